@@ -1,0 +1,39 @@
+"""What every test in the repository has: a cache of its own, and no network but loopback."""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from dapi import _notices
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Point the store at an empty directory; never at the user's own."""
+    cache = tmp_path / "dapi-cache"
+    monkeypatch.setenv("DAPI_CACHE", str(cache))
+    monkeypatch.delenv("DAPI_OFFLINE", raising=False)
+    return cache
+
+
+@pytest.fixture(autouse=True)
+def fresh_notices() -> Iterator[None]:
+    """Let each test hear warnings that are said once."""
+    _notices._said.clear()
+    yield
+    _notices._said.clear()
+
+
+@pytest.fixture(autouse=True)
+def loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuse every connection that leaves this machine."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: object) -> None:
+        host = address[0] if isinstance(address, tuple) else "unix"
+        if host not in ("127.0.0.1", "::1", "localhost", "unix"):
+            raise OSError(f"a test tried to reach {host}: only loopback is allowed")
+        connect(self, address)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)

@@ -1,0 +1,78 @@
+"""dapi: versioned model builders and their weights, found and fetched in one way.
+
+Start with ``dapi.list_models()`` and ``dapi.get_model(name)``. The names below are imported on
+first use: ``import dapi; dapi.list_models()`` loads no framework and little else.
+"""
+
+# Only dapi-core ships this file; without the next lines an editable dapi.vision is not found.
+from pkgutil import extend_path
+
+__path__ = extend_path(__path__, __name__)
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dapi._building import LATEST, Provenance, build_model, get_model, weights_of
+    from dapi._catalog import get_builder, get_weights, list_models, list_weights
+    from dapi._context import ContextParams
+    from dapi._discovery import PluginInfo, plugins
+    from dapi._entry import Build, Status, WeightEntry
+    from dapi._file import File
+    from dapi._frozen import FrozenDict
+    from dapi._lazy import Asset, lazy
+    from dapi._lines import Lines
+    from dapi._registration import LegacyArgument, register_model
+    from dapi._weights import Weights
+else:
+    _HOMES = {
+        "_building": ("LATEST", "Provenance", "build_model", "get_model", "weights_of"),
+        "_catalog": ("get_builder", "get_weights", "list_models", "list_weights"),
+        "_context": ("ContextParams",),
+        "_discovery": ("PluginInfo", "plugins"),
+        "_entry": ("Build", "Status", "WeightEntry"),
+        "_file": ("File",),
+        "_frozen": ("FrozenDict",),
+        "_lazy": ("Asset", "lazy"),
+        "_lines": ("Lines",),
+        "_registration": ("LegacyArgument", "register_model"),
+        "_weights": ("Weights",),
+    }
+
+    def __getattr__(name: str) -> object:
+        from importlib import import_module
+
+        for home, names in _HOMES.items():
+            if name in names:
+                globals()[name] = getattr(import_module(f"{__name__}.{home}"), name)
+                return globals()[name]
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})
+
+
+__all__ = [
+    "LATEST",
+    "Asset",
+    "Build",
+    "ContextParams",
+    "File",
+    "FrozenDict",
+    "LegacyArgument",
+    "Lines",
+    "PluginInfo",
+    "Provenance",
+    "Status",
+    "WeightEntry",
+    "Weights",
+    "build_model",
+    "get_builder",
+    "get_model",
+    "get_weights",
+    "lazy",
+    "list_models",
+    "list_weights",
+    "plugins",
+    "register_model",
+    "weights_of",
+]

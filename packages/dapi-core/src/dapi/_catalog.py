@@ -1,0 +1,251 @@
+"""The catalog: every builder and every enum of weights, by name. Imports only what is asked for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from dapi import _names, _notices, _registry
+from dapi._discovery import EntryPoint, entry_points
+from dapi.exceptions import (
+    AmbiguousModelError,
+    NoWeightsError,
+    PluginLoadError,
+    PluginWarning,
+    UnknownModelError,
+    UnknownWeightsError,
+)
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from dapi._weights import Weights
+
+
+class Model(NamedTuple):
+    """A builder that can be found, not yet imported."""
+
+    name: str
+    distribution: str
+    target: str
+    load: Callable[[], Any]
+
+    @property
+    def qualified(self) -> str:
+        """The name that stays unambiguous whatever is installed."""
+        return f"{self.distribution}/{self.name}"
+
+
+def list_models(
+    pattern: str | None = None, *, distribution: str | None = None, module: str | None = None
+) -> list[str]:
+    """List the models of every installed distribution, and those registered in this process.
+
+    Imports none of them, and no framework.
+
+    Args:
+        pattern: Only names that match it, with ``*`` and ``?`` as in file names.
+        distribution: Only models of this distribution, as in ``"dapi-vision"``.
+        module: Only models declared in this module, as in ``"dapi.vision.models.resnet"``, or
+            below it.
+
+    Returns:
+        The names, sorted. A name that several distributions give is listed once for each,
+        qualified, so that every listed name can be built.
+    """
+    wanted = distribution and _names.normalize(distribution)
+    models = _models()
+    shared = _shared_names(models)
+    return sorted(
+        model.qualified if model.name in shared else model.name
+        for model in models
+        if (wanted is None or model.distribution == wanted)
+        and (module is None or _is_below(model.target.partition(":")[0], module))
+        and (pattern is None or _matches(model.name, pattern))
+    )
+
+
+def get_builder(name: str) -> Callable[..., nn.Module]:
+    """Import the builder of a model and return it.
+
+    Args:
+        name: As in ``"resnet50"`` or ``"dapi-vision/resnet50"``.
+
+    Raises:
+        InvalidNameError: ``name`` is not a model's name.
+        UnknownModelError: No distribution that is installed gives it.
+        AmbiguousModelError: Several do.
+        PluginLoadError: Its module cannot be imported.
+    """
+    builder: Callable[..., nn.Module] = find(name).load()
+    return builder
+
+
+def list_weights(model: str | None = None) -> list[Weights]:
+    """List the weights of a model over all distributions, or all weights of all models.
+
+    Imports only the enums that are asked for (all of them, without ``model``), and no framework.
+    A distribution whose enum cannot be imported is skipped with a PluginWarning, unless it is
+    the model's own.
+
+    Args:
+        model: The model's name; None for all models.
+
+    Returns:
+        The members: the model's own first, then by distribution; each enum in its own order.
+
+    Raises:
+        UnknownModelError: No distribution that is installed gives the model.
+        AmbiguousModelError: Several do.
+        PluginLoadError: The model's own enum cannot be imported.
+    """
+    models = _models() if model is None else [find(model)]
+    found = [enum for each in models for _, enum in enums(each, strict=model is not None)]
+    return [member for enum in dict.fromkeys(found) for member in enum]
+
+
+def get_weights(name: str) -> Weights:
+    """Return the weights that a name stands for.
+
+    Args:
+        name: As in ``"resnet50:ImageNet1K_RefV1"``; a distribution in front is the one that
+            offers the weights.
+
+    Raises:
+        UnknownModelError: There is no such model.
+        UnknownWeightsError: The model has no such weights.
+        AmbiguousModelError: Several distributions give the name.
+        NoWeightsError: ``name`` names a model only.
+        PluginLoadError: The enum that has them cannot be imported.
+    """
+    distribution, builder, member = _names.parse(name)
+    if member is None:
+        raise NoWeightsError(
+            f"{name!r} names a model, not weights", f"To see its weights: dapi show {name}"
+        )
+    model = find_offered(distribution, builder)
+    offers = enums(model)
+    if distribution and distribution != model.distribution:
+        offers = [offer for offer in offers if offer[0] == distribution]
+    return _pick(model, offers, member)
+
+
+def find(name: str) -> Model:
+    """Find the model of a name without importing it."""
+    distribution, builder, _ = _names.parse(name)
+    models = [
+        model
+        for model in _models()
+        if model.name == builder and distribution in (None, model.distribution)
+    ]
+    if len(models) > 1:
+        raise AmbiguousModelError(builder, candidates=sorted(m.qualified for m in models))
+    if not models:
+        raise UnknownModelError(name, available=list_models(), provider=_provider(builder))
+    return models[0]
+
+
+def find_offered(distribution: str | None, builder: str) -> Model:
+    """Find a model by its own distribution, or by one that offers weights for it."""
+    offered = {
+        point.distribution for point in entry_points("dapi.weights") if _is_for(point, builder)
+    }
+    owners = {model.distribution for model in _models() if model.name == builder}
+    if distribution and distribution not in owners and distribution in offered:
+        return find(builder)
+    return find(f"{distribution}/{builder}" if distribution else builder)
+
+
+def enums(model: Model, *, strict: bool = True) -> list[tuple[str, type[Weights]]]:
+    """Load the enums of weights for a model: its own first, then those of other distributions.
+
+    Args:
+        model: The model.
+        strict: Whether the failure of the model's own enum is raised, rather than warned of.
+    """
+    offers = [p for p in entry_points("dapi.weights") if _is_for(p, model.name, model.distribution)]
+    offers.sort(key=lambda point: (point.distribution != model.distribution, point.distribution))
+    loaded = []
+    for point in offers:
+        try:
+            loaded.append((point.distribution, point.load()))
+        except PluginLoadError as error:
+            if strict and point.distribution == model.distribution:
+                raise
+            _notices.warn(f"Weights for {model.name} were skipped. {error}", PluginWarning)
+    return loaded or _declared_enums(model)
+
+
+def offers_of(enum_target: str) -> list[EntryPoint]:
+    """List the entry points that advertise an enum, by ``"module:Class"``."""
+    return [point for point in entry_points("dapi.weights") if point.target == enum_target]
+
+
+def _declared_enums(model: Model) -> list[tuple[str, type[Weights]]]:
+    """Return the enums of a builder that is registered in this process only."""
+    registered = [each for each in _registry.builders() if each.target == model.target]
+    spec = getattr(registered[0].function, "__dapi_builder__", None) if registered else None
+    return [(model.distribution, enum) for enum in spec.weights] if spec else []
+
+
+def _pick(model: Model, offers: Iterable[tuple[str, type[Weights]]], member: str) -> Weights:
+    offers = list(offers)
+    found = [(owner, enum[member]) for owner, enum in offers if member in enum.__members__]
+    if len(found) > 1:
+        names = [f"{owner}/{model.name}:{member}" for owner, _ in found]
+        raise AmbiguousModelError(f"{model.name}:{member}", candidates=names)
+    if not found:
+        names = [name for _, enum in offers for name in enum.__members__]
+        raise UnknownWeightsError(model.name, member, available=names)
+    return found[0][1]
+
+
+def _models() -> list[Model]:
+    """Join what is advertised with what is registered in this process."""
+    advertised = [
+        Model(point.name, point.distribution, point.target, point.load)
+        for point in entry_points("dapi.models")
+    ]
+    targets = {model.target for model in advertised}
+    for each in _registry.builders():
+        if each.target not in targets:
+            owner = each.module.partition(".")[0]
+            advertised.append(Model(each.name, owner, each.target, _returns(each.function)))
+    return advertised
+
+
+def _returns(function: Callable[..., Any]) -> Callable[[], Any]:
+    return lambda: function
+
+
+def _shared_names(models: list[Model]) -> set[str]:
+    counts = Counter(model.name for model in models)
+    return {name for name, count in counts.items() if count > 1}
+
+
+def _is_below(name: str, module: str) -> bool:
+    return name == module or name.startswith(f"{module}.")
+
+
+def _is_for(point: EntryPoint, builder: str, distribution: str | None = None) -> bool:
+    """Whether an enum's entry point names the builder, bare or qualified."""
+    owner, _, name = point.name.rpartition("/")
+    return name == builder and (not owner or distribution in (None, _names.normalize(owner)))
+
+
+def _matches(name: str, pattern: str) -> bool:
+    from fnmatch import fnmatchcase
+
+    return fnmatchcase(name, pattern)
+
+
+def _provider(builder: str) -> str | None:
+    """Return the distribution that is known to give a builder, though it is not installed."""
+    import json
+    from importlib.resources import files
+
+    known = json.loads(files("dapi").joinpath("known_models.json").read_text(encoding="utf-8"))
+    installed = {point.distribution for point in entry_points("dapi.models")}
+    provider: str | None = known.get(builder)
+    return None if provider in installed else provider

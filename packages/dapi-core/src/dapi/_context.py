@@ -1,0 +1,116 @@
+"""ContextParams: constructor defaults, overridden deep inside a model while it is built."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from types import TracebackType
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class _Frame:
+    """One entered context. It ends by its flag, in every task that inherited it."""
+
+    __slots__ = ("is_open", "params", "read", "target")
+
+    def __init__(self, target: type, params: dict[str, Any]) -> None:
+        self.target = target
+        self.params = params
+        self.read: set[str] = set()
+        self.is_open = True
+
+
+# Never reset by token: contexts may be left out of order (a generator, an ExitStack).
+_frames: ContextVar[tuple[_Frame, ...]] = ContextVar("dapi_context_params", default=())
+
+
+class ContextParams:
+    """Override defaults that a class reads in its constructor, while a block runs.
+
+    A class takes part by asking for its default::
+
+        class FrozenNorm(nn.Module):
+            def __init__(self, features: int) -> None:
+                self.eps = ContextParams.get(self, "eps", 1e-5)
+
+    The override reaches ``target_class`` and its subclasses, never its parents; of nested
+    contexts the innermost that names the parameter wins. Leaving one restores exactly what was
+    outside, also after an exception and out of order. A task started inside inherits the context
+    until it is left; a thread or task started outside never sees it. (A plain
+    ``threading.Thread`` starts without any context, as everywhere in Python before 3.14; use
+    ``contextvars.copy_context().run`` or ``asyncio.to_thread`` to hand it on.)
+
+    Args:
+        target_class: The class whose constructors read the parameters.
+        active: Whether the context does anything; False spares the caller an ``if``.
+        **params: The defaults to override.
+
+    Raises:
+        RuntimeError: On entering one that is entered already. It can be used again after.
+
+    Source: the RFC "DAPI Model Versioning", implementation details.
+
+    >>> class Norm:
+    ...     def __init__(self):
+    ...         self.eps = ContextParams.get(self, "eps", 1e-5)
+    >>> with ContextParams(Norm, True, eps=0.0):
+    ...     print(Norm().eps)
+    0.0
+    >>> Norm().eps
+    1e-05
+    """
+
+    def __init__(self, target_class: type, active: bool = True, /, **params: Any) -> None:
+        self._target = target_class
+        self._active = active
+        self._params = params
+        self._frame: _Frame | None = None
+
+    def __enter__(self) -> ContextParams:
+        if self._frame is not None and self._frame.is_open:
+            raise RuntimeError(f"{self!r} is entered already: make a second one to nest it.")
+        self._frame = _Frame(self._target, self._params)
+        if self._active:
+            _frames.set((*_open_frames(), self._frame))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._frame is not None:
+            self._frame.is_open = False
+        _frames.set(_open_frames())
+
+    def __repr__(self) -> str:
+        params = ", ".join(f"{name}={value!r}" for name, value in self._params.items())
+        return f"ContextParams({self._target.__qualname__}, {self._active}, {params})"
+
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """The parameters that nothing asked for since this context was entered."""
+        read = self._frame.read if self._frame else set()
+        return tuple(name for name in self._params if name not in read)
+
+    @staticmethod
+    def get(obj: object, key: str, default: T) -> T:
+        """Return the value that ``obj``, under construction, should use for ``key``.
+
+        Args:
+            obj: The instance whose constructor asks; its class decides which contexts apply.
+            key: The parameter's name.
+            default: What the class uses outside of any context.
+        """
+        for frame in reversed(_frames.get()):
+            if frame.is_open and key in frame.params and isinstance(obj, frame.target):
+                frame.read.add(key)
+                value: T = frame.params[key]
+                return value
+        return default
+
+
+def _open_frames() -> tuple[_Frame, ...]:
+    return tuple(frame for frame in _frames.get() if frame.is_open)

@@ -1,0 +1,193 @@
+"""WeightEntry: everything that is known of one set of weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
+
+from dapi import _store
+from dapi._file import File
+from dapi._frozen import FrozenDict
+from dapi._lazy import Lazy
+from dapi.adapt import Step
+from dapi.exceptions import NoWeightsError, WeightsDeclarationError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from dapi._weights import Weights
+
+
+@dataclass(frozen=True)
+class Undeclared:
+    """Stands for a factory that an entry does not have. False, and an error when called."""
+
+    what: str
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __call__(self, **overrides: Any) -> NoReturn:
+        """Raise NoWeightsError: there is nothing to call."""
+        raise NoWeightsError(
+            f"The entry declares no {self.what}",
+            f"Give them when the entry is made: WeightEntry(..., {self.what}=...).",
+        )
+
+
+@dataclass(frozen=True)
+class Status:
+    """Whether weights should still be used.
+
+    Attributes:
+        state: ``active``; ``deprecated`` warns when loaded; ``withdrawn`` refuses to load.
+        replacement: The name of what to use instead, as in ``"resnet50:ImageNet1K_RefV2"``.
+        reason: Why, in a sentence.
+    """
+
+    state: Literal["active", "deprecated", "withdrawn"] = "active"
+    replacement: str | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Build:
+    """What a builder must do for these weights to work.
+
+    Attributes:
+        config: Arguments that the weights fix, such as ``num_classes``. A caller who gives
+            another value gets a ConfigConflictError.
+        defaults: Arguments that the weights want and a caller may override.
+        context: Overrides of constructor defaults while the model is built (ContextParams), by
+            ``"module:Class"``.
+        adapt: Steps that map the file's keys to the model's, in order (see ``dapi.adapt``).
+        code_version: State-dict versions by module path, for files that lost their own
+            (safetensors) and modules that dispatch on them (vision#1224).
+    """
+
+    config: Mapping[str, Any] = field(default_factory=FrozenDict)
+    defaults: Mapping[str, Any] = field(default_factory=FrozenDict)
+    context: Mapping[str, Mapping[str, Any]] = field(default_factory=FrozenDict)
+    adapt: tuple[Step, ...] = ()
+    code_version: Mapping[str, int] = field(default_factory=FrozenDict)
+
+    def __post_init__(self) -> None:
+        for name in ("config", "defaults", "context", "code_version"):
+            object.__setattr__(self, name, FrozenDict(getattr(self, name)))
+        object.__setattr__(self, "adapt", tuple(self.adapt))
+
+
+@dataclass(frozen=True)
+class WeightEntry:
+    """One set of weights: its file, its transforms, its metadata, and what building needs.
+
+    Usually a member of a ``Weights`` enum; a builder also takes one directly, for weights that
+    nobody published. Immutable; compares, hashes, pickles and copies by value. Making one touches
+    neither the network nor the disk.
+
+    Attributes:
+        url: Where the file is (see ``File.url``), or the ``File`` objects of a checkpoint in
+            several parts.
+        transforms: Factory of the preprocessing that these weights need; ``transforms()`` makes
+            it. False when none was declared.
+        meta: What is known about them; read-only. Published entries have ``task``, ``license``
+            (an SPDX expression or "unknown"), ``num_params``, ``datasets``, ``metrics`` (each
+            with its source) and ``recipe``.
+        latest: Whether no other weights of the same builder and dataset are newer.
+        sha256: As in ``File``.
+        size: As in ``File``.
+        mirrors: As in ``File``.
+        assets: Further files that these weights need, or other weights (a vocoder), by name.
+        postprocess: Factory of what turns the model's output into what a person reads. False
+            when none was declared.
+        build: What a builder must do for them to work.
+        status: Whether they should still be used.
+
+    Raises:
+        WeightsDeclarationError: The parts do not fit each other.
+
+    Example:
+        >>> entry = WeightEntry("https://example.org/net-0676ba61.pth", sha256="0676ba61")
+        >>> entry.files[0].name
+        'net-0676ba61.pth'
+    """
+
+    url: str | tuple[File, ...]
+    transforms: Callable[..., Any] = Undeclared("transforms")
+    meta: Mapping[str, Any] = field(default_factory=FrozenDict)
+    latest: bool = False
+    sha256: str | None = None
+    size: int | None = None
+    mirrors: tuple[str, ...] = ()
+    assets: Mapping[str, File | WeightEntry | Weights] = field(default_factory=FrozenDict)
+    postprocess: Callable[..., Any] = Undeclared("postprocess")
+    build: Build = Build()
+    status: Status = Status()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "meta", FrozenDict(self.meta))
+        object.__setattr__(self, "assets", FrozenDict(self.assets))
+        for name in ("transforms", "postprocess"):
+            object.__setattr__(self, name, self._bind(getattr(self, name)))
+        if isinstance(self.url, str):
+            object.__setattr__(self, "mirrors", self.files[0].mirrors)
+        elif self.sha256 or self.size or self.mirrors or not self.url:
+            raise WeightsDeclarationError(
+                "A WeightEntry of several files",
+                "has a sha256, size or mirrors of its own, or no file",
+                "Give them to each File.",
+            )
+
+    def _bind(self, factory: Callable[..., Any]) -> Callable[..., Any]:
+        try:
+            return factory.bind(self.assets) if isinstance(factory, Lazy) else factory
+        except KeyError as cause:
+            raise WeightsDeclarationError(
+                repr(factory),
+                f"names the asset {cause}, which the entry does not have",
+                f"Its assets are: {', '.join(self.assets) or 'none'}.",
+            ) from None
+
+    @property
+    def files(self) -> tuple[File, ...]:
+        """The files that hold the weights."""
+        if isinstance(self.url, str):
+            return (File(self.url, self.sha256, self.size, self.mirrors),)
+        return tuple(self.url)
+
+    def fetch(self, *, progress: bool = True) -> Path:
+        """Return a local path of the verified weights; see ``Weights.fetch``."""
+        return _store.fetch_all(self.files, progress=progress, wanted=str(self))
+
+    def state_dict(self, *, progress: bool = True) -> dict[str, Tensor]:
+        """Return the tensors of the weights by key; see ``Weights.state_dict``."""
+        from dapi import _checkpoint
+
+        return _checkpoint.read(self.files, progress=progress, wanted=str(self))
+
+    def __str__(self) -> str:
+        return f"WeightEntry({self.files[0].url!r})"
+
+    @classmethod
+    def from_file(cls, path: str | Path, **fields: Any) -> WeightEntry:
+        """Describe a local checkpoint, so that any builder can load it.
+
+        Reads the file once, for its hash; it is checked against that when it is loaded.
+
+        Args:
+            path: A ``.safetensors`` or ``.pth`` file.
+            **fields: Further attributes of the entry, such as ``transforms`` or ``meta``.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+        """
+        local = Path(path).resolve(strict=True)
+        digest, size = sha256(), 0
+        with local.open("rb") as stream:
+            while block := stream.read(1 << 20):
+                digest.update(block)
+                size += len(block)
+        return cls(local.as_uri(), sha256=digest.hexdigest(), size=size, **fields)

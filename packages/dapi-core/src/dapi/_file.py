@@ -1,0 +1,65 @@
+"""File: where the bytes of one published file are, and what they must hash to."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from posixpath import basename
+from urllib.parse import unquote, urlsplit
+
+from dapi.exceptions import WeightsDeclarationError
+
+
+@dataclass(frozen=True)
+class File:
+    """One published file.
+
+    Attributes:
+        url: ``https://``, ``http://`` (only with a full hash), ``file://`` (a local checkpoint),
+            ``package:import.name/path#requirement`` (a file inside an installed package, and
+            what to install to have it), or a scheme that a distribution provides through the
+            entry-point group ``dapi.schemes``.
+        sha256: Its sha256 in hexadecimal: all 64 digits, the published first digits, or None.
+            Without the full hash a file is trusted on first use, after it was loaded.
+        size: Its size in bytes; None when it is not known.
+        mirrors: Further URLs of the same bytes, tried in order.
+
+    Raises:
+        WeightsDeclarationError: ``sha256`` is not hexadecimal, ``url`` has no scheme, or plain
+            http comes without a full hash.
+    """
+
+    url: str
+    sha256: str | None = None
+    size: int | None = None
+    mirrors: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "mirrors", tuple(self.mirrors))
+        if self.sha256 is not None and not re.fullmatch(r"[0-9a-f]{1,64}", self.sha256):
+            raise WeightsDeclarationError(
+                f"File({self.url!r})", f"has sha256={self.sha256!r}", "Give lower-case hex digits."
+            )
+        for url in (self.url, *self.mirrors):
+            self._check_scheme(url)
+
+    def _check_scheme(self, url: str) -> None:
+        scheme = urlsplit(url).scheme
+        if len(scheme) < 2:  # none, or the drive of a Windows path
+            raise WeightsDeclarationError(
+                f"File({url!r})", "has no scheme", "For a local file: WeightEntry.from_file(path)."
+            )
+        if scheme == "http" and not self.is_pinned:
+            raise WeightsDeclarationError(
+                f"File({url!r})", "is plain http without a full sha256", "Use https, or pin it."
+            )
+
+    @property
+    def is_pinned(self) -> bool:
+        """Whether the full sha256 is published."""
+        return self.sha256 is not None and len(self.sha256) == 64
+
+    @property
+    def name(self) -> str:
+        """The last part of the URL's path. For people and for its suffix; never a local path."""
+        return basename(unquote(urlsplit(self.url).path))

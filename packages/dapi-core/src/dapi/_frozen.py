@@ -1,0 +1,81 @@
+"""FrozenDict: a mapping that cannot be written to, and pickles, copies and hashes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+V = TypeVar("V")
+
+
+class FrozenDict(Mapping[str, V]):
+    """A read-only mapping. Nested mappings and lists are frozen too.
+
+    >>> meta = FrozenDict({"metrics": [{"acc@1": 76.13}]})
+    >>> meta["metrics"][0]["acc@1"]
+    76.13
+    >>> meta["task"] = "other"
+    Traceback (most recent call last):
+    ...
+    TypeError: 'FrozenDict' object does not support item assignment
+    """
+
+    __slots__ = ("_items",)
+    _items: dict[str, V]
+
+    def __init__(self, items: Mapping[str, V] | None = None) -> None:
+        frozen = {key: freeze(value) for key, value in (items or {}).items()}
+        object.__setattr__(self, "_items", frozen)
+
+    def __getitem__(self, key: str) -> V:
+        return self._items[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._items.items()))
+
+    def __repr__(self) -> str:
+        return repr(self._items)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{type(self).__name__} is read-only.")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self._items,)
+
+    def __copy__(self) -> FrozenDict[V]:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> FrozenDict[V]:
+        return self
+
+
+def freeze(value: Any) -> Any:
+    """Return ``value`` with its dicts and lists made read-only, at every depth."""
+    if isinstance(value, FrozenDict):
+        return value
+    if isinstance(value, Mapping):
+        return FrozenDict(value)
+    if isinstance(value, list | tuple) and not hasattr(value, "_fields"):
+        return tuple(freeze(item) for item in value)
+    return value
+
+
+def to_json(value: Any) -> Any:
+    """Turn a frozen value into dicts, lists and scalars that ``json.dumps`` takes.
+
+    >>> to_json(FrozenDict({"datasets": ("COCO",)}))
+    {'datasets': ['COCO']}
+    """
+    if isinstance(value, Mapping):
+        return {str(key): to_json(item) for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        return [to_json(item) for item in value]
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    return repr(value)

@@ -1,0 +1,127 @@
+"""lazy: a factory that is imported when it is called, and compares by value until then."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+from dapi import _store
+from dapi._file import File
+from dapi._frozen import FrozenDict
+from dapi.exceptions import WeightsDeclarationError
+
+
+class Asset:
+    """Stands for a file (or another entry) that a WeightEntry lists in its ``assets``.
+
+    Args:
+        name: Its key in ``assets``.
+    """
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Asset) and self.name == other.name
+
+    def __hash__(self) -> int:
+        return hash(("Asset", self.name))
+
+    def __repr__(self) -> str:
+        return f"Asset({self.name!r})"
+
+
+class Lazy:
+    """What ``lazy`` returns: call it to import the target and call that."""
+
+    __slots__ = ("kwargs", "target")
+    target: str
+    kwargs: FrozenDict[Any]
+
+    def __init__(self, target: str, kwargs: Mapping[str, Any]) -> None:
+        object.__setattr__(self, "target", target)
+        object.__setattr__(self, "kwargs", FrozenDict(kwargs))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError("Lazy is read-only.")
+
+    def __call__(self, **overrides: Any) -> Any:
+        """Import the target and call it.
+
+        Files among the arguments are fetched first and become paths: this may touch the network.
+
+        Args:
+            **overrides: Arguments that replace the declared ones.
+        """
+        arguments = {key: _as_argument(value) for key, value in self.kwargs.items()}
+        return resolve(self.target)(**{**arguments, **overrides})
+
+    def bind(self, assets: Mapping[str, Any]) -> Lazy:
+        """Return a copy in which every Asset is replaced by what ``assets`` has under its name.
+
+        Raises:
+            KeyError: An asset is not there.
+        """
+        return Lazy(
+            self.target,
+            {
+                key: assets[value.name] if isinstance(value, Asset) else value
+                for key, value in self.kwargs.items()
+            },
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Lazy) and (self.target, self.kwargs) == (
+            other.target,
+            other.kwargs,
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.target, self.kwargs))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.target, self.kwargs)
+
+    def __repr__(self) -> str:
+        arguments = "".join(f", {key}={value!r}" for key, value in self.kwargs.items())
+        return f"lazy({self.target!r}{arguments})"
+
+
+def lazy(target: str, /, **kwargs: Any) -> Lazy:
+    """Declare a factory without importing it.
+
+    Args:
+        target: ``"module:attribute"``.
+        **kwargs: What to call it with; ``Asset("name")`` stands for an asset of the entry.
+
+    Returns:
+        A callable that compares, hashes, pickles and prints by value.
+
+    Raises:
+        WeightsDeclarationError: ``target`` is not of that form.
+
+    >>> lazy("fractions:Fraction", numerator=3, denominator=4)()
+    Fraction(3, 4)
+    """
+    module, _, attribute = target.partition(":")
+    if not module or not attribute:
+        raise WeightsDeclarationError(
+            f"lazy({target!r})", "has no attribute", "Write 'module:attribute'."
+        )
+    return Lazy(target, kwargs)
+
+
+def resolve(target: str) -> Any:
+    """Import what ``"module:attribute"`` names."""
+    module, _, attribute = target.partition(":")
+    found = import_module(module)
+    for part in attribute.split("."):
+        found = getattr(found, part)
+    return found
+
+
+def _as_argument(value: Any) -> Any:
+    return _store.fetch(value) if isinstance(value, File) else value

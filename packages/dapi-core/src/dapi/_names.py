@@ -1,0 +1,52 @@
+"""The one grammar for names: ``[distribution/]builder[:member]``."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from dapi.exceptions import InvalidNameError
+
+_GRAMMAR = re.compile(r"(?:([A-Za-z0-9_.-]+)/)?([A-Za-z_][\w.-]*)(?::([A-Za-z_]\w*))?", re.ASCII)
+
+
+class Name(NamedTuple):
+    """A parsed name; absent parts are None."""
+
+    distribution: str | None
+    builder: str
+    member: str | None
+
+
+def parse(text: str) -> Name:
+    """Split a name into its parts.
+
+    Args:
+        text: As in ``"resnet50"``, ``"resnet50:ImageNet1K_RefV1"`` or
+            ``"acme-models/resnet50:Plants_RefV1"``.
+
+    Returns:
+        The parts; the distribution in its normalized form.
+
+    Raises:
+        InvalidNameError: ``text`` is not of that form.
+
+    >>> parse("Acme_Models/resnet50:Plants_RefV1")
+    Name(distribution='acme-models', builder='resnet50', member='Plants_RefV1')
+    """
+    match = _GRAMMAR.fullmatch(text) if isinstance(text, str) else None
+    if match is None:
+        raise InvalidNameError(text)
+    distribution, builder, member = match.groups()
+    return Name(distribution and normalize(distribution), builder, member)
+
+
+def normalize(distribution: str) -> str:
+    """Return a distribution's name as package indexes compare it (PEP 503).
+
+    >>> normalize("Dapi_Vision")
+    'dapi-vision'
+    """
+    if distribution.startswith("__"):  # __main__ owns what a notebook registers
+        return distribution
+    return re.sub(r"[-_.]+", "-", distribution).lower()

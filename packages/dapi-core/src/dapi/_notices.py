@@ -1,0 +1,23 @@
+"""Warnings that point at the caller's own line, and are said once where once is enough."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+
+_said: set[str] = set()
+
+
+def warn(message: str, category: type[Warning]) -> None:
+    """Warn at the first frame outside of dapi and of its distributions."""
+    depth, frame = 2, sys._getframe(1)
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == "dapi":
+        depth, frame = depth + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=depth)
+
+
+def warn_once(message: str, category: type[Warning]) -> None:
+    """Warn, but say the same sentence only once in a process."""
+    if message not in _said:
+        _said.add(message)
+        warn(message, category)

@@ -1,0 +1,214 @@
+"""register_model: the decorator that makes a function that only constructs into a builder."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import partial, wraps
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+from dapi import _building, _catalog, _notices, _registry
+from dapi._entry import WeightEntry
+from dapi._names import parse
+from dapi._weights import Weights
+from dapi.exceptions import (
+    InvalidNameError,
+    LegacyArgumentWarning,
+    ReplacedBuilderWarning,
+    UnexpectedArgumentError,
+    WeightsDeclarationError,
+    WeightsTypeError,
+)
+
+if TYPE_CHECKING:
+    from torch import nn
+
+P = ParamSpec("P")
+M = TypeVar("M", bound="nn.Module")
+
+
+@dataclass(frozen=True)
+class LegacyArgument:
+    """An argument that a predecessor of a builder had, and what it means today.
+
+    Attributes:
+        name: The argument, such as ``pretrained``.
+        values: What each of its values stands for: weights, or None.
+        parameter: The argument that takes its place.
+    """
+
+    name: str
+    values: Mapping[Any, Weights | None]
+    parameter: str = "weights"
+
+    def translate(self, builder: str, value: Any) -> Weights | None:
+        """Return what ``value`` stands for, and warn with the exact replacement.
+
+        Raises:
+            WeightsTypeError: It never had this value.
+        """
+        if value not in self.values:
+            expected = ", ".join(repr(known) for known in self.values)
+            raise WeightsTypeError(builder, f"{self.name}={value!r}", expected=[expected])
+        meant = self.values[value]
+        name = f"{type(meant).__name__}.{meant.name}" if meant is not None else None
+        _notices.warn(
+            f"{builder}({self.name}={value!r}) is an argument of the past. "
+            f"Write {builder}({self.parameter}={name}).",
+            LegacyArgumentWarning,
+        )
+        return meant
+
+
+@dataclass(frozen=True)
+class Builder:
+    """What was declared of a builder; found on the function as ``__dapi_builder__``."""
+
+    name: str
+    module: str
+    weights: tuple[type[Weights], ...]
+    head: tuple[str, ...]
+    replaces: str | None
+    legacy: tuple[LegacyArgument, ...]
+    parameters: tuple[str, ...]
+
+    def check_weights(self, weights: Any, *, enums: Sequence[type[Weights]]) -> None:
+        """Accept None, any entry, members of ``enums``, and those registered for this builder."""
+        if weights is None or isinstance(weights, (WeightEntry, *enums)):
+            return
+        owners: list[str] = []
+        if isinstance(weights, Weights):
+            target = f"{type(weights).__module__}:{type(weights).__qualname__}"
+            owners = [point.name for point in _catalog.offers_of(target)]
+            if self.name in {owner.rpartition("/")[2] for owner in owners}:
+                return
+        names = [enum.__name__ for enum in enums]
+        raise WeightsTypeError(self.name, weights, expected=names, owners=owners)
+
+    def check_arguments(self, config: Mapping[str, Any]) -> None:
+        """Refuse what is nearly an argument of the builder: ``**config`` would swallow it."""
+        for argument in config:
+            if argument in self.parameters or argument == "new_head":
+                continue
+            near = get_close_matches(argument, self.parameters, n=1, cutoff=0.8)
+            if near:
+                raise UnexpectedArgumentError(self.name, argument, nearest=near[0])
+
+    def translate_legacy(self, config: dict[str, Any]) -> dict[str, Any]:
+        """Replace arguments of a predecessor by those of today, with a warning each."""
+        translated = dict(config)
+        for legacy in self.legacy:
+            if legacy.name in translated:
+                value = legacy.translate(self.name, translated.pop(legacy.name))
+                translated.setdefault(legacy.parameter, value)
+        return translated
+
+
+def register_model(
+    *,
+    weights: type[Weights] | Sequence[type[Weights]] = (),
+    name: str | None = None,
+    head: Sequence[str] = (),
+    replaces: str | None = None,
+    legacy: Sequence[LegacyArgument] = (),
+) -> Callable[[Callable[P, M]], Callable[P, M]]:
+    """Make a function that constructs a model into a builder, and register it.
+
+    The function takes ``weights`` by keyword, and its body only constructs. What surrounds it is
+    done here: arguments of the past are translated, misspelt ones refused, ``weights`` checked,
+    their config merged and their context applied; then the state dict is loaded strictly, and
+    recorded for ``dapi.weights_of``. The body sees ``weights`` as they were given. A parameter
+    ``weights_backbone`` is set to None when ``weights`` is given: it would be overwritten.
+
+    A distribution also names the builder in its entry points; until then it is registered for
+    this process only, as in a notebook.
+
+    Args:
+        weights: The builder's own enum of weights, or several; the first is what ``LATEST`` means.
+        name: The model's name; by default the function's.
+        head: Names of the submodules that ``new_head=True`` initialises anew.
+        replaces: The builder of the same module that this one supersedes.
+        legacy: Arguments of a predecessor.
+
+    Returns:
+        A decorator. The builder keeps its signature, and pickles like any function.
+
+    Raises:
+        InvalidNameError: The name cannot be a model's.
+        DuplicateModelError: Another function of the module has the name.
+        WeightsDeclarationError: The function has no keyword-only ``weights``.
+    """
+    enums = (weights,) if isinstance(weights, type) else tuple(weights)
+
+    def decorate(function: Callable[P, M]) -> Callable[P, M]:
+        spec = Builder(
+            name=_checked_name(name or function.__name__),
+            module=function.__module__,
+            weights=enums,
+            head=tuple(head),
+            replaces=replaces,
+            legacy=tuple(legacy),
+            parameters=_parameters(function),
+        )
+        builder = _wrap(function, spec)
+        _registry.add(spec.name, builder, replaces=replaces)
+        return builder
+
+    return decorate
+
+
+def _wrap(function: Callable[P, M], spec: Builder) -> Callable[P, M]:
+    @wraps(function)
+    def builder(*args: P.args, **kwargs: P.kwargs) -> M:
+        return _call(function, spec, args, kwargs)
+
+    builder.__dapi_builder__ = spec  # type: ignore[attr-defined]
+    return builder
+
+
+def _call(
+    function: Callable[..., M], spec: Builder, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> M:
+    """Run a builder's body with what surrounds every builder."""
+    config = spec.translate_legacy(kwargs)
+    spec.check_arguments(config)
+    successor = _registry.successor(spec.name, spec.module)
+    if successor:
+        text = f"{spec.name} was replaced by {successor}; it stays as it was, for its weights."
+        _notices.warn_once(text, ReplacedBuilderWarning)
+    weights = config.pop("weights", None)
+    spec.check_weights(weights, enums=spec.weights)
+    if weights is not None and "weights_backbone" in spec.parameters:
+        config["weights_backbone"] = None
+    return _building.build(
+        partial(function, *args, weights=weights),
+        weights,
+        config,
+        name=spec.name,
+        head=spec.head,
+        new_head=config.pop("new_head", False),
+        progress=config.get("progress", True),
+    )
+
+
+def _checked_name(name: str) -> str:
+    if parse(name) != (None, name, None):
+        raise InvalidNameError(name)
+    return name
+
+
+def _parameters(function: Callable[..., Any]) -> tuple[str, ...]:
+    """Return the names of a function's own parameters."""
+    parameters = inspect.signature(function).parameters
+    weights = parameters.get("weights")
+    if weights is None or weights.kind is not inspect.Parameter.KEYWORD_ONLY:
+        raise WeightsDeclarationError(
+            f"The builder {function.__name__}",
+            "has no keyword-only parameter 'weights'",
+            f"Write: def {function.__name__}(*, weights=None, progress=True, **config)",
+        )
+    return tuple(
+        name for name, each in parameters.items() if each.kind is not inspect.Parameter.VAR_KEYWORD
+    )

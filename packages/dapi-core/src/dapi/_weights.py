@@ -1,0 +1,185 @@
+"""Weights: the enum whose members are the published weights of a builder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from enum import Enum, EnumMeta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from typing_extensions import Self
+
+from dapi import _store
+from dapi._discovery import entry_points
+from dapi._entry import Build, Status, WeightEntry
+from dapi._file import File
+from dapi.exceptions import UnknownWeightsError, WeightsDeclarationError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+W = TypeVar("W", bound="Weights")
+
+
+class WeightsType(EnumMeta):
+    """The metaclass of Weights: refuses declarations that Python would accept silently."""
+
+    def __new__(
+        metacls, name: str, bases: tuple[type, ...], body: Any, **options: Any
+    ) -> WeightsType:
+        seen: dict[WeightEntry, str] = {}
+        for member in getattr(body, "_member_names", ()):
+            where = f"{name}.{member}"
+            _check_value(where, body[member])
+            twin = seen.setdefault(body[member], member)
+            if twin != member:
+                raise WeightsDeclarationError(
+                    where, f"equals {twin}, and would become another name for it", "Remove one."
+                )
+        return super().__new__(metacls, name, bases, body, **options)
+
+    if not TYPE_CHECKING:  # a type checker must keep refusing unknown members
+
+        def __getattr__(cls, name: str) -> Any:
+            members = cls.__dict__.get("_member_map_", {})
+            if name in members:  # Python 3.10 finds members in this way
+                return members[name]
+            if name.startswith("_"):
+                raise AttributeError(name)
+            raise UnknownWeightsError(cls.__qualname__, name, available=list(members))
+
+        def __getitem__(cls, name: str) -> Any:
+            if name not in cls.__members__:
+                raise UnknownWeightsError(cls.__qualname__, name, available=list(cls.__members__))
+            return super().__getitem__(name)
+
+
+def _check_value(where: str, value: object) -> None:
+    if isinstance(value, tuple) and len(value) == 1 and isinstance(value[0], WeightEntry):
+        raise WeightsDeclarationError(where, "is a tuple", "Remove the comma after its entry.")
+    if not isinstance(value, WeightEntry):
+        raise WeightsDeclarationError(
+            where, f"is a {type(value).__name__}", "Each member must be a WeightEntry."
+        )
+    if any(file.url.startswith("file:") for file in value.files):
+        raise WeightsDeclarationError(
+            where, "is a local file", "Publish it under https: or package:."
+        )
+
+
+class Weights(Enum, metaclass=WeightsType):
+    """Base of the enums of weights. Make one for each builder, and name it after the builder.
+
+    A member's name is ``<Dataset>_<Recipe>``, as in ``ImageNet1K_RefV1``: what stands before
+    the first underscore is the dataset that ``latest`` is about. The attributes of its
+    ``WeightEntry`` are read through the member. Members pickle, copy and compare by name.
+
+    Making the class raises WeightsDeclarationError when a value is not a WeightEntry (a trailing
+    comma makes it a tuple), when two entries are equal (Python would make one member of them),
+    or when an entry is a local file. ``Enum.Name`` and ``Enum["Name"]`` raise
+    UnknownWeightsError with the nearest names.
+
+    Example:
+        >>> class TinyWeights(Weights):
+        ...     Digits_RefV1 = WeightEntry("https://example.org/1.pth", meta={"task": "demo"})
+        ...     Digits_RefV2 = WeightEntry("https://example.org/2.pth", latest=True)
+        >>> TinyWeights.Digits_RefV1.meta["task"]
+        'demo'
+        >>> TinyWeights.get_latest()
+        <TinyWeights.Digits_RefV2>
+    """
+
+    # Of the entry, read through the member; without a value they are no members.
+    url: str | tuple[File, ...]
+    transforms: Callable[..., Any]
+    meta: Mapping[str, Any]
+    latest: bool
+    sha256: str | None
+    size: int | None
+    mirrors: tuple[str, ...]
+    assets: Mapping[str, File | WeightEntry | Weights]
+    postprocess: Callable[..., Any]
+    build: Build
+    status: Status
+    files: tuple[File, ...]
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name in _ENTRY_ATTRIBUTES:
+                return getattr(self._value_, name)
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        return getattr, (type(self), self._name_)
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+    def __str__(self) -> str:
+        """Return the name under which dapi finds it, or ``Enum.Member`` if it is in no list."""
+        target = f"{type(self).__module__}:{type(self).__qualname__}"
+        owners = [p.name for p in entry_points("dapi.weights") if p.target == target]
+        return f"{owners[0]}:{self.name}" if owners else f"{type(self).__name__}.{self.name}"
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}.{self.name}>"
+
+    @property
+    def dataset(self) -> str:
+        """The part of the name before the first underscore: what these were trained on."""
+        return self.name.partition("_")[0]
+
+    @classmethod
+    def get_latest(cls, dataset: str | None = None) -> Self:
+        """Return the first member that is marked ``latest``.
+
+        Args:
+            dataset: Only among the members of this dataset; by default among all.
+
+        Raises:
+            UnknownWeightsError: No member of that dataset is marked.
+        """
+        for member in cls:
+            if member.latest and dataset in (None, member.dataset):
+                return member
+        datasets = sorted({member.dataset for member in cls if member.latest})
+        raise UnknownWeightsError(cls.__qualname__, dataset or "latest", available=datasets)
+
+    def fetch(self, *, progress: bool = True) -> Path:
+        """Return a local path of the verified weights, fetching them if they are not cached.
+
+        Args:
+            progress: Show a progress bar, on a terminal.
+
+        Returns:
+            The file; for weights in several files, a directory that holds them by name.
+
+        Raises:
+            FetchError: The file cannot be had (OfflineError: because of ``DAPI_OFFLINE``).
+            HashMismatchError: The bytes are not those that were published.
+            CacheError: The cache directory cannot be used.
+        """
+        return _store.fetch_all(self.files, progress=progress, wanted=str(self))
+
+    def state_dict(self, *, progress: bool = True) -> dict[str, Tensor]:
+        """Return the tensors by key, as the file has them; fetches it like ``fetch``.
+
+        Raises:
+            CheckpointError: The file is no checkpoint that holds tensors only.
+        """
+        from dapi import _checkpoint
+
+        return _checkpoint.read(self.files, progress=progress, wanted=str(self))
+
+
+_ENTRY_ATTRIBUTES = frozenset(Weights.__annotations__)
+
+
+def entry_of(weights: Weights | WeightEntry) -> WeightEntry:
+    """Return the entry of a member, or the entry itself."""
+    entry: WeightEntry = weights.value if isinstance(weights, Weights) else weights
+    return entry

@@ -1,0 +1,374 @@
+"""Every error and warning that dapi raises on purpose.
+
+Each error is a ``DapiError`` and also the builtin that a caller would catch; its facts are
+attributes; its text says what happened, what was expected or exists, and what to do::
+
+    DapiError
+    ├── InvalidNameError          (ValueError)      not ``[distribution/]builder[:member]``
+    ├── UnknownModelError         (LookupError)     no builder of that name
+    ├── AmbiguousModelError       (LookupError)     several distributions give the name
+    ├── DuplicateModelError       (ValueError)      one module registers a name twice
+    ├── UnknownWeightsError       (LookupError, AttributeError)  no such member
+    ├── WeightsTypeError          (TypeError)       not weights of this builder
+    ├── WeightsDeclarationError   (TypeError)       an entry or enum is declared wrongly
+    ├── WithdrawnWeightsError     (ValueError)      their publisher took them back
+    ├── NoWeightsError            (LookupError)     nothing to name, load or apply
+    ├── UnexpectedArgumentError   (TypeError)       a misspelt argument of a builder
+    ├── ConfigConflictError       (ValueError)      an argument contradicts the weights
+    ├── UnreadOverrideError       (RuntimeError)    an override that no constructor read
+    ├── StateDictMismatchError    (RuntimeError)    keys or shapes that do not fit
+    ├── CheckpointError           (ValueError)      a file that is no readable checkpoint
+    ├── PluginLoadError           (ImportError)     a distribution's code fails to import
+    ├── MissingDependencyError    (ImportError)     something optional is not installed
+    ├── HashMismatchError         (ValueError)      bytes that a published hash forbids
+    ├── CacheError                (OSError)         the cache directory cannot be used
+    └── FetchError                (OSError)         a file could not be had
+        └── OfflineError                            ... because ``DAPI_OFFLINE`` is set
+
+    DapiWarning (UserWarning)
+    ├── OutdatedWeightsWarning                      later weights exist, or these are deprecated
+    ├── ReplacedBuilderWarning                      another builder supersedes this one
+    ├── LegacyArgumentWarning     (FutureWarning)   ``pretrained=True`` and its like
+    ├── PluginWarning             (RuntimeWarning)  a distribution was skipped
+    └── CacheWarning              (RuntimeWarning)  a damaged file was discarded
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+
+class DapiError(Exception):
+    """The root of all of dapi's errors. Pickles with its facts."""
+
+    def __str__(self) -> str:
+        """Return the message alone (OSError and KeyError would add to it)."""
+        return str(self.args[0]) if self.args else ""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by facts: the constructors take facts, not the message."""
+        return _restore, (type(self), self.args, self.__dict__)
+
+
+def _restore(cls: type[DapiError], args: tuple[Any, ...], facts: dict[str, Any]) -> DapiError:
+    error = cls.__new__(cls, *args)
+    error.args = args
+    error.__dict__.update(facts)
+    return error
+
+
+def _suggest(name: str, available: Iterable[str], *, shown: int = 10) -> str:
+    """Say which of ``available`` is near to ``name``, or what there is."""
+    from difflib import get_close_matches
+
+    names = sorted(available)
+    folded = {candidate.lower(): candidate for candidate in names}
+    near = get_close_matches(name.lower(), folded, n=3, cutoff=0.6)
+    if near:
+        return " Did you mean " + _alternatives(folded[match] for match in near) + "?"
+    if not names:
+        return ""
+    rest = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return f" There are: {', '.join(names[:shown])}{rest}."
+
+
+def _alternatives(names: Iterable[str]) -> str:
+    return " or ".join(repr(name) for name in names)
+
+
+class InvalidNameError(DapiError, ValueError):
+    """A name is not of the form ``[distribution/]builder[:member]``."""
+
+    def __init__(self, name: object) -> None:
+        self.name = name
+        super().__init__(
+            f"{name!r} is not a name of a model or of weights. Expected "
+            "'[distribution/]builder[:member]', as in 'resnet50' or 'resnet50:ImageNet1K_RefV2'. "
+            "To see the names: dapi list"
+        )
+
+
+class UnknownModelError(DapiError, LookupError):
+    """No builder of that name is installed or registered."""
+
+    def __init__(
+        self, name: str, *, available: Sequence[str] = (), provider: str | None = None
+    ) -> None:
+        self.name, self.available, self.provider = name, tuple(available), provider
+        if provider:
+            text = (
+                f"{name!r} is provided by {provider}, which is not installed. "
+                f"To install it: pip install {provider}"
+            )
+        elif not available:
+            text = (
+                f"No model named {name!r}: no distribution with models is installed. "
+                "To install some: pip install dapi-vision (or dapi-text, dapi-audio)"
+            )
+        else:
+            text = f"No model named {name!r}.{_suggest(name, available)} To see all: dapi list"
+        super().__init__(text)
+
+
+class AmbiguousModelError(DapiError, LookupError):
+    """Several distributions give the name; dapi never chooses between them."""
+
+    def __init__(self, name: str, *, candidates: Sequence[str]) -> None:
+        self.name, self.candidates = name, tuple(candidates)
+        super().__init__(
+            f"{name!r} is given by {len(candidates)} distributions. "
+            f"Use a qualified name: {_alternatives(candidates)}."
+        )
+
+
+class DuplicateModelError(DapiError, ValueError):
+    """One module registers two builders under one name."""
+
+    def __init__(self, name: str, *, first: str, second: str) -> None:
+        self.name, self.first, self.second = name, first, second
+        super().__init__(
+            f"Two builders are registered as {name!r}: {first} and {second}. "
+            "Rename one of them, or pass register_model(name=...)."
+        )
+
+
+class UnknownWeightsError(DapiError, LookupError, AttributeError):
+    """No weights of that name. Also an AttributeError: members are attributes of their enum."""
+
+    def __init__(self, owner: str, member: str, *, available: Sequence[str]) -> None:
+        self.owner, self.member, self.available = owner, member, tuple(available)
+        found = _suggest(member, available) or " It has none."
+        super().__init__(f"{owner} has no weights named {member!r}.{found}")
+
+
+class WeightsTypeError(DapiError, TypeError):
+    """What was passed as ``weights`` is not weights of this builder."""
+
+    def __init__(
+        self, builder: str, weights: object, *, expected: Sequence[str], owners: Sequence[str] = ()
+    ) -> None:
+        self.builder, self.weights, self.expected = builder, weights, tuple(expected)
+        self.owners = tuple(owners)
+        whose = f", which are weights of {' and '.join(owners)}" if owners else ""
+        kinds = [f"a member of {name}" for name in expected]
+        text = (
+            f"{builder} cannot take weights={weights!s}{whose}. "
+            f"Expected {', '.join([*kinds, 'a WeightEntry'])}, or None."
+        )
+        if isinstance(weights, str):
+            text += f" By name: dapi.get_model({builder!r}, weights={weights!r})"
+        super().__init__(text)
+
+
+class WeightsDeclarationError(DapiError, TypeError):
+    """An entry, or an enum of weights, is declared wrongly."""
+
+    def __init__(self, where: str, problem: str, remedy: str) -> None:
+        self.where, self.problem, self.remedy = where, problem, remedy
+        super().__init__(f"{where} {problem}. {remedy}")
+
+
+class WithdrawnWeightsError(DapiError, ValueError):
+    """The weights were taken back by their publisher."""
+
+    def __init__(self, weights: str, *, reason: str, replacement: str | None) -> None:
+        self.weights, self.reason, self.replacement = weights, reason, replacement
+        instead = f"Use {replacement} instead. " if replacement else ""
+        super().__init__(
+            f"{weights} was withdrawn: {reason or 'no reason was given'}. {instead}To load it all "
+            "the same: weights=dataclasses.replace(member.value, status=dapi.Status())"
+        )
+
+
+class NoWeightsError(DapiError, LookupError):
+    """There are no weights where some were needed."""
+
+    def __init__(self, subject: str, remedy: str) -> None:
+        self.subject, self.remedy = subject, remedy
+        super().__init__(f"{subject}. {remedy}")
+
+
+class UnexpectedArgumentError(DapiError, TypeError):
+    """A builder was given an argument that is nearly one of its own."""
+
+    def __init__(self, builder: str, argument: str, *, nearest: str) -> None:
+        self.builder, self.argument, self.nearest = builder, argument, nearest
+        super().__init__(f"{builder}() has no argument {argument!r}. Did you mean {nearest!r}?")
+
+
+class ConfigConflictError(DapiError, ValueError):
+    """An argument contradicts what the weights were trained with."""
+
+    def __init__(
+        self, weights: str, argument: str, *, given: object, fixed: object, head: Sequence[str]
+    ) -> None:
+        self.weights, self.argument, self.given, self.fixed = weights, argument, given, fixed
+        self.head = tuple(head)
+        fresh = f", or add new_head=True to initialise {', '.join(head)} anew" if head else ""
+        super().__init__(
+            f"{argument}={given!r} contradicts {weights}, whose weights have "
+            f"{argument}={fixed!r}. Leave {argument} out, pass weights=None{fresh}."
+        )
+
+
+class UnreadOverrideError(DapiError, RuntimeError):
+    """No constructor read an override that the weights carry."""
+
+    def __init__(self, weights: str, *, target: str, parameters: Sequence[str]) -> None:
+        self.weights, self.target, self.parameters = weights, target, tuple(parameters)
+        super().__init__(
+            f"{weights} needs {', '.join(parameters)} overridden in {target}, but nothing read "
+            "that while the model was built: the class was renamed, or no longer calls "
+            "ContextParams.get. The model would not behave as these weights need. To the "
+            f"maintainer of the builder: let {target} read it again, or publish a new builder."
+        )
+
+
+class StateDictMismatchError(DapiError, RuntimeError):
+    """The keys or shapes of a state dict are not those of the model."""
+
+    def __init__(
+        self,
+        source: str,
+        *,
+        missing: Sequence[str] = (),
+        unexpected: Sequence[str] = (),
+        shapes: Mapping[str, tuple[Sequence[int], Sequence[int]]] | None = None,
+        reason: str = "",
+    ) -> None:
+        self.source, self.missing, self.unexpected = source, tuple(missing), tuple(unexpected)
+        self.shapes = dict(shapes or {})
+        parts = [f"{source} does not fit the model."]
+        if reason:
+            parts.append(f"{reason}.")
+        if missing:
+            parts.append(f"{len(missing)} keys are missing: {_first(missing)}.")
+        if unexpected:
+            parts.append(f"{len(unexpected)} keys are not the model's: {_first(unexpected)}.")
+            parts.append(_renames(missing, unexpected))
+        parts += [
+            f"{key} is {tuple(found)} in the file and {tuple(wanted)} in the model."
+            for key, (found, wanted) in list(self.shapes.items())[:3]
+        ]
+        parts.append(
+            "Check that the weights belong to this builder and its arguments; a key that only "
+            "has another name is mapped with Build(adapt=...)."
+        )
+        super().__init__(" ".join(part for part in parts if part))
+
+
+def _first(keys: Sequence[str], shown: int = 5) -> str:
+    rest = f", and {len(keys) - shown} more" if len(keys) > shown else ""
+    return ", ".join(keys[:shown]) + rest
+
+
+def _renames(missing: Sequence[str], unexpected: Sequence[str]) -> str:
+    from difflib import get_close_matches
+
+    near = ((key, get_close_matches(key, missing, n=1, cutoff=0.8)) for key in unexpected[:3])
+    return " ".join(f"Is {key} perhaps {match[0]}?" for key, match in near if match)
+
+
+class CheckpointError(DapiError, ValueError):
+    """A file cannot be read as a checkpoint."""
+
+    def __init__(self, path: object, *, source: str, reason: str) -> None:
+        self.path, self.source, self.reason = path, source, reason
+        super().__init__(
+            f"{source} cannot be read as a checkpoint: {reason} (file: {path}). Expected "
+            "safetensors, or a .pth file that holds tensors only."
+        )
+
+
+class PluginLoadError(DapiError, ImportError):
+    """A distribution advertises something that cannot be imported."""
+
+    def __init__(self, entry_point: str, *, distribution: str, cause: BaseException) -> None:
+        self.entry_point, self.distribution = entry_point, distribution
+        super().__init__(
+            f"{distribution} could not be loaded: importing {entry_point} raised "
+            f"{type(cause).__name__}: {cause}. Other distributions are not affected. "
+            f"To look closer: dapi doctor; to remove it: pip uninstall {distribution}"
+        )
+
+
+class MissingDependencyError(DapiError, ImportError):
+    """Something optional is needed and not installed."""
+
+    def __init__(self, what: str, *, requirement: str) -> None:
+        self.what, self.requirement = what, requirement
+        super().__init__(f"{what}. To install it: pip install '{requirement}'")
+
+
+class HashMismatchError(DapiError, ValueError):
+    """The bytes are not those that were published; they were discarded."""
+
+    def __init__(self, source: str, *, expected: str, found: str) -> None:
+        self.source, self.expected, self.found = source, expected, found
+        super().__init__(
+            f"{source} has sha256 {found}, but {expected} was published. Nothing was kept. "
+            "The file was replaced or damaged on its way: try again, or another mirror; if it "
+            "persists, tell the publisher."
+        )
+
+
+class CacheError(DapiError, OSError):
+    """The cache directory cannot be read or written."""
+
+    def __init__(self, path: object, *, reason: str) -> None:
+        self.path, self.reason = path, reason
+        super().__init__(
+            f"The cache at {path} cannot be used: {reason}. Free some room or fix its "
+            "permissions, or set DAPI_CACHE to a directory that can be written."
+        )
+
+
+class FetchError(DapiError, OSError):
+    """A file could not be fetched from any of its addresses."""
+
+    def __init__(self, wanted: str, *, failures: Mapping[str, str]) -> None:
+        self.wanted, self.failures = wanted, dict(failures)
+        tried = "; ".join(f"{url}: {reason}" for url, reason in failures.items())
+        super().__init__(
+            f"{wanted} could not be fetched. Tried {tried}. Check the network and the proxy "
+            "settings, then try again."
+        )
+
+
+class OfflineError(FetchError):
+    """``DAPI_OFFLINE`` is set and the file is not in the cache."""
+
+    def __init__(self, wanted: str, *, url: str, sha256: str | None, path: object) -> None:
+        self.url, self.sha256, self.path = url, sha256, path
+        DapiError.__init__(
+            self,
+            f"{wanted} is not in the cache, and DAPI_OFFLINE forbids to fetch {url} "
+            f"(sha256 {sha256 or 'not published'}; expected at {path}). While online: "
+            f"dapi fetch {wanted}",
+        )
+        self.wanted, self.failures = wanted, {url: "DAPI_OFFLINE is set"}
+
+
+class DapiWarning(UserWarning):
+    """The root of all of dapi's warnings."""
+
+
+class OutdatedWeightsWarning(DapiWarning):
+    """Later weights exist for the same dataset, or these are deprecated."""
+
+
+class ReplacedBuilderWarning(DapiWarning):
+    """Another builder of the same module supersedes this one."""
+
+
+class LegacyArgumentWarning(DapiWarning, FutureWarning):
+    """An argument of a predecessor was translated."""
+
+
+class PluginWarning(DapiWarning, RuntimeWarning):
+    """A distribution was skipped because it failed."""
+
+
+class CacheWarning(DapiWarning, RuntimeWarning):
+    """A damaged file in the cache was discarded."""

@@ -1,0 +1,19 @@
+"""For distributions that take part in dapi's hooks: the marker, and what the hooks are given.
+
+Example:
+    In ``acme/hooks.py``, advertised as ``acme = "acme.hooks"`` in ``dapi.hooks``::
+
+        from dapi.hooks import FetchRequest, hookimpl
+
+        @hookimpl
+        def dapi_before_fetch(url: str) -> FetchRequest | None:
+            return FetchRequest(url.replace("https://example.org", "https://mirror.acme.test"))
+"""
+
+from pluggy import HookimplMarker
+
+from dapi._hooks import FetchRequest, Specifications
+
+__all__ = ["FetchRequest", "Specifications", "hookimpl"]
+
+hookimpl = HookimplMarker("dapi")
