@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from dapi import _catalog, _hooks, _lazy, _loading, _names, _notices
 from dapi._context import ContextParams
 from dapi._entry import WeightEntry
-from dapi._frozen import FrozenDict
+from dapi._frozen import FrozenDict, freeze
 from dapi._weights import Weights, entry_of
 from dapi.exceptions import (
     ConfigConflictError,
@@ -234,7 +234,7 @@ def _merge(
         )
     for argument, fixed in wanted.config.items():
         given = config.get(argument, fixed)
-        if given != fixed and not new_head:
+        if freeze(given) != fixed and not new_head:
             raise ConfigConflictError(str(weights), argument, given=given, fixed=fixed, head=head)
     return {**wanted.defaults, **wanted.config, **config}
 

@@ -210,7 +210,7 @@ def _models() -> list[Model]:
     targets = {model.target for model in advertised}
     for each in _registry.builders():
         if each.target not in targets:
-            owner = each.module.partition(".")[0]
+            owner = _names.normalize(each.module.partition(".")[0])
             advertised.append(Model(each.name, owner, each.target, _returns(each.function)))
     return advertised
 
@@ -229,8 +229,17 @@ def _is_below(name: str, module: str) -> bool:
 
 
 def _is_for(point: EntryPoint, builder: str, distribution: str | None = None) -> bool:
-    """Whether an enum's entry point names the builder, bare or qualified."""
+    """Whether an enum's entry point names the builder.
+
+    A bare name means the distribution's own builder of that name, if it has one, and anybody's
+    otherwise; ``owner/builder`` means that owner's.
+    """
     owner, _, name = point.name.rpartition("/")
+    if not owner and any(
+        (own.distribution, own.name) == (point.distribution, name)
+        for own in entry_points("dapi.models")
+    ):
+        owner = point.distribution
     return name == builder and (not owner or distribution in (None, _names.normalize(owner)))
 
 

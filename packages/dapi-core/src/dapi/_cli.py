@@ -12,9 +12,11 @@ from dapi import _catalog, _discovery, _names
 from dapi._frozen import to_json
 from dapi.exceptions import DapiError, NoWeightsError
 
-# Exit statuses: a problem was found or an error told; the command line was not understood.
+# The exit status after an error, or when doctor found a problem.
 _FAILED = 1
-_MISUSED = 2
+
+# Those of core; a distribution adds others in the entry-point group dapi.commands.
+_COMMANDS = ("list", "show", "fetch", "doctor")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,9 +30,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        command = _discovery.extension("dapi.commands", words[0]) if words else None
-        if command is not None:
-            return int(command(words[1:]))
+        if words and words[0] not in _COMMANDS and not words[0].startswith("-"):
+            command = _discovery.extension("dapi.commands", words[0])
+            if command is not None:
+                return int(command(words[1:]))
         options = _parser().parse_args(words)
         return int(options.run(options))
     except DapiError as error:
@@ -126,12 +129,16 @@ def _details(weights: Any) -> dict[str, Any]:
 def _fetch(options: argparse.Namespace) -> int:
     from dapi._fetching import fetch_everything
 
-    rows = []
+    rows, status = [], 0
     for name in options.names:
-        for file, path in fetch_everything(_latest_or_named(name), progress=not options.quiet):
-            rows.append({"name": name, "url": file.url, "path": str(path)})
+        try:
+            for file, path in fetch_everything(_latest_or_named(name), progress=not options.quiet):
+                rows.append({"name": name, "url": file.url, "path": str(path)})
+        except DapiError as error:  # the others are still fetched
+            print(f"dapi: {error}", file=sys.stderr)
+            status = _FAILED
     _print(options, rows, empty="")
-    return 0
+    return status
 
 
 def _latest_or_named(name: str) -> Any:

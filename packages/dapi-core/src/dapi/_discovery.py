@@ -14,7 +14,7 @@ from importlib import metadata
 from typing import Any, Literal, NamedTuple
 
 from dapi._names import normalize
-from dapi.exceptions import PluginLoadError
+from dapi.exceptions import AmbiguousExtensionError, PluginLoadError
 
 State = Literal["ok", "failed", "shadowed"]
 
@@ -99,14 +99,14 @@ def entry_points(group: str) -> list[EntryPoint]:
 def extension(group: str, key: str) -> Any:
     """Load the entry point of ``group`` that is named ``key``; None when there is none.
 
-    Of several, the one of the first distribution by name is taken, so that the result does not
-    depend on the order of ``sys.path``.
-
     Raises:
+        AmbiguousExtensionError: Several distributions provide it.
         PluginLoadError: Its module cannot be imported.
     """
-    found = next((point for point in entry_points(group) if point.name == key), None)
-    return found and found.load()
+    found = [point for point in entry_points(group) if point.name == key]
+    if len(found) > 1:
+        raise AmbiguousExtensionError(group, key, distributions=[p.distribution for p in found])
+    return found[0].load() if found else None
 
 
 _cached: tuple[object, tuple[Plugin, ...]] = (None, ())

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from dapi.exceptions import InvalidNameError
 
-_GRAMMAR = re.compile(r"(?:([A-Za-z0-9_.-]+)/)?([A-Za-z_][\w.-]*)(?::([A-Za-z_]\w*))?", re.ASCII)
+_GRAMMAR = re.compile(r"(?:(\w[\w.-]*)/)?([A-Za-z_][\w.-]*)(?::([A-Za-z_]\w*))?", re.ASCII)
 
 
 class Name(NamedTuple):

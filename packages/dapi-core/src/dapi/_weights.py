@@ -7,7 +7,6 @@ from enum import Enum, EnumMeta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from typing_extensions import Self
 
 from dapi import _store
 from dapi._discovery import entry_points
@@ -17,6 +16,7 @@ from dapi.exceptions import UnknownWeightsError, WeightsDeclarationError
 
 if TYPE_CHECKING:
     from torch import Tensor
+    from typing_extensions import Self
 
 W = TypeVar("W", bound="Weights")
 

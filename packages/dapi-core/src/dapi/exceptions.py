@@ -7,6 +7,7 @@ attributes; its text says what happened, what was expected or exists, and what t
     ├── InvalidNameError          (ValueError)      not ``[distribution/]builder[:member]``
     ├── UnknownModelError         (LookupError)     no builder of that name
     ├── AmbiguousModelError       (LookupError)     several distributions give the name
+    ├── AmbiguousExtensionError   (LookupError)     several distributions provide one extension
     ├── DuplicateModelError       (ValueError)      one module registers a name twice
     ├── UnknownWeightsError       (LookupError, AttributeError)  no such member
     ├── WeightsTypeError          (TypeError)       not weights of this builder
@@ -119,6 +120,17 @@ class AmbiguousModelError(DapiError, LookupError):
         super().__init__(
             f"{name!r} is given by {len(candidates)} distributions. "
             f"Use a qualified name: {_alternatives(candidates)}."
+        )
+
+
+class AmbiguousExtensionError(DapiError, LookupError):
+    """Several distributions provide one scheme, format, task or command."""
+
+    def __init__(self, group: str, key: str, *, distributions: Sequence[str]) -> None:
+        self.group, self.key, self.distributions = group, key, tuple(distributions)
+        super().__init__(
+            f"{key!r} of {group} is provided by {' and by '.join(distributions)}. "
+            f"Keep one of them: pip uninstall {distributions[-1]}"
         )
 
 

@@ -1,0 +1,242 @@
+"""Building: config, context, strict loading, and what is recorded on the model."""
+
+import copy
+import dataclasses
+import pickle
+import warnings
+
+import pytest
+
+import dapi
+from dapi import Build, ContextParams, Status, WeightEntry, Weights
+from dapi.adapt import Rename, StripPrefix
+from dapi.exceptions import (
+    ConfigConflictError,
+    NoWeightsError,
+    OutdatedWeightsWarning,
+    StateDictMismatchError,
+    UnreadOverrideError,
+    WeightsTypeError,
+    WithdrawnWeightsError,
+)
+
+torch = pytest.importorskip("torch")
+safetensors_torch = pytest.importorskip("safetensors.torch")
+nn = torch.nn
+
+
+class Norm(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.eps = ContextParams.get(self, "eps", 1e-5)
+
+
+class Net(nn.Module):
+    def __init__(self, num_classes=4, scale=1.0):
+        super().__init__()
+        self.norm = Norm()
+        self.body = nn.Linear(3, 5)
+        self.fc = nn.Linear(5, num_classes)
+        self.scale = scale
+
+
+THIS = f"{__name__}:Norm"
+
+
+@pytest.fixture
+def entry(tmp_path):
+    """The weights of a Net with four classes, which need eps=0 and like scale=2."""
+    path = tmp_path / "net.safetensors"
+    safetensors_torch.save_file(Net().state_dict(), path)
+    build = Build(config={"num_classes": 4}, defaults={"scale": 2.0}, context={THIS: {"eps": 0.0}})
+    return WeightEntry.from_file(path, build=build)
+
+
+@pytest.fixture(autouse=True)
+def importable(monkeypatch):
+    """Let "module:Class" find this module, however pytest imported it."""
+    import sys
+
+    monkeypatch.setitem(sys.modules, __name__, sys.modules.get(__name__) or _module())
+
+
+def _module():
+    import types
+
+    module = types.ModuleType(__name__)
+    module.__dict__.update(globals())
+    return module
+
+
+def test_weights_are_loaded_with_their_config_and_context(entry):
+    """What the weights need is applied while the model is built, and not after."""
+    model = dapi.build_model(Net, weights=entry)
+
+    assert (0.0, 2.0, True) == (model.norm.eps, model.scale, model.training)
+    assert all(torch.equal(v, model.state_dict()[k]) for k, v in entry.state_dict().items())
+    assert 1e-5 == Norm().eps
+
+
+def test_defaults_give_way_to_the_caller(entry):
+    """What the weights only like, a caller may change."""
+    assert 3.0 == dapi.build_model(Net, weights=entry, scale=3.0).scale
+
+
+def test_contradiction_says_both(entry):
+    """An argument against the weights is an error with both values and the ways out."""
+    with pytest.raises(ConfigConflictError, match="num_classes=7.*num_classes=4.*new_head=True"):
+        dapi.build_model(Net, weights=entry, head=("fc",), num_classes=7)
+    assert 4 == dapi.build_model(Net, weights=entry, num_classes=4).fc.out_features
+
+
+def test_new_head_differs_under_the_head_only(entry):
+    """A new head is asked for; everything else is loaded as strictly as ever."""
+    model = dapi.build_model(Net, weights=entry, head=("fc",), new_head=True, num_classes=7)
+
+    assert 7 == model.fc.out_features
+    assert torch.equal(entry.state_dict()["body.weight"], model.body.weight)
+    with pytest.raises(NoWeightsError, match="declares no head"):
+        dapi.build_model(Net, weights=entry, new_head=True, num_classes=7)
+    with pytest.raises(StateDictMismatchError):
+        dapi.build_model(Net, weights=entry, head=("body",), new_head=True, num_classes=7)
+
+
+def test_override_that_nothing_read_is_an_error(entry):
+    """An override whose class reads it no more, or is gone, never passes silently."""
+    unread = dataclasses.replace(entry, build=Build(context={THIS: {"epsilon": 0.0}}))
+    gone = dataclasses.replace(entry, build=Build(context={f"{__name__}:Gone": {"eps": 0.0}}))
+
+    for broken in (unread, gone):
+        with pytest.raises(UnreadOverrideError, match="the class was renamed"):
+            dapi.build_model(Net, weights=broken)
+
+
+def test_mismatch_lists_what_differs(tmp_path):
+    """Missing and left-over keys are one error, with the nearest names; shapes are told too."""
+    state = Net().state_dict()
+    state["fc.wieght"] = state.pop("fc.weight")
+    path = tmp_path / "other.safetensors"
+    safetensors_torch.save_file(state, path)
+    entry = WeightEntry.from_file(path)
+
+    with pytest.raises(StateDictMismatchError, match=r"Is fc.wieght perhaps fc.weight\?") as caught:
+        dapi.build_model(Net, weights=entry)
+    assert (("fc.weight",), ("fc.wieght",)) == (caught.value.missing, caught.value.unexpected)
+    with pytest.raises(StateDictMismatchError, match=r"fc.bias is \(4,\) in the file and \(9,\)"):
+        dapi.build_model(Net, weights=entry, num_classes=9)
+
+
+def test_adapted_keys_stay_strict(tmp_path):
+    """Steps map an old layout to the model's; what they leave over is still an error."""
+    state = {f"net.{key}".replace("weight", "gamma"): v for key, v in Net().state_dict().items()}
+    path = tmp_path / "old.safetensors"
+    safetensors_torch.save_file(state, path)
+    steps = (StripPrefix("net."), Rename(r"gamma$", "weight"))
+
+    dapi.build_model(Net, weights=WeightEntry.from_file(path, build=Build(adapt=steps)))
+    with pytest.raises(StateDictMismatchError):
+        dapi.build_model(Net, weights=WeightEntry.from_file(path, build=Build(adapt=steps[:1])))
+
+
+class Versioned(nn.Module):
+    """Dispatches on the version of its state dict, as torchvision's MNASNet does (vision#1224)."""
+
+    _version = 2
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(1))
+        self.seen = None
+
+    def _load_from_state_dict(self, state_dict, prefix, local_metadata, *rest):
+        self.seen = local_metadata.get("version")
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *rest)
+
+
+def test_code_version_is_kept_or_given(tmp_path):
+    """A .pth keeps the version that wrote it; for safetensors the entry says it."""
+    torch.save(Versioned().state_dict(), tmp_path / "net.pth")
+    safetensors_torch.save_file(Versioned().state_dict(), tmp_path / "net.safetensors")
+    kept = WeightEntry.from_file(tmp_path / "net.pth")
+    lost = WeightEntry.from_file(tmp_path / "net.safetensors")
+    given = dataclasses.replace(lost, build=Build(code_version={"": 1}))
+
+    assert [2, None, 1] == [
+        dapi.build_model(Versioned, weights=each).seen for each in (kept, lost, given)
+    ]
+
+
+def test_weights_of_survives_copies_and_pickles(entry):
+    """The model knows its weights, wherever it goes."""
+    model = dapi.build_model(nn.Linear, 3, 5, weights=None)
+    with pytest.raises(NoWeightsError, match="Linear carries no weights"):
+        dapi.weights_of(model)
+
+    model = dapi.build_model(Net, weights=entry)
+    assert entry == dapi.weights_of(model) == dapi.weights_of(copy.deepcopy(model))
+    assert entry == pickle.loads(pickle.dumps(model._dapi_provenance)).weights
+
+
+def test_withdrawn_weights_do_not_load(entry):
+    """What was taken back says why and what to use instead; the way around is explicit."""
+    status = Status("withdrawn", replacement="net:RefV2", reason="The wrong epoch was uploaded.")
+    withdrawn = dataclasses.replace(entry, status=status)
+
+    with pytest.raises(WithdrawnWeightsError, match="wrong epoch.*net:RefV2"):
+        dapi.build_model(Net, weights=withdrawn)
+    dapi.build_model(Net, weights=dataclasses.replace(withdrawn, status=Status()))
+
+
+def test_deprecated_weights_warn_once(entry):
+    """A deprecation names the replacement, once, in a category of its own."""
+    status = Status("deprecated", replacement="net:RefV2", reason="Less accurate.")
+    deprecated = dataclasses.replace(entry, status=status)
+
+    with pytest.warns(OutdatedWeightsWarning, match="net:RefV2") as caught:
+        dapi.build_model(Net, weights=deprecated)
+        dapi.build_model(Net, weights=deprecated)
+    assert 1 == len(caught)
+
+
+def test_outdated_weights_warn_for_their_dataset_only(tmp_path):
+    """A later member of the same dataset is named once; of another dataset it is no matter."""
+    for name in "abc":
+        safetensors_torch.save_file(Net().state_dict(), tmp_path / f"{name}.safetensors")
+    url = f"package:{tmp_path.name}/{{}}.safetensors"
+
+    class NetWeights(Weights):
+        Digits_RefV1 = WeightEntry(url.format("a"))
+        Digits_RefV2 = WeightEntry(url.format("b"), latest=True)
+        Plants_RefV1 = WeightEntry(url.format("c"))
+
+    (tmp_path / "__init__.py").touch()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(tmp_path.parent))
+        with pytest.warns(OutdatedWeightsWarning, match="there is NetWeights.Digits_RefV2"):
+            dapi.build_model(Net, weights=NetWeights.Digits_RefV1)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            dapi.build_model(Net, weights=NetWeights.Digits_RefV1)  # said already
+            dapi.build_model(Net, weights=NetWeights.Digits_RefV2)
+            dapi.build_model(Net, weights=NetWeights.Plants_RefV1)
+
+
+def test_build_model_refuses_what_are_no_weights():
+    """A path or a name is not an entry."""
+    with pytest.raises(WeightsTypeError, match="net.pth"):
+        dapi.build_model(Net, weights="net.pth")
+
+
+def test_model_built_is_told_to_hooks(entry, advertise):
+    """A distribution may take note of every model that was built with weights."""
+    import sys
+
+    advertise(
+        "acme-notes",
+        "[dapi.hooks]\nnotes = acme_notes\n",
+        acme_notes="from dapi.hooks import hookimpl\nseen = []\n\n@hookimpl\n"
+        "def dapi_model_built(builder, weights):\n    seen.append((builder, weights))\n",
+    )
+    dapi.build_model(Net, weights=entry)
+
+    assert [("Net", entry)] == sys.modules.pop("acme_notes").seen

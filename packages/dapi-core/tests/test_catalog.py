@@ -1,0 +1,166 @@
+"""The catalog: every name that is listed can be asked for, and no other."""
+
+import sys
+
+import pytest
+
+import dapi
+from dapi.exceptions import (
+    AmbiguousModelError,
+    InvalidNameError,
+    NoWeightsError,
+    PluginLoadError,
+    PluginWarning,
+    UnknownModelError,
+    UnknownWeightsError,
+)
+
+FAMILY = """
+from dapi import WeightEntry, Weights, register_model
+
+class {enum}(Weights):
+    First_RefV1 = WeightEntry("https://example.org/{enum}1.pth")
+    First_RefV2 = WeightEntry("https://example.org/{enum}2.pth", latest=True)
+
+@register_model(weights={enum})
+def {name}(*, weights=None, progress=True, **config):
+    return "{module}"
+"""
+
+
+@pytest.fixture
+def install(advertise):
+    """Put a distribution with one family on the path."""
+    modules = []
+
+    def add(distribution, name="fancynet"):
+        module = distribution.replace("-", "_")
+        enum = f"{module.title().replace('_', '')}Weights"
+        source = FAMILY.format(enum=enum, name=name, module=module)
+        points = (
+            f"[dapi.models]\n{name} = {module}:{name}\n[dapi.weights]\n{name} = {module}:{enum}\n"
+        )
+        advertise(distribution, points, folder=distribution, **{module: source})
+        modules.append(module)
+
+    yield add
+    for module in modules:
+        sys.modules.pop(module, None)
+
+
+@pytest.fixture(autouse=True)
+def forget_registered(monkeypatch):
+    """What these tests register does not outlive them."""
+    monkeypatch.setattr(dapi._registry, "_builders", {})
+
+
+def test_list_models_filters(install):
+    """Pattern, distribution and module each narrow the list."""
+    install("acme-one", "alpha_net")
+    install("acme-two", "beta_net")
+
+    assert ["alpha_net"] == dapi.list_models("alpha*")
+    assert ["beta_net"] == dapi.list_models("*_net", distribution="Acme_Two")
+    assert ["alpha_net"] == dapi.list_models(module="acme_one")
+    assert [] == dapi.list_models("alpha*", module="acme")
+
+
+def test_misspelt_model_suggests_and_loads_nothing(install, advertise):
+    """A misspelt name is told with the nearest, never with another distribution's failure."""
+    install("acme-one", "alpha_net")
+    advertise("acme-bad", "[dapi.models]\nalpha_nets = acme_bad:f\n", folder="b", acme_bad="1/0")
+
+    with pytest.raises(UnknownModelError, match="Did you mean.*'alpha_net'"):
+        dapi.get_builder("alphanet")
+    assert "acme_bad" not in sys.modules
+
+
+def test_name_of_two_distributions_is_never_decided(install):
+    """The bare name is ambiguous, qualified names work, and those are what is listed."""
+    install("acme-one")
+    install("acme-two")
+
+    with pytest.raises(AmbiguousModelError, match="'acme-one/fancynet' or 'acme-two/fancynet'"):
+        dapi.get_builder("fancynet")
+    assert ["acme-one/fancynet", "acme-two/fancynet"] == dapi.list_models("fancynet")
+    assert "acme_two" == dapi.get_builder("Acme_Two/fancynet")()
+    assert "AcmeOneWeights" == type(dapi.get_weights("acme-one/fancynet:First_RefV1")).__name__
+
+
+def test_weights_of_another_distribution_are_offered(install, advertise):
+    """An enum that a distribution offers for somebody else's builder is found, after its own."""
+    install("acme-one")
+    source = FAMILY.format(enum="PlantWeights", name="unused", module="acme_plants")
+    source = source.replace("First_", "Plants_")
+    points = "[dapi.weights]\nfancynet = acme_plants:PlantWeights\n"
+    advertise("aaa-plants", points, folder="plants", acme_plants=source)
+
+    names = ["First_RefV1", "First_RefV2", "Plants_RefV1", "Plants_RefV2"]
+    assert names == [weights.name for weights in dapi.list_weights("fancynet")]
+    plants = dapi.get_weights("fancynet:Plants_RefV1")
+    assert plants is dapi.get_weights("aaa-plants/fancynet:Plants_RefV1")
+    assert "acme_one" == dapi.get_builder("fancynet")(weights=None)
+    assert (
+        "First_RefV2" == dapi.get_builder("fancynet").__dapi_builder__.weights[0].get_latest().name
+    )
+    with pytest.raises(UnknownWeightsError):
+        dapi.get_weights("aaa-plants/fancynet:First_RefV1")
+    sys.modules.pop("acme_plants")
+
+
+def test_broken_offer_is_skipped_with_a_warning(install, advertise):
+    """A third party's broken enum does not hide the builder's own weights."""
+    install("acme-one")
+    points = "[dapi.weights]\nfancynet = acme_broken:Weights\n"
+    advertise("acme-broken", points, folder="broken", acme_broken="1/0")
+
+    with pytest.warns(PluginWarning, match="acme-broken could not be loaded"):
+        assert 2 == len(dapi.list_weights("fancynet"))
+
+
+def test_broken_distribution_raises_when_asked(advertise, install):
+    """Others list and build; asking for a broken one's model raises its cause."""
+    install("acme-one")
+    points = (
+        "[dapi.models]\nbroken_net = acme_exits:net\n[dapi.weights]\nbroken_net = acme_exits:W\n"
+    )
+    advertise("acme-exits", points, folder="exits", acme_exits="raise SystemExit('bye')")
+
+    assert {"broken_net", "fancynet"} <= set(dapi.list_models())
+    assert "acme_one" == dapi.get_builder("fancynet")()
+    for ask in (dapi.get_builder, dapi.list_weights):
+        with pytest.raises(PluginLoadError, match="SystemExit: bye"):
+            ask("broken_net")
+    with pytest.warns(PluginWarning):
+        assert "First_RefV1" in [weights.name for weights in dapi.list_weights()]
+
+
+def test_unknown_names_say_what_exists(install):
+    """A wrong member, a model without member, and what is no name, are told apart."""
+    install("acme-one")
+
+    with pytest.raises(UnknownWeightsError, match="Did you mean 'First_RefV2' or"):
+        dapi.get_weights("fancynet:First_RefV3")
+    with pytest.raises(NoWeightsError, match="dapi show fancynet"):
+        dapi.get_weights("fancynet")
+    with pytest.raises(InvalidNameError):
+        dapi.get_builder("fancy net")
+
+
+def test_builder_of_a_notebook_is_listed():
+    """A builder that is decorated in this process is found like a published one."""
+
+    @dapi.register_model()
+    def notebook_net(*, weights=None):
+        return "made here"
+
+    assert "notebook_net" in dapi.list_models()
+    assert notebook_net is dapi.get_builder("notebook_net")
+
+
+def test_member_prints_as_the_name_that_finds_it(install):
+    """What an advertised member prints, get_weights takes."""
+    install("acme-one")
+    member = dapi.get_weights("fancynet:First_RefV1")
+
+    assert member is dapi.get_weights(str(member))

@@ -1,0 +1,167 @@
+"""The ``dapi`` command: tables for people, JSON for programs, and errors that are sentences."""
+
+import hashlib
+import json
+import sys
+
+import pytest
+
+import dapi
+from dapi._cli import main
+
+FAMILY = """
+from dapi import File, WeightEntry, Weights, register_model
+
+class NetWeights(Weights):
+    Digits_RefV1 = WeightEntry("https://example.org/1.pth", meta={{"license": "MIT", "num_params": 1234567}})
+    Digits_RefV2 = WeightEntry("{url}", sha256="{sha256}", latest=True,
+        assets={{"vocabulary": File("{asset}", sha256="{sha256}"), "vocoder": Digits_RefV1.__class__("{other}", sha256="{sha256}")}},
+        meta={{"metrics": [{{"dataset": "Digits", "name": "accuracy", "value": 0.97, "source": "x"}}],
+               "categories": [str(n) for n in range(10)]}})
+
+@register_model(weights=NetWeights)
+def acme_net(*, weights=None, progress=True, **config): ...
+"""
+
+
+@pytest.fixture
+def family(advertise, server, monkeypatch):
+    """An installed family whose files are on a loopback server."""
+    monkeypatch.setattr(dapi._registry, "_builders", {})
+    body = b"weights"
+    urls = {name: server.serve(f"/{name}", body) for name in ("net.pth", "words.txt", "voc.pth")}
+    source = FAMILY.format(
+        url=urls["net.pth"], asset=urls["words.txt"], other=urls["voc.pth"],
+        sha256=hashlib.sha256(body).hexdigest(),
+    )  # fmt: skip
+    points = "[dapi.models]\nacme_net = acme_family:acme_net\n[dapi.weights]\nacme_net = acme_family:NetWeights\n"
+    advertise("acme-nets", points, acme_family=source)
+    yield server
+    sys.modules.pop("acme_family", None)
+
+
+def run(capsys, *words):
+    status = main(words)
+    return status, capsys.readouterr()
+
+
+def test_list_prints_a_table_or_json(family, capsys):
+    """The models that are installed, with whose they are."""
+    status, printed = run(capsys, "list", "acme_*")
+    assert (0, ["model     distribution", "acme_net  acme-nets"]) == (
+        status,
+        printed.out.splitlines(),
+    )
+
+    _, printed = run(capsys, "list", "acme_*", "--json")
+    assert [{"model": "acme_net", "distribution": "acme-nets"}] == json.loads(printed.out)
+
+
+def test_list_of_nothing_says_what_to_install(capsys):
+    """An empty list is no empty screen."""
+    assert "pip install dapi-vision" in run(capsys, "list", "absent*")[1].out
+
+
+def test_show_model_lists_its_weights(family, capsys):
+    """One line for each member, with what people compare."""
+    _, printed = run(capsys, "show", "acme_net")
+
+    assert "acme_net:Digits_RefV1" in printed.out and "1,234,567" in printed.out
+    assert "Digits accuracy 0.97" in printed.out
+
+
+def test_show_weights_tells_everything(family, capsys):
+    """All that the entry says; long lists shortened for people, whole for programs."""
+    _, printed = run(capsys, "show", "acme_net:Digits_RefV2")
+    assert "5 more" in printed.out and "words.txt" in printed.out
+
+    _, printed = run(capsys, "show", "acme_net:Digits_RefV2", "--json")
+    assert 10 == len(json.loads(printed.out)["meta"]["categories"])
+
+
+def test_fetch_gets_assets_and_the_entries_they_name(family, capsys, monkeypatch):
+    """After a fetch everything works offline."""
+    status, printed = run(capsys, "fetch", "acme_net", "--json")
+
+    assert 0 == status
+    assert ["/net.pth", "/words.txt", "/voc.pth"] == [
+        "/" + row["url"].rpartition("/")[2] for row in json.loads(printed.out)
+    ]
+    monkeypatch.setenv("DAPI_OFFLINE", "1")
+    assert b"weights" == dapi.get_weights("acme_net:Digits_RefV2").fetch().read_bytes()
+
+
+def test_fetch_goes_on_after_a_failure(family, capsys, monkeypatch):
+    """One name that fails is told, the others are fetched, and the status says so."""
+    status, printed = run(capsys, "fetch", "absent_net", "acme_net")
+
+    assert 1 == status
+    assert "No model named 'absent_net'" in printed.err
+    assert "net.pth" in printed.out
+
+
+def test_offline_error_names_the_model_and_the_command(family, capsys, monkeypatch):
+    """Who is offline learns what to run while online."""
+    monkeypatch.setenv("DAPI_OFFLINE", "1")
+
+    status, printed = run(capsys, "fetch", "acme_net")
+    assert 1 == status
+    assert "dapi fetch acme_net:Digits_RefV2" in printed.err
+
+
+def test_errors_are_one_sentence_on_standard_error(capsys):
+    """No traceback; exit status 1."""
+    status, printed = run(capsys, "show", "resnet_absent")
+
+    assert (1, "") == (status, printed.out)
+    assert printed.err.startswith("dapi: No model named 'resnet_absent'")
+
+
+def test_doctor_is_content_when_all_is_well(family, capsys):
+    """A healthy installation exits with 0."""
+    status, printed = run(capsys, "doctor", "--json")
+    found = json.loads(printed.out)
+
+    assert (0, []) == (status, found["problems"])
+    assert "acme-nets" in [plugin["name"] for plugin in found["plugins"]]
+
+
+def test_doctor_names_what_is_broken(family, advertise, capsys):
+    """A module that cannot be imported, and metadata found twice, are told with the remedy."""
+    advertise("acme-broken", "[dapi.models]\nx = acme_broken:x\n", folder="b", acme_broken="1/0")
+    advertise("acme-nets", "", folder="stale", kind="egg-info")
+
+    status, printed = run(capsys, "doctor")
+    assert 1 == status
+    assert "ZeroDivisionError" in printed.out and "pip uninstall acme-broken" in printed.out
+    assert "acme_nets.egg-info" in printed.out
+
+
+def test_doctor_compares_entry_points_with_builders(advertise, capsys, monkeypatch):
+    """An entry point under another name than its builder's is told with the right line."""
+    monkeypatch.setattr(dapi._registry, "_builders", {})
+    source = "from dapi import register_model\n@register_model()\ndef right(*, weights=None): ...\n"
+    advertise("acme-drift", "[dapi.models]\nwrong = acme_drift:right\n", acme_drift=source)
+
+    status, printed = run(capsys, "doctor")
+    assert 1 == status
+    assert 'right = "acme_drift:right"' in printed.out
+    sys.modules.pop("acme_drift")
+
+
+def test_command_of_a_distribution_runs(advertise, capsys):
+    """A distribution may add a command; it cannot take one of core's."""
+    source = "def hello(words):\n    print('hello', *words)\n    return 5\n"
+    advertise(
+        "acme-commands",
+        "[dapi.commands]\nhello = acme_commands:hello\nlist = acme_commands:hello\n",
+        acme_commands=source,
+    )
+
+    status, printed = run(capsys, "hello", "world")
+    assert (5, "hello world\n") == (status, printed.out)
+    assert "hello" not in run(capsys, "list", "absent*")[1].out
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert "hello (acme-commands)" in capsys.readouterr().out
+    sys.modules.pop("acme_commands")

@@ -1,0 +1,118 @@
+"""Discovery: what is advertised, read without importing anything."""
+
+import sys
+
+import pytest
+
+from dapi import plugins
+from dapi._discovery import discover, entry_points, extension
+from dapi.exceptions import AmbiguousExtensionError, PluginLoadError
+
+MODELS = "[dapi.models]\nnet = {module}:net\n"
+
+
+def names(group="dapi.models"):
+    return [(point.distribution, point.name) for point in entry_points(group)]
+
+
+def find(name):
+    return next((plugin for plugin in plugins() if plugin.name == name), None)
+
+
+def test_entry_points_are_read_without_importing(advertise):
+    """A module that ends the process is listed like any other."""
+    advertise("acme", MODELS.format(module="acme_exits"), acme_exits="raise SystemExit(3)")
+
+    assert ("acme", "net") in names()
+    assert "acme_exits" not in sys.modules
+
+
+@pytest.mark.parametrize("body", ["raise SystemExit(3)", "import absent_module", "1/0"])
+def test_loading_what_fails_keeps_the_cause(advertise, body):
+    """Whatever an import raises becomes one error, with its cause; plugins() tells it."""
+    advertise("acme-fails", MODELS.format(module="acme_fails"), acme_fails=body)
+    point = next(
+        point for point in entry_points("dapi.models") if point.distribution == "acme-fails"
+    )
+
+    with pytest.raises(PluginLoadError, match="acme-fails could not be loaded") as caught:
+        point.load()
+    assert caught.value.__cause__ is not None
+    assert "failed" == find("acme-fails").state
+
+
+def test_distributions_without_our_groups_are_no_plugins(advertise):
+    """Who advertises nothing to dapi is not listed."""
+    advertise("stranger", "[console_scripts]\nx = y:z\n")
+
+    assert find("stranger") is None
+
+
+def test_version_and_name_come_from_the_directory(advertise):
+    """A distribution whose METADATA is damaged is listed all the same."""
+    metadata = advertise("Acme-Tools", MODELS.format(module="m"), version="1.2rc1")
+    (metadata / "METADATA").unlink()
+
+    assert ("acme-tools", "1.2rc1", ("net",)) == (
+        find("acme-tools").name, find("acme-tools").version, find("acme-tools").models,
+    )  # fmt: skip
+
+
+def test_stale_egg_info_beside_dist_info_hides_nothing(advertise):
+    """An egg-info without entry points, first on the path, does not hide the installed models."""
+    advertise("acme", MODELS.format(module="m"), folder="installed")
+    advertise("acme", "", folder="source", kind="egg-info")
+
+    assert ("acme", "net") in names()
+    assert "shadowed" == find("acme").state
+    assert "acme.egg-info" in find("acme").reason
+
+
+def test_first_copy_on_the_path_wins(advertise):
+    """Of two copies that both advertise, the one that Python would import counts."""
+    advertise("acme", "[dapi.models]\nold = m:old\n", version="1.0", folder="second")
+    advertise("acme", "[dapi.models]\nnew = m:new\n", version="2.0", folder="first")
+
+    assert [("acme", "new")] == [found for found in names() if found[0] == "acme"]
+    assert "2.0" == find("acme").version
+
+
+def test_damaged_entry_points_fail_alone(advertise):
+    """A file that cannot be parsed makes its own distribution fail, and no other."""
+    advertise("acme-broken", "[dapi.models\nnot = = a file\n", folder="broken")
+    advertise("acme-fine", MODELS.format(module="m"), folder="fine")
+
+    assert ("acme-fine", "net") in names()
+    assert find("acme-broken") is None or "failed" == find("acme-broken").state
+
+
+def test_discover_sees_a_new_directory(advertise):
+    """What is put on the path later is found; without a change the answer is kept."""
+    before = discover()
+    assert before is discover()
+    advertise("acme-late", MODELS.format(module="m"))
+
+    assert find("acme-late") is not None
+
+
+def test_extension_is_loaded_by_its_key_alone(advertise):
+    """Only the extension that is asked for is imported."""
+    advertise(
+        "acme-formats",
+        "[dapi.formats]\ngguf = acme_gguf:read\nonnx = acme_onnx:read\n",
+        acme_gguf="def read(path): ...\n",
+        acme_onnx="raise SystemExit",
+    )
+
+    assert "read" == extension("dapi.formats", "gguf").__name__
+    assert extension("dapi.formats", "absent") is None
+    assert "acme_onnx" not in sys.modules
+
+
+def test_extension_of_two_distributions_is_refused(advertise):
+    """Which of two is meant is never decided silently."""
+    advertise("acme-a", "[dapi.schemes]\ns3 = m:f\n", folder="a")
+    advertise("acme-b", "[dapi.schemes]\ns3 = m:f\n", folder="b")
+
+    with pytest.raises(AmbiguousExtensionError, match="acme-a and by acme-b"):
+        extension("dapi.schemes", "s3")

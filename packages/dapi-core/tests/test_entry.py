@@ -1,0 +1,108 @@
+"""WeightEntry: an immutable description, short to write."""
+
+import copy
+import dataclasses
+import hashlib
+import pickle
+
+import pytest
+
+from dapi import Asset, Build, File, Status, WeightEntry, lazy
+from dapi.exceptions import NoWeightsError, WeightsDeclarationError
+
+URL = "https://example.org/net.pth"
+
+
+def test_entry_needs_only_a_url():
+    """Everything but the URL has a default."""
+    entry = WeightEntry(URL)
+
+    assert (File(URL),) == entry.files
+    assert (False, {}, Status(), Build()) == (entry.latest, entry.meta, entry.status, entry.build)
+
+
+def test_entry_is_a_value():
+    """It compares, hashes, pickles and copies by value."""
+    entry = WeightEntry(
+        URL,
+        transforms=lazy("fractions:Fraction", numerator=1),
+        meta={"categories": ["a", "b"]},
+        mirrors=["https://mirror.example.org/net.pth"],
+        build=Build(config={"num_classes": 2}, context={"m:C": {"eps": 0.0}}),
+    )
+
+    assert entry == pickle.loads(pickle.dumps(entry)) == copy.deepcopy(entry)
+    assert hash(entry) == hash(dataclasses.replace(entry))
+    assert entry != dataclasses.replace(entry, latest=True)
+
+
+def test_entry_cannot_be_written_to():
+    """Neither its attributes nor what they hold can be changed."""
+    entry = WeightEntry(URL, meta={"task": "demo"}, build=Build(config={"a": 1}))
+
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        entry.url = "other"
+    with pytest.raises(TypeError):
+        entry.meta["task"] = "other"
+    with pytest.raises(TypeError):
+        entry.build.config["a"] = 2
+
+
+@pytest.mark.parametrize("what", ["transforms", "postprocess"])
+def test_entry_undeclared_factory_is_false_and_says_so_when_called(what):
+    """What was not declared can be asked for, and explains itself when it is called."""
+    factory = getattr(WeightEntry(URL), what)
+
+    assert not factory
+    with pytest.raises(NoWeightsError, match=f"WeightEntry.*{what}="):
+        factory()
+
+
+def test_entry_transforms_are_bound_to_its_assets():
+    """A transform that names an asset gets the entry's file."""
+    vocabulary = File("https://example.org/vocabulary.txt")
+    entry = WeightEntry(
+        URL,
+        transforms=lazy("m:Tokenizer", vocabulary=Asset("vocabulary")),
+        assets={"vocabulary": vocabulary},
+    )
+
+    assert {"vocabulary": vocabulary} == entry.transforms.kwargs
+
+
+def test_entry_transforms_with_an_absent_asset_are_refused():
+    """An entry that names an asset it lacks cannot be made."""
+    with pytest.raises(WeightsDeclarationError, match="vocabulary.*It.*assets are: merges"):
+        WeightEntry(
+            URL,
+            transforms=lazy("m:Tokenizer", vocabulary=Asset("vocabulary")),
+            assets={"merges": File("https://example.org/merges.txt")},
+        )
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"url": ()}, {"url": (File(URL),), "sha256": "00"}, {"url": (File(URL),), "size": 1}],
+    ids=["no file", "sha256", "size"],
+)
+def test_entry_of_several_files_describes_each(fields):
+    """Hash and size belong to each file of a checkpoint in parts."""
+    with pytest.raises(WeightsDeclarationError, match="each File"):
+        WeightEntry(**fields)
+
+
+def test_from_file_describes_a_local_checkpoint(tmp_path):
+    """One call gives URL, hash and size."""
+    path = tmp_path / "net one.pth"
+    path.write_bytes(b"weights")
+
+    entry = WeightEntry.from_file(path, meta={"task": "demo"})
+
+    assert (hashlib.sha256(b"weights").hexdigest(), 7) == (entry.sha256, entry.size)
+    assert (path, "demo") == (entry.fetch(), entry.meta["task"])
+
+
+def test_from_file_absent_is_an_error(tmp_path):
+    """What is not there cannot be described."""
+    with pytest.raises(FileNotFoundError):
+        WeightEntry.from_file(tmp_path / "absent.pth")

@@ -1,0 +1,96 @@
+"""Errors: each is also the builtin that one would catch, pickles, and says what to do."""
+
+import inspect
+import pickle
+
+import pytest
+
+from dapi import exceptions
+from dapi.exceptions import DapiError, DapiWarning
+
+EXAMPLES = [
+    exceptions.InvalidNameError("a b"),
+    exceptions.UnknownModelError("resnet51", available=["resnet50", "vit"]),
+    exceptions.UnknownModelError("resnet50", provider="dapi-vision"),
+    exceptions.UnknownModelError("resnet50"),
+    exceptions.AmbiguousModelError("net", candidates=["a/net", "b/net"]),
+    exceptions.AmbiguousExtensionError("dapi.schemes", "s3", distributions=["a", "b"]),
+    exceptions.DuplicateModelError("net", first="m:a", second="m:b"),
+    exceptions.UnknownWeightsError("NetWeights", "RefV3", available=["RefV1", "RefV2"]),
+    exceptions.WeightsTypeError("net", "RefV1", expected=["NetWeights"]),
+    exceptions.WeightsDeclarationError("NetWeights.A", "is a str", "Make it an entry."),
+    exceptions.WithdrawnWeightsError("net:A", reason="wrong epoch", replacement="net:B"),
+    exceptions.NoWeightsError("net has no weights", "Build it with weights=None."),
+    exceptions.UnexpectedArgumentError("net", "wieghts", nearest="weights"),
+    exceptions.ConfigConflictError("net:A", "num_classes", given=3, fixed=4, head=["fc"]),
+    exceptions.UnreadOverrideError("net:A", target="m:C", parameters=["eps"]),
+    exceptions.StateDictMismatchError(
+        "net:A", missing=["a.weight"], unexpected=["a.weigth"], shapes={"b": ((1,), (2,))}
+    ),
+    exceptions.CheckpointError("net.pth", source="net:A", reason="it is empty"),
+    exceptions.PluginLoadError("m:f", distribution="acme", cause=RuntimeError("why")),
+    exceptions.MissingDependencyError("x needs y", requirement="y"),
+    exceptions.HashMismatchError("net.pth", expected="00", found="11"),
+    exceptions.CacheError("cache", reason="read-only"),
+    exceptions.FetchError("net:A", failures={"https://example.org/n": "404"}),
+    exceptions.OfflineError("net:A", url="https://example.org/n", sha256=None, path="cache/x"),
+]
+
+
+def test_every_error_has_an_example():
+    """No error of the module is left out below."""
+    classes = {each for _, each in inspect.getmembers(exceptions, inspect.isclass)}
+    errors = {each for each in classes if issubclass(each, DapiError)} - {DapiError}
+
+    assert errors == {type(example) for example in EXAMPLES}
+
+
+@pytest.mark.parametrize("error", EXAMPLES, ids=lambda error: type(error).__name__)
+def test_error_is_a_builtin_too(error):
+    """A caller who knows nothing of dapi catches it by the builtin's name."""
+    builtins = [each for each in type(error).__mro__ if each.__module__ == "builtins"]
+
+    assert builtins[0] not in (Exception, BaseException)
+
+
+@pytest.mark.parametrize("error", EXAMPLES, ids=lambda error: type(error).__name__)
+def test_error_pickles_with_its_facts(error):
+    """An error that crosses a process keeps its message and its facts."""
+    copy = pickle.loads(pickle.dumps(error))
+
+    assert (type(error), str(error)) == (type(copy), str(copy))
+    assert {key: repr(value) for key, value in vars(error).items()} == {
+        key: repr(value) for key, value in vars(copy).items()
+    }
+
+
+@pytest.mark.parametrize("error", EXAMPLES, ids=lambda error: type(error).__name__)
+def test_error_is_whole_sentences(error):
+    """A message ends as a sentence or with the command to run, and has no doubled stop."""
+    text = str(error)
+
+    assert text[0].isupper() or text[0] == "'" or text.split()[0] == text.split()[0].strip("'")
+    assert ".." not in text.replace("...", "") and "  " not in text
+
+
+def test_tree_in_the_docstring_is_the_tree():
+    """The module's docstring draws exactly the classes that there are."""
+    drawn = set(exceptions.__doc__.replace("(", " ").split())
+    classes = {
+        name
+        for name, each in inspect.getmembers(exceptions, inspect.isclass)
+        if issubclass(each, DapiError | DapiWarning)
+    }
+
+    assert classes <= drawn
+    assert {word for word in drawn if word.endswith(("Error", "Warning"))} - classes <= {
+        "ValueError", "LookupError", "AttributeError", "TypeError", "RuntimeError",
+        "ImportError", "OSError", "FutureWarning", "RuntimeWarning", "UserWarning",
+    }  # fmt: skip
+
+
+def test_unknown_name_ignores_case_when_it_suggests():
+    """What differs in case only is the nearest."""
+    error = exceptions.UnknownModelError("ResNet50", available=["resnet50", "vit"])
+
+    assert "Did you mean 'resnet50'?" in str(error)

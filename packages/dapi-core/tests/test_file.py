@@ -1,0 +1,37 @@
+"""File: what can be published."""
+
+import pytest
+
+from dapi import File
+from dapi.exceptions import WeightsDeclarationError
+
+FULL = "0" * 64
+
+
+def test_file_name_is_the_last_part_of_the_path():
+    """Query, fragment and folders are no part of the name."""
+    assert "net 1.pth" == File("https://example.org/a/b/net%201.pth?x=/y.bin#frag").name
+
+
+@pytest.mark.parametrize("sha256", ["XYZ", "ABCDEF", "", "0" * 65])
+def test_file_refuses_what_is_no_sha256(sha256):
+    """A hash is lower-case hexadecimal, at most 64 digits."""
+    with pytest.raises(WeightsDeclarationError, match="sha256"):
+        File("https://example.org/net.pth", sha256=sha256)
+
+
+@pytest.mark.parametrize("url", ["/tmp/net.pth", "net.pth", "C:/net.pth", ""])
+def test_file_without_scheme_names_the_way_for_local_files(url):
+    """A path is not a URL; the error says what to call instead."""
+    with pytest.raises(WeightsDeclarationError, match="from_file"):
+        File(url)
+
+
+@pytest.mark.parametrize("sha256", [None, "0676ba61"])
+def test_file_plain_http_needs_a_full_hash(sha256):
+    """Anybody on the way may change what plain http carries."""
+    with pytest.raises(WeightsDeclarationError, match="http"):
+        File("http://example.org/net.pth", sha256=sha256)
+    with pytest.raises(WeightsDeclarationError, match="http"):
+        File("https://example.org/net.pth", sha256, mirrors=("http://example.org/net.pth",))
+    assert File("http://example.org/net.pth", sha256=FULL).is_pinned

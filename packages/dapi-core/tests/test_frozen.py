@@ -1,0 +1,66 @@
+"""FrozenDict: read-only at every depth, and still a value."""
+
+import copy
+import json
+import pickle
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dapi._frozen import FrozenDict, freeze, to_json
+
+scalars = st.none() | st.booleans() | st.integers() | st.text(max_size=5)
+values = st.recursive(
+    scalars,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(st.text(max_size=5), values, max_size=4))
+def test_frozen_dict_is_a_value(items):
+    """It equals, hashes, pickles and copies by what it holds, and turns back into JSON."""
+    frozen = FrozenDict(items)
+
+    assert frozen == FrozenDict(items)
+    assert hash(frozen) == hash(FrozenDict(items))
+    assert frozen == pickle.loads(pickle.dumps(frozen)) == copy.deepcopy(frozen)
+    assert items == json.loads(json.dumps(to_json(frozen)))
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda meta: meta.__setitem__("a", 1),
+        lambda meta: meta.update(a=1),
+        lambda meta: meta["deep"].__setitem__("b", 1),
+        lambda meta: meta["list"].append(1),
+        lambda meta: setattr(meta, "_items", {}),
+    ],
+    ids=["item", "update", "nested", "list", "attribute"],
+)
+def test_frozen_dict_refuses_every_write(write):
+    """Nothing in it can be changed, however deep."""
+    meta = FrozenDict({"deep": {"b": 0}, "list": [0]})
+
+    with pytest.raises((TypeError, AttributeError)):
+        write(meta)
+
+
+def test_frozen_dict_does_not_follow_its_source():
+    """Changing the dict that it was made from changes nothing."""
+    source = {"a": {"b": 1}}
+    frozen = FrozenDict(source)
+    source["a"]["b"] = 2
+
+    assert 1 == frozen["a"]["b"]
+
+
+def test_freeze_leaves_other_values_alone():
+    """Only mappings, lists and tuples are rewritten."""
+    marker = object()
+
+    assert freeze(marker) is marker

@@ -1,0 +1,99 @@
+"""Hooks: several distributions take part, and a broken one aborts nothing."""
+
+import hashlib
+import sys
+
+import pytest
+
+import dapi
+from dapi import _hooks
+from dapi.exceptions import FetchError, PluginWarning
+
+MIRROR = """
+from dapi.hooks import FetchRequest, hookimpl
+seen = []
+
+@hookimpl
+def dapi_before_fetch(url):
+    return FetchRequest(url.replace("/original", "/mirror"), {"Authorization": "token"})
+
+@hookimpl
+def dapi_file_fetched(url, path):
+    seen.append((url, path))
+"""
+
+
+@pytest.fixture
+def hook(advertise):
+    """Advertise a module of hooks."""
+    modules = []
+
+    def add(name, source):
+        module = name.replace("-", "_")
+        advertise(name, f"[dapi.hooks]\n{module} = {module}\n", folder=name, **{module: source})
+        modules.append(module)
+        return module
+
+    yield add
+    for module in modules:
+        sys.modules.pop(module, None)
+
+
+def test_before_fetch_redirects_and_the_hash_still_decides(hook, server):
+    """A hook may send a fetch elsewhere; what comes is verified and reported."""
+    module = hook("acme-mirror", MIRROR)
+    server.serve("/mirror.pth", b"weights")
+    file = dapi.File(server.url("/original.pth"), hashlib.sha256(b"weights").hexdigest())
+
+    path = dapi._store.fetch(file)
+
+    assert ["/mirror.pth"] == server.asked
+    assert [(file.url, path)] == sys.modules[module].seen
+
+
+def test_no_hooks_import_no_pluggy(monkeypatch):
+    """Without a distribution that has hooks nothing is loaded for them."""
+    monkeypatch.setattr(_hooks, "entry_points", lambda group: [])
+
+    assert _hooks.FetchRequest("https://example.org") == _hooks.before_fetch("https://example.org")
+    assert _hooks._manager(()) is None
+
+
+def test_hooks_that_fail_to_import_are_skipped(hook, server):
+    """A broken distribution is named in a warning; the other's hooks still run."""
+    hook("acme-broken", "raise SystemExit('broken')")
+    module = hook("acme-mirror", MIRROR)
+    server.serve("/mirror.pth", b"weights")
+    file = dapi.File(server.url("/original.pth"), hashlib.sha256(b"weights").hexdigest())
+
+    with pytest.warns(PluginWarning, match="acme-broken"):
+        dapi._store.fetch(file)
+    assert 1 == len(sys.modules[module].seen)
+
+
+def test_unknown_hook_is_refused_by_name(hook):
+    """A misspelt hook is no silence."""
+    hook("acme-typo", MIRROR.replace("dapi_file_fetched", "dapi_file_fetchd"))
+
+    with pytest.warns(PluginWarning, match="dapi_file_fetchd"):
+        _hooks.before_fetch("https://example.org")
+
+
+def test_observer_that_raises_disturbs_nobody(hook):
+    """Taking note of something cannot make it fail."""
+    module = hook("acme-fine", MIRROR)
+    hook("acme-raises", MIRROR.replace("seen.append((url, path))", "raise RuntimeError('no')"))
+
+    with pytest.warns(PluginWarning, match="acme-raises"):
+        _hooks.file_fetched("https://example.org", "path")
+    assert 1 == len(sys.modules[module].seen)
+
+
+def test_exception_before_a_fetch_ends_it(hook, server):
+    """A hook that forbids an address is obeyed."""
+    hook("acme-forbids", MIRROR.replace("return Fetch", "raise PermissionError(url)\n    Fetch"))
+    file = dapi.File(server.serve("/original.pth", b"x"), hashlib.sha256(b"x").hexdigest())
+
+    with pytest.raises((PermissionError, FetchError)):
+        dapi._store.fetch(file)
+    assert [] == server.asked

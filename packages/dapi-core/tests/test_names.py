@@ -1,0 +1,49 @@
+"""Names: ``[distribution/]builder[:member]``."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dapi._names import normalize, parse
+from dapi.exceptions import InvalidNameError
+
+builders = st.from_regex(r"[a-z_][a-z0-9_]{0,12}", fullmatch=True)
+members = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,12}", fullmatch=True)
+distributions = st.from_regex(r"[a-z][a-z0-9]{0,5}(-[a-z0-9]{1,5})?", fullmatch=True)
+
+
+@given(st.none() | distributions, builders, st.none() | members)
+def test_parse_takes_apart_what_was_put_together(distribution, builder, member):
+    """Every well-formed name comes apart into the parts it was made of."""
+    name = f"{distribution}/{builder}" if distribution else builder
+    name += f":{member}" if member else ""
+
+    assert (distribution, builder, member) == parse(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "a b",
+        "a/b/c",
+        "a:b:c",
+        "../x",
+        "a/../b",
+        "resnet50:",
+        "/resnet50",
+        ":x",
+        "résnet",
+        None,
+        5,
+    ],
+)
+def test_parse_anything_else_is_an_error(name):
+    """What is not of the grammar raises, and the error shows the form."""
+    with pytest.raises(InvalidNameError, match="builder"):
+        parse(name)
+
+
+def test_normalize_treats_separators_alike():
+    """Distribution names compare as package indexes compare them."""
+    assert normalize("Acme.Models_x") == normalize("acme-models-X") == "acme-models-x"

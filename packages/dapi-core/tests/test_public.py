@@ -1,0 +1,154 @@
+"""The package: what is public, what imports what, and what importing it costs."""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import dapi
+
+SOURCE = Path(dapi.__file__).parent
+
+# Each may import those before it, and none after it.
+LAYERS = [
+    {"exceptions"},
+    {"_names", "_context", "_frozen", "_lines", "_notices", "adapt"},
+    {"_discovery", "_file", "_registry"},
+    {"_hooks"},
+    {"_store", "hooks"},
+    {"_lazy"},
+    {"_entry"},
+    {"_weights", "_checkpoint"},
+    {"_catalog", "_loading", "_fetching"},
+    {"_building"},
+    {"_registration"},
+    {"_doctor"},
+    {"_cli"},
+    {"__main__", "__init__"},
+]
+FRAMEWORKS = ("torch", "numpy", "safetensors", "pluggy", "platformdirs", "tqdm")
+
+
+def imports(path):
+    """Yield the modules of dapi that a file imports, and those inside its functions too."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module == "dapi":
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("dapi."):
+            yield node.module.split(".")[1]
+
+
+def top_level_imports(path):
+    """Yield the packages that importing a file imports."""
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield (node.module or "").partition(".")[0]
+
+
+def modules():
+    return [
+        path
+        for path in SOURCE.rglob("*.py")
+        if "dapi" == path.parent.name or "_store" in path.parts
+    ]
+
+
+def layer_of(name):
+    return next((rank for rank, layer in enumerate(LAYERS) if name in layer), None)
+
+
+def test_every_module_has_a_layer():
+    """A new module is given its place."""
+    names = {path.stem if path.parent == SOURCE else path.parent.name for path in modules()}
+
+    assert names == set().union(*LAYERS)
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(SOURCE)))
+def test_imports_point_downwards(path):
+    """A module imports only from the layers below its own (for types, from anywhere)."""
+    name = path.stem if path.parent == SOURCE else path.parent.name
+    allowed = set().union(*LAYERS[: layer_of(name)], {name})
+    types_only = {"_weights"} if name in ("_entry", "_catalog") else set()
+
+    found = {each for each in imports(path) if layer_of(each) is not None}
+    lazy = {"_checkpoint"} if name in ("_entry", "_weights") else set()
+    assert found <= allowed | types_only | lazy
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(SOURCE)))
+def test_no_module_imports_a_package_at_its_top(path):
+    """``import dapi`` never imports a third-party package (dapi.hooks is for those who have one)."""
+    others = set(top_level_imports(path)) - set(sys.stdlib_module_names) - {"dapi", "_dapi_command"}
+
+    assert others == ({"pluggy"} if path.stem == "hooks" else set())
+
+
+def test_public_names_are_sorted_complete_and_importable():
+    """``__all__`` is exact, and agrees with what type checkers see."""
+    tree = ast.parse((SOURCE / "__init__.py").read_text(encoding="utf-8"))
+    typed = next(node for node in tree.body if isinstance(node, ast.If))
+    seen = {alias.name for node in typed.body for alias in node.names}
+
+    assert set(dapi.__all__) == seen
+    assert dapi.__all__ == sorted(
+        dapi.__all__, key=lambda name: (not name.isupper(), name[0].islower(), name)
+    )
+    for name in dapi.__all__:
+        assert getattr(dapi, name) is not None
+    assert set(dapi.__all__) <= set(dir(dapi))
+    with pytest.raises(AttributeError, match="absent"):
+        dapi.absent  # noqa: B018
+
+
+def test_every_public_name_is_documented():
+    """Classes and functions have docstrings."""
+    undocumented = [name for name in dapi.__all__ if not getattr(dapi, name).__doc__]
+
+    assert [] == undocumented
+
+
+def run(code, **environment):
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment or None,
+    )
+    return json.loads(result.stdout)
+
+
+def test_listing_imports_no_framework():
+    """In a new process, importing dapi and listing loads nothing heavy, nor dataclasses."""
+    code = "import dapi, json, sys; dapi.list_models(); print(json.dumps(sorted(sys.modules)))"
+
+    loaded = {name.partition(".")[0] for name in run(code)}
+
+    assert not loaded & {*FRAMEWORKS, "torchvision", "torchaudio", "transformers"}
+    assert "dataclasses" not in loaded
+
+
+def test_known_models_is_a_map_of_names():
+    """The file that says who provides a model maps names to distributions."""
+    known = json.loads((SOURCE / "known_models.json").read_text())
+
+    assert all(value.startswith("dapi-") for value in known.values())
+
+
+def test_asking_for_a_known_model_names_its_distribution(monkeypatch):
+    """Who has not installed a domain is told which to install."""
+    monkeypatch.setattr("dapi._discovery._cached", (None, ()))
+    monkeypatch.setattr("dapi._discovery._scan", lambda: iter(()))
+    monkeypatch.setattr("dapi._registry._builders", {})
+    known = json.loads((SOURCE / "known_models.json").read_text())
+
+    for name, distribution in known.items():
+        with pytest.raises(dapi.exceptions.UnknownModelError, match=f"pip install {distribution}"):
+            dapi.get_builder(name)
+    monkeypatch.setattr("dapi._discovery._cached", (None, ()))

@@ -1,0 +1,275 @@
+"""register_model: what surrounds every builder, and what a builder still is."""
+
+import importlib
+import inspect
+import pickle
+import warnings
+
+import pytest
+
+import dapi
+from dapi import Build, LegacyArgument, WeightEntry, Weights, register_model
+from dapi.exceptions import (
+    DuplicateModelError,
+    InvalidNameError,
+    LegacyArgumentWarning,
+    NoWeightsError,
+    OutdatedWeightsWarning,
+    ReplacedBuilderWarning,
+    UnexpectedArgumentError,
+    UnknownWeightsError,
+    WeightsDeclarationError,
+    WeightsTypeError,
+)
+
+
+class NetWeights(Weights):
+    Digits_RefV1 = WeightEntry("https://example.org/1.pth")
+    Digits_RefV2 = WeightEntry("https://example.org/2.pth", latest=True)
+
+
+class OtherWeights(Weights):
+    Digits_RefV1 = WeightEntry("https://example.org/other.pth")
+
+
+@pytest.fixture(autouse=True)
+def forget_registered(monkeypatch):
+    """What these tests register does not outlive them."""
+    monkeypatch.setattr(dapi._registry, "_builders", {})
+
+
+@pytest.fixture
+def net():
+    """A builder that returns what its body was given."""
+
+    @register_model(
+        weights=NetWeights,
+        legacy=(
+            LegacyArgument("pretrained", {True: NetWeights.Digits_RefV1, False: None}),
+            LegacyArgument(
+                "pretrained_backbone", {True: NetWeights.Digits_RefV2}, "weights_backbone"
+            ),
+        ),
+    )
+    def net(*, weights=None, weights_backbone=None, progress=True, **config):
+        """Build a net."""
+        return {"weights": weights, "weights_backbone": weights_backbone, **config}
+
+    return net
+
+
+def test_builder_keeps_signature_and_docstring(net):
+    """Editors and type checkers see the function that was written."""
+    assert ["weights", "weights_backbone", "progress", "config"] == list(
+        inspect.signature(net).parameters
+    )
+    assert ("net", "Build a net.") == (net.__name__, net.__doc__)
+
+
+def test_builder_pickles_like_a_function(tmp_path, monkeypatch):
+    """A builder of a module is pickled by its name."""
+    (tmp_path / "pickled_family.py").write_text(
+        "from dapi import register_model\n@register_model()\ndef net(*, weights=None): ...\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    builder = importlib.import_module("pickled_family").net
+
+    assert pickle.loads(pickle.dumps(builder)) is builder
+
+
+@pytest.mark.parametrize("typo", ["wieghts", "weight", "weigths", "weights_backbon", "progres"])
+def test_near_miss_is_refused(net, typo):
+    """``**config`` does not swallow a misspelt argument of the builder."""
+    with pytest.raises(UnexpectedArgumentError, match="Did you mean"):
+        net(**{typo: None})
+
+
+def test_other_arguments_reach_the_body(net):
+    """What is not near to an argument of the builder is config."""
+    assert 7 == net(num_classes=7, weight_decay=0.1)["num_classes"]
+
+
+def test_weights_none_is_plain_construction(net):
+    """Without weights nothing is merged, fetched or loaded."""
+    assert {"weights": None, "weights_backbone": None} == net()
+
+
+@pytest.mark.parametrize(
+    ("weights", "text"),
+    [
+        (OtherWeights.Digits_RefV1, "OtherWeights.Digits_RefV1.*Expected a member of NetWeights"),
+        ("Digits_RefV1", r"dapi.get_model\('net', weights='Digits_RefV1'\)"),
+        (True, "weights=True"),
+    ],
+    ids=["another enum", "a string", "a bool"],
+)
+def test_wrong_weights_are_refused(net, weights, text):
+    """What is not weights of this builder is told with what was expected."""
+    with pytest.raises(WeightsTypeError, match=text):
+        net(weights=weights)
+
+
+def test_members_that_another_distribution_offers_are_accepted(net, advertise):
+    """An enum that names this builder in its entry points serves it, and others are named."""
+    points = f"[dapi.weights]\nnet = {__name__}:OtherWeights\n"
+    spec = net.__dapi_builder__
+    advertise("acme-others", points)
+    spec.check_weights(OtherWeights.Digits_RefV1, enums=spec.weights)
+
+    points = f"[dapi.weights]\nvit = {__name__}:OtherWeights\n"
+    advertise("acme-others", points, folder="later")
+    with pytest.raises(WeightsTypeError, match="which are weights of vit"):
+        spec.check_weights(OtherWeights.Digits_RefV1, enums=spec.weights)
+
+
+@pytest.mark.parametrize(
+    ("old", "expected", "text"),
+    [
+        ({"pretrained": False}, None, r"Write net\(weights=None\)"),
+        ({"pretrained_backbone": True}, None, r"net\(weights_backbone=NetWeights.Digits_RefV2\)"),
+    ],
+    ids=["pretrained", "pretrained_backbone"],
+)
+def test_legacy_argument_warns_with_the_replacement(net, old, expected, text):
+    """Arguments of the past work, and the warning is what to write instead."""
+    with pytest.warns(LegacyArgumentWarning, match=text) as caught:
+        built = net(**old)
+
+    assert __file__ == caught[0].filename
+    assert expected is built["weights"]
+    assert not set(old) & set(built)
+
+
+def test_legacy_argument_means_its_weights(net, monkeypatch):
+    """``pretrained=True`` asks for the weights that it meant in the past."""
+    monkeypatch.setenv("DAPI_OFFLINE", "1")
+
+    with (
+        pytest.warns(LegacyArgumentWarning),
+        pytest.warns(OutdatedWeightsWarning),
+        pytest.raises(OSError, match="https://example.org/1.pth"),
+    ):
+        net(pretrained=True)
+
+
+def test_legacy_value_that_never_was_is_refused(net):
+    """An old argument has its old values only."""
+    with pytest.raises(WeightsTypeError, match="pretrained='legacy'.*True, False"):
+        net(pretrained="legacy")
+
+
+def test_backbone_is_not_fetched_when_weights_are_given(tmp_path):
+    """The backbone's weights would be overwritten: they are dropped."""
+    torch = pytest.importorskip("torch")
+    path = tmp_path / "net.pth"
+    torch.save(torch.nn.Linear(1, 1).state_dict(), path)
+    seen = []
+
+    @register_model(weights=NetWeights)
+    def detector(*, weights=None, weights_backbone=None, progress=True):
+        seen.append(weights_backbone)
+        return torch.nn.Linear(1, 1)
+
+    detector(weights=WeightEntry.from_file(path), weights_backbone=NetWeights.Digits_RefV1)
+    detector(weights_backbone=NetWeights.Digits_RefV1)
+    assert [None, NetWeights.Digits_RefV1] == seen
+
+
+def test_replaced_builder_warns_once(net):
+    """A builder that another of its module supersedes says so, once."""
+
+    @register_model(replaces="net")
+    def net_v2(*, weights=None):
+        return "v2"
+
+    with pytest.warns(ReplacedBuilderWarning, match="net was replaced by net_v2") as caught:
+        net()
+        net()
+    assert 1 == len(caught)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert "v2" == net_v2()
+
+
+def test_two_builders_of_one_name_are_refused(net):
+    """One module gives a name once."""
+    with pytest.raises(DuplicateModelError, match="'net'"):
+
+        @register_model(name="net")
+        def another(*, weights=None): ...
+
+
+def test_cell_that_is_run_again_replaces_its_builder():
+    """Defining the same function again, as in a notebook, is no conflict."""
+    for result in (1, 2):
+
+        @register_model()
+        def cell(*, weights=None):
+            return result  # noqa: B023
+
+    assert 2 == dapi.get_builder("cell")()
+
+
+def test_name_must_be_a_name():
+    """A model's name follows the grammar of names."""
+    with pytest.raises(InvalidNameError):
+        register_model(name="a/b")(lambda *, weights=None: None)
+
+
+@pytest.mark.parametrize(
+    "function", [lambda **config: None, lambda weights=None: None], ids=["absent", "positional"]
+)
+def test_builder_takes_weights_by_keyword(function):
+    """A builder without a keyword-only ``weights`` is no builder."""
+    function.__name__ = "net"
+    with pytest.raises(WeightsDeclarationError, match="keyword-only"):
+        register_model()(function)
+
+
+def test_get_model_takes_latest_of_the_own_enum(net, monkeypatch):
+    """By name: LATEST, a member, its name, None, or with the weights in the name."""
+    monkeypatch.setenv("DAPI_OFFLINE", "1")
+
+    assert {"weights": None, "weights_backbone": None, "a": 1} == dapi.get_model(
+        "net", weights=None, a=1
+    )
+    for call in (
+        lambda: dapi.get_model("net"),
+        lambda: dapi.get_model("net", weights=NetWeights.Digits_RefV2),
+        lambda: dapi.get_model("net", weights="Digits_RefV2"),
+        lambda: dapi.get_model("net:Digits_RefV2"),
+    ):
+        with pytest.raises(OSError, match="https://example.org/2.pth"):
+            call()
+    with pytest.raises(UnknownWeightsError, match="Digits_RefV2"):
+        dapi.get_model("net", weights="Digits_RefV3")
+    with pytest.raises(NoWeightsError, match="already names weights"):
+        dapi.get_model("net:Digits_RefV2", weights=None)
+
+
+def test_get_model_without_published_weights_says_so():
+    """A builder without weights is built with weights=None."""
+
+    @register_model()
+    def bare(*, weights=None):
+        return "bare"
+
+    with pytest.raises(NoWeightsError, match="weights=None"):
+        dapi.get_model("bare")
+    assert "bare" == dapi.get_model("bare", weights=None)
+
+
+def test_local_checkpoint_and_notebook_builder_work_like_published_ones(tmp_path):
+    """A builder that is decorated here loads a file from this disk, by name."""
+    torch = pytest.importorskip("torch")
+    path = tmp_path / "mine.pth"
+    torch.save(torch.nn.Linear(2, 3).state_dict(), path)
+
+    @register_model(head=())
+    def mine(*, weights=None, progress=True, **config):
+        return torch.nn.Linear(2, **config)
+
+    entry = WeightEntry.from_file(path, build=Build(config={"out_features": 3}))
+    model = dapi.get_model("mine", weights=entry)
+    assert entry == dapi.weights_of(model)
+    assert torch.equal(entry.state_dict()["weight"], model.weight)

@@ -1,0 +1,143 @@
+"""Weights: enums that refuse what Python would accept silently."""
+
+import copy
+import importlib
+import multiprocessing
+import pickle
+
+import pytest
+
+from dapi import WeightEntry, Weights
+from dapi.exceptions import UnknownWeightsError, WeightsDeclarationError
+
+
+class NetWeights(Weights):
+    ImageNet1K_RefV1 = WeightEntry("https://example.org/1.pth", meta={"task": "demo"})
+    ImageNet1K_RefV2 = WeightEntry("https://example.org/2.pth", latest=True)
+    Plants_RefV1 = WeightEntry("https://example.org/3.pth", latest=True)
+
+
+class EmptyWeights(Weights):
+    pass
+
+
+def test_members_read_their_entry():
+    """The attributes of the entry are those of the member."""
+    member = NetWeights.ImageNet1K_RefV1
+
+    assert ("https://example.org/1.pth", "demo") == (member.url, member.meta["task"])
+    assert member.value.files == member.files
+
+
+def test_members_pickle_and_copy_by_name():
+    """A pickle holds the name only: it survives a change of the entry."""
+    member = NetWeights.Plants_RefV1
+
+    assert pickle.loads(pickle.dumps(member)) is member
+    assert copy.deepcopy(member) is copy.copy(member) is member
+    assert b"example.org" not in pickle.dumps(member)
+    assert {member: 1}[NetWeights["Plants_RefV1"]] == 1
+
+
+def test_members_pickle_into_a_spawned_process(tmp_path, monkeypatch):
+    """A worker gets the member itself, though it imported nothing before."""
+    (tmp_path / "spawned_weights.py").write_text(
+        "from dapi import WeightEntry, Weights\n"
+        "class NetWeights(Weights):\n"
+        "    First_RefV1 = WeightEntry('https://example.org/1.pth')\n"
+        "def is_first(member):\n"
+        "    return member is NetWeights.First_RefV1\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    module = importlib.import_module("spawned_weights")
+
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        assert pool.apply(module.is_first, (module.NetWeights.First_RefV1,))
+
+
+def test_get_latest_is_the_first_latest_member():
+    """Without a dataset the first counts, with one the first of that dataset."""
+    assert NetWeights.ImageNet1K_RefV2 is NetWeights.get_latest()
+    assert NetWeights.Plants_RefV1 is NetWeights.get_latest("Plants")
+
+
+def test_get_latest_without_one_names_the_datasets():
+    """What has no latest member is an error that says which have."""
+    with pytest.raises(UnknownWeightsError, match="ImageNet1K, Plants"):
+        NetWeights.get_latest("COCO")
+    with pytest.raises(UnknownWeightsError, match="none"):
+        EmptyWeights.get_latest()
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [lambda: NetWeights.ImageNet1K_RefV3, lambda: NetWeights["imagenet1k_refv1"]],
+    ids=["attribute", "item"],
+)
+def test_misspelt_member_suggests_the_nearest(ask):
+    """A misspelt member is told with its nearest names, as the builtin that one would catch."""
+    with pytest.raises(
+        UnknownWeightsError, match="Did you mean 'ImageNet1K_RefV1'|RefV2"
+    ) as caught:
+        ask()
+    assert isinstance(caught.value, AttributeError) and isinstance(caught.value, LookupError)
+    assert not hasattr(NetWeights, "ImageNet1K_RefV3")
+
+
+def test_equal_entries_are_refused():
+    """Python would make one member of two equal entries."""
+    with pytest.raises(WeightsDeclarationError, match="Twins.Second equals First"):
+
+        class Twins(Weights):
+            First = WeightEntry("https://example.org/1.pth")
+            Second = WeightEntry("https://example.org/1.pth")
+
+
+def test_trailing_comma_is_refused():
+    """A comma after an entry makes a tuple of it."""
+    with pytest.raises(WeightsDeclarationError, match="comma"):
+
+        class Comma(Weights):
+            First = (WeightEntry("https://example.org/1.pth"),)
+
+
+def test_other_values_are_refused():
+    """Only entries can be members."""
+    with pytest.raises(WeightsDeclarationError, match="is a str"):
+
+        class Text(Weights):
+            First = "https://example.org/1.pth"
+
+
+def test_local_file_is_refused(tmp_path):
+    """A path of one machine cannot be published."""
+    path = tmp_path / "net.pth"
+    path.touch()
+    with pytest.raises(WeightsDeclarationError, match="local file"):
+
+        class Local(Weights):
+            First = WeightEntry.from_file(path)
+
+
+def test_methods_and_constants_are_no_members():
+    """An enum may have methods beside its members."""
+
+    class WithMethod(Weights):
+        First = WeightEntry("https://example.org/1.pth")
+
+        def describe(self):
+            return f"{self.name} of {self.dataset}"
+
+    assert "First of First" == WithMethod.First.describe()
+    assert ["First"] == list(WithMethod.__members__)
+
+
+def test_str_of_an_unlisted_member_is_its_qualified_name():
+    """What no distribution advertises is printed as it is written in code."""
+    assert "NetWeights.Plants_RefV1" == str(NetWeights.Plants_RefV1)
+
+
+def test_undefined_attribute_is_an_attribute_error():
+    """Members have the entry's attributes and no others."""
+    with pytest.raises(AttributeError, match="no attribute 'metadata'"):
+        NetWeights.Plants_RefV1.metadata  # noqa: B018
