@@ -115,7 +115,8 @@ def test_format_of_a_distribution_is_used(tmp_path, advertise):
     advertise(
         "acme-formats",
         "[dapi.formats]\nnpz = acme_npz:read\n",
-        acme_npz="import torch\ndef read(path):\n    return {'size': torch.tensor(path.stat().st_size)}\n",
+        acme_npz="import torch\n"
+        "def read(path):\n    return {'size': torch.tensor(path.stat().st_size)}\n",
     )
     path = tmp_path / "net.npz"
     path.write_bytes(b"12345")

@@ -13,14 +13,29 @@ FAMILY = """
 from dapi import File, WeightEntry, Weights, register_model
 
 class NetWeights(Weights):
-    Digits_RefV1 = WeightEntry("https://example.org/1.pth", meta={{"license": "MIT", "num_params": 1234567}})
-    Digits_RefV2 = WeightEntry("{url}", sha256="{sha256}", latest=True,
-        assets={{"vocabulary": File("{asset}", sha256="{sha256}"), "vocoder": Digits_RefV1.__class__("{other}", sha256="{sha256}")}},
-        meta={{"metrics": [{{"dataset": "Digits", "name": "accuracy", "value": 0.97, "source": "x"}}],
-               "categories": [str(n) for n in range(10)]}})
+    Digits_RefV1 = WeightEntry(
+        "https://example.org/1.pth", meta={{"license": "MIT", "num_params": 1234567}}
+    )
+    Digits_RefV2 = WeightEntry(
+        "{url}", sha256="{sha256}", latest=True,
+        assets={{
+            "vocabulary": File("{asset}", sha256="{sha256}"),
+            "vocoder": WeightEntry("{other}", sha256="{sha256}"),
+        }},
+        meta={{
+            "metrics": [{{"dataset": "Digits", "name": "accuracy", "value": 0.97, "source": "x"}}],
+            "categories": [str(n) for n in range(10)],
+        }},
+    )
 
 @register_model(weights=NetWeights)
 def acme_net(*, weights=None, progress=True, **config): ...
+"""
+POINTS = """
+[dapi.models]
+acme_net = acme_family:acme_net
+[dapi.weights]
+acme_net = acme_family:NetWeights
 """
 
 
@@ -34,8 +49,7 @@ def family(advertise, server, monkeypatch):
         url=urls["net.pth"], asset=urls["words.txt"], other=urls["voc.pth"],
         sha256=hashlib.sha256(body).hexdigest(),
     )  # fmt: skip
-    points = "[dapi.models]\nacme_net = acme_family:acme_net\n[dapi.weights]\nacme_net = acme_family:NetWeights\n"
-    advertise("acme-nets", points, acme_family=source)
+    advertise("acme-nets", POINTS, acme_family=source)
     yield server
     sys.modules.pop("acme_family", None)
 

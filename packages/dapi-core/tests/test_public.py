@@ -83,7 +83,7 @@ def test_imports_point_downwards(path):
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(SOURCE)))
 def test_no_module_imports_a_package_at_its_top(path):
-    """``import dapi`` never imports a third-party package (dapi.hooks is for those who have one)."""
+    """``import dapi`` never imports a third-party package; dapi.hooks is for who has pluggy."""
     others = set(top_level_imports(path)) - set(sys.stdlib_module_names) - {"dapi", "_dapi_command"}
 
     assert others == ({"pluggy"} if path.stem == "hooks" else set())

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from _dapi_command import other_owners, repair
-
 from dapi import _catalog
 from dapi._discovery import EntryPoint, discover, entry_points
 from dapi.exceptions import PluginLoadError

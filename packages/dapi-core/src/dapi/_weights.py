@@ -7,7 +7,6 @@ from enum import Enum, EnumMeta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-
 from dapi import _store
 from dapi._discovery import entry_points
 from dapi._entry import Build, Status, WeightEntry

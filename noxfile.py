@@ -1,0 +1,71 @@
+"""What can be run: ``nox`` checks and tests everything, ``nox -s demos`` runs the demos."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import nox
+
+PACKAGES = ["dapi-core", "dapi-vision", "dapi-text", "dapi-audio"]
+DISTRIBUTIONS = [f"packages/{name}" for name in PACKAGES]
+PYTHONS = nox.project.python_versions(nox.project.load_toml("packages/dapi-core/pyproject.toml"))
+TEST_TOOLS = ["hypothesis", "pytest"]
+
+nox.options.sessions = ["lint", "core", "tests"]
+nox.options.error_on_missing_interpreters = False
+nox.options.reuse_existing_virtualenvs = True
+
+# Interpreters that pyenv holds are at hand, whether or not it puts them on the path.
+_pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+os.environ["PATH"] = os.pathsep.join([*map(str, _pyenv.glob("3.*/bin")), os.environ["PATH"]])
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style."""
+    session.install("ruff")
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+
+
+@nox.session(python=PYTHONS)
+def core(session: nox.Session) -> None:
+    """Test dapi-core alone, without torch, on each Python at hand."""
+    session.install("-e", "packages/dapi-core", *TEST_TOOLS)
+    session.run("pytest", "packages/dapi-core", *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Check types, then test all distributions, what crosses them, and the documentation."""
+    install_all(session)
+    session.install(
+        *TEST_TOOLS, "editables", "hatchling", "mypy", "packaging", "scikit-learn", "types-tqdm"
+    )
+    session.run("mypy")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def demos(session: nox.Session) -> None:
+    """Run the demos on real input; what they make is in output/."""
+    install_all(session)
+    session.install("scikit-learn")
+    session.run("python", "examples/run_all.py", *session.posargs)
+
+
+@nox.session
+def benchmarks(session: nox.Session) -> None:
+    """Measure dapi beside its peers."""
+    install_all(session)
+    session.install("timm")
+    for script in sorted(Path("benchmarks").glob("bench_*.py")):
+        session.run("python", str(script), *session.posargs)
+
+
+def install_all(session: nox.Session) -> None:
+    """Install the distributions in place, with what they need and the weights of minilm_l6."""
+    editables = [word for path in DISTRIBUTIONS for word in ("-e", path)]
+    editables[editables.index("packages/dapi-text")] += "[minilm]"
+    session.install(*editables)
