@@ -5,8 +5,6 @@ from collections import Counter
 
 import pytest
 
-from conftest import OURS
-
 OURS = ["dapi-core", "dapi-vision", "dapi-text", "dapi-audio"]
 
 # Upper bounds in bytes, so that nobody ships a large file by accident.

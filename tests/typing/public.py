@@ -27,7 +27,7 @@ assert_type(weights.fetch(), Path)
 assert_type(weights.state_dict(), dict[str, Tensor])
 assert_type(ResNet50Weights.get_latest(), ResNet50Weights)
 weights.transforms()
-ResNet50Weights.ImageNet1K_RefV9  # type: ignore[attr-defined]
+absent = ResNet50Weights.ImageNet1K_RefV9  # type: ignore[attr-defined]
 
 model = resnet50(weights=weights)
 assert_type(model, ResNet)

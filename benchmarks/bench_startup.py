@@ -1,0 +1,80 @@
+"""What listing and reading metadata cost in a new process, beside the peers.
+
+Each command runs in a process of its own; the commands take turns, so that a machine that changes
+its speed changes it for all. Quote the ratios, not the milliseconds.
+
+Run: ``nox -s benchmarks``, or ``python benchmarks/bench_startup.py [--runs N] [--json]``
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from importlib.util import find_spec
+from statistics import median
+
+COMMANDS = {
+    "python": "pass",
+    "entry points alone": "import importlib.metadata as m; m.entry_points(group='dapi.models')",
+    "dapi.list_models": "import dapi; dapi.list_models()",
+    "dapi.list_weights": "import dapi; dapi.list_weights('resnet50')",
+    "dapi ... .meta": "import dapi; dapi.get_weights('resnet50:ImageNet1K_RefV2').meta",
+    "torchvision.list_models": "import torchvision; torchvision.models.list_models()",
+    "torchvision ... .meta": (
+        "import torchvision; torchvision.models.get_weight('ResNet50_Weights.DEFAULT').meta"
+    ),
+    "timm.list_models": "import timm; timm.list_models()",
+}
+BASE = "entry points alone"
+
+
+def main() -> None:
+    """Measure, and print a table or JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=7, help="counted runs of each (default 7)")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    options = parser.parse_args()
+    times = measure(installed(COMMANDS), options.runs)
+    rows = {
+        name: {"seconds": round(median(taken), 4), "ratio": round(ratio(times, name), 2)}
+        for name, taken in times.items()
+    }
+    if options.json:
+        print(json.dumps(rows, indent=2))
+        return
+    print(f"{'command in a new process':<26}{'median s':>10}{'of entry points':>17}")
+    for name, row in rows.items():
+        print(f"{name:<26}{row['seconds']:>10.3f}{row['ratio']:>17.2f}")
+
+
+def installed(commands: dict[str, str]) -> dict[str, str]:
+    """Leave out the peers that are not installed."""
+    return {
+        name: code
+        for name, code in commands.items()
+        if find_spec(name.partition(".")[0].split()[0]) or name in ("python", BASE)
+    }
+
+
+def measure(commands: dict[str, str], runs: int) -> dict[str, list[float]]:
+    """Run each command once to warm up, then ``runs`` times in turn."""
+    times: dict[str, list[float]] = {name: [] for name in commands}
+    for run in range(runs + 1):
+        for name, code in commands.items():
+            start = time.perf_counter()
+            subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+            if run:
+                times[name].append(time.perf_counter() - start)
+    return times
+
+
+def ratio(times: dict[str, list[float]], name: str) -> float:
+    """Compare pair by pair with the bare entry-point call, and take the median."""
+    return median(one / base for one, base in zip(times[name], times[BASE], strict=True))
+
+
+if __name__ == "__main__":
+    main()
