@@ -316,12 +316,17 @@ class MissingDependencyError(DapiError, ImportError):
 class HashMismatchError(DapiError, ValueError):
     """The bytes are not those that were published; they were discarded."""
 
-    def __init__(self, source: str, *, expected: str, found: str) -> None:
+    def __init__(self, source: str, *, expected: str, found: str, held_for: str = "") -> None:
         self.source, self.expected, self.found = source, expected, found
-        super().__init__(
-            f"{source} has sha256 {found}, but {expected} was published. Nothing was kept. "
-            "The file was replaced or damaged on its way: try again, or another mirror; if it "
+        why = "was trusted when it was first loaded" if held_for else "was published"
+        remedy = (
+            f"If its publisher replaced it: dapi trust --forget {held_for}"
+            if held_for
+            else "The file was replaced or damaged on its way: try again, or another mirror; if it "
             "persists, tell the publisher."
+        )
+        super().__init__(
+            f"{source} has sha256 {found}, but {expected} {why}. Nothing was kept. {remedy}"
         )
 
 

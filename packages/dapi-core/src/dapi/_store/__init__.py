@@ -1,35 +1,34 @@
 """The store: from a File to a local path whose bytes are verified.
 
-``transport`` opens a URL as a stream, ``cache`` says where blobs live and whether they are still
-what they were; this module downloads into a private temporary file, verifies and publishes it.
+Each module is one noun: ``schemes`` says what a URL stands for, ``transport`` what a web server
+answers, ``download`` carries on through what goes wrong, ``partial`` is a file on its way,
+``locking`` whose turn it is, ``verification`` whether bytes are right, ``trust`` what is known of
+files without a full hash, ``folders`` and ``cache`` where everything lies, ``adoption`` takes
+what is on this machine already. This module puts them together.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from hashlib import sha256
+from collections.abc import Sequence
 from pathlib import Path
-from tempfile import NamedTemporaryFile
-from typing import IO
 
-from dapi import _hooks
 from dapi._file import File
-from dapi._store import cache, transport
-from dapi._store.progress import Progress
-from dapi.exceptions import CacheError, FetchError, HashMismatchError, OfflineError
+from dapi._store import cache, partial, settings, trust, verification
+from dapi._store.partial import Partial
+from dapi._store.settings import Settings
+from dapi.exceptions import FetchError, HashMismatchError, OfflineError, WeightsDeclarationError
 
-_BLOCK = 1 << 20
 
-
-def fetch(file: File, *, progress: bool = True, wanted: str = "") -> Path:
+def fetch(
+    file: File, *, progress: bool = True, wanted: str = "", patience: Settings = settings.DEFAULT
+) -> Path:
     """Return a local path of a file whose bytes are verified, fetching it if needed.
 
     Args:
         file: What to fetch.
         progress: Show a progress bar, on a terminal.
         wanted: What the file is for, in errors; by default its name.
+        patience: How long to wait and how often to try.
 
     Raises:
         FetchError: It cannot be had from its URL nor from a mirror.
@@ -37,11 +36,14 @@ def fetch(file: File, *, progress: bool = True, wanted: str = "") -> Path:
         CacheError: The cache cannot be written.
     """
     wanted = wanted or file.name
-    local = transport.local_path(file.url)
-    if local is not None:
-        cache.verify_local(file, local)
-        return local
-    return cache.find(file) or _download(file, progress=progress, wanted=wanted)
+    if file.url.startswith(("file:", "package:")):
+        return _local(file)
+    found = cache.find(file)
+    if found is not None:
+        return found
+    if settings.is_offline():
+        raise OfflineError(wanted, url=file.url, sha256=file.sha256, path=cache.expected_path(file))
+    return _fetch_once(file, progress, wanted, patience)
 
 
 def fetch_all(files: Sequence[File], *, progress: bool = True, wanted: str = "") -> Path:
@@ -49,12 +51,16 @@ def fetch_all(files: Sequence[File], *, progress: bool = True, wanted: str = "")
     paths = [fetch(file, progress=progress, wanted=wanted) for file in files]
     if len(paths) == 1:
         return paths[0]
-    return cache.directory_view({file.name: path for file, path in zip(files, paths, strict=True)})
+    named = {file.name: path for file, path in zip(files, paths, strict=True)}
+    if len(named) < len(files):
+        names = ", ".join(file.name for file in files)
+        raise WeightsDeclarationError(wanted, f"has files of one name: {names}", "Rename them.")
+    return cache.directory_view(named, of=wanted)
 
 
 def confirm(file: File) -> None:
     """Record that an unpinned file was loaded strictly: from now on its full hash is held."""
-    cache.confirm(file)
+    trust.confirm(file)
 
 
 def reject(file: File) -> None:
@@ -62,75 +68,77 @@ def reject(file: File) -> None:
     cache.reject(file)
 
 
-def _download(file: File, *, progress: bool, wanted: str) -> Path:
-    if os.environ.get("DAPI_OFFLINE", "0").lower() not in ("", "0", "false"):
-        raise OfflineError(wanted, url=file.url, sha256=file.sha256, path=cache.expected_path(file))
-    failures: dict[str, str] = {}
-    for url in (file.url, *file.mirrors):
-        try:
-            return _download_from(url, file, progress=progress)
-        except (FetchError, HashMismatchError) as error:
-            if isinstance(error, HashMismatchError) and not file.mirrors:
-                raise
-            failures[url] = str(error.failures[url] if isinstance(error, FetchError) else error)
-    raise FetchError(wanted, failures=failures)
+def _local(file: File) -> Path:
+    from dapi._store.schemes import local_path
+
+    path = local_path(file.url)
+    assert path is not None
+    verification.verify_local(file, path)
+    return path
 
 
-def _download_from(url: str, file: File, *, progress: bool) -> Path:
-    """Stream one URL into a temporary file, verify it on the way, and publish it."""
-    with _temporary_file() as target:
-        request = _hooks.before_fetch(url)
-        with transport.open_url(request.url, request.headers, file) as source:
-            total = source.length if file.size is None else file.size
-            with Progress(file.name, total, enabled=progress) as bar:
-                digest = _copy(url, source, target, limit=total, bar=bar)
-        _check(url, file, digest)
-        path = cache.publish(file, Path(target.name), digest)
+def _fetch_once(file: File, progress: bool, wanted: str, patience: Settings) -> Path:
+    """Take one's turn, then fetch what is still missing."""
+    from dapi._store import locking
+
+    key = cache.key(file)
+    list(partial.sweep(patience))
+    with locking.turn(
+        key,
+        is_done=lambda: cache.expected_path(file).exists() and cache.find(file) is not None,
+        state=lambda: partial.state(key),
+        settings=patience,
+    ):
+        found = cache.find(file)
+        return found or _fill(file, key, progress, wanted, patience)
+
+
+def _fill(file: File, key: str, progress: bool, wanted: str, patience: Settings) -> Path:
+    """Fill a partial file and publish it; whatever happens, it is no burden afterwards."""
+    from dapi import _hooks
+    from dapi._store import adoption
+
+    target = partial.create(key, patience)
+    keep = 0
+    try:
+        digest = adoption.from_torch_hub(file, target)
+        url = file.url
+        if digest is None:
+            url, digest = _download(file, target, progress, wanted, patience)
+        target.sync()
+        path = cache.publish(file, target.path, digest, wanted=wanted)
+    except (FetchError, KeyboardInterrupt, SystemExit):
+        keep = patience.worth_keeping
+        raise
+    finally:
+        target.release(worth_keeping=keep) if keep else target.discard()
     _hooks.file_fetched(url, path)
     return path
 
 
-def _copy(
-    url: str, source: transport.Source, target: IO[bytes], *, limit: int | None, bar: Progress
-) -> str:
-    """Copy a stream and hash it; a body shorter or longer than announced is an error."""
-    digest, size = sha256(), 0
-    for block in source.blocks(_BLOCK):
-        size += len(block)
-        if limit is not None and size > limit:
-            break
-        digest.update(block)
-        _write(target, block)
-        bar.advance(len(block))
-    if limit is not None and size != limit:
-        more = "more than" if size > limit else f"{size} of"
-        raise FetchError(url, failures={url: f"the server sent {more} {limit} bytes"})
-    return digest.hexdigest()
+def _download(
+    file: File, target: Partial, progress: bool, wanted: str, patience: Settings
+) -> tuple[str, str]:
+    """Try the URL and its mirrors in order; return which served, and the hash."""
+    from dapi._store.download import bring
+    from dapi._store.progress import Progress
+    from dapi._store.transport import Interrupted
 
-
-def _write(target: IO[bytes], block: bytes) -> None:
-    try:
-        target.write(block)
-    except OSError as cause:
-        raise CacheError(Path(target.name).parent, reason=str(cause.strerror)) from cause
-
-
-def _check(url: str, file: File, digest: str) -> None:
-    if not digest.startswith(file.sha256 or ""):
-        raise HashMismatchError(url, expected=file.sha256 or "", found=digest)
-
-
-@contextmanager
-def _temporary_file() -> Iterator[IO[bytes]]:
-    """Open a private file beside the blobs; whatever happens, it does not outlive the block."""
-    folder = cache.blobs()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        stream = NamedTemporaryFile(dir=folder, prefix="partial-", delete=False)  # noqa: SIM115
-    except OSError as cause:
-        raise CacheError(folder, reason=cause.strerror or str(cause)) from cause
-    try:
-        with stream:
-            yield stream
-    finally:
-        Path(stream.name).unlink(missing_ok=True)
+    urls = dict.fromkeys((file.url, *file.mirrors))
+    failures: dict[str, str] = {}
+    mismatch: HashMismatchError | None = None
+    with Progress(file.name, enabled=progress) as bar:
+        for url in urls:
+            try:
+                reach = patience.reach / len(urls)
+                return url, bring(url, file, target, bar=bar, reach=reach, settings=patience)
+            except HashMismatchError as error:
+                failures[url], mismatch = str(error), error
+                target.restart()
+            except FetchError as error:
+                failures[url] = str(error.failures.get(url, error))
+            except Interrupted as problem:
+                failures[url] = problem.reason
+    if mismatch is not None and len(urls) == 1:
+        raise mismatch
+    raise FetchError(wanted, failures=failures)

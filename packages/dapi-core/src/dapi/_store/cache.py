@@ -1,195 +1,189 @@
-"""The cache directory: blobs by sha256, and what is known about them.
-
-::
-
-    blobs/<sha256>          a published file; never written to again
-    stamps/<sha256>         size, mtime and inode when it was verified
-    refs/<sha256 of URL>    for a file without a full hash: the hash it had, and whether it loaded
-    views/<sha256>/<name>   links to the blobs of a checkpoint in several files
-"""
+"""The cache: finding blobs, publishing them, listing and removing them."""
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
+from uuid import uuid4
 
 from dapi import _notices
 from dapi._file import File
-from dapi.exceptions import CacheError, CacheWarning, FetchError, HashMismatchError
-
-# Local files that were verified in this process: path and stat, as in a stamp.
-_verified: set[tuple[str, str]] = set()
-
-
-def root() -> Path:
-    """Return the cache directory: ``DAPI_CACHE``, or the user's own by the system's rules."""
-    chosen = os.environ.get("DAPI_CACHE")
-    if chosen:
-        return Path(chosen).expanduser().absolute()
-    from platformdirs import user_cache_path
-
-    return user_cache_path("dapi", appauthor=False)
+from dapi._store import folders, partial, records, trust, verification
+from dapi._store.settings import DEFAULT
+from dapi.exceptions import CacheError, CacheWarning, WeightsDeclarationError
 
 
-def blobs() -> Path:
-    """Return the directory of the blobs."""
-    return root() / "blobs"
+class Blob(NamedTuple):
+    """A file in a cache, as it is listed."""
+
+    sha256: str
+    path: Path
+    size: int
+    used: float
+    url: str
+    wanted: str
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it lies in the cache that is written to."""
+        return self.path.parent == folders.blobs()
+
+
+def key(file: File) -> str:
+    """Return what a file is fetched under: its hash, or a hash of its URL."""
+    return str(file.sha256) if file.is_pinned else f"url{sha256(file.url.encode()).hexdigest()}"
 
 
 def expected_path(file: File) -> Path:
     """Return where a file is looked for: its blob, or the record of what it was last."""
-    if file.is_pinned:
-        return blobs() / str(file.sha256)
-    return _ref(file)
+    return folders.blobs() / str(file.sha256) if file.is_pinned else trust.path(file)
 
 
 def find(file: File) -> Path | None:
-    """Return the blob of a file if it is there and intact; a damaged one is discarded."""
-    digest = file.sha256 if file.is_pinned else _read_json(_ref(file)).get("sha256")
-    if not digest or not digest.startswith(file.sha256 or ""):
-        return None
-    path = blobs() / digest
-    if not path.is_file():
-        return None
-    if _is_intact(path, digest):
-        return path
-    _notices.warn(f"{path} was damaged; {file.url} is fetched again.", CacheWarning)
-    path.unlink()
+    """Return the intact blob of a file, from the first cache that has it.
+
+    A damaged one is never returned; it stays until it is replaced.
+    """
+    known = trust.find(file)
+    digest = file.sha256 if file.is_pinned else known and known.sha256
+    for root in folders.roots() if digest else ():
+        path = root / "blobs" / str(digest)
+        try:
+            if verification.is_intact(path, str(digest)):
+                return path
+        except OSError:
+            continue  # not there, or not readable
+        _notices.warn(f"{path} was damaged; {file.url} is fetched again.", CacheWarning)
     return None
 
 
-def publish(file: File, temporary: Path, digest: str) -> Path:
-    """Move a verified temporary file into place, and note what it was."""
-    path = blobs() / digest
+def publish(file: File, new: Path, digest: str, *, wanted: str) -> Path:
+    """Move a verified and synced file into place, and note what it was.
+
+    Raises:
+        CacheError: The cache cannot be written.
+    """
+    path = folders.blobs() / digest
     try:
-        with temporary.open("rb") as stream:
-            os.fsync(stream.fileno())
-        temporary.chmod(0o666 & ~_umask())
-        os.replace(temporary, path)
-        if not file.is_pinned:
-            _write_json(_ref(file), {"url": file.url, "sha256": digest, "loaded": False})
+        new.chmod(0o666 & ~folders.umask())
+        os.replace(new, path)
+        _sync(path.parent)
+        trust.note(file, digest)
+        verification.stamp(path, digest, url=file.url, wanted=wanted)
     except OSError as cause:
-        raise CacheError(path, reason=cause.strerror or str(cause)) from cause
-    _note_stamp(path, digest)
+        raise partial.failure(cause, None) from cause
     return path
 
 
-def verify_local(file: File, path: Path) -> None:
-    """Check a file that is not the cache's own, once for each state it has in this process.
-
-    Raises:
-        FetchError: It is not there.
-        HashMismatchError: It is not what its entry says.
-    """
-    if not path.is_file():
-        raise FetchError(file.name, failures={file.url: "there is no such file"})
-    state = (str(path), _stat_line(path))
-    if state in _verified:
-        return
-    digest = _hash(path)
-    if not digest.startswith(file.sha256 or ""):
-        raise HashMismatchError(str(path), expected=file.sha256 or "", found=digest)
-    _verified.add(state)
-
-
-def confirm(file: File) -> None:
-    """Record that an unpinned file was loaded strictly. Does nothing for other files."""
-    known = {} if file.is_pinned else _read_json(_ref(file))
-    if known and not known["loaded"]:
+def _sync(folder: Path) -> None:
+    """Let a renamed file survive a power cut."""
+    if os.name != "nt":
+        descriptor = os.open(folder, os.O_RDONLY)
         try:
-            _write_json(_ref(file), {**known, "loaded": True})
-        except OSError:
-            pass  # a read-only cache: it is confirmed again by whoever can write
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def reject(file: File) -> None:
     """Forget an unpinned file that was never loaded. Does nothing for other files."""
-    known = {} if file.is_pinned else _read_json(_ref(file))
-    if known and not known["loaded"]:
-        (blobs() / known["sha256"]).unlink(missing_ok=True)
-        _ref(file).unlink(missing_ok=True)
+    known = trust.find(file)
+    if known and not known.is_loaded and known.path.parent.parent == folders.root():
+        trust.forget(known)
+        remove(known.sha256)
 
 
-def directory_view(paths: Mapping[str, Path]) -> Path:
-    """Return a directory in which blobs stand under their published names."""
-    key = sha256("\n".join(f"{name} {path}" for name, path in paths.items()).encode()).hexdigest()
-    view = root() / "views" / key
+def listing() -> list[Blob]:
+    """List the blobs of all caches, the largest first."""
+    found = [_describe(path) for root in folders.roots() for path in _blobs(root)]
+    return sorted(found, key=lambda blob: -blob.size)
+
+
+def damaged() -> Iterator[Blob]:
+    """Hash every blob of all caches again, and yield those that changed."""
+    for blob in listing():
+        if verification.hash_file(blob.path) != blob.sha256:
+            yield blob
+        else:
+            verification.stamp(blob.path, blob.sha256)
+
+
+def remove(digest: str) -> None:
+    """Remove a blob and what was noted of it; who has it open can read on.
+
+    Raises:
+        CacheError: The cache cannot be written.
+    """
+    root = folders.root()
+    try:
+        (root / "blobs" / digest).unlink(missing_ok=True)
+        (root / "stamps" / digest).unlink(missing_ok=True)
+        for view in (root / "views").glob("*"):
+            if not all(link.exists() for link in view.iterdir()):
+                shutil.rmtree(view)
+    except OSError as cause:
+        raise partial.failure(cause, None) from cause
+
+
+def sweep() -> list[Path]:
+    """Remove what interrupted downloads left, unless their process is still at it."""
+    return list(partial.sweep(DEFAULT, now=True))
+
+
+def directory_view(files: Mapping[str, Path], *, of: str) -> Path:
+    """Return a directory in which files stand under their published names.
+
+    Raises:
+        WeightsDeclarationError: A name is none that can stand in a directory.
+        CacheError: The cache cannot be written.
+    """
+    for name in files:
+        if name in ("", ".", "..") or "/" in name or "\\" in name or "\0" in name:
+            raise WeightsDeclarationError(of, f"has a file named {name!r}", "Give it another URL.")
+    text = "\n".join(f"{name} {path}" for name, path in files.items())
+    view = Path("views", sha256(text.encode()).hexdigest())
+    for folder in (*folders.roots(), folders.scratch()):
+        if folder and _is_view(folder / view, files):
+            return folder / view
+    for folder in filter(None, (folders.root(), folders.scratch())):
+        try:
+            return _make_view(folder / view, files)
+        except OSError as error:
+            cause = error
+    raise CacheError(folders.root(), reason=cause.strerror or str(cause)) from cause
+
+
+def _is_view(view: Path, files: Mapping[str, Path]) -> bool:
+    return all((view / name).exists() for name in files)
+
+
+def _make_view(view: Path, files: Mapping[str, Path]) -> Path:
     view.mkdir(parents=True, exist_ok=True)
-    for name, path in paths.items():
-        if not (view / name).exists():
-            _link(view / name, path)
+    for name, path in files.items():
+        temporary = view.parent / f"{view.name}.{uuid4().hex[:8]}"
+        try:
+            temporary.symlink_to(path)
+        except OSError:  # a system that refuses links
+            shutil.copy2(path, temporary)
+        os.replace(temporary, view / name)
     return view
 
 
-def _link(link: Path, path: Path) -> None:
-    try:
-        link.symlink_to(path)
-    except OSError:  # a system that refuses links
-        shutil.copy2(path, link)
+def _blobs(root: Path) -> list[Path]:
+    folder = root / "blobs"
+    found = folder.iterdir() if folder.is_dir() else ()
+    return [path for path in found if len(path.name) == 64 and path.is_file()]
 
 
-def _ref(file: File) -> Path:
-    return root() / "refs" / sha256(file.url.encode()).hexdigest()
-
-
-def _is_intact(path: Path, digest: str) -> bool:
-    """Trust the stamp while size, mtime and inode are those of the verified file; else re-hash."""
-    stamp = root() / "stamps" / digest
-    if _read_json(stamp).get("stat") == _stat_line(path):
-        return True
-    if _hash(path) != digest:
-        return False
-    _note_stamp(path, digest)
-    return True
-
-
-def _note_stamp(path: Path, digest: str) -> None:
-    try:
-        _write_json(root() / "stamps" / digest, {"stat": _stat_line(path)})
-    except OSError:
-        pass  # a read-only cache works, at the price of hashing in every process
-
-
-def _stat_line(path: Path) -> str:
-    stat = path.stat()
-    return f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ino}"
-
-
-def _hash(path: Path) -> str:
-    digest = sha256()
-    with path.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-def _umask() -> int:
-    """Read the umask. It can only be read by setting it, which other threads would feel."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        for line in status.read_text().splitlines():
-            if line.startswith("Umask:"):
-                return int(line.split()[1], 8)
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _write_json(path: Path, value: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}")
-    temporary.write_text(json.dumps(value), encoding="utf-8")
-    os.replace(temporary, path)
+def _describe(path: Path) -> Blob:
+    stamp = path.parent.parent / "stamps" / path.name
+    known = records.read(stamp)
+    used = max(path.stat().st_mtime, stamp.stat().st_mtime if stamp.exists() else 0.0)
+    used = min(used, time.time())
+    url, wanted = str(known.get("url", "")), str(known.get("wanted", ""))
+    return Blob(path.name, path, path.stat().st_size, used, url, wanted)

@@ -1,41 +1,50 @@
-"""Progress: a bar for long downloads, on a terminal only."""
+"""Progress: a bar for each file that is fetched, on a terminal only."""
 
 from __future__ import annotations
 
 import sys
-from types import TracebackType
 from typing import Any
 
 
 class Progress:
     """A progress bar in bytes, drawn with tqdm when standard error is a terminal.
 
+    Several at once, of several threads, are drawn below each other; each goes when it is done.
+
     Args:
         label: What stands before the bar.
-        total: How many bytes there will be; None when nobody knows.
         enabled: False for silence.
     """
 
-    def __init__(self, label: str, total: int | None, *, enabled: bool) -> None:
+    def __init__(self, label: str, *, enabled: bool) -> None:
         self._bar: Any = None
         if enabled and sys.stderr is not None and sys.stderr.isatty():
             from tqdm import tqdm
 
-            self._bar = tqdm(desc=label, total=total, unit="B", unit_scale=True, unit_divisor=1024)
+            self._bar = tqdm(
+                desc=label, unit="B", unit_scale=True, unit_divisor=1024, leave=None,
+                dynamic_ncols=True,
+            )  # fmt: skip
 
     def __enter__(self) -> Progress:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._bar is not None:
             self._bar.close()
+
+    def expect(self, total: int | None) -> None:
+        """Say how many bytes there will be; None when nobody knows."""
+        if self._bar is not None:
+            self._bar.total = total
 
     def advance(self, size: int) -> None:
         """Say that ``size`` more bytes have come."""
         if self._bar is not None:
             self._bar.update(size)
+
+    def restart(self) -> None:
+        """Say that what has come was discarded."""
+        if self._bar is not None:
+            self._bar.n = 0
+            self._bar.refresh()

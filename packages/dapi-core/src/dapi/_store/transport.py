@@ -1,135 +1,366 @@
-"""Transport: from a URL to a stream of bytes, or to a path that is local already."""
+"""Transport: one answer of a web server, from an offset on.
+
+The standard library's urllib, made careful: redirects never leave https, credentials never follow
+to another host, a body that ends too early is an error, and nothing waits for ever.
+"""
 
 from __future__ import annotations
 
+import netrc
 import os
+import re
+import socket
+import ssl
+import time
+import zlib
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from http.client import HTTPException
-from importlib.util import find_spec
-from pathlib import Path
-from typing import IO, Any
+from email.utils import parsedate_to_datetime
+from functools import lru_cache, partial
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from typing import Any
 from urllib.error import HTTPError, URLError
-from urllib.parse import unquote, urlsplit
-from urllib.request import HTTPRedirectHandler, Request, build_opener, url2pathname
+from urllib.parse import urljoin, urlsplit
+from urllib.request import (
+    HTTPDefaultErrorHandler,
+    HTTPErrorProcessor,
+    HTTPHandler,
+    HTTPRedirectHandler,
+    HTTPSHandler,
+    OpenerDirector,
+    ProxyHandler,
+    Request,
+)
 
-from dapi._discovery import entry_points, extension
-from dapi._file import File
-from dapi.exceptions import FetchError, MissingDependencyError
+from dapi._hooks import FetchRequest
+from dapi._store.settings import Settings
 
-# Seconds without a byte after which a connection is given up.
-_TIMEOUT = 10.0
+_BLOCK = 1 << 18
+_MAY_PASS = (408, 425, 429, 500, 502, 503, 504)
+_PAGES = (b"<!doctype html", b"<html")
 
 
-class Source:
-    """An open stream and how long it says it is (None: it does not say)."""
+class Interrupted(Exception):
+    """One attempt failed.
 
-    def __init__(self, url: str, stream: IO[bytes], length: int | None) -> None:
-        self._url, self._stream, self.length = url, stream, length
+    Attributes:
+        reason: What happened, as a clause.
+        may_pass: Whether another attempt may succeed.
+        is_unreachable: Whether no connection could be made at all.
+        must_restart: Whether what is there already cannot be gone on with.
+        wait: How many seconds the server asks to wait; None if it does not.
+    """
 
-    def blocks(self, size: int) -> Iterator[bytes]:
-        """Read the stream in blocks.
+    def __init__(
+        self,
+        reason: str,
+        *,
+        may_pass: bool = True,
+        is_unreachable: bool = False,
+        must_restart: bool = False,
+        wait: float | None = None,
+    ) -> None:
+        super().__init__(reason)
+        self.reason, self.may_pass, self.is_unreachable = reason, may_pass, is_unreachable
+        self.must_restart, self.wait = must_restart, wait
+
+
+class Reply:
+    """The bytes of a file from ``start`` on.
+
+    Attributes:
+        start: The offset of the first byte.
+        total: The length of the whole file; None if the server does not say.
+        version: What names these bytes (a strong ETag, else a date); None if nothing does.
+        has_ranges: Whether the server serves parts.
+    """
+
+    def __init__(self, host: str, response: HTTPResponse, settings: Settings) -> None:
+        headers = response.headers
+        self._host, self._response, self._settings = host, response, settings
+        self._encoding = headers.get("Content-Encoding", "identity").lower()
+        self.start, self.total = 0, _whole_number(headers.get("Content-Length"))
+        self._length = self.total
+        if response.status == 206:
+            self.start, self.total = _content_range(headers.get("Content-Range", ""))
+        etag = headers.get("ETag", "")
+        self.version = etag if etag.startswith('"') else headers.get("Last-Modified")
+        self.has_ranges = response.status == 206 or headers.get("Accept-Ranges") == "bytes"
+        if self._encoding != "identity":
+            self.total, self.version, self.has_ranges = None, None, False
+
+    def __enter__(self) -> Reply:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._response.close()
+
+    def blocks(self) -> Iterator[bytes]:
+        """Read what the server sends.
 
         Raises:
-            FetchError: The connection broke or stalled.
+            Interrupted: The body was cut, or the connection broke or stalled.
         """
+        count = 0
         try:
-            while block := self._stream.read(size):
+            while block := self._response.read1(_BLOCK):
+                count += len(block)
                 yield block
-        except (OSError, HTTPException) as cause:
-            raise _failed(self._url, cause) from cause
+        except (OSError, HTTPException, ValueError) as cause:
+            raise _interrupted(self._host, cause, self._settings) from cause
+        if self._length is not None and count < self._length:
+            text = f"{self._host} closed the connection after {count:,} of {self._length:,} bytes"
+            raise Interrupted(text)
+
+    def decoded(self) -> Iterator[bytes]:
+        """Read what the server sends, and undo an encoding that nobody asked for."""
+        if self._encoding == "identity":
+            yield from self.blocks()
+            return
+        if self._encoding not in ("gzip", "x-gzip", "deflate"):
+            raise Interrupted(f"{self._host} sends the encoding {self._encoding}", may_pass=False)
+        decoder = zlib.decompressobj(zlib.MAX_WBITS | 32)
+        for block in self.blocks():
+            while block:
+                try:
+                    yield decoder.decompress(block, _BLOCK)
+                except zlib.error as cause:
+                    raise Interrupted(f"{self._host} sends a damaged encoding") from cause
+                block = decoder.unconsumed_tail
 
 
-def local_path(url: str) -> Path | None:
-    """Return the path of a ``file:`` or ``package:`` URL; None for what must be fetched.
+def get(
+    request: FetchRequest,
+    *,
+    start: int = 0,
+    stop: int | None = None,
+    version: str | None = None,
+    is_pinned: bool,
+    reach: float,
+    settings: Settings,
+) -> Reply:
+    """Ask for a URL, or for a part of it.
+
+    Args:
+        request: The URL and its headers.
+        start: The offset of the first byte.
+        stop: The offset after the last byte; None for the end.
+        version: What the part must belong to; otherwise the server sends the whole.
+        is_pinned: Whether a full hash allows plain http.
+        reach: Seconds that making the connection may take.
+        settings: How long to wait for an answer.
 
     Raises:
-        MissingDependencyError: The package is not installed.
-        FetchError: The path would leave the package.
+        Interrupted: There is no answer, or one that cannot be used.
     """
-    parts = urlsplit(url)
-    if parts.scheme == "file":
-        return Path(url2pathname(parts.path))
-    if parts.scheme == "package":
-        return _package_path(url, parts.path, parts.fragment)
-    return None
-
-
-def _package_path(url: str, location: str, requirement: str) -> Path:
-    """Find a file inside a package without importing the package."""
-    package, _, inside = unquote(location).partition("/")
+    headers = {"User-Agent": "dapi", "Accept-Encoding": "identity"}
+    if start or stop is not None:
+        headers["Range"] = f"bytes={start}-{'' if stop is None else stop - 1}"
+        headers.update({"If-Range": version} if version else {})
+    if urlsplit(request.url).scheme == "http" and not is_pinned:
+        raise Interrupted("plain http needs a full sha256", may_pass=False)
+    host = urlsplit(request.url).netloc.rpartition("@")[2]
     try:
-        spec = find_spec(package)
-    except ModuleNotFoundError:
-        spec = None
-    if spec is None or not spec.submodule_search_locations:
-        raise MissingDependencyError(
-            f"{url} is a file of the package {package}, which is not installed",
-            requirement=requirement or package.replace("_", "-").replace(".", "-"),
-        )
-    for folder in map(Path, spec.submodule_search_locations):
-        path = Path(os.path.normpath(folder / inside))
-        if not path.is_relative_to(folder):
-            raise FetchError(url, failures={url: "the path leaves the package"})
-        if path.is_file():
-            return path
-    return path
+        sent = Request(request.url, headers=headers)  # noqa: S310 - the opener knows http(s) only
+        _add_secrets(sent, request)
+        response = _opener(request, is_pinned, reach, settings).open(sent, timeout=settings.stall)
+        reply = Reply(host, response, settings)
+    except (OSError, HTTPException, ValueError) as cause:
+        raise _interrupted(host, cause, settings) from cause
+    if reply.start != start and response.status == 206:
+        reply.__exit__()
+        text = f"{host} sent bytes from {reply.start:,} on instead of {start:,}"
+        raise Interrupted(text, must_restart=True)
+    return reply
 
 
-@contextmanager
-def open_url(url: str, headers: Mapping[str, str], file: File) -> Iterator[Source]:
-    """Open a URL for reading.
-
-    Raises:
-        FetchError: It cannot be opened, or nobody provides its scheme.
-    """
-    scheme = urlsplit(url).scheme
-    if scheme in ("http", "https"):
-        with _open_http(url, headers, file) as source:
-            yield source
-        return
-    opener = extension("dapi.schemes", scheme)
-    if opener is None:
-        known = sorted({"https", "package", *(p.name for p in entry_points("dapi.schemes"))})
-        reason = f"no distribution provides the scheme {scheme!r} (there are: {', '.join(known)})"
-        raise FetchError(url, failures={url: reason})
-    with opener(url) as stream:
-        yield Source(url, stream, None)
+def _opener(
+    request: FetchRequest, is_pinned: bool, reach: float, settings: Settings
+) -> OpenerDirector:
+    """Make an opener for http and https alone, with the environment's proxies."""
+    opener = OpenerDirector()
+    for handler in (
+        ProxyHandler(),
+        _Http(reach),
+        _Https(reach),
+        _SafeRedirects(request, is_pinned),
+        HTTPDefaultErrorHandler(),
+        HTTPErrorProcessor(),
+    ):
+        opener.add_handler(handler)
+    return opener
 
 
-@contextmanager
-def _open_http(url: str, headers: Mapping[str, str], file: File) -> Iterator[Source]:
-    request = Request(url, headers={"User-Agent": "dapi", "Accept-Encoding": "identity", **headers})
+class _Http(HTTPHandler):
+    def __init__(self, reach: float) -> None:
+        super().__init__()
+        self._reach = reach
+
+    def http_open(self, req: Request) -> HTTPResponse:
+        return self.do_open(partial(_connection, HTTPConnection, self._reach), req)  # type: ignore[arg-type]
+
+
+class _Https(HTTPSHandler):
+    def __init__(self, reach: float) -> None:
+        super().__init__()
+        self._reach = reach
+
+    def https_open(self, req: Request) -> HTTPResponse:
+        make = partial(_connection, HTTPSConnection, self._reach)
+        return self.do_open(make, req, context=_certificates(_bundles()))  # type: ignore[arg-type]
+
+
+def _connection(kind: Any, reach: float, host: str, **options: Any) -> Any:
+    made = kind(host, **options)
+    made._create_connection = partial(_connect, reach)
+    return made
+
+
+class _UnreachableError(OSError):
+    """No address of a host takes a connection."""
+
+
+def _connect(
+    reach: float, address: tuple[str, int], timeout: float, source: Any = None
+) -> socket.socket:
+    """Connect to one of a host's addresses; all of them together within ``reach`` seconds."""
+    end, problem = time.monotonic() + reach, OSError("it has no address")
     try:
-        response = build_opener(_SafeRedirects(file.is_pinned)).open(request, timeout=_TIMEOUT)
-    except (OSError, HTTPException) as cause:
-        raise _failed(url, cause) from cause
-    with response:
-        announced = response.headers.get("Content-Length")
-        yield Source(url, response, int(announced) if announced else None)
+        found = socket.getaddrinfo(*address, 0, socket.SOCK_STREAM)
+        for rank, (*_, target) in enumerate(found):
+            share = max(0.1, (end - time.monotonic()) / (len(found) - rank))
+            try:
+                made = socket.create_connection(target[:2], share, source)
+            except OSError as cause:
+                problem = cause
+            else:
+                made.settimeout(timeout)
+                return made
+    except OSError as cause:
+        problem = cause
+    reason = "no answer" if isinstance(problem, TimeoutError) else problem.strerror or str(problem)
+    raise _UnreachableError(f"{address[0]}:{address[1]} cannot be reached: {reason}") from problem
+
+
+def _bundles() -> tuple[str, ...]:
+    """Return the further certificates that the environment names (OpenSSL reads SSL_CERT_*)."""
+    names = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
+    return tuple(os.environ.get(name, "") for name in names)
+
+
+@lru_cache(maxsize=2)
+def _certificates(bundles: tuple[str, ...]) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    for path in filter(None, bundles[:2]):
+        is_folder = os.path.isdir(path)  # noqa: PTH112 - as the setting is given
+        context.load_verify_locations(**{"capath" if is_folder else "cafile": path})
+    return context
 
 
 class _SafeRedirects(HTTPRedirectHandler):
-    """Follows redirects, but never from https to http, nor to anything else."""
+    """Follows redirects to https; to http only from http, with a full hash; nowhere else."""
 
-    def __init__(self, is_pinned: bool) -> None:
-        self._is_pinned = is_pinned
+    max_redirections = 10
+    http_error_308 = HTTPRedirectHandler.http_error_302  # Python 3.10 does not know it
+
+    def __init__(self, request: FetchRequest, is_pinned: bool) -> None:
+        self._request, self._is_pinned = request, is_pinned
 
     def redirect_request(
-        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: Any, newurl: str
+        self, req: Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
     ) -> Request | None:
+        newurl = urljoin(req.full_url, newurl)
         scheme = urlsplit(newurl).scheme
         is_downgrade = scheme == "http" and (req.type == "https" or not self._is_pinned)
         if scheme not in ("http", "https") or is_downgrade:
-            raise URLError(f"it redirects to {newurl}, which is not safe to follow")
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
+            raise _RefusedError(f"it redirects to {newurl}, which is not safe to follow")
+        following = super().redirect_request(req, fp, 302, msg, headers, newurl)
+        if following is not None:
+            _add_secrets(following, self._request)
+        return following
 
 
-def _failed(url: str, cause: Exception) -> FetchError:
+class _RefusedError(OSError):
+    """The server asks for what is not done."""
+
+
+def _add_secrets(sent: Request, request: FetchRequest) -> None:
+    """Add a hook's headers and .netrc's credentials, each for its own host alone."""
+    if _origin(sent.full_url) == _origin(request.url):
+        for name, value in request.headers.items():
+            sent.add_unredirected_header(name, value)
+    if not sent.has_header("Authorization") and sent.type == "https":
+        for name, value in _credentials(urlsplit(sent.full_url).hostname or "").items():
+            sent.add_unredirected_header(name, value)
+
+
+def _origin(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc
+
+
+def _credentials(host: str) -> Mapping[str, str]:
+    """Return what .netrc (or the file that NETRC names) has for a host."""
+    try:
+        found = netrc.netrc(os.environ.get("NETRC")).authenticators(host)
+    except (OSError, netrc.NetrcParseError):
+        return {}
+    if found is None:
+        return {}
+    login, _, password = found
+    return {"Authorization": "Basic " + b64encode(f"{login}:{password}".encode()).decode()}
+
+
+def _interrupted(host: str, cause: Exception, settings: Settings) -> Interrupted:
+    """Say what happened, and whether it may pass."""
     if isinstance(cause, HTTPError):
-        reason = f"the server answered {cause.code} {cause.reason}"
-    elif isinstance(cause, TimeoutError) or isinstance(getattr(cause, "reason", 0), TimeoutError):
-        reason = f"{urlsplit(url).hostname} sent nothing for {_TIMEOUT:g} s"
-    else:
-        reason = f"{urlsplit(url).hostname}: {getattr(cause, 'reason', None) or cause}"
-    return FetchError(url, failures={url: reason})
+        cause.close()
+        return _refused(host, cause, settings)
+    reason = cause.reason if isinstance(cause, URLError) else cause
+    if isinstance(reason, _UnreachableError):
+        return Interrupted(str(reason), is_unreachable=True)
+    if isinstance(reason, TimeoutError):
+        return Interrupted(f"{host} sent nothing for {settings.stall:g} s")
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        text = f"the certificate of {host} is not trusted: {reason.verify_message}"
+        return Interrupted(text, may_pass=False)
+    return Interrupted(f"{host}: {reason}", may_pass=not isinstance(reason, _RefusedError))
+
+
+def _refused(host: str, cause: HTTPError, settings: Settings) -> Interrupted:
+    text = f"{host} answered {cause.code} {' '.join(str(cause.reason).split())}"
+    if cause.code == 416:
+        return Interrupted(text, must_restart=True)
+    wait = _seconds(cause.headers.get("Retry-After", "")) if cause.headers else None
+    if wait is not None and wait > settings.longest_wait:
+        return Interrupted(f"{text}, and asks to wait for {wait:g} s", may_pass=False)
+    return Interrupted(text, may_pass=cause.code in _MAY_PASS, wait=wait)
+
+
+def _seconds(text: str) -> float | None:
+    """Read a Retry-After: seconds, or a date."""
+    if text.strip().isdigit():
+        return float(text)
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
+    except (TypeError, ValueError):
+        return None
+
+
+def _whole_number(text: str | None) -> int | None:
+    return int(text) if text and text.isdigit() else None
+
+
+def _content_range(text: str) -> tuple[int, int | None]:
+    match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", text.strip())
+    if match is None:
+        raise Interrupted(f"a part has the Content-Range {text!r}", must_restart=True)
+    return int(match[1]), None if match[2] == "*" else int(match[2])
+
+
+def page(head: bytes) -> str:
+    """Recognize what is often served in place of a file, by its first bytes."""
+    start = head[:512].lstrip().lower()
+    if start.startswith(_PAGES):
+        return "a web page"
+    return "a Git LFS pointer" if start.startswith(b"version https://git-lfs") else ""

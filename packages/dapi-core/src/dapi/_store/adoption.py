@@ -1,0 +1,99 @@
+"""Adoption: files that are on this machine already, copied into the cache instead of fetched.
+
+They are always copied (without cost where the file system shares blocks), never linked: whoever
+wrote them may write to them again.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import IO, Any
+
+from dapi._file import File
+from dapi._store import cache, verification
+from dapi._store.partial import Partial
+from dapi.exceptions import HashMismatchError
+
+_BLOCK = 1 << 20
+
+# ioctl of Linux: share the blocks of a file (btrfs, xfs, overlays of them).
+_FICLONE = 0x40049409
+
+# Fewer published digits could fit a stranger's file of the same name.
+_LEAST_DIGITS = 8
+
+
+def from_torch_hub(file: File, partial: Partial) -> str | None:
+    """Copy a file that torch.hub's cache holds, and return its hash; None if it has none.
+
+    A file that has other bytes than were published is left alone, without a word: nobody asked
+    for it.
+    """
+    digits = verification.expected(file)
+    if len(digits) < _LEAST_DIGITS or partial.count:
+        return None
+    path = _torch_hub() / file.name
+    try:
+        if not file.name or path.name != file.name or not path.is_file():
+            return None
+        if file.size not in (None, path.stat().st_size):
+            return None
+        return copy(path, file, partial)
+    except (OSError, HashMismatchError):
+        partial.restart()
+        return None
+
+
+def copy(path: Path, file: File, partial: Partial) -> str:
+    """Copy a local file into a partial file, and return its verified hash.
+
+    Raises:
+        HashMismatchError: It is not what its entry says.
+        CacheError: The disk is full.
+        OSError: It cannot be read.
+    """
+    with path.open("rb", buffering=0) as stream:
+        if not partial.clone(lambda target: _share(stream, target)):
+            partial.expect(path.stat().st_size, None)
+            offset = 0
+            while block := stream.read(_BLOCK):
+                partial.write(offset, block)
+                offset += len(block)
+    digest = partial.digest()
+    verification.check(str(path), file, digest)
+    return digest
+
+
+def add(path: Path, file: File, partial: Partial, *, wanted: str) -> Path:
+    """Put a file that was carried here by hand into the cache.
+
+    Raises:
+        HashMismatchError: It is not what its entry says.
+        CacheError: The cache cannot be written.
+        OSError: It cannot be read.
+    """
+    digest = copy(path, file, partial)
+    partial.sync()
+    return cache.publish(file, partial.path, digest, wanted=wanted)
+
+
+def _torch_hub() -> Path:
+    """Return where torch.hub keeps files; torch is asked only if it is loaded already."""
+    torch: Any = sys.modules.get("torch")
+    if torch is not None and hasattr(torch, "hub"):
+        return Path(torch.hub.get_dir()) / "checkpoints"
+    base = os.environ.get("XDG_CACHE_HOME", "~/.cache")
+    return Path(os.environ.get("TORCH_HOME", f"{base}/torch")).expanduser() / "hub" / "checkpoints"
+
+
+def _share(source: IO[bytes], target: IO[bytes]) -> bool:
+    """Let two files share their blocks, where the file system can."""
+    try:
+        import fcntl
+
+        fcntl.ioctl(target.fileno(), _FICLONE, source.fileno())
+    except (ImportError, OSError):
+        return False
+    return True

@@ -1,0 +1,284 @@
+"""Download: a file from one URL into a partial file, through cuts, stalls and changes.
+
+An attempt that breaks off is gone on with where it ended, if the server says that the bytes are
+still the same. A server that limits each connection is asked for several parts at once. Whatever
+went wrong on the way, the hash of the whole decides; if it is wrong, the file is fetched once
+more, in one piece.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from threading import Condition, Thread
+
+from dapi._file import File
+from dapi._store import schemes, verification
+from dapi._store.partial import Partial
+from dapi._store.progress import Progress
+from dapi._store.settings import Settings
+from dapi._store.transport import Interrupted, page
+from dapi.exceptions import CacheError, HashMismatchError
+
+
+def bring(
+    url: str, file: File, partial: Partial, *, bar: Progress, reach: float, settings: Settings
+) -> str:
+    """Fill a partial file with the bytes of a URL, and return their verified hash.
+
+    Args:
+        url: The file's own, or that of a mirror.
+        file: What its bytes must be.
+        partial: Where they go; what it holds already is gone on with.
+        bar: Who is told of the progress.
+        reach: Seconds that connecting may take, over all attempts.
+        settings: How patient to be.
+
+    Raises:
+        Interrupted: The bytes cannot be had from there.
+        HashMismatchError: They are not those that were published.
+        CacheError: The disk is full, or fails.
+    """
+    try:
+        return _bring_once(url, file, partial, bar, reach, settings)
+    except HashMismatchError:
+        _restart(partial, bar)
+    return _bring_once(url, file, partial, bar, reach, settings, in_parts=False)
+
+
+def _restart(partial: Partial, bar: Progress) -> None:
+    partial.restart()
+    bar.restart()
+
+
+def _bring_once(
+    url: str,
+    file: File,
+    partial: Partial,
+    bar: Progress,
+    reach: float,
+    settings: Settings,
+    *,
+    in_parts: bool = True,
+) -> str:
+    patience = _Patience(partial, reach, settings)
+    while True:
+        try:
+            source = schemes.source(url, file, settings)
+            _Attempt(source, file, partial, bar, settings, in_parts).run(patience.reach)
+            break
+        except Interrupted as problem:
+            in_parts = in_parts and not problem.must_restart
+            if not in_parts:
+                _restart(partial, bar)
+            patience.after(problem)
+    digest = partial.digest()
+    verification.check(url, file, digest)
+    return digest
+
+
+class _Patience:
+    """How often, and for how long, a URL is tried again."""
+
+    def __init__(self, partial: Partial, reach: float, settings: Settings) -> None:
+        self._partial, self._settings = partial, settings
+        self._end = time.monotonic() + reach
+        self._best, self._failures = partial.count, 0
+        self.reach = min(reach, settings.connect)
+
+    def after(self, problem: Interrupted) -> None:
+        """Wait before the next attempt; raise the problem if there shall be none."""
+        if self._partial.count > self._best + self._settings.piece // 2:
+            self._best, self._failures = self._partial.count, 0
+        self._failures += 1
+        if not problem.may_pass or self._failures >= self._settings.attempts:
+            raise problem
+        wait = self._settings.backoff * 2 ** (self._failures - 1)
+        wait = max(problem.wait or 0.0, wait * random.uniform(0.7, 1.0))  # noqa: S311
+        left = self._end - time.monotonic() - wait
+        if problem.is_unreachable and left < self.reach:
+            raise problem
+        time.sleep(wait)
+
+
+class _Segment:
+    """A range that one connection fills."""
+
+    def __init__(self, start: int, stop: int | None) -> None:
+        self.position, self.stop = start, stop
+
+    @property
+    def left(self) -> int:
+        """How many bytes are missing, as far as that is known."""
+        return 0 if self.stop is None else max(0, self.stop - self.position)
+
+
+class _Attempt:
+    """One go at what is missing, over one connection or several.
+
+    The first connection works in the caller's thread. Each takes the first range that nobody
+    fills, or else the second half of the longest one, whose connection then stops earlier.
+    """
+
+    def __init__(
+        self,
+        source: schemes.Source,
+        file: File,
+        partial: Partial,
+        bar: Progress,
+        settings: Settings,
+        in_parts: bool,
+    ) -> None:
+        self._source, self._file, self._partial = source, file, partial
+        self._bar, self._settings, self._in_parts = bar, settings, in_parts
+        self._open: list[_Segment] = []
+        self._active: list[_Segment] = []
+        self._helpers, self._reach = 0, 0.0
+        self._changed = Condition()
+        self._is_over, self._is_wide = False, False
+        self._problem: Interrupted | CacheError | None = None
+
+    def run(self, reach: float) -> None:
+        """Fetch what is missing.
+
+        Raises:
+            Interrupted: Something is still missing.
+        """
+        self._reach = reach
+        self._open = [_Segment(*gap) for gap in self._partial.missing()]
+        if not self._open:
+            return
+        try:
+            self._fill(self._take(), is_first=True)
+            while (segment := self._take()) or self._has_helpers():
+                if segment:
+                    self._fill(segment)
+            if self._problem and self._partial.missing():
+                raise self._problem
+        finally:
+            with self._changed:  # a helper that is still reading writes no more
+                self._is_over = True
+
+    def _has_helpers(self) -> bool:
+        """Wait until a helper ends or leaves something; false when there is none left."""
+        with self._changed:
+            if self._helpers and not self._open:
+                self._changed.wait(self._settings.stall)
+            return bool(self._helpers or self._open)
+
+    def _take(self) -> _Segment | None:
+        with self._changed:
+            if self._open:
+                segment = self._open.pop(0)
+            else:
+                longest = max(self._active, key=lambda each: each.left, default=None)
+                if longest is None or longest.left < 2 * self._settings.piece:
+                    return None
+                middle = longest.position + longest.left // 2
+                segment, longest.stop = _Segment(middle, longest.stop), middle
+            self._active.append(segment)
+            return segment
+
+    def _fill(self, segment: _Segment | None, *, is_first: bool = False) -> None:
+        assert segment is not None  # the first is always there
+        try:
+            self._read(segment, is_first=is_first)
+        finally:
+            with self._changed:
+                self._active.remove(segment)
+                if segment.left:
+                    self._open.append(segment)
+                self._changed.notify_all()
+
+    def _read(self, segment: _Segment, *, is_first: bool) -> None:
+        stop = segment.stop if self._partial.count else None
+        version = self._partial.version
+        with self._source(segment.position, stop, version, self._reach) as answer:
+            self._check(answer, segment, is_first=is_first)
+            self._copy(answer, segment, is_first=is_first)
+        if segment.stop is None:
+            self._partial.expect(segment.position, answer.version)
+        elif segment.left and not self._is_over:
+            raise Interrupted(f"the body ended {segment.left:,} bytes too early")
+
+    def _copy(self, answer: schemes.Answer, segment: _Segment, *, is_first: bool) -> None:
+        began, count = time.monotonic(), 0
+        for block in filter(None, answer.decoded()):
+            if segment.position == 0:
+                self._check_head(block)
+            with self._changed:
+                if self._is_over or not self._write(segment, block):
+                    return
+            count += len(block)
+            if is_first and answer.has_ranges and not self._is_wide:
+                self._widen(time.monotonic() - began, count)
+
+    def _write(self, segment: _Segment, block: bytes) -> bool:
+        """Put a block in its place; false when the segment needs no more."""
+        if segment.stop is not None:
+            block = block[: segment.left]
+        self._partial.write(segment.position, block)
+        segment.position += len(block)
+        self._bar.advance(len(block))
+        if segment.stop is None and segment.position > self._settings.largest:
+            raise Interrupted("it does not end", may_pass=False)
+        return segment.stop is None or segment.left > 0
+
+    def _check(self, answer: schemes.Answer, segment: _Segment, *, is_first: bool) -> None:
+        """Compare what the server announces with what was published, and with what is there."""
+        partial, size = self._partial, self._file.size
+        if size is not None and answer.total not in (None, size):
+            text = f"{answer.total:,} bytes are offered, {size:,} bytes were published"
+            raise Interrupted(text, must_restart=True)
+        if not partial.count and answer.start == 0:
+            self._begin(answer, segment)
+        elif answer.start != segment.position or not self._is_same(answer):
+            if not is_first or answer.start != 0:
+                text = "the file changed on the server, or it serves no parts"
+                raise Interrupted(text, must_restart=True)
+            _restart(partial, self._bar)
+            self._open.clear()
+            segment.position = 0
+            self._begin(answer, segment)
+
+    def _is_same(self, answer: schemes.Answer) -> bool:
+        """Whether the answer goes on with what is there; the hash of the whole decides later."""
+        if answer.version is None or not answer.version.startswith('"'):
+            return answer.version == self._partial.version and self._file.sha256 is not None
+        return answer.version == self._partial.version
+
+    def _begin(self, answer: schemes.Answer, segment: _Segment) -> None:
+        total = self._file.size if answer.total is None else answer.total
+        segment.stop = total
+        self._partial.expect(total, answer.version)
+        self._bar.expect(total)
+
+    def _check_head(self, block: bytes) -> None:
+        what = page(block)
+        if what and not self._file.name.endswith((".html", ".htm")):
+            raise Interrupted(f"the server sent {what} instead of the file", may_pass=False)
+
+    def _widen(self, elapsed: float, count: int) -> None:
+        """Open further connections once one has proved slow."""
+        wish = self._settings
+        if not self._in_parts or not self._partial.version or elapsed < wish.probe:
+            return
+        left = sum(segment.left for segment in (*self._active, *self._open))
+        rate = count / elapsed
+        if rate > wish.fast or left / rate < wish.worthwhile:
+            return
+        self._is_wide = True
+        for _ in range(min(wish.connections - 1, left // wish.piece)):
+            self._helpers += 1
+            Thread(target=self._help, name="dapi-download", daemon=True).start()
+
+    def _help(self) -> None:
+        try:
+            while not self._is_over and (segment := self._take()) is not None:
+                self._fill(segment)
+        except (Interrupted, CacheError) as problem:  # the others do what it leaves
+            self._problem = problem
+        finally:
+            with self._changed:
+                self._helpers -= 1
+                self._changed.notify_all()

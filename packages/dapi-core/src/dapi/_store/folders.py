@@ -1,0 +1,68 @@
+"""Folders: the cache that is written to, those that are only read, and what lies where in each.
+
+::
+
+    blobs/<sha256>                  a published file; never written to again
+    blobs/partial-<key>-<owner>     a file on its way, private to its owner; with notes (.json)
+    stamps/<sha256>                 what the blob's stat was when it was verified, whence it came
+    refs/<sha256 of URL>            for a file without a full hash: the hash it had
+    locks/<key>                     held while one process fetches
+    views/<hash>/<name>             links to the blobs of a checkpoint in several files
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+
+def root() -> Path:
+    """Return the cache that is written to: ``DAPI_CACHE``, or the user's own by the system."""
+    chosen = os.environ.get("DAPI_CACHE")
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    from platformdirs import user_cache_path
+
+    return user_cache_path("dapi", appauthor=False)
+
+
+def roots() -> list[Path]:
+    """Return the cache that is written to, then those of ``DAPI_CACHE_READONLY``."""
+    further = os.environ.get("DAPI_CACHE_READONLY", "").split(os.pathsep)
+    return [root(), *(Path(path).expanduser().absolute() for path in further if path)]
+
+
+def blobs() -> Path:
+    """Return the directory of the blobs that are written."""
+    return root() / "blobs"
+
+
+def scratch() -> Path | None:
+    """Return a folder of this user's alone, for notes about caches that cannot be written.
+
+    None when there is no such folder, or when somebody else made one of that name.
+    """
+    if not hasattr(os, "getuid"):
+        return None
+    path = Path(tempfile.gettempdir()) / f"dapi-{os.getuid()}"
+    try:
+        path.mkdir(mode=0o700, exist_ok=True)
+        status = path.lstat()
+    except OSError:
+        return None
+    is_ours = status.st_uid == os.getuid() and stat.S_IMODE(status.st_mode) == 0o700
+    return path if is_ours and stat.S_ISDIR(status.st_mode) else None
+
+
+def umask() -> int:
+    """Return the umask. It can only be read by setting it, which other threads would feel."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        for line in status.read_text().splitlines():
+            if line.startswith("Umask:"):
+                return int(line.split()[1], 8)
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask

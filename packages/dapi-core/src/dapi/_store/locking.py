@@ -1,0 +1,179 @@
+"""Locking: one download for many processes and threads; and who an owner is.
+
+A lock saves bandwidth and nothing else: each process writes to a file of its own, so where locks
+do nothing (some network file systems) the bytes are right all the same. A lock is the kernel's,
+and ends with its owner.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+from typing import IO, NamedTuple
+from uuid import uuid4
+
+from dapi import _notices
+from dapi._store import folders
+from dapi._store.settings import Settings
+from dapi.exceptions import CacheError, CacheWarning
+
+_log = logging.getLogger("dapi")
+
+
+class Owner(NamedTuple):
+    """A process on a machine, in a form that fits into a file's name."""
+
+    machine: str
+    pid: int
+    started: str
+
+    def __str__(self) -> str:
+        return f"{self.machine}-{self.pid}-{self.started}-{uuid4().hex[:8]}"
+
+    @property
+    def is_here(self) -> bool:
+        """Whether its process would be seen from here."""
+        return self.machine == _machine()
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether its process has certainly ended."""
+        if not self.is_here or os.name == "nt":  # there, asking sends a signal
+            return False
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return True
+        except OSError:
+            return False
+        return self.started != _started(self.pid)
+
+
+def myself() -> Owner:
+    """Return this process."""
+    return Owner(_machine(), os.getpid(), _started(os.getpid()))
+
+
+def owner_of(text: str) -> Owner | None:
+    """Read an owner back; None when it is nobody's."""
+    machine, _, rest = text.partition("-")
+    pid, _, rest = rest.partition("-")
+    if not pid.isdigit():
+        return None
+    return Owner(machine, int(pid), rest.partition("-")[0])
+
+
+@lru_cache(maxsize=1)
+def _machine() -> str:
+    """Name what process numbers are unique in: a host since its start, and a container on it."""
+    parts = [socket.gethostname()]
+    try:
+        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text())
+        parts.append(os.readlink("/proc/self/ns/pid"))  # noqa: PTH115 - not a path
+    except OSError:
+        pass
+    return sha256("".join(parts).encode()).hexdigest()[:8]
+
+
+def _started(pid: int) -> str:
+    """Return when a process started, since numbers are used again; 0 where nobody says."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return "0"
+
+
+@contextmanager
+def turn(
+    key: str,
+    *,
+    is_done: Callable[[], bool],
+    state: Callable[[], tuple[str, object]],
+    settings: Settings,
+) -> Iterator[None]:
+    """Wait until no other process fetches ``key``, or until that is done or stands still.
+
+    Args:
+        key: What is fetched.
+        is_done: Whether there is nothing left to do.
+        state: Who fetches it, and a value that changes as long as that gets on.
+        settings: How long to wait.
+
+    Raises:
+        CacheError: The cache cannot be written.
+    """
+    path = folders.root() / "locks" / key
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        stream = path.open("ab")
+    except OSError as cause:
+        raise CacheError(path.parent, reason=cause.strerror or str(cause)) from cause
+    with stream:
+        is_held = _wait(stream, is_done, state, settings)
+        try:
+            yield
+        finally:
+            # Who waits holds the same file; who comes later makes another. Both look again at
+            # the cache first, so that this costs at most a second download after a failed one.
+            if is_held:
+                path.unlink(missing_ok=True) if os.name != "nt" else None
+                _unlock(stream)
+
+
+def _wait(
+    stream: IO[bytes],
+    is_done: Callable[[], bool],
+    state: Callable[[], tuple[str, object]],
+    settings: Settings,
+) -> bool:
+    seen, since, told = None, time.monotonic(), False
+    while not _try_lock(stream):
+        if is_done():
+            return False
+        who, progress = state()
+        if not told:
+            _log.info("Waiting for %s.", who)
+            told = True
+        if progress != seen:
+            seen, since = progress, time.monotonic()
+        elif time.monotonic() - since > settings.patience:
+            text = f"{who} has got no further for {settings.patience:g} s, and is not waited for."
+            _notices.warn(text, CacheWarning)
+            return False
+        time.sleep(settings.poll)
+    return True
+
+
+def _try_lock(stream: IO[bytes]) -> bool:
+    """Take the lock if it is free; where there are no locks, go on without."""
+    try:
+        if os.name == "nt":
+            import msvcrt
+
+            msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+        else:
+            import fcntl
+
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in (errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK)
+    return True
+
+
+def _unlock(stream: IO[bytes]) -> None:
+    """Let go at once: a process that was forked meanwhile would hold the lock on."""
+    if os.name != "nt":
+        import fcntl
+
+        try:
+            fcntl.flock(stream, fcntl.LOCK_UN)
+        except OSError:
+            pass  # there are no locks here

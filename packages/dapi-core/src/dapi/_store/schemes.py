@@ -1,0 +1,188 @@
+"""Schemes: what a URL stands for: a path that is here, or a source that bytes are asked of.
+
+Beyond https, http and ``package:``, the entry-point group ``dapi.schemes`` is asked: a function
+from a URL to either a ``dapi.hooks.FetchRequest`` (what to fetch over https instead, with which
+headers), or a binary stream (a download that broke off goes on if it can ``seek``). ``hf:``,
+``s3:`` and ``gs:`` are core's own, unless a distribution provides them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import IO, Any, Protocol
+from urllib.parse import unquote, urlsplit
+from urllib.request import url2pathname
+
+from dapi import _hooks
+from dapi._discovery import entry_points, extension
+from dapi._file import File
+from dapi._store.settings import Settings
+from dapi._store.transport import Interrupted, Reply, get
+from dapi.exceptions import DapiError, FetchError, MissingDependencyError
+
+_BLOCK = 1 << 18
+_OWN = {"hf": "hub", "s3": "objects", "gs": "objects"}
+
+
+class Answer(Protocol):
+    """What a source answers; see ``transport.Reply``."""
+
+    start: int
+    total: int | None
+    version: str | None
+    has_ranges: bool
+
+    def __enter__(self) -> Any: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def decoded(self) -> Iterator[bytes]:
+        """Read the bytes from ``start`` on."""
+
+
+# Called with start, stop, version and reach.
+Source = Callable[[int, "int | None", "str | None", float], Answer]
+
+
+def local_path(url: str) -> Path | None:
+    """Return the path of a ``file:`` or ``package:`` URL; None for what must be fetched.
+
+    Raises:
+        MissingDependencyError: The package is not installed.
+        FetchError: The path would leave the package.
+    """
+    parts = urlsplit(url)
+    if parts.scheme == "file":
+        return Path(url2pathname(parts.path))
+    if parts.scheme == "package":
+        return _package_path(url, parts.path, parts.fragment)
+    return None
+
+
+def _package_path(url: str, location: str, requirement: str) -> Path:
+    """Find a file inside a package without importing the package."""
+    package, _, inside = unquote(location).partition("/")
+    try:
+        spec = find_spec(package)
+    except (ModuleNotFoundError, ValueError):
+        spec = None
+    if spec is None or not spec.submodule_search_locations:
+        raise MissingDependencyError(
+            f"{url} is a file of the package {package}, which is not installed",
+            requirement=requirement or package.replace("_", "-").replace(".", "-"),
+        )
+    for folder in map(Path, spec.submodule_search_locations):
+        path = Path(os.path.normpath(folder / inside))
+        if not path.is_relative_to(folder):
+            raise FetchError(url, failures={url: "the path leaves the package"})
+        if path.is_file():
+            return path
+    return path
+
+
+def source(url: str, file: File, settings: Settings) -> Source:
+    """Return what the bytes of a URL are asked of, after hooks and mirrors had their say.
+
+    Raises:
+        FetchError: Nobody provides the scheme.
+        Interrupted: Its provider failed.
+    """
+    request = _hooks.before_fetch(url)
+    request = request._replace(url=mirrored(request.url))
+    if urlsplit(request.url).scheme not in ("http", "https"):
+        opened = _open(request.url)
+        if not isinstance(opened, _hooks.FetchRequest):
+            return _Stream(opened, lambda: _open(request.url))
+        request = opened
+
+    def ask(start: int, stop: int | None, version: str | None, reach: float) -> Reply:
+        return get(
+            request, start=start, stop=stop, version=version, is_pinned=file.is_pinned,
+            reach=reach, settings=settings,
+        )  # fmt: skip
+
+    return ask
+
+
+def mirrored(url: str) -> str:
+    """Rewrite a URL as ``DAPI_MIRROR`` says.
+
+    ``https://mirror`` replaces every host (``https://mirror/<host>/<path>``);
+    ``host=https://mirror/x`` only that one (``https://mirror/x/<path>``). Commas separate several;
+    the first that applies counts.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https"):
+        return url
+    query = f"?{parts.query}" if parts.query else ""
+    for rule in filter(None, os.environ.get("DAPI_MIRROR", "").split(",")):
+        host, equals, base = rule.strip().partition("=")
+        if not equals or "/" in host:
+            return f"{rule.strip().rstrip('/')}/{parts.netloc}{parts.path}{query}"
+        if host == parts.netloc:
+            return f"{base.rstrip('/')}{parts.path}{query}"
+    return url
+
+
+def _open(url: str) -> Any:
+    scheme = urlsplit(url).scheme
+    opener = extension("dapi.schemes", scheme)
+    if opener is None and scheme in _OWN:
+        opener = import_module(f"dapi._store.{_OWN[scheme]}").open_url
+    if opener is None:
+        provided = (point.name for point in entry_points("dapi.schemes"))
+        known = ", ".join(sorted({"https", "package", *_OWN, *provided}))
+        reason = f"no distribution provides the scheme {scheme!r} (there are: {known})"
+        raise FetchError(url, failures={url: reason})
+    try:
+        return opener(url)
+    except OSError as cause:
+        raise Interrupted(f"{scheme}: {cause}") from cause
+
+
+class _Stream:
+    """A source made of a provider's binary stream; opened anew for each attempt."""
+
+    def __init__(self, first: IO[bytes], again: Callable[[], IO[bytes]]) -> None:
+        self._first: IO[bytes] | None = first
+        self._again = again
+
+    def __call__(
+        self, start: int, stop: int | None, version: str | None, reach: float
+    ) -> _StreamAnswer:
+        stream, self._first = self._first or self._again(), None
+        return _StreamAnswer(stream, start, version)
+
+
+class _StreamAnswer:
+    """The bytes of a stream. One that cannot seek, or holds other bytes now, starts at zero."""
+
+    total: int | None
+    has_ranges = False  # a stream has one position
+
+    def __init__(self, stream: IO[bytes], start: int, version: str | None) -> None:
+        self._stream = stream
+        self.version = getattr(stream, "version", None)
+        self.total = getattr(stream, "size", None)
+        seekable = getattr(stream, "seekable", lambda: False)
+        is_same = version is not None and self.version == version
+        self.start = stream.seek(start) if start and is_same and seekable() else 0
+
+    def __enter__(self) -> _StreamAnswer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stream.close()
+
+    def decoded(self) -> Iterator[bytes]:
+        try:
+            while block := self._stream.read(_BLOCK):
+                yield block
+        except DapiError:
+            raise
+        except Exception as cause:  # noqa: BLE001 - a stranger's code may raise anything
+            raise Interrupted(f"its provider failed: {type(cause).__name__}: {cause}") from cause

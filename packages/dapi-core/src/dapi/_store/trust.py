@@ -1,0 +1,90 @@
+"""Trust on first use: the full hash of a file of which only a prefix, or nothing, is published.
+
+What was fetched is noted at once, so that a second call finds it; it counts as trusted only after
+it was parsed and loaded strictly. From then on its hash is held: other bytes are refused.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from pathlib import Path
+from typing import NamedTuple
+
+from dapi._file import File
+from dapi._store import folders, records
+
+
+class Known(NamedTuple):
+    """What is known of a file without a full hash."""
+
+    url: str
+    sha256: str
+    is_loaded: bool
+    path: Path
+
+
+def find(file: File) -> Known | None:
+    """Return what is known of an unpinned file, from the first cache that knows it."""
+    if file.is_pinned:
+        return None
+    found = [known for root in folders.roots() if (known := _read(_path(root, file.url)))]
+    found = [known for known in found if known.sha256.startswith(file.sha256 or "")]
+    return next((known for known in found if known.is_loaded), found[0] if found else None)
+
+
+def held(file: File) -> str | None:
+    """Return the hash that an unpinned file must have, because it was loaded once."""
+    known = find(file)
+    return known.sha256 if known and known.is_loaded else None
+
+
+def path(file: File) -> Path:
+    """Return where the record of an unpinned file is."""
+    return _path(folders.root(), file.url)
+
+
+def note(file: File, digest: str) -> None:
+    """Note the hash of an unpinned file that was fetched.
+
+    Raises:
+        OSError: The cache cannot be written.
+    """
+    if not file.is_pinned:
+        loaded = held(file) == digest
+        records.write(path(file), {"url": file.url, "sha256": digest, "loaded": loaded})
+
+
+def confirm(file: File) -> None:
+    """Record that an unpinned file was loaded strictly."""
+    known = find(file)
+    if known and not known.is_loaded:
+        try:
+            records.write(path(file), {"url": known.url, "sha256": known.sha256, "loaded": True})
+        except OSError:
+            pass  # a read-only cache: it is confirmed again by whoever can write
+
+
+def every() -> list[Known]:
+    """List all records of the cache that is written to, sorted by URL."""
+    folder = folders.root() / "refs"
+    found = [_read(path) for path in (folder.iterdir() if folder.is_dir() else ())]
+    return sorted(known for known in found if known)
+
+
+def forget(known: Known) -> None:
+    """Withdraw the trust in a file: its hash is held no more."""
+    known.path.unlink(missing_ok=True)
+
+
+def _path(root: Path, url: str) -> Path:
+    return root / "refs" / sha256(url.encode()).hexdigest()
+
+
+def _read(path: Path) -> Known | None:
+    found = records.read(path)
+    digest = found.get("sha256")
+    if not isinstance(digest, str) or not isinstance(found.get("url"), str) or len(digest) != 64:
+        return None
+    if not set(digest) <= set("0123456789abcdef"):  # it becomes a file's name
+        return None
+    return Known(found["url"], digest, bool(found.get("loaded")), path)
