@@ -22,7 +22,8 @@ LAYERS = [
     {"_lazy"},
     {"_entry"},
     {"_weights", "_checkpoint"},
-    {"_catalog", "_loading", "_fetching"},
+    {"_catalog", "_loading"},
+    {"_fetching"},
     {"_building"},
     {"_registration"},
     {"_doctor"},
@@ -54,7 +55,7 @@ def modules():
     return [
         path
         for path in SOURCE.rglob("*.py")
-        if "dapi" == path.parent.name or "_store" in path.parts
+        if "dapi" == path.parent.name or path.parent.name in ("_store", "_cli")
     ]
 
 

@@ -60,7 +60,9 @@ def _check_value(where: str, value: object) -> None:
         raise WeightsDeclarationError(
             where, f"is a {type(value).__name__}", "Each member must be a WeightEntry."
         )
-    if any(file.url.startswith("file:") for file in value.files):
+    assets = [asset for asset in value.assets.values() if isinstance(asset, File)]
+    urls = [url for file in (*value.files, *assets) for url in (file.url, *file.mirrors)]
+    if any(url.startswith("file:") for url in urls):
         raise WeightsDeclarationError(
             where, "is a local file", "Publish it under https: or package:."
         )

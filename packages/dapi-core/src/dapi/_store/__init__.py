@@ -68,6 +68,25 @@ def reject(file: File) -> None:
     cache.reject(file)
 
 
+def add(path: Path, file: File, *, wanted: str) -> Path:
+    """Put a file that was carried here by hand into the cache.
+
+    Raises:
+        HashMismatchError: It is not what its entry says.
+        CacheError: The cache cannot be written.
+    """
+    from dapi._store import adoption
+
+    found = cache.find(file)
+    if found is not None:
+        return found
+    target = partial.create(cache.key(file), settings.DEFAULT)
+    try:
+        return adoption.add(path, file, target, wanted=wanted)
+    finally:
+        target.discard()
+
+
 def _local(file: File) -> Path:
     from dapi._store.schemes import local_path
 
@@ -80,6 +99,7 @@ def _local(file: File) -> Path:
 def _fetch_once(file: File, progress: bool, wanted: str, patience: Settings) -> Path:
     """Take one's turn, then fetch what is still missing."""
     from dapi._store import locking
+    from dapi._store.progress import say
 
     key = cache.key(file)
     list(partial.sweep(patience))
@@ -87,6 +107,7 @@ def _fetch_once(file: File, progress: bool, wanted: str, patience: Settings) -> 
         key,
         is_done=lambda: cache.expected_path(file).exists() and cache.find(file) is not None,
         state=lambda: partial.state(key),
+        tell=lambda text: say(text, enabled=progress),
         settings=patience,
     ):
         found = cache.find(file)
@@ -122,7 +143,7 @@ def _download(
     """Try the URL and its mirrors in order; return which served, and the hash."""
     from dapi._store.download import bring
     from dapi._store.progress import Progress
-    from dapi._store.transport import Interrupted
+    from dapi._store.transport import AttemptError
 
     urls = dict.fromkeys((file.url, *file.mirrors))
     failures: dict[str, str] = {}
@@ -137,7 +158,7 @@ def _download(
                 target.restart()
             except FetchError as error:
                 failures[url] = str(error.failures.get(url, error))
-            except Interrupted as problem:
+            except AttemptError as problem:
                 failures[url] = problem.reason
     if mismatch is not None and len(urls) == 1:
         raise mismatch

@@ -17,7 +17,7 @@ from dapi._store import schemes, verification
 from dapi._store.partial import Partial
 from dapi._store.progress import Progress
 from dapi._store.settings import Settings
-from dapi._store.transport import Interrupted, page
+from dapi._store.transport import AttemptError, page
 from dapi.exceptions import CacheError, HashMismatchError
 
 
@@ -35,7 +35,7 @@ def bring(
         settings: How patient to be.
 
     Raises:
-        Interrupted: The bytes cannot be had from there.
+        AttemptError: The bytes cannot be had from there.
         HashMismatchError: They are not those that were published.
         CacheError: The disk is full, or fails.
     """
@@ -67,7 +67,7 @@ def _bring_once(
             source = schemes.source(url, file, settings)
             _Attempt(source, file, partial, bar, settings, in_parts).run(patience.reach)
             break
-        except Interrupted as problem:
+        except AttemptError as problem:
             in_parts = in_parts and not problem.must_restart
             if not in_parts:
                 _restart(partial, bar)
@@ -86,7 +86,7 @@ class _Patience:
         self._best, self._failures = partial.count, 0
         self.reach = min(reach, settings.connect)
 
-    def after(self, problem: Interrupted) -> None:
+    def after(self, problem: AttemptError) -> None:
         """Wait before the next attempt; raise the problem if there shall be none."""
         if self._partial.count > self._best + self._settings.piece // 2:
             self._best, self._failures = self._partial.count, 0
@@ -136,13 +136,13 @@ class _Attempt:
         self._helpers, self._reach = 0, 0.0
         self._changed = Condition()
         self._is_over, self._is_wide = False, False
-        self._problem: Interrupted | CacheError | None = None
+        self._problem: AttemptError | CacheError | None = None
 
     def run(self, reach: float) -> None:
         """Fetch what is missing.
 
         Raises:
-            Interrupted: Something is still missing.
+            AttemptError: Something is still missing.
         """
         self._reach = reach
         self._open = [_Segment(*gap) for gap in self._partial.missing()]
@@ -199,7 +199,7 @@ class _Attempt:
         if segment.stop is None:
             self._partial.expect(segment.position, answer.version)
         elif segment.left and not self._is_over:
-            raise Interrupted(f"the body ended {segment.left:,} bytes too early")
+            raise AttemptError(f"the body ended {segment.left:,} bytes too early")
 
     def _copy(self, answer: schemes.Answer, segment: _Segment, *, is_first: bool) -> None:
         began, count = time.monotonic(), 0
@@ -221,7 +221,7 @@ class _Attempt:
         segment.position += len(block)
         self._bar.advance(len(block))
         if segment.stop is None and segment.position > self._settings.largest:
-            raise Interrupted("it does not end", may_pass=False)
+            raise AttemptError("it does not end", may_pass=False)
         return segment.stop is None or segment.left > 0
 
     def _check(self, answer: schemes.Answer, segment: _Segment, *, is_first: bool) -> None:
@@ -229,13 +229,13 @@ class _Attempt:
         partial, size = self._partial, self._file.size
         if size is not None and answer.total not in (None, size):
             text = f"{answer.total:,} bytes are offered, {size:,} bytes were published"
-            raise Interrupted(text, must_restart=True)
+            raise AttemptError(text, must_restart=True)
         if not partial.count and answer.start == 0:
             self._begin(answer, segment)
         elif answer.start != segment.position or not self._is_same(answer):
             if not is_first or answer.start != 0:
                 text = "the file changed on the server, or it serves no parts"
-                raise Interrupted(text, must_restart=True)
+                raise AttemptError(text, must_restart=True)
             _restart(partial, self._bar)
             self._open.clear()
             segment.position = 0
@@ -256,7 +256,7 @@ class _Attempt:
     def _check_head(self, block: bytes) -> None:
         what = page(block)
         if what and not self._file.name.endswith((".html", ".htm")):
-            raise Interrupted(f"the server sent {what} instead of the file", may_pass=False)
+            raise AttemptError(f"the server sent {what} instead of the file", may_pass=False)
 
     def _widen(self, elapsed: float, count: int) -> None:
         """Open further connections once one has proved slow."""
@@ -276,7 +276,7 @@ class _Attempt:
         try:
             while not self._is_over and (segment := self._take()) is not None:
                 self._fill(segment)
-        except (Interrupted, CacheError) as problem:  # the others do what it leaves
+        except (AttemptError, CacheError) as problem:  # the others do what it leaves
             self._problem = problem
         finally:
             with self._changed:

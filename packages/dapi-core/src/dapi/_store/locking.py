@@ -8,7 +8,6 @@ and ends with its owner.
 from __future__ import annotations
 
 import errno
-import logging
 import os
 import socket
 import time
@@ -24,8 +23,6 @@ from dapi import _notices
 from dapi._store import folders
 from dapi._store.settings import Settings
 from dapi.exceptions import CacheError, CacheWarning
-
-_log = logging.getLogger("dapi")
 
 
 class Owner(NamedTuple):
@@ -97,6 +94,7 @@ def turn(
     *,
     is_done: Callable[[], bool],
     state: Callable[[], tuple[str, object]],
+    tell: Callable[[str], None],
     settings: Settings,
 ) -> Iterator[None]:
     """Wait until no other process fetches ``key``, or until that is done or stands still.
@@ -105,6 +103,7 @@ def turn(
         key: What is fetched.
         is_done: Whether there is nothing left to do.
         state: Who fetches it, and a value that changes as long as that gets on.
+        tell: Called once with whom is waited for.
         settings: How long to wait.
 
     Raises:
@@ -117,7 +116,7 @@ def turn(
     except OSError as cause:
         raise CacheError(path.parent, reason=cause.strerror or str(cause)) from cause
     with stream:
-        is_held = _wait(stream, is_done, state, settings)
+        is_held = _wait(stream, is_done, state, tell, settings)
         try:
             yield
         finally:
@@ -132,16 +131,17 @@ def _wait(
     stream: IO[bytes],
     is_done: Callable[[], bool],
     state: Callable[[], tuple[str, object]],
+    tell: Callable[[str], None],
     settings: Settings,
 ) -> bool:
-    seen, since, told = None, time.monotonic(), False
+    seen, since, is_told = None, time.monotonic(), False
     while not _try_lock(stream):
         if is_done():
             return False
         who, progress = state()
-        if not told:
-            _log.info("Waiting for %s.", who)
-            told = True
+        if not is_told:
+            tell(f"Waiting for {who}.")
+            is_told = True
         if progress != seen:
             seen, since = progress, time.monotonic()
         elif time.monotonic() - since > settings.patience:

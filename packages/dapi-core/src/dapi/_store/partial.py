@@ -243,9 +243,7 @@ def _take_over(key: str, mine: Path, settings: Settings) -> bool:
     return taken
 
 
-def _way_to_claim(
-    path: Path, key: str, settings: Settings
-) -> Callable[[Path, Path], bool] | None:
+def _way_to_claim(path: Path, key: str, settings: Settings) -> Callable[[Path, Path], bool] | None:
     """Return how a leftover may be taken over; None while its owner may still write to it."""
     owner = locking.owner_of(path.name.removeprefix(f"partial-{key}-"))
     if owner is None or owner.is_dead:

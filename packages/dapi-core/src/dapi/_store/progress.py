@@ -2,8 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from typing import Any
+
+_log = logging.getLogger("dapi")
+
+
+def say(text: str, *, enabled: bool) -> None:
+    """Say a sentence above the bars, on a terminal; log it everywhere."""
+    _log.info(text)
+    if enabled and _is_terminal():
+        from tqdm import tqdm
+
+        tqdm.write(text, file=sys.stderr)
+
+
+def _is_terminal() -> bool:
+    return sys.stderr is not None and sys.stderr.isatty()
 
 
 class Progress:
@@ -18,7 +34,7 @@ class Progress:
 
     def __init__(self, label: str, *, enabled: bool) -> None:
         self._bar: Any = None
-        if enabled and sys.stderr is not None and sys.stderr.isatty():
+        if enabled and _is_terminal():
             from tqdm import tqdm
 
             self._bar = tqdm(

@@ -21,7 +21,7 @@ from dapi import _hooks
 from dapi._discovery import entry_points, extension
 from dapi._file import File
 from dapi._store.settings import Settings
-from dapi._store.transport import Interrupted, Reply, get
+from dapi._store.transport import AttemptError, Reply, get
 from dapi.exceptions import DapiError, FetchError, MissingDependencyError
 
 _BLOCK = 1 << 18
@@ -89,7 +89,7 @@ def source(url: str, file: File, settings: Settings) -> Source:
 
     Raises:
         FetchError: Nobody provides the scheme.
-        Interrupted: Its provider failed.
+        AttemptError: Its provider failed.
     """
     request = _hooks.before_fetch(url)
     request = request._replace(url=mirrored(request.url))
@@ -140,8 +140,10 @@ def _open(url: str) -> Any:
         raise FetchError(url, failures={url: reason})
     try:
         return opener(url)
-    except OSError as cause:
-        raise Interrupted(f"{scheme}: {cause}") from cause
+    except DapiError:
+        raise
+    except Exception as cause:
+        raise AttemptError(f"{scheme}: {type(cause).__name__}: {cause}") from cause
 
 
 class _Stream:
@@ -184,5 +186,5 @@ class _StreamAnswer:
                 yield block
         except DapiError:
             raise
-        except Exception as cause:  # noqa: BLE001 - a stranger's code may raise anything
-            raise Interrupted(f"its provider failed: {type(cause).__name__}: {cause}") from cause
+        except Exception as cause:
+            raise AttemptError(f"its provider failed: {type(cause).__name__}: {cause}") from cause

@@ -40,7 +40,7 @@ _MAY_PASS = (408, 425, 429, 500, 502, 503, 504)
 _PAGES = (b"<!doctype html", b"<html")
 
 
-class Interrupted(Exception):
+class AttemptError(Exception):
     """One attempt failed.
 
     Attributes:
@@ -99,7 +99,7 @@ class Reply:
         """Read what the server sends.
 
         Raises:
-            Interrupted: The body was cut, or the connection broke or stalled.
+            AttemptError: The body was cut, or the connection broke or stalled.
         """
         count = 0
         try:
@@ -107,10 +107,10 @@ class Reply:
                 count += len(block)
                 yield block
         except (OSError, HTTPException, ValueError) as cause:
-            raise _interrupted(self._host, cause, self._settings) from cause
+            raise _attempt_error(self._host, cause, self._settings) from cause
         if self._length is not None and count < self._length:
             text = f"{self._host} closed the connection after {count:,} of {self._length:,} bytes"
-            raise Interrupted(text)
+            raise AttemptError(text)
 
     def decoded(self) -> Iterator[bytes]:
         """Read what the server sends, and undo an encoding that nobody asked for."""
@@ -118,14 +118,14 @@ class Reply:
             yield from self.blocks()
             return
         if self._encoding not in ("gzip", "x-gzip", "deflate"):
-            raise Interrupted(f"{self._host} sends the encoding {self._encoding}", may_pass=False)
+            raise AttemptError(f"{self._host} sends the encoding {self._encoding}", may_pass=False)
         decoder = zlib.decompressobj(zlib.MAX_WBITS | 32)
         for block in self.blocks():
             while block:
                 try:
                     yield decoder.decompress(block, _BLOCK)
                 except zlib.error as cause:
-                    raise Interrupted(f"{self._host} sends a damaged encoding") from cause
+                    raise AttemptError(f"{self._host} sends a damaged encoding") from cause
                 block = decoder.unconsumed_tail
 
 
@@ -151,32 +151,30 @@ def get(
         settings: How long to wait for an answer.
 
     Raises:
-        Interrupted: There is no answer, or one that cannot be used.
+        AttemptError: There is no answer, or one that cannot be used.
     """
     headers = {"User-Agent": "dapi", "Accept-Encoding": "identity"}
     if start or stop is not None:
         headers["Range"] = f"bytes={start}-{'' if stop is None else stop - 1}"
         headers.update({"If-Range": version} if version else {})
     if urlsplit(request.url).scheme == "http" and not is_pinned:
-        raise Interrupted("plain http needs a full sha256", may_pass=False)
+        raise AttemptError("plain http needs a full sha256", may_pass=False)
     host = urlsplit(request.url).netloc.rpartition("@")[2]
     try:
         sent = Request(request.url, headers=headers)  # noqa: S310 - the opener knows http(s) only
         _add_secrets(sent, request)
-        response = _opener(request, is_pinned, reach, settings).open(sent, timeout=settings.stall)
+        response = _opener(request, is_pinned, reach).open(sent, timeout=settings.stall)
         reply = Reply(host, response, settings)
     except (OSError, HTTPException, ValueError) as cause:
-        raise _interrupted(host, cause, settings) from cause
+        raise _attempt_error(host, cause, settings) from cause
     if reply.start != start and response.status == 206:
         reply.__exit__()
         text = f"{host} sent bytes from {reply.start:,} on instead of {start:,}"
-        raise Interrupted(text, must_restart=True)
+        raise AttemptError(text, must_restart=True)
     return reply
 
 
-def _opener(
-    request: FetchRequest, is_pinned: bool, reach: float, settings: Settings
-) -> OpenerDirector:
+def _opener(request: FetchRequest, is_pinned: bool, reach: float) -> OpenerDirector:
     """Make an opener for http and https alone, with the environment's proxies."""
     opener = OpenerDirector()
     for handler in (
@@ -197,7 +195,7 @@ class _Http(HTTPHandler):
         self._reach = reach
 
     def http_open(self, req: Request) -> HTTPResponse:
-        return self.do_open(partial(_connection, HTTPConnection, self._reach), req)  # type: ignore[arg-type]
+        return self.do_open(partial(_connection, HTTPConnection, self._reach), req)
 
 
 class _Https(HTTPSHandler):
@@ -207,7 +205,7 @@ class _Https(HTTPSHandler):
 
     def https_open(self, req: Request) -> HTTPResponse:
         make = partial(_connection, HTTPSConnection, self._reach)
-        return self.do_open(make, req, context=_certificates(_bundles()))  # type: ignore[arg-type]
+        return self.do_open(make, req, context=_certificates(_bundles()))
 
 
 def _connection(kind: Any, reach: float, host: str, **options: Any) -> Any:
@@ -228,9 +226,10 @@ def _connect(
     try:
         found = socket.getaddrinfo(*address, 0, socket.SOCK_STREAM)
         for rank, (*_, target) in enumerate(found):
+            numeric = (str(target[0]), int(target[1]))
             share = max(0.1, (end - time.monotonic()) / (len(found) - rank))
             try:
-                made = socket.create_connection(target[:2], share, source)
+                made = socket.create_connection(numeric, share, source)
             except OSError as cause:
                 problem = cause
             else:
@@ -311,30 +310,30 @@ def _credentials(host: str) -> Mapping[str, str]:
     return {"Authorization": "Basic " + b64encode(f"{login}:{password}".encode()).decode()}
 
 
-def _interrupted(host: str, cause: Exception, settings: Settings) -> Interrupted:
+def _attempt_error(host: str, cause: Exception, settings: Settings) -> AttemptError:
     """Say what happened, and whether it may pass."""
     if isinstance(cause, HTTPError):
         cause.close()
         return _refused(host, cause, settings)
     reason = cause.reason if isinstance(cause, URLError) else cause
     if isinstance(reason, _UnreachableError):
-        return Interrupted(str(reason), is_unreachable=True)
+        return AttemptError(str(reason), is_unreachable=True)
     if isinstance(reason, TimeoutError):
-        return Interrupted(f"{host} sent nothing for {settings.stall:g} s")
+        return AttemptError(f"{host} sent nothing for {settings.stall:g} s")
     if isinstance(reason, ssl.SSLCertVerificationError):
         text = f"the certificate of {host} is not trusted: {reason.verify_message}"
-        return Interrupted(text, may_pass=False)
-    return Interrupted(f"{host}: {reason}", may_pass=not isinstance(reason, _RefusedError))
+        return AttemptError(text, may_pass=False)
+    return AttemptError(f"{host}: {reason}", may_pass=not isinstance(reason, _RefusedError))
 
 
-def _refused(host: str, cause: HTTPError, settings: Settings) -> Interrupted:
+def _refused(host: str, cause: HTTPError, settings: Settings) -> AttemptError:
     text = f"{host} answered {cause.code} {' '.join(str(cause.reason).split())}"
     if cause.code == 416:
-        return Interrupted(text, must_restart=True)
+        return AttemptError(text, must_restart=True)
     wait = _seconds(cause.headers.get("Retry-After", "")) if cause.headers else None
     if wait is not None and wait > settings.longest_wait:
-        return Interrupted(f"{text}, and asks to wait for {wait:g} s", may_pass=False)
-    return Interrupted(text, may_pass=cause.code in _MAY_PASS, wait=wait)
+        return AttemptError(f"{text}, and asks to wait for {wait:g} s", may_pass=False)
+    return AttemptError(text, may_pass=cause.code in _MAY_PASS, wait=wait)
 
 
 def _seconds(text: str) -> float | None:
@@ -354,7 +353,7 @@ def _whole_number(text: str | None) -> int | None:
 def _content_range(text: str) -> tuple[int, int | None]:
     match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", text.strip())
     if match is None:
-        raise Interrupted(f"a part has the Content-Range {text!r}", must_restart=True)
+        raise AttemptError(f"a part has the Content-Range {text!r}", must_restart=True)
     return int(match[1]), None if match[2] == "*" else int(match[2])
 
 

@@ -1,0 +1,49 @@
+"""Tables and trees on the terminal, or JSON."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterable
+from typing import Any
+
+
+def print_rows(options: argparse.Namespace, rows: list[dict[str, Any]], *, empty: str) -> None:
+    """Print rows as a table or as JSON; ``empty`` when there are none."""
+    if options.json:
+        print(json.dumps(rows, indent=2))
+    elif rows:
+        _print_table(rows)
+    elif empty:
+        print(empty)
+
+
+def _print_table(rows: list[dict[str, Any]]) -> None:
+    cells = [list(rows[0]), *([_cell(value) for value in row.values()] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for row in cells:
+        print(
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        )
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else ""
+    return f"{value:,}" if isinstance(value, int) else str("" if value is None else value)
+
+
+def print_tree(value: Any, indent: str = "") -> None:
+    """Print nested dicts and lists, long lists shortened."""
+    pairs: Iterable[tuple[str, Any]] = value.items() if isinstance(value, dict) else _items(value)
+    for key, item in pairs:
+        if isinstance(item, dict | list) and item:
+            print(f"{indent}{key}")
+            print_tree(item, indent + "  ")
+        else:
+            print(f"{indent}{key}  {_cell(item) if item or item == 0 else '-'}")
+
+
+def _items(values: list[Any], shown: int = 5) -> list[tuple[str, Any]]:
+    pairs = [("-", value) for value in values[:shown]]
+    return pairs + ([("...", f"{len(values) - shown} more")] if len(values) > shown else [])

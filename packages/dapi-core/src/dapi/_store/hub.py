@@ -1,0 +1,47 @@
+"""``hf:`` URLs, ``hf://owner/name[@revision]/path``: files of the Hugging Face Hub.
+
+huggingface_hub resolves the revision to a commit and knows the user's token; the bytes are fetched
+by the store, so that they are verified. Needs the extra ``dapi-core[hf]``.
+"""
+
+from __future__ import annotations
+
+import re
+
+from dapi._hooks import FetchRequest
+from dapi.exceptions import FetchError, MissingDependencyError
+
+_GRAMMAR = re.compile(r"hf://(?P<repo>[^/@]+/[^/@]+)(?:@(?P<revision>[^/]+))?/(?P<path>[^?#]+)")
+
+
+def open_url(url: str) -> FetchRequest:
+    """Return where the Hub keeps a file now, by commit, and the user's authorization.
+
+    Raises:
+        FetchError: There is no such file, or the user may not read it.
+        OSError: The Hub does not answer.
+    """
+    try:
+        from huggingface_hub import errors, get_hf_file_metadata, get_token, hf_hub_url
+    except ModuleNotFoundError as cause:
+        raise MissingDependencyError(
+            f"{url} needs huggingface_hub", requirement="dapi-core[hf]"
+        ) from cause
+    match = _GRAMMAR.fullmatch(url)
+    if match is None:
+        reason = "expected hf://owner/name@revision/path"
+        raise FetchError(url, failures={url: reason})
+    repo, revision, path = match["repo"], match["revision"], match["path"]
+    try:
+        found = get_hf_file_metadata(hf_hub_url(repo, path, revision=revision), timeout=8)
+    except (
+        errors.RepositoryNotFoundError,
+        errors.RevisionNotFoundError,
+        errors.EntryNotFoundError,
+        errors.HFValidationError,
+    ) as cause:
+        reason = str(cause).strip().splitlines()[0]
+        raise FetchError(url, failures={url: f"{reason} (to sign in: hf auth login)"}) from cause
+    token = get_token()
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    return FetchRequest(hf_hub_url(repo, path, revision=found.commit_hash or revision), headers)
