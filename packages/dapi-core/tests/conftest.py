@@ -1,6 +1,12 @@
-"""A server on loopback, and distributions on the path: what several test modules share."""
+"""Servers on loopback, and distributions on the path: what several test modules share."""
 
+import gzip
+import itertools
+import re
+import socket
+import struct
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -43,6 +49,124 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *args):
         pass
+
+
+class FaultyServer(ThreadingHTTPServer):
+    """Serves bodies in parts as a good server does, and does wrong what it is told to.
+
+    A fault is a dict: ``status``, ``headers``, ``body`` (other bytes), ``etag``, ``length`` (what
+    is announced; None for nothing), ``cut`` or ``reset`` (after so many bytes), ``stall`` (seconds
+    after a tenth), ``no_ranges``, ``shift`` (a part begins elsewhere than said), ``lie`` (a part
+    says that it begins elsewhere), ``endless``, ``gzip``, ``ignore_if_range``.
+
+    Attributes:
+        sent: How many bytes of bodies were sent.
+        asked: The requests: path, and headers.
+        rate: Bytes a second of each connection; None for no limit.
+    """
+
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), _FaultyHandler)
+        self.files, self.faults, self.asked = {}, {}, []
+        self.sent, self.rate, self.lock = 0, None, threading.Lock()
+
+    def handle_error(self, request, client_address):
+        """Say nothing: clients hang up."""
+
+    def serve(self, path, body, *faults, always=None, etag='"v1"'):
+        """Serve a body: the first requests with a fault each, the others well or ``always`` so."""
+        self.files[path] = body, etag
+        rest = itertools.repeat(always or {})
+        self.faults[path] = itertools.chain(faults, rest)
+        self.sent = 0
+        self.asked.clear()
+        return f"http://127.0.0.1:{self.server_port}{path}"
+
+
+class _FaultyHandler(BaseHTTPRequestHandler):
+    server: FaultyServer
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *args):
+        pass
+
+    def do_GET(self):
+        self.close_connection = True
+        server = self.server
+        with server.lock:
+            server.asked.append((self.path, dict(self.headers)))
+            fault = next(server.faults[self.path]) if self.path in server.faults else {"status": 404}
+        body, etag = server.files.get(self.path, (b"", ""))
+        body, etag = fault.get("body", body), fault.get("etag", etag)
+        start, stop, status = self.part(body, etag, fault)
+        self.answer(fault, body, etag, start, stop, fault.get("status", status))
+
+    def part(self, body, etag, fault):
+        match = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
+        is_same = self.headers.get("If-Range", etag) == etag or fault.get("ignore_if_range")
+        if match is None or fault.get("no_ranges") or not is_same:
+            return 0, len(body), 200
+        return int(match[1]), int(match[2] or len(body) - 1) + 1, 206
+
+    def answer(self, fault, body, etag, start, stop, status):
+        total, part = len(body), body[start:stop]
+        if status == 206 and "shift" in fault:
+            part = body[start + fault["shift"] : stop] + bytes(fault["shift"])
+        if fault.get("gzip"):
+            part = gzip.compress(part, 1)
+        self.send_response(status)
+        for name, value in fault.get("headers", {}).items():
+            self.send_header(name, value)
+        if etag and not fault.get("gzip"):
+            self.send_header("ETag", etag)
+        if not fault.get("no_ranges") and not fault.get("gzip"):
+            self.send_header("Accept-Ranges", "bytes")
+        if status == 206:
+            said = start + fault.get("lie", 0)
+            self.send_header("Content-Range", f"bytes {said}-{stop - 1}/{total}")
+        if fault.get("gzip"):
+            self.send_header("Content-Encoding", "gzip")
+        length = fault.get("length", len(part))
+        if length is not None and not fault.get("endless"):
+            self.send_header("Content-Length", str(length))
+        self.send_header("Connection", "close")
+        self.end_headers()
+        if status < 300:
+            self.send(part if not fault.get("endless") else part * 20, fault)
+
+    def send(self, part, fault):
+        limit = fault.get("cut", fault.get("reset", len(part)))
+        self.stream(part[:limit], fault.get("stall"))
+        if "reset" in fault:
+            time.sleep(0.05)  # what was sent arrives before the reset
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.connection.close()
+
+    def stream(self, part, stall):
+        began, step = time.monotonic(), 1 << 16
+        for offset in range(0, len(part), step):
+            if stall and offset >= len(part) // 10:
+                time.sleep(stall)
+                stall = None
+            self.wfile.write(part[offset : offset + step])
+            with self.server.lock:
+                self.server.sent += len(part[offset : offset + step])
+            if self.server.rate:
+                ahead = (offset + step) / self.server.rate - (time.monotonic() - began)
+                time.sleep(max(0.0, ahead))
+
+
+@pytest.fixture
+def faulty() -> Iterator[FaultyServer]:
+    """A web server on loopback that can be told to do wrong."""
+    with FaultyServer() as running:
+        thread = threading.Thread(target=running.serve_forever, args=(0.01,))
+        thread.start()
+        yield running
+        running.shutdown()
+        thread.join()
 
 
 @pytest.fixture

@@ -143,7 +143,13 @@ def _open(url: str) -> Any:
     except DapiError:
         raise
     except Exception as cause:
-        raise AttemptError(f"{scheme}: {type(cause).__name__}: {cause}") from cause
+        raise _provider_failed(scheme, cause) from cause
+
+
+def _provider_failed(what: str, cause: Exception) -> AttemptError:
+    """Shorten what a stranger's code says to one line."""
+    text = " ".join(str(cause).partition("\n\n")[0].split())[:300]
+    return AttemptError(f"{what}: {type(cause).__name__}: {text}")
 
 
 class _Stream:
@@ -187,4 +193,4 @@ class _StreamAnswer:
         except DapiError:
             raise
         except Exception as cause:
-            raise AttemptError(f"its provider failed: {type(cause).__name__}: {cause}") from cause
+            raise _provider_failed("its stream", cause) from cause

@@ -1,0 +1,239 @@
+"""Downloads through every fault that a server or a line can have; see FaultyServer."""
+
+import hashlib
+import random
+import time
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+
+from dapi import File
+from dapi._store import download, fetch, partial
+from dapi._store.progress import Progress
+from dapi._store.settings import Settings
+from dapi.exceptions import FetchError, HashMismatchError
+
+# A real file is hundreds of times larger, and the real settings are as much more patient.
+QUICK = Settings(
+    connect=1.0,
+    reach=2.0,
+    stall=0.4,
+    backoff=0.01,
+    longest_wait=1.0,
+    probe=0.05,
+    worthwhile=0.1,
+    piece=1 << 17,
+    worth_keeping=1 << 17,
+)
+BODY = random.Random(0).randbytes(3_000_000)
+OTHER = BODY[:-1] + bytes([BODY[-1] ^ 1])
+HALF = len(BODY) // 2
+PAGE = b"<!DOCTYPE html><html>Please sign in</html>"
+
+
+def file_of(url, body=BODY, **fields):
+    return File(url, sha256=hashlib.sha256(body).hexdigest(), size=len(body), **fields)
+
+
+def leftovers(cache):
+    return [path.name for path in cache.rglob("*") if "partial-" in path.name]
+
+
+RECOVERABLE = {
+    "cut once": [{"cut": HALF}],
+    "cut again and again": [{"cut": HALF // 4}] * 8,
+    "no length, cut": [{"cut": HALF, "length": None}],
+    "one byte flipped once": [{"body": OTHER}],
+    "length halved once": [{"length": HALF, "cut": HALF}],
+    "503 twice": [{"status": 503}] * 2,
+    "408": [{"status": 408}],
+    "429 with seconds": [{"status": 429, "headers": {"Retry-After": "0"}}],
+    "429 with a date": [
+        {"status": 429, "headers": {"Retry-After": "Thu, 01 Jan 1970 00:00:00 GMT"}}
+    ],
+    "reset once": [{"reset": HALF}],
+    "reset at once": [{"reset": 0}],
+    "stall": [{"stall": 3.0}],
+    "no ranges": [{"no_ranges": True}],
+    "no ranges, cut": [{"no_ranges": True, "cut": HALF}, {"no_ranges": True}],
+    "no etag, cut": [{"etag": "", "cut": HALF}, {"etag": ""}],
+    "changed after the cut": [{"body": OTHER, "etag": '"v0"', "cut": HALF}],
+    "changed, If-Range ignored": [
+        {"body": OTHER, "etag": '"v0"', "cut": HALF},
+        {"ignore_if_range": True},
+    ],
+    "changed under one etag": [{"body": bytes(len(BODY)), "cut": HALF}],
+    "wrong bytes in a part": [{"cut": HALF}, {"shift": 7}],
+    "another part than asked": [{"cut": HALF}, {"lie": 7}],
+    "part not satisfiable": [{"cut": HALF}, {"status": 416}],
+    "gzip": [{"gzip": True}],
+    "gzip, cut": [{"gzip": True, "cut": HALF}],
+    "endless, but of the right bytes": [{"endless": True}],
+}
+
+
+@pytest.mark.parametrize("faults", RECOVERABLE.values(), ids=RECOVERABLE)
+def test_first_call_survives(faulty, own_cache, faults):
+    """What can be recovered from is, inside one call, and nothing is left over."""
+    url = faulty.serve("/net.pth", BODY, *faults)
+
+    assert BODY == fetch(file_of(url), patience=QUICK).read_bytes()
+    assert [] == leftovers(own_cache)
+
+
+FATAL = {
+    "cut always at the start": {"cut": 0},
+    "no ranges, cut always": {"no_ranges": True, "cut": HALF},
+    "length halved always": {"length": HALF},
+    "no length, half a body always": {"length": None, "cut": HALF, "no_ranges": True},
+    "one byte flipped always": {"body": OTHER},
+    "a web page": {"body": PAGE, "headers": {"Content-Type": "text/html"}},
+    "a web page without a length": {"body": PAGE, "length": None},
+    "endless, of other bytes": {"body": OTHER, "endless": True},
+    "wrong length": {"body": BODY + b"x"},
+    "503 always": {"status": 503},
+    "404": {"status": 404},
+    "429 for an hour": {"status": 429, "headers": {"Retry-After": "3600"}},
+    "an encoding of its own": {"headers": {"Content-Encoding": "br"}},
+    "what calls itself gzip": {"headers": {"Content-Encoding": "gzip"}},
+}
+
+
+@pytest.mark.parametrize("fault", FATAL.values(), ids=FATAL)
+def test_what_cannot_be_recovered_is_an_error_once(faulty, fault):
+    """Never wrong bytes; and when the server is well again, the next call is served."""
+    url = faulty.serve("/net.pth", BODY, always=fault)
+
+    with pytest.raises((FetchError, HashMismatchError), match="net.pth"):
+        fetch(file_of(url), patience=QUICK)
+    faulty.serve("/net.pth", BODY)
+    assert BODY == fetch(file_of(url), patience=QUICK).read_bytes()
+
+
+@pytest.mark.parametrize("kind", ["cut", "reset"])
+def test_break_costs_little(faulty, kind):
+    """What came before a break is not asked for again."""
+    faulty.rate = 40e6
+    url = faulty.serve("/net.pth", BODY, {kind: HALF})
+
+    fetch(file_of(url), patience=QUICK)
+    assert faulty.sent <= 1.05 * len(BODY)
+
+
+def test_resume_is_conditional(faulty):
+    """A part is asked for only of the same version."""
+    url = faulty.serve("/net.pth", BODY, {"cut": HALF})
+    fetch(file_of(url), patience=QUICK)
+
+    _, headers = faulty.asked[1]
+    assert (f"bytes={HALF}-{len(BODY) - 1}", '"v1"') == (headers["Range"], headers["If-Range"])
+
+
+def test_stalled_connection_is_dropped_in_time(faulty):
+    """By the real settings in less than ten seconds; measured here with scaled ones."""
+    url = faulty.serve("/net.pth", BODY, {"stall": 30.0})
+    began = time.monotonic()
+
+    fetch(file_of(url), patience=QUICK)
+    assert time.monotonic() - began < 2.0
+    assert Settings().stall + Settings().backoff < 10.0
+
+
+@pytest.mark.parametrize("size", [len(BODY), None], ids=["size published", "size unknown"])
+def test_endless_body_is_not_read_to_its_end(faulty, size):
+    """At most what was published, or what the settings allow, is read."""
+    faulty.rate = 40e6  # sockets hold megabytes of what is sent faster
+    url = faulty.serve("/net.pth", OTHER, always={"endless": True})
+    file = File(url, sha256=hashlib.sha256(BODY).hexdigest(), size=size)
+
+    with pytest.raises((FetchError, HashMismatchError)):
+        fetch(file, patience=replace(QUICK, largest=len(BODY)))
+    assert faulty.sent < 2 * 1.2 * len(BODY)  # a wrong hash is given a second attempt
+
+
+def test_page_is_recognized(faulty):
+    """Who must sign in first is told that a page came."""
+    url = faulty.serve("/net.pth", BODY, always={"body": PAGE, "length": None})
+
+    with pytest.raises(FetchError, match="a web page instead of the file"):
+        fetch(file_of(url), patience=QUICK)
+
+
+def test_slow_connection_is_joined_by_others(faulty):
+    """A server that limits each connection is asked for several parts at once."""
+    faulty.rate = 1e6
+    url = faulty.serve("/net.pth", BODY)
+    began = time.monotonic()
+
+    assert BODY == fetch(file_of(url), patience=QUICK).read_bytes()
+    assert time.monotonic() - began < 1.5  # 3 s over one
+    assert faulty.sent <= 1.1 * len(BODY)
+    assert len(faulty.asked) <= 40
+
+
+def test_fast_connection_stays_alone(faulty):
+    """Where one connection is enough, no other is opened."""
+    url = faulty.serve("/net.pth", BODY)
+    fetch(file_of(url), patience=QUICK)
+
+    assert 1 == len(faulty.asked)
+
+
+PARTS = {
+    "others are refused": [{}, *[{"status": 429}] * 7],
+    "others are cut": [{}, *[{"cut": 1000}] * 3],
+    "others get the whole": [{}, *[{"no_ranges": True}] * 7],
+    "others get wrong bytes": [{}, {"shift": 3}],
+    "the first is cut": [{"cut": HALF // 3}],
+    "it changes meanwhile": [{"body": OTHER, "etag": '"v0"'}],
+}
+
+
+@pytest.mark.parametrize("faults", PARTS.values(), ids=PARTS)
+def test_parts_survive(faulty, own_cache, faults):
+    """What goes wrong with one of several connections, the others make good."""
+    faulty.rate = 4e6
+    url = faulty.serve("/net.pth", BODY, *faults)
+
+    assert BODY == fetch(file_of(url), patience=QUICK).read_bytes()
+    assert [] == leftovers(own_cache)
+
+
+def test_failed_download_is_gone_on_with_by_the_next_call(faulty):
+    """What a failed call got is not lost; another process could take it over as well."""
+    url = faulty.serve("/net.pth", BODY, {"cut": 2 * HALF * 6 // 10}, always={"status": 503})
+    with pytest.raises(FetchError):
+        fetch(file_of(url), patience=QUICK)
+
+    faulty.serve("/net.pth", BODY)
+    assert BODY == fetch(file_of(url), patience=QUICK).read_bytes()
+    assert faulty.sent <= 0.45 * len(BODY)
+
+
+def test_mirror_goes_on_after_a_broken_host(faulty):
+    """Mirrors are tried in order; what the first sent is used if it is the same version."""
+    first = faulty.serve("/a/net.pth", BODY, {"cut": HALF}, always={"status": 503})
+    second = faulty.serve("/b/net.pth", BODY)
+
+    path = fetch(file_of(first, mirrors=(second,)), patience=QUICK)
+    assert BODY == path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("version", "sha256", "is_same"),
+    [('"v1"', None, True), ("Thu, 01 Jan 1970 00:00:00 GMT", None, False), (None, None, False),
+     ("Thu, 01 Jan 1970 00:00:00 GMT", "00", True), (None, "00", True)],
+    ids=["etag", "date", "nothing", "date and digits", "nothing and digits"],
+)  # fmt: skip
+def test_parts_are_joined_only_if_something_says_so(own_cache, version, sha256, is_same):
+    """Without a hash that would tell, only a strong ETag joins what two answers sent."""
+    target = partial.create("key", QUICK)
+    target.version = version
+    file = File("https://example.org/net.pth", sha256=sha256)
+    bar = Progress("", enabled=False)
+    attempt = download._Attempt(None, file, target, bar, QUICK, True)
+
+    assert is_same == attempt._is_same(SimpleNamespace(version=version))
+    assert not attempt._is_same(SimpleNamespace(version='"other"'))
+    target.discard()
