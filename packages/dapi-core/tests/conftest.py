@@ -145,7 +145,7 @@ class _FaultyHandler(BaseHTTPRequestHandler):
             self.connection.close()
 
     def stream(self, part, stall):
-        began, step = time.monotonic(), 1 << 16
+        began, step = time.monotonic(), 1 << 14 if self.server.rate else 1 << 16
         for offset in range(0, len(part), step):
             if stall and offset >= len(part) // 10:
                 time.sleep(stall)

@@ -63,7 +63,7 @@ def owner_of(text: str) -> Owner | None:
     """Read an owner back; None when it is nobody's."""
     machine, _, rest = text.partition("-")
     pid, _, rest = rest.partition("-")
-    if not pid.isdigit():
+    if machine == "free" or not pid.isdigit():
         return None
     return Owner(machine, int(pid), rest.partition("-")[0])
 

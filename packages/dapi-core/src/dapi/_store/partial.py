@@ -25,7 +25,7 @@ from dapi.exceptions import CacheError
 _BLOCK = 1 << 20
 
 # Notes are written each time that this part of the file has come, and not more often.
-_NOTES, _LEAST_NOTE = 64, 1 << 18
+_NOTES, _LEAST_NOTE = 64, 1 << 16
 
 # Room that is left on the disk, for records and for others.
 _SPARE = 1 << 20
