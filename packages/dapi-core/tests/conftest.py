@@ -97,7 +97,7 @@ class _FaultyHandler(BaseHTTPRequestHandler):
         server = self.server
         with server.lock:
             server.asked.append((self.path, dict(self.headers)))
-            fault = next(server.faults[self.path]) if self.path in server.faults else {"status": 404}
+            fault = next(server.faults.get(self.path, iter([{"status": 404}])))
         body, etag = server.files.get(self.path, (b"", ""))
         body, etag = fault.get("body", body), fault.get("etag", etag)
         start, stop, status = self.part(body, etag, fault)
@@ -111,30 +111,33 @@ class _FaultyHandler(BaseHTTPRequestHandler):
         return int(match[1]), int(match[2] or len(body) - 1) + 1, 206
 
     def answer(self, fault, body, etag, start, stop, status):
-        total, part = len(body), body[start:stop]
+        part = body[start:stop]
         if status == 206 and "shift" in fault:
             part = body[start + fault["shift"] : stop] + bytes(fault["shift"])
         if fault.get("gzip"):
             part = gzip.compress(part, 1)
-        self.send_response(status)
-        for name, value in fault.get("headers", {}).items():
-            self.send_header(name, value)
-        if etag and not fault.get("gzip"):
-            self.send_header("ETag", etag)
-        if not fault.get("no_ranges") and not fault.get("gzip"):
-            self.send_header("Accept-Ranges", "bytes")
+        headers = dict(fault.get("headers", {}))
         if status == 206:
             said = start + fault.get("lie", 0)
-            self.send_header("Content-Range", f"bytes {said}-{stop - 1}/{total}")
-        if fault.get("gzip"):
-            self.send_header("Content-Encoding", "gzip")
+            headers["Content-Range"] = f"bytes {said}-{stop - 1}/{len(body)}"
         length = fault.get("length", len(part))
         if length is not None and not fault.get("endless"):
-            self.send_header("Content-Length", str(length))
-        self.send_header("Connection", "close")
-        self.end_headers()
+            headers["Content-Length"] = length
+        self.send_head(status, headers | self.about(fault, etag))
         if status < 300:
-            self.send(part if not fault.get("endless") else part * 20, fault)
+            self.send(part * 20 if fault.get("endless") else part, fault)
+
+    def about(self, fault, etag):
+        if fault.get("gzip"):
+            return {"Content-Encoding": "gzip"}
+        ranges = {} if fault.get("no_ranges") else {"Accept-Ranges": "bytes"}
+        return ranges | ({"ETag": etag} if etag else {})
+
+    def send_head(self, status, headers):
+        self.send_response(status)
+        for name, value in {**headers, "Connection": "close"}.items():
+            self.send_header(name, str(value))
+        self.end_headers()
 
     def send(self, part, fault):
         limit = fault.get("cut", fault.get("reset", len(part)))

@@ -233,7 +233,7 @@ def test_partial_of_another_machine_is_copied_when_abandoned(own_cache):
     assert (3, '"v1"', 6) == (taken.count, taken.version, taken.total)
     assert inode != taken.path.stat().st_ino
     taken.discard()
-    elsewhere._stream.close()
+    elsewhere._close()
 
 
 def test_old_leftovers_are_swept(own_cache, faulty):

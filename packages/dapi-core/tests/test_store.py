@@ -7,8 +7,7 @@ import sys
 
 import pytest
 
-from dapi import File
-from dapi import _store
+from dapi import File, _store
 from dapi._store import confirm, fetch_all, reject
 from dapi._store.settings import Settings
 from dapi.exceptions import (

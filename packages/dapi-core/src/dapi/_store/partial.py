@@ -12,17 +12,15 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from hashlib import sha256
 from pathlib import Path
 from threading import RLock
 from typing import IO
 from uuid import uuid4
 
 from dapi._store import folders, locking, records
+from dapi._store.hashing import FrontHash
 from dapi._store.settings import Settings
 from dapi.exceptions import CacheError
-
-_BLOCK = 1 << 20
 
 # Notes are written each time that this part of the file has come, and not more often.
 _NOTES, _LEAST_NOTE = 64, 1 << 16
@@ -48,7 +46,7 @@ class Partial:
         self.total: int | None = None
         self._key, self._lock, self._stream = key, RLock(), path.open("r+b", buffering=0)
         self._done: list[tuple[int, int]] = []
-        self._hash, self._hashed, self._noted = sha256(), 0, 0
+        self._hash, self._noted = FrontHash(path), 0
         self._read_notes()
 
     @property
@@ -84,9 +82,8 @@ class Partial:
             except OSError as cause:
                 raise failure(cause, self.total) from cause
             self._done = _joined([*self._done, (offset, offset + len(block))])
-            if offset == self._hashed:
-                self._hash.update(block)
-                self._hashed += len(block)
+            if self._done[0][0] == 0:
+                self._hash.advance(self._done[0][1])
             self._note()
 
     def expect(self, total: int | None, version: str | None) -> None:
@@ -112,18 +109,14 @@ class Partial:
         """Forget all that is there."""
         with self._lock:
             self._stream.truncate(0)
-            self._done, self._hash, self._hashed, self._noted = [], sha256(), 0, 0
+            self._hash.close()
+            self._hash, self._done, self._noted = FrontHash(self.path), [], 0
             self.version, self.total = None, None
             self._notes.unlink(missing_ok=True)
 
     def digest(self) -> str:
-        """Return the sha256 of the whole; reads only what did not come in order."""
-        with self._lock:
-            self._stream.seek(self._hashed)
-            while block := self._stream.read(_BLOCK):
-                self._hash.update(block)
-                self._hashed += len(block)
-            return self._hash.hexdigest()
+        """Return the sha256 of the whole."""
+        return self._hash.digest()
 
     def release(self, *, worth_keeping: int) -> None:
         """Leave what is there to whoever asks next, or remove it when it is not worth it."""
@@ -131,12 +124,12 @@ class Partial:
             self.discard()
             return
         self._write_notes()
-        self._stream.close()
+        self._close()
         _rename(self.path, _path(self._key, "free"))
 
     def discard(self) -> None:
         """Remove it, unless it was published."""
-        self._stream.close()
+        self._close()
         self.path.unlink(missing_ok=True)
         self._notes.unlink(missing_ok=True)
 
@@ -167,14 +160,11 @@ class Partial:
         self.version, self.total = known.get("version"), known.get("total")
         self._noted = self.count
         if self._done and self._done[0][0] == 0:
-            self._hash_up_to(self._done[0][1])
+            self._hash.advance(self._done[0][1])
 
-    def _hash_up_to(self, stop: int) -> None:
-        self._stream.seek(0)
-        while self._hashed < stop:
-            block = self._stream.read(min(_BLOCK, stop - self._hashed))
-            self._hash.update(block)
-            self._hashed += len(block)
+    def _close(self) -> None:
+        self._hash.close()
+        self._stream.close()
 
 
 def create(key: str, settings: Settings) -> Partial:

@@ -35,7 +35,7 @@ from urllib.request import (
 from dapi._hooks import FetchRequest
 from dapi._store.settings import Settings
 
-_BLOCK = 1 << 18
+_BLOCK, _LARGE = 1 << 18, 1 << 20
 _MAY_PASS = (408, 425, 429, 500, 502, 503, 504)
 _PAGES = (b"<!doctype html", b"<html")
 
@@ -101,9 +101,9 @@ class Reply:
         Raises:
             AttemptError: The body was cut, or the connection broke or stalled.
         """
-        count = 0
+        began, count = time.monotonic(), 0
         try:
-            while block := self._response.read1(_BLOCK):
+            while block := self._read(count, time.monotonic() - began):
                 count += len(block)
                 yield block
         except (OSError, HTTPException, ValueError) as cause:
@@ -111,6 +111,12 @@ class Reply:
         if self._length is not None and count < self._length:
             text = f"{self._host} closed the connection after {count:,} of {self._length:,} bytes"
             raise AttemptError(text)
+
+    def _read(self, count: int, elapsed: float) -> bytes:
+        """Read what has come; of a fast connection large blocks, which cost less."""
+        if count > _LARGE and count > self._settings.fast * elapsed:
+            return self._response.read(_LARGE)
+        return self._response.read1(_BLOCK)
 
     def decoded(self) -> Iterator[bytes]:
         """Read what the server sends, and undo an encoding that nobody asked for."""
