@@ -4,10 +4,13 @@ import gzip
 import itertools
 import re
 import socket
+import ssl
 import struct
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -71,6 +74,7 @@ class FaultyServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _FaultyHandler)
         self.files, self.faults, self.asked = {}, {}, []
         self.sent, self.rate, self.lock = 0, None, threading.Lock()
+        self.scheme = "http"
 
     def handle_error(self, request, client_address):
         """Say nothing: clients hang up."""
@@ -82,7 +86,21 @@ class FaultyServer(ThreadingHTTPServer):
         self.faults[path] = itertools.chain(faults, rest)
         self.sent = 0
         self.asked.clear()
-        return f"http://127.0.0.1:{self.server_port}{path}"
+        return f"{self.scheme}://localhost:{self.server_port}{path}"
+
+    def run(self):
+        """Serve in a thread until the block ends."""
+        return _running(self)
+
+
+@contextmanager
+def _running(server):
+    with server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
 
 
 class _FaultyHandler(BaseHTTPRequestHandler):
@@ -164,12 +182,38 @@ class _FaultyHandler(BaseHTTPRequestHandler):
 @pytest.fixture
 def faulty() -> Iterator[FaultyServer]:
     """A web server on loopback that can be told to do wrong."""
-    with FaultyServer() as running:
-        thread = threading.Thread(target=running.serve_forever, args=(0.01,))
-        thread.start()
+    with FaultyServer().run() as running:
         yield running
-        running.shutdown()
-        thread.join()
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory):
+    """A certificate for localhost that nobody trusts, and its key."""
+    folder = tmp_path_factory.mktemp("certificate")
+    paths = folder / "certificate.pem", folder / "key.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+         "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+         "-addext", "subjectAltName=DNS:localhost,DNS:other.localhost,IP:127.0.0.1",
+         "-out", paths[0], "-keyout", paths[1]],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    return paths
+
+
+@pytest.fixture
+def secure(certificate, monkeypatch):
+    """A faulty server that speaks https, with a certificate that this test trusts."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    server = FaultyServer()
+    server.socket = context.wrap_socket(
+        server.socket, server_side=True, do_handshake_on_connect=False
+    )
+    server.scheme = "https"
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate[0]))
+    with server.run() as running:
+        yield running
 
 
 @pytest.fixture

@@ -148,7 +148,7 @@ def test_endless_body_is_not_read_to_its_end(faulty, size):
     file = File(url, sha256=hashlib.sha256(BODY).hexdigest(), size=size)
 
     with pytest.raises((FetchError, HashMismatchError)):
-        fetch(file, patience=replace(QUICK, largest=len(BODY)))
+        fetch(file, patience=replace(QUICK, largest=len(BODY), worthwhile=60.0))
     assert faulty.sent < 2 * 1.2 * len(BODY)  # a wrong hash is given a second attempt
 
 

@@ -76,7 +76,7 @@ def wait_until(condition):
 
 
 def file_of(faulty):
-    return File(f"http://127.0.0.1:{faulty.server_port}/net.pth", sha256=DIGEST, size=len(BODY))
+    return File(f"http://localhost:{faulty.server_port}/net.pth", sha256=DIGEST, size=len(BODY))
 
 
 @pytest.mark.parametrize("count", [2, 8])

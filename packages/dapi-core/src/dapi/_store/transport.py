@@ -170,11 +170,18 @@ def get(
         sent = Request(request.url, headers=headers)  # noqa: S310 - the opener knows http(s) only
         _add_secrets(sent, request)
         response = _opener(request, is_pinned, reach).open(sent, timeout=settings.stall)
-        reply = Reply(host, response, settings)
     except (OSError, HTTPException, ValueError) as cause:
         raise _attempt_error(host, cause, settings) from cause
-    if reply.start != start and response.status == 206:
-        reply.__exit__()
+    try:
+        return _checked(Reply(host, response, settings), start, host)
+    except BaseException:
+        response.close()
+        raise
+
+
+def _checked(reply: Reply, start: int, host: str) -> Reply:
+    """Refuse a part that begins elsewhere than asked. The whole (from zero) is always allowed."""
+    if reply.start not in (0, start):
         text = f"{host} sent bytes from {reply.start:,} on instead of {start:,}"
         raise AttemptError(text, must_restart=True)
     return reply
@@ -278,6 +285,7 @@ class _SafeRedirects(HTTPRedirectHandler):
         scheme = urlsplit(newurl).scheme
         is_downgrade = scheme == "http" and (req.type == "https" or not self._is_pinned)
         if scheme not in ("http", "https") or is_downgrade:
+            fp.close()
             raise _RefusedError(f"it redirects to {newurl}, which is not safe to follow")
         following = super().redirect_request(req, fp, 302, msg, headers, newurl)
         if following is not None:
