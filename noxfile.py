@@ -41,8 +41,9 @@ def tests(session: nox.Session) -> None:
     """Check types, then test all distributions, what crosses them, and the documentation."""
     install_all(session)
     session.install(
-        *TEST_TOOLS, "editables", "hatchling", "mypy", "packaging", "scikit-learn", "types-tqdm"
-    )
+        *TEST_TOOLS, "editables", "hatchling", "mypy", "obstore", "packaging", "scikit-learn",
+        "types-tqdm",
+    )  # fmt: skip
     session.run("mypy")
     session.run("pytest", *session.posargs)
 
@@ -59,7 +60,7 @@ def demos(session: nox.Session) -> None:
 def benchmarks(session: nox.Session) -> None:
     """Measure dapi beside its peers."""
     install_all(session)
-    session.install("timm")
+    session.install("pooch", "timm")
     for script in sorted(Path("benchmarks").glob("bench_*.py")):
         session.run("python", str(script), *session.posargs)
 

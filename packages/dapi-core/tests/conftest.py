@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import unquote
 
 import pytest
 
@@ -110,13 +111,17 @@ class _FaultyHandler(BaseHTTPRequestHandler):
     def log_message(self, *args):
         pass
 
+    def do_HEAD(self):
+        self.do_GET()
+
     def do_GET(self):
         self.close_connection = True
         server = self.server
         with server.lock:
             server.asked.append((self.path, dict(self.headers)))
-            fault = next(server.faults.get(self.path, iter([{"status": 404}])))
-        body, etag = server.files.get(self.path, (b"", ""))
+            path = unquote(self.path)
+            fault = next(server.faults.get(path, iter([{"status": 404}])))
+        body, etag = server.files.get(path, (b"", ""))
         body, etag = fault.get("body", body), fault.get("etag", etag)
         start, stop, status = self.part(body, etag, fault)
         self.answer(fault, body, etag, start, stop, fault.get("status", status))
@@ -142,7 +147,7 @@ class _FaultyHandler(BaseHTTPRequestHandler):
         if length is not None and not fault.get("endless"):
             headers["Content-Length"] = length
         self.send_head(status, headers | self.about(fault, etag))
-        if status < 300:
+        if status < 300 and self.command == "GET":
             self.send(part * 20 if fault.get("endless") else part, fault)
 
     def about(self, fault, etag):

@@ -29,9 +29,7 @@ def digest_of(body):
 
 
 def publish(server, body, name="net.pth"):
-    return WeightEntry(
-        server.serve(f"/{name}", body), sha256=digest_of(body), size=len(body)
-    )
+    return WeightEntry(server.serve(f"/{name}", body), sha256=digest_of(body), size=len(body))
 
 
 def outside(folder, cache):

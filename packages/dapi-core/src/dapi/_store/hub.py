@@ -19,7 +19,7 @@ def open_url(url: str) -> FetchRequest:
 
     Raises:
         FetchError: There is no such file, or the user may not read it.
-        OSError: The Hub does not answer.
+        HfHubHTTPError: The Hub has a problem that may pass.
     """
     try:
         from huggingface_hub import errors, get_hf_file_metadata, get_token, hf_hub_url
@@ -34,12 +34,10 @@ def open_url(url: str) -> FetchRequest:
     repo, revision, path = match["repo"], match["revision"], match["path"]
     try:
         found = get_hf_file_metadata(hf_hub_url(repo, path, revision=revision), timeout=8)
-    except (
-        errors.RepositoryNotFoundError,
-        errors.RevisionNotFoundError,
-        errors.EntryNotFoundError,
-        errors.HFValidationError,
-    ) as cause:
+    except (errors.HfHubHTTPError, errors.HFValidationError) as cause:
+        code = getattr(getattr(cause, "response", None), "status_code", 400)
+        if code >= 500 or code in (408, 429):  # it may pass
+            raise
         reason = str(cause).strip().splitlines()[0]
         raise FetchError(url, failures={url: f"{reason} (to sign in: hf auth login)"}) from cause
     token = get_token()

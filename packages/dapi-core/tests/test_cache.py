@@ -1,0 +1,321 @@
+"""The cache: what its commands show, add and remove, and what is trusted without a hash."""
+
+import hashlib
+import json
+import os
+import sys
+import time
+
+import pytest
+
+import dapi
+from dapi import File, _store
+from dapi._cli import main
+from dapi._store import adoption, cache, confirm, folders, reject, trust, verification
+from dapi._store.settings import Settings
+from dapi.exceptions import CacheWarning, FetchError, HashMismatchError
+
+BODY = b"weights" * 1000
+DIGEST = hashlib.sha256(BODY).hexdigest()
+OTHER = b"other" * 1000
+QUICK = Settings(connect=1.0, reach=1.0, backoff=0.01)
+
+FAMILY = """
+from dapi import File, WeightEntry, Weights, register_model
+
+class NetWeights(Weights):
+    Digits_RefV1 = WeightEntry("{url}", sha256="{pinned}")
+    Digits_RefV2 = WeightEntry("https://localhost:1/later-{prefix}.pth", sha256="{prefix}")
+    Digits_RefV3 = WeightEntry("https://localhost:1/unknown.pth", latest=True)
+
+@register_model(weights=NetWeights)
+def acme_net(*, weights=None, progress=True, **config): ...
+"""
+POINTS = (
+    "[dapi.models]\nacme_net = acme_cached:acme_net\n"
+    "[dapi.weights]\nacme_net = acme_cached:NetWeights\n"
+)
+
+
+@pytest.fixture
+def family(advertise, server, monkeypatch):
+    """Weights with a full hash, with a prefix, and with nothing."""
+    monkeypatch.setattr(dapi._registry, "_builders", {})
+    facts = {
+        "url": server.serve("/net.pth", BODY), "pinned": DIGEST,
+        "prefix": hashlib.sha256(OTHER).hexdigest()[:8],
+    }  # fmt: skip
+    advertise("acme-cached", POINTS, acme_cached=FAMILY.format(**facts))
+    yield
+    sys.modules.pop("acme_cached", None)
+
+
+def run(capsys, *words):
+    status = main([*words, "--json"])
+    printed = capsys.readouterr()
+    return status, json.loads(printed.out or "[]"), printed.err
+
+
+def put(url, body, **fields):
+    """Bring bytes into the cache for a URL that nobody serves."""
+    from dapi._store import partial
+
+    file = File(url, **fields)
+    target = partial.create(cache.key(file), QUICK)
+    try:
+        target.write(0, body)
+        digest = target.digest()
+        verification.check(url, file, digest)
+        return file, cache.publish(file, target.path, digest, wanted="test")
+    finally:
+        target.discard()
+
+
+class TestCommands:
+    def test_list_tells_whose_a_file_is(self, family, capsys, own_cache):
+        """The weights that need it, its size and its place."""
+        main(["fetch", "acme_net:Digits_RefV1"])
+        capsys.readouterr()
+        status, rows, _ = run(capsys, "cache")
+
+        assert (0, "acme_net:Digits_RefV1", len(BODY)) == (
+            status, rows[0]["weights"], rows[0]["bytes"],
+        )  # fmt: skip
+        assert str(own_cache / "blobs" / DIGEST) == rows[0]["path"]
+        assert rows == run(capsys, "cache", "list")[1]
+
+    def test_list_remembers_whose_a_file_was(self, capsys):
+        """What no installed weights need is shown with what it was fetched for."""
+        put("https://localhost:1/old.pth", OTHER)
+
+        assert "(test)" == run(capsys, "cache")[1][0]["weights"]
+
+    def test_add_serves_an_offline_machine(self, family, capsys, tmp_path, monkeypatch):
+        """A file that was carried by hand is found by its hash, under whatever name."""
+        monkeypatch.setenv("DAPI_OFFLINE", "1")
+        (tmp_path / "carried").write_bytes(BODY)
+        status, rows, _ = run(capsys, "cache", "add", str(tmp_path / "carried"))
+
+        assert (0, "acme_net:Digits_RefV1") == (status, rows[0]["weights"])
+        path = dapi.get_weights("acme_net:Digits_RefV1").fetch()
+        assert BODY == path.read_bytes()
+        assert 1 == path.stat().st_nlink
+
+    def test_add_knows_a_published_prefix(self, family, capsys, tmp_path):
+        """Eight digits tell whose a file is; it is trusted only when it was loaded."""
+        (tmp_path / "carried").write_bytes(OTHER)
+
+        assert (
+            "acme_net:Digits_RefV2"
+            == run(capsys, "cache", "add", str(tmp_path / "carried"))[1][0]["weights"]
+        )
+        assert "not yet loaded" == run(capsys, "trust")[1][0]["state"]
+
+    def test_add_of_a_strangers_file_says_how(self, family, capsys, tmp_path):
+        """What no hash tells is added by naming the weights."""
+        path = tmp_path / "unknown.pth"
+        path.write_bytes(b"unknown")
+        status, _, errors = run(capsys, "cache", "add", str(path))
+        assert 1 == status
+        assert "--for NAME" in errors
+
+        status, rows, _ = run(capsys, "cache", "add", str(path), "--for", "acme_net")
+        assert (0, "acme_net:Digits_RefV3") == (status, rows[0]["weights"])
+        status, _, errors = run(capsys, "cache", "add", str(path), "--for", "acme_net:Digits_RefV1")
+        assert 1 == status
+        assert DIGEST in errors
+        assert 1 == run(capsys, "cache", "add", str(tmp_path / "absent"))[0]
+
+    def test_remove_by_name_or_digits(self, family, capsys):
+        """A model's name means all of its weights; digits mean a hash."""
+        for name in ("acme_net", "acme_net:Digits_RefV1", DIGEST[:8]):
+            dapi.get_weights("acme_net:Digits_RefV1").fetch()
+            _, rows, _ = run(capsys, "cache", "remove", name)
+            assert [len(BODY)] == [row["bytes"] for row in rows]
+        assert [] == cache.listing()
+
+    def test_remove_unused_keeps_what_is_installed(self, family, capsys):
+        """Only what no installed weights name goes."""
+        dapi.get_weights("acme_net:Digits_RefV1").fetch()
+        _, path = put("https://localhost:1/old.pth", OTHER + b"x")
+        _, rows, _ = run(capsys, "cache", "remove", "--unused")
+
+        assert [str(path)] == [row["removed"] for row in rows]
+        assert [DIGEST] == [blob.sha256 for blob in cache.listing()]
+
+    def test_remove_unused_refuses_to_guess(self, family, advertise, capsys):
+        """While a distribution is broken, nobody knows what it uses."""
+        points = "[dapi.models]\nx = acme_gone:x\n[dapi.weights]\nx = acme_gone:X\n"
+        advertise("acme-gone", points, folder="gone", acme_gone="1/0")
+        put("https://localhost:1/old.pth", OTHER)
+        status, _, errors = run(capsys, "cache", "remove", "--unused")
+
+        assert (1, 1) == (status, len(cache.listing()))
+        assert "dapi doctor" in errors
+
+    def test_remove_what_was_not_used_for_long(self, family, capsys, own_cache):
+        """A hit counts as a use, noted once a day."""
+        dapi.get_weights("acme_net:Digits_RefV1").fetch()
+        old = time.time() - 40 * 86400
+        os.utime(own_cache / "stamps" / DIGEST, (old, old))
+        dapi.get_weights("acme_net:Digits_RefV1").fetch()
+        assert [] == run(capsys, "cache", "remove", "--older-than", "30")[1]
+
+        _, path = put("https://localhost:1/old.pth", OTHER)
+        os.utime(path, (old, old))
+        os.utime(own_cache / "stamps" / path.name, (old, old))
+        rows = run(capsys, "cache", "remove", "--older-than", "30")[1]
+        assert [str(path)] == [row["removed"] for row in rows]
+
+    def test_remove_sweeps_what_was_interrupted(self, own_cache, capsys):
+        """Leftovers of dead processes go; those of living ones stay."""
+        (own_cache / "blobs").mkdir(parents=True)
+        dead = own_cache / "blobs" / "partial-key-free-12345678"
+        dead.write_bytes(b"abc")
+
+        assert str(dead) == run(capsys, "cache", "remove", "--older-than", "30")[1][0]["removed"]
+        assert not dead.exists()
+
+    def test_verify_finds_what_stamps_do_not_show(self, family, capsys, monkeypatch):
+        """A disk that lost a bit keeps the times; only reading all bytes tells."""
+        path = dapi.get_weights("acme_net:Digits_RefV1").fetch()
+        assert (0, []) == run(capsys, "verify")[:2]
+        path.write_bytes(OTHER)
+        verification.stamp(path, DIGEST)  # as if the stat had not changed
+        assert path == dapi.get_weights("acme_net:Digits_RefV1").fetch()
+
+        status, rows, _ = run(capsys, "verify")
+        assert (1, str(path)) == (status, rows[0]["damaged"])
+        assert BODY == dapi.get_weights("acme_net:Digits_RefV1").fetch().read_bytes()
+
+    def test_trust_lists_and_forgets(self, family, capsys):
+        """What is trusted without a published hash is shown, and can be withdrawn."""
+        entry = dapi.get_weights("acme_net:Digits_RefV3")
+        file, path = put(entry.url, OTHER)
+        confirm(file)
+        _, rows, _ = run(capsys, "trust")
+        assert [("acme_net:Digits_RefV3", "trusted")] == [(r["weights"], r["state"]) for r in rows]
+
+        assert 0 == run(capsys, "trust", "--forget", "acme_net:Digits_RefV3")[0]
+        assert [] == run(capsys, "trust")[1]
+        assert not path.exists()
+        assert 1 == run(capsys, "trust", "--forget", entry.url)[0]
+
+
+class TestTrust:
+    URL = "https://localhost:1/net.pth"
+
+    def test_hash_is_held_after_a_load(self):
+        """Other bytes under the URL are refused once the first were loaded, also when lost."""
+        file, path = put(self.URL, BODY)
+        confirm(file)
+        path.unlink()
+
+        with pytest.raises(HashMismatchError, match=f"dapi trust --forget {self.URL}"):
+            put(self.URL, OTHER)
+        assert path == put(self.URL, BODY)[1]
+        assert trust.find(file).is_loaded
+
+    def test_hash_is_not_held_before(self):
+        """What was never loaded may be replaced; what does not load is forgotten."""
+        file, _ = put(self.URL, OTHER)
+        reject(file)
+        assert trust.find(file) is None
+        assert put(self.URL, BODY)[1].exists()
+
+    def test_held_hash_must_fit_a_prefix_that_is_published_later(self):
+        """A record that a newer entry contradicts does not count."""
+        file, _ = put(self.URL, BODY)
+        confirm(file)
+
+        assert trust.held(File(self.URL, sha256=DIGEST[:8])) == DIGEST
+        assert trust.held(File(self.URL, sha256="00000000")) is None
+
+
+class TestTorchHub:
+    @pytest.fixture(autouse=True)
+    def hub(self, tmp_path, monkeypatch):
+        """torch.hub's folder, as it is before torch was imported."""
+        monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+        monkeypatch.delitem(sys.modules, "torch", raising=False)
+        self.folder = tmp_path / "torch" / "hub" / "checkpoints"
+        self.folder.mkdir(parents=True)
+
+    @pytest.mark.parametrize("digits", [64, 8], ids=["full hash", "prefix"])
+    def test_its_files_are_copied(self, digits):
+        """No request is made, and nobody who writes to the old file changes the new one."""
+        (self.folder / "net.pth").write_bytes(BODY)
+        file = File("https://localhost:1/net.pth", sha256=DIGEST[:digits], size=len(BODY))
+
+        path = _store.fetch(file, patience=QUICK)
+        (self.folder / "net.pth").write_bytes(OTHER)
+        assert BODY == path.read_bytes()
+        assert 1 == path.stat().st_nlink
+
+    @pytest.mark.parametrize("sha256", [DIGEST, DIGEST[:4], None])
+    def test_other_bytes_and_short_hashes_are_passed_over(self, sha256):
+        """What is not surely the file is left alone, without a word."""
+        (self.folder / "net.pth").write_bytes(OTHER if sha256 == DIGEST else BODY)
+
+        with pytest.raises(FetchError, match="Tried https://localhost:1/net.pth"):
+            _store.fetch(File("https://localhost:1/net.pth", sha256=sha256), patience=QUICK)
+
+    def test_loaded_torch_is_asked(self, monkeypatch, tmp_path):
+        """A program may have moved the folder."""
+        from types import SimpleNamespace
+
+        hub = SimpleNamespace(get_dir=lambda: str(tmp_path / "moved"))
+        monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(hub=hub))
+
+        assert tmp_path / "moved" / "checkpoints" == adoption._torch_hub()
+
+    def test_blocks_are_shared_where_they_can(self, monkeypatch):
+        """A file system that clones files is asked to; the bytes are hashed all the same."""
+
+        def clone(source, target):
+            target.write(source.read())
+            return True
+
+        monkeypatch.setattr(adoption, "_share", clone)
+        (self.folder / "net.pth").write_bytes(BODY)
+        file = File("https://localhost:1/net.pth", sha256=DIGEST)
+        assert BODY == _store.fetch(file, patience=QUICK).read_bytes()
+
+
+def test_published_blob_is_replaced_not_rewritten(server, own_cache):
+    """Who has mapped a file keeps the bytes that it had."""
+    file = File(server.serve("/net.pth", BODY), sha256=DIGEST)
+    path = _store.fetch(file)
+    with path.open("rb") as before:
+        path.rename(path.with_name("aside"))
+        path.write_bytes(OTHER)
+        with pytest.warns(CacheWarning):
+            _store.fetch(file)
+        assert BODY == before.read()
+    assert path.stat().st_ino != path.with_name("aside").stat().st_ino
+
+
+def test_change_that_hides_behind_the_time_is_seen(server):
+    """Setting a file's time back does not hide that it was written to."""
+    file = File(server.serve("/net.pth", BODY), sha256=DIGEST)
+    path = _store.fetch(file)
+    status = path.stat()
+    with path.open("r+b") as stream:
+        stream.write(b"X")
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+    with pytest.warns(CacheWarning, match="damaged"):
+        assert BODY == _store.fetch(file).read_bytes()
+
+
+def test_scratch_folder_of_somebody_else_is_not_used(tmp_path, monkeypatch):
+    """Notes about read-only caches are kept only where nobody else can write them."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    ours = folders.scratch()
+    assert 0o700 == ours.stat().st_mode & 0o777
+
+    ours.chmod(0o777)
+    assert folders.scratch() is None
+    ours.rmdir()
+    ours.symlink_to(tmp_path)
+    assert folders.scratch() is None
