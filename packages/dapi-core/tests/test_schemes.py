@@ -140,8 +140,10 @@ class TestHub:
         faulty.serve(f"/owner/repo/resolve/{pinned}/sub/net.pth", BODY, {"cut": 300_000})
         return {
             "HF_ENDPOINT": f"http://localhost:{faulty.server_port}",
-            "HF_HOME": str(tmp_path / "hf"), "HF_TOKEN": "hf_secret", "HF_HUB_DISABLE_TELEMETRY": "1",
-        }  # fmt: skip
+            "HF_HOME": str(tmp_path / "hf"),
+            "HF_HUB_DISABLE_TELEMETRY": "1",
+            "HF_TOKEN": "hf_secret",
+        }
 
     def test_revision_is_resolved_and_bytes_are_the_stores(self, faulty, hub):
         """The bytes are asked of the commit, with the token, and survive a cut."""

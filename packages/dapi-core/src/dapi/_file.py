@@ -17,8 +17,9 @@ class File:
     Attributes:
         url: ``https://``, ``http://`` (only with a full hash), ``file://`` (a local checkpoint),
             ``package:import.name/path#requirement`` (a file inside an installed package, and
-            what to install to have it), or a scheme that a distribution provides through the
-            entry-point group ``dapi.schemes``.
+            what to install to have it), ``hf://``, ``s3://`` or ``gs://`` (with the extra of that
+            name), or a scheme that a distribution provides through the entry-point group
+            ``dapi.schemes``.
         sha256: Its sha256 in hexadecimal: all 64 digits, the published first digits, or None.
             Without the full hash a file is trusted on first use, after it was loaded.
         size: Its size in bytes; None when it is not known.

@@ -362,7 +362,7 @@ class OfflineError(FetchError):
             self,
             f"{wanted} is not in the cache, and DAPI_OFFLINE forbids to fetch {url} "
             f"(sha256 {sha256 or 'not published'}; expected at {path}). While online: "
-            f"dapi fetch {wanted}",
+            f"dapi fetch {wanted}; with a file that was carried here: dapi cache add FILE",
         )
         self.wanted, self.failures = wanted, {url: "DAPI_OFFLINE is set"}
 
