@@ -117,7 +117,7 @@ def test_break_costs_little(faulty, kind):
     faulty.rate = 40e6
     url = faulty.serve("/net.pth", BODY, {kind: HALF})
 
-    fetch(file_of(url), patience=QUICK)
+    fetch(file_of(url), patience=replace(QUICK, worthwhile=60.0))
     assert faulty.sent <= 1.05 * len(BODY)
 
 

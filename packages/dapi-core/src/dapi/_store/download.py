@@ -149,7 +149,7 @@ class _Attempt:
         if not self._open:
             return
         try:
-            self._fill(self._take(), is_first=True)
+            self._fill_first()
             while (segment := self._take()) or self._has_helpers():
                 if segment:
                     self._fill(segment)
@@ -158,6 +158,14 @@ class _Attempt:
         finally:
             with self._changed:  # a helper that is still reading writes no more
                 self._is_over = True
+
+    def _fill_first(self) -> None:
+        try:
+            self._fill(self._take(), is_first=True)
+        except AttemptError as problem:
+            if problem.must_restart or not self._helpers:
+                raise
+            self._problem = problem  # what the others fetch is not thrown away
 
     def _has_helpers(self) -> bool:
         """Wait until a helper ends or leaves something; false when there is none left."""
