@@ -149,7 +149,7 @@ def test_endless_body_is_not_read_to_its_end(faulty, size):
 
     with pytest.raises((FetchError, HashMismatchError)):
         fetch(file, patience=replace(QUICK, largest=len(BODY), worthwhile=60.0))
-    assert faulty.sent < 2 * 1.2 * len(BODY)  # a wrong hash is given a second attempt
+    assert faulty.sent < 6 * len(BODY)  # of 40, with what sockets hold, in two attempts
 
 
 def test_page_is_recognized(faulty):

@@ -39,7 +39,7 @@ class Settings:
     connections: int = 8
     probe: float = 0.15
     worthwhile: float = 1.0
-    fast: float = 100e6
+    fast: float = 60e6
     piece: int = 2 << 20
     poll: float = 0.1
     patience: float = 60.0
