@@ -17,7 +17,7 @@ from PIL import Image
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print each picture's best labels with their probabilities."""
-    options = read_arguments(__doc__, "image-classification", "resnet20", arguments)
+    options = read_arguments(__doc__, "image-classification", "resnet20_v2", arguments)
     model, weights = load(options)
     preprocess, postprocess = weights.transforms(), weights.postprocess()
     for path in options.inputs:

@@ -96,6 +96,13 @@ class Builder:
             if near:
                 raise UnexpectedArgumentError(self.name, argument, nearest=near[0])
 
+    def warn_if_replaced(self) -> None:
+        """Say, once, which builder supersedes this one."""
+        successor = _registry.successor(self.name, self.module)
+        if successor:
+            text = f"{self.name} was replaced by {successor}; it stays as it was, for its weights."
+            _notices.warn_once(text, ReplacedBuilderWarning)
+
     def translate_legacy(self, config: dict[str, Any]) -> dict[str, Any]:
         """Replace arguments of a predecessor by those of today, with a warning each."""
         translated = dict(config)
@@ -174,12 +181,9 @@ def _call(
     """Run a builder's body with what surrounds every builder."""
     config = spec.translate_legacy(kwargs)
     spec.check_arguments(config)
-    successor = _registry.successor(spec.name, spec.module)
-    if successor:
-        text = f"{spec.name} was replaced by {successor}; it stays as it was, for its weights."
-        _notices.warn_once(text, ReplacedBuilderWarning)
     weights = config.pop("weights", None)
     spec.check_weights(weights, enums=spec.weights)
+    spec.warn_if_replaced()
     if weights is not None and "weights_backbone" in spec.parameters:
         config["weights_backbone"] = None
     return _building.build(
