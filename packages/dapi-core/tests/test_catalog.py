@@ -5,6 +5,7 @@ import sys
 import pytest
 
 import dapi
+from dapi import _registry
 from dapi.exceptions import (
     AmbiguousModelError,
     InvalidNameError,
@@ -51,7 +52,7 @@ def install(advertise):
 @pytest.fixture(autouse=True)
 def forget_registered(monkeypatch):
     """What these tests register does not outlive them."""
-    monkeypatch.setattr(dapi._registry, "_builders", {})
+    monkeypatch.setattr(_registry, "_builders", {})
 
 
 def test_list_models_filters(install):

@@ -83,7 +83,8 @@ def test_damaged_entry_points_fail_alone(advertise):
     advertise("acme-fine", MODELS.format(module="m"), folder="fine")
 
     assert ("acme-fine", "net") in names()
-    assert find("acme-broken") is None or "failed" == find("acme-broken").state
+    assert "failed" == find("acme-broken").state
+    assert "entry_points.txt" in find("acme-broken").reason
 
 
 def test_discover_sees_a_new_directory(advertise):

@@ -8,7 +8,7 @@ import warnings
 import pytest
 
 import dapi
-from dapi import Build, LegacyArgument, WeightEntry, Weights, register_model
+from dapi import Build, LegacyArgument, WeightEntry, Weights, _registry, register_model
 from dapi.exceptions import (
     DuplicateModelError,
     InvalidNameError,
@@ -35,7 +35,7 @@ class OtherWeights(Weights):
 @pytest.fixture(autouse=True)
 def forget_registered(monkeypatch):
     """What these tests register does not outlive them."""
-    monkeypatch.setattr(dapi._registry, "_builders", {})
+    monkeypatch.setattr(_registry, "_builders", {})
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib import metadata
 from typing import Any, Literal, NamedTuple
 
@@ -135,64 +135,63 @@ def _mtime(path: str) -> int:
         return 0
 
 
-class _Found(NamedTuple):
-    """A metadata directory; sorts in the order in which Python would import from it."""
-
-    folder_rank: int
-    is_egg: bool
-    path: str
-    name: str
-    version: str
-    text: str
-    read: Callable[[], metadata.EntryPoints]
-
-
 def _scan() -> Iterator[Plugin]:
     """Group metadata directories by distribution, then describe those that advertise."""
-    found: dict[str, list[_Found]] = {}
-    folders: dict[str, int] = {}
+    copies: dict[str, list[metadata.Distribution]] = {}
+    advertising: set[str] = set()
     for dist in metadata.distributions():
-        item = _inspect(dist, folders)
-        if item and all(item.path != other.path for other in found.setdefault(item.name, [])):
-            found[item.name].append(item)
-    for _, copies in sorted(found.items()):
-        if any("dapi." in copy.text for copy in copies):
-            yield _choose(sorted(copies, key=lambda copy: copy[:3]))
+        name, _ = _name_and_version(dist)
+        copies.setdefault(name, []).append(dist)
+        if _advertises(dist):
+            advertising.add(name)
+    for name in sorted(advertising):
+        yield _describe_copies(name, _in_import_order(copies[name]))
 
 
-def _inspect(dist: metadata.Distribution, folders: dict[str, int]) -> _Found | None:
+def _name_and_version(dist: metadata.Distribution) -> tuple[str, str]:
     path = getattr(dist, "_path", None)  # a finder of somebody else's may have none
     if path is None:
-        return _inspect_foreign(dist)
-    stem, _, kind = path.name.rpartition(".")
-    name, _, version = stem.partition("-")
-    rank = folders.setdefault(str(path.parent), len(folders))
-    text = dist.read_text("entry_points.txt") or ""
-    read = lambda: dist.entry_points  # noqa: E731 - read only for those that advertise
-    return _Found(rank, kind != "dist-info", str(path), normalize(name), version, text, read)
+        return normalize(dist.metadata["Name"]), dist.version
+    name, _, version = path.name.rpartition(".")[0].partition("-")
+    return normalize(name), version
 
 
-def _inspect_foreign(dist: metadata.Distribution) -> _Found | None:
-    name = dist.metadata["Name"]
-    text = dist.read_text("entry_points.txt") or ""
-    read = lambda: dist.entry_points  # noqa: E731 - as above
-    return _Found(sys.maxsize, False, "", normalize(name), dist.version, text, read)
+def _advertises(dist: metadata.Distribution) -> bool:
+    return "[dapi." in (dist.read_text("entry_points.txt") or "")
 
 
-def _choose(copies: list[_Found]) -> Plugin:
+def _in_import_order(copies: list[metadata.Distribution]) -> list[metadata.Distribution]:
+    """Sort copies as Python would import them; in one directory an egg-info is the stale one."""
+    folders = list(dict.fromkeys(os.path.dirname(_location(dist)) for dist in copies))
+    unique = {_location(dist): dist for dist in reversed(copies)}  # a path may be listed twice
+    return [
+        unique[path]
+        for path in sorted(
+            unique,
+            key=lambda path: (folders.index(os.path.dirname(path)), path.endswith("egg-info")),
+        )
+    ]
+
+
+def _location(dist: metadata.Distribution) -> str:
+    return str(getattr(dist, "_path", ""))
+
+
+def _describe_copies(name: str, copies: list[metadata.Distribution]) -> Plugin:
     """Take the first copy that advertises: a stale egg-info without entry points hides nothing."""
-    first = next(copy for copy in copies if "dapi." in copy.text)
-    hidden = tuple(copy.path for copy in copies if copy is not first)
+    first = next(dist for dist in copies if _advertises(dist))
+    hidden = tuple(_location(dist) for dist in copies if dist is not first)
     try:
-        points, problem = _ours(first), ""
+        points = _ours(name, first)
+        problem = "" if points else "its entry_points.txt is damaged"
     except Exception as error:  # noqa: BLE001 - a broken file must not hide the others
         points, problem = (), f"its entry_points.txt cannot be read: {error}"
-    return Plugin(first.name, first.version, first.path, points, hidden, problem)
+    return Plugin(name, _name_and_version(first)[1], _location(first), points, hidden, problem)
 
 
-def _ours(found: _Found) -> tuple[EntryPoint, ...]:
+def _ours(name: str, dist: metadata.Distribution) -> tuple[EntryPoint, ...]:
     return tuple(
-        EntryPoint(point.group, point.name, point.value, found.name)
-        for point in sorted(found.read(), key=lambda point: (point.group, point.name))
+        EntryPoint(point.group, point.name, point.value, name)
+        for point in sorted(dist.entry_points, key=lambda point: (point.group, point.name))
         if point.group.startswith("dapi.")
     )
