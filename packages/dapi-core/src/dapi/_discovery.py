@@ -162,15 +162,14 @@ def _advertises(dist: metadata.Distribution) -> bool:
 
 def _in_import_order(copies: list[metadata.Distribution]) -> list[metadata.Distribution]:
     """Sort copies as Python would import them; in one directory an egg-info is the stale one."""
-    folders = list(dict.fromkeys(os.path.dirname(_location(dist)) for dist in copies))
-    unique = {_location(dist): dist for dist in reversed(copies)}  # a path may be listed twice
-    return [
-        unique[path]
-        for path in sorted(
-            unique,
-            key=lambda path: (folders.index(os.path.dirname(path)), path.endswith("egg-info")),
-        )
-    ]
+    unique = {_location(dist): dist for dist in copies}  # a folder may be on the path twice
+    folders = list(dict.fromkeys(map(_folder, unique)))
+    order = sorted(unique, key=lambda path: (folders.index(_folder(path)), ".egg-info" in path))
+    return [unique[path] for path in order]
+
+
+def _folder(path: str) -> str:
+    return path.rpartition(os.sep)[0]
 
 
 def _location(dist: metadata.Distribution) -> str:
