@@ -18,7 +18,7 @@ from dapi.exceptions import AmbiguousExtensionError, PluginLoadError
 
 State = Literal["ok", "failed", "shadowed"]
 
-# What failed in this process: a distribution's name and why.
+# What failed since the path was last looked at: a distribution's name and why.
 _failures: dict[str, str] = {}
 
 
@@ -120,6 +120,7 @@ def discover() -> tuple[Plugin, ...]:
     global _cached
     stamp = _path_stamp()
     if _cached[0] != stamp:
+        _failures.clear()  # what failed may have been mended
         _cached = (stamp, tuple(_scan()))
     return _cached[1]
 
