@@ -67,7 +67,11 @@ def test_entry_transforms_are_bound_to_its_assets():
         assets={"vocabulary": vocabulary},
     )
 
-    assert {"vocabulary": vocabulary} == entry.transforms.kwargs
+    other = File("https://example.org/other.txt")
+    replaced = dataclasses.replace(entry, assets={"vocabulary": other})
+
+    assert {"vocabulary": vocabulary} == entry.transforms.assets
+    assert {"vocabulary": other} == replaced.transforms.assets
 
 
 def test_entry_transforms_with_an_absent_asset_are_refused():

@@ -21,7 +21,7 @@ EXAMPLES = [
     exceptions.WeightsDeclarationError("NetWeights.A", "is a str", "Make it an entry."),
     exceptions.WithdrawnWeightsError("net:A", reason="wrong epoch", replacement="net:B"),
     exceptions.NoWeightsError("net has no weights", "Build it with weights=None."),
-    exceptions.UnexpectedArgumentError("net", "wieghts", nearest="weights"),
+    exceptions.UnexpectedArgumentError("net", "wieghts", available=["weights"]),
     exceptions.ConfigConflictError("net:A", "num_classes", given=3, fixed=4, head=["fc"]),
     exceptions.UnreadOverrideError("net:A", target="m:C", parameters=["eps"]),
     exceptions.StateDictMismatchError(

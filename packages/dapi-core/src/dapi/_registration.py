@@ -94,7 +94,7 @@ class Builder:
                 continue
             near = get_close_matches(argument, self.parameters, n=1, cutoff=0.8)
             if near:
-                raise UnexpectedArgumentError(self.name, argument, nearest=near[0])
+                raise UnexpectedArgumentError(self.name, argument, available=near)
 
     def warn_if_replaced(self) -> None:
         """Say, once, which builder supersedes this one."""

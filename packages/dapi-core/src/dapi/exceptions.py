@@ -202,11 +202,12 @@ class NoWeightsError(DapiError, LookupError):
 
 
 class UnexpectedArgumentError(DapiError, TypeError):
-    """A builder was given an argument that is nearly one of its own."""
+    """A builder was given an argument that it does not have, perhaps a misspelt one."""
 
-    def __init__(self, builder: str, argument: str, *, nearest: str) -> None:
-        self.builder, self.argument, self.nearest = builder, argument, nearest
-        super().__init__(f"{builder}() has no argument {argument!r}. Did you mean {nearest!r}?")
+    def __init__(self, builder: str, argument: str, *, available: Sequence[str]) -> None:
+        self.builder, self.argument, self.available = builder, argument, tuple(available)
+        found = _suggest(argument, available)
+        super().__init__(f"{builder}() has no argument {argument!r}.{found}")
 
 
 class ConfigConflictError(DapiError, ValueError):

@@ -22,8 +22,8 @@ from dapi import _notices
 from dapi._file import File
 from dapi.exceptions import CacheError, CacheWarning, FetchError, HashMismatchError
 
-# Local files that were verified in this process: path and stat, as in a stamp.
-_verified: set[tuple[str, str]] = set()
+# Digests of local files, by path and stat (as in a stamp): hashed once in this process.
+_verified: dict[tuple[str, str], str] = {}
 
 
 def root() -> Path:
@@ -89,12 +89,10 @@ def verify_local(file: File, path: Path) -> None:
     if not path.is_file():
         raise FetchError(file.name, failures={file.url: "there is no such file"})
     state = (str(path), _stat_line(path))
-    if state in _verified:
-        return
-    digest = _hash(path)
+    digest = _verified.get(state) or _hash(path)
+    _verified[state] = digest
     if not digest.startswith(file.sha256 or ""):
         raise HashMismatchError(str(path), expected=file.sha256 or "", found=digest)
-    _verified.add(state)
 
 
 def confirm(file: File) -> None:
