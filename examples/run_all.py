@@ -47,7 +47,7 @@ def run(title: str, demo: object, inputs: list[str]) -> int:
     try:
         demo(["--output", str(OUTPUT), *inputs])  # type: ignore[operator]
     except SystemExit as stopped:
-        print(f"  Did not run. {stopped}", file=sys.stderr)
+        print(f"  Did not run: {stopped}")
         return 1
     return 0
 
@@ -63,18 +63,18 @@ def write_digits(folder: Path, count: int = 6) -> list[str]:
     folder.mkdir(parents=True)
     for index in held_out_indices()[:count]:
         path = folder / f"{index}-is-a-{bunch.target[index]}.png"
-        image = digit_image(bunch.images[index])
-        image.resize((256, 256), Image.Resampling.BILINEAR).save(path)
+        digit_image(bunch.images[index]).save(path)
         paths.append(str(path))
     return paths
 
 
 def write_scene(path: Path, digits: list[str]) -> str:
-    """Put the digits side by side into one picture, for the detector."""
+    """Put the digits, enlarged, side by side into one picture, for the detector."""
     scene = Image.new("RGB", (256 * 3, 256 * 2))
     for place, digit in enumerate(digits[:6]):
         with Image.open(digit) as image:
-            scene.paste(image.convert("RGB"), (256 * (place % 3), 256 * (place // 3)))
+            enlarged = image.convert("RGB").resize((256, 256))
+        scene.paste(enlarged, (256 * (place % 3), 256 * (place // 3)))
     scene.save(path)
     return str(path)
 
