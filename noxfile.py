@@ -41,7 +41,14 @@ def tests(session: nox.Session) -> None:
     """Check types, then test all distributions, what crosses them, and the documentation."""
     install_all(session)
     session.install(
-        *TEST_TOOLS, "editables", "hatchling", "mypy", "packaging", "scikit-learn", "types-tqdm"
+        *TEST_TOOLS,
+        "deep-phonemizer",
+        "editables",
+        "hatchling",
+        "mypy",
+        "packaging",
+        "scikit-learn",
+        "types-tqdm",
     )
     session.run("mypy")
     session.run("pytest", *session.posargs)

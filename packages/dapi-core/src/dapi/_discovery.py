@@ -18,7 +18,7 @@ from dapi.exceptions import AmbiguousExtensionError, PluginLoadError
 
 State = Literal["ok", "failed", "shadowed"]
 
-# What failed since the path was last looked at: a distribution's name and why.
+# What failed in this process: where the distribution's metadata is, and why.
 _failures: dict[str, str] = {}
 
 
@@ -29,6 +29,7 @@ class EntryPoint(NamedTuple):
     name: str
     target: str
     distribution: str
+    location: str
 
     def load(self) -> Any:
         """Import the target and return it.
@@ -40,7 +41,7 @@ class EntryPoint(NamedTuple):
             return metadata.EntryPoint(self.name, self.target, self.group).load()
         except (Exception, SystemExit) as cause:
             error = PluginLoadError(self.target, distribution=self.distribution, cause=cause)
-            _failures[self.distribution] = str(error)
+            _failures[self.location] = str(error)
             raise error from cause
 
 
@@ -81,7 +82,7 @@ def plugins() -> tuple[PluginInfo, ...]:
 
 def _describe(plugin: Plugin) -> PluginInfo:
     state: State = "ok"
-    reason = _failures.get(plugin.name) or plugin.problem
+    reason = _failures.get(plugin.location) or plugin.problem
     if reason:
         state = "failed"
     elif plugin.hidden:
@@ -120,7 +121,6 @@ def discover() -> tuple[Plugin, ...]:
     global _cached
     stamp = _path_stamp()
     if _cached[0] != stamp:
-        _failures.clear()  # what failed may have been mended
         _cached = (stamp, tuple(_scan()))
     return _cached[1]
 
@@ -191,7 +191,7 @@ def _describe_copies(name: str, copies: list[metadata.Distribution]) -> Plugin:
 
 def _ours(name: str, dist: metadata.Distribution) -> tuple[EntryPoint, ...]:
     return tuple(
-        EntryPoint(point.group, point.name, point.value, name)
+        EntryPoint(point.group, point.name, point.value, name, _location(dist))
         for point in sorted(dist.entry_points, key=lambda point: (point.group, point.name))
         if point.group.startswith("dapi.")
     )
