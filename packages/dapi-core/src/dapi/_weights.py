@@ -88,6 +88,8 @@ class Weights(Enum, metaclass=WeightsType):
         <TinyWeights.Digits_RefV2>
     """
 
+    _value_: WeightEntry
+
     # Of the entry, read through the member; without a value they are no members.
     url: str | tuple[File, ...]
     transforms: Callable[..., Any]
@@ -175,7 +177,7 @@ class Weights(Enum, metaclass=WeightsType):
         return _checkpoint.read(self.files, progress=progress, wanted=str(self))
 
 
-_ENTRY_ATTRIBUTES = frozenset(Weights.__annotations__)
+_ENTRY_ATTRIBUTES = frozenset(Weights.__annotations__) - {"_value_"}
 
 
 def entry_of(weights: Weights | WeightEntry) -> WeightEntry:
