@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 import dapi
 from dapi.exceptions import DapiError
 
@@ -35,9 +37,20 @@ def load(options: argparse.Namespace) -> tuple[Any, dapi.Weights | dapi.WeightEn
     except DapiError as error:
         sys.exit(f"{options.weights}: {error}")
     weights = dapi.weights_of(model)
-    if weights.meta["task"] != options.task:
-        sys.exit(f"{weights} is for {weights.meta['task']}, and this demo is for {options.task}.")
+    task = weights.meta.get("task", "an unknown task")
+    if task != options.task:
+        sys.exit(f"{weights} is for {task}, and this demo is for {options.task}.")
     return model, weights
+
+
+def read_image(path: str) -> Image.Image:
+    """Read a picture; on an error, say it and stop."""
+    try:
+        image: Image.Image = Image.open(path)
+        image.load()  # reads the whole file, and closes it
+        return image
+    except OSError as error:
+        sys.exit(f"{path} cannot be read as a picture: {error}")
 
 
 def report(options: argparse.Namespace, subject: str, result: dict[str, Any]) -> None:

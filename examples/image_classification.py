@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from demo import load, read_arguments, report
-from PIL import Image
+from demo import load, read_arguments, read_image, report
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -21,8 +20,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     model, weights = load(options)
     preprocess, postprocess = weights.transforms(), weights.postprocess()
     for path in options.inputs:
-        with Image.open(path) as image, torch.inference_mode():
-            logits = model(preprocess(image).unsqueeze(0))
+        with torch.inference_mode():
+            logits = model(preprocess(read_image(path)).unsqueeze(0))
         labels = postprocess(logits)[0]
         guesses = [{"label": label, "probability": round(p, 4)} for label, p in labels[:3]]
         report(options, Path(path).name, {"weights": str(weights), "labels": guesses})

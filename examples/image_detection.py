@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from demo import load, read_arguments, report
+from demo import load, read_arguments, read_image, report
 from PIL import Image
 from torchvision.transforms.v2.functional import pil_to_tensor, to_pil_image
 from torchvision.utils import draw_bounding_boxes
@@ -26,8 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     model, weights = load(options)
     preprocess, postprocess = weights.transforms(), weights.postprocess()
     for path in options.inputs:
-        with Image.open(path) as opened:
-            image = opened.convert("RGB")
+        image = read_image(path).convert("RGB")
         with torch.inference_mode():
             found = postprocess(model([preprocess(image)]))[0]
         report(options, Path(path).name, {"weights": str(weights), "objects": found})

@@ -16,8 +16,9 @@ import text_encoding
 import text_to_speech
 from PIL import Image
 
-OUTPUT = Path("output")
-RECIPES = Path(__file__).parents[1] / "recipes"
+ROOT = Path(__file__).parents[1]
+OUTPUT = ROOT / "output"
+RECIPES = ROOT / "recipes"
 SENTENCES = [
     "How do I bake a loaf of bread?",
     "Mix flour, water and yeast, and let the dough rise.",
@@ -37,7 +38,7 @@ def main() -> int:
     incomplete += run("Text encoding", text_encoding.main, SENTENCES)
     incomplete += run("Image detection", image_detection.main, [scene])
     incomplete += run("Text to speech", text_to_speech.main, ["Hello world!"])
-    print(f"\n{4 - incomplete} of 4 demos ran; what they made is in {OUTPUT}/.")
+    print(f"\n{4 - incomplete} of 4 demos ran; what they made is in {OUTPUT.name}/.")
     return 0
 
 

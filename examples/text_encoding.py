@@ -6,6 +6,7 @@ Example:
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 import torch
@@ -15,6 +16,8 @@ from demo import load, read_arguments, report
 def main(arguments: Sequence[str] | None = None) -> None:
     """Encode the sentences, and print the others in the order of their likeness to the first."""
     options = read_arguments(__doc__, "sentence-similarity", "minilm_l6", arguments)
+    if len(options.inputs) < 2:
+        sys.exit("Give at least two sentences: the others are ranked by likeness to the first.")
     model, weights = load(options)
     preprocess, postprocess = weights.transforms(), weights.postprocess()
     batch = preprocess(options.inputs)

@@ -15,6 +15,7 @@ from dapi.exceptions import (
     OfflineError,
     StateDictMismatchError,
     UnexpectedArgumentError,
+    UnknownWeightsError,
     WeightsTypeError,
 )
 
@@ -201,7 +202,9 @@ def test_checkpoint_name_means_the_member(member, monkeypatch):
 
 def test_unknown_checkpoint_name_lists_the_known():
     """A name that never was is an error that gives those that were."""
-    with pytest.raises(WeightsTypeError, match="tacotron2_english_characters_1500_epochs_ljspeech"):
+    with pytest.raises(
+        UnknownWeightsError, match="tacotron2_english_characters_1500_epochs_ljspeech"
+    ):
         tacotron2(checkpoint_name="tacotron2_french")
 
 

@@ -87,6 +87,16 @@ def test_damaged_entry_points_fail_alone(advertise):
     assert "entry_points.txt" in find("acme-broken").reason
 
 
+def test_undecodable_entry_points_fail_alone(advertise):
+    """A file in another encoding is listed with its reason, and hides nothing."""
+    metadata = advertise("acme-latin", "", folder="latin")
+    (metadata / "entry_points.txt").write_bytes(b"[dapi.models]\nn\xe9t = m:net\n")
+    advertise("acme-fine", MODELS.format(module="m"), folder="fine")
+
+    assert ("acme-fine", "net") in names()
+    assert "failed" == find("acme-latin").state
+
+
 def test_discover_sees_a_new_directory(advertise):
     """What is put on the path later is found; without a change the answer is kept."""
     before = discover()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import metadata
 from typing import Any, Literal, NamedTuple
 
@@ -43,6 +43,16 @@ class EntryPoint(NamedTuple):
             error = PluginLoadError(self.target, distribution=self.distribution, cause=cause)
             _failures[self.location] = str(error)
             raise error from cause
+
+    def leads_to(self, found: type | Callable[..., Any]) -> bool:
+        """Whether this is the way to ``found``: by its name, or because it is re-exported."""
+        if self.target == f"{found.__module__}:{found.__qualname__}":
+            return True
+        module, _, attribute = self.target.partition(":")
+        value: Any = sys.modules.get(module)
+        for part in attribute.split("."):
+            value = getattr(value, part, None)
+        return value is found
 
 
 class Plugin(NamedTuple):
@@ -94,7 +104,12 @@ def _describe(plugin: Plugin) -> PluginInfo:
 
 def entry_points(group: str) -> list[EntryPoint]:
     """List the entry points of a group over all distributions, sorted by distribution and name."""
-    return [point for plugin in discover() for point in plugin.entry_points if point.group == group]
+    plugins = discover()
+    if group not in _cached.groups:
+        _cached.groups[group] = [
+            point for plugin in plugins for point in plugin.entry_points if point.group == group
+        ]
+    return _cached.groups[group]
 
 
 def extension(group: str, key: str) -> Any:
@@ -110,7 +125,15 @@ def extension(group: str, key: str) -> Any:
     return found[0].load() if found else None
 
 
-_cached: tuple[object, tuple[Plugin, ...]] = (None, ())
+class _Scan(NamedTuple):
+    """What a look at ``sys.path`` found, and its entry points by group as far as asked for."""
+
+    stamp: object
+    plugins: tuple[Plugin, ...]
+    groups: dict[str, list[EntryPoint]]
+
+
+_cached = _Scan(None, (), {})
 
 
 def discover() -> tuple[Plugin, ...]:
@@ -120,9 +143,9 @@ def discover() -> tuple[Plugin, ...]:
     """
     global _cached
     stamp = _path_stamp()
-    if _cached[0] != stamp:
-        _cached = (stamp, tuple(_scan()))
-    return _cached[1]
+    if _cached.stamp != stamp:
+        _cached = _Scan(stamp, tuple(_scan()), {})
+    return _cached.plugins
 
 
 def _path_stamp() -> tuple[tuple[str, int], ...]:
@@ -158,7 +181,10 @@ def _name_and_version(dist: metadata.Distribution) -> tuple[str, str]:
 
 
 def _advertises(dist: metadata.Distribution) -> bool:
-    return "[dapi." in (dist.read_text("entry_points.txt") or "")
+    try:
+        return "[dapi." in (dist.read_text("entry_points.txt") or "")
+    except (OSError, UnicodeDecodeError):
+        return True  # it may be one of ours: it is listed, with the reason
 
 
 def _in_import_order(copies: list[metadata.Distribution]) -> list[metadata.Distribution]:

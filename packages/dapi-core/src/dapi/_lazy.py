@@ -110,7 +110,7 @@ def lazy(target: str, /, **kwargs: Any) -> Lazy:
     >>> lazy("fractions:Fraction", numerator=3, denominator=4)()
     Fraction(3, 4)
     """
-    module, _, attribute = target.partition(":")
+    module, _, attribute = str(target).partition(":")
     if not module or not attribute:
         raise WeightsDeclarationError(
             f"lazy({target!r})", "has no attribute", "Write 'module:attribute'."
