@@ -12,7 +12,6 @@ DISTRIBUTIONS = [f"packages/{name}" for name in PACKAGES]
 PYTHONS = nox.project.python_versions(nox.project.load_toml("packages/dapi-core/pyproject.toml"))
 TEST_TOOLS = ["hypothesis", "pytest"]
 
-nox.options.sessions = ["lint", "core", "tests"]
 nox.options.error_on_missing_interpreters = False
 nox.options.reuse_existing_virtualenvs = True
 
@@ -41,14 +40,34 @@ def tests(session: nox.Session) -> None:
     """Check types, then test all distributions, what crosses them, and the documentation."""
     install_all(session)
     session.install(
-        *TEST_TOOLS, "editables", "hatchling", "mypy", "obstore", "packaging", "scikit-learn",
+        *TEST_TOOLS,
+        "deep-phonemizer",
+        "editables",
+        "hatchling",
+        "mypy",
+        "obstore",
+        "packaging",
+        "scikit-learn",
         "types-tqdm",
-    )  # fmt: skip
+    )
     session.run("mypy")
     session.run("pytest", *session.posargs)
 
 
-@nox.session
+@nox.session(default=False)
+def pyright(session: nox.Session) -> None:
+    """Check the public API as an editor sees it: on installed wheels, for it reads no editables."""
+    wheels = Path(session.create_tmp()).resolve()
+    session.install("hatchling", "pyright")
+    for path in DISTRIBUTIONS:
+        with session.chdir(path):
+            session.run("hatchling", "build", "-t", "wheel", "-d", str(wheels), silent=True)
+    session.install("--force-reinstall", "--no-deps", *map(str, wheels.glob("dapi_*.whl")))
+    session.install(*map(str, wheels.glob("dapi_*.whl")))
+    session.run("pyright", "--pythonpath", str(Path(session.bin) / "python"), "tests/typing")
+
+
+@nox.session(default=False)
 def demos(session: nox.Session) -> None:
     """Run the demos on real input; what they make is in output/."""
     install_all(session)
@@ -56,7 +75,7 @@ def demos(session: nox.Session) -> None:
     session.run("python", "examples/run_all.py", *session.posargs)
 
 
-@nox.session
+@nox.session(default=False)
 def benchmarks(session: nox.Session) -> None:
     """Measure dapi beside its peers."""
     install_all(session)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import time
@@ -62,10 +63,13 @@ def installed(commands: dict[str, str]) -> dict[str, str]:
 def measure(commands: dict[str, str], runs: int) -> dict[str, list[float]]:
     """Run each command once to warm up, then ``runs`` times in turn."""
     times: dict[str, list[float]] = {name: [] for name in commands}
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}  # as pip leaves a wheel: compiled
     for run in range(runs + 1):
         for name, code in commands.items():
             start = time.perf_counter()
-            subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+            subprocess.run(
+                [sys.executable, "-c", code], env=environment, check=True, capture_output=True
+            )
             if run:
                 times[name].append(time.perf_counter() - start)
     return times

@@ -32,7 +32,7 @@ absent = ResNet50Weights.ImageNet1K_RefV9  # type: ignore[attr-defined]
 model = resnet50(weights=weights)
 assert_type(model, ResNet)
 assert_type(dapi.weights_of(model), Weights | WeightEntry)
-resnet50(weights)  # type: ignore[misc]
+resnet50(weights)  # type: ignore[call-arg]
 resnet50(weights="ImageNet1K_RefV2")  # type: ignore[arg-type]
 
 

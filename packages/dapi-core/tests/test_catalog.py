@@ -5,6 +5,7 @@ import sys
 import pytest
 
 import dapi
+from dapi import _registry
 from dapi.exceptions import (
     AmbiguousModelError,
     InvalidNameError,
@@ -13,6 +14,7 @@ from dapi.exceptions import (
     PluginWarning,
     UnknownModelError,
     UnknownWeightsError,
+    WeightsTypeError,
 )
 
 FAMILY = """
@@ -51,7 +53,7 @@ def install(advertise):
 @pytest.fixture(autouse=True)
 def forget_registered(monkeypatch):
     """What these tests register does not outlive them."""
-    monkeypatch.setattr(dapi._registry, "_builders", {})
+    monkeypatch.setattr(_registry, "_builders", {})
 
 
 def test_list_models_filters(install):
@@ -133,6 +135,69 @@ def test_broken_distribution_raises_when_asked(advertise, install):
             ask("broken_net")
     with pytest.warns(PluginWarning):
         assert "First_RefV1" in [weights.name for weights in dapi.list_weights()]
+
+
+def test_names_that_are_none_are_not_listed(advertise):
+    """An entry point that no name can reach hides no other."""
+    advertise("acme-names", "[dapi.models]\nmy model = m:f\nacme/net = m:f\nfine_net = m:f\n")
+
+    assert ["fine_net"] == dapi.list_models(distribution="acme-names")
+
+
+@pytest.mark.parametrize("target", ["three", "function", "module_of"])
+def test_entry_point_that_is_no_builder_is_told(advertise, target):
+    """An entry point must lead to what register_model made."""
+    source = "import os as module_of\nthree = 3\ndef function(*, weights=None): ...\n"
+    advertise("acme-odd", f"[dapi.models]\nodd_net = acme_odd:{target}\n", acme_odd=source)
+
+    with pytest.raises(PluginLoadError, match="decorate it with dapi.register_model"):
+        dapi.get_builder("odd_net")
+    sys.modules.pop("acme_odd", None)
+
+
+def test_offer_that_is_no_enum_of_weights_is_skipped(install, advertise):
+    """What is no subclass of Weights does not hide the builder's own."""
+    install("acme-one")
+    advertise(
+        "acme-odd",
+        "[dapi.weights]\nfancynet = acme_odd:Plain\n",
+        folder="odd",
+        acme_odd="import enum\nclass Plain(enum.Enum):\n    A = 1\n",
+    )
+
+    with pytest.warns(PluginWarning, match="no subclass of dapi.Weights"):
+        assert 2 == len(dapi.list_weights("fancynet"))
+    sys.modules.pop("acme_odd", None)
+
+
+def test_re_exported_builder_and_enum_are_the_same_ones(advertise):
+    """An entry point may name the module that re-exports them."""
+    source = FAMILY.format(enum="HiddenWeights", name="shown_net", module="x")
+    points = "[dapi.models]\nshown_net = acme_shown:shown_net\n"
+    points += "[dapi.weights]\nshown_net = acme_shown:HiddenWeights\n"
+    reexport = "from acme_hidden import HiddenWeights, shown_net\n"
+    advertise("acme-shown", points, acme_shown=reexport, acme_hidden=source)
+
+    builder = dapi.get_builder("shown_net")
+    assert builder is dapi.get_builder("shown_net")
+    assert ["shown_net"] == dapi.list_models("shown_net")
+    member = dapi.get_weights("shown_net:First_RefV1")
+    assert "shown_net:First_RefV1" == str(member)
+    builder.__dapi_builder__.check_weights(member, builder)
+    for module in ("acme_shown", "acme_hidden"):
+        sys.modules.pop(module, None)
+
+
+def test_weights_of_a_namesake_are_refused(install):
+    """Two distributions have a builder of one name: neither takes the other's weights."""
+    install("acme-one")
+    install("acme-two")
+    builder = dapi.get_builder("acme-one/fancynet")
+    other = dapi.get_weights("acme-two/fancynet:First_RefV1")
+
+    assert "acme-two/fancynet:First_RefV1" == str(other)
+    with pytest.raises(WeightsTypeError):
+        builder(weights=other)
 
 
 def test_unknown_names_say_what_exists(install):

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 import dapi
+from dapi import _registry
 from dapi._cli import main
 
 FAMILY = """
@@ -42,7 +43,7 @@ acme_net = acme_family:NetWeights
 @pytest.fixture
 def family(advertise, server, monkeypatch):
     """An installed family whose files are on a loopback server."""
-    monkeypatch.setattr(dapi._registry, "_builders", {})
+    monkeypatch.setattr(_registry, "_builders", {})
     body = b"weights"
     urls = {name: server.serve(f"/{name}", body) for name in ("net.pth", "words.txt", "voc.pth")}
     source = FAMILY.format(
@@ -153,7 +154,7 @@ def test_doctor_names_what_is_broken(family, advertise, capsys):
 
 def test_doctor_compares_entry_points_with_builders(advertise, capsys, monkeypatch):
     """An entry point under another name than its builder's is told with the right line."""
-    monkeypatch.setattr(dapi._registry, "_builders", {})
+    monkeypatch.setattr(_registry, "_builders", {})
     source = "from dapi import register_model\n@register_model()\ndef right(*, weights=None): ...\n"
     advertise("acme-drift", "[dapi.models]\nwrong = acme_drift:right\n", acme_drift=source)
 

@@ -46,6 +46,14 @@ def test_inner_context_for_another_parameter_hides_nothing():
         assert 1.0 == eps()
 
 
+def test_active_may_be_named():
+    """``active`` is an argument of its own, by keyword too; a class is needed."""
+    with ContextParams(target_class=Norm, active=False, eps=1.0):
+        assert 1e-5 == eps()
+    with pytest.raises(TypeError, match="needs a class"):
+        ContextParams(len, True, eps=1.0)
+
+
 def test_inactive_context_overrides_nothing():
     """``active=False`` spares the caller an if."""
     with ContextParams(Norm, False, eps=1.0):

@@ -83,7 +83,18 @@ def test_damaged_entry_points_fail_alone(advertise):
     advertise("acme-fine", MODELS.format(module="m"), folder="fine")
 
     assert ("acme-fine", "net") in names()
-    assert find("acme-broken") is None or "failed" == find("acme-broken").state
+    assert "failed" == find("acme-broken").state
+    assert "entry_points.txt" in find("acme-broken").reason
+
+
+def test_undecodable_entry_points_fail_alone(advertise):
+    """A file in another encoding is listed with its reason, and hides nothing."""
+    metadata = advertise("acme-latin", "", folder="latin")
+    (metadata / "entry_points.txt").write_bytes(b"[dapi.models]\nn\xe9t = m:net\n")
+    advertise("acme-fine", MODELS.format(module="m"), folder="fine")
+
+    assert ("acme-fine", "net") in names()
+    assert "failed" == find("acme-latin").state
 
 
 def test_discover_sees_a_new_directory(advertise):

@@ -8,6 +8,7 @@ import pickle
 import pytest
 
 from dapi import Asset, Build, File, Status, WeightEntry, lazy
+from dapi.adapt import Drop
 from dapi.exceptions import NoWeightsError, WeightsDeclarationError
 
 URL = "https://example.org/net.pth"
@@ -67,7 +68,11 @@ def test_entry_transforms_are_bound_to_its_assets():
         assets={"vocabulary": vocabulary},
     )
 
-    assert {"vocabulary": vocabulary} == entry.transforms.kwargs
+    other = File("https://example.org/other.txt")
+    replaced = dataclasses.replace(entry, assets={"vocabulary": other})
+
+    assert {"vocabulary": vocabulary} == entry.transforms.assets
+    assert {"vocabulary": other} == replaced.transforms.assets
 
 
 def test_entry_transforms_with_an_absent_asset_are_refused():
@@ -103,6 +108,43 @@ def test_from_file_describes_a_local_checkpoint(tmp_path):
 
 
 def test_from_file_absent_is_an_error(tmp_path):
-    """What is not there cannot be described."""
-    with pytest.raises(FileNotFoundError):
-        WeightEntry.from_file(tmp_path / "absent.pth")
+    """What is not there cannot be described; the error names what was given."""
+    for path in (tmp_path / "absent" / "net.pth", tmp_path, "https://example.org/net.pth"):
+        with pytest.raises(FileNotFoundError, match="There is no file at"):
+            WeightEntry.from_file(path)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"url": None},
+        {"url": ["https://example.org/1.pth"]},
+        {"size": "12"},
+        {"size": -1},
+        {"transforms": "module:attribute"},
+        {"build": {}},
+        {"status": "withdrawn"},
+        {"assets": {"vocabulary": "https://example.org/words.txt"}},
+        {"meta": {"classes": {1, 2}}},
+    ],
+    ids=str,
+)
+def test_entry_of_wrong_types_is_refused(fields):
+    """A wrong type is told when the entry is made, not when it is used."""
+    with pytest.raises(TypeError):
+        WeightEntry(**{"url": URL, **fields})
+
+
+def test_entry_accepts_what_is_nearly_right():
+    """One File, one step and one mirror need no tuple around them."""
+    step = Drop("x")
+    entry = WeightEntry(File(URL), build=Build(adapt=step))
+
+    assert ((File(URL),), (step,)) == (entry.url, entry.build.adapt)
+    assert ("https://m.example.org/1",) == File(URL, mirrors="https://m.example.org/1").mirrors
+
+
+def test_status_has_three_states():
+    """A misspelt state would let withdrawn weights load."""
+    with pytest.raises(WeightsDeclarationError, match="active, deprecated or withdrawn"):
+        Status("withdraw")

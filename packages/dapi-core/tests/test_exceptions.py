@@ -21,7 +21,10 @@ EXAMPLES = [
     exceptions.WeightsDeclarationError("NetWeights.A", "is a str", "Make it an entry."),
     exceptions.WithdrawnWeightsError("net:A", reason="wrong epoch", replacement="net:B"),
     exceptions.NoWeightsError("net has no weights", "Build it with weights=None."),
-    exceptions.UnexpectedArgumentError("net", "wieghts", nearest="weights"),
+    exceptions.UnexpectedArgumentError("net", "wieghts", available=["weights"]),
+    exceptions.PositionalArgumentError("net", "True", parameters=["weights"]),
+    exceptions.LegacyConflictError("net", "pretrained", parameter="weights"),
+    exceptions.MissingFileError("net.pth"),
     exceptions.ConfigConflictError("net:A", "num_classes", given=3, fixed=4, head=["fc"]),
     exceptions.UnreadOverrideError("net:A", target="m:C", parameters=["eps"]),
     exceptions.StateDictMismatchError(
@@ -85,7 +88,8 @@ def test_tree_in_the_docstring_is_the_tree():
     assert classes <= drawn
     assert {word for word in drawn if word.endswith(("Error", "Warning"))} - classes <= {
         "ValueError", "LookupError", "AttributeError", "TypeError", "RuntimeError",
-        "ImportError", "OSError", "FutureWarning", "RuntimeWarning", "UserWarning",
+        "ImportError", "OSError", "FileNotFoundError",
+        "FutureWarning", "RuntimeWarning", "UserWarning",
     }  # fmt: skip
 
 

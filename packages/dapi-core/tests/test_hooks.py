@@ -51,6 +51,13 @@ def test_before_fetch_redirects_and_the_hash_still_decides(hook, server):
     assert [(file.url, path)] == sys.modules[module].seen
 
 
+def test_a_url_is_answer_enough(hook):
+    """A hook that only sends elsewhere returns the URL."""
+    hook("acme-url", MIRROR.replace("return FetchRequest(url", "return 'https://m.test' or (url"))
+
+    assert _hooks.FetchRequest("https://m.test") == _hooks.before_fetch("https://x.example")
+
+
 def test_no_hooks_import_no_pluggy(monkeypatch):
     """Without a distribution that has hooks nothing is loaded for them."""
     monkeypatch.setattr(_hooks, "entry_points", lambda group: [])

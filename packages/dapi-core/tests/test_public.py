@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import dapi
+from dapi import _discovery
 
 SOURCE = Path(dapi.__file__).parent
 
@@ -144,7 +145,7 @@ def test_known_models_is_a_map_of_names():
 
 def test_asking_for_a_known_model_names_its_distribution(monkeypatch):
     """Who has not installed a domain is told which to install."""
-    monkeypatch.setattr("dapi._discovery._cached", (None, ()))
+    monkeypatch.setattr(_discovery, "_cached", _discovery._Scan(None, (), {}))
     monkeypatch.setattr("dapi._discovery._scan", lambda: iter(()))
     monkeypatch.setattr("dapi._registry._builders", {})
     known = json.loads((SOURCE / "known_models.json").read_text())
@@ -152,4 +153,3 @@ def test_asking_for_a_known_model_names_its_distribution(monkeypatch):
     for name, distribution in known.items():
         with pytest.raises(dapi.exceptions.UnknownModelError, match=f"pip install {distribution}"):
             dapi.get_builder(name)
-    monkeypatch.setattr("dapi._discovery._cached", (None, ()))

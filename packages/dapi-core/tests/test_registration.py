@@ -8,13 +8,15 @@ import warnings
 import pytest
 
 import dapi
-from dapi import Build, LegacyArgument, WeightEntry, Weights, register_model
+from dapi import Build, LegacyArgument, WeightEntry, Weights, _registry, register_model
 from dapi.exceptions import (
     DuplicateModelError,
     InvalidNameError,
     LegacyArgumentWarning,
+    LegacyConflictError,
     NoWeightsError,
     OutdatedWeightsWarning,
+    PositionalArgumentError,
     ReplacedBuilderWarning,
     UnexpectedArgumentError,
     UnknownWeightsError,
@@ -35,7 +37,7 @@ class OtherWeights(Weights):
 @pytest.fixture(autouse=True)
 def forget_registered(monkeypatch):
     """What these tests register does not outlive them."""
-    monkeypatch.setattr(dapi._registry, "_builders", {})
+    monkeypatch.setattr(_registry, "_builders", {})
 
 
 @pytest.fixture
@@ -77,7 +79,9 @@ def test_builder_pickles_like_a_function(tmp_path, monkeypatch):
     assert pickle.loads(pickle.dumps(builder)) is builder
 
 
-@pytest.mark.parametrize("typo", ["wieghts", "weight", "weigths", "weights_backbon", "progres"])
+@pytest.mark.parametrize(
+    "typo", ["wieghts", "weigths", "weights_backbon", "progres", "pretrianed", "new_haed"]
+)
 def test_near_miss_is_refused(net, typo):
     """``**config`` does not swallow a misspelt argument of the builder."""
     with pytest.raises(UnexpectedArgumentError, match="Did you mean"):
@@ -114,12 +118,12 @@ def test_members_that_another_distribution_offers_are_accepted(net, advertise):
     points = f"[dapi.weights]\nnet = {__name__}:OtherWeights\n"
     spec = net.__dapi_builder__
     advertise("acme-others", points)
-    spec.check_weights(OtherWeights.Digits_RefV1, enums=spec.weights)
+    spec.check_weights(OtherWeights.Digits_RefV1, net)
 
     points = f"[dapi.weights]\nvit = {__name__}:OtherWeights\n"
     advertise("acme-others", points, folder="later")
     with pytest.raises(WeightsTypeError, match="which are weights of vit"):
-        spec.check_weights(OtherWeights.Digits_RefV1, enums=spec.weights)
+        spec.check_weights(OtherWeights.Digits_RefV1, net)
 
 
 @pytest.mark.parametrize(
@@ -154,8 +158,28 @@ def test_legacy_argument_means_its_weights(net, monkeypatch):
 
 def test_legacy_value_that_never_was_is_refused(net):
     """An old argument has its old values only."""
-    with pytest.raises(WeightsTypeError, match="pretrained='legacy'.*True, False"):
-        net(pretrained="legacy")
+    for value in ("legacy", []):
+        with pytest.raises(UnknownWeightsError, match=r"net\(pretrained=\.\.\.\).*False, True"):
+            net(pretrained=value)
+
+
+def test_legacy_argument_beside_its_successor_is_refused(net):
+    """Of an old argument and the one of today, none is dropped silently."""
+    with pytest.raises(LegacyConflictError, match="Leave out pretrained="):
+        net(pretrained=True, weights=None)
+
+
+def test_arguments_by_position_are_refused(net):
+    """Who writes it as in the past is told how to write it."""
+    with pytest.raises(PositionalArgumentError, match=r"net\(True\).*net\(weights=...\)"):
+        net(True)
+
+
+@pytest.mark.parametrize("weights", [NetWeights.Digits_RefV1, int, "NetWeights"], ids=str)
+def test_weights_of_a_declaration_must_be_enums(weights):
+    """A member, another class, or a name, is no enum of weights."""
+    with pytest.raises(WeightsDeclarationError, match="subclass of dapi.Weights"):
+        register_model(weights=weights)
 
 
 def test_backbone_is_not_fetched_when_weights_are_given(tmp_path):

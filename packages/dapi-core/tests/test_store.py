@@ -304,6 +304,16 @@ def test_local_file_is_verified_once_for_each_state(tmp_path):
         fetch(file)
 
 
+def test_local_file_is_verified_for_each_hash(tmp_path):
+    """That a file has one hash says nothing of another that is asked for."""
+    path = tmp_path / "net.pth"
+    path.write_bytes(BODY)
+    fetch(File(path.as_uri(), sha256=DIGEST))
+
+    with pytest.raises(HashMismatchError):
+        fetch(File(path.as_uri(), sha256="0" * 64))
+
+
 def test_fetch_all_shows_a_checkpoint_as_a_directory(server):
     """The files of a checkpoint in parts stand under their own names."""
     parts = [

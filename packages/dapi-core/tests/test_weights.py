@@ -8,7 +8,7 @@ import pickle
 import pytest
 
 from dapi import WeightEntry, Weights
-from dapi.exceptions import UnknownWeightsError, WeightsDeclarationError
+from dapi.exceptions import NoWeightsError, UnknownWeightsError, WeightsDeclarationError
 
 
 class NetWeights(Weights):
@@ -55,6 +55,24 @@ def test_members_pickle_into_a_spawned_process(tmp_path, monkeypatch):
         assert pool.apply(module.is_first, (module.NetWeights.First_RefV1,))
 
 
+def test_members_cannot_be_written_to():
+    """What is published stays as it is, for everybody in the process."""
+    for name, value in {"latest": False, "meta": {}, "other": 1}.items():
+        with pytest.raises(AttributeError, match="dataclasses.replace"):
+            setattr(NetWeights.Plants_RefV1, name, value)
+    assert NetWeights.Plants_RefV1.latest
+
+
+@pytest.mark.parametrize("name", ["latest", "fetch", "meta"])
+def test_member_named_like_an_attribute_is_refused(name):
+    """A member would hide what every member has."""
+    body = type(Weights).__prepare__("Shadow", (Weights,))
+    body[name] = WeightEntry("https://example.org/1.pth")
+
+    with pytest.raises(WeightsDeclarationError, match="attribute"):
+        type(Weights)("Shadow", (Weights,), body)
+
+
 def test_get_latest_is_the_first_latest_member():
     """Without a dataset the first counts, with one the first of that dataset."""
     assert NetWeights.ImageNet1K_RefV2 is NetWeights.get_latest()
@@ -65,7 +83,7 @@ def test_get_latest_without_one_names_the_datasets():
     """What has no latest member is an error that says which have."""
     with pytest.raises(UnknownWeightsError, match="ImageNet1K, Plants"):
         NetWeights.get_latest("COCO")
-    with pytest.raises(UnknownWeightsError, match="none"):
+    with pytest.raises(NoWeightsError, match="it has none"):
         EmptyWeights.get_latest()
 
 

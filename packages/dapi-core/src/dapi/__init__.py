@@ -12,6 +12,7 @@ __path__ = extend_path(__path__, __name__)
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from dapi import adapt, exceptions, hooks
     from dapi._building import LATEST, Provenance, build_model, get_model, weights_of
     from dapi._catalog import get_builder, get_weights, list_models, list_weights
     from dapi._context import ContextParams
@@ -38,9 +39,13 @@ else:
         "_weights": ("Weights",),
     }
 
+    _MODULES = ("adapt", "exceptions", "hooks")
+
     def __getattr__(name: str) -> object:
         from importlib import import_module
 
+        if name in _MODULES:
+            return import_module(f"{__name__}.{name}")
         for home, names in _HOMES.items():
             if name in names:
                 globals()[name] = getattr(import_module(f"{__name__}.{home}"), name)
@@ -65,10 +70,13 @@ __all__ = [
     "Status",
     "WeightEntry",
     "Weights",
+    "adapt",
     "build_model",
+    "exceptions",
     "get_builder",
     "get_model",
     "get_weights",
+    "hooks",
     "lazy",
     "list_models",
     "list_weights",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dapi import _names, _notices, _registry
@@ -169,7 +170,7 @@ def enums(model: Model, *, strict: bool = True) -> list[tuple[str, type[Weights]
     loaded = []
     for point in offers:
         try:
-            loaded.append((point.distribution, point.load()))
+            loaded.append((point.distribution, load_enum(point)))
         except PluginLoadError as error:
             if strict and point.distribution == model.distribution:
                 raise
@@ -177,9 +178,44 @@ def enums(model: Model, *, strict: bool = True) -> list[tuple[str, type[Weights]
     return loaded or _declared_enums(model)
 
 
-def offers_of(enum_target: str) -> list[EntryPoint]:
-    """List the entry points that advertise an enum, by ``"module:Class"``."""
-    return [point for point in entry_points("dapi.weights") if point.target == enum_target]
+def offers_of(enum: type[Weights]) -> list[EntryPoint]:
+    """List the entry points that advertise an enum."""
+    return [point for point in entry_points("dapi.weights") if point.leads_to(enum)]
+
+
+def takes(builder: Callable[..., Any], name: str, enum: type[Weights]) -> bool:
+    """Whether a distribution offers the weights of ``enum`` for this very builder."""
+    owners = [point for point in entry_points("dapi.models") if point.leads_to(builder)]
+    owner = owners[0].distribution if owners else None
+    return any(_is_for(point, name, owner) for point in offers_of(enum))
+
+
+def load_builder(point: EntryPoint) -> Callable[..., Any]:
+    """Import a builder, and check that it is one.
+
+    Raises:
+        PluginLoadError: It cannot be imported, or is nothing that ``register_model`` made.
+    """
+    found: Callable[..., Any] = point.load()
+    if not hasattr(found, "__dapi_builder__"):
+        cause = TypeError(f"it is a {type(found).__name__}; decorate it with dapi.register_model")
+        raise PluginLoadError(point.target, distribution=point.distribution, cause=cause)
+    return found
+
+
+def load_enum(point: EntryPoint) -> type[Weights]:
+    """Import an enum of weights, and check that it is one.
+
+    Raises:
+        PluginLoadError: It cannot be imported, or is no subclass of Weights.
+    """
+    from dapi._weights import Weights
+
+    found = point.load()
+    if not (isinstance(found, type) and issubclass(found, Weights)):
+        cause = TypeError(f"it is a {type(found).__name__}, and no subclass of dapi.Weights")
+        raise PluginLoadError(point.target, distribution=point.distribution, cause=cause)
+    return found
 
 
 def _declared_enums(model: Model) -> list[tuple[str, type[Weights]]]:
@@ -203,20 +239,23 @@ def _pick(model: Model, offers: Iterable[tuple[str, type[Weights]]], member: str
 
 def _models() -> list[Model]:
     """Join what is advertised with what is registered in this process."""
-    advertised = [
-        Model(point.name, point.distribution, point.target, point.load)
-        for point in entry_points("dapi.models")
-    ]
-    targets = {model.target for model in advertised}
+    points = [p for p in entry_points("dapi.models") if _names.is_builder(p.name)]
+    models = {
+        (point.distribution, point.name): Model(
+            point.name, point.distribution, point.target, partial(load_builder, point)
+        )
+        for point in reversed(points)
+    }
     for each in _registry.builders():
-        if each.target not in targets:
+        if not any(point.leads_to(each.function) for point in points if point.name == each.name):
             owner = _names.normalize(each.module.partition(".")[0])
-            advertised.append(Model(each.name, owner, each.target, _returns(each.function)))
-    return advertised
+            model = Model(each.name, owner, each.target, partial(_itself, each.function))
+            models[owner, each.name] = model
+    return list(models.values())
 
 
-def _returns(function: Callable[..., Any]) -> Callable[[], Any]:
-    return lambda: function
+def _itself(function: Callable[..., Any]) -> Callable[..., Any]:
+    return function
 
 
 def _shared_names(models: list[Model]) -> set[str]:
@@ -235,12 +274,14 @@ def _is_for(point: EntryPoint, builder: str, distribution: str | None = None) ->
     otherwise; ``owner/builder`` means that owner's.
     """
     owner, _, name = point.name.rpartition("/")
+    if name != builder:
+        return False
     if not owner and any(
         (own.distribution, own.name) == (point.distribution, name)
         for own in entry_points("dapi.models")
     ):
         owner = point.distribution
-    return name == builder and (not owner or distribution in (None, _names.normalize(owner)))
+    return not owner or distribution in (None, _names.normalize(owner))
 
 
 def _matches(name: str, pattern: str) -> bool:

@@ -47,6 +47,7 @@ class ContextParams:
         **params: The defaults to override.
 
     Raises:
+        TypeError: ``target_class`` is no class.
         RuntimeError: On entering one that is entered already. It can be used again after.
 
     Source: the RFC "DAPI Model Versioning", implementation details.
@@ -61,7 +62,9 @@ class ContextParams:
     1e-05
     """
 
-    def __init__(self, target_class: type, active: bool = True, /, **params: Any) -> None:
+    def __init__(self, target_class: type, active: bool = True, **params: Any) -> None:
+        if not isinstance(target_class, type):
+            raise TypeError(f"ContextParams needs a class, and was given {target_class!r}.")
         self._target = target_class
         self._active = active
         self._params = params

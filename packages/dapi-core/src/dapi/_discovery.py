@@ -18,7 +18,7 @@ from dapi.exceptions import AmbiguousExtensionError, PluginLoadError
 
 State = Literal["ok", "failed", "shadowed"]
 
-# What failed in this process: a distribution's name and why.
+# What failed in this process: where the distribution's metadata is, and why.
 _failures: dict[str, str] = {}
 
 
@@ -29,6 +29,7 @@ class EntryPoint(NamedTuple):
     name: str
     target: str
     distribution: str
+    location: str
 
     def load(self) -> Any:
         """Import the target and return it.
@@ -40,8 +41,18 @@ class EntryPoint(NamedTuple):
             return metadata.EntryPoint(self.name, self.target, self.group).load()
         except (Exception, SystemExit) as cause:
             error = PluginLoadError(self.target, distribution=self.distribution, cause=cause)
-            _failures[self.distribution] = str(error)
+            _failures[self.location] = str(error)
             raise error from cause
+
+    def leads_to(self, found: type | Callable[..., Any]) -> bool:
+        """Whether this is the way to ``found``: by its name, or because it is re-exported."""
+        if self.target == f"{found.__module__}:{found.__qualname__}":
+            return True
+        module, _, attribute = self.target.partition(":")
+        value: Any = sys.modules.get(module)
+        for part in attribute.split("."):
+            value = getattr(value, part, None)
+        return value is found
 
 
 class Plugin(NamedTuple):
@@ -81,7 +92,7 @@ def plugins() -> tuple[PluginInfo, ...]:
 
 def _describe(plugin: Plugin) -> PluginInfo:
     state: State = "ok"
-    reason = _failures.get(plugin.name) or plugin.problem
+    reason = _failures.get(plugin.location) or plugin.problem
     if reason:
         state = "failed"
     elif plugin.hidden:
@@ -93,7 +104,12 @@ def _describe(plugin: Plugin) -> PluginInfo:
 
 def entry_points(group: str) -> list[EntryPoint]:
     """List the entry points of a group over all distributions, sorted by distribution and name."""
-    return [point for plugin in discover() for point in plugin.entry_points if point.group == group]
+    plugins = discover()
+    if group not in _cached.groups:
+        _cached.groups[group] = [
+            point for plugin in plugins for point in plugin.entry_points if point.group == group
+        ]
+    return _cached.groups[group]
 
 
 def extension(group: str, key: str) -> Any:
@@ -109,7 +125,15 @@ def extension(group: str, key: str) -> Any:
     return found[0].load() if found else None
 
 
-_cached: tuple[object, tuple[Plugin, ...]] = (None, ())
+class _Scan(NamedTuple):
+    """What a look at ``sys.path`` found, and its entry points by group as far as asked for."""
+
+    stamp: object
+    plugins: tuple[Plugin, ...]
+    groups: dict[str, list[EntryPoint]]
+
+
+_cached = _Scan(None, (), {})
 
 
 def discover() -> tuple[Plugin, ...]:
@@ -119,9 +143,9 @@ def discover() -> tuple[Plugin, ...]:
     """
     global _cached
     stamp = _path_stamp()
-    if _cached[0] != stamp:
-        _cached = (stamp, tuple(_scan()))
-    return _cached[1]
+    if _cached.stamp != stamp:
+        _cached = _Scan(stamp, tuple(_scan()), {})
+    return _cached.plugins
 
 
 def _path_stamp() -> tuple[tuple[str, int], ...]:
@@ -135,64 +159,65 @@ def _mtime(path: str) -> int:
         return 0
 
 
-class _Found(NamedTuple):
-    """A metadata directory; sorts in the order in which Python would import from it."""
-
-    folder_rank: int
-    is_egg: bool
-    path: str
-    name: str
-    version: str
-    text: str
-    read: Callable[[], metadata.EntryPoints]
-
-
 def _scan() -> Iterator[Plugin]:
     """Group metadata directories by distribution, then describe those that advertise."""
-    found: dict[str, list[_Found]] = {}
-    folders: dict[str, int] = {}
+    copies: dict[str, list[metadata.Distribution]] = {}
+    advertising: set[str] = set()
     for dist in metadata.distributions():
-        item = _inspect(dist, folders)
-        if item and all(item.path != other.path for other in found.setdefault(item.name, [])):
-            found[item.name].append(item)
-    for _, copies in sorted(found.items()):
-        if any("dapi." in copy.text for copy in copies):
-            yield _choose(sorted(copies, key=lambda copy: copy[:3]))
+        name, _ = _name_and_version(dist)
+        copies.setdefault(name, []).append(dist)
+        if _advertises(dist):
+            advertising.add(name)
+    for name in sorted(advertising):
+        yield _describe_copies(name, _in_import_order(copies[name]))
 
 
-def _inspect(dist: metadata.Distribution, folders: dict[str, int]) -> _Found | None:
+def _name_and_version(dist: metadata.Distribution) -> tuple[str, str]:
     path = getattr(dist, "_path", None)  # a finder of somebody else's may have none
     if path is None:
-        return _inspect_foreign(dist)
-    stem, _, kind = path.name.rpartition(".")
-    name, _, version = stem.partition("-")
-    rank = folders.setdefault(str(path.parent), len(folders))
-    text = dist.read_text("entry_points.txt") or ""
-    read = lambda: dist.entry_points  # noqa: E731 - read only for those that advertise
-    return _Found(rank, kind != "dist-info", str(path), normalize(name), version, text, read)
+        return normalize(dist.metadata["Name"]), dist.version
+    name, _, version = path.name.rpartition(".")[0].partition("-")
+    return normalize(name), version
 
 
-def _inspect_foreign(dist: metadata.Distribution) -> _Found | None:
-    name = dist.metadata["Name"]
-    text = dist.read_text("entry_points.txt") or ""
-    read = lambda: dist.entry_points  # noqa: E731 - as above
-    return _Found(sys.maxsize, False, "", normalize(name), dist.version, text, read)
-
-
-def _choose(copies: list[_Found]) -> Plugin:
-    """Take the first copy that advertises: a stale egg-info without entry points hides nothing."""
-    first = next(copy for copy in copies if "dapi." in copy.text)
-    hidden = tuple(copy.path for copy in copies if copy is not first)
+def _advertises(dist: metadata.Distribution) -> bool:
     try:
-        points, problem = _ours(first), ""
+        return "[dapi." in (dist.read_text("entry_points.txt") or "")
+    except (OSError, UnicodeDecodeError):
+        return True  # it may be one of ours: it is listed, with the reason
+
+
+def _in_import_order(copies: list[metadata.Distribution]) -> list[metadata.Distribution]:
+    """Sort copies as Python would import them; in one directory an egg-info is the stale one."""
+    unique = {_location(dist): dist for dist in copies}  # a folder may be on the path twice
+    folders = list(dict.fromkeys(map(_folder, unique)))
+    order = sorted(unique, key=lambda path: (folders.index(_folder(path)), ".egg-info" in path))
+    return [unique[path] for path in order]
+
+
+def _folder(path: str) -> str:
+    return path.rpartition(os.sep)[0]
+
+
+def _location(dist: metadata.Distribution) -> str:
+    return str(getattr(dist, "_path", ""))
+
+
+def _describe_copies(name: str, copies: list[metadata.Distribution]) -> Plugin:
+    """Take the first copy that advertises: a stale egg-info without entry points hides nothing."""
+    first = next(dist for dist in copies if _advertises(dist))
+    hidden = tuple(_location(dist) for dist in copies if dist is not first)
+    try:
+        points = _ours(name, first)
+        problem = "" if points else "its entry_points.txt is damaged"
     except Exception as error:  # noqa: BLE001 - a broken file must not hide the others
         points, problem = (), f"its entry_points.txt cannot be read: {error}"
-    return Plugin(first.name, first.version, first.path, points, hidden, problem)
+    return Plugin(name, _name_and_version(first)[1], _location(first), points, hidden, problem)
 
 
-def _ours(found: _Found) -> tuple[EntryPoint, ...]:
+def _ours(name: str, dist: metadata.Distribution) -> tuple[EntryPoint, ...]:
     return tuple(
-        EntryPoint(point.group, point.name, point.value, found.name)
-        for point in sorted(found.read(), key=lambda point: (point.group, point.name))
+        EntryPoint(point.group, point.name, point.value, name, _location(dist))
+        for point in sorted(dist.entry_points, key=lambda point: (point.group, point.name))
         if point.group.startswith("dapi.")
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from _dapi_command import other_owners, repair
-from dapi import _catalog
+from dapi import _catalog, _names
 from dapi._discovery import EntryPoint, discover, entry_points
 from dapi.exceptions import PluginLoadError
 
@@ -41,18 +41,22 @@ def _bad_metadata() -> Iterator[Problem]:
 
 
 def _broken_imports() -> Iterator[Problem]:
+    checks = {"dapi.models": _catalog.load_builder, "dapi.weights": _catalog.load_enum}
     points = (point for plugin in discover() for point in plugin.entry_points)
-    for target, point in {point.target: point for point in points}.items():
+    for point in {(point.group, point.target): point for point in points}.values():
         try:
-            point.load()
+            checks.get(point.group, EntryPoint.load)(point)
         except PluginLoadError as error:
-            what = f"{target} cannot be imported: {error.__cause__!r}"
+            what = f"{point.target} of {point.group} cannot be used: {error.reason}"
             yield Problem(point.distribution, what, f"pip uninstall {point.distribution}")
 
 
 def _drift() -> Iterator[Problem]:
     """Compare the names in entry points with those that the builders were registered under."""
     for point in entry_points("dapi.models"):
+        if not _names.is_builder(point.name):
+            what = f"its entry point {point.name!r} cannot be a model's name, and is not listed"
+            yield Problem(point.distribution, what, "Rename it: letters, digits and underscores")
         spec = _declared(point)
         if spec is not None and spec != point.name:
             what = (

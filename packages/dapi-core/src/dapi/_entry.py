@@ -13,7 +13,7 @@ from dapi._file import File
 from dapi._frozen import FrozenDict
 from dapi._lazy import Lazy
 from dapi.adapt import Step
-from dapi.exceptions import NoWeightsError, WeightsDeclarationError
+from dapi.exceptions import MissingFileError, NoWeightsError, WeightsDeclarationError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -52,6 +52,12 @@ class Status:
     replacement: str | None = None
     reason: str = ""
 
+    def __post_init__(self) -> None:
+        if self.state not in ("active", "deprecated", "withdrawn"):
+            raise WeightsDeclarationError(
+                f"Status({self.state!r})", "is no state", "Write active, deprecated or withdrawn."
+            )
+
 
 @dataclass(frozen=True)
 class Build:
@@ -77,7 +83,8 @@ class Build:
     def __post_init__(self) -> None:
         for name in ("config", "defaults", "context", "code_version"):
             object.__setattr__(self, name, FrozenDict(getattr(self, name)))
-        object.__setattr__(self, "adapt", tuple(self.adapt))
+        steps = (self.adapt,) if callable(self.adapt) else tuple(self.adapt)
+        object.__setattr__(self, "adapt", steps)
 
 
 @dataclass(frozen=True)
@@ -92,7 +99,7 @@ class WeightEntry:
         url: Where the file is (see ``File.url``), or the ``File`` objects of a checkpoint in
             several parts.
         transforms: Factory of the preprocessing that these weights need; ``transforms()`` makes
-            it. False when none was declared.
+            it. Without one, calling it says so.
         meta: What is known about them; read-only. Published entries have ``task``, ``license``
             (an SPDX expression or "unknown"), ``num_params``, ``datasets``, ``metrics`` (each
             with its source) and ``recipe``.
@@ -101,8 +108,8 @@ class WeightEntry:
         size: As in ``File``.
         mirrors: As in ``File``.
         assets: Further files that these weights need, or other weights (a vocoder), by name.
-        postprocess: Factory of what turns the model's output into what a person reads. False
-            when none was declared.
+        postprocess: Factory of what turns the model's output into what a person reads.
+            Without one, calling it says so.
         build: What a builder must do for them to work.
         status: Whether they should still be used.
 
@@ -128,6 +135,10 @@ class WeightEntry:
     status: Status = Status()
 
     def __post_init__(self) -> None:
+        if not isinstance(self.url, str):
+            parts = (self.url,) if isinstance(self.url, File) else tuple(self.url)
+            object.__setattr__(self, "url", parts)
+        self._check_types()
         object.__setattr__(self, "meta", FrozenDict(self.meta))
         object.__setattr__(self, "assets", FrozenDict(self.assets))
         for name in ("transforms", "postprocess"):
@@ -140,6 +151,25 @@ class WeightEntry:
                 "has a sha256, size or mirrors of its own, or no file",
                 "Give them to each File.",
             )
+
+    def _check_types(self) -> None:
+        expected = {
+            "url": isinstance(self.url, str) or all(isinstance(part, File) for part in self.url),
+            "transforms": callable(self.transforms),
+            "postprocess": callable(self.postprocess),
+            "meta": isinstance(self.meta, Mapping),
+            "assets": isinstance(self.assets, Mapping)
+            and not any(isinstance(asset, str) for asset in self.assets.values()),
+            "build": isinstance(self.build, Build),
+            "status": isinstance(self.status, Status),
+        }
+        for name, is_right in expected.items():
+            if not is_right:
+                raise WeightsDeclarationError(
+                    f"WeightEntry({name}={getattr(self, name)!r})",
+                    "is of a wrong type",
+                    f"Expected {type(self).__annotations__[name]}.",
+                )
 
     def _bind(self, factory: Callable[..., Any]) -> Callable[..., Any]:
         try:
@@ -182,9 +212,11 @@ class WeightEntry:
             **fields: Further attributes of the entry, such as ``transforms`` or ``meta``.
 
         Raises:
-            FileNotFoundError: There is no such file.
+            MissingFileError: There is no such file.
         """
-        local = Path(path).resolve(strict=True)
+        local = Path(path).resolve()
+        if not local.is_file():
+            raise MissingFileError(path)
         digest, size = sha256(), 0
         with local.open("rb") as stream:
             while block := stream.read(1 << 20):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from posixpath import basename
 from urllib.parse import unquote, urlsplit
@@ -36,7 +37,13 @@ class File:
     mirrors: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "mirrors", tuple(self.mirrors))
+        mirrors: str | Sequence[str] = self.mirrors
+        mirrors = (mirrors,) if isinstance(mirrors, str) else tuple(mirrors)
+        object.__setattr__(self, "mirrors", mirrors)
+        if self.size is not None and not (isinstance(self.size, int) and self.size >= 0):
+            raise WeightsDeclarationError(
+                f"File({self.url!r})", f"has size={self.size!r}", "Give its bytes, or None."
+            )
         if self.sha256 is not None and not re.fullmatch(r"[0-9a-f]{1,64}", self.sha256):
             raise WeightsDeclarationError(
                 f"File({self.url!r})", f"has sha256={self.sha256!r}", "Give lower-case hex digits."

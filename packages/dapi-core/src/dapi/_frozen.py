@@ -48,6 +48,15 @@ class FrozenDict(Mapping[str, V]):
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self._items,)
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return dicts, lists and scalars that ``json.dumps`` takes.
+
+        >>> FrozenDict({"datasets": ["COCO"]}).to_dict()
+        {'datasets': ['COCO']}
+        """
+        plain: dict[str, Any] = to_json(self)
+        return plain
+
     def __copy__(self) -> FrozenDict[V]:
         return self
 
@@ -63,6 +72,12 @@ def freeze(value: Any) -> Any:
         return FrozenDict(value)
     if isinstance(value, list | tuple) and not hasattr(value, "_fields"):
         return tuple(freeze(item) for item in value)
+    try:
+        hash(value)
+    except TypeError:
+        raise TypeError(
+            f"{value!r} cannot be frozen. Use dicts, lists, strings, numbers, or None."
+        ) from None
     return value
 
 

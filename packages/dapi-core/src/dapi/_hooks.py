@@ -35,8 +35,8 @@ class FetchRequest(NamedTuple):
 class Specifications:
     """The signatures that implementations have."""
 
-    def dapi_before_fetch(self, url: str) -> FetchRequest | None:
-        """Say where ``url`` is fetched from instead, or with which headers.
+    def dapi_before_fetch(self, url: str) -> FetchRequest | str | None:
+        """Say where ``url`` is fetched from instead (a URL is enough), or with which headers.
 
         The first answer that is not None counts. The bytes are verified all the same, so that
         a mirror need not be trusted. An exception ends the fetch.
@@ -53,6 +53,8 @@ def before_fetch(url: str) -> FetchRequest:
     """Ask the hooks how to fetch a URL."""
     manager = _manager(tuple(entry_points("dapi.hooks")))
     answer = manager.hook.dapi_before_fetch(url=url) if manager else None
+    if isinstance(answer, str):
+        return FetchRequest(answer)
     return FetchRequest(url) if answer is None else FetchRequest(*answer)
 
 
@@ -69,14 +71,14 @@ def model_built(model: Any, builder: str, weights: Any) -> None:
 def _tell(hook: str, **facts: Any) -> None:
     """Call an observing hook for each plugin on its own: one that raises disturbs no other."""
     manager = _manager(tuple(entry_points("dapi.hooks")))
-    plugins = manager.get_plugins() if manager else set()
-    for plugin in plugins:
-        assert manager is not None
-        caller = manager.subset_hook_caller(hook, plugins - {plugin})
+    if manager is None:
+        return
+    plugins = manager.list_name_plugin()
+    for name, plugin in plugins:
+        caller = manager.subset_hook_caller(hook, [p for _, p in plugins if p is not plugin])
         try:
             caller(**facts)
         except Exception as error:  # noqa: BLE001 - an observer's failure is its own
-            name = manager.get_name(plugin)
             _notices.warn(f"{hook} of {name} failed: {error!r}. It was skipped.", PluginWarning)
 
 

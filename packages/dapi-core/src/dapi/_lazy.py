@@ -37,13 +37,17 @@ class Asset:
 class Lazy:
     """What ``lazy`` returns: call it to import the target and call that."""
 
-    __slots__ = ("kwargs", "target")
+    __slots__ = ("assets", "kwargs", "target")
     target: str
     kwargs: FrozenDict[Any]
+    assets: FrozenDict[Any]
 
-    def __init__(self, target: str, kwargs: Mapping[str, Any]) -> None:
+    def __init__(
+        self, target: str, kwargs: Mapping[str, Any], assets: Mapping[str, Any] | None = None
+    ) -> None:
         object.__setattr__(self, "target", target)
         object.__setattr__(self, "kwargs", FrozenDict(kwargs))
+        object.__setattr__(self, "assets", FrozenDict(assets))
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError("Lazy is read-only.")
@@ -56,34 +60,34 @@ class Lazy:
         Args:
             **overrides: Arguments that replace the declared ones.
         """
-        arguments = {key: _as_argument(value) for key, value in self.kwargs.items()}
-        return resolve(self.target)(**{**arguments, **overrides})
+        declared = {key: value for key, value in self.kwargs.items() if key not in overrides}
+        arguments = {key: self._argument(value) for key, value in declared.items()}
+        return resolve(self.target)(**arguments, **overrides)
 
     def bind(self, assets: Mapping[str, Any]) -> Lazy:
-        """Return a copy in which every Asset is replaced by what ``assets`` has under its name.
+        """Return a copy whose Assets stand for those of ``assets`` that it names.
 
         Raises:
-            KeyError: An asset is not there.
+            KeyError: One that it names is not there.
         """
-        return Lazy(
-            self.target,
-            {
-                key: assets[value.name] if isinstance(value, Asset) else value
-                for key, value in self.kwargs.items()
-            },
-        )
+        names = [value.name for value in self.kwargs.values() if isinstance(value, Asset)]
+        return Lazy(self.target, self.kwargs, {name: assets[name] for name in names})
+
+    def _argument(self, value: Any) -> Any:
+        found = self.assets[value.name] if isinstance(value, Asset) else value
+        return _store.fetch(found) if isinstance(found, File) else found
+
+    def _value(self) -> tuple[str, FrozenDict[Any], FrozenDict[Any]]:
+        return self.target, self.kwargs, self.assets
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Lazy) and (self.target, self.kwargs) == (
-            other.target,
-            other.kwargs,
-        )
+        return isinstance(other, Lazy) and self._value() == other._value()
 
     def __hash__(self) -> int:
-        return hash((self.target, self.kwargs))
+        return hash(self._value())
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.target, self.kwargs)
+        return type(self), self._value()
 
     def __repr__(self) -> str:
         arguments = "".join(f", {key}={value!r}" for key, value in self.kwargs.items())
@@ -106,7 +110,7 @@ def lazy(target: str, /, **kwargs: Any) -> Lazy:
     >>> lazy("fractions:Fraction", numerator=3, denominator=4)()
     Fraction(3, 4)
     """
-    module, _, attribute = target.partition(":")
+    module, _, attribute = str(target).partition(":")
     if not module or not attribute:
         raise WeightsDeclarationError(
             f"lazy({target!r})", "has no attribute", "Write 'module:attribute'."
@@ -121,7 +125,3 @@ def resolve(target: str) -> Any:
     for part in attribute.split("."):
         found = getattr(found, part)
     return found
-
-
-def _as_argument(value: Any) -> Any:
-    return _store.fetch(value) if isinstance(value, File) else value

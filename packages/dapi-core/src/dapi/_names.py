@@ -41,6 +41,12 @@ def parse(text: str) -> Name:
     return Name(distribution and normalize(distribution), builder, member)
 
 
+def is_builder(text: str) -> bool:
+    """Whether a text can be the bare name of a builder."""
+    match = _GRAMMAR.fullmatch(text)
+    return match is not None and match.groups() == (None, text, None)
+
+
 def normalize(distribution: str) -> str:
     """Return a distribution's name as package indexes compare it (PEP 503).
 

@@ -19,5 +19,5 @@ def warn(message: str, category: type[Warning]) -> None:
 def warn_once(message: str, category: type[Warning]) -> None:
     """Warn, but say the same sentence only once in a process."""
     if message not in _said:
-        _said.add(message)
         warn(message, category)
+        _said.add(message)  # not before: a warning that raises has not been heard

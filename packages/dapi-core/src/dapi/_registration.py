@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -16,8 +17,11 @@ from dapi._weights import Weights
 from dapi.exceptions import (
     InvalidNameError,
     LegacyArgumentWarning,
+    LegacyConflictError,
+    PositionalArgumentError,
     ReplacedBuilderWarning,
     UnexpectedArgumentError,
+    UnknownWeightsError,
     WeightsDeclarationError,
     WeightsTypeError,
 )
@@ -29,7 +33,7 @@ P = ParamSpec("P")
 M = TypeVar("M", bound="nn.Module")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LegacyArgument:
     """An argument that a predecessor of a builder had, and what it means today.
 
@@ -47,12 +51,14 @@ class LegacyArgument:
         """Return what ``value`` stands for, and warn with the exact replacement.
 
         Raises:
-            WeightsTypeError: It never had this value.
+            UnknownWeightsError: It never had this value.
         """
-        if value not in self.values:
-            expected = ", ".join(repr(known) for known in self.values)
-            raise WeightsTypeError(builder, f"{self.name}={value!r}", expected=[expected])
-        meant = self.values[value]
+        known = [meant for old, meant in self.values.items() if old == value]
+        if not known:
+            raise UnknownWeightsError(
+                f"{builder}({self.name}=...)", str(value), available=list(map(str, self.values))
+            )
+        meant = known[0]
         name = f"{type(meant).__name__}.{meant.name}" if meant is not None else None
         _notices.warn(
             f"{builder}({self.name}={value!r}) is an argument of the past. "
@@ -62,7 +68,7 @@ class LegacyArgument:
         return meant
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Builder:
     """What was declared of a builder; found on the function as ``__dapi_builder__``."""
 
@@ -73,36 +79,53 @@ class Builder:
     replaces: str | None
     legacy: tuple[LegacyArgument, ...]
     parameters: tuple[str, ...]
+    positional: int
 
-    def check_weights(self, weights: Any, *, enums: Sequence[type[Weights]]) -> None:
-        """Accept None, any entry, members of ``enums``, and those registered for this builder."""
-        if weights is None or isinstance(weights, (WeightEntry, *enums)):
+    def check_positional(self, args: Sequence[Any]) -> None:
+        """Refuse what builders of the past took by position, such as ``pretrained``."""
+        if len(args) > self.positional:
+            given = ", ".join(map(repr, args))
+            raise PositionalArgumentError(self.name, given, parameters=self.parameters)
+
+    def check_weights(self, weights: Any, builder: Callable[..., Any]) -> None:
+        """Accept None, any entry, members of the own enums, and those offered for ``builder``."""
+        if weights is None or isinstance(weights, (WeightEntry, *self.weights)):
             return
         owners: list[str] = []
         if isinstance(weights, Weights):
-            target = f"{type(weights).__module__}:{type(weights).__qualname__}"
-            owners = [point.name for point in _catalog.offers_of(target)]
-            if self.name in {owner.rpartition("/")[2] for owner in owners}:
+            if _catalog.takes(builder, self.name, type(weights)):
                 return
-        names = [enum.__name__ for enum in enums]
+            owners = [point.name for point in _catalog.offers_of(type(weights))]
+        names = [enum.__name__ for enum in self.weights]
         raise WeightsTypeError(self.name, weights, expected=names, owners=owners)
 
     def check_arguments(self, config: Mapping[str, Any]) -> None:
         """Refuse what is nearly an argument of the builder: ``**config`` would swallow it."""
+        known = (*self.parameters, *(legacy.name for legacy in self.legacy), "new_head")
         for argument in config:
-            if argument in self.parameters or argument == "new_head":
+            if argument in known:
                 continue
-            near = get_close_matches(argument, self.parameters, n=1, cutoff=0.8)
+            near = get_close_matches(argument, known, n=1, cutoff=0.8)
             if near:
-                raise UnexpectedArgumentError(self.name, argument, nearest=near[0])
+                raise UnexpectedArgumentError(self.name, argument, available=near)
+
+    def warn_if_replaced(self) -> None:
+        """Say, once, which builder supersedes this one."""
+        successor = _registry.successor(self.name, self.module)
+        if successor:
+            text = f"{self.name} was replaced by {successor}; it stays as it was, for its weights."
+            _notices.warn_once(text, ReplacedBuilderWarning)
 
     def translate_legacy(self, config: dict[str, Any]) -> dict[str, Any]:
         """Replace arguments of a predecessor by those of today, with a warning each."""
         translated = dict(config)
         for legacy in self.legacy:
-            if legacy.name in translated:
-                value = legacy.translate(self.name, translated.pop(legacy.name))
-                translated.setdefault(legacy.parameter, value)
+            if legacy.name not in translated:
+                continue
+            if legacy.parameter in translated:
+                raise LegacyConflictError(self.name, legacy.name, parameter=legacy.parameter)
+            value = legacy.translate(self.name, translated.pop(legacy.name))
+            translated[legacy.parameter] = value
         return translated
 
 
@@ -110,9 +133,9 @@ def register_model(
     *,
     weights: type[Weights] | Sequence[type[Weights]] = (),
     name: str | None = None,
-    head: Sequence[str] = (),
+    head: str | Sequence[str] = (),
     replaces: str | None = None,
-    legacy: Sequence[LegacyArgument] = (),
+    legacy: LegacyArgument | Sequence[LegacyArgument] = (),
 ) -> Callable[[Callable[P, M]], Callable[P, M]]:
     """Make a function that constructs a model into a builder, and register it.
 
@@ -140,17 +163,18 @@ def register_model(
         DuplicateModelError: Another function of the module has the name.
         WeightsDeclarationError: The function has no keyword-only ``weights``.
     """
-    enums = (weights,) if isinstance(weights, type) else tuple(weights)
+    enums = _checked_enums(weights)
 
     def decorate(function: Callable[P, M]) -> Callable[P, M]:
         spec = Builder(
             name=_checked_name(name or function.__name__),
             module=function.__module__,
             weights=enums,
-            head=tuple(head),
+            head=(head,) if isinstance(head, str) else tuple(head),
             replaces=replaces,
-            legacy=tuple(legacy),
-            parameters=_parameters(function),
+            legacy=(legacy,) if isinstance(legacy, LegacyArgument) else tuple(legacy),
+            parameters=tuple(_own_parameters(function)),
+            positional=_count_positional(function),
         )
         builder = _wrap(function, spec)
         _registry.add(spec.name, builder, replaces=replaces)
@@ -162,24 +186,26 @@ def register_model(
 def _wrap(function: Callable[P, M], spec: Builder) -> Callable[P, M]:
     @wraps(function)
     def builder(*args: P.args, **kwargs: P.kwargs) -> M:
-        return _call(function, spec, args, kwargs)
+        return _call(function, builder, spec, args, kwargs)
 
     builder.__dapi_builder__ = spec  # type: ignore[attr-defined]
     return builder
 
 
 def _call(
-    function: Callable[..., M], spec: Builder, args: tuple[Any, ...], kwargs: dict[str, Any]
+    function: Callable[..., M],
+    builder: Callable[..., M],
+    spec: Builder,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
 ) -> M:
     """Run a builder's body with what surrounds every builder."""
+    spec.check_positional(args)
     config = spec.translate_legacy(kwargs)
     spec.check_arguments(config)
-    successor = _registry.successor(spec.name, spec.module)
-    if successor:
-        text = f"{spec.name} was replaced by {successor}; it stays as it was, for its weights."
-        _notices.warn_once(text, ReplacedBuilderWarning)
     weights = config.pop("weights", None)
-    spec.check_weights(weights, enums=spec.weights)
+    spec.check_weights(weights, builder)
+    spec.warn_if_replaced()
     if weights is not None and "weights_backbone" in spec.parameters:
         config["weights_backbone"] = None
     return _building.build(
@@ -199,8 +225,23 @@ def _checked_name(name: str) -> str:
     return name
 
 
-def _parameters(function: Callable[..., Any]) -> tuple[str, ...]:
-    """Return the names of a function's own parameters."""
+def _checked_enums(
+    weights: type[Weights] | Sequence[type[Weights]],
+) -> tuple[type[Weights], ...]:
+    enums = (weights,) if isinstance(weights, type) else weights
+    if isinstance(enums, Sequence) and all(
+        isinstance(enum, type) and issubclass(enum, Weights) for enum in enums
+    ):
+        return tuple(enums)
+    raise WeightsDeclarationError(
+        f"register_model(weights={weights!r})",
+        "is no enum of weights, nor several",
+        "Pass a subclass of dapi.Weights, not a member of it.",
+    )
+
+
+def _own_parameters(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    """Return a function's parameters but ``**config``."""
     parameters = inspect.signature(function).parameters
     weights = parameters.get("weights")
     if weights is None or weights.kind is not inspect.Parameter.KEYWORD_ONLY:
@@ -209,6 +250,12 @@ def _parameters(function: Callable[..., Any]) -> tuple[str, ...]:
             "has no keyword-only parameter 'weights'",
             f"Write: def {function.__name__}(*, weights=None, progress=True, **config)",
         )
-    return tuple(
-        name for name, each in parameters.items() if each.kind is not inspect.Parameter.VAR_KEYWORD
-    )
+    return {n: p for n, p in parameters.items() if p.kind is not inspect.Parameter.VAR_KEYWORD}
+
+
+def _count_positional(function: Callable[..., Any]) -> int:
+    """Return how many arguments a function takes by position."""
+    kinds = [parameter.kind for parameter in _own_parameters(function).values()]
+    if inspect.Parameter.VAR_POSITIONAL in kinds:
+        return sys.maxsize
+    return sum(kind is not inspect.Parameter.KEYWORD_ONLY for kind in kinds)

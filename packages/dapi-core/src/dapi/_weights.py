@@ -11,7 +11,7 @@ from dapi import _store
 from dapi._discovery import entry_points
 from dapi._entry import Build, Status, WeightEntry
 from dapi._file import File
-from dapi.exceptions import UnknownWeightsError, WeightsDeclarationError
+from dapi.exceptions import NoWeightsError, UnknownWeightsError, WeightsDeclarationError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,6 +29,7 @@ class WeightsType(EnumMeta):
         seen: dict[WeightEntry, str] = {}
         for member in getattr(body, "_member_names", ()):
             where = f"{name}.{member}"
+            _check_name(where, member)
             _check_value(where, body[member])
             twin = seen.setdefault(body[member], member)
             if twin != member:
@@ -49,8 +50,16 @@ class WeightsType(EnumMeta):
 
         def __getitem__(cls, name: str) -> Any:
             if name not in cls.__members__:
-                raise UnknownWeightsError(cls.__qualname__, name, available=list(cls.__members__))
+                known = list(cls.__members__)
+                raise UnknownWeightsError(cls.__qualname__, str(name), available=known)
             return super().__getitem__(name)
+
+
+def _check_name(where: str, member: str) -> None:
+    if member in _ENTRY_ATTRIBUTES or hasattr(Weights, member):
+        raise WeightsDeclarationError(
+            where, "is named like an attribute of every member", "Name it <Dataset>_<Recipe>."
+        )
 
 
 def _check_value(where: str, value: object) -> None:
@@ -90,6 +99,8 @@ class Weights(Enum, metaclass=WeightsType):
         <TinyWeights.Digits_RefV2>
     """
 
+    _value_: WeightEntry
+
     # Of the entry, read through the member; without a value they are no members.
     url: str | tuple[File, ...]
     transforms: Callable[..., Any]
@@ -111,6 +122,14 @@ class Weights(Enum, metaclass=WeightsType):
                 return getattr(self._value_, name)
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
+        def __setattr__(self, name: str, value: object) -> None:
+            if not name.startswith("_"):
+                raise AttributeError(
+                    f"{self!r} cannot be changed. For an entry of your own: "
+                    f"dataclasses.replace(member.value, {name}=...)"
+                )
+            super().__setattr__(name, value)
+
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         return getattr, (type(self), self._name_)
 
@@ -122,9 +141,13 @@ class Weights(Enum, metaclass=WeightsType):
 
     def __str__(self) -> str:
         """Return the name under which dapi finds it, or ``Enum.Member`` if it is in no list."""
-        target = f"{type(self).__module__}:{type(self).__qualname__}"
-        owners = [p.name for p in entry_points("dapi.weights") if p.target == target]
-        return f"{owners[0]}:{self.name}" if owners else f"{type(self).__name__}.{self.name}"
+        offers = [point for point in entry_points("dapi.weights") if point.leads_to(type(self))]
+        if not offers:
+            return f"{type(self).__name__}.{self.name}"
+        builder = offers[0].name
+        givers = sum(point.name == builder for point in entry_points("dapi.models"))
+        owner = f"{offers[0].distribution}/" if givers > 1 and "/" not in builder else ""
+        return f"{owner}{builder}:{self.name}"
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}.{self.name}>"
@@ -143,12 +166,19 @@ class Weights(Enum, metaclass=WeightsType):
 
         Raises:
             UnknownWeightsError: No member of that dataset is marked.
+            NoWeightsError: No member at all is marked.
         """
-        for member in cls:
-            if member.latest and dataset in (None, member.dataset):
+        marked = [member for member in cls if member.latest]
+        if not marked:
+            names = ", ".join(cls.__members__) or "it has none"
+            raise NoWeightsError(
+                f"{cls.__qualname__} marks no member as latest", f"Choose a member: {names}."
+            )
+        for member in marked:
+            if dataset in (None, member.dataset):
                 return member
-        datasets = sorted({member.dataset for member in cls if member.latest})
-        raise UnknownWeightsError(cls.__qualname__, dataset or "latest", available=datasets)
+        datasets = {member.dataset for member in marked}
+        raise UnknownWeightsError(cls.__qualname__, str(dataset), available=sorted(datasets))
 
     def fetch(self, *, progress: bool = True) -> Path:
         """Return a local path of the verified weights, fetching them if they are not cached.
@@ -177,7 +207,7 @@ class Weights(Enum, metaclass=WeightsType):
         return _checkpoint.read(self.files, progress=progress, wanted=str(self))
 
 
-_ENTRY_ATTRIBUTES = frozenset(Weights.__annotations__)
+_ENTRY_ATTRIBUTES = frozenset(Weights.__annotations__) - {"_value_"}
 
 
 def entry_of(weights: Weights | WeightEntry) -> WeightEntry:

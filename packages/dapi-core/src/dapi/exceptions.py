@@ -15,9 +15,12 @@ attributes; its text says what happened, what was expected or exists, and what t
     ├── WithdrawnWeightsError     (ValueError)      their publisher took them back
     ├── NoWeightsError            (LookupError)     nothing to name, load or apply
     ├── UnexpectedArgumentError   (TypeError)       a misspelt argument of a builder
+    ├── PositionalArgumentError   (TypeError)       an argument by position, as in the past
+    ├── LegacyConflictError       (TypeError)       an old argument beside the one of today
     ├── ConfigConflictError       (ValueError)      an argument contradicts the weights
     ├── UnreadOverrideError       (RuntimeError)    an override that no constructor read
     ├── StateDictMismatchError    (RuntimeError)    keys or shapes that do not fit
+    ├── MissingFileError          (FileNotFoundError)  no such local checkpoint
     ├── CheckpointError           (ValueError)      a file that is no readable checkpoint
     ├── PluginLoadError           (ImportError)     a distribution's code fails to import
     ├── MissingDependencyError    (ImportError)     something optional is not installed
@@ -202,11 +205,34 @@ class NoWeightsError(DapiError, LookupError):
 
 
 class UnexpectedArgumentError(DapiError, TypeError):
-    """A builder was given an argument that is nearly one of its own."""
+    """A builder was given an argument that it does not have, perhaps a misspelt one."""
 
-    def __init__(self, builder: str, argument: str, *, nearest: str) -> None:
-        self.builder, self.argument, self.nearest = builder, argument, nearest
-        super().__init__(f"{builder}() has no argument {argument!r}. Did you mean {nearest!r}?")
+    def __init__(self, builder: str, argument: str, *, available: Sequence[str]) -> None:
+        self.builder, self.argument, self.available = builder, argument, tuple(available)
+        found = _suggest(argument, available)
+        super().__init__(f"{builder}() has no argument {argument!r}.{found}")
+
+
+class PositionalArgumentError(DapiError, TypeError):
+    """A builder was given by position what it takes by keyword."""
+
+    def __init__(self, builder: str, given: str, *, parameters: Sequence[str]) -> None:
+        self.builder, self.given, self.parameters = builder, given, tuple(parameters)
+        super().__init__(
+            f"{builder}({given}): arguments are taken by keyword, as in {builder}(weights=...). "
+            f"They are: {', '.join(parameters)}. To see the weights: dapi show {builder}"
+        )
+
+
+class LegacyConflictError(DapiError, TypeError):
+    """An argument of the past was given beside the one that takes its place."""
+
+    def __init__(self, builder: str, argument: str, *, parameter: str) -> None:
+        self.builder, self.argument, self.parameter = builder, argument, parameter
+        super().__init__(
+            f"{builder}() was given {argument}= and {parameter}=, which mean the same. "
+            f"Leave out {argument}=."
+        )
 
 
 class ConfigConflictError(DapiError, ValueError):
@@ -282,6 +308,17 @@ def _renames(missing: Sequence[str], unexpected: Sequence[str]) -> str:
     return " ".join(f"Is {key} perhaps {match[0]}?" for key, match in near if match)
 
 
+class MissingFileError(DapiError, FileNotFoundError):
+    """There is no file where a local checkpoint was said to be."""
+
+    def __init__(self, path: object) -> None:
+        self.path = path
+        super().__init__(
+            f"There is no file at {path}. Expected the path of a .safetensors or .pth checkpoint; "
+            "for a URL: dapi.WeightEntry(url)"
+        )
+
+
 class CheckpointError(DapiError, ValueError):
     """A file cannot be read as a checkpoint."""
 
@@ -298,9 +335,10 @@ class PluginLoadError(DapiError, ImportError):
 
     def __init__(self, entry_point: str, *, distribution: str, cause: BaseException) -> None:
         self.entry_point, self.distribution = entry_point, distribution
+        self.reason = f"{type(cause).__name__}: {cause}"
         super().__init__(
             f"{distribution} could not be loaded: importing {entry_point} raised "
-            f"{type(cause).__name__}: {cause}. Other distributions are not affected. "
+            f"{self.reason}. Other distributions are not affected. "
             f"To look closer: dapi doctor; to remove it: pip uninstall {distribution}"
         )
 

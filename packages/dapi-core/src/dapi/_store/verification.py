@@ -16,8 +16,9 @@ _BLOCK = 1 << 20
 # How often a stamp's time says that its blob was used, in seconds; dapi cache --older-than.
 _DAY = 86400.0
 
-# What was verified in this process and could not be noted: path and stat.
-_verified: set[tuple[str, str]] = set()
+# Digests of files whose stamp has no place on the disk, by path and stat: hashed once in this
+# process.
+_digests: dict[tuple[str, str], str] = {}
 
 
 def expected(file: File) -> str:
@@ -48,12 +49,10 @@ def verify_local(file: File, path: Path) -> None:
     if not path.is_file():
         raise FetchError(file.name, failures={file.url: "there is no such file"})
     state = (str(path), stat_line(path))
-    if state in _verified:
-        return
-    digest = hash_file(path)
+    digest = _digests.get(state) or hash_file(path)
+    _digests[state] = digest
     if not digest.startswith(file.sha256 or ""):
         raise HashMismatchError(str(path), expected=file.sha256 or "", found=digest)
-    _verified.add(state)
 
 
 def is_intact(path: Path, digest: str) -> bool:
@@ -63,7 +62,8 @@ def is_intact(path: Path, digest: str) -> bool:
         FileNotFoundError: It is gone.
     """
     state = stat_line(path)
-    if (str(path), state) in _verified or any(_holds(s, state) for s in _stamps(path, digest)):
+    known = _digests.get((str(path), state))
+    if known == digest or any(_holds(stamp, state) for stamp in _stamps(path, digest)):
         return True
     if hash_file(path) != digest:
         return False
@@ -81,7 +81,7 @@ def stamp(path: Path, digest: str, **origin: str) -> None:
             return
         except OSError:
             continue  # a cache that cannot be written: the next place is the user's own
-    _verified.add((str(path), state))
+    _digests[str(path), state] = digest
 
 
 def stat_line(path: Path) -> str:

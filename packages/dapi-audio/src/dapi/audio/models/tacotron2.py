@@ -1,0 +1,171 @@
+"""Tacotron 2: from symbols of text to a mel spectrogram."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dapi import Asset, Build, LegacyArgument, WeightEntry, Weights, lazy, register_model
+from dapi.audio.models.wavernn import WaveRNNWeights
+
+if TYPE_CHECKING:
+    from torchaudio.models import Tacotron2
+
+_BASE = "https://download.pytorch.org/torchaudio/models/"
+
+_META = {
+    "task": "text-to-speech",
+    "license": "unknown",
+    "datasets": ["LJSpeech"],
+    "metrics": [],
+    "recipe": "https://github.com/pytorch/audio/tree/main/examples/pipeline_tacotron2",
+    "hash_source": "not published: trusted on first use",
+    "sample_rate": 22050,
+    "epochs": 1500,
+    "language": "en",
+}
+_CHARACTERS = {**_META, "symbols": "characters", "num_params": 28_136_833}
+_PHONEMES = {**_META, "symbols": "phonemes", "num_params": 28_166_529}
+
+# What no shape shows: carried here, so that a change in torchaudio cannot change the speech.
+_BEHAVIOUR = {
+    "mask_padding": False,
+    "decoder_max_step": 2000,
+    "decoder_dropout": 0.1,
+    "decoder_early_stopping": True,
+    "attention_dropout": 0.1,
+    "gate_threshold": 0.5,
+}
+_38_CHARACTERS = Build(config={"n_symbol": 38}, defaults=_BEHAVIOUR)
+_96_PHONEMES = Build(config={"n_symbol": 96}, defaults=_BEHAVIOUR)
+
+# The phonemizer that these weights were trained with; an entry, so that nothing is fetched
+# before a text is to be turned into phonemes.
+_PHONEMIZER = WeightEntry(
+    "https://public-asai-dl-models.s3.eu-central-1.amazonaws.com/DeepPhonemizer/"
+    "en_us_cmudict_forward.pt",
+    meta={"license": "unknown", "hash_source": "not published: trusted on first use"},
+)
+_TO_CHARACTERS = lazy("dapi.audio.transforms:Characters")
+_TO_PHONEMES = lazy("dapi.audio.transforms:Phonemes", phonemizer=Asset("phonemizer"))
+
+_GRIFFIN_LIM = lazy(
+    "dapi.audio.postprocess:GriffinLim",
+    sample_rate=22050,
+    n_mels=80,
+    n_fft=1024,
+    win_length=1024,
+    hop_length=256,
+    f_min=0.0,
+    f_max=8000.0,
+)
+_WAVERNN = lazy(
+    "dapi.audio.postprocess:WaveRNNVocoder", sample_rate=22050, weights=Asset("vocoder")
+)
+
+
+class Tacotron2Weights(Weights):
+    """Weights of ``tacotron2``, as torchaudio publishes them.
+
+    Each has an alphabet (characters, or ARPAbet phonemes) and was trained on the spectrograms of
+    one vocoder; none outdates another. The first needs no further file and no further package.
+    """
+
+    LJSpeech_CharactersGriffinLim_RefV1 = WeightEntry(
+        url=f"{_BASE}tacotron2_english_characters_1500_epochs_ljspeech.pth",
+        transforms=_TO_CHARACTERS,
+        postprocess=_GRIFFIN_LIM,
+        meta=_CHARACTERS,
+        latest=True,
+        build=_38_CHARACTERS,
+    )
+    LJSpeech_PhonemesGriffinLim_RefV1 = WeightEntry(
+        url=f"{_BASE}tacotron2_english_phonemes_1500_epochs_ljspeech.pth",
+        transforms=_TO_PHONEMES,
+        postprocess=_GRIFFIN_LIM,
+        meta=_PHONEMES,
+        latest=True,
+        assets={"phonemizer": _PHONEMIZER},
+        build=_96_PHONEMES,
+    )
+    LJSpeech_CharactersWaveRNN_RefV1 = WeightEntry(
+        url=f"{_BASE}tacotron2_english_characters_1500_epochs_wavernn_ljspeech.pth",
+        transforms=_TO_CHARACTERS,
+        postprocess=_WAVERNN,
+        meta=_CHARACTERS,
+        latest=True,
+        assets={"vocoder": WaveRNNWeights.LJSpeech_RefV1},
+        build=_38_CHARACTERS,
+    )
+    LJSpeech_PhonemesWaveRNN_RefV1 = WeightEntry(
+        url=f"{_BASE}tacotron2_english_phonemes_1500_epochs_wavernn_ljspeech.pth",
+        transforms=_TO_PHONEMES,
+        postprocess=_WAVERNN,
+        meta=_PHONEMES,
+        latest=True,
+        assets={"phonemizer": _PHONEMIZER, "vocoder": WaveRNNWeights.LJSpeech_RefV1},
+        build=_96_PHONEMES,
+    )
+
+
+@register_model(
+    weights=Tacotron2Weights,
+    legacy=(
+        # The builder that torchaudio had before its pipelines (audio#1693); a checkpoint's name
+        # was that of its file.
+        LegacyArgument(
+            "checkpoint_name",
+            {
+                "tacotron2_english_characters_1500_epochs_ljspeech": (
+                    Tacotron2Weights.LJSpeech_CharactersGriffinLim_RefV1
+                ),
+                "tacotron2_english_phonemes_1500_epochs_ljspeech": (
+                    Tacotron2Weights.LJSpeech_PhonemesGriffinLim_RefV1
+                ),
+                "tacotron2_english_characters_1500_epochs_wavernn_ljspeech": (
+                    Tacotron2Weights.LJSpeech_CharactersWaveRNN_RefV1
+                ),
+                "tacotron2_english_phonemes_1500_epochs_wavernn_ljspeech": (
+                    Tacotron2Weights.LJSpeech_PhonemesWaveRNN_RefV1
+                ),
+            },
+        ),
+    ),
+)
+def tacotron2(
+    *,
+    weights: Tacotron2Weights | WeightEntry | None = None,
+    progress: bool = True,
+    n_symbol: int = 148,
+    **config: Any,
+) -> Tacotron2:
+    """Build a Tacotron 2 (Shen et al. 2018, arXiv:1712.05884), as torchaudio has it.
+
+    ``model.infer(tokens, lengths)`` takes symbol ids (N, L), padded with zeros, **the longest
+    first**, and returns mel spectrograms (N, 80, T) as natural logarithms of the magnitude,
+    their lengths in frames, and the attention. Part of its dropout stays on in ``.eval()`` too:
+    ``torch.manual_seed`` makes two calls equal. ``weights.transforms()`` turns text into ids, and
+    ``weights.postprocess()`` is the vocoder that turns the spectrograms into waveforms.
+    ``model(tokens, token_lengths, mels, mel_lengths)`` is for training.
+
+    Args:
+        weights: A member of Tacotron2Weights, any WeightEntry, or None for random initialisation.
+        progress: Show a progress bar while fetching, on a terminal.
+        n_symbol: Size of the alphabet; the weights fix it (38 characters, or 96 phonemes). The
+            default is torchaudio's own.
+        **config: Further arguments of ``torchaudio.models.Tacotron2``, such as
+            ``decoder_max_step=2000``, after which speech is cut off.
+
+    Returns:
+        The model, in training mode: call ``.eval()`` to use it.
+
+    Raises:
+        DapiError: See ``dapi.build_model``. With weights, this reads the cache and the network.
+
+    Example:
+        >>> model = tacotron2(n_symbol=38)
+        >>> model.embedding
+        Embedding(38, 512)
+    """
+    from torchaudio.models import Tacotron2
+
+    return Tacotron2(n_symbol=n_symbol, **config)

@@ -1,0 +1,101 @@
+"""WaveRNN: from a mel spectrogram to a waveform, one sample after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from dapi import Build, LegacyArgument, WeightEntry, Weights, lazy, register_model
+
+if TYPE_CHECKING:
+    from torchaudio.models import WaveRNN
+
+
+class WaveRNNWeights(Weights):
+    """Weights of ``wavernn``, as torchaudio publishes them.
+
+    ``LJSpeech_RefV1`` was trained for 10,000 epochs on waveforms of 8 bits (mu-law), beside mel
+    spectrograms with ``n_fft=2048``, ``win_length=1100``, ``hop_length=275``, ``f_min=40`` and
+    ``f_max=11025``: it is the vocoder of the Tacotron2 weights that were trained with those.
+    """
+
+    LJSpeech_RefV1 = WeightEntry(
+        url="https://download.pytorch.org/torchaudio/models/wavernn_10k_epochs_8bits_ljspeech.pth",
+        transforms=lazy("dapi.audio.transforms:NormalizedDecibels", min_level_db=-100.0),
+        postprocess=lazy("dapi.audio.postprocess:MuLawWaveform", bits=8),
+        meta={
+            "task": "vocoder",
+            "license": "unknown",
+            "num_params": 4_349_613,
+            "datasets": ["LJSpeech"],
+            "metrics": [],
+            "recipe": "https://github.com/pytorch/audio/tree/main/examples/pipeline_wavernn",
+            "hash_source": "not published: trusted on first use",
+            "sample_rate": 22050,
+            "epochs": 10_000,
+        },
+        latest=True,
+        build=Build(
+            config={
+                "upsample_scales": (5, 5, 11),
+                "n_classes": 256,
+                "hop_length": 275,
+                "n_freq": 80,
+            }
+        ),
+    )
+
+
+@register_model(
+    weights=WaveRNNWeights,
+    legacy=(
+        # The builder that torchaudio had before its pipelines (audio#1612).
+        LegacyArgument(
+            "checkpoint_name",
+            {"wavernn_10k_epochs_8bits_ljspeech": WaveRNNWeights.LJSpeech_RefV1},
+        ),
+    ),
+)
+def wavernn(
+    *,
+    weights: WaveRNNWeights | WeightEntry | None = None,
+    progress: bool = True,
+    upsample_scales: Sequence[int] = (5, 5, 11),
+    n_classes: int = 256,
+    hop_length: int = 275,
+    n_freq: int = 80,
+    **config: Any,
+) -> WaveRNN:
+    """Build a WaveRNN (Kalchbrenner et al. 2018, arXiv:1802.08435), as torchaudio has it.
+
+    ``model.infer(spectrogram, lengths)`` takes normalized mel spectrograms (N, n_freq, T) and
+    returns waveforms (N, 1, T * hop_length) in [-1, 1], drawn sample by sample from torch's
+    random state, and their lengths in samples. It is slow: one step for each of 22,050 samples
+    a second. ``weights.transforms()`` makes its input from what Tacotron2 returns,
+    ``weights.postprocess()`` decodes its output; ``dapi.audio.postprocess.WaveRNNVocoder`` does
+    all three. ``model(waveform, spectrogram)`` is for training.
+
+    Args:
+        weights: A member of WaveRNNWeights, any WeightEntry, or None for random initialisation.
+        progress: Show a progress bar while fetching, on a terminal.
+        upsample_scales: By how much each layer stretches the spectrogram in time; the product is
+            ``hop_length``.
+        n_classes: Levels of a sample: 2 to the power of its bits.
+        hop_length: Samples for each frame of the spectrogram.
+        n_freq: Mel bands of the spectrogram.
+        **config: Further arguments of ``torchaudio.models.WaveRNN``.
+
+    Returns:
+        The model, in training mode: call ``.eval()`` to use it.
+
+    Raises:
+        DapiError: See ``dapi.build_model``. With weights, this reads the cache and the network.
+        ValueError: ``upsample_scales`` do not multiply to ``hop_length``.
+
+    Example:
+        >>> sum(p.numel() for p in wavernn().parameters())
+        4349613
+    """
+    from torchaudio.models import WaveRNN
+
+    return WaveRNN(list(upsample_scales), n_classes, hop_length, n_freq=n_freq, **config)

@@ -1,0 +1,71 @@
+"""What can be read without torch, and what the public names are."""
+
+import subprocess
+import sys
+from importlib import metadata
+from types import FunctionType
+
+import pytest
+
+import dapi
+import dapi.audio
+
+FRAMEWORKS = ("torch", "torchaudio", "numpy")
+
+
+def run(code):
+    """Run code in a new process, and then print which frameworks it imported."""
+    code += f"\nimport sys; print([name for name in {FRAMEWORKS} if name in sys.modules])"
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import dapi.audio",
+        "from dapi.audio import *",
+        "import dapi; [dict(member.meta) for member in dapi.list_weights('tacotron2')]",
+        "import dapi; dapi.get_weights('wavernn:LJSpeech_RefV1').meta['task']",
+        "import dapi; dapi.get_builder('tacotron2')",
+        "import pickle, dapi; pickle.dumps(dapi.list_weights('tacotron2')[2].value)",
+    ],
+)
+def test_reading_imports_no_framework(code):
+    """Listing, metadata and even the builders load neither torch nor numpy."""
+    assert run(code) == "[]"
+
+
+@pytest.mark.parametrize("name", ["tacotron2", "wavernn"])
+def test_name_is_the_function_whatever_was_imported(name):
+    """No module takes the name of a builder, in either order of imports."""
+    code = (
+        f"import dapi.audio, dapi.audio.models.{name}, dapi.audio.transforms\n"
+        f"from dapi.audio import {name}\n"
+        f"assert callable({name}) and dapi.audio.{name} is {name}\n"
+        f"assert dapi.audio.models.{name}.{name} is {name}"
+    )
+
+    assert isinstance(getattr(dapi.audio, name), FunctionType)
+    assert "torch" in run(code)
+
+
+def test_public_names():
+    """Builders and enums, sorted."""
+    expected = ["Tacotron2Weights", "WaveRNNWeights", "tacotron2", "wavernn"]
+
+    assert expected == sorted(dapi.audio.__all__)
+    assert expected == sorted(dir(dapi.audio))
+
+
+def test_entry_points_are_the_public_names():
+    """What is advertised is what is exported, and nothing is forgotten."""
+    points = [p for p in metadata.distribution("dapi-audio").entry_points if "dapi" in p.group]
+
+    assert {(p.group, p.name, p.load()) for p in points} == {
+        ("dapi.models", "tacotron2", dapi.audio.tacotron2),
+        ("dapi.models", "wavernn", dapi.audio.wavernn),
+        ("dapi.weights", "tacotron2", dapi.audio.Tacotron2Weights),
+        ("dapi.weights", "wavernn", dapi.audio.WaveRNNWeights),
+    }

@@ -1,0 +1,228 @@
+"""Text becomes the ids that torchaudio's processors give, or an error that says why not."""
+
+import random
+import string
+
+import pytest
+import torch
+from torchaudio import pipelines
+from torchaudio.pipelines._tts import utils
+
+from dapi import WeightEntry
+from dapi.audio import Tacotron2Weights
+from dapi.audio.exceptions import UnsupportedInputError
+from dapi.audio.transforms import Characters, NormalizedDecibels, Phonemes
+from dapi.exceptions import CheckpointError, MissingDependencyError, OfflineError
+
+SENTENCES = [
+    "Hello world! T T S stands for Text to Speech!",
+    "The examination and testimony of the experts enabled the Commission to conclude that five "
+    "shots may have been fired,",
+    "Printing, in the only sense with which we are at present concerned, differs from most",
+    "(She said: 'no'; he asked why?) _ -",
+    "In 1963, 3 shots; café, naïve, İstanbul, STRASSE/straße & 50 %\n\ttab",
+]
+SPELT = [phone for phone in utils._get_phones() if phone.isalpha()]
+PHONES = Tacotron2Weights.LJSpeech_PhonemesGriffinLim_RefV1
+
+
+@pytest.fixture(scope="module")
+def oracle():
+    """torchaudio's character processor."""
+    return pipelines.TACOTRON2_GRIFFINLIM_CHAR_LJSPEECH.get_text_processor()
+
+
+def same(found, expected):
+    """Equal to the bit, dtypes included."""
+    return all(
+        torch.equal(a, b) and a.dtype == b.dtype for a, b in zip(found, expected, strict=True)
+    )
+
+
+@pytest.mark.parametrize("sentence", SENTENCES)
+def test_characters_of_one_text_equal_torchaudios(oracle, sentence):
+    """Ids and lengths are the same; what is no symbol is left out, as there."""
+    assert same(Characters()(sentence), oracle(sentence))
+
+
+def test_characters_of_a_batch_equal_torchaudios(oracle):
+    """Shorter texts are padded with zeros."""
+    ids, lengths = Characters()(SENTENCES)
+
+    assert same((ids, lengths), oracle(SENTENCES))
+    assert ids.shape == (len(SENTENCES), int(lengths.max()))
+
+
+def test_characters_of_random_texts_equal_torchaudios(oracle):
+    """Also for any mixture of printable and other characters."""
+    chance = random.Random(0)
+    alphabet = string.printable + "äßİœ¿“🎵"
+    texts = ["".join(chance.choices(alphabet, k=chance.randint(1, 60))) + "x" for _ in range(200)]
+
+    assert same(Characters()(texts), oracle(texts))
+
+
+def test_character_symbols_are_torchaudios():
+    """38 of them, in the same order."""
+    assert Characters.symbols == utils._get_chars()
+
+
+@pytest.mark.parametrize("text", ["", "123", "你好"])
+def test_text_without_symbols_says_what_the_symbols_are(text):
+    """Nothing to speak is an error, not a tensor without columns."""
+    with pytest.raises(UnsupportedInputError, match="letters a to z"):
+        Characters()(["fine", text])
+
+
+@pytest.mark.parametrize("transform", [Characters(), Phonemes()], ids=repr)
+def test_no_text_is_an_error(transform):
+    """An empty batch says so."""
+    with pytest.raises(UnsupportedInputError, match="no text"):
+        transform([])
+
+
+def test_phoneme_symbols_are_torchaudios():
+    """96 of them, in the same order."""
+    assert Phonemes.symbols == utils._get_phones()
+
+
+def test_phonemes_equal_torchaudios(monkeypatch):
+    """Lists of phonemes give what torchaudio gives when its phonemizer finds them."""
+    spelt = [
+        ["HH", "AH", "L", "OW", ",", " ", "W", "ER", "L", "D", "!"],
+        ["T", "EH", "K", "S", "T", "-", "T", "UW", " ", "S", "P", "IY", "CH", "?"],
+    ]
+    as_text = ["".join(f"[{p}]" if p.isalpha() else p for p in phones) for phones in spelt]
+    monkeypatch.setattr(utils, "_load_phonemizer", lambda *_, **__: lambda texts, lang: as_text)
+    theirs = pipelines.TACOTRON2_GRIFFINLIM_PHONE_LJSPEECH.get_text_processor()
+
+    assert same(Phonemes()(spelt), theirs(["first", "second"]))
+
+
+def test_stressed_phonemes_have_ids_of_their_own():
+    """CMUdict's stress is kept."""
+    ids, lengths = Phonemes()([("AH0", "AH1", "AH2", "AH")])
+
+    assert [Phonemes.symbols[i] for i in ids[0]] == ["AH0", "AH1", "AH2", "AH"]
+    assert lengths.tolist() == [4]
+
+
+def test_unknown_phoneme_suggests_the_nearest():
+    """The phoneme, and what it may have meant."""
+    with pytest.raises(UnsupportedInputError, match=r"'ah0'.*Did you mean .*'AH0'"):
+        Phonemes()([["HH", "ah0"]])
+
+
+def test_no_phonemes_is_an_error():
+    """An empty list in a batch says so."""
+    with pytest.raises(UnsupportedInputError, match="no phonemes"):
+        Phonemes()([["HH"], []])
+
+
+def test_entry_declares_its_phonemizer_without_fetching_it(monkeypatch):
+    """With lists of phonemes the entry's transform works offline."""
+    monkeypatch.setenv("DAPI_OFFLINE", "1")
+    ids, _ = PHONES.transforms()([["HH", "AY1"]])
+
+    assert ids.shape == (1, 2)
+
+
+def test_text_without_a_phonemizer_says_what_is_needed(monkeypatch):
+    """Whether or not deep-phonemizer is here: without it, its name and the command."""
+    monkeypatch.setitem(__import__("sys").modules, "dp.phonemizer", None)
+
+    with pytest.raises(MissingDependencyError, match=r"deep-phonemizer.*dapi-audio\[phonemes\]"):
+        PHONES.transforms()("Hello")
+
+
+def test_text_when_only_phonemes_were_meant():
+    """Phonemes() alone has no phonemizer to use."""
+    with pytest.raises(UnsupportedInputError, match="none was given"):
+        Phonemes()("Hello")
+
+
+@pytest.fixture
+def phonemizer_file(tmp_path):
+    """An untrained model of DeepPhonemizer, in its own format."""
+    pytest.importorskip("dp", reason="needs dapi-audio[phonemes]")
+    from dp.model.model import ModelType, create_model
+    from dp.preprocessing.text import Preprocessor
+
+    config = {
+        "preprocessing": {
+            "languages": ["en_us"],
+            "text_symbols": string.ascii_lowercase + "'",
+            "phoneme_symbols": [f"[{phone}]" for phone in SPELT],
+            "char_repeats": 3,
+            "lowercase": True,
+        },
+        "model": {
+            "type": "transformer",
+            "d_model": 16,
+            "d_fft": 16,
+            "layers": 1,
+            "dropout": 0.1,
+            "heads": 2,
+        },
+    }
+    preprocessor = Preprocessor.from_config(config)
+    config["model"] |= {
+        "encoder_vocab_size": preprocessor.text_tokenizer.vocab_size,
+        "decoder_vocab_size": preprocessor.phoneme_tokenizer.vocab_size,
+        "decoder_start_index": preprocessor.phoneme_tokenizer._get_start_index("en_us"),
+        "decoder_end_index": preprocessor.phoneme_tokenizer.end_index,
+    }
+    torch.manual_seed(0)
+    model = create_model(ModelType("transformer"), config)
+    path = tmp_path / "checkpoints" / "en_us_cmudict_forward.pt"
+    path.parent.mkdir()
+    torch.save(
+        {"config": config, "model": model.state_dict(), "preprocessor": preprocessor, "step": 1},
+        path,
+    )
+    return path
+
+
+@pytest.mark.filterwarnings("ignore:enable_nested_tensor:UserWarning")  # of DeepPhonemizer
+def test_text_equals_torchaudios_with_the_same_phonemizer(phonemizer_file, monkeypatch):
+    """DeepPhonemizer's output becomes the same ids, for a batch of real sentences."""
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(phonemizer_file.parents[1]))
+    theirs = pipelines.TACOTRON2_GRIFFINLIM_PHONE_LJSPEECH.get_text_processor()
+    ours = PHONES.transforms(phonemizer=WeightEntry.from_file(phonemizer_file))
+
+    ids, _ = ours(SENTENCES[:4])
+
+    assert len({Phonemes.symbols[i] for i in ids.flatten()} & set(SPELT)) > 3
+    assert same(ours(SENTENCES[:4]), theirs(SENTENCES[:4]))
+    assert same(ours(SENTENCES[0]), theirs(SENTENCES[0]))
+
+
+def test_text_fetches_the_phonemizer_that_the_entry_names(monkeypatch):
+    """The address is the one that torchaudio uses."""
+    pytest.importorskip("dp", reason="needs dapi-audio[phonemes]")
+    monkeypatch.setenv("DAPI_OFFLINE", "1")
+
+    with pytest.raises(OfflineError) as raised:
+        PHONES.transforms()("Hello")
+
+    assert raised.value.url.endswith("DeepPhonemizer/en_us_cmudict_forward.pt")
+
+
+def test_a_file_that_is_no_phonemizer_says_so(tmp_path):
+    """Not a traceback from inside torch or the phonemizer."""
+    pytest.importorskip("dp", reason="needs dapi-audio[phonemes]")
+    torch.save({"weight": torch.zeros(1)}, tmp_path / "weights.pt")
+    (tmp_path / "page.pt").write_text("<html></html>")
+
+    for name in ("weights.pt", "page.pt"):
+        with pytest.raises(CheckpointError, match="no phonemizer"):
+            Phonemes(WeightEntry.from_file(tmp_path / name))("Hello")
+
+
+def test_normalized_decibels_end_at_0_and_1():
+    """A magnitude of 1 is 0 dB: 1; one of 1e-5 is -100 dB: 0; beyond, they are clipped."""
+    magnitudes = torch.tensor([10.0, 1.0, 0.1, 1e-5, 1e-9])
+
+    found = NormalizedDecibels()(torch.log(magnitudes))
+
+    assert torch.allclose(found, torch.tensor([1.0, 1.0, 0.8, 0.0, 0.0]), atol=1e-5)

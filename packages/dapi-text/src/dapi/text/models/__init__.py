@@ -1,0 +1,1 @@
+"""The families of text models, one module each."""

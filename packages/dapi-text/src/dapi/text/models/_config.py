@@ -1,0 +1,35 @@
+"""From keyword arguments to a configuration of transformers, which would swallow misspelt ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from dapi.exceptions import UnexpectedArgumentError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
+
+C = TypeVar("C", bound="PreTrainedConfig")
+
+
+def configure(
+    config_class: type[C], published: Mapping[str, Any], given: Mapping[str, Any], *, builder: str
+) -> C:
+    """Make a configuration out of the published values and those that were given.
+
+    Args:
+        config_class: A configuration class of transformers.
+        published: What the builder's published configuration says.
+        given: Values that take the place of those, or of the class's defaults.
+        builder: Who asks, for the error.
+
+    Raises:
+        UnexpectedArgumentError: A name is none of the configuration's.
+    """
+    # attn_implementation is taken by every configuration, but it is no attribute of one.
+    known = {"attn_implementation", *(n for n in vars(config_class()) if not n.startswith("_"))}
+    for name in given:
+        if name not in known:
+            raise UnexpectedArgumentError(builder, name, available=sorted(known))
+    return config_class(**{**published, **given})

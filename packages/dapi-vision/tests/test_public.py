@@ -1,0 +1,110 @@
+"""What ``dapi.vision`` shows, and what it does not import."""
+
+import ast
+import doctest
+import importlib
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import dapi
+import dapi.vision
+
+MODULES = [
+    f"dapi.vision.{name}"
+    for name in (
+        "models.cifar_resnet",
+        "models.faster_rcnn",
+        "models.resnet",
+        "postprocess",
+        "transforms",
+    )
+]
+
+
+def run(code):
+    """Run code in a new process, and return what it prints."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+HEAVY = "print(sorted({'torch', 'torchvision', 'numpy', 'PIL'} & set(sys.modules)))"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import dapi.vision",
+        "import dapi; assert 6 <= len(dapi.list_models())",
+        "import dapi; assert 2 == len(dapi.list_weights('resnet50'))",
+        "import dapi; [w.meta['categories'][3] for w in dapi.list_weights('resnet50')]",
+        "import dapi; [repr(w.value) for w in dapi.list_weights('fasterrcnn_resnet50_fpn')]",
+        "import dapi; dapi.get_weights('resnet20:Digits_RefV2').fetch()",
+        "from dapi.vision import *",
+    ],
+)
+def test_no_framework_is_imported(code):
+    """Names, metadata, categories and files need neither torch nor numpy."""
+    assert "[]" == run(f"import sys; {code}; {HEAVY}")
+
+
+def test_one_builder_imports_one_family():
+    """``from dapi.vision import resnet50`` leaves the other families alone."""
+    loaded = "print(sorted(m for m in sys.modules if m.startswith('dapi.vision.models.')))"
+    code = f"import sys; from dapi.vision import resnet50; {loaded}"
+
+    assert "['dapi.vision.models.resnet']" == run(code)
+
+
+def test_public_names_are_the_builders_and_their_enums():
+    """The stub is the one list: what it names is there, and is what the modules define."""
+    stub = ast.parse(Path(dapi.vision.__file__).with_suffix(".pyi").read_text())
+    listed = {alias.name for node in stub.body for alias in node.names}
+    points = {
+        name
+        for builder in dapi.list_models(module="dapi.vision")
+        for name in (builder, *(type(w).__name__ for w in dapi.list_weights(builder)))
+    }
+
+    assert listed == set(dapi.vision.__all__) == points
+    for name in listed:
+        assert name == getattr(dapi.vision, name).__name__
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_all_lists_what_a_module_defines(module):
+    """``__all__`` is complete."""
+    loaded = importlib.import_module(module)
+    defined = {
+        name
+        for name, value in vars(loaded).items()
+        if not name.startswith("_") and getattr(value, "__module__", None) == module
+    }
+
+    assert sorted(defined) == sorted(loaded.__all__)
+
+
+@pytest.mark.parametrize("name", sorted(dapi.vision.__all__))
+def test_public_names_are_documented(name):
+    """Each says what it is; a builder also its arguments, its errors and an example."""
+    doc = inspect.getdoc(getattr(dapi.vision, name))
+    assert doc
+    if name in dapi.list_models():
+        assert all(f"{part}:\n" in doc for part in ("Args", "Returns", "Raises", "Example"))
+
+
+@pytest.mark.filterwarnings("ignore::dapi.exceptions.ReplacedBuilderWarning")
+@pytest.mark.parametrize("module", MODULES)
+def test_examples_run(module):
+    """The examples in docstrings print what they say."""
+    loaded = importlib.import_module(module)
+    finder = doctest.DocTestFinder()
+    examples = [test for test in finder.find(loaded, module) if test.examples]
+    runner = doctest.DocTestRunner()
+    for test in examples:
+        runner.run(test)
+
+    assert examples and 0 == runner.failures

@@ -1,0 +1,134 @@
+"""Transforms: equal to torchvision's presets to the bit, and clear about what they take."""
+
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torchvision.transforms import InterpolationMode, _presets
+
+from dapi.vision.transforms import GrayscaleClassification, ImageClassification, ObjectDetection
+
+SIZES = [(301, 257), (224, 224), (17, 403), (250, 90), (1, 1)]
+
+
+def noise(height, width, channels=3, seed=0):
+    shape = (height, width, channels) if channels > 1 else (height, width)
+    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+
+
+def images(height, width):
+    """The same noise as a PIL image, a tensor and a batch."""
+    tensor = torch.from_numpy(noise(height, width)).permute(2, 0, 1).contiguous()
+    other = torch.from_numpy(noise(height, width, seed=1)).permute(2, 0, 1)
+    return Image.fromarray(noise(height, width)), tensor, torch.stack([tensor, other])
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"crop_size": 224},
+        {"crop_size": 224, "resize_size": 232},
+        {"crop_size": 64, "resize_size": 32},
+        {"crop_size": 31, "resize_size": 40, "interpolation": "bicubic"},
+        {"crop_size": 31, "resize_size": 40, "antialias": False},
+        {"crop_size": 24, "resize_size": 24, "mean": (0.1, 0.2, 0.3), "std": (1.0, 2.0, 3.0)},
+    ],
+    ids=str,
+)
+def test_classification_equals_torchvision(size, parameters):
+    """For images of odd sizes, as PIL images, tensors and batches."""
+    theirs = dict(parameters)
+    if "interpolation" in theirs:
+        theirs["interpolation"] = InterpolationMode(theirs["interpolation"])
+    expected, actual = (
+        _presets.ImageClassification(**theirs),
+        ImageClassification(**parameters),
+    )
+    for image in images(*size):
+        transformed = actual(image)
+        with warnings.catch_warnings():  # torchvision's: PIL images are always smoothed
+            warnings.filterwarnings("ignore", "Anti-alias option is always applied")
+            assert torch.equal(expected(image), transformed)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_detection_equals_torchvision(size):
+    """For images of odd sizes, as PIL images, tensors and batches."""
+    for image in images(*size):
+        assert torch.equal(_presets.ObjectDetection()(image), ObjectDetection()(image))
+
+
+@pytest.mark.parametrize("transforms", [ImageClassification(crop_size=224), ObjectDetection()])
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "YCbCr"])
+def test_any_mode_of_8_bits_is_converted(transforms, mode):
+    """A grey, transparent or indexed picture is taken like its RGB form."""
+    image = Image.fromarray(noise(40, 50)).convert("RGBA" if mode == "LA" else "RGB").convert(mode)
+
+    assert torch.equal(transforms(image.convert("RGB")), transforms(image))
+
+
+def test_grayscale_gives_the_same_for_images_and_tensors():
+    """Grey levels come out alike; any shape becomes the size that is asked for."""
+    transforms = GrayscaleClassification(size=32, mean=0.5, std=0.5)
+    levels = noise(53, 20, channels=1)
+    tensor = torch.from_numpy(levels)[None]
+    expected = transforms(Image.fromarray(levels))
+
+    assert (1, 32, 32) == expected.shape
+    assert torch.equal(expected, transforms(tensor))
+    assert torch.equal(expected, transforms(tensor.expand(2, 1, 53, 20))[1])
+    coloured = transforms(tensor.expand(3, 53, 20))
+    assert coloured.sub(expected).abs().max() < 0.02  # one grey level, after rounding
+
+
+WRONG = {
+    "list": ([[1, 2]], TypeError, "got builtins.list"),
+    "path": ("digit.png", TypeError, "got builtins.str"),
+    "array": (noise(8, 8), TypeError, "got numpy.ndarray"),
+    "floats": (torch.rand(3, 8, 8), TypeError, "got a tensor of torch.float32"),
+    "channels-last": (torch.zeros(8, 9, 3, dtype=torch.uint8), ValueError, r"\(8, 9, 3\)"),
+    "two-dimensions": (torch.zeros(8, 9, dtype=torch.uint8), ValueError, r"\(8, 9\)"),
+    "five-dimensions": (torch.zeros(1, 1, 3, 8, 9, dtype=torch.uint8), ValueError, "shape"),
+    "empty": (torch.zeros(3, 0, 9, dtype=torch.uint8), ValueError, r"\(3, 0, 9\)"),
+    "four-channels": (torch.zeros(4, 8, 9, dtype=torch.uint8), ValueError, r"\(4, 8, 9\)"),
+    "16-bits": (Image.new("I;16", (8, 8)), ValueError, "'I;16', with more than 8 bits"),
+    "float-image": (Image.new("F", (8, 8)), ValueError, "'F', with more than 8 bits"),
+}
+
+
+@pytest.mark.parametrize(
+    "transforms",
+    [
+        ImageClassification(crop_size=8),
+        GrayscaleClassification(size=8, mean=0.5, std=0.5),
+        ObjectDetection(),
+    ],
+    ids=["classification", "grayscale", "detection"],
+)
+@pytest.mark.parametrize(("wrong", "error", "text"), WRONG.values(), ids=WRONG)
+def test_wrong_input_is_refused(transforms, wrong, error, text):
+    """The error says what was expected, and what came."""
+    with pytest.raises(error, match=text) as raised:
+        transforms(wrong)
+
+    assert error is ValueError or "Expected a PIL image, or a uint8 tensor" in str(raised.value)
+
+
+def test_unknown_interpolation_is_refused():
+    """The error lists what there is."""
+    with pytest.raises(ValueError, match="'cubic' is unknown.*bicubic"):
+        ImageClassification(crop_size=8, interpolation="cubic")
+
+
+def test_repr_shows_the_parameters():
+    """What was applied can be read, compared and pickled."""
+    transforms = ImageClassification(crop_size=224, resize_size=232)
+
+    assert "ImageClassification(crop_size=224, resize_size=232, " in repr(transforms)
+    assert "interpolation='bilinear'" in repr(transforms)
+    assert transforms == pickle.loads(pickle.dumps(transforms)) != ImageClassification(crop_size=1)
+    assert "ObjectDetection()" == repr(ObjectDetection())
