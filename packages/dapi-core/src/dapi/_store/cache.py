@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
-from uuid import uuid4
 
 from dapi import _notices
 from dapi._file import File
@@ -165,7 +164,7 @@ def _is_view(view: Path, files: Mapping[str, Path]) -> bool:
 def _make_view(view: Path, files: Mapping[str, Path]) -> Path:
     view.mkdir(parents=True, exist_ok=True)
     for name, path in files.items():
-        temporary = view.parent / f"{view.name}.{uuid4().hex[:8]}"
+        temporary = view.parent / f"{view.name}.{os.urandom(4).hex()}"
         try:
             temporary.symlink_to(path)
         except OSError:  # a system that refuses links

@@ -211,7 +211,9 @@ class _Attempt:
 
     def _copy(self, answer: schemes.Answer, segment: _Segment, *, is_first: bool) -> None:
         began, count = time.monotonic(), 0
-        for block in filter(None, answer.decoded()):
+        for block in answer.decoded():
+            if not block:
+                continue
             if segment.position == 0:
                 self._check_head(block)
             with self._changed:
@@ -221,7 +223,7 @@ class _Attempt:
             if is_first and answer.has_ranges and not self._is_wide:
                 self._widen(time.monotonic() - began, count)
 
-    def _write(self, segment: _Segment, block: bytes) -> bool:
+    def _write(self, segment: _Segment, block: bytes | memoryview) -> bool:
         """Put a block in its place; false when the segment needs no more."""
         if segment.stop is not None:
             block = block[: segment.left]
@@ -261,7 +263,7 @@ class _Attempt:
         self._partial.expect(total, answer.version)
         self._bar.expect(total)
 
-    def _check_head(self, block: bytes) -> None:
+    def _check_head(self, block: bytes | memoryview) -> None:
         what = page(block)
         if what and not self._file.name.endswith((".html", ".htm")):
             raise AttemptError(f"the server sent {what} instead of the file", may_pass=False)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import os
-import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +16,6 @@ from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import IO, NamedTuple
-from uuid import uuid4
 
 from dapi import _notices
 from dapi._store import folders
@@ -33,7 +31,7 @@ class Owner(NamedTuple):
     started: str
 
     def __str__(self) -> str:
-        return f"{self.machine}-{self.pid}-{self.started}-{uuid4().hex[:8]}"
+        return f"{self.machine}-{self.pid}-{self.started}-{os.urandom(4).hex()}"
 
     @property
     def is_here(self) -> bool:
@@ -71,7 +69,9 @@ def owner_of(text: str) -> Owner | None:
 @lru_cache(maxsize=1)
 def _machine() -> str:
     """Name what process numbers are unique in: a host since its start, and a container on it."""
-    parts = [socket.gethostname()]
+    from socket import gethostname
+
+    parts = [gethostname()]
     try:
         parts.append(Path("/proc/sys/kernel/random/boot_id").read_text())
         parts.append(os.readlink("/proc/self/ns/pid"))  # noqa: PTH115 - not a path

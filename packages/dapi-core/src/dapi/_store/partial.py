@@ -15,7 +15,6 @@ from contextlib import suppress
 from pathlib import Path
 from threading import RLock
 from typing import IO
-from uuid import uuid4
 
 from dapi._store import folders, locking, records
 from dapi._store.hashing import FrontHash
@@ -67,7 +66,7 @@ class Partial:
                 gaps.append((position, self.total))
             return gaps
 
-    def write(self, offset: int, block: bytes) -> None:
+    def write(self, offset: int, block: bytes | memoryview) -> None:
         """Put a block in its place.
 
         Raises:
@@ -83,7 +82,8 @@ class Partial:
                 raise failure(cause, self.total) from cause
             self._done = _joined([*self._done, (offset, offset + len(block))])
             if self._done[0][0] == 0:
-                self._hash.advance(self._done[0][1])
+                front = self._done[0][1]
+                self._hash.advance(front, block if offset + len(block) == front else b"")
             self._note()
 
     def expect(self, total: int | None, version: str | None) -> None:
@@ -268,7 +268,7 @@ def _of(key: str) -> list[Path]:
 
 
 def _path(key: str, owner: str) -> Path:
-    name = owner if owner != "free" else f"free-{uuid4().hex[:8]}"
+    name = owner if owner != "free" else f"free-{os.urandom(4).hex()}"
     return folders.blobs() / f"partial-{key}-{name}"
 
 

@@ -6,7 +6,6 @@ import json
 import os
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -24,7 +23,7 @@ def write(path: Path, value: dict[str, Any]) -> None:
     Raises:
         OSError: Its directory cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.{uuid4().hex[:8]}")
+    temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
     try:
         temporary.write_text(json.dumps(value), encoding="utf-8")
     except FileNotFoundError:

@@ -40,7 +40,7 @@ class Answer(Protocol):
 
     def __exit__(self, *_: object) -> None: ...
 
-    def decoded(self) -> Iterator[bytes]:
+    def decoded(self) -> Iterator[bytes | memoryview]:
         """Read the bytes from ``start`` on."""
 
 

@@ -78,6 +78,7 @@ class Reply:
     def __init__(self, host: str, response: HTTPResponse, settings: Settings) -> None:
         headers = response.headers
         self._host, self._response, self._settings = host, response, settings
+        self._buffer: memoryview | None = None
         self._encoding = headers.get("Content-Encoding", "identity").lower()
         self.start, self.total = 0, _whole_number(headers.get("Content-Length"))
         self._length = self.total
@@ -95,8 +96,8 @@ class Reply:
     def __exit__(self, *_: object) -> None:
         self._response.close()
 
-    def blocks(self) -> Iterator[bytes]:
-        """Read what the server sends.
+    def blocks(self) -> Iterator[bytes | memoryview]:
+        """Read what the server sends. A block is valid until the next one is asked for.
 
         Raises:
             AttemptError: The body was cut, or the connection broke or stalled.
@@ -112,13 +113,14 @@ class Reply:
             text = f"{self._host} closed the connection after {count:,} of {self._length:,} bytes"
             raise AttemptError(text)
 
-    def _read(self, count: int, elapsed: float) -> bytes:
+    def _read(self, count: int, elapsed: float) -> bytes | memoryview:
         """Read what has come; of a fast connection large blocks, which cost less."""
-        if count > _LARGE and count > self._settings.fast * elapsed:
-            return self._response.read(_LARGE)
-        return self._response.read1(_BLOCK)
+        if count <= _LARGE or count < self._settings.fast * elapsed:
+            return self._response.read1(_BLOCK)
+        self._buffer = self._buffer or memoryview(bytearray(_LARGE))
+        return self._buffer[: self._response.readinto(self._buffer)]
 
-    def decoded(self) -> Iterator[bytes]:
+    def decoded(self) -> Iterator[bytes | memoryview]:
         """Read what the server sends, and undo an encoding that nobody asked for."""
         if self._encoding == "identity":
             yield from self.blocks()
@@ -127,12 +129,13 @@ class Reply:
             raise AttemptError(f"{self._host} sends the encoding {self._encoding}", may_pass=False)
         decoder = zlib.decompressobj(zlib.MAX_WBITS | 32)
         for block in self.blocks():
-            while block:
+            rest: bytes | memoryview = block
+            while rest:
                 try:
-                    yield decoder.decompress(block, _BLOCK)
+                    yield decoder.decompress(rest, _BLOCK)
                 except zlib.error as cause:
                     raise AttemptError(f"{self._host} sends a damaged encoding") from cause
-                block = decoder.unconsumed_tail
+                rest = decoder.unconsumed_tail
 
 
 def get(
@@ -371,9 +374,9 @@ def _content_range(text: str) -> tuple[int, int | None]:
     return int(match[1]), None if match[2] == "*" else int(match[2])
 
 
-def page(head: bytes) -> str:
+def page(head: bytes | memoryview) -> str:
     """Recognize what is often served in place of a file, by its first bytes."""
-    start = head[:512].lstrip().lower()
+    start = bytes(head[:512]).lstrip().lower()
     if start.startswith(_PAGES):
         return "a web page"
     return "a Git LFS pointer" if start.startswith(b"version https://git-lfs") else ""
