@@ -72,9 +72,23 @@ def test_list_prints_a_table_or_json(family, capsys):
     assert [{"model": "acme_net", "distribution": "acme-nets"}] == json.loads(printed.out)
 
 
-def test_list_of_nothing_says_what_to_install(capsys):
+def test_list_of_nothing_says_why(family, capsys, monkeypatch):
     """An empty list is no empty screen."""
-    assert "pip install dapi-vision" in run(capsys, "list", "absent*")[1].out
+    assert "installed models match" in run(capsys, "list", "absent*")[1].out
+    monkeypatch.setattr("dapi._catalog._models", list)
+    assert "pip install dapi-vision" in run(capsys, "list")[1].out
+
+
+def test_interrupted_command_says_so(family, capsys, monkeypatch):
+    """Ctrl-C ends with a sentence and the status that shells expect."""
+
+    def interrupt(name):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dapi._catalog.get_weights", interrupt)
+    status, printed = run(capsys, "show", "acme_net:Digits_RefV1")
+    assert (130, "") == (status, printed.out)
+    assert "interrupted" in printed.err
 
 
 def test_show_model_lists_its_weights(family, capsys):

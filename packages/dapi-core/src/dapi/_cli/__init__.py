@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from dapi import _discovery
 from dapi._cli import health, models, store
-from dapi._cli.options import FAILED
+from dapi._cli.options import FAILED, INTERRUPTED
 from dapi.exceptions import DapiError
 
 # Those of core; a distribution adds others in the entry-point group dapi.commands.
@@ -29,12 +29,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if words and words[0] not in _COMMANDS and not words[0].startswith("-"):
             command = _discovery.extension("dapi.commands", words[0])
             if command is not None:
-                return int(command(words[1:]))
+                return int(command(words[1:]) or 0)
         options = _parser().parse_args(words)
         return int(options.run(options))
     except DapiError as error:
         print(f"dapi: {error}", file=sys.stderr)
         return FAILED
+    except KeyboardInterrupt:
+        print("dapi: interrupted. What was fetched so far is kept.", file=sys.stderr)
+        return INTERRUPTED
     except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
         sys.stderr.close()
         return FAILED

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from dapi import _catalog, _names
@@ -24,8 +25,16 @@ def add_commands(commands: Any) -> None:
 def _list(options: argparse.Namespace) -> int:
     names = _catalog.list_models(options.pattern, distribution=options.distribution)
     rows = [{"model": name, "distribution": _catalog.find(name).distribution} for name in names]
-    print_rows(options, rows, empty="No models. To install some: pip install dapi-vision")
+    print_rows(options, rows, empty=_nothing())
     return 0
+
+
+def _nothing() -> str:
+    """Say why no model is listed."""
+    installed = len(_catalog.list_models())
+    if installed:
+        return f"None of the {installed} installed models match. To see all: dapi list"
+    return "No models. To install some: pip install dapi-vision (or dapi-text, dapi-audio)"
 
 
 def _show(options: argparse.Namespace) -> int:
@@ -49,8 +58,15 @@ def _summary(weights: Any) -> dict[str, Any]:
         "license": weights.meta.get("license", "unknown"),
         "params": weights.meta.get("num_params"),
         "bytes": sum(file.size or 0 for file in weights.files) or None,
-        "metrics": ", ".join(f"{m['dataset']} {m['name']} {m['value']:g}" for m in metrics),
+        "metrics": ", ".join(map(_metric, metrics)),
     }
+
+
+def _metric(metric: Any) -> str:
+    """Print a metric in a few words, of whatever form an author gave it."""
+    if not isinstance(metric, Mapping):
+        return str(metric)
+    return " ".join(str(metric[key]) for key in ("dataset", "name", "value") if key in metric)
 
 
 def _details(weights: Any) -> dict[str, Any]:

@@ -54,4 +54,10 @@ DEFAULT = Settings()
 
 def is_offline() -> bool:
     """Return whether ``DAPI_OFFLINE`` forbids every request."""
-    return os.environ.get("DAPI_OFFLINE", "0").lower() not in ("", "0", "false")
+    return os.environ.get("DAPI_OFFLINE", "0").lower() not in (
+        "",
+        "0",
+        "false",
+        "no",
+        "off",
+    )
