@@ -28,6 +28,8 @@ EXAMPLES = [
         "net:A", missing=["a.weight"], unexpected=["a.weigth"], shapes={"b": ((1,), (2,))}
     ),
     exceptions.CheckpointError("net.pth", source="net:A", reason="it is empty"),
+    exceptions.SavingError("Net", "its argument 'norm' is a class"),
+    exceptions.RebuildError("net.safetensors", reason="dapi.save did not write it"),
     exceptions.PluginLoadError("m:f", distribution="acme", cause=RuntimeError("why")),
     exceptions.MissingDependencyError("x needs y", requirement="y"),
     exceptions.HashMismatchError("net.pth", expected="00", found="11"),

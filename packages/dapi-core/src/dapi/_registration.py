@@ -10,7 +10,9 @@ from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from dapi import _building, _catalog, _notices, _registry
+from dapi._building import Recipe
 from dapi._entry import WeightEntry
+from dapi._loading import Target
 from dapi._names import parse
 from dapi._weights import Weights
 from dapi.exceptions import (
@@ -24,6 +26,9 @@ from dapi.exceptions import (
 
 if TYPE_CHECKING:
     from torch import nn
+
+# What the decorator takes out of the arguments; the function sees none of it.
+_EVERY_BUILDERS = ("new_head", *Target._fields)
 
 P = ParamSpec("P")
 M = TypeVar("M", bound="nn.Module")
@@ -73,6 +78,13 @@ class Builder:
     replaces: str | None
     legacy: tuple[LegacyArgument, ...]
     parameters: tuple[str, ...]
+    function: str = ""
+    positional: tuple[str, ...] = ()
+
+    @property
+    def target(self) -> str:
+        """Where the function is, as entry points say it."""
+        return f"{self.module}:{self.function}"
 
     def check_weights(self, weights: Any, *, enums: Sequence[type[Weights]]) -> None:
         """Accept None, any entry, members of ``enums``, and those registered for this builder."""
@@ -90,11 +102,30 @@ class Builder:
     def check_arguments(self, config: Mapping[str, Any]) -> None:
         """Refuse what is nearly an argument of the builder: ``**config`` would swallow it."""
         for argument in config:
-            if argument in self.parameters or argument == "new_head":
+            known = (*self.parameters, *_EVERY_BUILDERS)
+            if argument in known:
                 continue
-            near = get_close_matches(argument, self.parameters, n=1, cutoff=0.8)
+            near = get_close_matches(argument, known, n=1, cutoff=0.8)
             if near:
                 raise UnexpectedArgumentError(self.name, argument, nearest=near[0])
+
+    def name_arguments(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Turn arguments by position into arguments by name, as a model remembers them."""
+        named = dict(zip(self.positional, args, strict=False))
+        if named.keys() & kwargs.keys():
+            return args, kwargs  # Python says what is wrong with that
+        return args[len(named) :], {**named, **kwargs}
+
+    def take_target(self, config: dict[str, Any]) -> Target:
+        """Take ``device`` and ``dtype`` out of the arguments, unless they are the builder's own."""
+        taken = {
+            name: config.pop(name)
+            for name in Target._fields
+            if name in config and name not in self.parameters
+        }
+        return Target(**taken)
 
     def translate_legacy(self, config: dict[str, Any]) -> dict[str, Any]:
         """Replace arguments of a predecessor by those of today, with a warning each."""
@@ -151,6 +182,8 @@ def register_model(
             replaces=replaces,
             legacy=tuple(legacy),
             parameters=_parameters(function),
+            function=function.__qualname__,
+            positional=_positional(function),
         )
         builder = _wrap(function, spec)
         _registry.add(spec.name, builder, replaces=replaces)
@@ -172,6 +205,7 @@ def _call(
     function: Callable[..., M], spec: Builder, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> M:
     """Run a builder's body with what surrounds every builder."""
+    args, kwargs = spec.name_arguments(args, kwargs)
     config = spec.translate_legacy(kwargs)
     spec.check_arguments(config)
     successor = _registry.successor(spec.name, spec.module)
@@ -183,20 +217,39 @@ def _call(
     if weights is not None and "weights_backbone" in spec.parameters:
         config["weights_backbone"] = None
     return _building.build(
-        partial(function, *args, weights=weights),
+        Recipe(partial(function, *args, weights=weights), spec.name, spec.head, spec.target),
         weights,
         config,
-        name=spec.name,
-        head=spec.head,
         new_head=config.pop("new_head", False),
         progress=config.get("progress", True),
+        target=spec.take_target(config),
     )
+
+
+def recipe(builder: Callable[..., M], *, weights: WeightEntry | None) -> Recipe[M]:
+    """Return how a registered builder constructs when it sees these weights.
+
+    For a model that is built again from a file: nothing is checked, warned of or fetched.
+    """
+    spec: Builder = builder.__dapi_builder__  # type: ignore[attr-defined]
+    function = builder.__wrapped__  # type: ignore[attr-defined]
+    return Recipe(partial(function, weights=weights), spec.name, spec.head, spec.target)
 
 
 def _checked_name(name: str) -> str:
     if parse(name) != (None, name, None):
         raise InvalidNameError(name)
     return name
+
+
+def _positional(function: Callable[..., Any]) -> tuple[str, ...]:
+    """Return the parameters that may be given by position, and by name too."""
+    parameters = inspect.signature(function).parameters.values()
+    if any(each.kind is inspect.Parameter.POSITIONAL_ONLY for each in parameters):
+        return ()
+    return tuple(
+        each.name for each in parameters if each.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
+    )
 
 
 def _parameters(function: Callable[..., Any]) -> tuple[str, ...]:
