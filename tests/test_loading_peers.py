@@ -4,12 +4,13 @@ The plain way is: construct, then ``load_state_dict(strict=True)`` with what the
 """
 
 import copy
+from collections import OrderedDict
 from functools import partial
 
 import pytest
 
 import dapi
-from dapi import WeightEntry, _building
+from dapi import Build, WeightEntry, _building
 
 torch = pytest.importorskip("torch")
 safetensors_torch = pytest.importorskip("safetensors.torch")
@@ -40,7 +41,7 @@ def detection(size=64):
         "masks": torch.ones(1, size, size, dtype=torch.uint8),
         "keypoints": torch.rand(1, 17, 3) * 40 + 4,
     }
-    return lambda: ([torch.rand(3, size, size)], [target])
+    return lambda: (list(torch.rand(2, 3, size, size)), [target, target])
 
 
 def tokens(vocabulary=99, length=7):
@@ -52,6 +53,12 @@ class Case:
 
     def __init__(self, constructor, inputs, **config):
         self.constructor, self.inputs, self.config = constructor, inputs, config
+
+    def entry(self, path):
+        """Describe a file as its publisher would; MNASNet refuses one without a version."""
+        is_silent = path.suffix == ".safetensors" and "mnasnet" in str(self.constructor)
+        build = Build(code_version={"": 2} if is_silent else {})
+        return WeightEntry.from_file(path, build=build)
 
     def construct(self):
         return self.constructor(**self.config)
@@ -122,9 +129,7 @@ SLOW = {
     "video.swin3d_t": (clip(64), {}),
 }
 # Runs a forward while it is constructed.
-NEEDS_VALUES = {"detection.ssdlite320_mobilenet_v3_large", "detection.ssd300_vgg16"} - {
-    "detection.ssd300_vgg16"
-}
+NEEDS_VALUES = {"detection.ssdlite320_mobilenet_v3_large"}
 
 TIMM = {
     "resnet18": 32,
@@ -152,9 +157,7 @@ def parameters():
         )
     for name, size in TIMM.items():
         marks = [] if name in QUICK_TIMM else [pytest.mark.slow]
-        yield pytest.param(
-            partial(timm_case, name, size), True, id=f"timm-{name}", marks=marks
-        )
+        yield pytest.param(partial(timm_case, name, size), True, id=f"timm-{name}", marks=marks)
     for name, facts in TRANSFORMERS.items():
         yield pytest.param(
             partial(transformers_case, name, **facts), True, id=f"transformers-{name}"
@@ -218,7 +221,10 @@ def plain(case, path):
     """Construct and load as a peer's user would."""
     model = case.construct()
     if path.suffix == ".safetensors":
-        state = safetensors_torch.load_file(path)
+        state = OrderedDict(safetensors_torch.load_file(path))
+        versions = case.entry(path).build.code_version
+        if versions:
+            state._metadata = {key: {"version": value} for key, value in versions.items()}
     else:
         state = torch.load(path, weights_only=True)
     model.load_state_dict(state, strict=True)
@@ -291,7 +297,7 @@ def constructed_plainly(monkeypatch):
     return calls
 
 
-@pytest.mark.parametrize(("make_case", "without_values"), parameters())
+@pytest.mark.parametrize(("make_case", "without_values"), list(parameters()))
 def test_loaded_model_equals_the_plain_way(
     make_case, without_values, tmp_path, constructed_plainly
 ):
@@ -301,7 +307,7 @@ def test_loaded_model_equals_the_plain_way(
     for layout in LAYOUTS:
         path = write(tmp_path, layout, state)
         content = path.read_bytes()
-        entry = WeightEntry.from_file(path)
+        entry = case.entry(path)
         expected = plain(case, path)
         found = dapi.build_model(case.constructor, weights=entry, **case.config)
 
@@ -309,11 +315,11 @@ def test_loaded_model_equals_the_plain_way(
         assert_same(expected, found)
         if layout == "legacy":
             continue
-        assert_equal_outputs(expected, found, case.inputs)
         assert_same(expected, copy.deepcopy(found))
+        assert_equal_outputs(expected, found, case.inputs)
         cast = {"dtype": torch.bfloat16}
         assert_same(
-            copy.deepcopy(expected).to(**cast),
+            plain(case, path).to(**cast),
             dapi.build_model(case.constructor, weights=entry, **cast, **case.config),
         )
         train_once(expected, case.inputs)
