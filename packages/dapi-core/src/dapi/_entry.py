@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -12,6 +12,7 @@ from dapi import _store
 from dapi._file import File
 from dapi._frozen import FrozenDict
 from dapi._lazy import Lazy
+from dapi._store import cache
 from dapi.adapt import Step
 from dapi.exceptions import NoWeightsError, WeightsDeclarationError
 
@@ -158,9 +159,9 @@ class WeightEntry:
             return (File(self.url, self.sha256, self.size, self.mirrors),)
         return tuple(self.url)
 
-    def fetch(self, *, progress: bool = True) -> Path:
+    def fetch(self, *, progress: bool = True, directory: bool = False) -> Path:
         """Return a local path of the verified weights; see ``Weights.fetch``."""
-        return _store.fetch_all(self.files, progress=progress, wanted=str(self))
+        return fetch(self.files, progress=progress, wanted=str(self), directory=directory)
 
     def state_dict(self, *, progress: bool = True) -> dict[str, Tensor]:
         """Return the tensors of the weights by key; see ``Weights.state_dict``."""
@@ -191,3 +192,11 @@ class WeightEntry:
                 digest.update(block)
                 size += len(block)
         return cls(local.as_uri(), sha256=digest.hexdigest(), size=size, **fields)
+
+
+def fetch(files: Sequence[File], *, progress: bool, wanted: str, directory: bool) -> Path:
+    """Return the local file, or a directory that holds the files by name."""
+    path = _store.fetch_all(files, progress=progress, wanted=wanted)
+    if directory and len(files) == 1:
+        return cache.directory_view({files[0].name: path})
+    return path
