@@ -178,9 +178,10 @@ def inputs(model: str) -> tuple[Any, ...]:
 def write(model: str, path: Path, name: str) -> None:
     """Write the file of a model, and put it into dapi's cache as if it had been fetched."""
     import torch
+    from safetensors.torch import save_file
+
     from dapi import _safetensors
     from dapi._store import cache
-    from safetensors.torch import save_file
 
     path.parent.mkdir(exist_ok=True)
     state = constructor(model)().state_dict()

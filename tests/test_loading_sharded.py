@@ -49,9 +49,11 @@ def test_one_file_is_loaded_in_shards(served, own_cache):
     save_file(model.state_dict(), path)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
 
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command += ["--nproc-per-node", "2"]
+
     result = subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-        + [str(EXAMPLE), f"{url}/net.safetensors", digest],
+        [*command, str(EXAMPLE), f"{url}/net.safetensors", digest],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
