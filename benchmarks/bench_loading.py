@@ -117,7 +117,7 @@ def run_case(model: str, name: str, side: str) -> dict[str, float]:
     if side == "write":
         write(model, path, name)
         return {}
-    build = by_dapi(model, folder, path) if side == "dapi" else by_peer(model, path)
+    build = by_dapi(model, path) if side == "dapi" else by_peer(model, path)
     arguments = inputs(model)
     gc.collect()
     start = time.perf_counter()
@@ -214,7 +214,7 @@ def describe(path: Path, digest: str = "") -> Any:
     return dapi.WeightEntry(f"https://example.org/{path.name}", sha256=digest)
 
 
-def by_dapi(model: str, folder: Path, path: Path) -> Callable[[], Any]:
+def by_dapi(model: str, path: Path) -> Callable[[], Any]:
     """Return the call that builds and loads through dapi, from its cache."""
     import dapi
 
