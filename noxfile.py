@@ -68,6 +68,14 @@ def pyright(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def slow(session: nox.Session) -> None:
+    """Run the tests that take minutes: the peers' builders, loaded and compared."""
+    install_all(session)
+    session.install(*TEST_TOOLS, "packaging", "timm")
+    session.run("pytest", "-m", "slow", *session.posargs)
+
+
+@nox.session(default=False)
 def demos(session: nox.Session) -> None:
     """Run the demos on real input; what they make is in output/."""
     install_all(session)

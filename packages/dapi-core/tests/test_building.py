@@ -12,6 +12,7 @@ from dapi import Build, ContextParams, Status, WeightEntry, Weights
 from dapi.adapt import Rename, StripPrefix
 from dapi.exceptions import (
     ConfigConflictError,
+    ForeignWeightsError,
     NoWeightsError,
     OutdatedWeightsWarning,
     StateDictMismatchError,
@@ -99,6 +100,37 @@ def test_new_head_differs_under_the_head_only(entry):
         dapi.build_model(Net, weights=entry, new_head=True, num_classes=7)
     with pytest.raises(StateDictMismatchError):
         dapi.build_model(Net, weights=entry, head=("body",), new_head=True, num_classes=7)
+
+
+def test_new_head_waives_no_other_argument(entry):
+    """What is not of the head may not contradict the weights, new head or not."""
+    fixed = dataclasses.replace(entry, build=Build(config={"num_classes": 4, "scale": 2.0}))
+
+    with pytest.raises(ConfigConflictError, match="scale=5.0"):
+        dapi.build_model(Net, weights=fixed, head="fc", new_head=True, num_classes=7, scale=5.0)
+    assert (
+        7
+        == dapi.build_model(
+            Net, weights=fixed, head="fc", new_head=True, num_classes=7
+        ).fc.out_features
+    )
+
+
+def test_entry_of_another_builder_says_so(entry):
+    """An argument that only the weights want is not blamed on the caller."""
+    foreign = dataclasses.replace(entry, build=Build(config={"n_symbol": 38}))
+
+    with pytest.raises(ForeignWeightsError, match="want n_symbol.*belong to another builder"):
+        dapi.build_model(Net, weights=foreign)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'colour'"):
+        dapi.build_model(Net, weights=entry, colour=1)
+
+
+def test_config_that_cannot_be_pickled_keeps_no_model_from_it(entry):
+    """What a model remembers of how it was built does not stand in its way."""
+    provenance = dapi._provenance.Provenance("Net", entry, {"norm_layer": lambda: None, "a": 1})
+
+    assert {"a": 1} == pickle.loads(pickle.dumps(provenance)).config
 
 
 def test_override_that_nothing_read_is_an_error(entry):

@@ -18,6 +18,7 @@ EXAMPLES = [
     exceptions.DuplicateModelError("net", first="m:a", second="m:b"),
     exceptions.UnknownWeightsError("NetWeights", "RefV3", available=["RefV1", "RefV2"]),
     exceptions.WeightsTypeError("net", "RefV1", expected=["NetWeights"]),
+    exceptions.ForeignWeightsError("net", "other:A", arguments=["n_symbol"]),
     exceptions.WeightsDeclarationError("NetWeights.A", "is a str", "Make it an entry."),
     exceptions.WithdrawnWeightsError("net:A", reason="wrong epoch", replacement="net:B"),
     exceptions.NoWeightsError("net has no weights", "Build it with weights=None."),
@@ -31,6 +32,8 @@ EXAMPLES = [
         "net:A", missing=["a.weight"], unexpected=["a.weigth"], shapes={"b": ((1,), (2,))}
     ),
     exceptions.CheckpointError("net.pth", source="net:A", reason="it is empty"),
+    exceptions.SavingError("Net", "its argument 'norm' is a class"),
+    exceptions.RebuildError("net.safetensors", reason="dapi.save did not write it"),
     exceptions.PluginLoadError("m:f", distribution="acme", cause=RuntimeError("why")),
     exceptions.MissingDependencyError("x needs y", requirement="y"),
     exceptions.HashMismatchError("net.pth", expected="00", found="11"),

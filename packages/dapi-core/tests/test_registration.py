@@ -267,6 +267,9 @@ def test_get_model_takes_latest_of_the_own_enum(net, monkeypatch):
             call()
     with pytest.raises(UnknownWeightsError, match="Digits_RefV2"):
         dapi.get_model("net", weights="Digits_RefV3")
+    for wrong in ("", "/tmp/net.pth", "NetWeights.Digits_RefV2"):
+        with pytest.raises(UnknownWeightsError, match="Digits_RefV2"):
+            dapi.get_model("net", weights=wrong)
     with pytest.raises(NoWeightsError, match="already names weights"):
         dapi.get_model("net:Digits_RefV2", weights=None)
 

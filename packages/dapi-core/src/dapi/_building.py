@@ -6,23 +6,42 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
-from dapi import _catalog, _hooks, _lazy, _loading, _names, _notices
+from dapi import (
+    _catalog,
+    _checkpoint,
+    _construction,
+    _hooks,
+    _lazy,
+    _loading,
+    _names,
+    _notices,
+    _provenance,
+    _store,
+)
 from dapi._context import ContextParams
 from dapi._entry import WeightEntry
 from dapi._frozen import FrozenDict, freeze
+from dapi._provenance import Provenance
 from dapi._weights import Weights, entry_of
 from dapi.exceptions import (
     ConfigConflictError,
+    DapiError,
+    ForeignWeightsError,
+    InvalidNameError,
     NoWeightsError,
     OutdatedWeightsWarning,
+    StateDictMismatchError,
+    UnknownWeightsError,
     UnreadOverrideError,
     WeightsTypeError,
     WithdrawnWeightsError,
 )
 
 if TYPE_CHECKING:
+    import torch
     from torch import nn
 
 M = TypeVar("M", bound="nn.Module")
@@ -39,20 +58,8 @@ class Latest(Enum):
 
 LATEST: Final = Latest.LATEST
 
-
-@dataclass(frozen=True)
-class Provenance:
-    """Where a model's weights came from; kept on the model, through copies and pickles.
-
-    Attributes:
-        builder: The builder's name, or that of the constructor.
-        weights: The member or the entry that was loaded.
-        config: The arguments it was constructed with.
-    """
-
-    builder: str
-    weights: Weights | WeightEntry
-    config: Mapping[str, Any]
+# What a new head may have otherwise than the weights; all else is of the rest of the model.
+_HEAD_ARGUMENTS = ("num_classes", "num_labels")
 
 
 def get_model(
@@ -91,13 +98,22 @@ def get_model(
 def _build_named(model: _catalog.Model, weights: Any, config: dict[str, Any]) -> nn.Module:
     builder = model.load()
     if isinstance(weights, str):
-        weights = _catalog.get_weights(
-            weights if ":" in weights else f"{model.qualified}:{weights}"
-        )
+        weights = _catalog.get_weights(_weights_name(model, weights))
     elif weights is LATEST:
         weights = own_enum(builder, model.name).get_latest()
     built: nn.Module = builder(weights=weights, **config)
     return built
+
+
+def _weights_name(model: _catalog.Model, weights: str) -> str:
+    """Return the full name of weights that are given by their member's name, or in full."""
+    name = weights if ":" in weights else f"{model.qualified}:{weights}"
+    try:
+        _names.parse(name)
+    except InvalidNameError:
+        known = [member.name for _, enum in _catalog.enums(model) for member in enum]
+        raise UnknownWeightsError(model.name, weights, available=known) from None
+    return name
 
 
 def own_enum(builder: Callable[..., Any], name: str) -> type[Weights]:
@@ -120,25 +136,39 @@ def build_model(
     head: Sequence[str] = (),
     new_head: bool = False,
     progress: bool = True,
+    device: torch.device | str | None = None,
+    dtype: torch.dtype | None = None,
     **config: Any,
 ) -> M:
     """Construct a model of a class that nobody registered, and load weights into it.
+
+    The result is the same, to the bit, as that of constructing the model and calling its
+    ``load_state_dict`` with what the file holds, but parameters are not initialised only to be
+    overwritten, and the file is mapped where that is possible. A constructor that needs values
+    in its parameters (it runs a forward, say) may be called a second time, in the plain way.
 
     Args:
         constructor: A class, or a function that constructs.
         *args: Its positional arguments.
         weights: A member or an entry; None leaves the initialisation as it is.
         head: Names of the submodules that ``new_head`` initialises anew.
-        new_head: Whether config may contradict the weights, and the head is not loaded.
+        new_head: Whether the number of classes (``num_classes`` or ``num_labels``) may contradict
+            the weights, and the head is not loaded.
         progress: Show a progress bar while fetching, on a terminal.
+        device: Where the model shall be; by default where the constructor puts it. ``"meta"``
+            constructs what the weights need and loads nothing: parameters are on meta, buffers
+            are as constructed. For a model that is then loaded in shards.
+        dtype: The floating-point type of its parameters and buffers, as ``model.to(dtype)``
+            sets it; by default the model's own, whatever the file has.
         **config: Keyword arguments of the constructor; merged with those of the weights.
 
     Returns:
-        The model, in training mode.
+        The model, in training mode unless its constructor says otherwise.
 
     Raises:
         ConfigConflictError: An argument contradicts the weights.
         StateDictMismatchError: The weights do not fit the model.
+        CheckpointError: Their file cannot be read.
         UnreadOverrideError: No constructor read an override that the weights carry.
         WithdrawnWeightsError: The publisher took the weights back.
         FetchError: They could not be fetched. This function reads the cache and the network.
@@ -147,53 +177,168 @@ def build_model(
     if weights is not None and not isinstance(weights, Weights | WeightEntry):
         raise WeightsTypeError(name, weights, expected=["an enum of weights"])
     return build(
-        lambda **merged: constructor(*args, **merged),
+        Recipe(
+            partial(constructor, *args), name, (head,) if isinstance(head, str) else tuple(head)
+        ),
         weights,
         config,
-        name=name,
-        head=head,
         new_head=new_head,
         progress=progress,
+        target=_loading.Target(device, dtype),
     )
 
 
+@dataclass(frozen=True)
+class Recipe(Generic[M]):
+    """How a model is constructed.
+
+    Attributes:
+        construct: Called with the merged config.
+        name: Of the builder, or of the constructor.
+        head: Names of the submodules that a new head initialises anew.
+        target: As in ``Provenance``.
+    """
+
+    construct: Callable[..., M]
+    name: str
+    head: tuple[str, ...] = ()
+    target: str = ""
+
+
 def build(
-    construct: Callable[..., M],
+    recipe: Recipe[M],
     weights: Weights | WeightEntry | None,
     config: Mapping[str, Any],
     *,
-    name: str,
-    head: Sequence[str],
     new_head: bool,
     progress: bool,
+    target: _loading.Target,
 ) -> M:
-    """Do what surrounds every builder. ``construct`` is called with the merged config."""
-    if weights is None:
-        return construct(**config)
-    _check_status(weights)
-    merged = _merge(weights, config, head=head, new_head=new_head)
-    with _overrides(weights):
-        model = construct(**merged)
-    fresh = head if new_head else ()
-    _loading.load(model, weights, config=merged, fresh=fresh, progress=progress)
-    model._dapi_provenance = Provenance(name, weights, FrozenDict(config))  # type: ignore[assignment]
-    _hooks.model_built(model, name, weights)
+    """Do what surrounds every builder."""
+    merged, context = dict(config), FrozenDict[Mapping[str, Any]]()
+    if weights is not None:
+        _check_status(weights)
+        merged = _merge(weights, config, head=recipe.head, new_head=new_head)
+        context = FrozenDict(entry_of(weights).build.context)
+    make = partial(_construct, recipe, weights, merged)
+    if _is_meta(target):
+        model = _construct_on_meta(make)
+    elif weights is None:
+        model = make()
+        target.move(model)
+    else:
+        fresh = recipe.head if new_head else ()
+        model = _Assembly(make, weights, merged, fresh, target).run(progress=progress)
+    noted = FrozenDict({key: value for key, value in merged.items() if key != "progress"})
+    _provenance.record(model, Provenance(recipe.name, weights, noted, context, recipe.target))
+    if weights is not None:
+        _hooks.model_built(model, recipe.name, weights)
     return model
 
 
-def weights_of(model: nn.Module) -> Weights | WeightEntry:
-    """Return the weights that a model was built with; copies and pickles keep them.
+def _construct(
+    recipe: Recipe[M], weights: Weights | WeightEntry | None, merged: Mapping[str, Any]
+) -> M:
+    if weights is None:
+        return recipe.construct(**merged)
+    with _overrides(weights):
+        try:
+            return recipe.construct(**merged)
+        except TypeError as cause:
+            _explain_foreign_config(recipe.name, weights, cause)
+            raise
 
-    Raises:
-        NoWeightsError: It was built without weights, or not by dapi.
+
+def _explain_foreign_config(name: str, weights: Weights | WeightEntry, cause: TypeError) -> None:
+    """Say so when the argument that a constructor does not know is one of the weights' own."""
+    wanted = entry_of(weights).build
+    foreign = [key for key in {**wanted.defaults, **wanted.config} if f"'{key}'" in str(cause)]
+    if foreign and "argument" in str(cause):
+        raise ForeignWeightsError(name, str(weights), arguments=foreign) from cause
+
+
+def _is_meta(target: _loading.Target) -> bool:
+    import torch
+
+    return target.device is not None and torch.device(target.device).type == "meta"
+
+
+def _construct_on_meta(make: Callable[[], M]) -> M:
+    with _construction.collector_paused():
+        return _construction.construct(make)[0]
+
+
+class _Assembly(Generic[M]):
+    """One model, from constructing to loading: without initialising, or else in the plain way.
+
+    Whatever fails without values in the parameters is decided by the plain way: only that says
+    whether the constructor, or the weights, are at fault.
     """
-    provenance = getattr(model, "_dapi_provenance", None)
-    if not isinstance(provenance, Provenance):
-        raise NoWeightsError(
-            f"This {type(model).__name__} carries no weights of dapi",
-            "Build it with weights=..., by a registered builder or dapi.build_model.",
+
+    def __init__(
+        self,
+        make: Callable[[], M],
+        weights: Weights | WeightEntry,
+        config: Mapping[str, Any],
+        fresh: Sequence[str],
+        target: _loading.Target,
+    ) -> None:
+        self._make, self._weights, self._config = make, weights, config
+        self._fresh, self._target = tuple(fresh), target
+
+    def run(self, *, progress: bool) -> M:
+        with _construction.collector_paused():
+            model, frame = self._construct()
+        files, name = entry_of(self._weights).files, str(self._weights)
+        origin = _loading.Origin(name, _store.fetch_all(files, progress=progress, wanted=name))
+        try:
+            with _construction.collector_paused():
+                model = self._load(model, frame, origin)
+        except StateDictMismatchError:
+            _checkpoint.reject(files)
+            raise
+        _checkpoint.confirm(files)
+        return model
+
+    def _construct(self) -> tuple[M, _construction.Deferral | None]:
+        try:
+            return _construction.construct(self._make, fresh=self._of_head if self._fresh else None)
+        except DapiError:
+            raise
+        except Exception:  # noqa: BLE001 - the plain way raises it again if it is not ours
+            return self._construct_plainly(), None
+
+    def _construct_plainly(self) -> M:
+        with _construction.suspended():
+            return self._make()
+
+    def _of_head(self, model: M) -> list[nn.Parameter]:
+        return [
+            parameter
+            for name, parameter in model.named_parameters()
+            if _loading.is_under(name, self._fresh)
+        ]
+
+    def _load(self, model: M, frame: _construction.Deferral | None, origin: _loading.Origin) -> M:
+        state_dict = _loading.read(self._weights, self._config, self._fresh)
+        load = partial(
+            _loading.load,
+            state_dict=state_dict,
+            origin=origin,
+            fresh=self._fresh,
+            target=self._target,
         )
-    return provenance.weights
+        if frame is not None:
+            try:
+                load(model, frame=frame)
+            except DapiError:
+                raise
+            except Exception:  # noqa: BLE001 - as above
+                model = self._construct_plainly()
+            else:
+                return model
+        load(model)
+        return model
 
 
 def _check_status(weights: Weights | WeightEntry) -> None:
@@ -234,7 +379,8 @@ def _merge(
         )
     for argument, fixed in wanted.config.items():
         given = config.get(argument, fixed)
-        if freeze(given) != fixed and not new_head:
+        may_differ = new_head and argument in _HEAD_ARGUMENTS
+        if freeze(given) != fixed and not may_differ:
             raise ConfigConflictError(str(weights), argument, given=given, fixed=fixed, head=head)
     return {**wanted.defaults, **wanted.config, **config}
 

@@ -147,6 +147,11 @@ def find(name: str) -> Model:
     return models[0]
 
 
+def find_target(target: str) -> Model | None:
+    """Find the model whose builder is at ``"module:function"``; None when there is none."""
+    return next((model for model in _models() if model.target == target), None)
+
+
 def find_offered(distribution: str | None, builder: str) -> Model:
     """Find a model by its own distribution, or by one that offers weights for it."""
     offered = {

@@ -6,12 +6,13 @@ suffix without its dot names a function from a path to a state dict.
 
 from __future__ import annotations
 
+import re
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dapi import _store
+from dapi import _safetensors, _store
 from dapi._discovery import extension
 from dapi._file import File
 from dapi.exceptions import CheckpointError, DapiError, MissingDependencyError
@@ -32,7 +33,10 @@ def read(files: Sequence[File], *, progress: bool, wanted: str) -> dict[str, Ten
     parts = [_read_file(file, progress=progress, wanted=wanted) for file in files]
     if len(parts) == 1:
         return parts[0]
-    return {key: tensor for part in parts for key, tensor in part.items()}
+    joined = {key: tensor for part in parts for key, tensor in part.items()}
+    if len(joined) != sum(len(part) for part in parts):
+        raise CheckpointError(files[0].name, source=wanted, reason="two of its files share a key")
+    return joined
 
 
 def confirm(files: Sequence[File]) -> None:
@@ -53,10 +57,14 @@ def _read_file(file: File, *, progress: bool, wanted: str) -> dict[str, Tensor]:
         state_dict = _reader(file)(path)
     except DapiError:
         raise
+    except ImportError as cause:  # the file is not to blame
+        raise MissingDependencyError(
+            f"{file.name} needs a package to be read ({cause})", requirement="dapi-core[torch]"
+        ) from cause
     except Exception as cause:
         _store.reject(file)
-        reason = f"{type(cause).__name__}: {str(cause).splitlines()[0] if str(cause) else ''}"
-        raise CheckpointError(path, source=wanted, reason=_hint(path) or reason) from cause
+        reason = _hint(path) or _reason(cause)
+        raise CheckpointError(path, source=wanted, reason=reason) from cause
     if not _holds_tensors(state_dict):
         _store.reject(file)
         raise CheckpointError(path, source=wanted, reason="it is not a dict of tensors by key")
@@ -66,7 +74,7 @@ def _read_file(file: File, *, progress: bool, wanted: str) -> dict[str, Tensor]:
 def _reader(file: File) -> Reader:
     suffix = Path(file.name).suffix.removeprefix(".").lower()
     builtin: dict[str, Reader] = {
-        "safetensors": _read_safetensors,
+        "safetensors": _safetensors.read,
         **dict.fromkeys(("pth", "pt", "bin", "ckpt"), _read_torch),
     }
     reader = builtin.get(suffix) or extension("dapi.formats", suffix)
@@ -78,27 +86,31 @@ def _reader(file: File) -> Reader:
     return chosen
 
 
-def _read_safetensors(path: Path) -> dict[str, Tensor]:
-    try:
-        from safetensors.torch import load_file
-    except ModuleNotFoundError as cause:
-        raise MissingDependencyError(
-            f"{path.name} is a safetensors file", requirement="dapi-core[torch]"
-        ) from cause
-    return load_file(path)
-
-
 def _read_torch(path: Path) -> dict[str, Tensor]:
-    """Read a .pth: tensors only, and a zip's members stored, not deflated (a bomb is small)."""
+    """Read a .pth: tensors only. One that is a zip is mapped; the older format is read."""
     import torch
 
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
-                raise ValueError("its members are compressed")
-    found = torch.load(path, map_location="cpu", weights_only=True)
-    state_dict: dict[str, Tensor] = found
-    return state_dict
+    with path.open("rb") as stream:
+        is_zip = stream.read(4) == b"PK\x03\x04"  # what torch itself decides by
+    if is_zip:
+        _check_archive(path)
+    found: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip)
+    return found
+
+
+def _check_archive(path: Path) -> None:
+    """Refuse a zip that unpacks to more than it is (a bomb is small), and code."""
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+    if any(member.compress_type != zipfile.ZIP_STORED for member in members):
+        raise ValueError("its members are compressed")
+    if sum(member.file_size for member in members) > path.stat().st_size:
+        raise ValueError("its members are larger than the file")
+    names = [member.filename for member in members]
+    if len(set(names)) != len(names):
+        raise ValueError("it has two members of one name")
+    if any(name.endswith("/constants.pkl") for name in names):
+        raise ValueError("it is a TorchScript archive, which holds code: save its state_dict()")
 
 
 def _holds_tensors(found: Any) -> bool:
@@ -108,6 +120,17 @@ def _holds_tensors(found: Any) -> bool:
         isinstance(key, str) and (isinstance(value, torch.Tensor) or key.endswith("_extra_state"))
         for key, value in found.items()
     )
+
+
+def _reason(cause: Exception) -> str:
+    """Say in a line what a reader said in many."""
+    text = str(cause)
+    foreign = re.search(r"Unsupported (?:global|class|operand)[^\n]*?([\w.]+\.\w+)", text)
+    if foreign:
+        return f"it holds {foreign[1]}, and only tensors are read: save its state_dict() alone"
+    if isinstance(cause, ValueError) and text:
+        return text.splitlines()[0]
+    return f"{type(cause).__name__}: {text.splitlines()[0] if text else ''}"
 
 
 def _hint(path: Path) -> str:

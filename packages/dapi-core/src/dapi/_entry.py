@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -12,6 +12,7 @@ from dapi import _store
 from dapi._file import File
 from dapi._frozen import FrozenDict
 from dapi._lazy import Lazy
+from dapi._store import cache
 from dapi.adapt import Step
 from dapi.exceptions import MissingFileError, NoWeightsError, WeightsDeclarationError
 
@@ -141,6 +142,7 @@ class WeightEntry:
         self._check_types()
         object.__setattr__(self, "meta", FrozenDict(self.meta))
         object.__setattr__(self, "assets", FrozenDict(self.assets))
+        self._check_meta()
         for name in ("transforms", "postprocess"):
             object.__setattr__(self, name, self._bind(getattr(self, name)))
         if isinstance(self.url, str):
@@ -171,6 +173,16 @@ class WeightEntry:
                     f"Expected {type(self).__annotations__[name]}.",
                 )
 
+    def _check_meta(self) -> None:
+        try:
+            hash(self.meta)
+        except TypeError as cause:
+            raise WeightsDeclarationError(
+                f"WeightEntry(meta={self.meta!r})",
+                f"holds what cannot be hashed ({cause})",
+                "Use dicts, lists, strings, numbers, or None.",
+            ) from None
+
     def _bind(self, factory: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return factory.bind(self.assets) if isinstance(factory, Lazy) else factory
@@ -188,9 +200,9 @@ class WeightEntry:
             return (File(self.url, self.sha256, self.size, self.mirrors),)
         return tuple(self.url)
 
-    def fetch(self, *, progress: bool = True) -> Path:
+    def fetch(self, *, progress: bool = True, directory: bool = False) -> Path:
         """Return a local path of the verified weights; see ``Weights.fetch``."""
-        return _store.fetch_all(self.files, progress=progress, wanted=str(self))
+        return fetch(self.files, progress=progress, wanted=str(self), directory=directory)
 
     def state_dict(self, *, progress: bool = True) -> dict[str, Tensor]:
         """Return the tensors of the weights by key; see ``Weights.state_dict``."""
@@ -223,3 +235,11 @@ class WeightEntry:
                 digest.update(block)
                 size += len(block)
         return cls(local.as_uri(), sha256=digest.hexdigest(), size=size, **fields)
+
+
+def fetch(files: Sequence[File], *, progress: bool, wanted: str, directory: bool) -> Path:
+    """Return the local file, or a directory that holds the files by name."""
+    path = _store.fetch_all(files, progress=progress, wanted=wanted)
+    if directory and len(files) == 1:
+        return cache.directory_view({files[0].name: path}, of=wanted)
+    return path

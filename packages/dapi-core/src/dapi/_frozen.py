@@ -72,12 +72,6 @@ def freeze(value: Any) -> Any:
         return FrozenDict(value)
     if isinstance(value, list | tuple) and not hasattr(value, "_fields"):
         return tuple(freeze(item) for item in value)
-    try:
-        hash(value)
-    except TypeError:
-        raise TypeError(
-            f"{value!r} cannot be frozen. Use dicts, lists, strings, numbers, or None."
-        ) from None
     return value
 
 

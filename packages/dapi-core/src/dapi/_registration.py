@@ -11,7 +11,9 @@ from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from dapi import _building, _catalog, _notices, _registry
+from dapi._building import Recipe
 from dapi._entry import WeightEntry
+from dapi._loading import Target
 from dapi._names import parse
 from dapi._weights import Weights
 from dapi.exceptions import (
@@ -28,6 +30,9 @@ from dapi.exceptions import (
 
 if TYPE_CHECKING:
     from torch import nn
+
+# What the decorator takes out of the arguments; the function sees none of it.
+_EVERY_BUILDERS = ("new_head", *Target._fields)
 
 P = ParamSpec("P")
 M = TypeVar("M", bound="nn.Module")
@@ -79,11 +84,18 @@ class Builder:
     replaces: str | None
     legacy: tuple[LegacyArgument, ...]
     parameters: tuple[str, ...]
-    positional: int
+    function: str
+    positional: tuple[str, ...]
+    most_positional: int
+
+    @property
+    def target(self) -> str:
+        """Where the function is, as entry points say it."""
+        return f"{self.module}:{self.function}"
 
     def check_positional(self, args: Sequence[Any]) -> None:
         """Refuse what builders of the past took by position, such as ``pretrained``."""
-        if len(args) > self.positional:
+        if len(args) > self.most_positional:
             given = ", ".join(map(repr, args))
             raise PositionalArgumentError(self.name, given, parameters=self.parameters)
 
@@ -101,7 +113,7 @@ class Builder:
 
     def check_arguments(self, config: Mapping[str, Any]) -> None:
         """Refuse what is nearly an argument of the builder: ``**config`` would swallow it."""
-        known = (*self.parameters, *(legacy.name for legacy in self.legacy), "new_head")
+        known = (*self.parameters, *(old.name for old in self.legacy), *_EVERY_BUILDERS)
         for argument in config:
             if argument in known:
                 continue
@@ -115,6 +127,24 @@ class Builder:
         if successor:
             text = f"{self.name} was replaced by {successor}; it stays as it was, for its weights."
             _notices.warn_once(text, ReplacedBuilderWarning)
+
+    def name_arguments(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Turn arguments by position into arguments by name, as a model remembers them."""
+        named = dict(zip(self.positional, args, strict=False))
+        if named.keys() & kwargs.keys():
+            return args, kwargs  # Python says what is wrong with that
+        return args[len(named) :], {**named, **kwargs}
+
+    def take_target(self, config: dict[str, Any]) -> Target:
+        """Take ``device`` and ``dtype`` out of the arguments, unless they are the builder's own."""
+        taken = {
+            name: config.pop(name)
+            for name in Target._fields
+            if name in config and name not in self.parameters
+        }
+        return Target(**taken)
 
     def translate_legacy(self, config: dict[str, Any]) -> dict[str, Any]:
         """Replace arguments of a predecessor by those of today, with a warning each."""
@@ -174,7 +204,9 @@ def register_model(
             replaces=replaces,
             legacy=(legacy,) if isinstance(legacy, LegacyArgument) else tuple(legacy),
             parameters=tuple(_own_parameters(function)),
-            positional=_count_positional(function),
+            function=function.__qualname__,
+            positional=_positional(function),
+            most_positional=_count_positional(function),
         )
         builder = _wrap(function, spec)
         _registry.add(spec.name, builder, replaces=replaces)
@@ -201,6 +233,7 @@ def _call(
 ) -> M:
     """Run a builder's body with what surrounds every builder."""
     spec.check_positional(args)
+    args, kwargs = spec.name_arguments(args, kwargs)
     config = spec.translate_legacy(kwargs)
     spec.check_arguments(config)
     weights = config.pop("weights", None)
@@ -209,14 +242,23 @@ def _call(
     if weights is not None and "weights_backbone" in spec.parameters:
         config["weights_backbone"] = None
     return _building.build(
-        partial(function, *args, weights=weights),
+        Recipe(partial(function, *args, weights=weights), spec.name, spec.head, spec.target),
         weights,
         config,
-        name=spec.name,
-        head=spec.head,
         new_head=config.pop("new_head", False),
         progress=config.get("progress", True),
+        target=spec.take_target(config),
     )
+
+
+def recipe(builder: Callable[..., M], *, weights: WeightEntry | None) -> Recipe[M]:
+    """Return how a registered builder constructs when it sees these weights.
+
+    For a model that is built again from a file: nothing is checked, warned of or fetched.
+    """
+    spec: Builder = builder.__dapi_builder__  # type: ignore[attr-defined]
+    function = builder.__wrapped__  # type: ignore[attr-defined]
+    return Recipe(partial(function, weights=weights), spec.name, spec.head, spec.target)
 
 
 def _checked_name(name: str) -> str:
@@ -237,6 +279,16 @@ def _checked_enums(
         f"register_model(weights={weights!r})",
         "is no enum of weights, nor several",
         "Pass a subclass of dapi.Weights, not a member of it.",
+    )
+
+
+def _positional(function: Callable[..., Any]) -> tuple[str, ...]:
+    """Return the parameters that may be given by position, and by name too."""
+    parameters = inspect.signature(function).parameters.values()
+    if any(each.kind is inspect.Parameter.POSITIONAL_ONLY for each in parameters):
+        return ()
+    return tuple(
+        each.name for each in parameters if each.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
     )
 
 

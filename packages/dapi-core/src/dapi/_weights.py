@@ -7,9 +7,8 @@ from enum import Enum, EnumMeta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from dapi import _store
 from dapi._discovery import entry_points
-from dapi._entry import Build, Status, WeightEntry
+from dapi._entry import Build, Status, WeightEntry, fetch
 from dapi._file import File
 from dapi.exceptions import NoWeightsError, UnknownWeightsError, WeightsDeclarationError
 
@@ -180,11 +179,13 @@ class Weights(Enum, metaclass=WeightsType):
         datasets = {member.dataset for member in marked}
         raise UnknownWeightsError(cls.__qualname__, str(dataset), available=sorted(datasets))
 
-    def fetch(self, *, progress: bool = True) -> Path:
+    def fetch(self, *, progress: bool = True, directory: bool = False) -> Path:
         """Return a local path of the verified weights, fetching them if they are not cached.
 
         Args:
             progress: Show a progress bar, on a terminal.
+            directory: Return a directory for a single file too: what
+                ``torch.distributed.checkpoint`` reads shards from.
 
         Returns:
             The file; for weights in several files, a directory that holds them by name.
@@ -194,7 +195,7 @@ class Weights(Enum, metaclass=WeightsType):
             HashMismatchError: The bytes are not those that were published.
             CacheError: The cache directory cannot be used.
         """
-        return _store.fetch_all(self.files, progress=progress, wanted=str(self))
+        return fetch(self.files, progress=progress, wanted=str(self), directory=directory)
 
     def state_dict(self, *, progress: bool = True) -> dict[str, Tensor]:
         """Return the tensors by key, as the file has them; fetches it like ``fetch``.

@@ -11,6 +11,7 @@ attributes; its text says what happened, what was expected or exists, and what t
     ├── DuplicateModelError       (ValueError)      one module registers a name twice
     ├── UnknownWeightsError       (LookupError, AttributeError)  no such member
     ├── WeightsTypeError          (TypeError)       not weights of this builder
+    ├── ForeignWeightsError       (TypeError)       an entry that another builder needs
     ├── WeightsDeclarationError   (TypeError)       an entry or enum is declared wrongly
     ├── WithdrawnWeightsError     (ValueError)      their publisher took them back
     ├── NoWeightsError            (LookupError)     nothing to name, load or apply
@@ -22,6 +23,8 @@ attributes; its text says what happened, what was expected or exists, and what t
     ├── StateDictMismatchError    (RuntimeError)    keys or shapes that do not fit
     ├── MissingFileError          (FileNotFoundError)  no such local checkpoint
     ├── CheckpointError           (ValueError)      a file that is no readable checkpoint
+    ├── SavingError               (TypeError)       a model that cannot be saved
+    ├── RebuildError              (RuntimeError)    a saved model that cannot be built again
     ├── PluginLoadError           (ImportError)     a distribution's code fails to import
     ├── MissingDependencyError    (ImportError)     something optional is not installed
     ├── HashMismatchError         (ValueError)      bytes that a published hash forbids
@@ -176,6 +179,18 @@ class WeightsTypeError(DapiError, TypeError):
         super().__init__(text)
 
 
+class ForeignWeightsError(DapiError, TypeError):
+    """An entry wants arguments that the builder does not have."""
+
+    def __init__(self, builder: str, weights: str, *, arguments: Sequence[str]) -> None:
+        self.builder, self.weights, self.arguments = builder, weights, tuple(arguments)
+        super().__init__(
+            f"{builder} cannot take {weights}: these weights want {', '.join(arguments)}, which "
+            f"{builder} does not have. They belong to another builder. To see what {builder} "
+            f"takes: dapi show {builder}"
+        )
+
+
 class WeightsDeclarationError(DapiError, TypeError):
     """An entry, or an enum of weights, is declared wrongly."""
 
@@ -273,11 +288,13 @@ class StateDictMismatchError(DapiError, RuntimeError):
         missing: Sequence[str] = (),
         unexpected: Sequence[str] = (),
         shapes: Mapping[str, tuple[Sequence[int], Sequence[int]]] | None = None,
+        dtypes: Mapping[str, tuple[str, str]] | None = None,
         reason: str = "",
+        path: object = None,
     ) -> None:
         self.source, self.missing, self.unexpected = source, tuple(missing), tuple(unexpected)
-        self.shapes = dict(shapes or {})
-        parts = [f"{source} does not fit the model."]
+        self.shapes, self.dtypes, self.path = dict(shapes or {}), dict(dtypes or {}), path
+        parts = [f"{source} does not fit the model{f' (file: {path})' if path else ''}."]
         if reason:
             parts.append(f"{reason}.")
         if missing:
@@ -288,6 +305,10 @@ class StateDictMismatchError(DapiError, RuntimeError):
         parts += [
             f"{key} is {tuple(found)} in the file and {tuple(wanted)} in the model."
             for key, (found, wanted) in list(self.shapes.items())[:3]
+        ]
+        parts += [
+            f"{key} is {found} in the file and {wanted} in the model."
+            for key, (found, wanted) in list(self.dtypes.items())[:3]
         ]
         parts.append(
             "Check that the weights belong to this builder and its arguments; a key that only "
@@ -327,6 +348,28 @@ class CheckpointError(DapiError, ValueError):
         super().__init__(
             f"{source} cannot be read as a checkpoint: {reason} (file: {path}). Expected "
             "safetensors, or a .pth file that holds tensors only."
+        )
+
+
+class SavingError(DapiError, TypeError):
+    """A model cannot be written so that it could be built again."""
+
+    def __init__(self, subject: str, reason: str) -> None:
+        self.subject, self.reason = subject, reason
+        super().__init__(
+            f"This {subject} cannot be saved: {reason}. To write its tensors alone: "
+            "safetensors.torch.save_model(model, path)"
+        )
+
+
+class RebuildError(DapiError, RuntimeError):
+    """A saved model cannot be built again."""
+
+    def __init__(self, path: object, *, reason: str) -> None:
+        self.path, self.reason = path, reason
+        super().__init__(
+            f"{path} cannot be built again: {reason.rstrip('.')}. Its tensors can still be read: "
+            "safetensors.torch.load_file(path)"
         )
 
 

@@ -1,0 +1,242 @@
+"""Construction without wasted initialisation: parameters that a file will overwrite get no memory.
+
+While a constructor runs, every parameter is put on the meta device as it is registered; buffers,
+and all else that a constructor computes, stay real. Identity is kept: the Parameter object that
+the constructor made is the one that the file's tensor is put into later, so that ties between
+parameters, and optimizers made in a constructor, stay right.
+"""
+
+from __future__ import annotations
+
+import gc
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+M = TypeVar("M", bound="nn.Module")
+
+
+class CannotDeferError(Exception):
+    """The model must be built in the plain way. Never leaves dapi."""
+
+
+class Deferral:
+    """The parameters that one constructor registered, in order.
+
+    Attributes:
+        keep: Positions of those that are initialised as ever.
+    """
+
+    def __init__(self, keep: frozenset[int] = frozenset()) -> None:
+        self.keep = keep
+        self._seen: dict[int, nn.Parameter] = {}
+        self._devices: dict[int, Any] = {}
+
+    def take(self, parameter: nn.Parameter) -> None:
+        """Put a parameter on meta, unless it is one to keep, or of a kind of its own."""
+        from torch import nn
+
+        if id(parameter) in self._seen:
+            return
+        position = len(self._seen)
+        self._seen[id(parameter)] = parameter
+        if position in self.keep or type(parameter) is not nn.Parameter or parameter.is_meta:
+            return
+        self._devices[id(parameter)] = parameter.device
+        fill(parameter, _on_meta(parameter))
+
+    def device(self, parameter: nn.Parameter) -> Any:
+        """Return where the constructor had put a parameter."""
+        import torch
+
+        return self._devices.get(id(parameter)) or torch.get_default_device()
+
+    def positions(self, parameters: list[nn.Parameter]) -> frozenset[int]:
+        """Return at which positions parameters were registered.
+
+        Raises:
+            CannotDeferError: One was not registered by the constructor, but copied from another.
+        """
+        places = {key: position for position, key in enumerate(self._seen)}
+        try:
+            return frozenset(places[id(parameter)] for parameter in parameters)
+        except KeyError as cause:
+            raise CannotDeferError("a parameter of the head was copied") from cause
+
+
+def fill(parameter: nn.Parameter, tensor: Tensor) -> None:
+    """Give a parameter another tensor, in place: whoever holds the parameter sees it.
+
+    Raises:
+        CannotDeferError: A hook on the parameter would be lost.
+    """
+    import torch
+
+    if parameter._backward_hooks or parameter._post_accumulate_grad_hooks:
+        raise CannotDeferError("a parameter has hooks")
+    other = torch.nn.Parameter(tensor, requires_grad=parameter.requires_grad)
+    other.__dict__.update(parameter.__dict__)
+    torch.utils.swap_tensors(parameter, other)  # type: ignore[no-untyped-call]
+
+
+def _on_meta(parameter: nn.Parameter) -> Tensor:
+    import torch
+
+    return torch.empty_like(parameter, device="meta", requires_grad=False)
+
+
+_frames = threading.local()
+_patched = 0
+_patching = threading.Lock()
+
+
+@contextmanager
+def deferred(keep: frozenset[int] = frozenset()) -> Iterator[Deferral]:
+    """Put the parameters that this thread registers meanwhile on meta."""
+    frame = Deferral(keep)
+    with _frame(frame), _patch():
+        yield frame
+
+
+@contextmanager
+def suspended() -> Iterator[None]:
+    """Let constructors initialise as ever, in this thread, whatever is around."""
+    with _frame(None):
+        yield
+
+
+@contextmanager
+def _frame(frame: Deferral | None) -> Iterator[None]:
+    outer = getattr(_frames, "top", None)
+    _frames.top = frame
+    try:
+        yield
+    finally:
+        _frames.top = outer
+
+
+@contextmanager
+def _patch() -> Iterator[None]:
+    """Hold the one patch of ``register_parameter`` while any thread needs it."""
+    from torch import nn
+
+    global _patched
+    with _patching:
+        if _patched == 0:
+            nn.Module.register_parameter = _registering(nn.Module.register_parameter)  # type: ignore[method-assign]
+        _patched += 1
+    try:
+        yield
+    finally:
+        with _patching:
+            _patched -= 1
+            if _patched == 0:
+                found: Any = nn.Module.register_parameter
+                # Somebody else's patch over ours is theirs to remove; ours is inert by then.
+                nn.Module.register_parameter = getattr(found, "_dapi_original", found)  # type: ignore[method-assign]
+
+
+def _registering(original: Callable[..., None]) -> Callable[..., None]:
+    from torch.nn import RNNBase
+
+    @wraps(original)
+    def register_parameter(self: nn.Module, name: str, param: nn.Parameter | None) -> None:
+        original(self, name, param)
+        frame: Deferral | None = getattr(_frames, "top", None)
+        # A recurrent layer keeps weak references to its parameters, which forbid to swap them.
+        if frame is not None and param is not None and not isinstance(self, RNNBase):
+            frame.take(param)
+
+    register_parameter._dapi_original = original  # type: ignore[attr-defined]
+    return register_parameter
+
+
+def on_meta(model: nn.Module) -> list[str]:
+    """Name what of a model is on meta, wherever it is kept.
+
+    Parameters and buffers come by their keys. A tensor that a constructor derived from a
+    parameter, and keeps in a dict, an object or a closure, is found too.
+    """
+    members = [*model.named_parameters(), *model.named_buffers()]
+    named = [name for name, tensor in members if tensor.is_meta]
+    return named or [f"a tensor of {type(model).__name__}" for _ in _hidden(model)]
+
+
+def _hidden(model: nn.Module) -> Iterator[Tensor]:
+    """Walk over everything that a model holds, but not over code, which holds everything."""
+    import torch
+
+    seen: set[int] = set()
+    waiting: list[Any] = [model]
+    while waiting:
+        found = waiting.pop()
+        if id(found) in seen:
+            continue
+        seen.add(id(found))
+        if isinstance(found, torch.Tensor):
+            if found.is_meta:
+                yield found
+        elif isinstance(found, FunctionType):
+            waiting += [found.__closure__, found.__defaults__, found.__kwdefaults__]
+        elif not isinstance(found, _LEAVES):
+            waiting += gc.get_referents(found)
+
+
+_LEAVES = (type, ModuleType, BuiltinFunctionType, str, bytes, int, float, bool, type(None))
+assert not issubclass(MethodType, _LEAVES)  # a bound method leads to its object
+
+
+_pauses = 0
+_resume = False
+_pausing = threading.Lock()
+
+
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """Pause Python's cyclic garbage collector, in the whole process.
+
+    One full collection costs about 200 ms with torch imported, several times what is left of
+    building a model, and the objects made here make one likely.
+    """
+    global _pauses, _resume
+    with _pausing:
+        if _pauses == 0:
+            _resume = gc.isenabled()
+            gc.disable()
+        _pauses += 1
+    try:
+        yield
+    finally:
+        with _pausing:
+            _pauses -= 1
+            if _pauses == 0 and _resume:
+                gc.enable()
+
+
+def construct(
+    make: Callable[[], M], *, fresh: Callable[[M], list[nn.Parameter]] | None = None
+) -> tuple[M, Deferral]:
+    """Construct a model with its parameters on meta.
+
+    Args:
+        make: Constructs the model; called a second time when some parameters are to be
+            initialised as ever, as those are only known from the finished model.
+        fresh: Which these are.
+
+    Raises:
+        CannotDeferError: The constructor does not work without values in its parameters.
+    """
+    model, frame = _attempt(make, frozenset())
+    keep = frame.positions(fresh(model)) if fresh else frozenset()
+    return _attempt(make, keep) if keep else (model, frame)
+
+
+def _attempt(make: Callable[[], M], keep: frozenset[int]) -> tuple[M, Deferral]:
+    with deferred(keep) as frame:
+        return make(), frame

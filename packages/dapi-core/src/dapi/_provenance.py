@@ -1,0 +1,79 @@
+"""Provenance: what a model remembers of how it was built, through copies and pickles."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from dapi._entry import WeightEntry
+from dapi._frozen import FrozenDict
+from dapi._weights import Weights
+from dapi.exceptions import NoWeightsError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a model and its weights came from; kept on the model, through copies and pickles.
+
+    Attributes:
+        builder: The builder's name, or that of the constructor.
+        weights: The member or the entry that was loaded; None for random initialisation.
+        config: The arguments it was constructed with, those that the weights want included.
+        context: The overrides of constructor defaults that the weights want.
+        target: Where the registered builder is, as ``"module:function"``; empty for a
+            constructor that nobody registered.
+    """
+
+    builder: str
+    weights: Weights | WeightEntry | None
+    config: Mapping[str, Any]
+    context: Mapping[str, Mapping[str, Any]] = FrozenDict()
+    target: str = ""
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Pickle all but what cannot be pickled: a note must not keep a model from it."""
+        config = {name: value for name, value in self.config.items() if _pickles(value)}
+        return {**self.__dict__, "config": FrozenDict(config)}
+
+
+def _pickles(value: object) -> bool:
+    try:
+        pickle.dumps(value)
+    except Exception:  # noqa: BLE001 - objects refuse in ways of their own
+        return False
+    return True
+
+
+def record(model: nn.Module, provenance: Provenance) -> None:
+    """Note on a model how it was built; a builder may return what takes no note."""
+    if hasattr(model, "state_dict"):
+        model._dapi_provenance = provenance  # type: ignore[assignment]
+
+
+def find(model: nn.Module) -> Provenance | None:
+    """Return what was noted on a model; None for one that dapi did not build."""
+    found = getattr(model, "_dapi_provenance", None)
+    return found if isinstance(found, Provenance) else None
+
+
+def weights_of(model: nn.Module) -> Weights | WeightEntry:
+    """Return the weights that a model was built with; copies and pickles keep them.
+
+    They stay the same when the model is trained further. ``torch.fx`` and ``torch.jit`` lose
+    what is noted on a model: ask the model that they were given.
+
+    Raises:
+        NoWeightsError: It was built without weights, or not by dapi.
+    """
+    provenance = find(model)
+    if provenance is None or provenance.weights is None:
+        raise NoWeightsError(
+            f"This {type(model).__name__} carries no weights of dapi",
+            "Build it with weights=..., by a registered builder or dapi.build_model.",
+        )
+    return provenance.weights

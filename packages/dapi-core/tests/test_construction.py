@@ -1,0 +1,304 @@
+"""Construction: parameters without memory, and the plain way wherever that is not the same.
+
+The numbers in brackets are those of the pitfalls that other loaders were seen to fall into.
+"""
+
+import copy
+import gc
+import threading
+
+import pytest
+
+import dapi
+from dapi import WeightEntry, _building, _construction
+
+torch = pytest.importorskip("torch")
+nn = torch.nn
+
+
+class Net(nn.Module):
+    """A buffer outside the file, a frozen and a shared parameter, an optimizer."""
+
+    def __init__(self, width=8):
+        super().__init__()
+        self.first = nn.Linear(width, width)
+        self.norm = nn.BatchNorm1d(width)
+        self.last = nn.Linear(width, width)
+        self.last.weight = self.first.weight
+        self.first.bias.requires_grad_(False)
+        self.register_buffer("steps", torch.arange(width) * 0.5, persistent=False)
+        self.optimizer = torch.optim.SGD(self.parameters(), lr=0.1)
+        self.first.weight.tag = "no decay"
+
+    def forward(self, images):
+        return self.last(self.norm(self.first(images)) + self.steps)
+
+
+@pytest.fixture(autouse=True)
+def plain(monkeypatch):
+    """Count how often the plain way was taken."""
+    calls, original = [], _building._Assembly._construct_plainly
+    monkeypatch.setattr(
+        _building._Assembly,
+        "_construct_plainly",
+        lambda self: calls.append(self) or original(self),
+    )
+    return calls
+
+
+def filled(model):
+    """Fill a model with what no constructor would."""
+    with torch.no_grad():
+        for tensor in [*model.parameters(), *model.buffers()]:
+            if tensor.is_floating_point():
+                tensor.uniform_(0.1, 1)
+    return model
+
+
+@pytest.fixture
+def publish(tmp_path):
+    """Write a state dict to a file and describe it."""
+
+    def write(state, **fields):
+        path = tmp_path / f"{len(list(tmp_path.iterdir()))}.pth"
+        torch.save(state, path)
+        return WeightEntry.from_file(path, **fields)
+
+    return write
+
+
+def build(constructor, publish, **options):
+    state = filled(constructor()).state_dict()
+    expected = constructor()
+    expected.load_state_dict(state)
+    return expected, dapi.build_model(constructor, weights=publish(state), **options)
+
+
+def test_nothing_is_initialised(publish, monkeypatch):
+    """What the file overwrites is never filled with random numbers [3]."""
+    filled_sizes = []
+    original = nn.init.kaiming_uniform_
+    monkeypatch.setattr(
+        nn.init,
+        "kaiming_uniform_",
+        lambda tensor, *rest, **more: (
+            filled_sizes.append(tensor.is_meta) or original(tensor, *rest, **more)
+        ),
+    )
+    entry = publish(Net().state_dict())
+    filled_sizes.clear()
+    dapi.build_model(Net, weights=entry)
+
+    assert [True, True] == filled_sizes
+
+
+def test_identity_ties_flags_and_buffers_are_kept(publish, plain):
+    """Parameters stay the objects that the constructor made [4, 5, 7, 10]."""
+    expected, found = build(Net, publish)
+
+    assert not plain
+    assert found.first.weight is found.last.weight
+    assert "no decay" == found.first.weight.tag
+    assert not found.first.bias.requires_grad
+    held = {id(each) for group in found.optimizer.param_groups for each in group["params"]}
+    assert held == {id(each) for each in found.parameters()}
+    assert torch.equal(torch.arange(8) * 0.5, found.steps)
+    images = torch.rand(3, 8)
+    assert torch.equal(expected(images), found(images))
+
+
+def test_optimizer_of_a_constructor_trains_the_model(publish):
+    """What it steps is what the model uses, and the published file stays as it is [7, 8, 10]."""
+    expected, found = build(Net, publish)
+    path = found._dapi_provenance.weights.fetch()
+    content = path.read_bytes()
+    for model in (expected, found):
+        model(torch.ones(3, 8)).sum().backward()
+        model.optimizer.step()
+
+    assert torch.equal(expected.first.weight, found.first.weight)
+    assert content == path.read_bytes()
+
+
+class Hidden(Net):
+    """Keeps a tensor that it derived from a parameter, outside all modules."""
+
+    def __init__(self):
+        super().__init__()
+        self.kept = {"scale": [self.first.weight.sum(dim=0)]}
+
+
+class Measured(Net):
+    """Runs a forward while it is constructed."""
+
+    def __init__(self):
+        super().__init__()
+        self.width = int(self(torch.ones(2, 8)).isfinite().sum())
+
+
+class Hooked(Net):
+    """Registers a hook on a parameter."""
+
+    def __init__(self):
+        super().__init__()
+        self.first.weight.register_hook(lambda gradient: gradient * 2)
+
+
+class Replacing(Net):
+    """Replaces a module while it is loaded, as MNASNet does for its first version."""
+
+    def _load_from_state_dict(self, *rest):
+        self.norm = nn.BatchNorm1d(8)
+        super()._load_from_state_dict(*rest)
+
+
+class Copying(Net):
+    """Copies into its parameter by itself when it is loaded."""
+
+    def _load_from_state_dict(self, state_dict, prefix, *rest):
+        self.first.weight.data.copy_(state_dict[prefix + "first.weight"])
+        taken = {key: each for key, each in state_dict.items() if "first.w" not in key}
+        super()._load_from_state_dict(taken, prefix, *rest)
+
+
+@pytest.mark.parametrize("constructor", [Hidden, Measured, Hooked, Replacing])
+def test_what_needs_values_is_built_in_the_plain_way(constructor, publish, plain):
+    """A forward, a derived tensor, a hook, a replaced module: the result is the same [3, 14]."""
+    expected, found = build(constructor, publish)
+
+    assert 1 == len(plain)
+    assert list(expected.state_dict()) == list(found.state_dict())
+    images = torch.ones(2, 8)
+    assert torch.equal(expected(images), found(images))
+    assert not _construction.on_meta(found)
+
+
+def test_recurrent_layers_work(publish, plain):
+    """They hold weak references to their parameters, and lists of them."""
+    expected, found = build(lambda: nn.Sequential(nn.Linear(4, 4), nn.LSTM(4, 3)), publish)
+
+    assert not plain
+    assert all(a is b for a, b in zip(found[1]._flat_weights, found[1].parameters(), strict=True))
+    images = torch.rand(2, 4)
+    assert torch.equal(expected(images)[0], found(images)[0])
+
+
+def test_layout_of_the_model_is_kept(publish):
+    """channels_last stays what the constructor made it, whatever the file has [7]."""
+    expected, found = build(
+        lambda: nn.Conv2d(4, 8, 3).to(memory_format=torch.channels_last), publish
+    )
+
+    assert expected.weight.stride() == found.weight.stride()
+    assert torch.equal(expected.weight, found.weight)
+
+
+def test_buffer_that_was_saved_as_a_parameter_stays_a_buffer(publish):
+    """Assigned as it is, it would become a parameter [11]."""
+    state = dict(Net().state_dict())
+    state["norm.running_mean"] = nn.Parameter(state["norm.running_mean"] + 1)
+    found = dapi.build_model(Net, weights=publish(state))
+
+    assert len(list(Net().parameters())) == len(list(found.parameters()))
+    assert torch.equal(state["norm.running_mean"].data, found.norm.running_mean)
+    assert not found.norm.running_mean.requires_grad
+
+
+def test_builder_inside_a_builder_is_loaded_once(publish, plain):
+    """A detector that builds its backbone with weights constructs it as ever [12]."""
+    inner = publish(filled(nn.Linear(8, 8)).state_dict())
+    built = []
+
+    class Outer(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body = dapi.build_model(nn.Linear, 8, 8, weights=inner)
+            self.total = self.body.weight.sum().item()
+            self.head = nn.Linear(8, 2)
+            built.append(self)
+
+    entry = publish(filled(Outer()).state_dict())
+    built.clear()
+    found = dapi.build_model(Outer, weights=entry)
+
+    assert (1, []) == (len(built), plain)
+    assert found.total == pytest.approx(inner.state_dict()["weight"].sum().item())
+    assert all(torch.equal(v, found.state_dict()[k]) for k, v in entry.state_dict().items())
+
+
+def test_new_head_is_initialised_by_its_constructor(publish, plain):
+    """Only the head gets values; the rest is not initialised even then [6, 15]."""
+    entry = publish(filled(nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 2))).state_dict())
+
+    def construct(classes=2):
+        model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, classes))
+        nn.init.constant_(model[1].bias, 7.0)
+        return model
+
+    found = dapi.build_model(construct, weights=entry, head=("1",), new_head=True, classes=3)
+
+    assert not plain
+    assert [7.0] * 3 == found[1].bias.tolist()
+    assert 0 < found[1].weight.std() < 1
+    assert torch.equal(entry.state_dict()["0.weight"], found[0].weight)
+
+
+def test_device_meta_constructs_without_loading(publish):
+    """For a model that is loaded in shards: parameters on meta, buffers as constructed."""
+    entry = publish(Net().state_dict())
+    entry.fetch().unlink()
+    found = dapi.build_model(Net, weights=entry, device="meta")
+
+    assert all(each.is_meta for each in found.parameters())
+    assert torch.equal(torch.arange(8) * 0.5, found.steps)
+
+
+def test_dtype_is_as_casting_after_loading(publish):
+    """Whatever the file has; by default the model's own type is kept [7]."""
+    halves = {key: each.half() for key, each in nn.Linear(3, 3).state_dict().items()}
+    doubles = {key: each.double() / 3 for key, each in nn.Linear(3, 3).state_dict().items()}
+    for state in (halves, doubles):
+        entry = publish(state)
+        for dtype in (None, torch.float16, torch.float64, torch.bfloat16):
+            expected = nn.Linear(3, 3)
+            expected.load_state_dict(state)
+            expected.to(dtype=dtype)
+            found = dapi.build_model(nn.Linear, 3, 3, weights=entry, dtype=dtype)
+            assert expected.weight.dtype == found.weight.dtype
+            assert torch.equal(expected.weight, found.weight)
+    assert torch.float64 == dapi.build_model(nn.Linear, 3, 3, dtype=torch.float64).weight.dtype
+
+
+def test_other_threads_construct_as_ever():
+    """The patch is felt by one thread only, and is gone afterwards."""
+    original = nn.Module.register_parameter
+    seen = []
+    with _construction.deferred():
+        thread = threading.Thread(target=lambda: seen.append(nn.Linear(2, 2).weight.is_meta))
+        thread.start()
+        thread.join()
+        seen.append(nn.Linear(2, 2).weight.is_meta)
+
+    assert [False, True] == seen
+    assert original is nn.Module.register_parameter
+    assert not nn.Linear(2, 2).weight.is_meta
+
+
+def test_collector_is_paused_and_resumed():
+    """As it was before, on an exception and when nested too [1, 18]."""
+    with pytest.raises(KeyError), _construction.collector_paused():
+        with _construction.collector_paused():
+            assert not gc.isenabled()
+        assert not gc.isenabled()
+        raise KeyError
+    assert gc.isenabled()
+
+
+def test_copies_are_of_one_tensor_each(publish):
+    """A mapped tensor is copied and pickled alone, without the rest of its file."""
+    _, found = build(Net, publish)
+    clone = copy.deepcopy(found)
+
+    assert found.first.weight.untyped_storage().nbytes() == 8 * 8 * 4
+    assert torch.equal(clone.first.weight, found.first.weight)
+    assert clone.first.weight.data_ptr() != found.first.weight.data_ptr()

@@ -1,0 +1,348 @@
+"""Loading beside the peers: their builders through ``build_model``, equal to the plain way.
+
+The plain way is: construct, then ``load_state_dict(strict=True)`` with what the file holds.
+"""
+
+import copy
+from collections import OrderedDict
+from functools import partial
+
+import pytest
+
+import dapi
+from dapi import Build, WeightEntry, _building
+
+torch = pytest.importorskip("torch")
+safetensors_torch = pytest.importorskip("safetensors.torch")
+torchvision = pytest.importorskip("torchvision")
+models = torchvision.models
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:The default weight initialization of"),
+    pytest.mark.filterwarnings("ignore:.*torch.ao.quantization is deprecated"),
+    pytest.mark.filterwarnings("ignore:Deprecated. torch.meshgrid"),
+]
+LAYOUTS = ("zip", "legacy", "safetensors")
+
+
+def images(size, channels=3, batch=2):
+    return lambda: (torch.rand(batch, channels, size, size),)
+
+
+def clip(size, frames=8):
+    return lambda: (torch.rand(1, 3, frames, size, size),)
+
+
+def detection(size=64):
+    """An image and what is in it: losses in training mode, boxes in evaluation mode."""
+    target = {
+        "boxes": torch.tensor([[4.0, 4.0, 40.0, 50.0]]),
+        "labels": torch.tensor([1]),
+        "masks": torch.ones(1, size, size, dtype=torch.uint8),
+        "keypoints": torch.rand(1, 17, 3) * 40 + 4,
+    }
+    return lambda: (list(torch.rand(2, 3, size, size)), [target, target])
+
+
+def tokens(vocabulary=99, length=7):
+    return lambda: (torch.randint(1, vocabulary, (2, length)),)
+
+
+class Case:
+    """A constructor, its arguments, and what it is given."""
+
+    def __init__(self, constructor, inputs, **config):
+        self.constructor, self.inputs, self.config = constructor, inputs, config
+
+    def entry(self, path):
+        """Describe a file as its publisher would; MNASNet refuses one without a version."""
+        is_silent = path.suffix == ".safetensors" and "mnasnet" in str(self.constructor)
+        build = Build(code_version={"": 2} if is_silent else {})
+        return WeightEntry.from_file(path, build=build)
+
+    def construct(self):
+        return self.constructor(**self.config)
+
+
+def torchvision_case(path, inputs=None, **config):
+    """A builder of torchvision; tiny where the builder says how."""
+    constructor = models
+    for part in path.split("."):
+        constructor = getattr(constructor, part)
+    return Case(constructor, inputs or images(64), **config)
+
+
+BACKBONE = {"weights_backbone": None}
+SMALL = {"min_size": 64, "max_size": 64, "num_classes": 5}
+QUICK = {
+    "efficientnet_b0": (images(32), {}),
+    "googlenet": (images(64), {"init_weights": True}),
+    "mnasnet0_5": (images(32), {}),
+    "mobilenet_v3_small": (images(32), {}),
+    "resnet18": (images(32), {}),
+    "regnet_y_400mf": (images(32), {}),
+    "shufflenet_v2_x0_5": (images(32), {}),
+    "squeezenet1_1": (images(64), {}),
+    "swin_t": (images(32), {}),
+    "detection.fasterrcnn_mobilenet_v3_large_320_fpn": (detection(), BACKBONE | SMALL),
+    "detection.ssdlite320_mobilenet_v3_large": (detection(), BACKBONE | {"num_classes": 5}),
+    "optical_flow.raft_small": (lambda: tuple(torch.rand(2, 1, 3, 128, 128)), {}),
+    "quantization.mobilenet_v2": (images(32), {"quantize": False}),
+    "segmentation.lraspp_mobilenet_v3_large": (images(64), BACKBONE),
+}
+SLOW = {
+    "video.r3d_18": (clip(32), {}),
+    "vit_b_16": (images(32), {"image_size": 32}),
+    "densenet121": (images(32), {}),
+    "convnext_tiny": (images(32), {}),
+    "alexnet": (images(64), {}),
+    "efficientnet_v2_s": (images(32), {}),
+    "inception_v3": (images(299), {"init_weights": True}),
+    "maxvit_t": (images(224, batch=1), {}),
+    "mobilenet_v2": (images(32), {}),
+    "regnet_x_400mf": (images(32), {}),
+    "resnet50": (images(32), {}),
+    "resnext50_32x4d": (images(32), {}),
+    "swin_v2_t": (images(64), {}),
+    "vgg11_bn": (images(32), {}),
+    "vit_b_32": (images(64), {"image_size": 64}),
+    "wide_resnet50_2": (images(32), {}),
+    "detection.fasterrcnn_resnet50_fpn": (detection(), BACKBONE | SMALL),
+    "detection.fasterrcnn_resnet50_fpn_v2": (detection(), BACKBONE | SMALL),
+    "detection.fcos_resnet50_fpn": (detection(), BACKBONE | SMALL | {"score_thresh": 0.0}),
+    "detection.keypointrcnn_resnet50_fpn": (
+        detection(),
+        BACKBONE | {"min_size": 64, "max_size": 64, "num_classes": 2},
+    ),
+    "detection.maskrcnn_resnet50_fpn": (detection(), BACKBONE | SMALL),
+    "detection.retinanet_resnet50_fpn": (detection(), BACKBONE | SMALL),
+    "detection.ssd300_vgg16": (detection(), BACKBONE | {"num_classes": 5}),
+    "quantization.googlenet": (images(64), {"quantize": False, "init_weights": True}),
+    "quantization.resnet18": (images(32), {"quantize": False}),
+    "segmentation.deeplabv3_mobilenet_v3_large": (images(64), BACKBONE),
+    "segmentation.fcn_resnet50": (images(64), BACKBONE | {"aux_loss": True}),
+    "optical_flow.raft_large": (lambda: tuple(torch.rand(2, 1, 3, 128, 128)), {}),
+    "video.mc3_18": (clip(32), {}),
+    "video.mvit_v1_b": (clip(224, 16), {}),
+    "video.r2plus1d_18": (clip(32), {}),
+    "video.s3d": (clip(224, 14), {}),
+    "video.swin3d_t": (clip(64), {}),
+}
+# The first runs a forward while it is constructed; the second puts a buffer where a parameter is.
+NEEDS_VALUES = {"detection.ssdlite320_mobilenet_v3_large", "swin_tiny_patch4_window7_224"}
+
+TIMM = {
+    "resnet18": 32,
+    "vit_tiny_patch16_224": 224,
+    "convit_tiny": 224,
+    "coatnet_0_rw_224": 224,
+    "convnext_atto": 32,
+    "deit_tiny_distilled_patch16_224": 224,
+    "efficientnet_lite0": 32,
+    "levit_128s": 224,
+    "mixer_s32_224": 224,
+    "swin_tiny_patch4_window7_224": 224,
+}
+QUICK_TIMM = {"vit_tiny_patch16_224", "convit_tiny"}
+
+
+def parameters():
+    for name, (inputs, config) in {**QUICK, **SLOW}.items():
+        marks = [pytest.mark.slow] if name in SLOW else []
+        yield pytest.param(
+            partial(torchvision_case, name, inputs, **config),
+            name not in NEEDS_VALUES,
+            id=name,
+            marks=marks,
+        )
+    for name, size in TIMM.items():
+        marks = [] if name in QUICK_TIMM else [pytest.mark.slow]
+        yield pytest.param(
+            partial(timm_case, name, size), name not in NEEDS_VALUES, id=f"timm-{name}", marks=marks
+        )
+    for name, facts in TRANSFORMERS.items():
+        yield pytest.param(
+            partial(transformers_case, name, **facts), True, id=f"transformers-{name}"
+        )
+
+
+def timm_case(name, size):
+    timm = pytest.importorskip("timm")
+    return Case(partial(timm.create_model, name), images(size))
+
+
+TRANSFORMERS = {
+    "BertModel": {"config": "BertConfig"},
+    "RobertaForMaskedLM": {"config": "RobertaConfig"},
+    "GPT2LMHeadModel": {"config": "GPT2Config", "n_embd": 32, "n_head": 4, "n_layer": 2},
+    "ViTModel": {"config": "ViTConfig", "inputs": images(32), "image_size": 32, "patch_size": 8},
+    "T5EncoderModel": {"config": "T5Config", "d_model": 32, "d_kv": 8, "d_ff": 64, "num_layers": 2},
+}
+SIZES = {
+    "vocab_size": 99,
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "intermediate_size": 64,
+}
+
+
+def transformers_case(name, config, inputs=None, **sizes):
+    transformers = pytest.importorskip("transformers")
+    own = {"vocab_size": 99} if config in ("GPT2Config", "T5Config") else SIZES
+    described = getattr(transformers, config)(**own, **sizes)
+    return Case(partial(getattr(transformers, name), described), inputs or tokens())
+
+
+def state_of(case):
+    """Return a state dict without zeros: a head that is initialised to zero hides all else."""
+    torch.manual_seed(0)
+    model = case.construct()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.numel() and parameter.eq(parameter.flatten()[0]).all():
+                parameter.normal_(mean=parameter.flatten()[0].item(), std=0.02)
+        for module in model.modules():
+            if isinstance(getattr(module, "running_var", None), torch.Tensor):
+                module.running_mean.normal_(std=0.1)
+                module.running_var.uniform_(0.5, 1.5)
+    return model.state_dict()
+
+
+def write(folder, layout, state):
+    if layout == "safetensors":
+        path = folder / "net.safetensors"
+        safetensors_torch.save_file({key: value.clone() for key, value in state.items()}, path)
+    else:
+        path = folder / f"{layout}.pth"
+        torch.save(state, path, _use_new_zipfile_serialization=layout == "zip")
+    return path
+
+
+def plain(case, path):
+    """Construct and load as a peer's user would."""
+    model = case.construct()
+    if path.suffix == ".safetensors":
+        state = OrderedDict(safetensors_torch.load_file(path))
+        versions = case.entry(path).build.code_version
+        if versions:
+            state._metadata = {key: {"version": value} for key, value in versions.items()}
+    else:
+        state = torch.load(path, weights_only=True)
+    model.load_state_dict(state, strict=True)
+    return model
+
+
+def facts(tensor):
+    return tensor.dtype, tensor.device, tuple(tensor.stride()), tensor.requires_grad
+
+
+def assert_same(expected, found):
+    """Every parameter and buffer is equal to the bit, and of the same kind."""
+    for members in ("named_parameters", "named_buffers", "state_dict"):
+        one, other = getattr(expected, members)(), getattr(found, members)()
+        one, other = dict(one), dict(other)
+        assert list(one) == list(other)
+        for key in one:
+            assert facts(one[key]) == facts(other[key]), key
+            assert torch.equal(one[key], other[key]), key
+            assert not other[key].is_cpu or other[key].data_ptr() % 64 == 0, key
+
+
+def tensors(output):
+    """Yield the tensors in whatever a model returns."""
+    if isinstance(output, torch.Tensor):
+        yield output
+    elif isinstance(output, dict):
+        for value in output.values():
+            yield from tensors(value)
+    elif isinstance(output, list | tuple):
+        for value in output:
+            yield from tensors(value)
+
+
+def run(model, inputs, *, training=False):
+    """Run a model with the same random numbers each time."""
+    torch.manual_seed(1)
+    arguments = copy.deepcopy(inputs())
+    torch.manual_seed(2)
+    return list(tensors(model.train(training)(*arguments)))
+
+
+def assert_equal_outputs(expected, found, inputs):
+    one, other = run(expected, inputs), run(found, inputs)
+    assert len(one) == len(other) > 0
+    assert any(each.numel() and each.float().abs().sum() > 0 for each in one)
+    assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def train_once(model, inputs):
+    """Make one training step."""
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+    outputs = run(model, inputs, training=True)
+    losses = [each.float().pow(2).mean() for each in outputs if each.requires_grad]
+    sum(losses).backward()
+    optimizer.step()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """Threads that wait for each other on a busy machine cost more than they save."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def constructed_plainly(monkeypatch):
+    """Count how often a model was constructed in the plain way."""
+    calls = []
+    original = _building._Assembly._construct_plainly
+
+    def spy(self):
+        calls.append(self)
+        return original(self)
+
+    monkeypatch.setattr(_building._Assembly, "_construct_plainly", spy)
+    return calls
+
+
+@pytest.mark.parametrize(("make_case", "without_values"), list(parameters()))
+def test_loaded_model_equals_the_plain_way(
+    make_case, without_values, tmp_path, constructed_plainly
+):
+    """From every layout, in value and kind; and so do casts, copies and a training step."""
+    case = make_case()
+    state = state_of(case)
+    for layout in LAYOUTS:
+        path = write(tmp_path, layout, state)
+        content = path.read_bytes()
+        entry = case.entry(path)
+        expected = plain(case, path)
+        found = dapi.build_model(case.constructor, weights=entry, **case.config)
+
+        assert expected.training == found.training
+        assert_same(expected, found)
+        if layout == "legacy":
+            continue
+        assert_same(expected, copy.deepcopy(found))
+        assert_equal_outputs(expected, found, case.inputs)
+        cast = {"dtype": torch.bfloat16}
+        assert_same(
+            plain(case, path).to(**cast),
+            dapi.build_model(case.constructor, weights=entry, **cast, **case.config),
+        )
+        train_once(expected, case.inputs)
+        train_once(found, case.inputs)
+        assert_same(expected, found)
+        found.load_state_dict(state)
+        assert all(torch.equal(state[key], value) for key, value in found.state_dict().items())
+        assert content == path.read_bytes()
+    assert without_values == (not constructed_plainly)
+
+
+def test_the_sample_is_large_enough():
+    """At least 30 builders of torchvision, 10 of timm, 4 classes of transformers."""
+    assert 30 <= len({**QUICK, **SLOW})
+    assert (10, 4) <= (len(TIMM), len(TRANSFORMERS))
