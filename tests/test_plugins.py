@@ -121,11 +121,13 @@ def test_weights_for_the_builder_of_another_distribution(core, family, make_dist
         import dapi, json
         names = [str(weights) for weights in dapi.list_weights("fancynet")]
         birds = dapi.get_weights("fancynet:Birds_RefV1")
+        builder = dapi.get_builder("fancynet")
+        builder.__dapi_builder__.check_weights(birds, builder)
         try:
-            dapi.get_model("fancynet", weights=birds)
+            birds.fetch()
         except OSError as error:
             asked = error.url
-        latest = dapi.get_builder("fancynet").__dapi_builder__.weights[0].get_latest()
+        latest = builder.__dapi_builder__.weights[0].get_latest()
         print(json.dumps([names, str(birds), asked, str(latest)]))
     """)
 

@@ -141,7 +141,7 @@ def test_files_are_those_of_the_distribution(minilm_folder):
 
 def test_missing_distribution_says_what_to_install(monkeypatch):
     """Without the extra, the error names it."""
-    monkeypatch.setattr("dapi._store.transport.find_spec", lambda name: None)
+    monkeypatch.setattr("dapi._store.schemes.find_spec", lambda name: None)
     with pytest.raises(MissingDependencyError, match=r"dapi-text\[minilm\]"):
         minilm_l6(weights=MEMBER)
 

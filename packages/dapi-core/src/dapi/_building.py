@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from dapi import (
@@ -31,6 +32,7 @@ from dapi.exceptions import (
     DapiError,
     ForeignWeightsError,
     InvalidNameError,
+    MissingDependencyError,
     NoWeightsError,
     OutdatedWeightsWarning,
     StateDictMismatchError,
@@ -217,6 +219,7 @@ def build(
     """Do what surrounds every builder."""
     merged, context = dict(config), FrozenDict[Mapping[str, Any]]()
     if weights is not None:
+        _require_torch(recipe.name)
         _check_status(weights)
         merged = _merge(weights, config, head=recipe.head, new_head=new_head)
         context = FrozenDict(entry_of(weights).build.context)
@@ -234,6 +237,13 @@ def build(
     if weights is not None:
         _hooks.model_built(model, recipe.name, weights)
     return model
+
+
+def _require_torch(name: str) -> None:
+    if find_spec("torch") is None:
+        raise MissingDependencyError(
+            f"Building {name} with weights needs PyTorch", requirement="dapi-core[torch]"
+        )
 
 
 def _construct(
@@ -258,9 +268,11 @@ def _explain_foreign_config(name: str, weights: Weights | WeightEntry, cause: Ty
 
 
 def _is_meta(target: _loading.Target) -> bool:
+    if target.device is None:
+        return False
     import torch
 
-    return target.device is not None and torch.device(target.device).type == "meta"
+    return torch.device(target.device).type == "meta"
 
 
 def _construct_on_meta(make: Callable[[], M]) -> M:
