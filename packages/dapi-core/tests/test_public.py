@@ -33,7 +33,7 @@ LAYERS = [
     {"_entry"},
     {"_weights", "_checkpoint"},
     {"_catalog", "_loading", "_provenance"},
-    {"_fetching"},
+    {"_fetching", "_lookup"},
     {"_building"},
     {"_registration"},
     {"_saving"},

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dapi import adapt, exceptions, hooks
-    from dapi._building import LATEST, build_model, get_model
+    from dapi._building import build_model
     from dapi._catalog import get_builder, get_weights, list_models, list_weights
     from dapi._context import ContextParams
     from dapi._discovery import PluginInfo, plugins
@@ -22,13 +22,14 @@ if TYPE_CHECKING:
     from dapi._frozen import FrozenDict
     from dapi._lazy import Asset, lazy
     from dapi._lines import Lines
+    from dapi._lookup import LATEST, get_model
     from dapi._provenance import Provenance, weights_of
     from dapi._registration import LegacyArgument, register_model
     from dapi._saving import load, save
     from dapi._weights import Weights
 else:
     _HOMES = {
-        "_building": ("LATEST", "build_model", "get_model"),
+        "_building": ("build_model",),
         "_catalog": ("get_builder", "get_weights", "list_models", "list_weights"),
         "_context": ("ContextParams",),
         "_discovery": ("PluginInfo", "plugins"),
@@ -37,6 +38,7 @@ else:
         "_frozen": ("FrozenDict",),
         "_lazy": ("Asset", "lazy"),
         "_lines": ("Lines",),
+        "_lookup": ("LATEST", "get_model"),
         "_provenance": ("Provenance", "weights_of"),
         "_registration": ("LegacyArgument", "register_model"),
         "_saving": ("load", "save"),

@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from enum import Enum
 from functools import partial
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from dapi import (
-    _catalog,
     _checkpoint,
     _construction,
     _hooks,
     _lazy,
     _loading,
-    _names,
     _notices,
     _provenance,
     _store,
@@ -31,12 +28,10 @@ from dapi.exceptions import (
     ConfigConflictError,
     DapiError,
     ForeignWeightsError,
-    InvalidNameError,
     MissingDependencyError,
     NoWeightsError,
     OutdatedWeightsWarning,
     StateDictMismatchError,
-    UnknownWeightsError,
     UnreadOverrideError,
     WeightsTypeError,
     WithdrawnWeightsError,
@@ -49,86 +44,8 @@ if TYPE_CHECKING:
 M = TypeVar("M", bound="nn.Module")
 
 
-class Latest(Enum):
-    """The type of ``dapi.LATEST``."""
-
-    LATEST = "LATEST"
-
-    def __repr__(self) -> str:
-        return "dapi.LATEST"
-
-
-LATEST: Final = Latest.LATEST
-
 # What a new head may have otherwise than the weights; all else is of the rest of the model.
 _HEAD_ARGUMENTS = ("num_classes", "num_labels")
-
-
-def get_model(
-    name: str, *, weights: Latest | Weights | WeightEntry | str | None = LATEST, **config: Any
-) -> nn.Module:
-    """Build a model by name.
-
-    Args:
-        name: As in ``"resnet50"``, ``"dapi-vision/resnet50"``, or with its weights
-            ``"resnet50:ImageNet1K_RefV1"``.
-        weights: ``LATEST``: the first latest member of the builder's own enum; a member, its
-            name, or any WeightEntry; None for random initialisation.
-        **config: Further arguments of the builder.
-
-    Returns:
-        The model, in training mode: call ``.eval()`` to use it.
-
-    Raises:
-        UnknownModelError: No distribution that is installed gives it.
-        UnknownWeightsError: It has no weights of that name, or none are marked latest.
-        WeightsTypeError: ``weights`` are not weights of this builder.
-        FetchError: They could not be fetched. This function reads the cache and the network.
-    """
-    distribution, builder_name, member = _names.parse(name)
-    if member is not None:
-        if weights is not LATEST:
-            raise NoWeightsError(
-                f"{name!r} already names weights, and weights={weights!s} was given too",
-                "Give one of them.",
-            )
-        model = _catalog.find_offered(distribution, builder_name)
-        return _build_named(model, _catalog.get_weights(name), config)
-    return _build_named(_catalog.find(name), weights, config)
-
-
-def _build_named(model: _catalog.Model, weights: Any, config: dict[str, Any]) -> nn.Module:
-    builder = model.load()
-    if isinstance(weights, str):
-        weights = _catalog.get_weights(_weights_name(model, weights))
-    elif weights is LATEST:
-        weights = own_enum(builder, model.name).get_latest()
-    built: nn.Module = builder(weights=weights, **config)
-    return built
-
-
-def _weights_name(model: _catalog.Model, weights: str) -> str:
-    """Return the full name of weights that are given by their member's name, or in full."""
-    name = weights if ":" in weights else f"{model.qualified}:{weights}"
-    try:
-        _names.parse(name)
-    except InvalidNameError:
-        known = [member.name for _, enum in _catalog.enums(model) for member in enum]
-        raise UnknownWeightsError(model.name, weights, available=known) from None
-    return name
-
-
-def own_enum(builder: Callable[..., Any], name: str) -> type[Weights]:
-    """Return the enum that a builder was declared with.
-
-    Raises:
-        NoWeightsError: It has none.
-    """
-    spec = getattr(builder, "__dapi_builder__", None)
-    if spec is None or not spec.weights:
-        raise NoWeightsError(f"{name} has no published weights", "Build it with weights=None.")
-    enum: type[Weights] = spec.weights[0]
-    return enum
 
 
 def build_model(
