@@ -138,6 +138,19 @@ def test_killed_download_is_gone_on_with(faulty, start, own_cache, worthwhile, k
     assert time.monotonic() - began < 5.0  # nobody waits for the dead
 
 
+def test_notes_that_a_kill_left_alone_are_removed(faulty, own_cache):
+    """A process may be killed between its file and the notes about it, or while it writes them."""
+    faulty.serve("/net.pth", BODY)
+    blobs = own_cache / "blobs"
+    blobs.mkdir(parents=True)
+    dead = f"partial-{DIGEST}-{locking.myself().machine}-4194304-1"
+    (blobs / f"{dead}.json").write_text("{}")
+    (blobs / f".{dead}.json.0123abcd").write_text("{")
+
+    fetch(file_of(faulty), patience=QUICK)
+    assert ["blobs", "stamps"] == files(own_cache)
+
+
 def test_lock_file_of_a_dead_process_holds_nobody(faulty, own_cache):
     """A lock is the kernel's; a file that is left is not one."""
     faulty.serve("/net.pth", BODY)

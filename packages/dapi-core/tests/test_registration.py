@@ -146,6 +146,7 @@ def test_legacy_argument_warns_with_the_replacement(net, old, expected, text):
 
 def test_legacy_argument_means_its_weights(net, monkeypatch):
     """``pretrained=True`` asks for the weights that it meant in the past."""
+    pytest.importorskip("torch")
     monkeypatch.setenv("DAPI_OFFLINE", "1")
 
     with (
@@ -252,6 +253,7 @@ def test_builder_takes_weights_by_keyword(function):
 
 def test_get_model_takes_latest_of_the_own_enum(net, monkeypatch):
     """By name: LATEST, a member, its name, None, or with the weights in the name."""
+    pytest.importorskip("torch")
     monkeypatch.setenv("DAPI_OFFLINE", "1")
 
     assert {"weights": None, "weights_backbone": None, "a": 1} == dapi.get_model(

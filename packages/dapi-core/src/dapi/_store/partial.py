@@ -217,6 +217,10 @@ def sweep(settings: Settings, *, now: bool = False) -> Iterator[Path]:
             path.unlink(missing_ok=True)
             _notes_of(path).unlink(missing_ok=True)
             yield path
+    for path in _notes("*"):
+        if not _bare(path).exists() and _idle(path) >= max(age, settings.abandoned):
+            path.unlink(missing_ok=True)
+            yield path
 
 
 def _take_over(key: str, mine: Path, settings: Settings) -> bool:
@@ -230,7 +234,17 @@ def _take_over(key: str, mine: Path, settings: Settings) -> bool:
             _notes_of(path).unlink(missing_ok=True)
         else:
             taken = move(path, mine)
+    _remove_orphans(key, mine)
     return taken
+
+
+def _remove_orphans(key: str, mine: Path) -> None:
+    """Remove notes of dead owners whose file is gone: a kill may come between the two."""
+    for path in _notes(key):
+        owner = locking.owner_of(_bare(path).name.removeprefix(f"partial-{key}-"))
+        is_mine = _bare(path) == mine
+        if not is_mine and not _bare(path).exists() and (owner is None or owner.is_dead):
+            path.unlink(missing_ok=True)
 
 
 def _way_to_claim(path: Path, key: str, settings: Settings) -> Callable[[Path, Path], bool] | None:
@@ -264,7 +278,18 @@ def _copy(path: Path, mine: Path) -> bool:
 
 
 def _of(key: str) -> list[Path]:
-    return [p for p in folders.blobs().glob(f"partial-{key}-*") if p.suffix != ".json"]
+    return [p for p in folders.blobs().glob(f"partial-{key}-*") if ".json" not in p.name]
+
+
+def _notes(key: str) -> list[Path]:
+    """List the notes about partial files, those that were about to be written included."""
+    folder = folders.blobs()  # the name of what is being written begins with a dot
+    return [p for dot in ("", ".") for p in folder.glob(f"{dot}partial-{key}-*.json*")]
+
+
+def _bare(notes: Path) -> Path:
+    """Return the partial file that some notes are about."""
+    return notes.with_name(notes.name.removeprefix(".").partition(".json")[0])
 
 
 def _path(key: str, owner: str) -> Path:
