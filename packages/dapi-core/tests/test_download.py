@@ -121,6 +121,16 @@ def test_break_costs_little(faulty, kind):
     assert faulty.sent <= 1.05 * len(BODY)
 
 
+@pytest.mark.parametrize("kind", ["cut", "reset"])
+def test_break_of_64_megabytes_costs_little(faulty, kind):
+    """The same at a size that weights have, and with the patience that everybody has."""
+    body = BODY * 22
+    url = faulty.serve("/net.pth", body, {kind: len(body) // 2})
+
+    assert len(body) == fetch(file_of(url, body)).stat().st_size
+    assert faulty.sent <= 1.05 * len(body)
+
+
 def test_resume_is_conditional(faulty):
     """A part is asked for only of the same version."""
     url = faulty.serve("/net.pth", BODY, {"cut": HALF})
