@@ -38,6 +38,17 @@ class Model(NamedTuple):
         return f"{self.distribution}/{self.name}"
 
 
+class Offer(NamedTuple):
+    """Weights that a distribution offers for a builder; of one owner, or of any (empty)."""
+
+    point: EntryPoint
+    owner: str
+
+    def is_for(self, distribution: str | None) -> bool:
+        """Whether they are for the builder of this distribution (None: of any)."""
+        return not self.owner or distribution in (None, self.owner)
+
+
 def list_models(
     pattern: str | None = None, *, distribution: str | None = None, module: str | None = None
 ) -> list[str]:
@@ -101,9 +112,8 @@ def list_weights(model: str | None = None) -> list[Weights]:
         AmbiguousModelError: Several do.
         PluginLoadError: The model's own enum cannot be imported.
     """
-    models = _models() if model is None else [find(model)]
-    found = [enum for each in models for _, enum in enums(each, strict=model is not None)]
-    return [member for enum in dict.fromkeys(found) for member in enum]
+    found = enums(find(model)) if model is not None else all_enums()
+    return [member for enum in dict.fromkeys(enum for _, enum in found) for member in enum]
 
 
 def get_weights(name: str) -> Weights:
@@ -154,9 +164,7 @@ def find_target(target: str) -> Model | None:
 
 def find_offered(distribution: str | None, builder: str) -> Model:
     """Find a model by its own distribution, or by one that offers weights for it."""
-    offered = {
-        point.distribution for point in entry_points("dapi.weights") if _is_for(point, builder)
-    }
+    offered = {offer.point.distribution for offer in _offers().get(builder, [])}
     owners = {model.distribution for model in _models() if model.name == builder}
     if distribution and distribution not in owners and distribution in offered:
         return find(builder)
@@ -170,10 +178,16 @@ def enums(model: Model, *, strict: bool = True) -> list[tuple[str, type[Weights]
         model: The model.
         strict: Whether the failure of the model's own enum is raised, rather than warned of.
     """
-    offers = [p for p in entry_points("dapi.weights") if _is_for(p, model.name, model.distribution)]
-    offers.sort(key=lambda point: (point.distribution != model.distribution, point.distribution))
+    return _load_enums(model, _offers().get(model.name, []), strict=strict)
+
+
+def _load_enums(
+    model: Model, offers: Iterable[Offer], *, strict: bool
+) -> list[tuple[str, type[Weights]]]:
+    points = [offer.point for offer in offers if offer.is_for(model.distribution)]
+    points.sort(key=lambda point: (point.distribution != model.distribution, point.distribution))
     loaded = []
-    for point in offers:
+    for point in points:
         try:
             loaded.append((point.distribution, load_enum(point)))
         except PluginLoadError as error:
@@ -181,6 +195,16 @@ def enums(model: Model, *, strict: bool = True) -> list[tuple[str, type[Weights]
                 raise
             _notices.warn(f"Weights for {model.name} were skipped. {error}", PluginWarning)
     return loaded or _declared_enums(model)
+
+
+def all_enums() -> list[tuple[str, type[Weights]]]:
+    """Load the enums of every model; one that cannot be imported is skipped with a warning."""
+    offers = _offers()
+    return [
+        found
+        for model in _models()
+        for found in _load_enums(model, offers.get(model.name, []), strict=False)
+    ]
 
 
 def offers_of(enum: type[Weights]) -> list[EntryPoint]:
@@ -192,7 +216,9 @@ def takes(builder: Callable[..., Any], name: str, enum: type[Weights]) -> bool:
     """Whether a distribution offers the weights of ``enum`` for this very builder."""
     owners = [point for point in entry_points("dapi.models") if point.leads_to(builder)]
     owner = owners[0].distribution if owners else None
-    return any(_is_for(point, name, owner) for point in offers_of(enum))
+    return any(
+        offer.is_for(owner) and offer.point.leads_to(enum) for offer in _offers().get(name, [])
+    )
 
 
 def load_builder(point: EntryPoint) -> Callable[..., Any]:
@@ -272,21 +298,20 @@ def _is_below(name: str, module: str) -> bool:
     return name == module or name.startswith(f"{module}.")
 
 
-def _is_for(point: EntryPoint, builder: str, distribution: str | None = None) -> bool:
-    """Whether an enum's entry point names the builder.
+def _offers() -> dict[str, list[Offer]]:
+    """Group what is advertised as weights by the builder that it names.
 
     A bare name means the distribution's own builder of that name, if it has one, and anybody's
     otherwise; ``owner/builder`` means that owner's.
     """
-    owner, _, name = point.name.rpartition("/")
-    if name != builder:
-        return False
-    if not owner and any(
-        (own.distribution, own.name) == (point.distribution, name)
-        for own in entry_points("dapi.models")
-    ):
-        owner = point.distribution
-    return not owner or distribution in (None, _names.normalize(owner))
+    own = {(point.distribution, point.name) for point in entry_points("dapi.models")}
+    offers: dict[str, list[Offer]] = {}
+    for point in entry_points("dapi.weights"):
+        owner, _, builder = point.name.rpartition("/")
+        if not owner and (point.distribution, builder) in own:
+            owner = point.distribution
+        offers.setdefault(builder, []).append(Offer(point, _names.normalize(owner)))
+    return offers
 
 
 def _matches(name: str, pattern: str) -> bool:

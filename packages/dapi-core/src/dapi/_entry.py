@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from hashlib import sha256
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
-from dapi import _store
 from dapi._file import File
-from dapi._frozen import FrozenDict
+from dapi._frozen import FrozenDict, freeze
 from dapi._lazy import Lazy
-from dapi._store import cache
-from dapi.adapt import Step
 from dapi.exceptions import MissingFileError, NoWeightsError, WeightsDeclarationError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from dapi._weights import Weights
+    from dapi.adapt import Step
 
 
 @dataclass(frozen=True)
@@ -83,7 +81,7 @@ class Build:
 
     def __post_init__(self) -> None:
         for name in ("config", "defaults", "context", "code_version"):
-            object.__setattr__(self, name, FrozenDict(getattr(self, name)))
+            object.__setattr__(self, name, freeze(getattr(self, name)))
         steps = (self.adapt,) if callable(self.adapt) else tuple(self.adapt)
         object.__setattr__(self, "adapt", steps)
 
@@ -140,8 +138,8 @@ class WeightEntry:
             parts = (self.url,) if isinstance(self.url, File) else tuple(self.url)
             object.__setattr__(self, "url", parts)
         self._check_types()
-        object.__setattr__(self, "meta", FrozenDict(self.meta))
-        object.__setattr__(self, "assets", FrozenDict(self.assets))
+        object.__setattr__(self, "meta", freeze(self.meta))
+        object.__setattr__(self, "assets", freeze(self.assets))
         self._check_meta()
         for name in ("transforms", "postprocess"):
             object.__setattr__(self, name, self._bind(getattr(self, name)))
@@ -153,6 +151,9 @@ class WeightEntry:
                 "has a sha256, size or mirrors of its own, or no file",
                 "Give them to each File.",
             )
+
+    def __hash__(self) -> int:
+        return hash(self.url)  # entries that are equal have equal URLs; all else costs more
 
     def _check_types(self) -> None:
         expected = {
@@ -193,7 +194,7 @@ class WeightEntry:
                 f"Its assets are: {', '.join(self.assets) or 'none'}.",
             ) from None
 
-    @property
+    @cached_property
     def files(self) -> tuple[File, ...]:
         """The files that hold the weights."""
         if isinstance(self.url, str):
@@ -229,6 +230,8 @@ class WeightEntry:
         local = Path(path).resolve()
         if not local.is_file():
             raise MissingFileError(path)
+        from hashlib import sha256
+
         digest, size = sha256(), 0
         with local.open("rb") as stream:
             while block := stream.read(1 << 20):
@@ -239,6 +242,9 @@ class WeightEntry:
 
 def fetch(files: Sequence[File], *, progress: bool, wanted: str, directory: bool) -> Path:
     """Return the local file, or a directory that holds the files by name."""
+    from dapi import _store
+    from dapi._store import cache
+
     path = _store.fetch_all(files, progress=progress, wanted=wanted)
     if directory and len(files) == 1:
         return cache.directory_view({files[0].name: path}, of=wanted)

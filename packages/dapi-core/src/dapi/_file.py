@@ -52,6 +52,8 @@ class File:
             self._check_scheme(url)
 
     def _check_scheme(self, url: str) -> None:
+        if url.startswith("https://"):
+            return
         scheme = urlsplit(url).scheme
         if len(scheme) < 2:  # none, or the drive of a Windows path
             raise WeightsDeclarationError(

@@ -20,11 +20,15 @@ class FrozenDict(Mapping[str, V]):
     TypeError: 'FrozenDict' object does not support item assignment
     """
 
-    __slots__ = ("_items",)
+    __slots__ = ("_hash", "_items")
     _items: dict[str, V]
+    _hash: int
 
     def __init__(self, items: Mapping[str, V] | None = None) -> None:
-        frozen = {key: freeze(value) for key, value in (items or {}).items()}
+        frozen = {
+            key: value if type(value) in _FROZEN else freeze(value)
+            for key, value in (items or {}).items()
+        }
         object.__setattr__(self, "_items", frozen)
 
     def __getitem__(self, key: str) -> V:
@@ -37,7 +41,11 @@ class FrozenDict(Mapping[str, V]):
         return len(self._items)
 
     def __hash__(self) -> int:
-        return hash(frozenset(self._items.items()))
+        try:
+            return self._hash
+        except AttributeError:
+            object.__setattr__(self, "_hash", hash(frozenset(self._items.items())))
+            return self._hash
 
     def __repr__(self) -> str:
         return repr(self._items)
@@ -66,13 +74,17 @@ class FrozenDict(Mapping[str, V]):
 
 def freeze(value: Any) -> Any:
     """Return ``value`` with its dicts and lists made read-only, at every depth."""
-    if isinstance(value, FrozenDict):
+    if type(value) in _FROZEN:
         return value
     if isinstance(value, Mapping):
         return FrozenDict(value)
     if isinstance(value, list | tuple) and not hasattr(value, "_fields"):
         return tuple(freeze(item) for item in value)
     return value
+
+
+# What most of metadata is: asked first, for every entry of every distribution is frozen.
+_FROZEN = frozenset({FrozenDict, str, int, float, bool, type(None)})
 
 
 def to_json(value: Any) -> Any:

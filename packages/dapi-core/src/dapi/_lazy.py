@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
-from dapi import _store
 from dapi._file import File
-from dapi._frozen import FrozenDict
+from dapi._frozen import FrozenDict, freeze
 from dapi.exceptions import WeightsDeclarationError
+
+_NOTHING: FrozenDict[Any] = FrozenDict()
 
 
 class Asset:
@@ -46,8 +47,8 @@ class Lazy:
         self, target: str, kwargs: Mapping[str, Any], assets: Mapping[str, Any] | None = None
     ) -> None:
         object.__setattr__(self, "target", target)
-        object.__setattr__(self, "kwargs", FrozenDict(kwargs))
-        object.__setattr__(self, "assets", FrozenDict(assets))
+        object.__setattr__(self, "kwargs", freeze(kwargs))
+        object.__setattr__(self, "assets", freeze(assets or _NOTHING))
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError("Lazy is read-only.")
@@ -71,11 +72,17 @@ class Lazy:
             KeyError: One that it names is not there.
         """
         names = [value.name for value in self.kwargs.values() if isinstance(value, Asset)]
+        if not names and not self.assets:
+            return self
         return Lazy(self.target, self.kwargs, {name: assets[name] for name in names})
 
     def _argument(self, value: Any) -> Any:
         found = self.assets[value.name] if isinstance(value, Asset) else value
-        return _store.fetch(found) if isinstance(found, File) else found
+        if not isinstance(found, File):
+            return found
+        from dapi import _store  # a declaration costs nothing of what fetching imports
+
+        return _store.fetch(found)
 
     def _value(self) -> tuple[str, FrozenDict[Any], FrozenDict[Any]]:
         return self.target, self.kwargs, self.assets

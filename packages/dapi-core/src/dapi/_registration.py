@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import partial, wraps
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from inspect import CO_VARARGS, unwrap
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
-from dapi import _building, _catalog, _notices, _registry
-from dapi._building import Recipe
+from dapi import _catalog, _notices, _registry
 from dapi._entry import WeightEntry
-from dapi._loading import Target
 from dapi._names import parse
 from dapi._weights import Weights
 from dapi.exceptions import (
@@ -31,8 +28,11 @@ from dapi.exceptions import (
 if TYPE_CHECKING:
     from torch import nn
 
+    from dapi._building import Recipe
+    from dapi._loading import Target
+
 # What the decorator takes out of the arguments; the function sees none of it.
-_EVERY_BUILDERS = ("new_head", *Target._fields)
+_EVERY_BUILDERS = ("new_head", "device", "dtype")
 
 P = ParamSpec("P")
 M = TypeVar("M", bound="nn.Module")
@@ -113,10 +113,10 @@ class Builder:
 
     def check_arguments(self, config: Mapping[str, Any]) -> None:
         """Refuse what is nearly an argument of the builder: ``**config`` would swallow it."""
+        from difflib import get_close_matches
+
         known = (*self.parameters, *(old.name for old in self.legacy), *_EVERY_BUILDERS)
-        for argument in config:
-            if argument in known:
-                continue
+        for argument in [each for each in config if each not in known]:
             near = get_close_matches(argument, known, n=1, cutoff=0.8)
             if near:
                 raise UnexpectedArgumentError(self.name, argument, available=near)
@@ -139,6 +139,8 @@ class Builder:
 
     def take_target(self, config: dict[str, Any]) -> Target:
         """Take ``device`` and ``dtype`` out of the arguments, unless they are the builder's own."""
+        from dapi._loading import Target
+
         taken = {
             name: config.pop(name)
             for name in Target._fields
@@ -196,6 +198,7 @@ def register_model(
     enums = _checked_enums(weights)
 
     def decorate(function: Callable[P, M]) -> Callable[P, M]:
+        parameters = Parameters.of(function)
         spec = Builder(
             name=_checked_name(name or function.__name__),
             module=function.__module__,
@@ -203,10 +206,10 @@ def register_model(
             head=(head,) if isinstance(head, str) else tuple(head),
             replaces=replaces,
             legacy=(legacy,) if isinstance(legacy, LegacyArgument) else tuple(legacy),
-            parameters=tuple(_own_parameters(function)),
+            parameters=parameters.names,
             function=function.__qualname__,
-            positional=_positional(function),
-            most_positional=_count_positional(function),
+            positional=parameters.by_name,
+            most_positional=parameters.most_positional,
         )
         builder = _wrap(function, spec)
         _registry.add(spec.name, builder, replaces=replaces)
@@ -232,6 +235,8 @@ def _call(
     kwargs: dict[str, Any],
 ) -> M:
     """Run a builder's body with what surrounds every builder."""
+    from dapi import _building  # not before: who reads metadata builds nothing
+
     spec.check_positional(args)
     args, kwargs = spec.name_arguments(args, kwargs)
     config = spec.translate_legacy(kwargs)
@@ -242,7 +247,9 @@ def _call(
     if weights is not None and "weights_backbone" in spec.parameters:
         config["weights_backbone"] = None
     return _building.build(
-        Recipe(partial(function, *args, weights=weights), spec.name, spec.head, spec.target),
+        _building.Recipe(
+            partial(function, *args, weights=weights), spec.name, spec.head, spec.target
+        ),
         weights,
         config,
         new_head=config.pop("new_head", False),
@@ -256,6 +263,8 @@ def recipe(builder: Callable[..., M], *, weights: WeightEntry | None) -> Recipe[
 
     For a model that is built again from a file: nothing is checked, warned of or fetched.
     """
+    from dapi._building import Recipe
+
     spec: Builder = builder.__dapi_builder__  # type: ignore[attr-defined]
     function = builder.__wrapped__  # type: ignore[attr-defined]
     return Recipe(partial(function, weights=weights), spec.name, spec.head, spec.target)
@@ -282,32 +291,42 @@ def _checked_enums(
     )
 
 
-def _positional(function: Callable[..., Any]) -> tuple[str, ...]:
-    """Return the parameters that may be given by position, and by name too."""
-    parameters = inspect.signature(function).parameters.values()
-    if any(each.kind is inspect.Parameter.POSITIONAL_ONLY for each in parameters):
-        return ()
-    return tuple(
-        each.name for each in parameters if each.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
-    )
+class Parameters(NamedTuple):
+    """The parameters of a function, without ``*args`` and ``**kwargs``.
 
+    Read from its code: ``inspect.signature`` takes ten times as long, for every builder of every
+    enum that a search reads.
+    """
 
-def _own_parameters(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
-    """Return a function's parameters but ``**config``."""
-    parameters = inspect.signature(function).parameters
-    weights = parameters.get("weights")
-    if weights is None or weights.kind is not inspect.Parameter.KEYWORD_ONLY:
-        raise WeightsDeclarationError(
-            f"The builder {function.__name__}",
-            "has no keyword-only parameter 'weights'",
-            f"Write: def {function.__name__}(*, weights=None, progress=True, **config)",
-        )
-    return {n: p for n, p in parameters.items() if p.kind is not inspect.Parameter.VAR_KEYWORD}
+    names: tuple[str, ...]
+    positional_only: int
+    positional: int
+    takes_more: bool
 
+    @classmethod
+    def of(cls, function: Callable[..., Any]) -> Parameters:
+        """Read the parameters of a function.
 
-def _count_positional(function: Callable[..., Any]) -> int:
-    """Return how many arguments a function takes by position."""
-    kinds = [parameter.kind for parameter in _own_parameters(function).values()]
-    if inspect.Parameter.VAR_POSITIONAL in kinds:
-        return sys.maxsize
-    return sum(kind is not inspect.Parameter.KEYWORD_ONLY for kind in kinds)
+        Raises:
+            WeightsDeclarationError: ``weights`` is not among those by keyword only.
+        """
+        code = unwrap(function).__code__
+        names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        if "weights" not in names[code.co_argcount :]:
+            raise WeightsDeclarationError(
+                f"The builder {function.__name__}",
+                "has no keyword-only parameter 'weights'",
+                f"Write: def {function.__name__}(*, weights=None, progress=True, **config)",
+            )
+        takes_more = bool(code.co_flags & CO_VARARGS)
+        return cls(names, code.co_posonlyargcount, code.co_argcount, takes_more)
+
+    @property
+    def by_name(self) -> tuple[str, ...]:
+        """Those that may be given by position, and by name too."""
+        return () if self.positional_only else self.names[: self.positional]
+
+    @property
+    def most_positional(self) -> int:
+        """How many arguments the function takes by position."""
+        return sys.maxsize if self.takes_more else self.positional

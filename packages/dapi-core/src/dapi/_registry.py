@@ -33,8 +33,7 @@ def add(name: str, function: Callable[..., Any], *, replaces: str | None) -> Non
     """
     target = f"{function.__module__}:{function.__qualname__}"
     for other in _builders.values():
-        same_module = other.module == function.__module__
-        if same_module and other.name == name and other.target != target:
+        if other.name == name and other.target != target and other.module == function.__module__:
             raise DuplicateModelError(name, first=other.target, second=target)
     _builders[target] = Registered(name, target, function, replaces)
 

@@ -55,7 +55,7 @@ class WeightsType(EnumMeta):
 
 
 def _check_name(where: str, member: str) -> None:
-    if member in _ENTRY_ATTRIBUTES or hasattr(Weights, member):
+    if member in _TAKEN:
         raise WeightsDeclarationError(
             where, "is named like an attribute of every member", "Name it <Dataset>_<Recipe>."
         )
@@ -209,6 +209,7 @@ class Weights(Enum, metaclass=WeightsType):
 
 
 _ENTRY_ATTRIBUTES = frozenset(Weights.__annotations__) - {"_value_"}
+_TAKEN = _ENTRY_ATTRIBUTES.union(*map(vars, Weights.__mro__))
 
 
 def entry_of(weights: Weights | WeightEntry) -> WeightEntry:
