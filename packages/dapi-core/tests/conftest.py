@@ -16,6 +16,8 @@ from urllib.parse import unquote
 
 import pytest
 
+from dapi import _discovery, _registry
+
 
 class Server(ThreadingHTTPServer):
     """Serves ``answers`` by path and notes the paths that were asked for."""
@@ -253,3 +255,14 @@ def advertise(tmp_path, monkeypatch):
         return metadata
 
     return add
+
+
+@pytest.fixture
+def alone(monkeypatch):
+    """Hide every distribution but those that the test advertises, whatever is installed."""
+    scan = _discovery._scan
+    monkeypatch.setattr(_discovery, "_cached", _discovery._Scan(None, (), {}))
+    monkeypatch.setattr(
+        _discovery, "_scan", lambda: (each for each in scan() if each.name.startswith("acme-"))
+    )
+    monkeypatch.setattr(_registry, "_builders", {})

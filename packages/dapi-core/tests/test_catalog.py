@@ -21,7 +21,7 @@ FAMILY = """
 from dapi import WeightEntry, Weights, register_model
 
 class {enum}(Weights):
-    First_RefV1 = WeightEntry("https://example.org/{enum}1.pth")
+    First_RefV1 = WeightEntry("https://example.org/{enum}1.pth", meta={{"known_as": {known_as!r}}})
     First_RefV2 = WeightEntry("https://example.org/{enum}2.pth", latest=True)
 
 @register_model(weights={enum})
@@ -35,10 +35,10 @@ def install(advertise):
     """Put a distribution with one family on the path."""
     modules = []
 
-    def add(distribution, name="fancynet"):
+    def add(distribution, name="fancynet", known_as=()):
         module = distribution.replace("-", "_")
         enum = f"{module.title().replace('_', '')}Weights"
-        source = FAMILY.format(enum=enum, name=name, module=module)
+        source = FAMILY.format(enum=enum, name=name, module=module, known_as=known_as)
         points = (
             f"[dapi.models]\n{name} = {module}:{name}\n[dapi.weights]\n{name} = {module}:{enum}\n"
         )
@@ -92,7 +92,7 @@ def test_name_of_two_distributions_is_never_decided(install):
 def test_weights_of_another_distribution_are_offered(install, advertise):
     """An enum that a distribution offers for somebody else's builder is found, after its own."""
     install("acme-one")
-    source = FAMILY.format(enum="PlantWeights", name="unused", module="acme_plants")
+    source = FAMILY.format(enum="PlantWeights", name="unused", module="acme_plants", known_as=())
     source = source.replace("First_", "Plants_")
     points = "[dapi.weights]\nfancynet = acme_plants:PlantWeights\n"
     advertise("aaa-plants", points, folder="plants", acme_plants=source)
@@ -172,7 +172,7 @@ def test_offer_that_is_no_enum_of_weights_is_skipped(install, advertise):
 
 def test_re_exported_builder_and_enum_are_the_same_ones(advertise):
     """An entry point may name the module that re-exports them."""
-    source = FAMILY.format(enum="HiddenWeights", name="shown_net", module="x")
+    source = FAMILY.format(enum="HiddenWeights", name="shown_net", module="x", known_as=())
     points = "[dapi.models]\nshown_net = acme_shown:shown_net\n"
     points += "[dapi.weights]\nshown_net = acme_shown:HiddenWeights\n"
     reexport = "from acme_hidden import HiddenWeights, shown_net\n"
@@ -210,6 +210,73 @@ def test_unknown_names_say_what_exists(install):
         dapi.get_weights("fancynet")
     with pytest.raises(InvalidNameError):
         dapi.get_builder("fancy net")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "FancyNet_Weights.FIRST_V1",
+        "fancylib.models.FancyNet_Weights.FIRST_V1",
+        "fancy-people/fancy-net",
+        "fancy-net",
+    ],
+)
+@pytest.mark.parametrize("ask", [dapi.get_model, dapi.get_weights, dapi.get_builder])
+def test_name_from_elsewhere_is_told_the_name_here(install, ask, name):
+    """Who types another library's name learns what to write; nothing is built by it."""
+    install("acme-one", known_as=("FancyNet_Weights.FIRST_V1", "fancy-people/fancy-net"))
+
+    with pytest.raises(UnknownModelError, match=r"is fancynet:First_RefV1 here\. Write") as caught:
+        ask(name)
+    assert ("fancynet:First_RefV1",) == caught.value.equivalents
+
+
+def test_default_from_elsewhere_is_the_latest(install):
+    """torchvision's DEFAULT is what LATEST means; its enum's own name means that too."""
+    install("acme-one", known_as=("FancyNet_Weights.FIRST_V1",))
+
+    for name in ("FancyNet_Weights.DEFAULT", "FancyNet_Weights"):
+        with pytest.raises(UnknownModelError, match="is fancynet:First_RefV2 here"):
+            dapi.get_model(name)
+
+
+def test_module_in_front_of_a_builder_is_told(install):
+    """A builder's path in another library leads to the builder of that name here."""
+    install("acme-one")
+
+    with pytest.raises(UnknownModelError, match="is fancynet here"):
+        dapi.get_model("fancylib.models.fancynet")
+
+
+def test_id_that_is_no_name_is_known_too(install):
+    """Also where the grammar of names does not hold."""
+    install("acme-one", known_as=("fancy/net/v1",))
+
+    with pytest.raises(InvalidNameError, match="is fancynet:First_RefV1 here"):
+        dapi.get_model("fancy/net/v1")
+
+
+def test_looking_for_a_name_from_elsewhere_warns_of_nothing(install, advertise):
+    """What another distribution fails in is no part of the error, nor a warning beside it."""
+    install("acme-one", known_as=("FancyNet_Weights.FIRST_V1",))
+    points = "[dapi.weights]\nfancynet = acme_broken:Weights\n"
+    advertise("acme-broken", points, folder="broken", acme_broken="1/0")
+
+    with pytest.raises(UnknownModelError, match="is fancynet:First_RefV1 here"):
+        dapi.get_model("FancyNet_Weights.FIRST_V1")
+
+
+@pytest.mark.parametrize("member", ["FIRST_V1", "FancyNet_Weights.FIRST_V1"])
+def test_member_from_elsewhere_is_told_the_member_here(install, member):
+    """As a model's weights, and behind the colon of a name."""
+    install("acme-one", known_as=("FancyNet_Weights.FIRST_V1",))
+
+    with pytest.raises(UnknownWeightsError, match="It is First_RefV1 here"):
+        dapi.get_model("fancynet", weights=member)
+    with pytest.raises(UnknownWeightsError, match="It is First_RefV1 here"):
+        dapi.get_weights("fancynet:FIRST_V1")
+    with pytest.raises(UnknownWeightsError, match="It is First_RefV2 here"):
+        dapi.get_model("fancynet", weights="DEFAULT")
 
 
 def test_builder_of_a_notebook_is_listed():

@@ -9,13 +9,16 @@ import pytest
 import dapi
 from dapi import _registry
 from dapi._cli import main
+from dapi.exceptions import PluginWarning
 
 FAMILY = """
 from dapi import File, WeightEntry, Weights, register_model
 
 class NetWeights(Weights):
     Digits_RefV1 = WeightEntry(
-        "https://example.org/1.pth", meta={{"license": "MIT", "num_params": 1234567}}
+        "https://example.org/1.pth", meta={{
+            "license": "MIT", "num_params": 1234567, "known_as": ["AcmeNet_Weights.DIGITS_V1"],
+        }},
     )
     Digits_RefV2 = WeightEntry(
         "{url}", sha256="{sha256}", latest=True,
@@ -24,6 +27,7 @@ class NetWeights(Weights):
             "vocoder": WeightEntry("{other}", sha256="{sha256}"),
         }},
         meta={{
+            "task": "digit-recognition",
             "metrics": [{{"dataset": "Digits", "name": "accuracy", "value": 0.97, "source": "x"}}],
             "categories": [str(n) for n in range(10)],
         }},
@@ -41,9 +45,8 @@ acme_net = acme_family:NetWeights
 
 
 @pytest.fixture
-def family(advertise, server, monkeypatch):
+def family(alone, advertise, server):
     """An installed family whose files are on a loopback server."""
-    monkeypatch.setattr(_registry, "_builders", {})
     body = b"weights"
     urls = {name: server.serve(f"/{name}", body) for name in ("net.pth", "words.txt", "voc.pth")}
     source = FAMILY.format(
@@ -63,13 +66,69 @@ def run(capsys, *words):
 def test_list_prints_a_table_or_json(family, capsys):
     """The models that are installed, with whose they are."""
     status, printed = run(capsys, "list", "acme_*")
-    assert (0, ["model     distribution", "acme_net  acme-nets"]) == (
-        status,
-        printed.out.splitlines(),
-    )
+    heading, columns, row = printed.out.splitlines()
+    assert (0, "digit-recognition:") == (status, heading)
+    assert ["model", "distribution", "params", "metric"] == columns.split()[:4]
+    assert ["acme_net", "acme-nets", "accuracy", "0.97", "Digits", "2"] == row.split()
 
     _, printed = run(capsys, "list", "acme_*", "--json")
-    assert [{"model": "acme_net", "distribution": "acme-nets"}] == json.loads(printed.out)
+    (described,) = json.loads(printed.out)
+    assert ("acme_net", "acme-nets", 0.97) == tuple(
+        described[key] for key in ("model", "distribution", "value")
+    )
+
+
+def test_list_shows_models_whose_weights_cannot_be_read(family, advertise, capsys):
+    """A broken enum costs its own columns only; a model without weights has none."""
+    points = "[dapi.models]\nbad_net = acme_bad:f\n[dapi.weights]\nbad_net = acme_bad:W\n"
+    advertise("acme-bad", points, folder="bad", acme_bad="1/0")
+
+    with pytest.warns(PluginWarning, match="acme-bad could not be loaded"):
+        _, printed = run(capsys, "list", "*_net")
+    headings = [line for line in printed.out.splitlines() if line.endswith(":")]
+    assert ["without published weights:", "digit-recognition:"] == headings
+    assert "bad_net" in printed.out and "acme_net" in printed.out
+
+
+def test_search_prints_what_people_compare(family, capsys):
+    """A row for each member, or JSON of the same."""
+    words = ("search", "acme", "--min", "accuracy=0.9", "--sort", "accuracy")
+    status, printed = run(capsys, *words)
+    columns, row = printed.out.splitlines()
+    assert 0 == status
+    assert ["weights", "task", "metric", "value", "dataset", "params"] == columns.split()[:6]
+    assert row.startswith("acme_net:Digits_RefV2  digit-recognition  accuracy  0.97")
+
+    (found,) = json.loads(run(capsys, *words, "--json")[1].out)
+    assert ("acme_net:Digits_RefV2", 0.97, True) == (
+        found["weights"], found["value"], found["latest"],
+    )  # fmt: skip
+
+
+def test_search_reads_numbers_as_people_write_them(family, capsys):
+    """2M is two million; what is no number is refused with an example."""
+    assert "Digits_RefV1" in run(capsys, "search", "acme", "--max-params", "2M")[1].out
+    assert "No weights match" in run(capsys, "search", "acme", "--max-params", "1000k")[1].out
+    for words in (["--max-params", "many"], ["--min", "0.9"]):
+        with pytest.raises(SystemExit):
+            main(["search", *words])
+        assert "is no" in capsys.readouterr().err
+
+
+def test_search_for_what_nothing_has_names_the_nearest(family, capsys):
+    """A misspelt task is an error, and no empty table."""
+    status, printed = run(capsys, "search", "--task", "digits-recognition")
+
+    assert (1, "") == (status, printed.out)
+    assert "Did you mean 'digit-recognition'" in printed.err
+
+
+def test_show_knows_names_from_elsewhere(family, capsys):
+    """Who types the name of another library is told the one to write."""
+    status, printed = run(capsys, "show", "acmelib.models.AcmeNet_Weights.DIGITS_V1")
+
+    assert (1, "") == (status, printed.out)
+    assert "is acme_net:Digits_RefV1 here" in printed.err
 
 
 def test_list_of_nothing_says_why(family, capsys, monkeypatch):

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from dapi._provenance import Provenance, weights_of
     from dapi._registration import LegacyArgument, register_model
     from dapi._saving import load, save
+    from dapi._search import search
     from dapi._weights import Weights
 else:
     _HOMES = {
@@ -42,6 +43,7 @@ else:
         "_provenance": ("Provenance", "weights_of"),
         "_registration": ("LegacyArgument", "register_model"),
         "_saving": ("load", "save"),
+        "_search": ("search",),
         "_weights": ("Weights",),
     }
 
@@ -90,5 +92,6 @@ __all__ = [
     "plugins",
     "register_model",
     "save",
+    "search",
     "weights_of",
 ]

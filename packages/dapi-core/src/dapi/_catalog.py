@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dapi import _names, _notices, _registry
+from dapi import _aliases, _names, _notices, _registry
 from dapi._discovery import EntryPoint, entry_points
 from dapi.exceptions import (
     AmbiguousModelError,
+    InvalidNameError,
     NoWeightsError,
     PluginLoadError,
     PluginWarning,
@@ -36,6 +38,10 @@ class Model(NamedTuple):
     def qualified(self) -> str:
         """The name that stays unambiguous whatever is installed."""
         return f"{self.distribution}/{self.name}"
+
+    def listed(self, shared: set[str]) -> str:
+        """The name that finds it: qualified, if it is among those that several give."""
+        return self.qualified if self.name in shared else self.name
 
 
 class Offer(NamedTuple):
@@ -70,7 +76,7 @@ def list_models(
     models = _models()
     shared = _shared_names(models)
     return sorted(
-        model.qualified if model.name in shared else model.name
+        model.listed(shared)
         for model in models
         if (wanted is None or model.distribution == wanted)
         and (module is None or _is_below(model.target.partition(":")[0], module))
@@ -112,8 +118,11 @@ def list_weights(model: str | None = None) -> list[Weights]:
         AmbiguousModelError: Several do.
         PluginLoadError: The model's own enum cannot be imported.
     """
-    found = enums(find(model)) if model is not None else all_enums()
-    return [member for enum in dict.fromkeys(enum for _, enum in found) for member in enum]
+    if model is not None:
+        found = [enum for _, enum in enums(find(model))]
+    else:
+        found = [enum for _, _, enum in all_enums()]
+    return [member for enum in dict.fromkeys(found) for member in enum]
 
 
 def get_weights(name: str) -> Weights:
@@ -130,8 +139,9 @@ def get_weights(name: str) -> Weights:
         NoWeightsError: ``name`` names a model only.
         PluginLoadError: The enum that has them cannot be imported.
     """
-    distribution, builder, member = _names.parse(name)
+    distribution, builder, member = parse(name)
     if member is None:
+        find(name)
         raise NoWeightsError(
             f"{name!r} names a model, not weights", f"To see its weights: dapi show {name}"
         )
@@ -142,9 +152,21 @@ def get_weights(name: str) -> Weights:
     return _pick(model, offers, member)
 
 
+def parse(name: str) -> _names.Name:
+    """Split a name into its parts; what is none may be a name of another library.
+
+    Raises:
+        InvalidNameError: It is not of the form ``[distribution/]builder[:member]``.
+    """
+    try:
+        return _names.parse(name)
+    except InvalidNameError:
+        raise InvalidNameError(name, equivalents=_equivalents(name)) from None
+
+
 def find(name: str) -> Model:
     """Find the model of a name without importing it."""
-    distribution, builder, _ = _names.parse(name)
+    distribution, builder, _ = parse(name)
     models = [
         model
         for model in _models()
@@ -153,7 +175,12 @@ def find(name: str) -> Model:
     if len(models) > 1:
         raise AmbiguousModelError(builder, candidates=sorted(m.qualified for m in models))
     if not models:
-        raise UnknownModelError(name, available=list_models(), provider=_provider(builder))
+        raise UnknownModelError(
+            name,
+            available=list_models(),
+            provider=_provider(builder),
+            equivalents=_equivalents(name),
+        )
     return models[0]
 
 
@@ -197,13 +224,22 @@ def _load_enums(
     return loaded or _declared_enums(model)
 
 
-def all_enums() -> list[tuple[str, type[Weights]]]:
-    """Load the enums of every model; one that cannot be imported is skipped with a warning."""
-    offers = _offers()
+def all_enums(only: Container[str] | None = None) -> list[tuple[str, str, type[Weights]]]:
+    """Load the enums of every model; one that cannot be imported is skipped with a warning.
+
+    Args:
+        only: Of these models only, named as they are listed.
+
+    Returns:
+        The model's name as it is listed, the distribution that offers the weights, their enum.
+    """
+    offers, models = _offers(), _models()
+    shared = _shared_names(models)
     return [
-        found
-        for model in _models()
-        for found in _load_enums(model, offers.get(model.name, []), strict=False)
+        (model.listed(shared), distribution, enum)
+        for model in models
+        if only is None or model.listed(shared) in only
+        for distribution, enum in _load_enums(model, offers.get(model.name, []), strict=False)
     ]
 
 
@@ -263,9 +299,20 @@ def _pick(model: Model, offers: Iterable[tuple[str, type[Weights]]], member: str
         names = [f"{owner}/{model.name}:{member}" for owner, _ in found]
         raise AmbiguousModelError(f"{model.name}:{member}", candidates=names)
     if not found:
-        names = [name for _, enum in offers for name in enum.__members__]
-        raise UnknownWeightsError(model.name, member, available=names)
+        raise unknown_weights(model, member, [enum for _, enum in offers])
     return found[0][1]
+
+
+def unknown_weights(
+    model: Model, member: str, enums: Sequence[type[Weights]]
+) -> UnknownWeightsError:
+    """Return the error that a model has no such weights; it says which they have."""
+    return UnknownWeightsError(
+        model.name,
+        member,
+        available=[name for enum in enums for name in enum.__members__],
+        equivalents=[m.name for enum in enums for m in _aliases.own_members(member, enum)],
+    )
 
 
 def _models() -> list[Model]:
@@ -283,6 +330,21 @@ def _models() -> list[Model]:
             model = Model(each.name, owner, each.target, partial(_itself, each.function))
             models[owner, each.name] = model
     return list(models.values())
+
+
+def _equivalents(name: str) -> list[str]:
+    """List the names here of what another library calls ``name``. Reads every enum."""
+    if not isinstance(name, str) or not _aliases.is_foreign(name):
+        return []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PluginWarning)  # the error is about the name alone
+        found = all_enums()
+    members = [
+        f"{model}:{member.name}"
+        for model, _, enum in sorted(found, key=lambda each: each[:2])
+        for member in _aliases.members(name, enum)
+    ]
+    return members or list_models(name.rpartition(".")[2])  # torchvision.models.resnet50
 
 
 def _itself(function: Callable[..., Any]) -> Callable[..., Any]:

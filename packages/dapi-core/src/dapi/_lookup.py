@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from dapi import _catalog, _names
 from dapi._entry import WeightEntry
 from dapi._weights import Weights
-from dapi.exceptions import InvalidNameError, NoWeightsError, UnknownWeightsError
+from dapi.exceptions import InvalidNameError, NoWeightsError
 
 if TYPE_CHECKING:
     from torch import nn
@@ -48,7 +48,7 @@ def get_model(
         WeightsTypeError: ``weights`` are not weights of this builder.
         FetchError: They could not be fetched. This function reads the cache and the network.
     """
-    distribution, builder_name, member = _names.parse(name)
+    distribution, builder_name, member = _catalog.parse(name)
     if member is not None:
         if weights is not LATEST:
             raise NoWeightsError(
@@ -76,8 +76,8 @@ def _weights_name(model: _catalog.Model, weights: str) -> str:
     try:
         _names.parse(name)
     except InvalidNameError:
-        known = [member.name for _, enum in _catalog.enums(model) for member in enum]
-        raise UnknownWeightsError(model.name, weights, available=known) from None
+        enums = [enum for _, enum in _catalog.enums(model)]
+        raise _catalog.unknown_weights(model, weights, enums) from None
     return name
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from functools import partial, wraps
 from inspect import CO_VARARGS, unwrap
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
-from dapi import _catalog, _notices, _registry
+from dapi import _aliases, _catalog, _notices, _registry
 from dapi._entry import WeightEntry
 from dapi._names import parse
 from dapi._weights import Weights
@@ -108,8 +109,22 @@ class Builder:
             if _catalog.takes(builder, self.name, type(weights)):
                 return
             owners = [point.name for point in _catalog.offers_of(type(weights))]
-        names = [enum.__name__ for enum in self.weights]
-        raise WeightsTypeError(self.name, weights, expected=names, owners=owners)
+        raise WeightsTypeError(
+            self.name,
+            weights,
+            expected=[enum.__name__ for enum in self.weights],
+            owners=owners,
+            equivalents=self._equivalents(weights),
+        )
+
+    def _equivalents(self, weights: object) -> list[str]:
+        """List the own members that a string, or a member of a library's enum, stands for."""
+        if isinstance(weights, Enum):
+            weights = f"{type(weights).__name__}.{weights.name}"
+        if not isinstance(weights, str):
+            return []
+        members = (m for enum in self.weights for m in _aliases.own_members(weights, enum))
+        return [f"{type(member).__name__}.{member.name}" for member in members]
 
     def check_arguments(self, config: Mapping[str, Any]) -> None:
         """Refuse what is nearly an argument of the builder: ``**config`` would swallow it."""

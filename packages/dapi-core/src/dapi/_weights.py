@@ -7,6 +7,7 @@ from enum import Enum, EnumMeta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from dapi import _aliases
 from dapi._discovery import entry_points
 from dapi._entry import Build, Status, WeightEntry, fetch
 from dapi._file import File
@@ -45,13 +46,20 @@ class WeightsType(EnumMeta):
                 return members[name]
             if name.startswith("_"):
                 raise AttributeError(name)
-            raise UnknownWeightsError(cls.__qualname__, name, available=list(members))
+            raise cls._unknown(name)
 
         def __getitem__(cls, name: str) -> Any:
             if name not in cls.__members__:
-                known = list(cls.__members__)
-                raise UnknownWeightsError(cls.__qualname__, str(name), available=known)
+                raise cls._unknown(str(name))
             return super().__getitem__(name)
+
+        def _unknown(cls, name: str) -> UnknownWeightsError:
+            return UnknownWeightsError(
+                cls.__qualname__,
+                name,
+                available=list(cls.__members__),
+                equivalents=[member.name for member in _aliases.own_members(name, cls)],
+            )
 
 
 def _check_name(where: str, member: str) -> None:

@@ -10,6 +10,7 @@ attributes; its text says what happened, what was expected or exists, and what t
     ├── AmbiguousExtensionError   (LookupError)     several distributions provide one extension
     ├── DuplicateModelError       (ValueError)      one module registers a name twice
     ├── UnknownWeightsError       (LookupError, AttributeError)  no such member
+    ├── UnknownFacetError         (LookupError)     a search for what no weights have
     ├── WeightsTypeError          (TypeError)       not weights of this builder
     ├── ForeignWeightsError       (TypeError)       an entry that another builder needs
     ├── WeightsDeclarationError   (TypeError)       an entry or enum is declared wrongly
@@ -80,6 +81,14 @@ def _suggest(name: str, available: Iterable[str], *, shown: int = 10) -> str:
     return f" There are: {', '.join(names[:shown])}{rest}."
 
 
+def _translate(name: object, equivalents: Sequence[str]) -> str:
+    """Say which names here mean what ``name`` means elsewhere."""
+    return (
+        f"{name!r} is {' or '.join(equivalents)} here. "
+        f"Write dapi.get_model({equivalents[0]!r}). To look closer: dapi show {equivalents[0]}"
+    )
+
+
 def _alternatives(names: Iterable[str]) -> str:
     return " or ".join(repr(name) for name in names)
 
@@ -87,23 +96,42 @@ def _alternatives(names: Iterable[str]) -> str:
 class InvalidNameError(DapiError, ValueError):
     """A name is not of the form ``[distribution/]builder[:member]``."""
 
-    def __init__(self, name: object) -> None:
-        self.name = name
-        super().__init__(
-            f"{name!r} is not a name of a model or of weights. Expected "
-            "'[distribution/]builder[:member]', as in 'resnet50' or 'resnet50:ImageNet1K_RefV2'. "
-            "To see the names: dapi list"
-        )
+    def __init__(self, name: object, *, equivalents: Sequence[str] = ()) -> None:
+        self.name, self.equivalents = name, tuple(equivalents)
+        if equivalents:
+            text = _translate(name, equivalents)
+        else:
+            text = (
+                f"{name!r} is not a name of a model or of weights. Expected "
+                "'[distribution/]builder[:member]', as in 'resnet50' or "
+                "'resnet50:ImageNet1K_RefV2'. To see the names: dapi list"
+            )
+        super().__init__(text)
 
 
 class UnknownModelError(DapiError, LookupError):
-    """No builder of that name is installed or registered."""
+    """No builder of that name is installed or registered.
+
+    Attributes:
+        name: What was asked for.
+        available: The names of all models.
+        provider: The distribution that has the model, when it is known but not installed.
+        equivalents: The names of what another library calls so.
+    """
 
     def __init__(
-        self, name: str, *, available: Sequence[str] = (), provider: str | None = None
+        self,
+        name: str,
+        *,
+        available: Sequence[str] = (),
+        provider: str | None = None,
+        equivalents: Sequence[str] = (),
     ) -> None:
         self.name, self.available, self.provider = name, tuple(available), provider
-        if provider:
+        self.equivalents = tuple(equivalents)
+        if equivalents:
+            text = _translate(name, equivalents)
+        elif provider:
             text = (
                 f"{name!r} is provided by {provider}, which is not installed. "
                 f"To install it: pip install {provider}"
@@ -154,27 +182,53 @@ class DuplicateModelError(DapiError, ValueError):
 class UnknownWeightsError(DapiError, LookupError, AttributeError):
     """No weights of that name. Also an AttributeError: members are attributes of their enum."""
 
-    def __init__(self, owner: str, member: str, *, available: Sequence[str]) -> None:
+    def __init__(
+        self, owner: str, member: str, *, available: Sequence[str], equivalents: Sequence[str] = ()
+    ) -> None:
         self.owner, self.member, self.available = owner, member, tuple(available)
-        found = _suggest(member, available) or " It has none."
+        self.equivalents = tuple(equivalents)
+        if equivalents:
+            found = f" It is {' or '.join(equivalents)} here."
+        else:
+            found = _suggest(member, available) or " It has none."
         super().__init__(f"{owner} has no weights named {member!r}.{found}")
+
+
+class UnknownFacetError(DapiError, LookupError):
+    """A search asks for a task, dataset, licence, ... that no weights have."""
+
+    def __init__(self, facet: str, value: str, *, available: Sequence[str]) -> None:
+        self.facet, self.value, self.available = facet, value, tuple(available)
+        found = _suggest(value, available) or (
+            " No weights that are installed say any. "
+            "To install some: pip install dapi-vision (or dapi-text, dapi-audio)"
+        )
+        super().__init__(f"No weights have {facet}={value!r}.{found}")
 
 
 class WeightsTypeError(DapiError, TypeError):
     """What was passed as ``weights`` is not weights of this builder."""
 
     def __init__(
-        self, builder: str, weights: object, *, expected: Sequence[str], owners: Sequence[str] = ()
+        self,
+        builder: str,
+        weights: object,
+        *,
+        expected: Sequence[str],
+        owners: Sequence[str] = (),
+        equivalents: Sequence[str] = (),
     ) -> None:
         self.builder, self.weights, self.expected = builder, weights, tuple(expected)
-        self.owners = tuple(owners)
+        self.owners, self.equivalents = tuple(owners), tuple(equivalents)
         whose = f", which are weights of {' and '.join(owners)}" if owners else ""
         kinds = [f"a member of {name}" for name in expected]
         text = (
             f"{builder} cannot take weights={weights!s}{whose}. "
             f"Expected {', '.join([*kinds, 'a WeightEntry'])}, or None."
         )
-        if isinstance(weights, str):
+        if equivalents:
+            text += f" Here it is {' or '.join(equivalents)}: {builder}(weights={equivalents[0]})"
+        elif isinstance(weights, str):
             text += f" By name: dapi.get_model({builder!r}, weights={weights!r})"
         super().__init__(text)
 

@@ -12,7 +12,7 @@ from dapi._cli.options import FAILED, INTERRUPTED
 from dapi.exceptions import DapiError
 
 # Those of core; a distribution adds others in the entry-point group dapi.commands.
-_COMMANDS = ("list", "show", "fetch", "verify", "trust", "cache", "doctor")
+_COMMANDS = ("list", "search", "show", "fetch", "verify", "trust", "cache", "doctor")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

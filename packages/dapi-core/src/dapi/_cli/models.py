@@ -1,32 +1,120 @@
-"""``dapi list`` and ``dapi show``: the models and their weights."""
+"""``dapi list``, ``dapi search`` and ``dapi show``: the models and their weights."""
 
 from __future__ import annotations
 
 import argparse
 import json
 from collections.abc import Mapping
+from itertools import groupby
+from textwrap import shorten
 from typing import Any
 
-from dapi import _catalog, _names
+from dapi import _catalog, _metrics, _search
 from dapi._cli.options import add_command
 from dapi._cli.tables import print_rows, print_tree
 from dapi._frozen import to_json
+from dapi._metrics import Metric
+from dapi._search import Found, Query
+
+_UNITS = {"k": 1e3, "M": 1e6, "G": 1e9, "B": 1e9}
 
 
 def add_commands(commands: Any) -> None:
     """Add the commands of this module."""
-    listing = add_command(commands, "list", _list, "list the models that are installed")
+    listing = add_command(commands, "list", _list, "list the models that are installed, by task")
     listing.add_argument("pattern", nargs="?", help="only names that match, as in 'resnet*'")
     listing.add_argument("--distribution", help="only models of this distribution")
+    _add_search(commands)
     show = add_command(commands, "show", _show, "show a model's weights, or all about one of them")
     show.add_argument("name", help="as in resnet50, or resnet50:ImageNet1K_RefV2")
 
 
+def _add_search(commands: Any) -> None:
+    search = add_command(commands, "search", _find, "search the weights that are installed")
+    search.add_argument("text", nargs="*", help="words in their names, tasks and datasets")
+    search.add_argument("--task", help="as in image-classification")
+    search.add_argument("--dataset", help="what they were trained or measured on, as in COCO")
+    search.add_argument("--license", help="SPDX expression, as in BSD-3-Clause")
+    search.add_argument("--distribution", help="which distribution offers them")
+    _add_bound(search, "--min", "the least value of a metric, as in acc@1=80")
+    _add_bound(search, "--max", "the greatest value of a metric, as in wer=5")
+    search.add_argument("--max-params", type=_number, help="at most so many, as in 30M")
+    search.add_argument("--max-gflops", type=_number, help="at most so many for one input")
+    search.add_argument("--latest", action="store_true", help="only weights marked latest")
+    orders = ", ".join(_search.ORDERS)
+    search.add_argument("--sort", default="name", help=f"{orders}, or a metric (the best first)")
+
+
+def _add_bound(search: argparse.ArgumentParser, name: str, text: str) -> None:
+    search.add_argument(
+        name, action="append", type=_bound, metavar="METRIC=VALUE", default=[], help=text
+    )
+
+
+def _bound(text: str) -> tuple[str, float]:
+    """Read a metric and its value, as in acc@1=80."""
+    name, _, value = text.rpartition("=")
+    if not name:
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form METRIC=VALUE")
+    return name, _number(value)
+
+
+def _number(text: str) -> float:
+    """Read a number such as 30M."""
+    unit = _UNITS.get(text[-1:])
+    try:
+        return float(text[:-1]) * unit if unit else float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number, such as 80 or 30M") from None
+
+
 def _list(options: argparse.Namespace) -> int:
     names = _catalog.list_models(options.pattern, distribution=options.distribution)
-    rows = [{"model": name, "distribution": _catalog.find(name).distribution} for name in names]
-    print_rows(options, rows, empty=_nothing())
+    offered: dict[str, list[Found]] = {}
+    for found in _search.everything(set(names)):
+        offered.setdefault(found.model, []).append(found)
+    rows = sorted((_model(name, offered.get(name, [])) for name in names), key=lambda r: r["task"])
+    if options.json or not rows:
+        print_rows(options, rows, empty=_nothing())
+        return 0
+    for task, group in groupby(_narrow(options, rows), key=lambda row: row["task"]):
+        print(f"{task or 'without published weights'}:")
+        print_rows(options, [_without(row, "task") for row in group], empty="", indent="  ")
     return 0
+
+
+def _model(name: str, offered: list[Found]) -> dict[str, Any]:
+    """Describe a model by its first latest weights, and by the best of their headline metric."""
+    default = next((each for each in offered if each.weights.latest), None)
+    meta = default.meta if default else offered[0].meta if offered else {}
+    headline = next(_metrics.read(meta), None)
+    metrics = (metric for each in offered for metric in _metrics.read(each.meta))
+    best = headline and _metrics.best(m for m in metrics if m[:2] == headline[:2])
+    return {
+        "task": str(meta.get("task", "")),
+        "model": name,
+        "distribution": _catalog.find(name).distribution,
+        "params": meta.get("num_params"),
+        **_columns(best),
+        "weights": len(offered),
+    }
+
+
+def _columns(metric: Metric | None) -> dict[str, Any]:
+    """Tell a metric in columns of its own, so that they can be compared."""
+    name, value, dataset = (metric.name, metric.value, metric.dataset) if metric else (None,) * 3
+    return {"metric": name, "value": value, "dataset": dataset}
+
+
+def _narrow(options: argparse.Namespace, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Shorten the long name that a dataset may have, for people."""
+    if options.json:
+        return rows
+    return [{**row, "dataset": shorten(row["dataset"] or "", 32)} for row in rows]
+
+
+def _without(row: dict[str, Any], key: str) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name != key}
 
 
 def _nothing() -> str:
@@ -37,8 +125,44 @@ def _nothing() -> str:
     return "No models. To install some: pip install dapi-vision (or dapi-text, dapi-audio)"
 
 
+def _find(options: argparse.Namespace) -> int:
+    query = Query(
+        text=" ".join(options.text),
+        task=options.task,
+        dataset=options.dataset,
+        license=options.license,
+        distribution=options.distribution,
+        min_metric=dict(options.min),
+        max_metric=dict(options.max),
+        max_params=options.max_params,
+        max_gflops=options.max_gflops,
+        latest_only=options.latest,
+        sort=options.sort,
+    )
+    rows = [_compared(found, query) for found in query.run(_search.everything())]
+    print_rows(options, _narrow(options, rows), empty="No weights match. To see all: dapi search")
+    return 0
+
+
+def _compared(found: Found, query: Query) -> dict[str, Any]:
+    """Tell of weights what people compare; of the metrics the one that was asked for."""
+    asked = [query.sort, *(query.min_metric or ()), *(query.max_metric or ())]
+    metrics = [found.metric(name, query.dataset) for name in asked]
+    metric = next(filter(None, metrics), next(_metrics.read(found.meta), None))
+    return {
+        "weights": found.name,
+        "task": found.meta.get("task"),
+        **_columns(metric),
+        "params": found.meta.get("num_params"),
+        "gflops": found.meta.get("gflops"),
+        "mib": found.mib and round(found.mib, 1),
+        "license": found.meta.get("license", "unknown"),
+        "latest": found.weights.latest,
+    }
+
+
 def _show(options: argparse.Namespace) -> int:
-    if _names.parse(options.name).member:
+    if _catalog.parse(options.name).member:
         details = _details(_catalog.get_weights(options.name))
         if options.json:
             print(json.dumps(details, indent=2))

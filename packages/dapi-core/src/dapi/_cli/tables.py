@@ -8,23 +8,24 @@ from collections.abc import Iterable
 from typing import Any
 
 
-def print_rows(options: argparse.Namespace, rows: list[dict[str, Any]], *, empty: str) -> None:
+def print_rows(
+    options: argparse.Namespace, rows: list[dict[str, Any]], *, empty: str, indent: str = ""
+) -> None:
     """Print rows as a table or as JSON; ``empty`` when there are none."""
     if options.json:
         print(json.dumps(rows, indent=2))
     elif rows:
-        _print_table(rows)
+        _print_table(rows, indent)
     elif empty:
         print(empty)
 
 
-def _print_table(rows: list[dict[str, Any]]) -> None:
+def _print_table(rows: list[dict[str, Any]], indent: str) -> None:
     cells = [list(rows[0]), *([_cell(value) for value in row.values()] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for row in cells:
-        print(
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        )
+        padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        print(indent + "  ".join(padded).rstrip())
 
 
 def _cell(value: Any) -> str:

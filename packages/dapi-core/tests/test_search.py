@@ -1,0 +1,182 @@
+"""Search: weights by their metadata, over all distributions; a misspelt wish is an error."""
+
+import sys
+
+import pytest
+
+import dapi
+from dapi import _search
+from dapi.exceptions import PluginWarning, UnknownFacetError
+
+FAMILY = """
+from dapi import Status, WeightEntry, Weights, register_model
+
+def entry(file, task, dataset, metrics, **fields):
+    meta = {"task": task, "datasets": [dataset], "license": fields.pop("license", "unknown")}
+    meta["metrics"] = [
+        {"dataset": on, "name": name, "value": value, "source": "x"} for on, name, value in metrics
+    ]
+    for name in ("num_params", "gflops", "known_as", "file_mib"):
+        if name in fields:
+            meta[name] = fields.pop(name)
+    return WeightEntry(f"https://example.org/{file}", meta=meta, **fields)
+
+class EyeWeights(Weights):
+    ImageNet1K_RefV1 = entry(
+        "eye1", "image-classification", "ImageNet-1K", [("ImageNet-1K", "acc@1", 76.1)],
+        num_params=25_000_000, gflops=4.1, known_as=("Eye_Weights.IMAGENET1K_V1",), size=2**20,
+    )
+    ImageNet1K_RefV2 = entry(
+        "eye2", "image-classification", "ImageNet-1K", [("ImageNet-1K", "acc@1", 80.9)],
+        num_params=25_000_000, latest=True, license="MIT", file_mib=97.8,
+    )
+    Gone_RefV1 = entry(
+        "gone", "image-classification", "Gone", [], status=Status("withdrawn", reason="wrong"),
+    )
+
+class FinderWeights(Weights):
+    COCO_RefV1 = entry(
+        "finder", "object-detection", "COCO",
+        [("COCO-val2017", "box_map", 37.0), ("VOC2012", "box_map", 70.0)],
+        num_params=41_000_000, gflops=134.4, latest=True,
+    )
+
+class EarWeights(Weights):
+    LibriSpeech_RefV1 = entry(
+        "ear1", "automatic-speech-recognition", "LibriSpeech", [("test-clean", "wer", 3.4)],
+        latest=True,
+    )
+    LibriSpeech_Large_RefV1 = entry(
+        "ear2", "automatic-speech-recognition", "LibriSpeech", [("test-clean", "wer", 1.9)],
+        latest=True,
+    )
+    Odd_RefV1 = WeightEntry("https://example.org/odd", meta={"metrics": "fine", "num_params": "1"})
+"""
+NETS = {"eye": "EyeWeights", "finder": "FinderWeights", "ear": "EarWeights"}
+POINTS = "[dapi.models]\n{models}\n[dapi.weights]\n{weights}\n".format(
+    models="\n".join(f"{name} = acme_senses:{name}" for name in NETS),
+    weights="\n".join(f"{name} = acme_senses:{enum}" for name, enum in NETS.items()),
+)
+
+
+@pytest.fixture(autouse=True)
+def senses(alone, advertise):
+    """A distribution with three models; all others are hidden."""
+    advertise("acme-senses", POINTS, acme_senses=FAMILY)
+    yield
+    sys.modules.pop("acme_senses", None)
+
+
+def found(text=None, **wishes):
+    return [f"{type(each).__name__[:3]}.{each.name}" for each in dapi.search(text, **wishes)]
+
+
+EYES = ["Eye.ImageNet1K_RefV1", "Eye.ImageNet1K_RefV2"]
+EARS = ["Ear.LibriSpeech_RefV1", "Ear.LibriSpeech_Large_RefV1", "Ear.Odd_RefV1"]
+
+
+def test_search_of_nothing_in_particular_finds_all_that_can_be_used():
+    """By the model's name, each enum in its own order; without what was withdrawn."""
+    assert [*EARS, *EYES, "Fin.COCO_RefV1"] == found()
+
+
+@pytest.mark.parametrize(
+    ("wishes", "expected"),
+    [
+        ({"task": "image-classification"}, EYES),
+        ({"license": "MIT"}, EYES[1:]),
+        ({"distribution": "Acme_Senses", "task": "object-detection"}, ["Fin.COCO_RefV1"]),
+        ({"max_params": 30e6}, EYES),
+        ({"max_gflops": 5}, EYES[:1]),
+        ({"latest_only": True}, [*EARS[:2], EYES[1], "Fin.COCO_RefV1"]),
+        ({"min_metric": {"acc@1": 80}}, EYES[1:]),
+        ({"max_metric": {"wer": 2}}, EARS[1:2]),
+        ({"min_metric": {"acc@1": 80}, "max_params": 1e6}, []),
+    ],
+    ids=lambda value: ", ".join(value) if isinstance(value, dict) else "",
+)
+def test_wishes_narrow(wishes, expected):
+    """Each keeps what the metadata says to fit; what it does not say does not fit."""
+    assert expected == found(**wishes)
+
+
+@pytest.mark.parametrize(
+    "text", ["eye", "IMAGENET1K_v1", "eye classification", "acme eye imagenet"]
+)
+def test_text_is_found_in_names_tasks_and_datasets(text):
+    """All words, in any case, also in the name that another library has for them."""
+    assert EYES[0] in found(text)
+    assert not set(EARS) & set(found(text))
+
+
+def test_text_that_is_nowhere_finds_nothing():
+    """Text is no name of anything: no error."""
+    assert [] == found("eye speech")
+
+
+@pytest.mark.parametrize("dataset", ["COCO", "coco-val2017", "voc", "coco val"])
+def test_dataset_is_what_they_were_trained_or_measured_on(dataset):
+    """However it is written, and by the beginning of its name."""
+    assert ["Fin.COCO_RefV1"] == found(dataset=dataset)
+
+
+def test_metric_is_that_on_the_dataset():
+    """With a dataset, the values on others do not count."""
+    assert ["Fin.COCO_RefV1"] == found(min_metric={"box_map": 50})
+    assert [] == found(min_metric={"box_map": 50}, dataset="COCO")
+    assert ["Fin.COCO_RefV1"] == found(min_metric={"box_map": 50}, dataset="VOC")
+
+
+@pytest.mark.parametrize(
+    ("sort", "expected"),
+    [
+        ("acc@1", [EYES[1], EYES[0], *EARS, "Fin.COCO_RefV1"]),
+        ("wer", [EARS[1], EARS[0], EARS[2], *EYES, "Fin.COCO_RefV1"]),
+        ("params", [*EYES, "Fin.COCO_RefV1", *EARS]),
+        ("gflops", [EYES[0], "Fin.COCO_RefV1", *EARS, EYES[1]]),
+        ("size", [*EYES, *EARS, "Fin.COCO_RefV1"]),
+    ],
+)
+def test_sort_puts_the_best_first(sort, expected):
+    """A metric's best, a number's least; what lacks it last, and ties by name."""
+    assert expected == found(sort=sort)
+
+
+@pytest.mark.parametrize(
+    ("wishes", "nearest"),
+    [
+        ({"task": "image-clasification"}, "image-classification"),
+        ({"dataset": "ImageNot"}, "ImageNet-1K"),
+        ({"license": "MTI"}, "MIT"),
+        ({"distribution": "acme-sense"}, "acme-senses"),
+        ({"min_metric": {"acc1": 80}}, "acc@1"),
+        ({"max_metric": {"werr": 80}}, "wer"),
+        ({"min_metric": {"acc@1": 80}, "dataset": "COCO"}, "box_map"),
+        ({"sort": "parms"}, "params"),
+    ],
+    ids=lambda value: ", ".join(value) if isinstance(value, dict) else "",
+)
+def test_wish_for_what_nothing_has_is_an_error(wishes, nearest):
+    """Not an empty list: the nearest that exists is named."""
+    with pytest.raises(UnknownFacetError, match=f"'{nearest}'|: {nearest}"):
+        dapi.search(**wishes)
+
+
+def test_broken_distribution_is_skipped_with_a_warning(advertise):
+    """It hides nothing of the others."""
+    points = "[dapi.models]\nbad = acme_bad:bad\n[dapi.weights]\nbad = acme_bad:Bad\n"
+    advertise("acme-bad", points, folder="bad", acme_bad="1/0")
+
+    with pytest.warns(PluginWarning, match="acme-bad could not be loaded"):
+        assert EYES == found("eye")
+
+
+def test_name_that_two_distributions_give_is_qualified(advertise):
+    """What is found can be built by the name that is shown."""
+    points = "[dapi.models]\neye = acme_two:eye\n[dapi.weights]\neye = acme_two:EyeWeights\n"
+    advertise("acme-two", points, folder="two", acme_two=FAMILY)
+
+    names = [each.name for each in _search.everything() if each.weights.name == "ImageNet1K_RefV1"]
+    assert ["acme-senses/eye:ImageNet1K_RefV1", "acme-two/eye:ImageNet1K_RefV1"] == names
+    assert all(dapi.get_weights(name) for name in names)
+    sys.modules.pop("acme_two")
