@@ -23,6 +23,12 @@ COMMANDS = {
     "dapi.list_models": "import dapi; dapi.list_models()",
     "dapi.list_weights": "import dapi; dapi.list_weights('resnet50')",
     "dapi ... .meta": "import dapi; dapi.get_weights('resnet50:ImageNet1K_RefV2').meta",
+    "dapi.search": "import dapi; dapi.search()",
+    "dapi.search(...)": (
+        "import dapi; dapi.search(task='image-classification', min_metric={'acc@1': 80},"
+        " max_params=30e6, sort='acc@1')"
+    ),
+    "dapi list": "from dapi._cli import main; main(['list'])",
     "torchvision.list_models": "import torchvision; torchvision.models.list_models()",
     "torchvision ... .meta": (
         "import torchvision; torchvision.models.get_weight('ResNet50_Weights.DEFAULT').meta"
@@ -40,15 +46,20 @@ def main() -> None:
     options = parser.parse_args()
     times = measure(installed(COMMANDS), options.runs)
     rows = {
-        name: {"seconds": round(median(taken), 4), "ratio": round(ratio(times, name), 2)}
+        name: {
+            "seconds": round(median(taken), 4),
+            "of entry points": round(ratio(times, name, BASE), 2),
+            "of python": round(ratio(times, name, "python"), 2),
+        }
         for name, taken in times.items()
     }
     if options.json:
         print(json.dumps(rows, indent=2))
         return
-    print(f"{'command in a new process':<26}{'median s':>10}{'of entry points':>17}")
+    columns = [*rows[BASE]]
+    print(f"{'command in a new process':<26}{''.join(f'{name:>17}' for name in columns)}")
     for name, row in rows.items():
-        print(f"{name:<26}{row['seconds']:>10.3f}{row['ratio']:>17.2f}")
+        print(f"{name:<26}{row['seconds']:>17.3f}{''.join(f'{row[c]:>17.2f}' for c in columns[1:])}")
 
 
 def installed(commands: dict[str, str]) -> dict[str, str]:
@@ -75,9 +86,9 @@ def measure(commands: dict[str, str], runs: int) -> dict[str, list[float]]:
     return times
 
 
-def ratio(times: dict[str, list[float]], name: str) -> float:
-    """Compare pair by pair with the bare entry-point call, and take the median."""
-    return median(one / base for one, base in zip(times[name], times[BASE], strict=True))
+def ratio(times: dict[str, list[float]], name: str, base: str) -> float:
+    """Compare pair by pair with another command, and take the median."""
+    return median(one / other for one, other in zip(times[name], times[base], strict=True))
 
 
 if __name__ == "__main__":
