@@ -59,7 +59,9 @@ def main() -> None:
     columns = [*rows[BASE]]
     print(f"{'command in a new process':<26}{''.join(f'{name:>17}' for name in columns)}")
     for name, row in rows.items():
-        print(f"{name:<26}{row['seconds']:>17.3f}{''.join(f'{row[c]:>17.2f}' for c in columns[1:])}")
+        print(
+            f"{name:<26}{row['seconds']:>17.3f}{''.join(f'{row[c]:>17.2f}' for c in columns[1:])}"
+        )
 
 
 def installed(commands: dict[str, str]) -> dict[str, str]:

@@ -39,10 +39,6 @@ class Model(NamedTuple):
         """The name that stays unambiguous whatever is installed."""
         return f"{self.distribution}/{self.name}"
 
-    def listed(self, shared: set[str]) -> str:
-        """The name that finds it: qualified, if it is among those that several give."""
-        return self.qualified if self.name in shared else self.name
-
 
 class Offer(NamedTuple):
     """Weights that a distribution offers for a builder; of one owner, or of any (empty)."""
@@ -73,11 +69,9 @@ def list_models(
         qualified, so that every listed name can be built.
     """
     wanted = distribution and _names.normalize(distribution)
-    models = _models()
-    shared = _shared_names(models)
     return sorted(
-        model.listed(shared)
-        for model in models
+        name
+        for name, model in listed().items()
         if (wanted is None or model.distribution == wanted)
         and (module is None or _is_below(model.target.partition(":")[0], module))
         and (pattern is None or _matches(model.name, pattern))
@@ -164,6 +158,13 @@ def parse(name: str) -> _names.Name:
         raise InvalidNameError(name, equivalents=_equivalents(name)) from None
 
 
+def listed() -> dict[str, Model]:
+    """Return every model by the name that it is listed by: qualified, if several give it."""
+    models = _models()
+    counts = Counter(model.name for model in models)
+    return {model.qualified if counts[model.name] > 1 else model.name: model for model in models}
+
+
 def find(name: str) -> Model:
     """Find the model of a name without importing it."""
     distribution, builder, _ = parse(name)
@@ -233,12 +234,11 @@ def all_enums(only: Container[str] | None = None) -> list[tuple[str, str, type[W
     Returns:
         The model's name as it is listed, the distribution that offers the weights, their enum.
     """
-    offers, models = _offers(), _models()
-    shared = _shared_names(models)
+    offers = _offers()
     return [
-        (model.listed(shared), distribution, enum)
-        for model in models
-        if only is None or model.listed(shared) in only
+        (name, distribution, enum)
+        for name, model in listed().items()
+        if only is None or name in only
         for distribution, enum in _load_enums(model, offers.get(model.name, []), strict=False)
     ]
 
@@ -349,11 +349,6 @@ def _equivalents(name: str) -> list[str]:
 
 def _itself(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
-
-
-def _shared_names(models: list[Model]) -> set[str]:
-    counts = Counter(model.name for model in models)
-    return {name for name, count in counts.items() if count > 1}
 
 
 def _is_below(name: str, module: str) -> bool:

@@ -70,10 +70,12 @@ def _number(text: str) -> float:
 
 def _list(options: argparse.Namespace) -> int:
     names = _catalog.list_models(options.pattern, distribution=options.distribution)
+    models = _catalog.listed()
     offered: dict[str, list[Found]] = {}
     for found in _search.everything(set(names)):
         offered.setdefault(found.model, []).append(found)
-    rows = sorted((_model(name, offered.get(name, [])) for name in names), key=lambda r: r["task"])
+    rows = [_model(name, models[name].distribution, offered.get(name, [])) for name in names]
+    rows.sort(key=lambda row: row["task"])
     if options.json or not rows:
         print_rows(options, rows, empty=_nothing())
         return 0
@@ -83,7 +85,7 @@ def _list(options: argparse.Namespace) -> int:
     return 0
 
 
-def _model(name: str, offered: list[Found]) -> dict[str, Any]:
+def _model(name: str, distribution: str, offered: list[Found]) -> dict[str, Any]:
     """Describe a model by its first latest weights, and by the best of their headline metric."""
     default = next((each for each in offered if each.weights.latest), None)
     meta = default.meta if default else offered[0].meta if offered else {}
@@ -93,7 +95,7 @@ def _model(name: str, offered: list[Found]) -> dict[str, Any]:
     return {
         "task": str(meta.get("task", "")),
         "model": name,
-        "distribution": _catalog.find(name).distribution,
+        "distribution": distribution,
         "params": meta.get("num_params"),
         **_columns(best),
         "weights": len(offered),
