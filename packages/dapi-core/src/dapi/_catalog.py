@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dapi import _aliases, _names, _notices, _registry
+from dapi._construction import collector_paused
 from dapi._discovery import EntryPoint, entry_points
 from dapi.exceptions import (
     AmbiguousModelError,
@@ -235,12 +236,13 @@ def all_enums(only: Container[str] | None = None) -> list[tuple[str, str, type[W
         The model's name as it is listed, the distribution that offers the weights, their enum.
     """
     offers = _offers()
-    return [
-        (name, distribution, enum)
-        for name, model in listed().items()
-        if only is None or name in only
-        for distribution, enum in _load_enums(model, offers.get(model.name, []), strict=False)
-    ]
+    with collector_paused():  # what is declared stays: a look for garbage finds none of it
+        return [
+            (name, distribution, enum)
+            for name, model in listed().items()
+            if only is None or name in only
+            for distribution, enum in _load_enums(model, offers.get(model.name, []), strict=False)
+        ]
 
 
 def offers_of(enum: type[Weights]) -> list[EntryPoint]:

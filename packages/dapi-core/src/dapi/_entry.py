@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
@@ -111,6 +110,7 @@ class WeightEntry:
             Without one, calling it says so.
         build: What a builder must do for them to work.
         status: Whether they should still be used.
+        files: The files that hold the weights; made of the above.
 
     Raises:
         WeightsDeclarationError: The parts do not fit each other.
@@ -132,6 +132,7 @@ class WeightEntry:
     postprocess: Callable[..., Any] = Undeclared("postprocess")
     build: Build = Build()
     status: Status = Status()
+    files: tuple[File, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.url, str):
@@ -144,13 +145,17 @@ class WeightEntry:
         for name in ("transforms", "postprocess"):
             object.__setattr__(self, name, self._bind(getattr(self, name)))
         if isinstance(self.url, str):
-            object.__setattr__(self, "mirrors", self.files[0].mirrors)
+            file = File(self.url, self.sha256, self.size, self.mirrors)
+            object.__setattr__(self, "files", (file,))
+            object.__setattr__(self, "mirrors", file.mirrors)
         elif self.sha256 or self.size or self.mirrors or not self.url:
             raise WeightsDeclarationError(
                 "A WeightEntry of several files",
                 "has a sha256, size or mirrors of its own, or no file",
                 "Give them to each File.",
             )
+        else:
+            object.__setattr__(self, "files", self.url)
 
     def __hash__(self) -> int:
         return hash(self.url)  # entries that are equal have equal URLs; all else costs more
@@ -193,13 +198,6 @@ class WeightEntry:
                 f"names the asset {cause}, which the entry does not have",
                 f"Its assets are: {', '.join(self.assets) or 'none'}.",
             ) from None
-
-    @cached_property
-    def files(self) -> tuple[File, ...]:
-        """The files that hold the weights."""
-        if isinstance(self.url, str):
-            return (File(self.url, self.sha256, self.size, self.mirrors),)
-        return tuple(self.url)
 
     def fetch(self, *, progress: bool = True, directory: bool = False) -> Path:
         """Return a local path of the verified weights; see ``Weights.fetch``."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from posixpath import basename
@@ -44,7 +43,7 @@ class File:
             raise WeightsDeclarationError(
                 f"File({self.url!r})", f"has size={self.size!r}", "Give its bytes, or None."
             )
-        if self.sha256 is not None and not re.fullmatch(r"[0-9a-f]{1,64}", self.sha256):
+        if self.sha256 is not None and not _is_hexadecimal(self.sha256):
             raise WeightsDeclarationError(
                 f"File({self.url!r})", f"has sha256={self.sha256!r}", "Give lower-case hex digits."
             )
@@ -73,3 +72,7 @@ class File:
     def name(self) -> str:
         """The last part of the URL's path. For people and for its suffix; never a local path."""
         return basename(unquote(urlsplit(self.url).path))
+
+
+def _is_hexadecimal(digits: str) -> bool:
+    return 0 < len(digits) <= 64 and not digits.strip("0123456789abcdef")

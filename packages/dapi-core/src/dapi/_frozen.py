@@ -79,7 +79,7 @@ def freeze(value: Any) -> Any:
     if isinstance(value, Mapping):
         return FrozenDict(value)
     if isinstance(value, list | tuple) and not hasattr(value, "_fields"):
-        return tuple(freeze(item) for item in value)
+        return tuple([item if type(item) in _FROZEN else freeze(item) for item in value])
     return value
 
 

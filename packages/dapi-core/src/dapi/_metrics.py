@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-# Error rates and distances. Of all others, accuracies and the like, more is better.
-_LESS_IS_BETTER = re.compile(r"(?i)(.*_)?(epe|wer|cer|per|eer|mae|mse|rmse|perplexity|fl_all)")
+# Error rates and distances, also behind a prefix (per_image_epe). Of all others, accuracies and
+# the like, more is better.
+_LESS_IS_BETTER = {"cer", "eer", "epe", "fl_all", "mae", "mse", "per", "perplexity", "rmse", "wer"}
 
 
 class Metric(NamedTuple):
@@ -20,7 +20,9 @@ class Metric(NamedTuple):
     @property
     def merit(self) -> float:
         """A number that grows as the metric gets better."""
-        return -self.value if _LESS_IS_BETTER.fullmatch(self.name) else self.value
+        name = self.name.casefold()
+        is_error = name in _LESS_IS_BETTER or name.rpartition("_")[2] in _LESS_IS_BETTER
+        return -self.value if is_error else self.value
 
 
 def read(meta: Mapping[str, Any]) -> Iterator[Metric]:

@@ -85,23 +85,27 @@ class Query(NamedTuple):
 
     def _check(self, found: list[Found]) -> None:
         """Refuse what no weights have: it is misspelt, or not installed."""
-        _check_known("task", self.task, {_text(each, "task") for each in found})
-        _check_known("license", self.license, {_text(each, "license") for each in found})
         distribution = self.distribution and _names.normalize(self.distribution)
-        _check_known("distribution", distribution, {each.distribution for each in found})
-        datasets = {name for each in found for name in each.datasets}
-        if self.dataset and not any(is_of(name, self.dataset) for name in datasets):
-            raise UnknownFacetError("dataset", self.dataset, available=sorted(datasets - {""}))
-        metrics = {
+        _check_known("task", self.task, (_text(each, "task") for each in found))
+        _check_known("license", self.license, (_text(each, "license") for each in found))
+        _check_known("distribution", distribution, (each.distribution for each in found))
+        if self.dataset is not None:
+            datasets = {name for each in found for name in each.datasets} - {""}
+            if not any(is_of(name, self.dataset) for name in datasets):
+                raise UnknownFacetError("dataset", self.dataset, available=sorted(datasets))
+        for name in (*(self.min_metric or ()), *(self.max_metric or ())):
+            _check_known("metric", name, self._metrics(found))
+        if self.sort not in ORDERS:
+            _check_known("metric", self.sort, {*ORDERS, *self._metrics(found)})
+
+    def _metrics(self, found: list[Found]) -> set[str]:
+        """Return the names of the metrics that there are on the dataset."""
+        return {
             metric.name
             for each in found
             for metric in _metrics.read(each.meta)
             if self.dataset is None or is_of(metric.dataset, self.dataset)
         }
-        for name in (*(self.min_metric or ()), *(self.max_metric or ())):
-            _check_known("metric", name, metrics)
-        if self.sort not in ORDERS:
-            _check_known("metric", self.sort, {*ORDERS, *metrics})
 
     def _matches(self, found: Found) -> bool:
         return (
@@ -261,6 +265,6 @@ def _is_at_most(value: float | None, most: float | None) -> bool:
     return most is None or (value is not None and value <= most)
 
 
-def _check_known(facet: str, value: str | None, known: set[str]) -> None:
-    if value is not None and value not in known:
-        raise UnknownFacetError(facet, value, available=sorted(known - {""}))
+def _check_known(facet: str, value: str | None, known: Iterable[str]) -> None:
+    if value is not None and value not in (names := {*known} - {""}):
+        raise UnknownFacetError(facet, value, available=sorted(names))

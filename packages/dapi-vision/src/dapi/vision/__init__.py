@@ -6,6 +6,21 @@ module of its own family only. Neither torch nor torchvision is imported before 
 or transforms are made.
 """
 
-import lazy_loader
+from collections.abc import Callable
+from functools import cache
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+
+def __getattr__(name: str) -> object:
+    return _stub()[2] if name == "__all__" else _stub()[0](name)
+
+
+def __dir__() -> list[str]:
+    return _stub()[1]()
+
+
+@cache
+def _stub() -> tuple[Callable[[str], object], Callable[[], list[str]], list[str]]:
+    """Read the names of __init__.pyi: when one is asked for, and not when a family is imported."""
+    import lazy_loader
+
+    return lazy_loader.attach_stub(__name__, __file__)
