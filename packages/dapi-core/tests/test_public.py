@@ -26,7 +26,9 @@ LAYERS = [
         "_safetensors",
         "adapt",
     },
+    {"_environment", "_requirements"},
     {"_discovery", "_file", "_registry"},
+    {"_plugins", "_removed"},
     {"_hooks"},
     {"_store", "hooks"},
     {"_lazy"},
@@ -155,8 +157,8 @@ def test_known_models_is_a_map_of_names():
 
 def test_asking_for_a_known_model_names_its_distribution(monkeypatch):
     """Who has not installed a domain is told which to install."""
-    monkeypatch.setattr(_discovery, "_cached", _discovery._Scan(None, (), {}))
-    monkeypatch.setattr("dapi._discovery._scan", lambda: iter(()))
+    monkeypatch.setattr(_discovery, "_cached", _discovery._NOTHING)
+    monkeypatch.setattr("dapi._discovery._scan", lambda: ((), {}))
     monkeypatch.setattr("dapi._registry._builders", {})
     known = json.loads((SOURCE / "known_models.json").read_text())
 

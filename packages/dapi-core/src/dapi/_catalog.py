@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dapi import _names, _notices, _registry
-from dapi._discovery import EntryPoint, entry_points
+from dapi._discovery import EntryPoint, Plugin, discover, entry_points, preferred
 from dapi.exceptions import (
     AmbiguousModelError,
+    DisabledModelError,
     NoWeightsError,
     PluginLoadError,
     PluginWarning,
+    RemovedModelError,
+    RemovedWeightsError,
     UnknownModelError,
     UnknownWeightsError,
 )
@@ -55,16 +58,17 @@ def list_models(
         The names, sorted. A name that several distributions give is listed once for each,
         qualified, so that every listed name can be built.
     """
+    listed = _listed()
+    if pattern is None and distribution is None and module is None:
+        return list(listed)
     wanted = distribution and _names.normalize(distribution)
-    models = _models()
-    shared = _shared_names(models)
-    return sorted(
-        model.qualified if model.name in shared else model.name
-        for model in models
+    return [
+        name
+        for name, model in listed.items()
         if (wanted is None or model.distribution == wanted)
         and (module is None or _is_below(model.target.partition(":")[0], module))
         and (pattern is None or _matches(model.name, pattern))
-    )
+    ]
 
 
 def get_builder(name: str) -> Callable[..., nn.Module]:
@@ -76,8 +80,11 @@ def get_builder(name: str) -> Callable[..., nn.Module]:
     Raises:
         InvalidNameError: ``name`` is not a model's name.
         UnknownModelError: No distribution that is installed gives it.
-        AmbiguousModelError: Several do.
+        RemovedModelError: One gave it once, and says what became of it.
+        DisabledModelError: ``DAPI_PLUGINS`` or ``DAPI_DISABLE_PLUGINS`` leaves out who gives it.
+        AmbiguousModelError: Several do, and ``DAPI_PREFER`` names none of them.
         PluginLoadError: Its module cannot be imported.
+        IncompatiblePluginError: Its distribution needs another dapi-core.
     """
     builder: Callable[..., nn.Module] = find(name).load()
     return builder
@@ -116,6 +123,7 @@ def get_weights(name: str) -> Weights:
     Raises:
         UnknownModelError: There is no such model.
         UnknownWeightsError: The model has no such weights.
+        RemovedWeightsError: It had them once, and a distribution says what became of them.
         AmbiguousModelError: Several distributions give the name.
         NoWeightsError: ``name`` names a model only.
         PluginLoadError: The enum that has them cannot be imported.
@@ -129,7 +137,7 @@ def get_weights(name: str) -> Weights:
     offers = enums(model)
     if distribution and distribution != model.distribution:
         offers = [offer for offer in offers if offer[0] == distribution]
-    return _pick(model, offers, member)
+    return _pick(model, offers, member, distribution)
 
 
 def find(name: str) -> Model:
@@ -140,11 +148,32 @@ def find(name: str) -> Model:
         for model in _models()
         if model.name == builder and distribution in (None, model.distribution)
     ]
+    models = preferred(models, lambda model: model.distribution)
     if len(models) > 1:
         raise AmbiguousModelError(builder, candidates=sorted(m.qualified for m in models))
     if not models:
-        raise UnknownModelError(name, available=list_models(), provider=_provider(builder))
+        raise _absence(name, distribution, builder)
     return models[0]
+
+
+def _absence(name: str, distribution: str | None, builder: str) -> UnknownModelError:
+    """Say why there is no such model: it was removed, is left out, or never was."""
+    from dapi import _removed
+
+    grave = _removed.find(distribution, builder)
+    if grave:
+        return RemovedModelError(name, **_removed.inscription(grave))
+    for plugin in discover():
+        if plugin.disabled_by and distribution in (None, plugin.name) and _gives(plugin, builder):
+            return DisabledModelError(name, distribution=plugin.name, variable=plugin.disabled_by)
+    return UnknownModelError(name, available=list_models(), provider=_provider(builder))
+
+
+def _gives(plugin: Plugin, builder: str) -> bool:
+    return any(
+        point.group in ("dapi.models", "dapi.weights") and _is_for(point, builder)
+        for point in plugin.entry_points
+    )
 
 
 def find_target(target: str) -> Model | None:
@@ -230,42 +259,106 @@ def _declared_enums(model: Model) -> list[tuple[str, type[Weights]]]:
     return [(model.distribution, enum) for enum in spec.weights] if spec else []
 
 
-def _pick(model: Model, offers: Iterable[tuple[str, type[Weights]]], member: str) -> Weights:
-    offers = list(offers)
+def _pick(
+    model: Model, offers: list[tuple[str, type[Weights]]], member: str, distribution: str | None
+) -> Weights:
     found = [(owner, enum[member]) for owner, enum in offers if member in enum.__members__]
+    found = preferred(found, lambda offer: offer[0])
     if len(found) > 1:
         names = [f"{owner}/{model.name}:{member}" for owner, _ in found]
         raise AmbiguousModelError(f"{model.name}:{member}", candidates=names)
     if not found:
         names = [name for _, enum in offers for name in enum.__members__]
-        raise UnknownWeightsError(model.name, member, available=names)
+        raise _absence_of_weights(model, member, distribution, names)
     return found[0][1]
+
+
+def _absence_of_weights(
+    model: Model, member: str, distribution: str | None, available: list[str]
+) -> UnknownWeightsError:
+    from dapi import _removed
+
+    grave = _removed.find(distribution, model.name, member)
+    if grave:
+        return RemovedWeightsError(model.name, member, **_removed.inscription(grave))
+    return UnknownWeightsError(model.name, member, available=available)
+
+
+class _Advertised(NamedTuple):
+    """What entry points advertise; kept until a look at the path finds others."""
+
+    points: list[EntryPoint]
+    models: list[Model]
+    listed: dict[str, Model]
+    ways: dict[str, list[EntryPoint]]
+    led: set[str]
+
+
+_kept = _Advertised([], [], {}, {}, set())
+
+
+def _advertised() -> _Advertised:
+    global _kept
+    kept, points = _kept, entry_points("dapi.models")
+    if kept.points is not points:
+        named = {(p.distribution, p.name): p for p in reversed(points) if _names.is_builder(p.name)}
+        models = [
+            Model(point.name, point.distribution, point.target, partial(load_builder, point))
+            for point in named.values()
+        ]
+        kept = _kept = _Advertised(points, models, _by_listed_name(models), _ways(), set())
+    return kept
+
+
+def _ways() -> dict[str, list[EntryPoint]]:
+    """Group all that leads to a builder by its name, that of disabled distributions too."""
+    ways: dict[str, list[EntryPoint]] = {}
+    for plugin in discover():
+        for point in plugin.entry_points:
+            if point.group == "dapi.models":
+                ways.setdefault(point.name, []).append(point)
+    return ways
+
+
+def _strays(advertised: _Advertised) -> list[Model]:
+    """List what is registered in this process, and no entry point leads to."""
+    strays = []
+    for each in _registry.builders():
+        if each.target in advertised.led:
+            continue
+        if any(point.leads_to(each.function) for point in advertised.ways.get(each.name, ())):
+            advertised.led.add(each.target)
+            continue
+        owner = _names.normalize(each.module.partition(".")[0])
+        strays.append(Model(each.name, owner, each.target, partial(_itself, each.function)))
+    return strays
 
 
 def _models() -> list[Model]:
     """Join what is advertised with what is registered in this process."""
-    points = [p for p in entry_points("dapi.models") if _names.is_builder(p.name)]
-    models = {
-        (point.distribution, point.name): Model(
-            point.name, point.distribution, point.target, partial(load_builder, point)
-        )
-        for point in reversed(points)
-    }
-    for each in _registry.builders():
-        if not any(point.leads_to(each.function) for point in points if point.name == each.name):
-            owner = _names.normalize(each.module.partition(".")[0])
-            model = Model(each.name, owner, each.target, partial(_itself, each.function))
-            models[owner, each.name] = model
-    return list(models.values())
+    advertised = _advertised()
+    strays = _strays(advertised)
+    if not strays:
+        return advertised.models
+    joined = {(each.distribution, each.name): each for each in [*advertised.models, *strays]}
+    return list(joined.values())
+
+
+def _listed() -> dict[str, Model]:
+    """Return the models by the names under which they are listed, sorted."""
+    models = _models()
+    advertised = _advertised()
+    return advertised.listed if models is advertised.models else _by_listed_name(models)
+
+
+def _by_listed_name(models: list[Model]) -> dict[str, Model]:
+    counts = Counter(model.name for model in models)
+    names = {each.name if counts[each.name] == 1 else each.qualified: each for each in models}
+    return dict(sorted(names.items()))
 
 
 def _itself(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
-
-
-def _shared_names(models: list[Model]) -> set[str]:
-    counts = Counter(model.name for model in models)
-    return {name for name, count in counts.items() if count > 1}
 
 
 def _is_below(name: str, module: str) -> bool:
