@@ -236,7 +236,10 @@ def server() -> Iterator[Server]:
 def advertise(tmp_path, monkeypatch):
     """Put a distribution's metadata (and modules) on the path."""
 
-    def add(name, entry_points="", *, version="1.0", folder="site", kind="dist-info", **modules):
+    def add(
+        name, entry_points="", *, version="1.0", folder="site", kind="dist-info", requires=(),
+        **modules,
+    ):  # fmt: skip
         site = tmp_path / folder
         stem = name.replace("-", "_")
         metadata = site / (
@@ -245,6 +248,7 @@ def advertise(tmp_path, monkeypatch):
         metadata.mkdir(parents=True)
         (metadata / "METADATA").write_text(
             f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+            + "".join(f"Requires-Dist: {line}\n" for line in requires)
         )
         (metadata / "entry_points.txt").write_text(entry_points)
         for module, source in modules.items():

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import dapi
-from dapi import _discovery
+from dapi import _discovery, _environment
 
 SOURCE = Path(dapi.__file__).parent
 
@@ -125,6 +126,14 @@ def test_every_public_name_is_documented():
     undocumented = [name for name in dapi.__all__ if not getattr(dapi, name).__doc__]
 
     assert [] == undocumented
+
+
+def test_variables_are_those_that_the_sources_read():
+    """What doctor takes for a variable of dapi is what some module reads."""
+    texts = [path.read_text("utf-8") for path in modules() if path.stem != "exceptions"]
+    found = {name for text in texts for name in re.findall(r"\"(DAPI_[A-Z_]+)\"", text)}
+
+    assert set(_environment.KNOWN) == found
 
 
 def run(code, **environment):

@@ -233,7 +233,7 @@ def load_builder(point: EntryPoint) -> Callable[..., Any]:
     found: Callable[..., Any] = point.load()
     if not hasattr(found, "__dapi_builder__"):
         cause = TypeError(f"it is a {type(found).__name__}; decorate it with dapi.register_model")
-        raise PluginLoadError(point.target, distribution=point.distribution, cause=cause)
+        raise point.failed(cause)
     return found
 
 
@@ -248,7 +248,7 @@ def load_enum(point: EntryPoint) -> type[Weights]:
     found = point.load()
     if not (isinstance(found, type) and issubclass(found, Weights)):
         cause = TypeError(f"it is a {type(found).__name__}, and no subclass of dapi.Weights")
-        raise PluginLoadError(point.target, distribution=point.distribution, cause=cause)
+        raise point.failed(cause)
     return found
 
 
@@ -337,18 +337,20 @@ def _strays(advertised: _Advertised) -> list[Model]:
 def _models() -> list[Model]:
     """Join what is advertised with what is registered in this process."""
     advertised = _advertised()
-    strays = _strays(advertised)
-    if not strays:
-        return advertised.models
-    joined = {(each.distribution, each.name): each for each in [*advertised.models, *strays]}
-    return list(joined.values())
+    return _joined(advertised.models, _strays(advertised))
 
 
 def _listed() -> dict[str, Model]:
     """Return the models by the names under which they are listed, sorted."""
-    models = _models()
     advertised = _advertised()
+    models = _joined(advertised.models, _strays(advertised))
     return advertised.listed if models is advertised.models else _by_listed_name(models)
+
+
+def _joined(models: list[Model], strays: list[Model]) -> list[Model]:
+    if not strays:
+        return models
+    return list({(each.distribution, each.name): each for each in [*models, *strays]}.values())
 
 
 def _by_listed_name(models: list[Model]) -> dict[str, Model]:

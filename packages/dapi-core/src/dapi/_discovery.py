@@ -8,15 +8,13 @@ which costs five times as much as the rest.
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Callable, Sequence
 from importlib import invalidate_caches, metadata
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from dapi import _environment, _notices, _requirements
+from dapi import _environment, _notices
 from dapi._names import normalize
-from dapi._requirements import Requirement
 from dapi.exceptions import (
     AmbiguousExtensionError,
     IncompatiblePluginError,
@@ -25,9 +23,10 @@ from dapi.exceptions import (
     UnknownPluginError,
 )
 
-CORE = "dapi-core"
+if TYPE_CHECKING:
+    from dapi._requirements import Requirement
 
-_NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+CORE = "dapi-core"
 
 _T = TypeVar("_T")
 
@@ -55,11 +54,15 @@ class EntryPoint(NamedTuple):
         try:
             found = metadata.EntryPoint(self.name, self.target, self.group).load()
         except (Exception, SystemExit) as cause:
-            error = PluginLoadError(self.target, distribution=self.distribution, cause=cause)
-            _failures[self.location, self.target] = f"importing {self.target} raised {error.reason}"
-            raise error from cause
+            raise self.failed(cause) from cause
         _failures.pop((self.location, self.target), None)
         return found
+
+    def failed(self, cause: BaseException) -> PluginLoadError:
+        """Remember why the target cannot be used; returns the error to raise."""
+        error = PluginLoadError(self.target, distribution=self.distribution, cause=cause)
+        _failures[self.location, self.target] = f"importing {self.target} raised {error.reason}"
+        return error
 
     def leads_to(self, found: type | Callable[..., Any]) -> bool:
         """Whether this is the way to ``found``: by its name, or because it is re-exported."""
@@ -91,6 +94,8 @@ class Plugin(NamedTuple):
 
     def requirements(self) -> list[Requirement]:
         """Read what it requires; nothing when its METADATA is missing."""
+        from dapi import _requirements
+
         return list(_requirements.in_metadata(described(self.metadata) or ""))
 
     def unmet_core(self) -> Requirement | None:
@@ -322,7 +327,7 @@ def _describe_copies(name: str, copies: list[metadata.Distribution]) -> Plugin:
 
 def _ours(name: str, dist: metadata.Distribution) -> tuple[tuple[EntryPoint, ...], str]:
     """Read the entry points in groups of ours, or say why there are none."""
-    if not _NAME.fullmatch(name):  # such as ~cme_models, which pip renames before it removes it
+    if not name[:1].isalnum():  # such as ~cme_models, which pip renames before it removes it
         return (), "an interrupted installation left it behind"
     try:
         found = sorted(dist.entry_points, key=lambda point: (point.group, point.name))

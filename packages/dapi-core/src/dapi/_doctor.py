@@ -95,20 +95,18 @@ def _drift(plugin: Plugin) -> Iterator[Problem]:
         if not _names.is_builder(point.name):
             what = f"its entry point {point.name!r} cannot be a model's name, and is not listed"
             yield Problem(plugin.name, what, "Rename it: letters, digits and underscores")
-        spec = _declared(point)
-        if spec is not None and spec != point.name:
-            what = (
-                f"its entry point {point.name!r} names the builder that is registered as {spec!r}"
-            )
-            yield Problem(plugin.name, what, f'{spec} = "{point.target}"')
+        name = _declared(point)
+        if name not in (None, point.name):
+            what = f"its entry point {point.name!r} names the builder registered as {name!r}"
+            yield Problem(plugin.name, what, f'{name} = "{point.target}"')
 
 
 def _declared(point: EntryPoint) -> str | None:
     try:
-        spec = getattr(point.load(), "__dapi_builder__", None)
+        name: str = _catalog.load_builder(point).__dapi_builder__.name  # type: ignore[attr-defined]
     except PluginLoadError:
         return None
-    return spec.name if spec else None
+    return name
 
 
 def _misplaced_tombstones(plugin: Plugin) -> Iterator[Problem]:

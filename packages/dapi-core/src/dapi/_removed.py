@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from dapi import _discovery, _names
 from dapi._discovery import EntryPoint
-from dapi.exceptions import InvalidNameError, PluginLoadError
+from dapi.exceptions import InvalidNameError
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def load(point: EntryPoint) -> Removed:
     if isinstance(found, Removed) and (found.successor or found.last_version):
         return found
     cause = TypeError(f"it is {found!r}, and no dapi.Removed with a successor or a last_version")
-    raise PluginLoadError(point.target, distribution=point.distribution, cause=cause)
+    raise point.failed(cause)
 
 
 def inscription(point: EntryPoint) -> dict[str, str]:

@@ -136,9 +136,8 @@ def _fulfils(found: _Version, comparison: str, text: str) -> bool:
     if wanted is None or comparison == "===":
         return True
     if comparison == "~=":
-        numbers = (_VERSION.fullmatch(text) or [""] * 3)[2].split(".")
-        epoch = f"{wanted.epoch}!{'.'.join(numbers[:-1])}"
-        return found.order >= wanted.order and _begins(found, epoch)
+        series, _, _ = re.split(r"[^\d.!]", text)[0].rstrip(".").rpartition(".")
+        return not series or (found.order >= wanted.order and _begins(found, series))
     if comparison in ("==", "!=") and wanted.local:
         return (found == wanted) == (comparison == "==")
     if found.base == wanted.base and (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from dapi._cli.options import FAILED, add_command
@@ -25,8 +26,9 @@ def _doctor(options: argparse.Namespace) -> int:
     problems = examine(name)
     found = [plugin for plugin in plugins() if name in (None, plugin.name)]
     if options.json:
-        parts = {"plugins": found, "problems": problems}
-        print(json.dumps({key: [each._asdict() for each in parts[key]] for key in parts}, indent=2))
+        parts: dict[str, Sequence[Any]] = {"plugins": found, "problems": problems}
+        told = {key: [each._asdict() for each in part] for key, part in parts.items()}
+        print(json.dumps(told, indent=2))
     else:
         print_rows(options, list(map(_row, found)), empty="No distribution with models is here.")
         for problem in problems:
