@@ -47,6 +47,7 @@ def tests(session: nox.Session) -> None:
         "mypy",
         "obstore",
         "packaging",
+        "pyinstaller",
         "scikit-learn",
         "types-tqdm",
     )
@@ -73,6 +74,14 @@ def slow(session: nox.Session) -> None:
     install_all(session)
     session.install(*TEST_TOOLS, "packaging", "timm")
     session.run("pytest", "-m", "slow", *session.posargs)
+
+
+@nox.session(default=False)
+def frozen(session: nox.Session) -> None:
+    """Freeze an application that builds a model, with PyTorch in it."""
+    install_all(session)
+    session.install(*TEST_TOOLS, "hatchling", "packaging", "pyinstaller")
+    session.run("pytest", "-m", "slow", "tests/test_frozen_application.py", *session.posargs)
 
 
 @nox.session(default=False)

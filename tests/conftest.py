@@ -8,9 +8,11 @@ import subprocess
 import sys
 import textwrap
 import venv
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 from packaging.requirements import Requirement
@@ -122,7 +124,14 @@ def environment(tmp_path) -> Environment:
 def make_distribution(tmp_path):
     """Build a small distribution as its author would: sources, a pyproject, a wheel."""
 
-    def make(name: str, *, entry_points: dict[str, dict[str, str]], **modules: str) -> Path:
+    def make(
+        name: str,
+        *,
+        entry_points: dict[str, dict[str, str]],
+        requires: tuple[str, ...] = ("dapi-core",),
+        files: Mapping[str, str] = MappingProxyType({}),
+        **modules: str,
+    ) -> Path:
         project = tmp_path / "projects" / name
         project.mkdir(parents=True)
         tables = "".join(
@@ -130,16 +139,17 @@ def make_distribution(tmp_path):
             + "".join(f'{key} = "{target}"\n' for key, target in points.items())
             for group, points in entry_points.items()
         )
-        included = ", ".join(f'"{module}.py"' for module in modules)
+        sources = {f"{module}.py": textwrap.dedent(text) for module, text in modules.items()}
         (project / "pyproject.toml").write_text(
             '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
-            f'[project]\nname = "{name}"\nversion = "1.0"\ndependencies = ["dapi-core"]\n{tables}'
-            f"[tool.hatch.build.targets.wheel]\nonly-include = [{included}]\n"
+            f'[project]\nname = "{name}"\nversion = "1.0"\n'
+            f"dependencies = {list(requires)}\n{tables}"
+            f"[tool.hatch.build.targets.wheel]\nonly-include = {[*sources, *files]}\n"
         )
-        for module, source in modules.items():
-            path = project / f"{module}.py"
+        for name_of_file, text in {**sources, **files}.items():
+            path = project / name_of_file
             path.parent.mkdir(exist_ok=True)
-            path.write_text(textwrap.dedent(source))
+            path.write_text(text)
         return build_wheel(project, tmp_path / "dist")
 
     return make

@@ -238,7 +238,10 @@ def server() -> Iterator[Server]:
 def advertise(tmp_path, monkeypatch):
     """Put a distribution's metadata (and modules) on the path."""
 
-    def add(name, entry_points="", *, version="1.0", folder="site", kind="dist-info", **modules):
+    def add(
+        name, entry_points="", *, version="1.0", folder="site", kind="dist-info", requires=(),
+        **modules,
+    ):  # fmt: skip
         site = tmp_path / folder
         stem = name.replace("-", "_")
         metadata = site / (
@@ -247,6 +250,7 @@ def advertise(tmp_path, monkeypatch):
         metadata.mkdir(parents=True)
         (metadata / "METADATA").write_text(
             f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+            + "".join(f"Requires-Dist: {line}\n" for line in requires)
         )
         (metadata / "entry_points.txt").write_text(entry_points)
         for module, source in modules.items():
@@ -261,8 +265,11 @@ def advertise(tmp_path, monkeypatch):
 def alone(monkeypatch):
     """Hide every distribution but those that the test advertises, whatever is installed."""
     scan = _discovery._scan
-    monkeypatch.setattr(_discovery, "_cached", _discovery._Scan(None, (), {}))
-    monkeypatch.setattr(
-        _discovery, "_scan", lambda: (each for each in scan() if each.name.startswith("acme-"))
-    )
+
+    def scan_ours():
+        plugins, versions = scan()
+        return tuple(each for each in plugins if each.name.startswith("acme-")), versions
+
+    monkeypatch.setattr(_discovery, "_cached", _discovery._NOTHING)
+    monkeypatch.setattr(_discovery, "_scan", scan_ours)
     monkeypatch.setattr(_registry, "_builders", {})

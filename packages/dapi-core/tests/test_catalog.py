@@ -1,6 +1,9 @@
 """The catalog: every name that is listed can be asked for, and no other."""
 
+import importlib
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -296,3 +299,44 @@ def test_member_prints_as_the_name_that_finds_it(install):
     member = dapi.get_weights("fancynet:First_RefV1")
 
     assert member is dapi.get_weights(str(member))
+
+
+def test_preferred_distribution_decides_a_shared_name(install, monkeypatch):
+    """DAPI_PREFER settles the bare name; qualified names and the list stay as they are."""
+    install("acme-one")
+    install("acme-two")
+    monkeypatch.setenv("DAPI_PREFER", "acme-two")
+
+    assert "acme_two" == dapi.get_builder("fancynet")()
+    assert "acme_one" == dapi.get_builder("acme-one/fancynet")()
+    assert ["acme-one/fancynet", "acme-two/fancynet"] == dapi.list_models("fancynet")
+
+
+def test_builder_of_a_disabled_distribution_is_not_listed_when_imported(install, monkeypatch):
+    """Who imports it by hand may use it; it is still nothing that dapi finds."""
+    install("acme-one")
+    monkeypatch.setenv("DAPI_DISABLE_PLUGINS", "acme-one")
+    importlib.import_module("acme_one")
+
+    assert [] == dapi.list_models("fancynet")
+
+
+def test_builders_register_while_others_are_listed():
+    """Threads that import families disturb nobody who reads the registry."""
+    stop = threading.Event()
+
+    def register():
+        number = 0
+        while not stop.is_set():
+            number += 1
+            _registry.add(f"net{number}", type(f"Net{number}", (), {}), replaces=None)
+
+    with ThreadPoolExecutor(5) as pool:
+        writers = [pool.submit(register) for _ in range(4)]
+        for _ in range(300):
+            _registry.successor("net", "m")
+            dapi.list_models("net*")
+            if len(_registry.builders()) > 500:
+                break
+        stop.set()
+        assert [None] * 4 == [writer.result() for writer in writers]

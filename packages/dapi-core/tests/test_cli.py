@@ -134,7 +134,7 @@ def test_show_knows_names_from_elsewhere(family, capsys):
 def test_list_of_nothing_says_why(family, capsys, monkeypatch):
     """An empty list is no empty screen."""
     assert "installed models match" in run(capsys, "list", "absent*")[1].out
-    monkeypatch.setattr("dapi._catalog._models", list)
+    monkeypatch.setattr("dapi._catalog._listed", dict)
     assert "pip install dapi-vision" in run(capsys, "list")[1].out
 
 
@@ -235,6 +235,79 @@ def test_doctor_compares_entry_points_with_builders(advertise, capsys, monkeypat
     assert 1 == status
     assert 'right = "acme_drift:right"' in printed.out
     sys.modules.pop("acme_drift")
+
+
+def test_doctor_looks_at_one_distribution(family, advertise, capsys):
+    """Nothing of others is imported or told; an unknown name suggests the nearest."""
+    advertise("acme-broken", "[dapi.models]\nx = acme_broken:x\n", folder="b", acme_broken="1/0")
+
+    status, printed = run(capsys, "doctor", "Acme_Nets")
+    assert 0 == status
+    assert "acme-broken" not in printed.out and "acme_broken" not in sys.modules
+    assert 1 == run(capsys, "doctor", "acme-broken")[0]
+    status, printed = run(capsys, "doctor", "acme-brokn")
+    assert 1 == status
+    assert "Did you mean 'acme-broken'" in printed.err
+
+
+def test_doctor_imports_nothing_that_must_not(advertise, capsys, monkeypatch):
+    """What is disabled, incompatible, or lacks what it needs, is told and not imported."""
+    source = "raise SystemExit(5)"
+    points = "[dapi.models]\nx{0} = acme_{0}:x\n"
+    needs = {"old": ["dapi-core<0.0.1"], "poor": ["absent-thing"], "out": []}
+    for name, requires in needs.items():
+        modules = {f"acme_{name}": source}
+        advertise(f"acme-{name}", points.format(name), folder=name, requires=requires, **modules)
+    monkeypatch.setenv("DAPI_DISABLE_PLUGINS", "acme-out")
+
+    status, printed = run(capsys, "doctor", "--json")
+    states = {plugin["name"]: plugin["state"] for plugin in json.loads(printed.out)["plugins"]}
+    assert 1 == status
+    assert ("incompatible", "missing-dependency", "disabled") == tuple(
+        states[f"acme-{name}"] for name in needs
+    )
+    assert not {f"acme_{name}" for name in needs} & set(sys.modules)
+
+
+def test_doctor_finds_variables_that_match_nothing(family, capsys, monkeypatch):
+    """A name in a list, and the name of a variable, each with the nearest there is."""
+    monkeypatch.setenv("DAPI_PREFER", "acme-netz")
+    monkeypatch.setenv("DAPI_OFLINE", "1")
+
+    with pytest.warns(PluginWarning, match="acme-netz"):
+        status, printed = run(capsys, "doctor")
+    assert 1 == status
+    assert "DAPI_PREFER: it names 'acme-netz'" in printed.out
+    assert "Did you mean acme-nets?" in printed.out and "Did you mean DAPI_OFFLINE?" in printed.out
+
+
+def test_doctor_checks_tombstones(advertise, capsys):
+    """A tombstone of what lives, and a successor that does not, are told."""
+    source = "from dapi import Removed\na = Removed(successor='absent_net')\nb = 3\n"
+    points = "[dapi.models]\nnet_a = acme_grave:f\n"
+    points += "[dapi.removed]\nnet_a = acme_grave:a\nnet_b = acme_grave:b\n"
+    advertise("acme-grave", points, acme_grave=source)
+
+    _, printed = run(capsys, "doctor", "acme-grave")
+    assert "'net_a' is in dapi.models and in dapi.removed" in printed.out
+    assert "No model named 'absent_net'" in printed.out
+    assert "no dapi.Removed" in printed.out
+    sys.modules.pop("acme_grave")
+
+
+def test_doctor_accepts_a_shared_name_that_is_decided(family, advertise, capsys, monkeypatch):
+    """Two givers of a name are a problem only until DAPI_PREFER names one."""
+    source = (
+        "from dapi import register_model\n@register_model()\ndef acme_net(*, weights=None): ..."
+    )
+    points = "[dapi.models]\nacme_net = acme_twin:acme_net\n"
+    advertise("acme-twin", points, folder="twin", acme_twin=source)
+
+    status, printed = run(capsys, "doctor", "acme-twin")
+    assert 1 == status and "DAPI_PREFER=acme-twin" in printed.out
+    monkeypatch.setenv("DAPI_PREFER", "acme-nets")
+    assert 0 == run(capsys, "doctor", "acme-twin")[0]
+    sys.modules.pop("acme_twin")
 
 
 def test_command_of_a_distribution_runs(advertise, capsys):

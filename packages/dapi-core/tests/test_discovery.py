@@ -1,12 +1,15 @@
 """Discovery: what is advertised, read without importing anything."""
 
+import shutil
 import sys
+from importlib import metadata
 
 import pytest
 
+import dapi
 from dapi import plugins
 from dapi._discovery import discover, entry_points, extension
-from dapi.exceptions import AmbiguousExtensionError, PluginLoadError
+from dapi.exceptions import AmbiguousExtensionError, PluginLoadError, PluginWarning
 
 MODELS = "[dapi.models]\nnet = {module}:net\n"
 
@@ -127,3 +130,69 @@ def test_extension_of_two_distributions_is_refused(advertise):
 
     with pytest.raises(AmbiguousExtensionError, match="acme-a and by acme-b"):
         extension("dapi.schemes", "s3")
+
+
+def test_preferred_distribution_decides(advertise, monkeypatch):
+    """Who says whom to prefer gets no error; of those that are named, the first counts."""
+    for name in ("acme-a", "acme-b"):
+        module = name.replace("-", "_")
+        source = f"def opener(url):\n    return {name!r}\n"
+        points = f"[dapi.schemes]\ns9 = {module}:opener\n"
+        advertise(name, points, folder=name, **{module: source})
+
+    monkeypatch.setenv("DAPI_PREFER", "acme-b,acme-a")
+    assert "acme-b" == extension("dapi.schemes", "s9")("")
+
+
+def test_name_in_a_variable_that_matches_nothing_is_told_once(advertise, monkeypatch):
+    """A typo in a list of distributions is heard, with the nearest name."""
+    advertise("acme-models", MODELS.format(module="m"))
+    monkeypatch.setenv("DAPI_DISABLE_PLUGINS", "acme-modles")
+
+    with pytest.warns(PluginWarning, match="in DAPI_DISABLE_PLUGINS.*Did you mean 'acme-models'"):
+        names()
+    assert ("acme-models", "net") in names("dapi.models")
+    assert [] == names("dapi.tasks")
+
+
+def test_archive_on_the_path_is_read(advertise, tmp_path, monkeypatch):
+    """A zip holds metadata and modules as a directory does."""
+    advertise("acme-zipped", MODELS.format(module="acme_zipped"), acme_zipped="net = 5\n")
+    archive = shutil.make_archive(str(tmp_path / "site"), "zip", tmp_path / "site")
+    monkeypatch.setattr(sys, "path", [archive, *sys.path[1:]])
+
+    assert ("ok", ("net",)) == (find("acme-zipped").state, find("acme-zipped").models)
+    (point,) = [p for p in entry_points("dapi.models") if p.distribution == "acme-zipped"]
+    assert 5 == point.load()
+    sys.modules.pop("acme_zipped")
+
+
+def test_only_metadata_of_who_advertises_is_opened(advertise, monkeypatch):
+    """Listing opens no METADATA; plugins() opens that of plugins only."""
+    opened = []
+    read = metadata.PathDistribution.read_text
+    monkeypatch.setattr(
+        metadata.PathDistribution, "read_text",
+        lambda self, name: opened.append((self._path.name, name)) or read(self, name),
+    )  # fmt: skip
+    advertise("stranger", "[console_scripts]\nx = y:z\n", folder="a")
+    advertise("acme", MODELS.format(module="m"), folder="b")
+
+    names()
+    assert {"entry_points.txt"} == {name for _, name in opened}
+    plugins()
+    described = {folder for folder, name in opened if name == "METADATA"}
+    assert "acme-1.0.dist-info" in described and "stranger-1.0.dist-info" not in described
+
+
+def test_repeated_listing_is_cheap(advertise):
+    """Ten thousand models are not gone through again, as long as nothing changes."""
+    points = "".join(f"net{number} = m:f\n" for number in range(10_000))
+    advertise("acme-many", f"[dapi.models]\n{points}")
+    assert 10_000 <= len(dapi.list_models())
+
+    calls = []
+    sys.setprofile(lambda frame, event, _: calls.append(frame) if event == "call" else None)
+    dapi.list_models()
+    sys.setprofile(None)
+    assert len(calls) < 200

@@ -15,6 +15,11 @@ EXAMPLES = [
     exceptions.UnknownModelError("resnet50"),
     exceptions.UnknownModelError("ResNet_Weights.V1", equivalents=["resnet:A_RefV1"]),
     exceptions.InvalidNameError("1-net", equivalents=["net:A_RefV1"]),
+    exceptions.RemovedModelError(
+        "net", distribution="acme", version="2.0", successor="net_v2", reason="It drifted."
+    ),
+    exceptions.DisabledModelError("net", distribution="acme", variable="DAPI_PLUGINS"),
+    exceptions.UnknownPluginError("acmee", available=["acme"], variable="DAPI_PREFER"),
     exceptions.AmbiguousModelError("net", candidates=["a/net", "b/net"]),
     exceptions.AmbiguousExtensionError("dapi.schemes", "s3", distributions=["a", "b"]),
     exceptions.DuplicateModelError("net", first="m:a", second="m:b"),
@@ -22,6 +27,9 @@ EXAMPLES = [
     exceptions.UnknownWeightsError("NetWeights", "V1", available=[], equivalents=["A_RefV1"]),
     exceptions.UnknownFacetError("task", "detect", available=["object-detection"]),
     exceptions.UnknownFacetError("task", "detect", available=[]),
+    exceptions.RemovedWeightsError(
+        "net", "RefV1", distribution="acme", version="2.0", last_version="1.9"
+    ),
     exceptions.WeightsTypeError("net", "RefV1", expected=["NetWeights"]),
     exceptions.WeightsTypeError("net", "V1", expected=["NetWeights"], equivalents=["N.A_RefV1"]),
     exceptions.ForeignWeightsError("net", "other:A", arguments=["n_symbol"]),
@@ -41,6 +49,9 @@ EXAMPLES = [
     exceptions.SavingError("Net", "its argument 'norm' is a class"),
     exceptions.RebuildError("net.safetensors", reason="dapi.save did not write it"),
     exceptions.PluginLoadError("m:f", distribution="acme", cause=RuntimeError("why")),
+    exceptions.IncompatiblePluginError(
+        "acme", version="1.2", requirement="dapi-core<1", installed="1.4.1"
+    ),
     exceptions.MissingDependencyError("x needs y", requirement="y"),
     exceptions.HashMismatchError("net.pth", expected="00", found="11"),
     exceptions.CacheError("cache", reason="read-only"),

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import dapi
-from dapi import _discovery
+from dapi import _discovery, _environment
 
 SOURCE = Path(dapi.__file__).parent
 
@@ -28,7 +29,9 @@ LAYERS = [
         "_safetensors",
         "adapt",
     },
+    {"_environment", "_requirements"},
     {"_discovery", "_file", "_registry"},
+    {"_plugins", "_removed"},
     {"_hooks"},
     {"_store", "hooks"},
     {"_lazy"},
@@ -127,6 +130,14 @@ def test_every_public_name_is_documented():
     assert [] == undocumented
 
 
+def test_variables_are_those_that_the_sources_read():
+    """What doctor takes for a variable of dapi is what some module reads."""
+    texts = [path.read_text("utf-8") for path in modules() if path.stem != "exceptions"]
+    found = {name for text in texts for name in re.findall(r"\"(DAPI_[A-Z_]+)\"", text)}
+
+    assert set(_environment.KNOWN) == found
+
+
 def run(code, **environment):
     result = subprocess.run(
         [sys.executable, "-c", code],
@@ -157,8 +168,8 @@ def test_known_models_is_a_map_of_names():
 
 def test_asking_for_a_known_model_names_its_distribution(monkeypatch):
     """Who has not installed a domain is told which to install."""
-    monkeypatch.setattr(_discovery, "_cached", _discovery._Scan(None, (), {}))
-    monkeypatch.setattr("dapi._discovery._scan", lambda: iter(()))
+    monkeypatch.setattr(_discovery, "_cached", _discovery._NOTHING)
+    monkeypatch.setattr("dapi._discovery._scan", lambda: ((), {}))
     monkeypatch.setattr("dapi._registry._builders", {})
     known = json.loads((SOURCE / "known_models.json").read_text())
 

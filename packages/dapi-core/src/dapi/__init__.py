@@ -16,15 +16,16 @@ if TYPE_CHECKING:
     from dapi._building import build_model
     from dapi._catalog import get_builder, get_weights, list_models, list_weights
     from dapi._context import ContextParams
-    from dapi._discovery import PluginInfo, plugins
     from dapi._entry import Build, Status, WeightEntry
     from dapi._file import File
     from dapi._frozen import FrozenDict
     from dapi._lazy import Asset, lazy
     from dapi._lines import Lines
     from dapi._lookup import LATEST, get_model
+    from dapi._plugins import PluginInfo, Refreshed, plugins, refresh
     from dapi._provenance import Provenance, weights_of
     from dapi._registration import LegacyArgument, register_model
+    from dapi._removed import Removed
     from dapi._saving import load, save
     from dapi._search import search
     from dapi._weights import Weights
@@ -33,15 +34,16 @@ else:
         "_building": ("build_model",),
         "_catalog": ("get_builder", "get_weights", "list_models", "list_weights"),
         "_context": ("ContextParams",),
-        "_discovery": ("PluginInfo", "plugins"),
         "_entry": ("Build", "Status", "WeightEntry"),
         "_file": ("File",),
         "_frozen": ("FrozenDict",),
         "_lazy": ("Asset", "lazy"),
         "_lines": ("Lines",),
         "_lookup": ("LATEST", "get_model"),
+        "_plugins": ("PluginInfo", "Refreshed", "plugins", "refresh"),
         "_provenance": ("Provenance", "weights_of"),
         "_registration": ("LegacyArgument", "register_model"),
+        "_removed": ("Removed",),
         "_saving": ("load", "save"),
         "_search": ("search",),
         "_weights": ("Weights",),
@@ -75,6 +77,8 @@ __all__ = [
     "Lines",
     "PluginInfo",
     "Provenance",
+    "Refreshed",
+    "Removed",
     "Status",
     "WeightEntry",
     "Weights",
@@ -90,6 +94,7 @@ __all__ = [
     "list_weights",
     "load",
     "plugins",
+    "refresh",
     "register_model",
     "save",
     "search",

@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dapi import _aliases, _names, _notices, _registry
 from dapi._construction import collector_paused
-from dapi._discovery import EntryPoint, entry_points
+from dapi._discovery import EntryPoint, Plugin, discover, entry_points, preferred
 from dapi.exceptions import (
     AmbiguousModelError,
+    DisabledModelError,
     InvalidNameError,
     NoWeightsError,
     PluginLoadError,
     PluginWarning,
+    RemovedModelError,
+    RemovedWeightsError,
     UnknownModelError,
     UnknownWeightsError,
 )
@@ -69,14 +72,17 @@ def list_models(
         The names, sorted. A name that several distributions give is listed once for each,
         qualified, so that every listed name can be built.
     """
+    models = listed()
+    if pattern is None and distribution is None and module is None:
+        return list(models)
     wanted = distribution and _names.normalize(distribution)
-    return sorted(
+    return [
         name
-        for name, model in listed().items()
+        for name, model in models.items()
         if (wanted is None or model.distribution == wanted)
         and (module is None or _is_below(model.target.partition(":")[0], module))
         and (pattern is None or _matches(model.name, pattern))
-    )
+    ]
 
 
 def get_builder(name: str) -> Callable[..., nn.Module]:
@@ -88,8 +94,11 @@ def get_builder(name: str) -> Callable[..., nn.Module]:
     Raises:
         InvalidNameError: ``name`` is not a model's name.
         UnknownModelError: No distribution that is installed gives it.
-        AmbiguousModelError: Several do.
+        RemovedModelError: One gave it once, and says what became of it.
+        DisabledModelError: ``DAPI_PLUGINS`` or ``DAPI_DISABLE_PLUGINS`` leaves out who gives it.
+        AmbiguousModelError: Several do, and ``DAPI_PREFER`` names none of them.
         PluginLoadError: Its module cannot be imported.
+        IncompatiblePluginError: Its distribution needs another dapi-core.
     """
     builder: Callable[..., nn.Module] = find(name).load()
     return builder
@@ -130,6 +139,7 @@ def get_weights(name: str) -> Weights:
     Raises:
         UnknownModelError: There is no such model.
         UnknownWeightsError: The model has no such weights.
+        RemovedWeightsError: It had them once, and a distribution says what became of them.
         AmbiguousModelError: Several distributions give the name.
         NoWeightsError: ``name`` names a model only.
         PluginLoadError: The enum that has them cannot be imported.
@@ -144,7 +154,7 @@ def get_weights(name: str) -> Weights:
     offers = enums(model)
     if distribution and distribution != model.distribution:
         offers = [offer for offer in offers if offer[0] == distribution]
-    return _pick(model, offers, member)
+    return _pick(model, offers, member, distribution)
 
 
 def parse(name: str) -> _names.Name:
@@ -159,13 +169,6 @@ def parse(name: str) -> _names.Name:
         raise InvalidNameError(name, equivalents=_equivalents(name)) from None
 
 
-def listed() -> dict[str, Model]:
-    """Return every model by the name that it is listed by: qualified, if several give it."""
-    models = _models()
-    counts = Counter(model.name for model in models)
-    return {model.qualified if counts[model.name] > 1 else model.name: model for model in models}
-
-
 def find(name: str) -> Model:
     """Find the model of a name without importing it."""
     distribution, builder, _ = parse(name)
@@ -174,16 +177,37 @@ def find(name: str) -> Model:
         for model in _models()
         if model.name == builder and distribution in (None, model.distribution)
     ]
+    models = preferred(models, lambda model: model.distribution)
     if len(models) > 1:
         raise AmbiguousModelError(builder, candidates=sorted(m.qualified for m in models))
     if not models:
-        raise UnknownModelError(
-            name,
-            available=list_models(),
-            provider=_provider(builder),
-            equivalents=_equivalents(name),
-        )
+        raise _absence(name, distribution, builder)
     return models[0]
+
+
+def _absence(name: str, distribution: str | None, builder: str) -> UnknownModelError:
+    """Say why there is no such model: it was removed, is left out, or never was."""
+    from dapi import _removed
+
+    grave = _removed.find(distribution, builder)
+    if grave:
+        return RemovedModelError(name, **_removed.inscription(grave))
+    for plugin in discover():
+        if plugin.disabled_by and distribution in (None, plugin.name) and _gives(plugin, builder):
+            return DisabledModelError(name, distribution=plugin.name, variable=plugin.disabled_by)
+    return UnknownModelError(
+        name,
+        available=list_models(),
+        provider=_provider(builder),
+        equivalents=_equivalents(name),
+    )
+
+
+def _gives(plugin: Plugin, builder: str) -> bool:
+    return any(
+        point.group in ("dapi.models", "dapi.weights") and point.name.rpartition("/")[2] == builder
+        for point in plugin.entry_points
+    )
 
 
 def find_target(target: str) -> Model | None:
@@ -268,7 +292,7 @@ def load_builder(point: EntryPoint) -> Callable[..., Any]:
     found: Callable[..., Any] = point.load()
     if not hasattr(found, "__dapi_builder__"):
         cause = TypeError(f"it is a {type(found).__name__}; decorate it with dapi.register_model")
-        raise PluginLoadError(point.target, distribution=point.distribution, cause=cause)
+        raise point.failed(cause)
     return found
 
 
@@ -283,7 +307,7 @@ def load_enum(point: EntryPoint) -> type[Weights]:
     found = point.load()
     if not (isinstance(found, type) and issubclass(found, Weights)):
         cause = TypeError(f"it is a {type(found).__name__}, and no subclass of dapi.Weights")
-        raise PluginLoadError(point.target, distribution=point.distribution, cause=cause)
+        raise point.failed(cause)
     return found
 
 
@@ -294,21 +318,28 @@ def _declared_enums(model: Model) -> list[tuple[str, type[Weights]]]:
     return [(model.distribution, enum) for enum in spec.weights] if spec else []
 
 
-def _pick(model: Model, offers: Iterable[tuple[str, type[Weights]]], member: str) -> Weights:
-    offers = list(offers)
+def _pick(
+    model: Model, offers: list[tuple[str, type[Weights]]], member: str, distribution: str | None
+) -> Weights:
     found = [(owner, enum[member]) for owner, enum in offers if member in enum.__members__]
+    found = preferred(found, lambda offer: offer[0])
     if len(found) > 1:
         names = [f"{owner}/{model.name}:{member}" for owner, _ in found]
         raise AmbiguousModelError(f"{model.name}:{member}", candidates=names)
     if not found:
-        raise unknown_weights(model, member, [enum for _, enum in offers])
+        raise unknown_weights(model, member, [enum for _, enum in offers], distribution)
     return found[0][1]
 
 
 def unknown_weights(
-    model: Model, member: str, enums: Sequence[type[Weights]]
+    model: Model, member: str, enums: Sequence[type[Weights]], distribution: str | None = None
 ) -> UnknownWeightsError:
-    """Return the error that a model has no such weights; it says which they have."""
+    """Return the error that a model has no such weights: they were removed, or never were."""
+    from dapi import _removed
+
+    grave = _removed.find(distribution, model.name, member)
+    if grave:
+        return RemovedWeightsError(model.name, member, **_removed.inscription(grave))
     return UnknownWeightsError(
         model.name,
         member,
@@ -317,21 +348,79 @@ def unknown_weights(
     )
 
 
+class _Advertised(NamedTuple):
+    """What entry points advertise; kept until a look at the path finds others."""
+
+    points: list[EntryPoint]
+    models: list[Model]
+    listed: dict[str, Model]
+    ways: dict[str, list[EntryPoint]]
+    led: set[str]
+
+
+_kept = _Advertised([], [], {}, {}, set())
+
+
+def _advertised() -> _Advertised:
+    global _kept
+    kept, points = _kept, entry_points("dapi.models")
+    if kept.points is not points:
+        named = {(p.distribution, p.name): p for p in reversed(points) if _names.is_builder(p.name)}
+        models = [
+            Model(point.name, point.distribution, point.target, partial(load_builder, point))
+            for point in named.values()
+        ]
+        kept = _kept = _Advertised(points, models, _by_listed_name(models), _ways(), set())
+    return kept
+
+
+def _ways() -> dict[str, list[EntryPoint]]:
+    """Group all that leads to a builder by its name, that of disabled distributions too."""
+    ways: dict[str, list[EntryPoint]] = {}
+    for plugin in discover():
+        for point in plugin.entry_points:
+            if point.group == "dapi.models":
+                ways.setdefault(point.name, []).append(point)
+    return ways
+
+
+def _strays(advertised: _Advertised) -> list[Model]:
+    """List what is registered in this process, and no entry point leads to."""
+    strays = []
+    for each in _registry.builders():
+        if each.target in advertised.led:
+            continue
+        if any(point.leads_to(each.function) for point in advertised.ways.get(each.name, ())):
+            advertised.led.add(each.target)
+            continue
+        owner = _names.normalize(each.module.partition(".")[0])
+        strays.append(Model(each.name, owner, each.target, partial(_itself, each.function)))
+    return strays
+
+
 def _models() -> list[Model]:
     """Join what is advertised with what is registered in this process."""
-    points = [p for p in entry_points("dapi.models") if _names.is_builder(p.name)]
-    models = {
-        (point.distribution, point.name): Model(
-            point.name, point.distribution, point.target, partial(load_builder, point)
-        )
-        for point in reversed(points)
-    }
-    for each in _registry.builders():
-        if not any(point.leads_to(each.function) for point in points if point.name == each.name):
-            owner = _names.normalize(each.module.partition(".")[0])
-            model = Model(each.name, owner, each.target, partial(_itself, each.function))
-            models[owner, each.name] = model
-    return list(models.values())
+    advertised = _advertised()
+    return _joined(advertised.models, _strays(advertised))
+
+
+def listed() -> dict[str, Model]:
+    """Return the models by the names under which they are listed, sorted."""
+    advertised = _advertised()
+    models = _joined(advertised.models, _strays(advertised))
+    return advertised.listed if models is advertised.models else _by_listed_name(models)
+
+
+def _joined(models: list[Model], strays: list[Model]) -> list[Model]:
+    if not strays:
+        return models
+    return list({(each.distribution, each.name): each for each in [*models, *strays]}.values())
+
+
+def _by_listed_name(models: list[Model]) -> dict[str, Model]:
+    counts = Counter(model.name for model in models)
+    names = {each.name if counts[each.name] == 1 else each.qualified: each for each in models}
+    return dict(sorted(names.items()))
 
 
 def _equivalents(name: str) -> list[str]:

@@ -9,17 +9,29 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
-from importlib import metadata
-from typing import Any, Literal, NamedTuple
+from collections.abc import Callable, Sequence
+from importlib import invalidate_caches, metadata
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from dapi import _environment, _notices
 from dapi._names import normalize
-from dapi.exceptions import AmbiguousExtensionError, PluginLoadError
+from dapi.exceptions import (
+    AmbiguousExtensionError,
+    IncompatiblePluginError,
+    PluginLoadError,
+    PluginWarning,
+    UnknownPluginError,
+)
 
-State = Literal["ok", "failed", "shadowed"]
+if TYPE_CHECKING:
+    from dapi._requirements import Requirement
 
-# What failed in this process: where the distribution's metadata is, and why.
-_failures: dict[str, str] = {}
+CORE = "dapi-core"
+
+_T = TypeVar("_T")
+
+# What failed in this process: where the distribution's metadata is and what was imported, and why.
+_failures: dict[tuple[str, str], str] = {}
 
 
 class EntryPoint(NamedTuple):
@@ -35,14 +47,22 @@ class EntryPoint(NamedTuple):
         """Import the target and return it.
 
         Raises:
+            IncompatiblePluginError: The distribution needs another dapi-core; nothing is imported.
             PluginLoadError: Whatever the import raises, ``SystemExit`` included; as its cause.
         """
+        _check_compatible(self.distribution)
         try:
-            return metadata.EntryPoint(self.name, self.target, self.group).load()
+            found = metadata.EntryPoint(self.name, self.target, self.group).load()
         except (Exception, SystemExit) as cause:
-            error = PluginLoadError(self.target, distribution=self.distribution, cause=cause)
-            _failures[self.location] = str(error)
-            raise error from cause
+            raise self.failed(cause) from cause
+        _failures.pop((self.location, self.target), None)
+        return found
+
+    def failed(self, cause: BaseException) -> PluginLoadError:
+        """Remember why the target cannot be used; returns the error to raise."""
+        error = PluginLoadError(self.target, distribution=self.distribution, cause=cause)
+        _failures[self.location, self.target] = f"importing {self.target} raised {error.reason}"
+        return error
 
     def leads_to(self, found: type | Callable[..., Any]) -> bool:
         """Whether this is the way to ``found``: by its name, or because it is re-exported."""
@@ -64,92 +84,167 @@ class Plugin(NamedTuple):
     entry_points: tuple[EntryPoint, ...]
     hidden: tuple[str, ...]
     problem: str
+    disabled_by: str
+    metadata: metadata.Distribution
 
+    @property
+    def failures(self) -> list[str]:
+        """What of it failed to import in this process, and why."""
+        return [why for (location, _), why in _failures.items() if location == self.location]
 
-class PluginInfo(NamedTuple):
-    """What ``dapi.plugins()`` tells of one distribution."""
+    def requirements(self) -> list[Requirement]:
+        """Read what it requires; nothing when its METADATA is missing."""
+        from dapi import _requirements
 
-    name: str
-    version: str
-    location: str
-    state: State
-    reason: str
-    models: tuple[str, ...]
+        return list(_requirements.in_metadata(described(self.metadata) or ""))
 
-
-def plugins() -> tuple[PluginInfo, ...]:
-    """List every distribution that advertises something to dapi, and its state.
-
-    A distribution is ``failed`` once something of it failed to import in this process,
-    ``shadowed`` when its metadata is found more than once (the first copy that Python would
-    import is used), and ``ok`` otherwise. Imports nothing; reads the metadata directories.
-
-    Returns:
-        The distributions, sorted by name.
-    """
-    return tuple(_describe(plugin) for plugin in discover())
-
-
-def _describe(plugin: Plugin) -> PluginInfo:
-    state: State = "ok"
-    reason = _failures.get(plugin.location) or plugin.problem
-    if reason:
-        state = "failed"
-    elif plugin.hidden:
-        state = "shadowed"
-        reason = f"its metadata is found again at {', '.join(plugin.hidden)}"
-    models = sorted(point.name for point in plugin.entry_points if point.group == "dapi.models")
-    return PluginInfo(plugin.name, plugin.version, plugin.location, state, reason, tuple(models))
+    def unmet_core(self) -> Requirement | None:
+        """Read what it requires of dapi-core, if the installed one does not fulfil that."""
+        installed = versions().get(CORE, "")
+        for each in self.requirements():
+            if each.name == CORE and each.applies() and not each.allows(installed):
+                return each
+        return None
 
 
 def entry_points(group: str) -> list[EntryPoint]:
-    """List the entry points of a group over all distributions, sorted by distribution and name."""
-    plugins = discover()
-    if group not in _cached.groups:
-        _cached.groups[group] = [
-            point for plugin in plugins for point in plugin.entry_points if point.group == group
+    """List the entry points of a group over all distributions, sorted by distribution and name.
+
+    Those of distributions that ``DAPI_PLUGINS`` or ``DAPI_DISABLE_PLUGINS`` leave out are not
+    listed.
+    """
+    scan = _scanned()
+    if group not in scan.groups:
+        _warn_of_typos(scan)
+        scan.groups[group] = [
+            point
+            for plugin in scan.plugins
+            if not plugin.disabled_by
+            for point in plugin.entry_points
+            if point.group == group
         ]
-    return _cached.groups[group]
+    return scan.groups[group]
+
+
+def _warn_of_typos(scan: _Scan) -> None:
+    for variable, name in unmatched():
+        error = UnknownPluginError(
+            name, available=[plugin.name for plugin in scan.plugins], variable=variable
+        )
+        _notices.warn_once(str(error), PluginWarning)
+
+
+def unmatched() -> list[tuple[str, str]]:
+    """List the names in DAPI_PLUGINS, DAPI_DISABLE_PLUGINS and DAPI_PREFER that match nothing."""
+    known = {plugin.name for plugin in discover()}
+    return [
+        (variable, name)
+        for variable in _environment.LISTS
+        for name in _environment.listed(variable) or ()
+        if name not in known
+    ]
+
+
+def preferred(found: Sequence[_T], distribution: Callable[[_T], str]) -> list[_T]:
+    """Keep what the first distribution in ``DAPI_PREFER`` gives; all, when it names none of them.
+
+    Args:
+        found: What several distributions give under one name.
+        distribution: Tells whose it is.
+    """
+    for name in _environment.listed(_environment.PREFERRED) or ():
+        kept = [each for each in found if distribution(each) == name]
+        if kept:
+            return kept
+    return list(found)
 
 
 def extension(group: str, key: str) -> Any:
     """Load the entry point of ``group`` that is named ``key``; None when there is none.
 
     Raises:
-        AmbiguousExtensionError: Several distributions provide it.
+        AmbiguousExtensionError: Several distributions provide it, and ``DAPI_PREFER`` names none
+            of them.
         PluginLoadError: Its module cannot be imported.
     """
     found = [point for point in entry_points(group) if point.name == key]
+    found = preferred(found, lambda point: point.distribution)
     if len(found) > 1:
         raise AmbiguousExtensionError(group, key, distributions=[p.distribution for p in found])
     return found[0].load() if found else None
 
 
+def _check_compatible(distribution: str) -> None:
+    """Refuse a distribution that needs another dapi-core; its METADATA is read once in a scan."""
+    scan = _scanned()
+    plugin = next((plugin for plugin in scan.plugins if plugin.name == distribution), None)
+    if plugin is None:
+        return
+    if distribution not in scan.unmet:
+        scan.unmet[distribution] = plugin.unmet_core()
+    unmet = scan.unmet[distribution]
+    if unmet is not None:
+        raise IncompatiblePluginError(
+            distribution,
+            version=plugin.version,
+            requirement=str(unmet),
+            installed=scan.versions[CORE],
+        )
+
+
 class _Scan(NamedTuple):
-    """What a look at ``sys.path`` found, and its entry points by group as far as asked for."""
+    """What a look at ``sys.path`` found, and what was asked of it so far."""
 
     stamp: object
     plugins: tuple[Plugin, ...]
+    versions: dict[str, str]
     groups: dict[str, list[EntryPoint]]
+    unmet: dict[str, Requirement | None]
 
 
-_cached = _Scan(None, (), {})
+_NOTHING = _Scan(None, (), {}, {}, {})
+_cached = _NOTHING
 
 
 def discover() -> tuple[Plugin, ...]:
     """Find the distributions that advertise to dapi, sorted by name.
 
-    The answer is kept until ``sys.path`` or one of its directories changes.
+    The answer is kept until ``sys.path``, one of its directories, or a variable that names
+    distributions changes.
     """
+    return _scanned().plugins
+
+
+def versions() -> dict[str, str]:
+    """Return the version of every installed distribution, of those too that advertise nothing."""
+    return _scanned().versions
+
+
+def known() -> tuple[Plugin, ...]:
+    """Return what the last look found; looks when there was none."""
+    return discover() if _cached is _NOTHING else _cached.plugins
+
+
+def forget() -> None:
+    """Forget what was found and what failed: the next question looks again."""
     global _cached
-    stamp = _path_stamp()
-    if _cached.stamp != stamp:
-        _cached = _Scan(stamp, tuple(_scan()), {})
-    return _cached.plugins
+    invalidate_caches()
+    _failures.clear()
+    _cached = _NOTHING
 
 
-def _path_stamp() -> tuple[tuple[str, int], ...]:
-    return tuple((entry, _mtime(entry or os.curdir)) for entry in sys.path)
+def _scanned() -> _Scan:
+    global _cached
+    stamp = _stamp()
+    scan = _cached
+    if scan.stamp != stamp:
+        scan = _cached = _Scan(stamp, *_scan(), {}, {})
+    return scan
+
+
+def _stamp() -> tuple[object, ...]:
+    paths = [(entry, _mtime(entry or os.curdir)) for entry in sys.path]
+    return (*paths, *map(os.environ.get, _environment.LISTS))
 
 
 def _mtime(path: str) -> int:
@@ -159,23 +254,25 @@ def _mtime(path: str) -> int:
         return 0
 
 
-def _scan() -> Iterator[Plugin]:
+def _scan() -> tuple[tuple[Plugin, ...], dict[str, str]]:
     """Group metadata directories by distribution, then describe those that advertise."""
     copies: dict[str, list[metadata.Distribution]] = {}
+    versions: dict[str, str] = {}
     advertising: set[str] = set()
     for dist in metadata.distributions():
-        name, _ = _name_and_version(dist)
+        name, version = _name_and_version(dist)
         copies.setdefault(name, []).append(dist)
+        versions.setdefault(name, version)
         if _advertises(dist):
             advertising.add(name)
-    for name in sorted(advertising):
-        yield _describe_copies(name, _in_import_order(copies[name]))
+    plugins = (_describe_copies(name, _in_import_order(copies[name])) for name in advertising)
+    return tuple(sorted(plugins, key=lambda plugin: plugin.name)), versions
 
 
 def _name_and_version(dist: metadata.Distribution) -> tuple[str, str]:
     path = getattr(dist, "_path", None)  # a finder of somebody else's may have none
     if path is None:
-        return normalize(dist.metadata["Name"]), dist.version
+        return normalize(dist.metadata["Name"] or ""), dist.version
     name, _, version = path.name.rpartition(".")[0].partition("-")
     return normalize(name), version
 
@@ -189,7 +286,11 @@ def _advertises(dist: metadata.Distribution) -> bool:
 
 def _in_import_order(copies: list[metadata.Distribution]) -> list[metadata.Distribution]:
     """Sort copies as Python would import them; in one directory an egg-info is the stale one."""
-    unique = {_location(dist): dist for dist in copies}  # a folder may be on the path twice
+    if len(copies) == 1:
+        return copies
+    unique: dict[str, metadata.Distribution] = {}  # a folder may be on the path twice, or linked
+    for dist in copies:
+        unique.setdefault(os.path.realpath(_location(dist)), dist)
     folders = list(dict.fromkeys(map(_folder, unique)))
     order = sorted(unique, key=lambda path: (folders.index(_folder(path)), ".egg-info" in path))
     return [unique[path] for path in order]
@@ -200,24 +301,41 @@ def _folder(path: str) -> str:
 
 
 def _location(dist: metadata.Distribution) -> str:
-    return str(getattr(dist, "_path", ""))
+    return str(getattr(dist, "_path", "")).rstrip("/")
+
+
+def described(dist: metadata.Distribution) -> str | None:
+    """Return a distribution's METADATA; None when there is none."""
+    return dist.read_text("METADATA") or dist.read_text("PKG-INFO")
 
 
 def _describe_copies(name: str, copies: list[metadata.Distribution]) -> Plugin:
     """Take the first copy that advertises: a stale egg-info without entry points hides nothing."""
     first = next(dist for dist in copies if _advertises(dist))
-    hidden = tuple(_location(dist) for dist in copies if dist is not first)
+    points, problem = _ours(name, first)
+    return Plugin(
+        name,
+        _name_and_version(first)[1],
+        _location(first),
+        points,
+        tuple(_location(dist) for dist in copies if dist is not first),
+        problem,
+        _environment.disabling(name),
+        first,
+    )
+
+
+def _ours(name: str, dist: metadata.Distribution) -> tuple[tuple[EntryPoint, ...], str]:
+    """Read the entry points in groups of ours, or say why there are none."""
+    if not name[:1].isalnum():  # such as ~cme_models, which pip renames before it removes it
+        return (), "an interrupted installation left it behind"
     try:
-        points = _ours(name, first)
-        problem = "" if points else "its entry_points.txt is damaged"
+        found = sorted(dist.entry_points, key=lambda point: (point.group, point.name))
     except Exception as error:  # noqa: BLE001 - a broken file must not hide the others
-        points, problem = (), f"its entry_points.txt cannot be read: {error}"
-    return Plugin(name, _name_and_version(first)[1], _location(first), points, hidden, problem)
-
-
-def _ours(name: str, dist: metadata.Distribution) -> tuple[EntryPoint, ...]:
-    return tuple(
+        return (), f"its entry_points.txt cannot be read: {error}"
+    points = tuple(
         EntryPoint(point.group, point.name, point.value, name, _location(dist))
-        for point in sorted(dist.entry_points, key=lambda point: (point.group, point.name))
+        for point in found
         if point.group.startswith("dapi.")
     )
+    return points, "" if points else "its entry_points.txt is damaged"

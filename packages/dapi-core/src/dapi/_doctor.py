@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from _dapi_command import other_owners, repair
-from dapi import _catalog, _names
-from dapi._discovery import EntryPoint, discover, entry_points
-from dapi.exceptions import PluginLoadError
+from dapi import _catalog, _environment, _names, _removed
+from dapi._discovery import EntryPoint, Plugin, discover, entry_points, unmatched
+from dapi._plugins import findings
+from dapi.exceptions import DapiError, PluginLoadError, UnknownPluginError, nearest
 
 
 class Problem(NamedTuple):
@@ -19,9 +20,38 @@ class Problem(NamedTuple):
     remedy: str
 
 
-def examine() -> list[Problem]:
-    """Look for problems. Imports what every distribution advertises, each on its own."""
-    return [*_foreign_owners(), *_bad_metadata(), *_broken_imports(), *_drift(), *_shared_names()]
+def examine(name: str | None = None) -> list[Problem]:
+    """Look for problems, of all distributions or of one.
+
+    Imports what they advertise, each on its own; nothing of those that are disabled, need another
+    dapi-core, or miss something that they require.
+
+    Args:
+        name: The name of a distribution; None for all, and for what is nobody's alone.
+
+    Raises:
+        UnknownPluginError: No distribution of that name advertises anything to dapi.
+    """
+    plugins = [plugin for plugin in discover() if name in (None, plugin.name)]
+    if name is not None and not plugins:
+        raise UnknownPluginError(name, available=[plugin.name for plugin in discover()])
+    general = [] if name else [*_foreign_owners(), *_unmatched_variables()]
+    return [*general, *(problem for plugin in plugins for problem in _examine(plugin))]
+
+
+def _examine(plugin: Plugin) -> Iterator[Problem]:
+    if not any(found.state in _UNFIT for found in findings(plugin)):
+        for point in {(point.group, point.target): point for point in plugin.entry_points}.values():
+            _try(point)
+        yield from _drift(plugin)
+        yield from _misplaced_tombstones(plugin)
+    for found in findings(plugin):
+        yield Problem(plugin.name, found.reason, found.remedy)
+    yield from _shared_names(plugin)
+
+
+# What is not imported in these states.
+_UNFIT = ("disabled", "incompatible", "missing-dependency")
 
 
 def _foreign_owners() -> Iterator[Problem]:
@@ -30,51 +60,86 @@ def _foreign_owners() -> Iterator[Problem]:
         yield Problem(", ".join(owners), "it installed its own dapi/__init__.py", repair(owners))
 
 
-def _bad_metadata() -> Iterator[Problem]:
-    for plugin in discover():
-        if plugin.problem:
-            remedy = f"pip install --force-reinstall {plugin.name}"
-            yield Problem(plugin.name, plugin.problem, remedy)
-        for path in plugin.hidden:
-            what = f"its metadata is found at {plugin.location} and again at {path}"
-            yield Problem(plugin.name, what, f"Remove {path}, or install {plugin.name} again")
+def _unmatched_variables() -> Iterator[Problem]:
+    known = [plugin.name for plugin in discover()]
+    for variable, name in unmatched():
+        what = f"it names {name!r}, and no distribution of that name advertises to dapi"
+        yield Problem(variable, what, _instead(name, known))
+    for variable in _environment.unknown():
+        yield Problem(variable, "no variable of dapi has that name", _instead(variable))
 
 
-def _broken_imports() -> Iterator[Problem]:
-    checks = {"dapi.models": _catalog.load_builder, "dapi.weights": _catalog.load_enum}
-    points = (point for plugin in discover() for point in plugin.entry_points)
-    for point in {(point.group, point.target): point for point in points}.values():
-        try:
-            checks.get(point.group, EntryPoint.load)(point)
-        except PluginLoadError as error:
-            what = f"{point.target} of {point.group} cannot be used: {error.reason}"
-            yield Problem(point.distribution, what, f"pip uninstall {point.distribution}")
+def _instead(name: str, known: Sequence[str] = _environment.KNOWN) -> str:
+    match = nearest(name, known)
+    return f"Did you mean {match[0]}?" if match else f"There are: {', '.join(known)}"
 
 
-def _drift() -> Iterator[Problem]:
+def _try(point: EntryPoint) -> None:
+    """Import what an entry point names; discovery remembers what fails."""
+    checks = {
+        "dapi.models": _catalog.load_builder,
+        "dapi.weights": _catalog.load_enum,
+        "dapi.removed": _removed.load,
+    }
+    try:
+        checks.get(point.group, EntryPoint.load)(point)
+    except PluginLoadError:
+        pass
+
+
+def _drift(plugin: Plugin) -> Iterator[Problem]:
     """Compare the names in entry points with those that the builders were registered under."""
-    for point in entry_points("dapi.models"):
+    for point in plugin.entry_points:
+        if point.group != "dapi.models":
+            continue
         if not _names.is_builder(point.name):
             what = f"its entry point {point.name!r} cannot be a model's name, and is not listed"
-            yield Problem(point.distribution, what, "Rename it: letters, digits and underscores")
-        spec = _declared(point)
-        if spec is not None and spec != point.name:
-            what = (
-                f"its entry point {point.name!r} names the builder that is registered as {spec!r}"
-            )
-            yield Problem(point.distribution, what, f'{spec} = "{point.target}"')
+            yield Problem(plugin.name, what, "Rename it: letters, digits and underscores")
+        name = _declared(point)
+        if name not in (None, point.name):
+            what = f"its entry point {point.name!r} names the builder registered as {name!r}"
+            yield Problem(plugin.name, what, f'{name} = "{point.target}"')
 
 
 def _declared(point: EntryPoint) -> str | None:
     try:
-        spec = getattr(point.load(), "__dapi_builder__", None)
+        name: str = _catalog.load_builder(point).__dapi_builder__.name  # type: ignore[attr-defined]
     except PluginLoadError:
         return None
-    return spec.name if spec else None
+    return name
 
 
-def _shared_names() -> Iterator[Problem]:
-    for name in _catalog.list_models():
-        if "/" in name:
-            owner, _, bare = name.partition("/")
-            yield Problem(owner, f"{bare!r} is given by others too", f"Write {name!r}")
+def _misplaced_tombstones(plugin: Plugin) -> Iterator[Problem]:
+    """Find tombstones of what still lives, and successors that do not."""
+    living = {point.name for point in plugin.entry_points if point.group == "dapi.models"}
+    for point in plugin.entry_points:
+        if point.group != "dapi.removed":
+            continue
+        if point.name in living:
+            what = f"its model {point.name!r} is in dapi.models and in dapi.removed"
+            yield Problem(plugin.name, what, "Take it out of one of them")
+        yield from _lost_successor(point)
+
+
+def _lost_successor(point: EntryPoint) -> Iterator[Problem]:
+    try:
+        successor = _removed.load(point).successor
+        if successor and _names.parse(successor).member:
+            _catalog.get_weights(successor)
+        elif successor:
+            _catalog.find(successor)
+    except PluginLoadError:
+        return  # told as what it is
+    except DapiError as error:
+        what = f"its tombstone of {point.name!r} names a successor that cannot be found: {error}"
+        yield Problem(point.distribution, what, f"Mend the successor in {point.target}")
+
+
+def _shared_names(plugin: Plugin) -> Iterator[Problem]:
+    for point in entry_points("dapi.models"):
+        if point.distribution == plugin.name and _names.is_builder(point.name):
+            try:
+                _catalog.find(point.name)
+            except DapiError:
+                remedy = f"Write '{plugin.name}/{point.name}', or set DAPI_PREFER={plugin.name}"
+                yield Problem(plugin.name, f"{point.name!r} is given by others too", remedy)

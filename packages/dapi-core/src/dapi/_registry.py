@@ -32,7 +32,7 @@ def add(name: str, function: Callable[..., Any], *, replaces: str | None) -> Non
         DuplicateModelError: Another function of that module has the name.
     """
     target = f"{function.__module__}:{function.__qualname__}"
-    for other in _builders.values():
+    for other in builders():  # a copy: another thread may register at the same time
         if other.name == name and other.target != target and other.module == function.__module__:
             raise DuplicateModelError(name, first=other.target, second=target)
     _builders[target] = Registered(name, target, function, replaces)
@@ -48,7 +48,7 @@ def successor(name: str, module: str) -> str | None:
 
     Only of the same module: installing a distribution never changes what another one says.
     """
-    for other in _builders.values():
+    for other in builders():
         if other.replaces == name and other.module == module:
             return other.name
     return None

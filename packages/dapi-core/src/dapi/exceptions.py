@@ -6,10 +6,14 @@ attributes; its text says what happened, what was expected or exists, and what t
     DapiError
     ├── InvalidNameError          (ValueError)      not ``[distribution/]builder[:member]``
     ├── UnknownModelError         (LookupError)     no builder of that name
+    │   ├── RemovedModelError                       ... any more: its tombstone says more
+    │   └── DisabledModelError                      ... because a variable leaves it out
+    ├── UnknownPluginError        (LookupError)     no distribution of that name advertises
     ├── AmbiguousModelError       (LookupError)     several distributions give the name
     ├── AmbiguousExtensionError   (LookupError)     several distributions provide one extension
     ├── DuplicateModelError       (ValueError)      one module registers a name twice
     ├── UnknownWeightsError       (LookupError, AttributeError)  no such member
+    │   └── RemovedWeightsError                     ... any more: their tombstone says more
     ├── UnknownFacetError         (LookupError)     a search for what no weights have
     ├── WeightsTypeError          (TypeError)       not weights of this builder
     ├── ForeignWeightsError       (TypeError)       an entry that another builder needs
@@ -27,6 +31,7 @@ attributes; its text says what happened, what was expected or exists, and what t
     ├── SavingError               (TypeError)       a model that cannot be saved
     ├── RebuildError              (RuntimeError)    a saved model that cannot be built again
     ├── PluginLoadError           (ImportError)     a distribution's code fails to import
+    │   └── IncompatiblePluginError                 ... must not: it needs another dapi-core
     ├── MissingDependencyError    (ImportError)     something optional is not installed
     ├── HashMismatchError         (ValueError)      bytes that a published hash forbids
     ├── CacheError                (OSError)         the cache directory cannot be used
@@ -66,15 +71,20 @@ def _restore(cls: type[DapiError], args: tuple[Any, ...], facts: dict[str, Any])
     return error
 
 
-def _suggest(name: str, available: Iterable[str], *, shown: int = 10) -> str:
-    """Say which of ``available`` is near to ``name``, or what there is."""
+def nearest(name: str, available: Iterable[str]) -> list[str]:
+    """Return the names that are nearest to one that does not exist; at most three."""
     from difflib import get_close_matches
 
+    folded = {candidate.lower(): candidate for candidate in sorted(available)}
+    return [folded[match] for match in get_close_matches(name.lower(), folded, n=3, cutoff=0.6)]
+
+
+def _suggest(name: str, available: Iterable[str], *, shown: int = 10) -> str:
+    """Say which of ``available`` is near to ``name``, or what there is."""
     names = sorted(available)
-    folded = {candidate.lower(): candidate for candidate in names}
-    near = get_close_matches(name.lower(), folded, n=3, cutoff=0.6)
+    near = nearest(name, names)
     if near:
-        return " Did you mean " + _alternatives(folded[match] for match in near) + "?"
+        return f" Did you mean {_alternatives(near)}?"
     if not names:
         return ""
     rest = f" and {len(names) - shown} more" if len(names) > shown else ""
@@ -146,6 +156,68 @@ class UnknownModelError(DapiError, LookupError):
         super().__init__(text)
 
 
+class RemovedModelError(UnknownModelError):
+    """A distribution gave the model once, and says what became of it."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        distribution: str,
+        version: str,
+        successor: str = "",
+        last_version: str = "",
+        reason: str = "",
+    ) -> None:
+        self.name, self.available, self.provider = name, (), None
+        self.distribution, self.version = distribution, version
+        self.successor, self.last_version, self.reason = successor, last_version, reason
+        DapiError.__init__(self, f"{name!r} is no model of {_obituary(self)}")
+
+
+def _obituary(error: RemovedModelError | RemovedWeightsError) -> str:
+    """Say whose it is no longer, why, and what there is instead."""
+    parts = [f"{error.distribution} {error.version} any more"]
+    if error.reason:
+        parts.append(error.reason.rstrip("."))
+    if error.successor:
+        parts.append(f"Use {error.successor!r} instead")
+    if error.last_version:
+        parts.append(f"To keep it: pip install '{error.distribution}=={error.last_version}'")
+    return ". ".join(parts)
+
+
+class DisabledModelError(UnknownModelError):
+    """A distribution gives the model, and a variable leaves that distribution out."""
+
+    def __init__(self, name: str, *, distribution: str, variable: str) -> None:
+        self.distribution, self.variable = distribution, variable
+        self.name, self.available, self.provider = name, (), None
+        remedy = (
+            f"add it to {variable}, or unset {variable}"
+            if variable == "DAPI_PLUGINS"
+            else f"take it out of {variable}"
+        )
+        DapiError.__init__(
+            self,
+            f"{name!r} is given by {distribution}, which {variable} leaves out. "
+            f"To use it: {remedy}",
+        )
+
+
+class UnknownPluginError(DapiError, LookupError):
+    """No installed distribution of that name advertises anything to dapi."""
+
+    def __init__(self, name: str, *, available: Sequence[str], variable: str = "") -> None:
+        self.name, self.available, self.variable = name, tuple(available), variable
+        found = _suggest(name, available) or " None does."
+        where = f" (in {variable})" if variable else ""
+        super().__init__(
+            f"No distribution named {name!r}{where} advertises anything to dapi.{found} "
+            "To see all: dapi doctor"
+        )
+
+
 class AmbiguousModelError(DapiError, LookupError):
     """Several distributions give the name; dapi never chooses between them."""
 
@@ -153,7 +225,8 @@ class AmbiguousModelError(DapiError, LookupError):
         self.name, self.candidates = name, tuple(candidates)
         super().__init__(
             f"{name!r} is given by {len(candidates)} distributions. "
-            f"Use a qualified name: {_alternatives(candidates)}."
+            f"Use a qualified name: {_alternatives(candidates)}; "
+            f"or set DAPI_PREFER={candidates[0].partition('/')[0]}"
         )
 
 
@@ -164,7 +237,8 @@ class AmbiguousExtensionError(DapiError, LookupError):
         self.group, self.key, self.distributions = group, key, tuple(distributions)
         super().__init__(
             f"{key!r} of {group} is provided by {' and by '.join(distributions)}. "
-            f"Keep one of them: pip uninstall {distributions[-1]}"
+            f"Set DAPI_PREFER={distributions[0]}, or keep one of them: "
+            f"pip uninstall {distributions[-1]}"
         )
 
 
@@ -192,6 +266,26 @@ class UnknownWeightsError(DapiError, LookupError, AttributeError):
         else:
             found = _suggest(member, available) or " It has none."
         super().__init__(f"{owner} has no weights named {member!r}.{found}")
+
+
+class RemovedWeightsError(UnknownWeightsError):
+    """A distribution gave the weights once, and says what became of them."""
+
+    def __init__(
+        self,
+        owner: str,
+        member: str,
+        *,
+        distribution: str,
+        version: str,
+        successor: str = "",
+        last_version: str = "",
+        reason: str = "",
+    ) -> None:
+        self.owner, self.member, self.available = owner, member, ()
+        self.distribution, self.version = distribution, version
+        self.successor, self.last_version, self.reason = successor, last_version, reason
+        DapiError.__init__(self, f"'{owner}:{member}' are no weights of {_obituary(self)}")
 
 
 class UnknownFacetError(DapiError, LookupError):
@@ -435,8 +529,25 @@ class PluginLoadError(DapiError, ImportError):
         self.reason = f"{type(cause).__name__}: {cause}"
         super().__init__(
             f"{distribution} could not be loaded: importing {entry_point} raised "
-            f"{self.reason}. Other distributions are not affected. "
-            f"To look closer: dapi doctor; to remove it: pip uninstall {distribution}"
+            f"{self.reason}. Other distributions are not affected. To look closer: "
+            f"dapi doctor {distribution}; to remove it: pip uninstall {distribution}"
+        )
+
+
+class IncompatiblePluginError(PluginLoadError):
+    """A distribution needs another dapi-core; nothing of it is imported."""
+
+    def __init__(
+        self, distribution: str, *, version: str, requirement: str, installed: str
+    ) -> None:
+        self.distribution, self.version = distribution, version
+        self.requirement, self.installed = requirement, installed
+        self.reason = f"it needs {requirement}, and dapi-core {installed} is installed"
+        DapiError.__init__(
+            self,
+            f"{distribution} {version} needs {requirement}, but dapi-core {installed} is "
+            "installed. Other distributions are not affected. "
+            f"To mend it: pip install --upgrade {distribution} dapi-core",
         )
 
 
