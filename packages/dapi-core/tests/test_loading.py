@@ -3,7 +3,7 @@
 import pytest
 
 import dapi
-from dapi import WeightEntry
+from dapi import WeightEntry, _registry
 from dapi.exceptions import CheckpointError, StateDictMismatchError
 
 torch = pytest.importorskip("torch")
@@ -101,8 +101,9 @@ def _on_meta():
     return Empty()
 
 
-def test_dtype_and_device_are_refused_as_near_misses():
+def test_dtype_and_device_are_refused_as_near_misses(monkeypatch):
     """What every builder takes is known to the check of misspelt arguments."""
+    monkeypatch.setattr(_registry, "_builders", {})
 
     @dapi.register_model()
     def tiny_linear(*, weights=None, **config):

@@ -4,6 +4,7 @@ import importlib
 import inspect
 import pickle
 import warnings
+from enum import Enum
 
 import pytest
 
@@ -111,6 +112,30 @@ def test_wrong_weights_are_refused(net, weights, text):
     """What is not weights of this builder is told with what was expected."""
     with pytest.raises(WeightsTypeError, match=text):
         net(weights=weights)
+
+
+class Net_Weights(Enum):
+    """As another library has it."""
+
+    DIGITS_V1 = "https://example.org/1.pth"
+    OTHER_V1 = "https://example.org/other.pth"
+
+
+@pytest.mark.parametrize("weights", [Net_Weights.DIGITS_V1, "DIGITS_V1", "Net_Weights.DIGITS_V1"])
+def test_weights_of_another_library_are_told_ours(weights):
+    """Its enum's member, or that one's name, is no weights here: the error says which is."""
+
+    class Known(Weights):
+        Digits_RefV1 = WeightEntry("https://x.org/1", meta={"known_as": "Net_Weights.DIGITS_V1"})
+
+    @register_model(weights=Known)
+    def known_net(*, weights=None): ...
+
+    with pytest.raises(WeightsTypeError, match=r"known_net\(weights=Known.Digits_RefV1\)"):
+        known_net(weights=weights)
+    with pytest.raises(WeightsTypeError) as caught:
+        known_net(weights=Net_Weights.OTHER_V1)
+    assert () == caught.value.equivalents
 
 
 def test_members_that_another_distribution_offers_are_accepted(net, advertise):
