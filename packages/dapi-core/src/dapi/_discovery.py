@@ -176,7 +176,7 @@ def extension(group: str, key: str) -> Any:
 
 def _check_compatible(distribution: str) -> None:
     """Refuse a distribution that needs another dapi-core; its METADATA is read once in a scan."""
-    scan = _scanned()
+    scan = _scanned() if _cached is _NOTHING else _cached  # the look that found what is loaded
     plugin = next((plugin for plugin in scan.plugins if plugin.name == distribution), None)
     if plugin is None:
         return
