@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import ItemsView, Iterator, KeysView, Mapping, Sequence, ValuesView
 from typing import Any, TypeVar
 
 V = TypeVar("V")
@@ -40,6 +40,19 @@ class FrozenDict(Mapping[str, V]):
     def __len__(self) -> int:
         return len(self._items)
 
+    # Those of the dict itself: what Mapping inherits goes through __getitem__ for every key.
+    def keys(self) -> KeysView[str]:
+        """Return a view of the keys."""
+        return self._items.keys()
+
+    def values(self) -> ValuesView[V]:
+        """Return a view of the values."""
+        return self._items.values()
+
+    def items(self) -> ItemsView[str, V]:
+        """Return a view of the pairs."""
+        return self._items.items()
+
     def __hash__(self) -> int:
         try:
             return self._hash
@@ -76,7 +89,7 @@ def freeze(value: Any) -> Any:
     """Return ``value`` with its dicts and lists made read-only, at every depth."""
     if type(value) in _FROZEN:
         return value
-    if isinstance(value, Mapping):
+    if type(value) is dict or isinstance(value, Mapping):
         return FrozenDict(value)
     if isinstance(value, list | tuple) and not hasattr(value, "_fields"):
         return tuple([item if type(item) in _FROZEN else freeze(item) for item in value])
