@@ -209,11 +209,11 @@ def search(
             names the nearest.
 
     Example:
-        >>> for weights in search("digits", task="image-classification", sort="acc@1"):
-        ...     print(weights, weights.meta["num_params"])
-        resnet20_v2:Digits_RefV1 271690
-        resnet20:Digits_RefV2 271690
-        resnet20:Digits_RefV1 271690
+        >>> for weights in search("resnet20", task="image-classification", sort="acc@1"):
+        ...     print(weights, weights.meta["metrics"][0]["value"])
+        resnet20_v2:Digits_RefV1 99.216
+        resnet20:Digits_RefV2 99.02
+        resnet20:Digits_RefV1 97.843
     """
     query = Query(
         text=text,

@@ -1,0 +1,83 @@
+"""Search and names from elsewhere, over everything that our distributions publish."""
+
+import doctest
+import json
+import subprocess
+import sys
+
+import pytest
+
+import dapi
+from dapi import _aliases, _search
+from dapi.exceptions import UnknownModelError
+
+HEAVY = {"torch", "numpy", "torchvision", "torchaudio", "transformers", "PIL"}
+
+
+def test_docstring_examples_hold():
+    """What the documentation of dapi.search shows is what it returns."""
+    finder = doctest.DocTestFinder()
+    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
+    for example in finder.find(_search, globs=vars(_search)):
+        runner.run(example)
+
+    assert (0, True) == (runner.failures, runner.tries > 0)
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["dapi.search(sort='params')", "__import__('dapi._cli')._cli.main(['list', '--json'])"],
+    ids=["search", "list"],
+)
+def test_metadata_is_read_without_a_framework(code):
+    """In a process of its own nothing heavy is imported."""
+    command = f"import dapi, json, sys; {code}; print(); print(json.dumps(sorted(sys.modules)))"
+    printed = subprocess.run(
+        [sys.executable, "-W", "error", "-c", command], capture_output=True, text=True, check=True
+    )
+
+    loaded = json.loads(printed.stdout.splitlines()[-1])
+    assert not HEAVY & {name.partition(".")[0] for name in loaded}
+
+
+def test_search_finds_everything_that_is_published():
+    """No set of weights is out of its reach, and each is found by its own name."""
+    members = dapi.search()
+
+    assert {*members} == {m for m in dapi.list_weights() if m.status.state != "withdrawn"}
+    assert all(dapi.get_weights(str(member)) is member for member in members)
+
+
+def test_every_name_from_elsewhere_leads_here():
+    """Each alias of an entry is told the entry's name, by the enum itself too."""
+    for each in _search.everything():
+        for alias in each.meta.get("known_as", ()):
+            assert each.weights in _aliases.members(alias, type(each.weights)), alias
+            assert each.weights in _aliases.own_members(alias, type(each.weights)), alias
+
+
+def test_name_from_elsewhere_means_one_of_ours():
+    """An alias is of one set of weights; only a hub's repository may hold several."""
+    owners = {}
+    for each in _search.everything():
+        for alias in each.meta.get("known_as", ()):
+            owners.setdefault(alias, set()).add(each.name)
+
+    assert {} == {a: names for a, names in owners.items() if len(names) > 1 and "/" not in a}
+
+
+@pytest.mark.parametrize(
+    ("name", "here"),
+    [
+        ("ResNet50_Weights.DEFAULT", "resnet50:ImageNet1K_RefV2"),
+        ("torchvision.models.ResNet50_Weights.IMAGENET1K_V1", "resnet50:ImageNet1K_RefV1"),
+        ("torchvision.models.resnet50", "resnet50"),
+        ("torchaudio.pipelines.WAV2VEC2_ASR_BASE_960H", "wav2vec2_base:LibriSpeech_ASR960h_RefV1"),
+        ("FacebookAI/roberta-base", "roberta_base:English160GB_RefV1"),
+    ],
+)
+def test_names_that_people_type_are_answered(name, here):
+    """Of each library one."""
+    with pytest.raises(UnknownModelError, match="here. Write dapi.get_model") as caught:
+        dapi.get_model(name)
+    assert here in caught.value.equivalents
