@@ -31,6 +31,7 @@ LAYERS = [
     {"_store", "hooks"},
     {"_lazy"},
     {"_entry"},
+    {"_aligned"},
     {"_weights", "_checkpoint"},
     {"_catalog", "_loading", "_provenance"},
     {"_fetching", "_lookup"},
