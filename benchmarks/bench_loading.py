@@ -4,12 +4,13 @@ Each case runs in a process of its own, dapi and the peer in turn, with the same
 and the page cache warm. Quote the ratios, not the milliseconds. Page faults of mapped files fall
 into the first forward, so that totals are the honest figure.
 
-``safetensors`` is a file as ``dapi.save`` writes it, whose tensors are aligned and can be mapped;
-``safetensors (unaligned)`` is what ``safetensors.torch.save_file`` writes: dapi reads it, because
-unaligned tensors change the last bits of a model's output.
+``safetensors`` is a file as ``dapi.save`` writes it, whose tensors are aligned and can be mapped.
+``safetensors (unaligned)`` is what ``safetensors.torch.save_file`` writes, and ``pth (legacy)`` the
+format before PyTorch 1.6. Neither can be mapped: dapi reads such a file twice, and makes an aligned
+copy meanwhile. Two runs before the counted ones are those; ``, read`` forbids the copy.
 
 Run: ``nox -s benchmarks``, or
-``python benchmarks/bench_loading.py [--runs N] [--models NAME ...] [--json]``
+``python benchmarks/bench_loading.py [--runs N] [--models NAME ...] [--formats NAME ...] [--json]``
 """
 
 from __future__ import annotations
@@ -42,7 +43,11 @@ FORMATS = {
     "pth": "pytorch_model.bin",
     "safetensors": "model.safetensors",
     "safetensors (unaligned)": "unaligned/model.safetensors",
+    "safetensors (unaligned), read": "unaligned/model.safetensors",
+    "pth (legacy)": "legacy/pytorch_model.bin",
+    "pth (legacy), read": "legacy/pytorch_model.bin",
 }
+BEFORE = 2
 
 
 def main() -> None:
@@ -50,37 +55,45 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=5, help="counted runs of each (default 5)")
     parser.add_argument("--models", nargs="*", default=list(MODELS), choices=list(MODELS))
+    parser.add_argument("--formats", nargs="*", default=list(FORMATS)[:3], choices=list(FORMATS))
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--case", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.case:
         print(json.dumps(run_case(*options.case)))
         return
-    rows = [row for model in options.models for row in measure(model, options.runs)]
+    rows = [
+        row for model in options.models for row in measure(model, options.formats, options.runs)
+    ]
     if options.json:
         print(json.dumps(rows, indent=2))
         return
-    print(f"{'model':<25}{'format':<25}{'build+load':>12}{'total':>8}{'peak memory':>13}")
+    print(f"{'model':<25}{'format':<32}{'build+load':>12}{'total':>8}{'peak memory':>13}")
     for row in rows:
         print(
-            f"{row['model']:<25}{row['format']:<25}{row['loaded']:>11.1f}x{row['total']:>7.2f}x"
+            f"{row['model']:<25}{row['format']:<32}{row['loaded']:>11.1f}x{row['total']:>7.2f}x"
             f"{row['memory']:>13.2f}"
         )
     print("Times: the peer's by dapi's. Peak memory: dapi's by the peer's, torch included.")
 
 
-def measure(model: str, runs: int) -> list[dict[str, Any]]:
+def measure(model: str, formats: list[str], runs: int) -> list[dict[str, Any]]:
     """Write a model's files, then let dapi and the peer take turns on each."""
     rows = []
     with TemporaryDirectory() as folder:
-        environment = {**os.environ, "DAPI_CACHE": f"{folder}/cache", "BENCH_FOLDER": folder}
-        for name in FORMATS:
+        for name in formats:
+            environment = {
+                **os.environ,
+                "BENCH_FOLDER": folder,
+                "DAPI_CACHE": f"{folder}/cache",
+                "DAPI_COPIES": str(int(not name.endswith("read"))),
+            }
             child(model, name, "write", environment)
             taken: dict[str, list[dict[str, float]]] = {"dapi": [], "peer": []}
-            for run in range(runs + 1):
+            for run in range(BEFORE + runs):
                 for side, results in taken.items():
                     result = child(model, name, side, environment)
-                    if run:
+                    if run >= BEFORE:
                         results.append(result)
             rows.append({"model": model, "format": name, **compare(taken)})
     return rows
@@ -146,8 +159,8 @@ def constructor(model: str) -> Callable[..., Any]:
     import torchvision
 
     return (
-        partial(torchvision.models.get_model, model, weights_backbone=None)
-        if ("rcnn" in model)
+        partial(torchvision.models.get_model, model, weights_backbone=None, min_size=320)
+        if "rcnn" in model
         else partial(torchvision.models.get_model, model)
     )
 
@@ -186,8 +199,8 @@ def write(model: str, path: Path, name: str) -> None:
     state = constructor(model)().state_dict()
     if model == "roberta_large":
         roberta().save_pretrained(path.parent)
-    if name == "pth":
-        torch.save(state, path)
+    if name.startswith("pth"):
+        torch.save(state, path, _use_new_zipfile_serialization="legacy" not in name)
     elif name == "safetensors":
         _safetensors.write(path, state, {"format": "pt"})
     else:
@@ -212,11 +225,12 @@ def describe(path: Path, digest: str = "") -> Any:
 
 def by_dapi(model: str, path: Path) -> Callable[[], Any]:
     """Return the call that builds and loads through dapi, from its cache."""
-    import dapi
+    from dapi import build_model, list_models
 
+    list_models()  # bench_startup measures it; the peers' registries are filled by their imports
     construct = constructor(model)
     entry = describe(path, path.with_suffix(".sha256").read_text())
-    return lambda: dapi.build_model(construct, weights=entry)
+    return lambda: build_model(construct, weights=entry)
 
 
 def by_peer(model: str, path: Path) -> Callable[[], Any]:

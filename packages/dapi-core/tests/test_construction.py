@@ -271,7 +271,7 @@ def test_dtype_is_as_casting_after_loading(publish):
 
 def test_other_threads_construct_as_ever():
     """The patch is felt by one thread only, and is gone afterwards."""
-    original = nn.Module.register_parameter
+    original = nn.Module.register_parameter, torch.Tensor.normal_
     seen = []
     with _construction.deferred():
         thread = threading.Thread(target=lambda: seen.append(nn.Linear(2, 2).weight.is_meta))
@@ -280,7 +280,26 @@ def test_other_threads_construct_as_ever():
         seen.append(nn.Linear(2, 2).weight.is_meta)
 
     assert [False, True] == seen
-    assert original is nn.Module.register_parameter
+    assert original == (nn.Module.register_parameter, torch.Tensor.normal_)
+
+
+def test_numbers_are_drawn_where_there_is_memory():
+    """A constructor that draws numbers into a buffer gets them; only meta is skipped."""
+
+    class Drawing(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("noise", torch.zeros(99).normal_().clamp_(-1, 1))
+            self.weight = nn.Parameter(torch.empty(3).uniform_())
+            nn.init.trunc_normal_(self.weight)
+
+    torch.manual_seed(0)
+    expected = torch.zeros(99).normal_().clamp_(-1, 1)
+    torch.manual_seed(0)
+    model, _ = _construction.construct(Drawing)
+
+    assert torch.equal(expected, model.noise)
+    assert model.weight.is_meta
     assert not nn.Linear(2, 2).weight.is_meta
 
 

@@ -38,6 +38,7 @@ LAYERS = [
     {"_store", "hooks"},
     {"_lazy"},
     {"_entry"},
+    {"_aligned"},
     {"_weights", "_checkpoint"},
     {"_catalog", "_loading", "_provenance"},
     {"_fetching", "_lookup", "_search"},

@@ -34,9 +34,9 @@ def test_files_are_exchanged_with_the_library(tmp_path):
     )
     _safetensors.write(tmp_path / "ours.safetensors", STATE, {"who": "we"})
 
-    assert same(STATE, _safetensors.read(tmp_path / "theirs.safetensors"))
+    assert same(STATE, _safetensors.read(tmp_path / "theirs.safetensors").tensors)
     assert same(STATE, safetensors_torch.load_file(tmp_path / "ours.safetensors"))
-    assert same(STATE, _safetensors.read(tmp_path / "ours.safetensors"))
+    assert same(STATE, _safetensors.read(tmp_path / "ours.safetensors").tensors)
     assert {"who": "we"} == dict(_safetensors.read_header(tmp_path / "ours.safetensors").metadata)
 
 
@@ -48,7 +48,7 @@ def test_every_tensor_is_aligned(tmp_path, padding):
         {key: each.contiguous() for key, each in STATE.items()}, path, {"pad": "x" * padding}
     )
 
-    found = _safetensors.read(path)
+    found = _safetensors.read(path).tensors
 
     assert all(each.data_ptr() % 64 == 0 for each in found.values())
     assert same(STATE, found)
@@ -59,7 +59,7 @@ def test_writing_to_a_tensor_does_not_reach_the_file(tmp_path):
     path = tmp_path / "net.safetensors"
     _safetensors.write(path, STATE, {})
     content = path.read_bytes()
-    for tensor in _safetensors.read(path).values():
+    for tensor in _safetensors.read(path).tensors.values():
         tensor.zero_()
 
     assert content == path.read_bytes()
@@ -69,7 +69,7 @@ def test_file_that_is_mapped_is_replaced_whole(tmp_path):
     """Writing over it leaves those who mapped it with what they had [8]."""
     path = tmp_path / "net.safetensors"
     _safetensors.write(path, STATE, {})
-    found = _safetensors.read(path)
+    found = _safetensors.read(path).tensors
     _safetensors.write(path, {key: each * 0 for key, each in found.items()}, {})
 
     assert same(STATE, found)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dapi import _safetensors, _store
+from dapi import _aligned, _safetensors, _store
 from dapi._discovery import extension
 from dapi._file import File
 from dapi.exceptions import CheckpointError, DapiError, MissingDependencyError
@@ -20,7 +20,8 @@ from dapi.exceptions import CheckpointError, DapiError, MissingDependencyError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    Reader = Callable[[Path], dict[str, Tensor]]
+    # Returns the tensors, and how many bytes had to be read rather than mapped.
+    Reader = Callable[[Path], tuple[dict[str, Tensor], int]]
 
 
 def read(files: Sequence[File], *, progress: bool, wanted: str) -> dict[str, Tensor]:
@@ -53,8 +54,11 @@ def reject(files: Sequence[File]) -> None:
 
 def _read_file(file: File, *, progress: bool, wanted: str) -> dict[str, Tensor]:
     path = _store.fetch(file, progress=progress, wanted=wanted)
+    kept = _aligned.read(path)
+    if kept is not None:
+        return kept
     try:
-        state_dict = _reader(file)(path)
+        state_dict, unmapped = _reader(file)(path)
     except DapiError:
         raise
     except ImportError as cause:  # the file is not to blame
@@ -68,25 +72,33 @@ def _read_file(file: File, *, progress: bool, wanted: str) -> dict[str, Tensor]:
     if not _holds_tensors(state_dict):
         _store.reject(file)
         raise CheckpointError(path, source=wanted, reason="it is not a dict of tensors by key")
+    _without_parameters(state_dict)
+    _aligned.keep(path, state_dict, unmapped=unmapped)
     return state_dict
 
 
 def _reader(file: File) -> Reader:
     suffix = Path(file.name).suffix.removeprefix(".").lower()
     builtin: dict[str, Reader] = {
-        "safetensors": _safetensors.read,
+        "safetensors": _read_safetensors,
         **dict.fromkeys(("pth", "pt", "bin", "ckpt"), _read_torch),
     }
-    reader = builtin.get(suffix) or extension("dapi.formats", suffix)
-    if reader is None:
+    if suffix in builtin:
+        return builtin[suffix]
+    foreign = extension("dapi.formats", suffix)
+    if foreign is None:
         raise CheckpointError(
             file.name, source=file.url, reason=f"no distribution reads the format {suffix!r}"
         )
-    chosen: Reader = reader
-    return chosen
+    return lambda path: (foreign(path), 0)
 
 
-def _read_torch(path: Path) -> dict[str, Tensor]:
+def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], int]:
+    content = _safetensors.read(path)
+    return content.tensors, content.unmapped
+
+
+def _read_torch(path: Path) -> tuple[dict[str, Tensor], int]:
     """Read a .pth: tensors only. One that is a zip is mapped; the older format is read."""
     import torch
 
@@ -94,8 +106,8 @@ def _read_torch(path: Path) -> dict[str, Tensor]:
         is_zip = stream.read(4) == b"PK\x03\x04"  # what torch itself decides by
     if is_zip:
         _check_archive(path)
-    found: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip)
-    return found
+    found = torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip)
+    return found, 0 if is_zip else path.stat().st_size
 
 
 def _check_archive(path: Path) -> None:
@@ -120,6 +132,15 @@ def _holds_tensors(found: Any) -> bool:
         isinstance(key, str) and (isinstance(value, torch.Tensor) or key.endswith("_extra_state"))
         for key, value in found.items()
     )
+
+
+def _without_parameters(state_dict: dict[str, Any]) -> None:
+    """Make tensors of Parameters: a buffer that was saved as one is a buffer all the same."""
+    from torch import nn
+
+    for key, value in state_dict.items():
+        if isinstance(value, nn.Parameter):
+            state_dict[key] = value.data
 
 
 def _reason(cause: Exception) -> str:

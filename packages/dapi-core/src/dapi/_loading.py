@@ -63,8 +63,7 @@ def _adapt(
     metadata = getattr(state_dict, "_metadata", None)
     for step in entry.build.adapt:
         state_dict = step(state_dict, config)
-    # .data: a buffer that was saved as a Parameter is a buffer all the same.
-    adapted = OrderedDict((key, getattr(value, "data", value)) for key, value in state_dict.items())
+    adapted = OrderedDict(state_dict)
     if metadata is None and entry.build.code_version:
         metadata = {path: {"version": v} for path, v in entry.build.code_version.items()}
     if metadata is not None:

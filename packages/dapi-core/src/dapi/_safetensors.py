@@ -118,8 +118,22 @@ def _check_places(places: Iterable[Iterable[int]], length: int) -> None:
         raise ValueError(f"its tensors take {reached} bytes, but it has {length}")
 
 
-def read(path: Path) -> dict[str, Tensor]:
-    """Return the tensors of a file; writing to them never reaches the file.
+class Content(NamedTuple):
+    """What a file holds.
+
+    Attributes:
+        metadata: Strings by key.
+        tensors: By key. Writing to them never reaches the file.
+        unmapped: How many bytes of them had to be read, because they are not aligned.
+    """
+
+    metadata: Mapping[str, str]
+    tensors: dict[str, Tensor]
+    unmapped: int
+
+
+def read(path: Path) -> Content:
+    """Map a file, and read what of it is not aligned.
 
     Raises:
         ValueError: As ``read_header``.
@@ -127,13 +141,16 @@ def read(path: Path) -> dict[str, Tensor]:
     import torch
 
     header = read_header(path)
-    size = path.stat().st_size
+    size, start = path.stat().st_size, header.start
     mapped: Any = torch.UntypedStorage.from_file(str(path), shared=False, nbytes=size)
     with path.open("rb", buffering=0) as stream:
-        return {
-            key: _tensor(mapped, stream, header.start + begin, header.start + end, dtype, shape)
+        tensors = {
+            key: _tensor(mapped, stream, start + begin, start + end, dtype, shape)
             for key, (dtype, shape, begin, end) in header.tensors.items()
         }
+    places = [(start + begin, end - begin) for _, _, begin, end in header.tensors.values()]
+    unmapped = sum(length for begin, length in places if begin % ALIGNMENT)
+    return Content(header.metadata, tensors, unmapped)
 
 
 def _tensor(

@@ -105,6 +105,7 @@ def _list(options: argparse.Namespace) -> int:
         {
             "weights": ", ".join(owners.get(blob.sha256, ())) or f"({blob.wanted or 'unknown'})",
             "bytes": blob.size,
+            "copy": blob.copy_size or None,
             "used": f"{max(0.0, time.time() - blob.used) / _DAY:.0f} days ago",
             "sha256": blob.sha256,
             "path": str(blob.path),

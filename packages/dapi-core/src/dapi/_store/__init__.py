@@ -3,8 +3,8 @@
 Each module is one noun: ``schemes`` says what a URL stands for, ``transport`` what a web server
 answers, ``download`` carries on through what goes wrong, ``partial`` is a file on its way,
 ``locking`` whose turn it is, ``verification`` whether bytes are right, ``trust`` what is known of
-files without a full hash, ``folders`` and ``cache`` where everything lies, ``adoption`` takes
-what is on this machine already. This module puts them together.
+files without a full hash, ``folders`` and ``cache`` where everything lies, ``copies`` what can be
+mapped, ``adoption`` takes what is on this machine already. This module puts them together.
 """
 
 from __future__ import annotations

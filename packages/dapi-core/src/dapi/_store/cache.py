@@ -6,23 +6,25 @@ import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
 from dapi import _notices
 from dapi._file import File
-from dapi._store import folders, partial, records, trust, verification
+from dapi._store import copies, folders, partial, records, trust, verification
 from dapi._store.settings import DEFAULT
 from dapi.exceptions import CacheError, CacheWarning, WeightsDeclarationError
 
 
 class Blob(NamedTuple):
-    """A file in a cache, as it is listed."""
+    """A file in a cache, as it is listed; ``copy_size`` is that of its aligned copy, or 0."""
 
     sha256: str
     path: Path
     size: int
+    copy_size: int
     used: float
     url: str
     wanted: str
@@ -104,8 +106,13 @@ def listing() -> list[Blob]:
 
 
 def damaged() -> Iterator[Blob]:
-    """Hash every blob of all caches again, and yield those that changed."""
+    """Hash every blob of all caches again, and yield those that changed.
+
+    Their copies have no hash: they are removed, and made again when they are needed.
+    """
     for blob in listing():
+        with suppress(OSError):
+            copies.remove(blob.sha256)
         if verification.hash_file(blob.path) != blob.sha256:
             yield blob
         else:
@@ -122,6 +129,7 @@ def remove(digest: str) -> None:
     try:
         (root / "blobs" / digest).unlink(missing_ok=True)
         (root / "stamps" / digest).unlink(missing_ok=True)
+        copies.remove(digest)
         for view in (root / "views").glob("*"):
             if not all(link.exists() for link in view.iterdir()):
                 shutil.rmtree(view)
@@ -185,4 +193,5 @@ def _describe(path: Path) -> Blob:
     used = max(path.stat().st_mtime, stamp.stat().st_mtime if stamp.exists() else 0.0)
     used = min(used, time.time())
     url, wanted = str(known.get("url", "")), str(known.get("wanted", ""))
-    return Blob(path.name, path, path.stat().st_size, used, url, wanted)
+    size, copy_size = path.stat().st_size, copies.size(path.name)
+    return Blob(path.name, path, size, copy_size, used, url, wanted)

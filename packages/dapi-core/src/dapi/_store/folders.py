@@ -4,6 +4,7 @@
 
     blobs/<sha256>                  a published file; never written to again
     blobs/partial-<key>-<owner>     a file on its way, private to its owner; with notes (.json)
+    copies/<sha256>.safetensors     what a blob holds, aligned; with notes (.json)
     stamps/<sha256>                 what the blob's stat was when it was verified, whence it came
     refs/<sha256 of URL>            for a file without a full hash: the hash it had
     locks/<key>                     held while one process fetches

@@ -127,6 +127,25 @@ def turn(
                 _unlock(stream)
 
 
+@contextmanager
+def attempt(key: str) -> Iterator[bool]:
+    """Take the lock of ``key`` if nobody has it; say whether it was taken.
+
+    Raises:
+        OSError: The cache cannot be written.
+    """
+    path = folders.root() / "locks" / key
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab") as stream:
+        is_held = _try_lock(stream)
+        try:
+            yield is_held
+        finally:
+            if is_held:
+                path.unlink(missing_ok=True) if os.name != "nt" else None
+                _unlock(stream)
+
+
 def _wait(
     stream: IO[bytes],
     is_done: Callable[[], bool],
