@@ -14,7 +14,14 @@ PREFERRED = "DAPI_PREFER"
 LISTS = (ALLOWED, DISABLED, PREFERRED)
 
 # All that dapi reads; a test compares them with the sources.
-KNOWN = ("DAPI_CACHE", "DAPI_CACHE_READONLY", "DAPI_MIRROR", "DAPI_OFFLINE", *LISTS)
+KNOWN = (
+    "DAPI_CACHE",
+    "DAPI_CACHE_READONLY",
+    "DAPI_COPIES",
+    "DAPI_MIRROR",
+    "DAPI_OFFLINE",
+    *LISTS,
+)
 
 
 def listed(variable: str) -> tuple[str, ...] | None:
