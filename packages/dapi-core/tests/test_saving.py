@@ -157,7 +157,7 @@ def test_builder_that_is_gone_is_named(acme, tmp_path, monkeypatch):
     path = tmp_path / "net.safetensors"
     dapi.save(dapi.get_model("acme_other", weights=None), path)
     (acme / "entry_points.txt").write_text("")
-    monkeypatch.setattr("dapi._discovery._cached", _discovery._Scan(None, (), {}))
+    monkeypatch.setattr("dapi._discovery._cached", _discovery._NOTHING)
     monkeypatch.setattr("dapi._registry._builders", {})
 
     with pytest.raises(RebuildError, match="No model named 'acme-nets/acme_other'"):
