@@ -1,6 +1,8 @@
 """The package: what is public, what imports what, and what importing it costs."""
 
 import ast
+import doctest
+import importlib
 import json
 import re
 import subprocess
@@ -136,6 +138,22 @@ def test_variables_are_those_that_the_sources_read():
     found = {name for text in texts for name in re.findall(r"\"(DAPI_[A-Z_]+)\"", text)}
 
     assert set(_environment.KNOWN) == found
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in modules() if ">>> " in path.read_text("utf-8")],
+    ids=lambda path: str(path.relative_to(SOURCE)),
+)
+def test_examples_give_what_they_show(path, monkeypatch):
+    """The examples in docstrings are right."""
+    monkeypatch.setattr(_discovery, "_cached", _discovery._NOTHING)  # not what a test advertised
+    name = ".".join(["dapi", *path.relative_to(SOURCE).with_suffix("").parts])
+
+    options = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    failed, attempted = doctest.testmod(importlib.import_module(name), optionflags=options)
+
+    assert (0, True) == (failed, attempted > 0)
 
 
 def run(code, **environment):
