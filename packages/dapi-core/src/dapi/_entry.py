@@ -100,7 +100,8 @@ class WeightEntry:
             it. Without one, calling it says so.
         meta: What is known about them; read-only. Published entries have ``task``, ``license``
             (an SPDX expression or "unknown"), ``num_params``, ``datasets``, ``metrics`` (each
-            with its source) and ``recipe``.
+            with its source) and ``recipe``; ``known_as`` are the names that the same weights have
+            in other libraries, which errors translate.
         latest: Whether no other weights of the same builder and dataset are newer.
         sha256: As in ``File``.
         size: As in ``File``.

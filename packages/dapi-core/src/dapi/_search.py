@@ -209,7 +209,7 @@ def search(
             names the nearest.
 
     Example:
-        >>> for weights in search("resnet20", task="image-classification", sort="acc@1"):
+        >>> for weights in dapi.search("resnet20", sort="acc@1"):  # doctest: +SKIP
         ...     print(weights, weights.meta["metrics"][0]["value"])
         resnet20_v2:Digits_RefV1 99.216
         resnet20:Digits_RefV2 99.02
