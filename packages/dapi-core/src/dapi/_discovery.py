@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
-from importlib import invalidate_caches, metadata
+from importlib import import_module, invalidate_caches, metadata
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from dapi import _environment, _notices
@@ -52,7 +52,7 @@ class EntryPoint(NamedTuple):
         """
         _check_compatible(self.distribution)
         try:
-            found = metadata.EntryPoint(self.name, self.target, self.group).load()
+            found = _load(self.target)
         except (Exception, SystemExit) as cause:
             raise self.failed(cause) from cause
         _failures.pop((self.location, self.target), None)
@@ -73,6 +73,15 @@ class EntryPoint(NamedTuple):
         for part in attribute.split("."):
             value = getattr(value, part, None)
         return value is found
+
+
+def _load(target: str) -> Any:
+    """Import what ``"module:attribute"`` names; extras behind it say nothing to us."""
+    module, _, attribute = target.partition("[")[0].partition(":")
+    found: Any = import_module(module.strip())
+    for part in filter(None, attribute.strip().split(".")):
+        found = getattr(found, part)
+    return found
 
 
 class Plugin(NamedTuple):

@@ -89,11 +89,11 @@ def freeze(value: Any) -> Any:
     """Return ``value`` with its dicts and lists made read-only, at every depth."""
     if type(value) in _FROZEN:
         return value
-    if type(value) is dict or isinstance(value, Mapping):
+    if type(value) is dict:
         return FrozenDict(value)
     if isinstance(value, list | tuple) and not hasattr(value, "_fields"):
         return tuple([item if type(item) in _FROZEN else freeze(item) for item in value])
-    return value
+    return FrozenDict(value) if isinstance(value, Mapping) else value
 
 
 # What most of metadata is: asked first, for every entry of every distribution is frozen.

@@ -5,21 +5,6 @@ mel spectrogram into sound. The names are imported on first use: ``import dapi.a
 neither torch nor torchaudio.
 """
 
-from collections.abc import Callable
-from functools import cache
+import lazy_loader
 
-
-def __getattr__(name: str) -> object:
-    return _stub()[2] if name == "__all__" else _stub()[0](name)
-
-
-def __dir__() -> list[str]:
-    return _stub()[1]()
-
-
-@cache
-def _stub() -> tuple[Callable[[str], object], Callable[[], list[str]], list[str]]:
-    """Read the names of __init__.pyi: when one is asked for, and not when a family is imported."""
-    import lazy_loader
-
-    return lazy_loader.attach_stub(__name__, __file__)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
