@@ -2,12 +2,12 @@
 
 import shutil
 import sys
-from importlib import metadata
+from pathlib import Path
 
 import pytest
 
 import dapi
-from dapi import _registry, plugins
+from dapi import _metadata, _registry, plugins
 from dapi._discovery import discover, entry_points, extension
 from dapi.exceptions import AmbiguousExtensionError, PluginLoadError, PluginWarning
 
@@ -170,10 +170,10 @@ def test_archive_on_the_path_is_read(advertise, tmp_path, monkeypatch):
 def test_only_metadata_of_who_advertises_is_opened(advertise, monkeypatch):
     """Listing opens no METADATA; plugins() opens that of plugins only."""
     opened = []
-    read = metadata.PathDistribution.read_text
+    read = _metadata._read
     monkeypatch.setattr(
-        metadata.PathDistribution, "read_text",
-        lambda self, name: opened.append((self._path.name, name)) or read(self, name),
+        _metadata, "_read",
+        lambda location, name: opened.append((Path(location).name, name)) or read(location, name),
     )  # fmt: skip
     advertise("stranger", "[console_scripts]\nx = y:z\n", folder="a")
     advertise("acme", MODELS.format(module="m"), folder="b")

@@ -31,7 +31,7 @@ LAYERS = [
         "_safetensors",
         "adapt",
     },
-    {"_environment", "_requirements"},
+    {"_environment", "_metadata", "_requirements"},
     {"_discovery", "_file", "_registry"},
     {"_plugins", "_removed"},
     {"_hooks"},

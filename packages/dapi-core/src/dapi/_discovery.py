@@ -1,20 +1,15 @@
-"""What installed distributions advertise through entry points, read without importing them.
-
-Only the standard library's ``importlib.metadata`` is asked. A distribution's name and version
-come from the name of its metadata directory: reading ``dist.name`` parses every METADATA file,
-which costs five times as much as the rest.
-"""
+"""What installed distributions advertise through entry points, read without importing them."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Callable, Sequence
-from importlib import import_module, invalidate_caches, metadata
+from importlib import import_module, invalidate_caches
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from dapi import _environment, _notices
-from dapi._names import normalize
+from dapi import _environment, _metadata, _notices
+from dapi._metadata import Metadata
 from dapi.exceptions import (
     AmbiguousExtensionError,
     IncompatiblePluginError,
@@ -94,7 +89,7 @@ class Plugin(NamedTuple):
     hidden: tuple[str, ...]
     problem: str
     disabled_by: str
-    metadata: metadata.Distribution
+    metadata: Metadata
 
     @property
     def failures(self) -> list[str]:
@@ -105,7 +100,7 @@ class Plugin(NamedTuple):
         """Read what it requires; nothing when its METADATA is missing."""
         from dapi import _requirements
 
-        return list(_requirements.in_metadata(described(self.metadata) or ""))
+        return list(_requirements.in_metadata(self.metadata.described() or ""))
 
     def unmet_core(self) -> Requirement | None:
         """Read what it requires of dapi-core, if the installed one does not fulfil that."""
@@ -264,42 +259,33 @@ def _mtime(path: str) -> int:
 
 
 def _scan() -> tuple[tuple[Plugin, ...], dict[str, str]]:
-    """Group metadata directories by distribution, then describe those that advertise."""
-    copies: dict[str, list[metadata.Distribution]] = {}
+    """Group metadata by distribution, then describe those distributions that advertise."""
+    copies: dict[str, list[Metadata]] = {}
     versions: dict[str, str] = {}
     advertising: set[str] = set()
-    for dist in metadata.distributions():
-        name, version = _name_and_version(dist)
-        copies.setdefault(name, []).append(dist)
-        versions.setdefault(name, version)
-        if _advertises(dist):
-            advertising.add(name)
-    plugins = (_describe_copies(name, _in_import_order(copies[name])) for name in advertising)
+    for found in _metadata.installed():
+        copies.setdefault(found.name, []).append(found)
+        versions.setdefault(found.name, found.version)
+        if _advertises(found):
+            advertising.add(found.name)
+    plugins = (_describe_copies(_in_import_order(copies[name])) for name in advertising)
     return tuple(sorted(plugins, key=lambda plugin: plugin.name)), versions
 
 
-def _name_and_version(dist: metadata.Distribution) -> tuple[str, str]:
-    path = getattr(dist, "_path", None)  # a finder of somebody else's may have none
-    if path is None:
-        return normalize(dist.metadata["Name"] or ""), dist.version
-    name, _, version = path.name.rpartition(".")[0].partition("-")
-    return normalize(name), version
-
-
-def _advertises(dist: metadata.Distribution) -> bool:
+def _advertises(found: Metadata) -> bool:
     try:
-        return "[dapi." in (dist.read_text("entry_points.txt") or "")
+        return "[dapi." in (found.read_text("entry_points.txt") or "")
     except (OSError, UnicodeDecodeError):
         return True  # it may be one of ours: it is listed, with the reason
 
 
-def _in_import_order(copies: list[metadata.Distribution]) -> list[metadata.Distribution]:
+def _in_import_order(copies: list[Metadata]) -> list[Metadata]:
     """Sort copies as Python would import them; in one directory an egg-info is the stale one."""
     if len(copies) == 1:
         return copies
-    unique: dict[str, metadata.Distribution] = {}  # a folder may be on the path twice, or linked
-    for dist in copies:
-        unique.setdefault(os.path.realpath(_location(dist)), dist)
+    unique: dict[str, Metadata] = {}  # a folder may be on the path twice, or linked
+    for found in copies:
+        unique.setdefault(os.path.realpath(found.location), found)
     folders = list(dict.fromkeys(map(_folder, unique)))
     order = sorted(unique, key=lambda path: (folders.index(_folder(path)), ".egg-info" in path))
     return [unique[path] for path in order]
@@ -309,42 +295,33 @@ def _folder(path: str) -> str:
     return path.rpartition(os.sep)[0]
 
 
-def _location(dist: metadata.Distribution) -> str:
-    return str(getattr(dist, "_path", "")).rstrip("/")
-
-
-def described(dist: metadata.Distribution) -> str | None:
-    """Return a distribution's METADATA; None when there is none."""
-    return dist.read_text("METADATA") or dist.read_text("PKG-INFO")
-
-
-def _describe_copies(name: str, copies: list[metadata.Distribution]) -> Plugin:
+def _describe_copies(copies: list[Metadata]) -> Plugin:
     """Take the first copy that advertises: a stale egg-info without entry points hides nothing."""
-    first = next(dist for dist in copies if _advertises(dist))
-    points, problem = _ours(name, first)
+    first = next(found for found in copies if _advertises(found))
+    points, problem = _ours(first)
     return Plugin(
-        name,
-        _name_and_version(first)[1],
-        _location(first),
+        first.name,
+        first.version,
+        first.location,
         points,
-        tuple(_location(dist) for dist in copies if dist is not first),
+        tuple(found.location for found in copies if found is not first),
         problem,
-        _environment.disabling(name),
+        _environment.disabling(first.name),
         first,
     )
 
 
-def _ours(name: str, dist: metadata.Distribution) -> tuple[tuple[EntryPoint, ...], str]:
+def _ours(found: Metadata) -> tuple[tuple[EntryPoint, ...], str]:
     """Read the entry points in groups of ours, or say why there are none."""
-    if not name[:1].isalnum():  # such as ~cme_models, which pip renames before it removes it
+    if not found.name[:1].isalnum():  # such as ~cme_models, which pip renames before it removes it
         return (), "an interrupted installation left it behind"
     try:
-        found = sorted(dist.entry_points, key=lambda point: (point.group, point.name))
-    except Exception as error:  # noqa: BLE001 - a broken file must not hide the others
+        lines = sorted(found.entry_points(), key=lambda line: line[:2])
+    except (OSError, ValueError) as error:  # a broken file must not hide the others
         return (), f"its entry_points.txt cannot be read: {error}"
     points = tuple(
-        EntryPoint(point.group, point.name, point.value, name, _location(dist))
-        for point in found
-        if point.group.startswith("dapi.")
+        EntryPoint(group, name, target, found.name, found.location)
+        for group, name, target in lines
+        if group.startswith("dapi.")
     )
     return points, "" if points else "its entry_points.txt is damaged"

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
-from importlib import metadata
 from pathlib import Path
 from pkgutil import extend_path
 from typing import Literal, NamedTuple
 
-from dapi import _discovery, _requirements
-from dapi._discovery import CORE, Plugin, described, discover, versions
+from dapi import _discovery, _metadata, _requirements
+from dapi._discovery import CORE, Plugin, discover, versions
 from dapi._requirements import Requirement
 
 State = Literal["ok", "disabled", "incompatible", "missing-dependency", "failed", "shadowed"]
@@ -118,8 +117,12 @@ def _missing(
         if each.name != CORE and (installed is None or not each.allows(installed)):
             yield each
         elif each.extras and installed is not None:
-            text = described(metadata.distribution(each.name)) or ""
-            yield from _missing(_requirements.in_metadata(text), each.extras, seen)
+            yield from _missing(_required_by(each.name), each.extras, seen)
+
+
+def _required_by(name: str) -> Iterator[Requirement]:
+    found = next(each for each in _metadata.installed() if each.name == name)
+    return _requirements.in_metadata(found.described() or "")
 
 
 def _damages(plugin: Plugin) -> Iterator[Finding]:
@@ -127,7 +130,7 @@ def _damages(plugin: Plugin) -> Iterator[Finding]:
     if plugin.problem and not plugin.entry_points:
         named = plugin.name[:1].isalnum()
         yield Finding("failed", plugin.problem, again if named else f"Remove {plugin.location}")
-    elif described(plugin.metadata) is None:
+    elif plugin.metadata.described() is None:
         yield Finding("failed", "its METADATA is missing", again)
     for reason in plugin.failures:
         yield Finding("failed", reason, f"pip uninstall {plugin.name}")
