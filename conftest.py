@@ -8,6 +8,9 @@ import pytest
 
 from dapi import _notices
 
+# Projects of their own: their tests are run where they are installed, by tests/.
+collect_ignore = ["examples/acme-models", "packages/dapi-devkit/src/dapi/devkit/templates"]
+
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import nox
 
-PACKAGES = ["dapi-core", "dapi-vision", "dapi-text", "dapi-audio"]
+PACKAGES = ["dapi-core", "dapi-devkit", "dapi-vision", "dapi-text", "dapi-audio"]
 DISTRIBUTIONS = [f"packages/{name}" for name in PACKAGES]
 PYTHONS = nox.project.python_versions(nox.project.load_toml("packages/dapi-core/pyproject.toml"))
+LARGEST = "400000000"  # parameters of what the slow tests load: 1.6 GB twice
 TEST_TOOLS = ["hypothesis", "pytest"]
 
 nox.options.error_on_missing_interpreters = False
@@ -48,7 +49,9 @@ def tests(session: nox.Session) -> None:
         "obstore",
         "packaging",
         "pyinstaller",
+        "ruff",
         "scikit-learn",
+        "setuptools",
         "types-tqdm",
     )
     session.run("mypy")
@@ -70,10 +73,12 @@ def pyright(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def slow(session: nox.Session) -> None:
-    """Run the tests that take minutes: the peers' builders, loaded and compared."""
+    """Run the tests that take minutes: peers' builders compared, large models loaded."""
     install_all(session)
     session.install(*TEST_TOOLS, "packaging", "timm")
     session.run("pytest", "-m", "slow", *session.posargs)
+    suites = sorted(map(str, Path("packages").glob("*/tests/test_conformance.py")))
+    session.run("pytest", *suites, "-k", "C054", "--dapi-max-parameters", LARGEST)
 
 
 @nox.session(default=False)

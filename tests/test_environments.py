@@ -56,6 +56,115 @@ def test_domain_installs_alone(environment, wheels, name):
     assert 0 == environment.dapi("doctor").returncode
 
 
+NETS = '''
+"""A family of one net."""
+
+from dapi import WeightEntry, Weights, register_model
+
+
+class {enum}(Weights):
+    """Weights of ``{net}``."""
+
+    Plants_RefV1 = WeightEntry(
+        "https://example.org/{net}.safetensors",
+        meta={{
+            "task": "tabular-classification",
+            "license": "MIT",
+            "num_params": 10,
+            "datasets": ["Plants"],
+            "metrics": [],
+            "recipe": "unknown",
+            "hash_source": "not published: trusted on first use",
+        }},
+        latest=True,
+    )
+
+
+@register_model(weights={enum})
+def {net}(*, weights=None, progress=True):
+    """Build a net."""
+    from torch.nn import Linear
+
+    return Linear(4, 2)
+'''
+PYPROJECT = """
+[build-system]
+requires = ["{backend}"]
+build-backend = "{module}"
+
+[project]
+name = "{name}"
+version = "1.0"
+
+[project.entry-points."dapi.models"]
+{net} = "{package}.nets:{net}"
+
+[project.entry-points."dapi.weights"]
+{net} = "{package}.nets:{enum}"
+
+[tool.hatch.build]
+dev-mode-exact = {exact}
+"""
+BACKENDS = {"hatchling": "hatchling.build", "setuptools": "setuptools.build_meta"}
+OPTIONS = ("--no-index", "--no-deps", "--no-build-isolation", "--quiet")
+INSTALLS = ("wheel", "editable", "strict", "zip", "target")
+
+
+def install(environment, folder, backend, kind):
+    """Install a small distribution in one of the ways that there are; return its name."""
+    net = f"{backend}_{kind}_net"
+    facts = {"net": net, "package": f"acme_{backend}_{kind}", "enum": f"{net.title()}Weights"}
+    name = facts["package"].replace("_", "-")
+    project = folder / name
+    package = project / "src" / facts["package"]
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    (package / "nets.py").write_text(NETS.format(**facts))
+    exact = str(kind == "strict").lower()
+    (project / "pyproject.toml").write_text(
+        PYPROJECT.format(backend=backend, module=BACKENDS[backend], name=name, exact=exact, **facts)
+    )
+    commands = {
+        "wheel": ("install", project),
+        "editable": ("install", "--editable", project),
+        "strict": ("install", "--editable", project, *_STRICT.get(backend, ())),
+        "zip": ("wheel", "--wheel-dir", folder / "zips", project),
+        "target": ("install", "--target", folder / "target", project),
+    }
+    environment.pip(commands[kind][0], *OPTIONS, *commands[kind][1:])
+    return name
+
+
+_STRICT = {"setuptools": ("--config-settings", "editable_mode=strict")}
+
+
+def test_models_are_found_however_they_are_installed(environment, wheels, tmp_path):
+    """Wheel, editable, strictly so, in a zip or a folder, by two backends: listed, and conform."""
+    environment.borrow("dapi-core", "dapi-devkit", "hatchling", "editables", "setuptools")
+    environment.install(wheels["dapi-core"], wheels["dapi-devkit"])
+    names = [
+        install(environment, tmp_path, backend, kind) for backend in BACKENDS for kind in INSTALLS
+    ]
+    path = ":".join(map(str, [tmp_path / "target", *(tmp_path / "zips").glob("*.whl")]))
+
+    found = environment.run(
+        """
+        import dapi, json, subprocess, sys
+        answers = {p.name: p.state for p in dapi.plugins() if p.name.startswith("acme")}
+        nets = [name for name in dapi.list_models() if dapi.get_builder(name)]
+        options = [f"--dapi-conformance={name}" for name in answers]
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options]
+        suite = subprocess.run(command, capture_output=True, text=True)
+        print(json.dumps([answers, nets, suite.returncode, suite.stdout]))
+        """,
+        PYTHONPATH=path,
+    )
+
+    assert dict.fromkeys(sorted(names), "ok") == found[0]
+    assert len(names) == len(found[1])
+    assert 0 == found[2], found[3]
+
+
 @pytest.mark.parametrize(
     ("core", "domain"), [("wheel", "editable"), ("editable", "wheel"), ("editable", "editable")]
 )

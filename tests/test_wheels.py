@@ -5,10 +5,16 @@ from collections import Counter
 
 import pytest
 
-OURS = ["dapi-core", "dapi-vision", "dapi-text", "dapi-audio"]
+OURS = ["dapi-core", "dapi-devkit", "dapi-vision", "dapi-text", "dapi-audio"]
 
 # Upper bounds in bytes, so that nobody ships a large file by accident.
-LARGEST = {"dapi-core": 200_000, "dapi-vision": 8_000_000, "dapi-text": 1e6, "dapi-audio": 1e6}
+LARGEST = {
+    "dapi-core": 200_000,
+    "dapi-devkit": 100_000,
+    "dapi-vision": 8_000_000,
+    "dapi-text": 1e6,
+    "dapi-audio": 1e6,
+}
 
 
 def contents(wheel):

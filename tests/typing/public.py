@@ -10,6 +10,7 @@ from typing_extensions import assert_type
 
 import dapi
 from dapi import Build, ContextParams, File, WeightEntry, Weights, lazy, register_model
+from dapi.devkit import Conformance
 from dapi.vision import ResNet50Weights, resnet50
 
 assert_type(dapi.list_models("resnet*", distribution="dapi-vision"), list[str])
@@ -61,3 +62,11 @@ assert_type(dapi.build_model(nn.Linear, 2, 3, weights=None), nn.Linear)
 
 with ContextParams(nn.BatchNorm2d, True, eps=0.0):
     assert_type(ContextParams.get(model, "eps", 1e-5), float)
+
+
+class TestConformance(Conformance):
+    """As a distribution's tests inherit the suite."""
+
+    distribution = "acme-models"
+    max_parameters = None
+    expected_failures = {"DAPI-C032": "the authors were asked"}  # noqa: RUF012

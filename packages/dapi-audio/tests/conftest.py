@@ -30,20 +30,47 @@ def entry_of_file(member, path):
     return replace(member.value, url=local.url, sha256=local.sha256, size=local.size, mirrors=())
 
 
+def published(state):
+    """The same by the names that the files have: they are older than torch's parametrizations."""
+    names = {"parametrizations.weight.original0": "weight_g"}
+    names |= {"parametrizations.weight.original1": "weight_v"}
+    found = {}
+    for key, value in state.items():
+        for new, old in names.items():
+            key = key.replace(new, old)
+        found[key] = value
+    return found
+
+
 def save(state, path, *, layout):
     """Write a .pth as torch does now ("zip"), or as it did before 1.6 ("legacy")."""
     torch.save(state, path, _use_new_zipfile_serialization=layout == "zip")
     return path
 
 
+def assert_alike(ours, theirs):
+    """The same keys in order, values, dtypes, buffers and gradients wanted."""
+    found, expected = ours.state_dict(), theirs.state_dict()
+    assert list(found) == list(expected)
+    assert all(torch.equal(found[key], expected[key]) for key in expected)
+    assert [(name, p.dtype, p.requires_grad) for name, p in ours.named_parameters()] == [
+        (name, p.dtype, p.requires_grad) for name, p in theirs.named_parameters()
+    ]
+    found, expected = dict(ours.named_buffers()), dict(theirs.named_buffers())
+    assert list(found) == list(expected)
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+
+
 @pytest.fixture(scope="session")
 def made():
-    """The helpers above: ``made.state_dict``, ``made.save``, ``made.entry``."""
+    """The helpers above, as ``made.state_dict`` and so on."""
 
     class Made:
         state_dict = staticmethod(made_state_dict)
+        published = staticmethod(published)
         save = staticmethod(save)
         entry = staticmethod(entry_of_file)
+        assert_alike = staticmethod(assert_alike)
 
     return Made
 
@@ -55,8 +82,23 @@ def answer_with():
     def answer(monkeypatch, url, state):
         def load(asked, **options):
             assert asked == url
-            return state
+            return dict(state)
 
-        monkeypatch.setattr("torchaudio.pipelines._tts.impl.load_state_dict_from_url", load)
+        for module in ("_tts.impl", "_wav2vec2.utils"):
+            monkeypatch.setattr(f"torchaudio.pipelines.{module}.load_state_dict_from_url", load)
+
+    return answer
+
+
+@pytest.fixture(scope="session")
+def answer_with_files():
+    """Let torchaudio's bundles get local files for some URLs, and nothing for any other."""
+
+    def answer(monkeypatch, paths):
+        known = {
+            url.removeprefix("https://download.pytorch.org/torchaudio/"): path
+            for url, path in paths.items()
+        }
+        monkeypatch.setattr("torchaudio.utils._download_asset", lambda key: str(known[key]))
 
     return answer

@@ -27,6 +27,8 @@ def run(code):
         "import dapi.audio",
         "from dapi.audio import *",
         "import dapi; [dict(member.meta) for member in dapi.list_weights('tacotron2')]",
+        "import dapi; [(m.meta, m.build) for m in dapi.list_weights('wav2vec2_base')]",
+        "import dapi.audio; [getattr(dapi.audio, name) for name in dapi.audio.__all__]",
         "import dapi; dapi.get_weights('wavernn:LJSpeech_RefV1').meta['task']",
         "import dapi; dapi.get_builder('tacotron2')",
         "import pickle, dapi; pickle.dumps(dapi.list_weights('tacotron2')[2].value)",
@@ -52,9 +54,12 @@ def test_name_is_the_function_whatever_was_imported(name):
 
 
 def test_public_names():
-    """Builders and enums, sorted."""
-    expected = ["Tacotron2Weights", "WaveRNNWeights", "tacotron2", "wavernn"]
+    """Builders and their enums, sorted, and nothing else."""
+    builders = dapi.list_models(distribution="dapi-audio")
+    enums = {type(member).__name__ for name in builders for member in dapi.list_weights(name)}
+    expected = sorted([*builders, *enums])
 
+    assert {"tacotron2", "Wav2Vec2BaseWeights"} < set(expected)
     assert expected == sorted(dapi.audio.__all__)
     assert expected == sorted(dir(dapi.audio))
 
@@ -62,10 +67,7 @@ def test_public_names():
 def test_entry_points_are_the_public_names():
     """What is advertised is what is exported, and nothing is forgotten."""
     points = [p for p in metadata.distribution("dapi-audio").entry_points if "dapi" in p.group]
+    exported = {getattr(dapi.audio, name) for name in dapi.audio.__all__}
 
-    assert {(p.group, p.name, p.load()) for p in points} == {
-        ("dapi.models", "tacotron2", dapi.audio.tacotron2),
-        ("dapi.models", "wavernn", dapi.audio.wavernn),
-        ("dapi.weights", "tacotron2", dapi.audio.Tacotron2Weights),
-        ("dapi.weights", "wavernn", dapi.audio.WaveRNNWeights),
-    }
+    assert {p.load() for p in points} == exported
+    assert all(p.name == p.load().__name__ for p in points if p.group == "dapi.models")

@@ -1,4 +1,4 @@
-"""Vocoders return the waveforms that torchaudio's return, to the bit."""
+"""Waveforms and texts are those that torchaudio makes, to the bit; names are the entries'."""
 
 import pytest
 import torch
@@ -7,10 +7,18 @@ from torchaudio.functional import mu_law_decoding
 from torchaudio.models import WaveRNN
 from torchaudio.pipelines._tts import utils
 
-from dapi.audio import Tacotron2Weights, WaveRNNWeights
-from dapi.audio.exceptions import UnsupportedInputError
-from dapi.audio.postprocess import GriffinLim, MuLawWaveform, WaveRNNVocoder
-from dapi.exceptions import NoWeightsError, OfflineError
+from dapi.audio import EmformerRNNTBaseWeights, Tacotron2Weights, WaveRNNWeights
+from dapi.audio.exceptions import AssetError, UnsupportedInputError
+from dapi.audio.postprocess import (
+    CTCText,
+    GriffinLim,
+    MuLawWaveform,
+    Scores,
+    Sources,
+    TransducerText,
+    WaveRNNVocoder,
+)
+from dapi.exceptions import MissingDependencyError, NoWeightsError, OfflineError
 
 CHARACTERS = Tacotron2Weights.LJSpeech_CharactersGriffinLim_RefV1
 TO_WAVERNN = Tacotron2Weights.LJSpeech_CharactersWaveRNN_RefV1
@@ -158,3 +166,112 @@ def test_mu_law_decoding_equals_torchaudios():
 
     assert torch.equal(decoded, mu_law_decoding(utils._unnormalize_waveform(drawn, 8), 256))
     assert decoded.min() == -1 and decoded.max() == 1
+
+
+def logits_of(path, labels="-|ab"):
+    """Logits of one item whose likeliest labels are those of ``path``."""
+    return torch.eye(len(labels))[[labels.index(label) for label in path]].unsqueeze(0)
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("--aa-abb--", "aab"),
+        ("ab|-|ba", "ab  ba"),
+        ("|a|", "a"),
+        ("----", ""),
+    ],
+)
+def test_ctc_text_drops_repetitions_and_blanks(path, text):
+    """A letter that is repeated beyond a blank stays twice; a bar is a space."""
+    assert CTCText("-|ab")(logits_of(path)) == [text]
+
+
+def test_ctc_text_of_a_batch_ends_at_the_lengths():
+    """What stands behind an item's length is not read."""
+    batch = torch.cat([logits_of("aab"), logits_of("abb")])
+
+    assert CTCText("-|ab")(batch) == ["ab", "ab"]
+    assert CTCText("-|ab")(batch, torch.tensor([3, 1])) == ["ab", "a"]
+    assert "-|ab" in repr(CTCText("-|ab"))
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (1, 3, 5)], ids=str)
+def test_ctc_text_refuses_other_shapes(shape):
+    """The shape that it has, and the one that was expected."""
+    with pytest.raises(UnsupportedInputError, match=r"Expected \(N, frames, 4\)"):
+        CTCText("-|ab")(torch.zeros(shape))
+
+
+@pytest.fixture(scope="module")
+def pieces(tmp_path_factory):
+    """A small SentencePiece model, trained on a few sentences."""
+    trainer = pytest.importorskip("sentencepiece", reason="needs dapi-audio[rnnt]")
+    folder = tmp_path_factory.mktemp("pieces")
+    sentences = ["he hoped there would be stew", "turnips and carrots", "bruised potatoes"]
+    (folder / "text.txt").write_text("\n".join(sentences * 20))
+    trainer.SentencePieceTrainer.train(
+        input=str(folder / "text.txt"),
+        model_prefix=str(folder / "spm"),
+        vocab_size=60,
+        model_type="bpe",
+        minloglevel=2,
+    )
+    return folder / "spm.model"
+
+
+def test_transducer_text_equals_torchaudios(pieces, answer_with_files, monkeypatch):
+    """For tokens of a sentence with silent ones among them, and for none."""
+    member = EmformerRNNTBaseWeights.LibriSpeech_RefV1
+    answer_with_files(monkeypatch, {member.assets["pieces"].url: pieces})
+    theirs = pipelines.EMFORMER_RNNT_BASE_LIBRISPEECH.get_token_processor()
+    ours = member.postprocess(pieces=pieces)
+    spoken = theirs.sp_model.encode("he hoped there would be turnips")
+    hypotheses = [([4096, *spoken, 0, 2], None, [], -1.5), ([4096], None, [], -9.0)]
+
+    assert ours(hypotheses) == ["he hoped there would be turnips", ""]
+    assert ours(hypotheses) == [theirs(tokens) for tokens, *_ in hypotheses]
+    assert repr(ours) == "TransducerText(pieces=60)"
+
+
+def test_transducer_text_says_what_it_needs(monkeypatch):
+    """The package and the command, before any file is read."""
+    monkeypatch.setitem(__import__("sys").modules, "sentencepiece", None)
+
+    with pytest.raises(MissingDependencyError, match=r"sentencepiece.*dapi-audio\[rnnt\]"):
+        TransducerText(pieces="spm.model")
+
+
+def test_pieces_that_are_none_say_so(tmp_path):
+    """A web page, or no file at all."""
+    pytest.importorskip("sentencepiece", reason="needs dapi-audio[rnnt]")
+    (tmp_path / "page.model").write_text("<html></html>")
+
+    for name in ("page.model", "absent.model"):
+        with pytest.raises(AssetError, match="Expected a SentencePiece model"):
+            TransducerText(pieces=tmp_path / name)
+
+
+def test_sources_are_in_the_models_order():
+    """Each name has what the model put at its place."""
+    separated = torch.arange(12.0).reshape(1, 2, 2, 3)
+    named = Sources(["drums", "bass"])(separated)
+
+    assert torch.equal(named["bass"], separated[:, 1])
+    assert repr(Sources(["drums", "bass"])) == "Sources(['drums', 'bass'])"
+    with pytest.raises(UnsupportedInputError, match=r"\(N, 2, ..., T\): drums, bass"):
+        Sources(["drums", "bass"])(separated[:, :1])
+
+
+def test_scores_are_of_each_item():
+    """As many names as the model has scores."""
+    scores = [torch.tensor([0.5, 0.25]), torch.tensor([1.0, 2.0])]
+
+    assert Scores(["STOI", "PESQ"])(scores) == [
+        {"STOI": 0.5, "PESQ": 1.0},
+        {"STOI": 0.25, "PESQ": 2.0},
+    ]
+    assert Scores(["MOS"])(scores[0]) == [{"MOS": 0.5}, {"MOS": 0.25}]
+    assert repr(Scores(["MOS"])) == "Scores(['MOS'])"
+    with pytest.raises(UnsupportedInputError, match="2 scores. Expected 1: MOS"):
+        Scores(["MOS"])(scores)

@@ -1,17 +1,18 @@
 """Text becomes the ids that torchaudio's processors give, or an error that says why not."""
 
+import json
 import random
 import string
 
 import pytest
 import torch
-from torchaudio import pipelines
+from torchaudio import functional, pipelines
 from torchaudio.pipelines._tts import utils
 
 from dapi import WeightEntry
 from dapi.audio import Tacotron2Weights
 from dapi.audio.exceptions import UnsupportedInputError
-from dapi.audio.transforms import Characters, NormalizedDecibels, Phonemes
+from dapi.audio.transforms import Characters, LogMel, NormalizedDecibels, Phonemes, Waveform
 from dapi.exceptions import CheckpointError, MissingDependencyError, OfflineError
 
 SENTENCES = [
@@ -226,3 +227,76 @@ def test_normalized_decibels_end_at_0_and_1():
     found = NormalizedDecibels()(torch.log(magnitudes))
 
     assert torch.allclose(found, torch.tensor([1.0, 1.0, 0.8, 0.0, 0.0]), atol=1e-5)
+
+
+def noise(*shape):
+    return torch.randn(shape, generator=torch.Generator().manual_seed(1)) * 0.3
+
+
+def test_waveform_is_resampled_as_torchaudio_does():
+    """To the bit, for a rate that is no multiple; one that is right stays as it is."""
+    waveform = noise(1, 4410)
+
+    found = Waveform(sample_rate=16000)(waveform, 44100)
+    assert torch.equal(found, functional.resample(waveform, 44100, 16000))
+    assert torch.equal(waveform, Waveform(sample_rate=16000)(waveform, 16000))
+
+
+def test_waveform_of_no_channels_is_one():
+    """What ``torchaudio.load`` would give as (1, T)."""
+    assert torch.equal(noise(1, 9), Waveform(sample_rate=8000)(noise(1, 9)[0], 8000))
+
+
+def test_waveform_channels_are_mixed_or_repeated():
+    """Several become their mean, one becomes several, as many as needed stay."""
+    stereo, mono = noise(2, 9), noise(1, 9)
+    to_mono, to_stereo = (Waveform(sample_rate=8000, channels=n) for n in (1, 2))
+
+    assert torch.equal(to_mono(stereo, 8000), stereo.mean(dim=0, keepdim=True))
+    assert torch.equal(to_stereo(mono, 8000), torch.cat([mono, mono]))
+    assert torch.equal(to_stereo(stereo, 8000), stereo)
+
+
+def test_waveform_leaves_its_input_alone():
+    """Also when it normalizes."""
+    waveform = noise(2, 99)
+    before = waveform.clone()
+    found = Waveform(sample_rate=8000, normalize=True)(waveform, 8000)
+
+    assert torch.equal(waveform, before)
+    assert abs(float(found.mean())) < 1e-6 and float(found.std(correction=0)) == pytest.approx(
+        1, 1e-3
+    )
+
+
+@pytest.mark.parametrize(
+    ("waveform", "said"),
+    [
+        (torch.zeros(2, 9, dtype=torch.int16), r"torch.int16.*divide .* by 32768"),
+        (torch.zeros(1, 2, 9), r"\(1, 2, 9\)"),
+        (torch.zeros(2, 0), "at least one sample"),
+        (torch.zeros(3, 9), "3 channels. Expected 1 or 2"),
+    ],
+    ids=["integers", "batch", "empty", "channels"],
+)
+def test_waveform_that_is_none_says_so(waveform, said):
+    """What it is, and what was expected."""
+    with pytest.raises(UnsupportedInputError, match=said):
+        Waveform(sample_rate=8000, channels=2)(waveform, 8000)
+
+
+def test_transforms_print_what_they_do():
+    """As a person would write them."""
+    assert "Waveform(sample_rate=8000, channels=2, normalize=False)" == repr(
+        Waveform(sample_rate=8000, channels=2)
+    )
+
+
+def test_log_mel_resamples(tmp_path):
+    """The same second is as many frames at any rate."""
+    (tmp_path / "stats.json").write_text(json.dumps({"mean": [0.0] * 80, "invstddev": [1.0] * 80}))
+    to_features = LogMel(statistics=tmp_path / "stats.json")
+
+    assert to_features(noise(1, 16000), 16000)[0].shape == (101 + 4, 80)
+    assert to_features(noise(2, 44100), 44100)[1].tolist() == [105]
+    assert "right_padding=4" in repr(to_features)

@@ -2,10 +2,11 @@
 
 import pickle
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dapi.adapt import Drop, Rename, StripPrefix
+from dapi.adapt import Drop, DropRows, Rename, StripPrefix
 
 state_dicts = st.dictionaries(
     st.from_regex(r"[a-z]{1,3}(\.[a-z]{1,3}){0,2}", fullmatch=True), st.integers()
@@ -46,9 +47,20 @@ def test_rename_replaces_everywhere_it_matches():
     )
 
 
+def test_drop_rows_keeps_the_others_in_order():
+    """Of the tensors that match, the named rows go, and no other tensor is touched."""
+    torch = pytest.importorskip("torch", reason="needs dapi-core[torch]")
+    state_dict = {"aux.bias": torch.arange(6), "fc.bias": torch.arange(6)}
+
+    found = DropRows(r"aux\.", rows=(1, 2, 5))(state_dict, {})
+
+    assert [0, 3, 4] == found["aux.bias"].tolist()
+    assert found["fc.bias"] is state_dict["fc.bias"]
+
+
 def test_steps_are_values():
     """Steps compare, hash and pickle: entries that hold them do too."""
-    steps = (StripPrefix("a."), Drop(r"b\."), Rename("c", "d"))
+    steps = (StripPrefix("a."), Drop(r"b\."), Rename("c", "d"), DropRows(r"e\.", rows=(1,)))
 
     assert steps == pickle.loads(pickle.dumps(steps))
-    assert 3 == len({*steps, StripPrefix("a.")})
+    assert 4 == len({*steps, StripPrefix("a.")})

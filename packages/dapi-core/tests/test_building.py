@@ -198,6 +198,23 @@ def test_code_version_is_kept_or_given(tmp_path):
     ]
 
 
+class Renewed:
+    """A step that computes a state dict of its own, with the versions of what it computed."""
+
+    def __call__(self, state_dict, config):
+        return Versioned().state_dict()
+
+
+def test_step_may_bring_versions(tmp_path):
+    """A step whose result says which versions wrote it is believed; others keep the file's."""
+    old = Versioned().state_dict()
+    old._metadata[""]["version"] = 1
+    torch.save(old, tmp_path / "net.pth")
+    for steps, version in (((), 1), ((Renewed(),), 2), ((Renewed(), StripPrefix("x.")), 2)):
+        entry = WeightEntry.from_file(tmp_path / "net.pth", build=Build(adapt=steps))
+        assert version == dapi.build_model(Versioned, weights=entry).seen
+
+
 def test_weights_of_survives_copies_and_pickles(entry):
     """The model knows its weights, wherever it goes."""
     model = dapi.build_model(nn.Linear, 3, 5, weights=None)

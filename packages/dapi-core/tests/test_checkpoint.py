@@ -101,6 +101,20 @@ def test_what_is_no_state_dict_is_refused(tmp_path, content):
         WeightEntry.from_file(save(tmp_path, "zip", content)).state_dict()
 
 
+@pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor:UserWarning")
+@pytest.mark.parametrize("layout", ["zip", "legacy"])
+def test_quantized_tensors_are_read(tmp_path, layout):
+    """So is what quantized layers put beside them: packed parameters, and their type."""
+    tensor = torch._make_per_tensor_quantized_tensor(torch.tensor([[3]], dtype=torch.int8), 0.5, 0)
+    packed = {"fc._packed_params._packed_params": (tensor, None)}
+    state_dict = {"weight": tensor, **packed, "fc._packed_params.dtype": torch.qint8}
+    found = WeightEntry.from_file(save(tmp_path, layout, state_dict)).state_dict()
+
+    assert state_dict.keys() == found.keys()
+    assert torch.equal(tensor.int_repr(), found["weight"].int_repr())
+    assert torch.qint8 == found["fc._packed_params.dtype"]
+
+
 def test_unknown_format_is_told(tmp_path):
     """A suffix that nobody reads is an error that names it."""
     path = tmp_path / "net.gguf"

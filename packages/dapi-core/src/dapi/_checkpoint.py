@@ -7,6 +7,7 @@ suffix without its dot names a function from a path to a state dict.
 from __future__ import annotations
 
 import re
+import warnings
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -106,7 +107,9 @@ def _read_torch(path: Path) -> tuple[dict[str, Tensor], int]:
         is_zip = stream.read(4) == b"PK\x03\x04"  # what torch itself decides by
     if is_zip:
         _check_archive(path)
-    found = torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip)
+    with warnings.catch_warnings():  # torch's own, of how it reads quantized tensors
+        warnings.filterwarnings("ignore", "TypedStorage is deprecated", UserWarning)
+        found = torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip)
     return found, 0 if is_zip else path.stat().st_size
 
 
@@ -125,11 +128,15 @@ def _check_archive(path: Path) -> None:
         raise ValueError("it is a TorchScript archive, which holds code: save its state_dict()")
 
 
+# What modules of torch put into a state dict beside tensors: quantized ones, the last two.
+_OTHERS = ("_extra_state", "_packed_params._packed_params", "_packed_params.dtype")
+
+
 def _holds_tensors(found: Any) -> bool:
     import torch
 
     return isinstance(found, dict) and all(
-        isinstance(key, str) and (isinstance(value, torch.Tensor) or key.endswith("_extra_state"))
+        isinstance(key, str) and (isinstance(value, torch.Tensor) or key.endswith(_OTHERS))
         for key, value in found.items()
     )
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import gc
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import wraps
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -177,6 +177,19 @@ def _registering(original: Callable[..., None]) -> Callable[..., None]:
             frame.take(param)
 
     return register_parameter
+
+
+def emptied(model: M) -> M:
+    """Put the parameters of a model whose constructor needed their values on meta."""
+    from torch.nn import RNNBase
+
+    frame = Deferral()
+    for module in model.modules():
+        if not isinstance(module, RNNBase):  # as above
+            for parameter in module.parameters(recurse=False):
+                with suppress(CannotDeferError):  # one with hooks keeps its values
+                    frame.take(parameter)
+    return model
 
 
 def on_meta(model: nn.Module) -> list[str]:

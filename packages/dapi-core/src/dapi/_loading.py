@@ -63,6 +63,7 @@ def _adapt(
     metadata = getattr(state_dict, "_metadata", None)
     for step in entry.build.adapt:
         state_dict = step(state_dict, config)
+        metadata = getattr(state_dict, "_metadata", metadata)
     adapted = OrderedDict(state_dict)
     if metadata is None and entry.build.code_version:
         metadata = {path: {"version": v} for path, v in entry.build.code_version.items()}
@@ -121,6 +122,8 @@ def _load_plainly(
 ) -> tuple[list[str], list[str]]:
     try:
         missing, unexpected = model.load_state_dict(state_dict, strict=False)
+    except KeyError as cause:  # quantized layers look for their keys themselves
+        raise origin.mismatch(missing=[str(cause.args[0])]) from cause
     except RuntimeError as cause:
         shapes = _differing_shapes(model.state_dict(), state_dict)
         reason = "" if shapes else str(cause).splitlines()[-1].strip()

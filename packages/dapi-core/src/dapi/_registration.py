@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial, wraps
 from inspect import CO_VARARGS, unwrap
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
 from dapi import _aliases, _catalog, _notices, _registry
 from dapi._entry import WeightEntry
+from dapi._frozen import FrozenDict
 from dapi._names import parse
 from dapi._weights import Weights
 from dapi.exceptions import (
@@ -47,11 +48,19 @@ class LegacyArgument:
         name: The argument, such as ``pretrained``.
         values: What each of its values stands for: weights, or None.
         parameter: The argument that takes its place.
+        when: Other arguments that must be as given here for these values to be meant.
     """
 
     name: str
     values: Mapping[Any, Weights | None]
     parameter: str = "weights"
+    when: Mapping[str, Any] = field(default_factory=FrozenDict)
+
+    def is_meant(self, arguments: Mapping[str, Any]) -> bool:
+        """Whether a call with these arguments uses it."""
+        return self.name in arguments and all(
+            arguments.get(name) == value for name, value in self.when.items()
+        )
 
     def translate(self, builder: str, value: Any) -> Weights | None:
         """Return what ``value`` stands for, and warn with the exact replacement.
@@ -167,7 +176,7 @@ class Builder:
         """Replace arguments of a predecessor by those of today, with a warning each."""
         translated = dict(config)
         for legacy in self.legacy:
-            if legacy.name not in translated:
+            if not legacy.is_meant(translated):
                 continue
             if legacy.parameter in translated:
                 raise LegacyConflictError(self.name, legacy.name, parameter=legacy.parameter)

@@ -75,3 +75,34 @@ class Rename:
         return {
             re.sub(self.pattern, self.replacement, key): value for key, value in state_dict.items()
         }
+
+
+@dataclass(frozen=True)
+class DropRows:
+    r"""Leave out rows of the tensors whose keys a regular expression matches at their start.
+
+    For the symbols that a vocabulary reserves and that no output ever is: fairseq's heads have
+    rows for them, and the models that were converted from it do not.
+
+    Attributes:
+        pattern: The regular expression.
+        rows: Indices into the first dimension, as the file has it.
+
+    >>> import torch
+    >>> head = torch.tensor([[1.0], [2.0], [3.0]])
+    >>> DropRows(r"head\.", rows=(1,))({"head.weight": head}, {})["head.weight"].tolist()
+    [[1.0], [3.0]]
+    """
+
+    pattern: str
+    rows: tuple[int, ...]
+
+    def __call__(self, state_dict: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the adapted state dict."""
+        return {
+            key: self._without(value) if re.match(self.pattern, key) else value
+            for key, value in state_dict.items()
+        }
+
+    def _without(self, tensor: Any) -> Any:
+        return tensor[[row for row in range(len(tensor)) if row not in self.rows]]

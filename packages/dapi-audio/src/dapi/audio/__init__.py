@@ -1,8 +1,9 @@
-"""dapi.audio: versioned builders of speech models over torchaudio, and their weights.
+"""dapi.audio: versioned builders of models of speech and music over torchaudio, and their weights.
 
-``dapi.audio.tacotron2`` turns symbols of text into a mel spectrogram, ``dapi.audio.wavernn`` a
-mel spectrogram into sound. The names are imported on first use: ``import dapi.audio`` loads
-neither torch nor torchaudio.
+``dapi.audio.wav2vec2_base`` turns speech into features or letters, ``dapi.audio.tacotron2`` text
+into a spectrogram, ``dapi.audio.wavernn`` that into sound, ``dapi.audio.hdemucs_high`` music into
+its sources. The names are imported on first use: ``import dapi.audio`` loads neither torch nor
+torchaudio.
 """
 
 import lazy_loader

@@ -1,20 +1,24 @@
-"""Vocoders: from a mel spectrogram, as Tacotron2 returns it, to a waveform.
+"""From what the models return to what a person hears or reads.
 
-Each is called with spectrograms and their lengths, and returns waveforms and theirs.
+Vocoders are called with spectrograms and their lengths, and return waveforms and theirs; the
+others turn logits and hypotheses into text, and name the sources or the scores of a model.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from dapi import WeightEntry
-from dapi.audio.exceptions import UnsupportedInputError
+from dapi.audio.exceptions import AssetError, UnsupportedInputError
+from dapi.exceptions import MissingDependencyError
 
 if TYPE_CHECKING:
-    from torchaudio.models import WaveRNN
+    from torchaudio.models import Hypothesis, WaveRNN
 
     from dapi.audio.models.wavernn import WaveRNNWeights
 
@@ -160,6 +164,167 @@ class MuLawWaveform:
 
     def __repr__(self) -> str:
         return f"MuLawWaveform(bits={self.bits})"
+
+
+class CTCText:
+    """Read text from the logits of a model that was trained with CTC, greedily.
+
+    The likeliest label of each frame, without repetitions and blanks; ``|`` ends a word. A search
+    with a language model finds better text: ``torchaudio.models.decoder`` has one, which takes
+    the same ``labels``.
+
+    Args:
+        labels: The label of each output, one character each; the first is the blank.
+
+    Example:
+        >>> frames = torch.tensor([1, 1, 0, 1, 2, 3, 3])
+        >>> CTCText("-A|B")(torch.eye(4)[frames].unsqueeze(0))
+        ['AA B']
+    """
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        self.labels = tuple(labels)
+
+    def __call__(self, logits: Tensor, lengths: Tensor | None = None) -> list[str]:
+        """Return the text of each item of a batch.
+
+        Args:
+            logits: Of the model (N, frames, labels).
+            lengths: How many frames of each are valid (N,); None if all are.
+
+        Raises:
+            UnsupportedInputError: The shape is another.
+        """
+        if logits.ndim != 3 or logits.shape[2] != len(self.labels):
+            raise UnsupportedInputError(
+                f"The logits have the shape {tuple(logits.shape)}. Expected (N, frames, "
+                f"{len(self.labels)}), as the model returns them."
+            )
+        paths = logits.argmax(dim=2)
+        ends = [paths.shape[1]] * len(paths) if lengths is None else lengths.tolist()
+        return [self._spell(path[:end]) for path, end in zip(paths, ends, strict=True)]
+
+    def _spell(self, path: Tensor) -> str:
+        spoken = [label for label in torch.unique_consecutive(path).tolist() if label]
+        return "".join(self.labels[label] for label in spoken).replace("|", " ").strip()
+
+    def __repr__(self) -> str:
+        return f"CTCText({''.join(self.labels)!r})"
+
+
+class TransducerText:
+    """Write the hypotheses of ``torchaudio.models.RNNTBeamSearch`` as text.
+
+    Needs the package sentencepiece. Touches no network.
+
+    Args:
+        pieces: A SentencePiece model: the pieces of words that the tokens stand for.
+
+    Raises:
+        MissingDependencyError: sentencepiece is not installed.
+        AssetError: ``pieces`` is no such model.
+    """
+
+    def __init__(self, *, pieces: str | Path) -> None:
+        self._pieces = _load_pieces(Path(pieces))
+        self._silent = {self._pieces.unk_id(), self._pieces.eos_id(), self._pieces.pad_id()}
+
+    def __call__(self, hypotheses: Sequence[Hypothesis]) -> list[str]:
+        """Return the text of each hypothesis, in the order given: the search's best first."""
+        return [self._write(tokens) for tokens, *_ in hypotheses]
+
+    def _write(self, tokens: list[int]) -> str:
+        # The first is the blank that every search begins with.
+        spoken = [token for token in tokens[1:] if token not in self._silent]
+        return "".join(self._pieces.id_to_piece(spoken)).replace("\u2581", " ").lstrip()
+
+    def __repr__(self) -> str:
+        return f"TransducerText(pieces={len(self._pieces)})"
+
+
+class Sources:
+    """Name the sources that a model separated.
+
+    Args:
+        names: Of the sources, in the order of the model's output.
+
+    Example:
+        >>> separated = Sources(["voice", "noise"])(torch.zeros(1, 2, 8000))
+        >>> {name: tuple(waveforms.shape) for name, waveforms in separated.items()}
+        {'voice': (1, 8000), 'noise': (1, 8000)}
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = tuple(names)
+
+    def __call__(self, separated: Tensor) -> dict[str, Tensor]:
+        """Return the waveforms (N, ..., T) of each source, by name.
+
+        Args:
+            separated: What the model returns (N, sources, ..., T).
+
+        Raises:
+            UnsupportedInputError: The shape is another.
+        """
+        if separated.ndim < 3 or separated.shape[1] != len(self.names):
+            raise UnsupportedInputError(
+                f"The sources have the shape {tuple(separated.shape)}. Expected (N, "
+                f"{len(self.names)}, ..., T): {', '.join(self.names)}."
+            )
+        return dict(zip(self.names, separated.unbind(dim=1), strict=True))
+
+    def __repr__(self) -> str:
+        return f"Sources({list(self.names)})"
+
+
+class Scores:
+    """Name the scores that a model estimated.
+
+    Args:
+        names: Of the scores, in the order of the model's output.
+
+    Example:
+        >>> Scores(["STOI", "PESQ"])([torch.tensor([0.75]), torch.tensor([2.5])])
+        [{'STOI': 0.75, 'PESQ': 2.5}]
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = tuple(names)
+
+    def __call__(self, scores: Tensor | Sequence[Tensor]) -> list[dict[str, float]]:
+        """Return the scores of each item of a batch, by name.
+
+        Args:
+            scores: What the model returns: a tensor (N,) for each score, or one alone.
+
+        Raises:
+            UnsupportedInputError: They are more, or fewer.
+        """
+        columns = [scores] if isinstance(scores, Tensor) else list(scores)
+        if len(columns) != len(self.names):
+            raise UnsupportedInputError(
+                f"There are {len(columns)} scores. Expected {len(self.names)}: "
+                f"{', '.join(self.names)}."
+            )
+        rows = zip(*(column.tolist() for column in columns), strict=True)
+        return [dict(zip(self.names, row, strict=True)) for row in rows]
+
+    def __repr__(self) -> str:
+        return f"Scores({list(self.names)})"
+
+
+def _load_pieces(path: Path) -> Any:
+    try:
+        from sentencepiece import SentencePieceProcessor
+    except ModuleNotFoundError as cause:
+        raise MissingDependencyError(
+            "Writing the tokens of an RNN-T as text needs the package sentencepiece",
+            requirement="dapi-audio[rnnt]",
+        ) from cause
+    try:
+        return SentencePieceProcessor(model_file=str(path))
+    except (OSError, RuntimeError) as cause:
+        raise AssetError(path, expected="a SentencePiece model") from cause
 
 
 def _check(mel: Tensor, *, bands: int, frames: int) -> None:

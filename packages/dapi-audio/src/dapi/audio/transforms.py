@@ -1,12 +1,15 @@
-"""From text to symbol ids, and from a mel spectrogram to what WaveRNN takes."""
+"""From waveforms, texts and mel spectrograms to what the models take."""
 
 from __future__ import annotations
 
+import json
 import logging
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
+from pathlib import Path
 from pickle import UnpicklingError
 from typing import Final
 
@@ -15,7 +18,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from dapi import WeightEntry, Weights
-from dapi.audio.exceptions import UnsupportedInputError
+from dapi.audio.exceptions import AssetError, UnsupportedInputError
 from dapi.exceptions import CheckpointError, MissingDependencyError
 
 _PUNCTUATION: Final = tuple("_-!'(),.:;? ")
@@ -135,6 +138,129 @@ class Phonemes:
         return f"Phonemes(phonemizer={self.phonemizer!s})"
 
 
+class Waveform:
+    """Turn any waveform into one of the sample rate and the channels that a model takes.
+
+    Several channels are mixed into one by their mean, one is repeated for several, and other
+    sample rates are resampled (torchaudio's ``resample``). Touches no network.
+
+    Args:
+        sample_rate: Samples a second of the result.
+        channels: Channels of the result.
+        normalize: Whether to bring the result to mean 0 and variance 1. torchaudio's bundles do
+            it inside the model, for a batch as a whole.
+
+    Example:
+        >>> to_speech = Waveform(sample_rate=16000, normalize=True)
+        >>> stereo, sample_rate = torch.rand(2, 44100), 44100
+        >>> to_speech(stereo, sample_rate).shape
+        torch.Size([1, 16000])
+    """
+
+    def __init__(self, *, sample_rate: int, channels: int = 1, normalize: bool = False) -> None:
+        self.sample_rate, self.channels, self.normalize = sample_rate, channels, normalize
+
+    def __call__(self, waveform: Tensor, sample_rate: int) -> Tensor:
+        """Return the waveform as the model takes it.
+
+        Args:
+            waveform: Floats (channels, T) or (T,), nominally in [-1, 1].
+            sample_rate: Samples a second of it, as ``torchaudio.load`` returns it.
+
+        Returns:
+            The waveform (channels, T). One channel is a batch of one for models of speech.
+
+        Raises:
+            UnsupportedInputError: The shape is another, it is empty or no floats, or it cannot
+                be mixed into the channels.
+        """
+        from torchaudio.functional import resample
+
+        mixed = self._mix(_checked_waveform(waveform))
+        resampled: Tensor = resample(mixed, sample_rate, self.sample_rate)
+        if self.normalize:
+            resampled = torch.nn.functional.layer_norm(resampled, resampled.shape)
+        return resampled
+
+    def _mix(self, waveform: Tensor) -> Tensor:
+        if len(waveform) == self.channels:
+            return waveform
+        if self.channels == 1:
+            return waveform.mean(dim=0, keepdim=True)
+        if len(waveform) == 1:
+            return waveform.repeat(self.channels, 1)
+        raise UnsupportedInputError(
+            f"The waveform has {len(waveform)} channels. Expected 1 or {self.channels}."
+        )
+
+    def __repr__(self) -> str:
+        return (
+            f"Waveform(sample_rate={self.sample_rate}, channels={self.channels}, "
+            f"normalize={self.normalize})"
+        )
+
+
+class LogMel:
+    """Turn a waveform into the normalized log mel spectrogram that an Emformer RNN-T takes.
+
+    Touches no network.
+
+    Args:
+        statistics: A JSON file with the lists ``mean`` and ``invstddev``, a number a band.
+        sample_rate: Samples a second that the model takes; others are resampled.
+        n_fft: Size of the Fourier transform.
+        n_mels: Bands of the mel spectrogram.
+        hop_length: Samples between two frames.
+        right_padding: Frames of zeros behind the last, for the model to look ahead at; 0 for
+            the segments of a stream.
+
+    Raises:
+        AssetError: ``statistics`` is no such file.
+    """
+
+    # torchaudio's features are of samples as 16-bit integers: powers are larger by its square.
+    _GAIN: Final = float(torch.iinfo(torch.int16).max) ** 2
+
+    def __init__(
+        self,
+        *,
+        statistics: str | Path,
+        sample_rate: int = 16000,
+        n_fft: int = 400,
+        n_mels: int = 80,
+        hop_length: int = 160,
+        right_padding: int = 4,
+    ) -> None:
+        from torchaudio.transforms import MelSpectrogram
+
+        self.sample_rate, self.right_padding = sample_rate, right_padding
+        self._mean, self._scale = _read_statistics(Path(statistics), bands=n_mels)
+        self._to_waveform = Waveform(sample_rate=sample_rate)
+        self._to_mel = MelSpectrogram(
+            sample_rate=sample_rate, n_fft=n_fft, n_mels=n_mels, hop_length=hop_length
+        )
+
+    def __call__(self, waveform: Tensor, sample_rate: int) -> tuple[Tensor, Tensor]:
+        """Return the features (frames + right_padding, n_mels), and that length (1,).
+
+        Args:
+            waveform: Floats (channels, T) or (T,), nominally in [-1, 1].
+            sample_rate: Samples a second of it, as ``torchaudio.load`` returns it.
+
+        Raises:
+            UnsupportedInputError: The shape is another, or it is empty or no floats.
+        """
+        mono = self._to_waveform(waveform, sample_rate)[0]
+        mel = self._to_mel.to(mono.device)(mono).transpose(1, 0) * self._GAIN
+        log = torch.where(mel > math.e, torch.log(mel), mel / math.e)
+        normal = (log - self._mean.to(mono.device)) * self._scale.to(mono.device)
+        padded = torch.nn.functional.pad(normal, (0, 0, 0, self.right_padding))
+        return padded, torch.tensor([len(padded)])
+
+    def __repr__(self) -> str:
+        return f"LogMel(sample_rate={self.sample_rate}, right_padding={self.right_padding})"
+
+
 class NormalizedDecibels:
     """Turn a log mel spectrogram, as Tacotron2 returns it, into what WaveRNN takes.
 
@@ -159,6 +285,34 @@ class NormalizedDecibels:
 
 _CHARACTER_IDS: Final = {symbol: i for i, symbol in enumerate(Characters.symbols)}
 _PHONEME_IDS: Final = {symbol: i for i, symbol in enumerate(Phonemes.symbols)}
+
+
+def _checked_waveform(waveform: Tensor) -> Tensor:
+    """Return a waveform (channels, T), or say in our words what would fail inside torch."""
+    if not waveform.is_floating_point():
+        raise UnsupportedInputError(
+            f"The waveform is of {waveform.dtype}. Expected floats in [-1, 1]: divide samples of "
+            "16 bits by 32768."
+        )
+    if waveform.ndim not in (1, 2) or not waveform.numel():
+        raise UnsupportedInputError(
+            f"The waveform has the shape {tuple(waveform.shape)}. Expected (channels, T) or (T,), "
+            "with at least one sample."
+        )
+    return waveform.reshape(-1, waveform.shape[-1])
+
+
+def _read_statistics(path: Path, *, bands: int) -> tuple[Tensor, Tensor]:
+    """Return the mean and the reciprocal of the deviation of each band."""
+    expected = f"JSON with the lists mean and invstddev, of {bands} numbers each"
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        mean, scale = torch.tensor(found["mean"]), torch.tensor(found["invstddev"])
+    except (ValueError, KeyError, TypeError) as cause:
+        raise AssetError(path, expected=expected) from cause
+    if mean.shape != (bands,) or scale.shape != (bands,):
+        raise AssetError(path, expected=expected)
+    return mean, scale
 
 
 def _to_tensors(batch: Iterable[list[int]]) -> tuple[Tensor, Tensor]:

@@ -8,11 +8,13 @@ from pathlib import Path
 import tokenizers
 import torch
 
-__all__ = ["Tokenizer"]
+from dapi.text import _sentencepiece
+
+__all__ = ["SentencePieceTokenizer", "Tokenizer"]
 
 
 class Tokenizer:
-    """Turns text into the batch of token ids that an encoder takes.
+    """Turns text into the batch of token ids that a model takes.
 
     Built from a published ``tokenizer.json`` alone: that file says everything (normalisation,
     splitting, vocabulary, merges, special tokens), while classes that take a vocabulary by
@@ -34,16 +36,18 @@ class Tokenizer:
     """
 
     def __init__(self, file: str | Path, *, max_length: int, padding: str) -> None:
-        try:
-            self.tokenizer = tokenizers.Tokenizer.from_file(str(file))
-        except Exception as cause:  # it raises nothing more precise
-            raise ValueError(f"{file} is not a tokenizer.json: {cause}.") from cause
-        pad_id = self.tokenizer.token_to_id(padding)
+        self._prepare(read(file), file, max_length=max_length, padding=padding)
+
+    def _prepare(
+        self, tokenizer: tokenizers.Tokenizer, file: str | Path, *, max_length: int, padding: str
+    ) -> None:
+        self.tokenizer = tokenizer
+        pad_id = tokenizer.token_to_id(padding)
         if pad_id is None:
             raise ValueError(f"The tokenizer {file} has no token {padding!r}.")
         self.max_length = max_length
-        self.tokenizer.enable_truncation(max_length)
-        self.tokenizer.enable_padding(pad_id=pad_id, pad_token=padding)
+        tokenizer.enable_truncation(max_length)
+        tokenizer.enable_padding(pad_id=pad_id, pad_token=padding)
 
     def __call__(self, text: str | Sequence[str]) -> dict[str, torch.Tensor]:
         """Tokenize one text, or several as one batch.
@@ -74,3 +78,55 @@ class Tokenizer:
     def __repr__(self) -> str:
         size = self.tokenizer.get_vocab_size()
         return f"{type(self).__name__}({size} tokens, max_length={self.max_length})"
+
+
+class SentencePieceTokenizer(Tokenizer):
+    """As ``Tokenizer``, for a vocabulary that was published as a SentencePiece model only.
+
+    Splits as transformers' DebertaV2Tokenizer does, after the model's own normalisation, if it
+    has one, as SentencePiece itself applies it.
+
+    Args:
+        file: The ``.model``, of the kind "unigram".
+        max_length: As in ``Tokenizer``.
+        padding: As in ``Tokenizer``.
+        start: The token before each text.
+        end: The token after each text.
+        added: Special tokens that follow the model's own.
+
+    Raises:
+        ValueError: The file is no such model, or it does not know one of the tokens.
+    """
+
+    def __init__(
+        self,
+        file: str | Path,
+        *,
+        max_length: int,
+        padding: str,
+        start: str,
+        end: str,
+        added: Sequence[str] = (),
+    ) -> None:
+        tokenizer = _sentencepiece.read(file)
+        tokenizer.add_special_tokens(list(added))
+        ids = {token: tokenizer.token_to_id(token) for token in (start, end)}
+        missing = [token for token, found in ids.items() if found is None]
+        if missing:
+            raise ValueError(f"The tokenizer {file} has no token {missing[0]!r}.")
+        tokenizer.post_processor = tokenizers.processors.TemplateProcessing(
+            single=f"{start} $A {end}", special_tokens=list(ids.items())
+        )
+        self._prepare(tokenizer, file, max_length=max_length, padding=padding)
+
+
+def read(file: str | Path) -> tokenizers.Tokenizer:
+    """Read a ``tokenizer.json``.
+
+    Raises:
+        ValueError: The file is none.
+    """
+    try:
+        return tokenizers.Tokenizer.from_file(str(file))
+    except Exception as cause:  # it raises nothing more precise
+        raise ValueError(f"{file} is not a tokenizer.json: {cause}.") from cause

@@ -6,9 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypedDict
 
+import torch
 from torch import Tensor
+from torchvision.utils import flow_to_image
 
-__all__ = ["Classification", "Detection", "NamedBox"]
+__all__ = [
+    "Classification",
+    "Detection",
+    "NamedBox",
+    "NamedObject",
+    "OpticalFlow",
+    "SemanticSegmentation",
+]
 
 
 class NamedBox(TypedDict):
@@ -17,6 +26,13 @@ class NamedBox(TypedDict):
     label: str
     score: float
     box: tuple[float, float, float, float]  # x1, y1, x2, y2 in pixels
+
+
+class NamedObject(NamedBox, total=False):
+    """A box, and what else a model finds of an object: of these, what it is made for."""
+
+    mask: Tensor  # (H, W) of bool
+    keypoints: dict[str, tuple[float, float]]  # x, y in pixels
 
 
 @dataclass(frozen=True)
@@ -68,11 +84,14 @@ class Detection:
 
     Called with what a detector of torchvision returns in eval mode (for each image a dict of
     ``boxes``, ``labels`` and ``scores``), it returns for each image a list of named boxes, in
-    the detector's order: best first.
+    the detector's order: best first. Where the dicts have ``masks`` or ``keypoints``, each box
+    has its mask, or its keypoints by name, as well.
 
     Args:
         categories: The name of each label.
         score_threshold: Boxes with a lower score are left out.
+        keypoint_names: The name of each keypoint.
+        mask_threshold: How probable a pixel must be to be part of a mask.
 
     Raises:
         TypeError: On a call, the detections are something else.
@@ -91,9 +110,11 @@ class Detection:
 
     categories: Sequence[str]
     score_threshold: float = 0.5
+    keypoint_names: Sequence[str] = ()
+    mask_threshold: float = 0.5
 
-    def __call__(self, detections: Sequence[Mapping[str, Tensor]]) -> list[list[NamedBox]]:
-        """Return the named boxes of each image."""
+    def __call__(self, detections: Sequence[Mapping[str, Tensor]]) -> list[list[NamedObject]]:
+        """Return the named objects of each image."""
         if isinstance(detections, Mapping) or not all(map(_is_detection, detections)):
             raise TypeError(
                 "Expected for each image a dict of 'boxes', 'labels' and 'scores', as a detector "
@@ -101,13 +122,33 @@ class Detection:
             )
         return [self._name(found) for found in detections]
 
-    def _name(self, found: Mapping[str, Tensor]) -> list[NamedBox]:
+    def _name(self, found: Mapping[str, Tensor]) -> list[NamedObject]:
         rows = zip(*(found[key].tolist() for key in ("boxes", "labels", "scores")), strict=True)
-        return [
-            {"label": self._label(label), "score": score, "box": (x1, y1, x2, y2)}
-            for (x1, y1, x2, y2), label, score in rows
-            if score >= self.score_threshold
-        ]
+        objects: list[NamedObject] = []
+        for place, ((x1, y1, x2, y2), label, score) in enumerate(rows):
+            if score >= self.score_threshold:
+                named: NamedObject = {
+                    "label": self._label(label),
+                    "score": score,
+                    "box": (x1, y1, x2, y2),
+                }
+                self._add_shape(named, found, place)
+                objects.append(named)
+        return objects
+
+    def _add_shape(self, named: NamedObject, found: Mapping[str, Tensor], place: int) -> None:
+        if "masks" in found:
+            named["mask"] = found["masks"][place, 0] >= self.mask_threshold
+        if "keypoints" in found:
+            points = found["keypoints"][place].tolist()
+            if len(points) != len(self.keypoint_names):
+                raise ValueError(
+                    f"There are {len(points)} keypoints, and {len(self.keypoint_names)} names. "
+                    "Give the names: Detection(categories, keypoint_names=...)."
+                )
+            named["keypoints"] = {
+                name: (x, y) for name, (x, y, _) in zip(self.keypoint_names, points, strict=True)
+            }
 
     def _label(self, index: int) -> str:
         if not 0 <= index < len(self.categories):
@@ -116,6 +157,78 @@ class Detection:
                 "Give the names of a new head: Detection(categories)."
             )
         return self.categories[index]
+
+
+@dataclass(frozen=True)
+class SemanticSegmentation:
+    """Name what is in each image, and where.
+
+    Called with what a segmentation model returns (a dict whose ``out`` is logits ``(N, C, H, W)``)
+    or with these logits, it returns for each image a dict from the categories in it to their
+    masks ``(H, W)`` of bool, the largest first. Each pixel is in one mask.
+
+    Args:
+        categories: The name of each of the C classes.
+
+    Raises:
+        TypeError: On a call, the logits are no float tensor.
+        ValueError: On a call, their shape is another.
+
+    Example:
+        >>> import torch
+        >>> logits = torch.tensor([[[[0.0, 2.0]], [[1.0, 1.0]]]])
+        >>> SemanticSegmentation(["sky", "bird"])({"out": logits})[0]["bird"]
+        tensor([[ True, False]])
+    """
+
+    categories: Sequence[str]
+
+    def __call__(self, output: Mapping[str, Tensor] | Tensor) -> list[dict[str, Tensor]]:
+        """Return the masks of each image."""
+        logits = output["out"] if isinstance(output, Mapping) else output
+        expected = f"Expected logits: a float tensor of shape (N, {len(self.categories)}, H, W)"
+        if not isinstance(logits, Tensor) or not logits.is_floating_point():
+            got = logits.dtype if isinstance(logits, Tensor) else type(logits).__name__
+            raise TypeError(f"{expected}; got {got}.")
+        if logits.ndim != 4 or logits.shape[1] != len(self.categories):
+            raise ValueError(f"{expected}; got the shape {tuple(logits.shape)}.")
+        return [self._name(labels) for labels in logits.argmax(dim=1)]
+
+    def _name(self, labels: Tensor) -> dict[str, Tensor]:
+        indices, areas = torch.unique(labels, return_counts=True)
+        order = areas.argsort(descending=True, stable=True)
+        return {self.categories[index]: labels == index for index in indices[order].tolist()}
+
+
+@dataclass(frozen=True)
+class OpticalFlow:
+    """Show how pixels move as a picture: the hue says where to, the strength of colour how far.
+
+    Called with what an optical flow model returns (a list of flows ``(N, 2, H, W)``, of which the
+    last is the best) or with one of them, it returns RGB images ``(N, 3, H, W)`` of uint8. The
+    colours are those of `Baker et al., 2007 <https://vision.middlebury.edu/flow/>`_.
+
+    Raises:
+        TypeError: On a call, the flow is no tensor of floats.
+        ValueError: On a call, its shape is another.
+
+    Example:
+        >>> import torch
+        >>> OpticalFlow()([torch.zeros(1, 2, 1, 1)]).flatten().tolist()
+        [255, 255, 255]
+    """
+
+    def __call__(self, flows: Sequence[Tensor] | Tensor) -> Tensor:
+        """Return the pictures."""
+        flow = flows[-1] if isinstance(flows, Sequence) and flows else flows
+        expected = "Expected a flow: a tensor of torch.float32 of shape (N, 2, H, W)"
+        if not isinstance(flow, Tensor) or flow.dtype != torch.float:
+            got = flow.dtype if isinstance(flow, Tensor) else type(flow).__name__
+            raise TypeError(f"{expected}; got {got}.")
+        if flow.ndim != 4 or flow.shape[1] != 2:
+            raise ValueError(f"{expected}; got the shape {tuple(flow.shape)}.")
+        images: Tensor = flow_to_image(flow)
+        return images
 
 
 def _is_detection(found: object) -> bool:

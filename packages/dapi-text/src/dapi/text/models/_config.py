@@ -27,9 +27,14 @@ def configure(
     Raises:
         UnexpectedArgumentError: A name is none of the configuration's.
     """
-    # attn_implementation is taken by every configuration, but it is no attribute of one.
-    known = {"attn_implementation", *(n for n in vars(config_class()) if not n.startswith("_"))}
+    # attn_implementation is taken by every configuration, but it is no attribute of one; and some
+    # that are published (DeBERTa's position_buckets) are read without being declared.
+    declared = {name for name in vars(config_class()) if not name.startswith("_")}
+    synonyms = config_class.attribute_map
+    known = {"attn_implementation", *declared, *synonyms, *published}
     for name in given:
         if name not in known:
             raise UnexpectedArgumentError(builder, name, available=sorted(known))
-    return config_class(**{**published, **given})
+    return config_class(
+        **{**published, **{synonyms.get(name, name): value for name, value in given.items()}}
+    )

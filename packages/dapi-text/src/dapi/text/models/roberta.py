@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dapi import Asset, Build, File, WeightEntry, Weights, lazy, register_model
 from dapi.adapt import Drop, StripPrefix
 from dapi.text.models._config import configure
+from dapi.text.models._hub import ON_TRUST, Repository, file_mib, pinned_by
 
 if TYPE_CHECKING:
     from transformers import RobertaModel
 
-__all__ = ["RoBERTaBaseWeights", "RoBERTaLargeWeights", "roberta_base", "roberta_large"]
+__all__ = [
+    "DistilRoBERTaBaseWeights",
+    "RoBERTaBaseWeights",
+    "RoBERTaLargeWeights",
+    "distilroberta_base",
+    "roberta_base",
+    "roberta_large",
+]
 
-_BASE_URL = (
-    "https://huggingface.co/FacebookAI/roberta-base/resolve/"
-    "e2da8e2f811d1448a5b465c236feacd80ffbac7b"
+_BASE_REPOSITORY = Repository("FacebookAI/roberta-base", "e2da8e2f811d1448a5b465c236feacd80ffbac7b")
+_LARGE_REPOSITORY = Repository(
+    "FacebookAI/roberta-large", "722cf37b1afa9454edce342e7895e588b6ff1d59"
 )
-_LARGE_URL = (
-    "https://huggingface.co/FacebookAI/roberta-large/resolve/"
-    "722cf37b1afa9454edce342e7895e588b6ff1d59"
+_DISTILLED_REPOSITORY = Repository(
+    "distilbert/distilroberta-base", "fb53ab8802853c8e4fbdbcd0529f21fc6f459b2b"
 )
 
-# These four hold what the published config.json files say. Written out again as such files they
-# have the published sha256 (a test does so), so no default of transformers takes part in them.
+# These hold what the published config.json files say. Written out again as such files
+# those of base and large have the published sha256 (a test does so): no default of transformers
+# takes part in them.
 _FREE = {
     "attention_probs_dropout_prob": 0.1,
     "bos_token_id": 0,
@@ -55,21 +64,21 @@ _LARGE = {
     "num_hidden_layers": 24,
 }
 
+_DISTILLED = {**_BASE, "num_hidden_layers": 6}
+
 # The files are those of a RobertaForMaskedLM: they hold its head, and position_ids, which are no
 # longer saved; they hold no pooler, and no second copy of the word embeddings for the head.
 _ADAPT = (Drop(r"lm_head\."), StripPrefix("roberta."), Drop(r"embeddings\.position_ids$"))
 
 # The same file in both repositories.
-_BASE_TOKENIZER = File(
-    f"{_BASE_URL}/tokenizer.json",
+_BASE_TOKENIZER = _BASE_REPOSITORY.file(
+    "tokenizer.json",
     sha256="847bbeab6174d66a88898f729d52fa8d355fafe1bea101cf960dd404581df70e",
     size=1355863,
 )
 _LARGE_TOKENIZER = replace(
-    _BASE_TOKENIZER, url=f"{_LARGE_URL}/tokenizer.json", mirrors=(_BASE_TOKENIZER.url,)
-)
-_TRANSFORMS = lazy(
-    "dapi.text.transforms:Tokenizer", file=Asset("tokenizer"), max_length=512, padding="<pad>"
+    _LARGE_REPOSITORY.file("tokenizer.json", _BASE_TOKENIZER.sha256, _BASE_TOKENIZER.size),
+    mirrors=(_BASE_TOKENIZER.url,),
 )
 
 _META = {
@@ -82,46 +91,81 @@ _META = {
 }
 
 
+def _published(file: File, tokenizer: File, config: Mapping[str, Any], **meta: Any) -> WeightEntry:
+    return WeightEntry(
+        file.url,
+        sha256=file.sha256,
+        size=file.size,
+        transforms=lazy(
+            "dapi.text.transforms:Tokenizer",
+            file=Asset("tokenizer"),
+            max_length=512,
+            padding="<pad>",
+        ),
+        postprocess=lazy("dapi.text.postprocess:SentenceEmbeddings"),
+        assets={"tokenizer": tokenizer},
+        meta={**_META, **meta, **file_mib(file)},
+        latest=True,
+        build=Build(config=config, adapt=_ADAPT),
+    )
+
+
 class RoBERTaBaseWeights(Weights):
     """Weights of ``roberta_base``."""
 
-    English160GB_RefV1 = WeightEntry(
-        f"{_BASE_URL}/model.safetensors",
-        sha256="5bde1d28afb363d0103324efeb5afc8b2b397fe5e04beabb9b1ef355255ade81",
-        size=498818054,
-        transforms=_TRANSFORMS,
-        postprocess=lazy("dapi.text.postprocess:SentenceEmbeddings"),
-        assets={"tokenizer": _BASE_TOKENIZER},
-        meta={
-            **_META,
-            "num_params": 124_055_040,
-            "hash_source": "pinned alike by 7 independent public projects, at this revision; the "
-            "tokenizer: by 3",
-        },
-        latest=True,
-        build=Build(config=_BASE, adapt=_ADAPT),
+    English160GB_RefV1 = _published(
+        _BASE_REPOSITORY.file(
+            "model.safetensors",
+            sha256="5bde1d28afb363d0103324efeb5afc8b2b397fe5e04beabb9b1ef355255ade81",
+            size=498818054,
+        ),
+        _BASE_TOKENIZER,
+        _BASE,
+        num_params=124_055_040,
+        hash_source=f"{pinned_by(7)}; the tokenizer: by 3",
+        known_as=("ROBERTA_BASE_ENCODER", "FacebookAI/roberta-base", "roberta-base"),
     )
 
 
 class RoBERTaLargeWeights(Weights):
     """Weights of ``roberta_large``."""
 
-    English160GB_RefV1 = WeightEntry(
-        f"{_LARGE_URL}/model.safetensors",
-        sha256="047c85f0b96269cd62e6f732644f067004eebd95af5b5d35965ae2528f13bf38",
-        size=1421700479,
-        transforms=_TRANSFORMS,
-        postprocess=lazy("dapi.text.postprocess:SentenceEmbeddings"),
-        assets={"tokenizer": _LARGE_TOKENIZER},
-        meta={
-            **_META,
-            "num_params": 354_310_144,
-            "hash_source": "pinned alike by 2 independent public projects; one of them gives the "
-            "size too, and says that its copy is that of this revision, unmodified; the "
-            "tokenizer: by that one, and by 3 others for roberta-base",
-        },
-        latest=True,
-        build=Build(config=_LARGE, adapt=_ADAPT),
+    English160GB_RefV1 = _published(
+        _LARGE_REPOSITORY.file(
+            "model.safetensors",
+            sha256="047c85f0b96269cd62e6f732644f067004eebd95af5b5d35965ae2528f13bf38",
+            size=1421700479,
+        ),
+        _LARGE_TOKENIZER,
+        _LARGE,
+        num_params=354_310_144,
+        hash_source="pinned alike by 2 independent public projects; one of them gives the "
+        "size too, and says that its copy is that of this revision, unmodified; the "
+        "tokenizer: by that one, and by 3 others for roberta-base",
+        known_as=("ROBERTA_LARGE_ENCODER", "FacebookAI/roberta-large", "roberta-large"),
+    )
+
+
+class DistilRoBERTaBaseWeights(Weights):
+    """Weights of ``distilroberta_base``."""
+
+    OpenWebText_RefV1 = _published(
+        _DISTILLED_REPOSITORY.file("model.safetensors"),
+        _BASE_TOKENIZER,
+        _DISTILLED,
+        license="Apache-2.0",
+        datasets=["OpenWebText"],
+        recipe="https://github.com/huggingface/transformers-research-projects/tree/main/"
+        "distillation",
+        paper="https://arxiv.org/abs/1910.01108",
+        num_params=81_527_808,
+        hash_source=f"{ON_TRUST} (one project states a hash); the tokenizer is that of "
+        "roberta-base: pinned alike by 3",
+        known_as=(
+            "ROBERTA_DISTILLED_ENCODER",
+            "distilbert/distilroberta-base",
+            "distilroberta-base",
+        ),
     )
 
 
@@ -176,28 +220,30 @@ def roberta_large(
 ) -> RobertaModel:
     """Build RoBERTa-large: 24 layers, 1024 wide, 354 million parameters.
 
-    As ``roberta_base``, but ``last_hidden_state`` is ``(N, L, 1024)``.
-
-    Args:
-        weights: As in ``roberta_base``.
-        progress: As in ``roberta_base``.
-        **config: As in ``roberta_base``.
-
-    Returns:
-        The model, in training mode.
-
-    Raises:
-        UnexpectedArgumentError: RobertaConfig has no such attribute.
-        ConfigConflictError: ``config`` contradicts the weights. For what else weights can raise,
-            see ``dapi.build_model``.
-
-    Example:
-        >>> model = roberta_large(num_hidden_layers=1)
-        >>> model.config.hidden_size
-        1024
+    ``last_hidden_state`` is ``(N, L, 1024)``. Arguments, input and output are otherwise those of
+    ``roberta_base``.
     """
     from transformers import RobertaConfig, RobertaModel
 
     published = {**_FREE, **_LARGE}
     settings = configure(RobertaConfig, published, config, builder="roberta_large")
+    return RobertaModel(settings, add_pooling_layer=False)
+
+
+@register_model(weights=DistilRoBERTaBaseWeights)
+def distilroberta_base(
+    *,
+    weights: DistilRoBERTaBaseWeights | WeightEntry | None = None,
+    progress: bool = True,
+    **config: Any,
+) -> RobertaModel:
+    """Build DistilRoBERTa: 6 layers, 768 wide, 82 million parameters.
+
+    RoBERTa-base distilled as in "DistilBERT, a distilled version of BERT"
+    (https://arxiv.org/abs/1910.01108). Arguments, input and output are those of ``roberta_base``.
+    """
+    from transformers import RobertaConfig, RobertaModel
+
+    published = {**_FREE, **_DISTILLED}
+    settings = configure(RobertaConfig, published, config, builder="distilroberta_base")
     return RobertaModel(settings, add_pooling_layer=False)

@@ -1,100 +1,122 @@
-"""Faster R-CNN detectors over ResNet-50, with torchvision's weights."""
+"""Faster R-CNN detectors, with torchvision's weights."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from dapi import Build, LegacyArgument, Lines, WeightEntry, Weights, lazy, register_model
+from dapi import WeightEntry, Weights, register_model
+from dapi.vision.models._detection import ANCIENT_EPS, COCO_BUILD, DETECTION_RECIPES, detection
+from dapi.vision.models._torchvision import pretrained, pretrained_backbone
+from dapi.vision.models.mobilenet_v3 import MobileNetV3LargeWeights
 from dapi.vision.models.resnet import ResNet50Weights
 
 if TYPE_CHECKING:
     from torchvision.models.detection import FasterRCNN
 
 __all__ = [
+    "FasterRCNNMobileNetV3Large320FPNWeights",
+    "FasterRCNNMobileNetV3LargeFPNWeights",
     "FasterRCNNResNet50FPNV2Weights",
     "FasterRCNNResNet50FPNWeights",
+    "fasterrcnn_mobilenet_v3_large_320_fpn",
+    "fasterrcnn_mobilenet_v3_large_fpn",
     "fasterrcnn_resnet50_fpn",
     "fasterrcnn_resnet50_fpn_v2",
 ]
-
-_CATEGORIES = Lines("dapi.vision:data/coco.txt")
-_TRANSFORMS = lazy("dapi.vision.transforms:ObjectDetection")
-_POSTPROCESS = lazy("dapi.vision.postprocess:Detection", categories=_CATEGORIES)
-_FROZEN_NORM = "dapi.vision.models._frozen_norm:FrozenBatchNorm2d"
-_BACKBONE_LEGACY = LegacyArgument(
-    "pretrained_backbone",
-    {True: ResNet50Weights.ImageNet1K_RefV1, False: None},
-    parameter="weights_backbone",
-)
-_META = {
-    "task": "object-detection",
-    "license": "unknown",
-    "datasets": ["COCO"],
-    "categories": _CATEGORIES,
-}
-
-
-def _box_map(model: str, value: float) -> list[dict[str, Any]]:
-    """Return what torchvision's page of a model says."""
-    page = "https://pytorch.org/vision/stable/models/generated/torchvision.models.detection"
-    source = f"{page}.{model}.html"
-    return [{"dataset": "COCO-val2017", "name": "box_map", "value": value, "source": source}]
 
 
 class FasterRCNNResNet50FPNWeights(Weights):
     """Weights of ``fasterrcnn_resnet50_fpn``: torchvision's COCO_V1.
 
-    They were trained with eps=0 in FrozenBatchNorm2d, and are built with it (vision#2599,
-    vision#2933, vision#2940).
+    They were trained with eps=0 in FrozenBatchNorm2d, and are built with it.
     """
 
-    COCO_RefV1 = WeightEntry(
-        url="https://download.pytorch.org/models/fasterrcnn_resnet50_fpn_coco-258fb6c6.pth",
+    COCO_RefV1 = detection(
+        "fasterrcnn_resnet50_fpn",
+        "fasterrcnn_resnet50_fpn_coco-258fb6c6.pth",
         sha256="258fb6c638b15964ddcdd1ae0748c5eef1be9e732750120cc857feed3faac384",
         size=167502836,
-        transforms=_TRANSFORMS,
-        postprocess=_POSTPROCESS,
-        meta={
-            **_META,
-            "num_params": 41755286,
-            "metrics": _box_map("fasterrcnn_resnet50_fpn", 37.0),
-            "recipe": "https://github.com/pytorch/vision/tree/main/references/detection"
-            "#faster-r-cnn-resnet-50-fpn",
-            "hash_source": "pinned alike by 5 independent public projects",
-        },
+        sources=5,
+        known_as="FasterRCNN_ResNet50_FPN_Weights.COCO_V1",
+        average_precision={"box_map": 37.0},
+        num_params=41755286,
+        gflops=134.38,
+        file_mib=159.743,
+        recipe=f"{DETECTION_RECIPES}#faster-r-cnn-resnet-50-fpn",
+        build=replace(COCO_BUILD, context=ANCIENT_EPS),
         latest=True,
-        build=Build(config={"num_classes": 91}, context={_FROZEN_NORM: {"eps": 0.0}}),
     )
 
 
 class FasterRCNNResNet50FPNV2Weights(Weights):
-    """Weights of ``fasterrcnn_resnet50_fpn_v2``: torchvision's COCO_V1 for that model."""
+    """Weights of ``fasterrcnn_resnet50_fpn_v2``: torchvision's COCO_V1 for that model.
 
-    COCO_RefV1 = WeightEntry(
-        url="https://download.pytorch.org/models/fasterrcnn_resnet50_fpn_v2_coco-dd69338a.pth",
+    Trained by a recipe that is improved too.
+    """
+
+    COCO_RefV1 = detection(
+        "fasterrcnn_resnet50_fpn_v2",
+        "fasterrcnn_resnet50_fpn_v2_coco-dd69338a.pth",
         sha256="dd69338a24b8d7381807e247652bdc356325bcbaf1cd3e092e00e0a1a58706bf",
         size=175221657,
-        transforms=_TRANSFORMS,
-        postprocess=_POSTPROCESS,
-        meta={
-            **_META,
-            "num_params": 43712278,
-            "metrics": _box_map("fasterrcnn_resnet50_fpn_v2", 46.7),
-            "recipe": "https://github.com/pytorch/vision/pull/5763",
-            "hash_source": "pinned alike by 4 independent public projects",
-        },
+        sources=4,
+        known_as="FasterRCNN_ResNet50_FPN_V2_Weights.COCO_V1",
+        average_precision={"box_map": 46.7},
+        num_params=43712278,
+        gflops=280.371,
+        file_mib=167.104,
+        recipe="https://github.com/pytorch/vision/pull/5763",
         latest=True,
-        build=Build(config={"num_classes": 91}),
     )
+
+
+class FasterRCNNMobileNetV3LargeFPNWeights(Weights):
+    """Weights of ``fasterrcnn_mobilenet_v3_large_fpn``: torchvision's COCO_V1."""
+
+    COCO_RefV1 = detection(
+        "fasterrcnn_mobilenet_v3_large_fpn",
+        "fasterrcnn_mobilenet_v3_large_fpn-fb6a3cc7.pth",
+        sha256="fb6a3cc702b1df54c18a44b26708cd083614211062d0c36d2ca7bf9270df3533",
+        size=77844807,
+        sources=3,
+        known_as="FasterRCNN_MobileNet_V3_Large_FPN_Weights.COCO_V1",
+        average_precision={"box_map": 32.8},
+        num_params=19386354,
+        gflops=4.494,
+        file_mib=74.239,
+        recipe=f"{DETECTION_RECIPES}#faster-r-cnn-mobilenetv3-large-fpn",
+        latest=True,
+    )
+
+
+class FasterRCNNMobileNetV3Large320FPNWeights(Weights):
+    """Weights of ``fasterrcnn_mobilenet_v3_large_320_fpn``: torchvision's COCO_V1."""
+
+    COCO_RefV1 = detection(
+        "fasterrcnn_mobilenet_v3_large_320_fpn",
+        "fasterrcnn_mobilenet_v3_large_320_fpn-907ea3f9.pth",
+        sha256="907ea3f91ff92242bc1baea8049276a3e76bca48ce7560bd268cc029f37977b5",
+        size=77844807,
+        sources=7,
+        known_as="FasterRCNN_MobileNet_V3_Large_320_FPN_Weights.COCO_V1",
+        average_precision={"box_map": 22.8},
+        num_params=19386354,
+        gflops=0.719,
+        file_mib=74.239,
+        recipe=f"{DETECTION_RECIPES}#faster-r-cnn-mobilenetv3-large-320-fpn",
+        latest=True,
+    )
+
+
+_RESNET_LEGACY = pretrained_backbone(ResNet50Weights.ImageNet1K_RefV1)
+_MOBILENET_LEGACY = pretrained_backbone(MobileNetV3LargeWeights.ImageNet1K_RefV1)
 
 
 @register_model(
     weights=FasterRCNNResNet50FPNWeights,
-    head=("roi_heads.box_predictor",),
-    legacy=[
-        LegacyArgument("pretrained", {True: FasterRCNNResNet50FPNWeights.COCO_RefV1, False: None}),
-        _BACKBONE_LEGACY,
-    ],
+    head="roi_heads.box_predictor",
+    legacy=[pretrained(FasterRCNNResNet50FPNWeights.COCO_RefV1), _RESNET_LEGACY],
 )
 def fasterrcnn_resnet50_fpn(
     *,
@@ -120,7 +142,7 @@ def fasterrcnn_resnet50_fpn(
 
     Args:
         weights: What to load; fetched on first use. None fetches nothing.
-        weights_backbone: Of the ResNet-50 inside; not fetched when ``weights`` are given.
+        weights_backbone: Of the network inside; not fetched when ``weights`` are given.
         trainable_backbone_layers: How many layers of the backbone, from the last, are trained:
             0 to 5; by default 3. Without weights all are, whatever is given.
         progress: Show a progress bar while fetching, on a terminal.
@@ -138,35 +160,22 @@ def fasterrcnn_resnet50_fpn(
 
     Example:
         >>> from dapi.vision import fasterrcnn_resnet50_fpn
-        >>> model = fasterrcnn_resnet50_fpn(weights=None, num_classes=3)
+        >>> model = fasterrcnn_resnet50_fpn(weights=None, num_classes=3, device="meta")
         >>> model.roi_heads.box_predictor.cls_score.out_features
         3
     """
     from torchvision.models.detection import FasterRCNN
 
-    from dapi.vision.models._frozen_norm import FrozenBatchNorm2d
-    from dapi.vision.models._resnet_fpn import resnet50_fpn
+    from dapi.vision.models._backbones import resnet50_fpn
 
-    is_trained = weights is not None or weights_backbone is not None
-    backbone = resnet50_fpn(
-        weights=weights_backbone,
-        is_trained=is_trained,
-        trainable_layers=trainable_backbone_layers,
-        progress=progress,
-        norm_layer=FrozenBatchNorm2d if is_trained else None,
-    )
+    backbone = resnet50_fpn(weights, weights_backbone, trainable_backbone_layers, progress=progress)
     return FasterRCNN(backbone, num_classes, **config)
 
 
 @register_model(
     weights=FasterRCNNResNet50FPNV2Weights,
-    head=("roi_heads.box_predictor",),
-    legacy=[
-        LegacyArgument(
-            "pretrained", {True: FasterRCNNResNet50FPNV2Weights.COCO_RefV1, False: None}
-        ),
-        _BACKBONE_LEGACY,
-    ],
+    head="roi_heads.box_predictor",
+    legacy=[pretrained(FasterRCNNResNet50FPNV2Weights.COCO_RefV1), _RESNET_LEGACY],
 )
 def fasterrcnn_resnet50_fpn_v2(
     *,
@@ -181,48 +190,107 @@ def fasterrcnn_resnet50_fpn_v2(
 
     A variant beside ``fasterrcnn_resnet50_fpn``, not its replacement: batch norm everywhere and
     never frozen, two convolutions in the region proposal head, four and a linear layer in the box
-    head. Input and output are the same.
-
-    Args:
-        weights: What to load; fetched on first use. None fetches nothing.
-        weights_backbone: Of the ResNet-50 inside; not fetched when ``weights`` are given.
-        trainable_backbone_layers: How many layers of the backbone, from the last, are trained:
-            0 to 5; by default 3. Without weights all are, whatever is given.
-        progress: Show a progress bar while fetching, on a terminal.
-        num_classes: Classes, the background included. Other than the weights' own: with
-            ``new_head=True`` only.
-        **config: Further arguments of ``torchvision.models.detection.FasterRCNN``, and
-            ``new_head``.
-
-    Returns:
-        The model, in training mode.
-
-    Raises:
-        ValueError: ``trainable_backbone_layers`` is out of range.
-        DapiError: See ``dapi.build_model``.
-
-    Example:
-        >>> from dapi.vision import fasterrcnn_resnet50_fpn_v2
-        >>> model = fasterrcnn_resnet50_fpn_v2(weights=None, num_classes=3)
-        >>> len(model.rpn.head.conv)
-        2
+    head. Arguments, input and output are those of ``fasterrcnn_resnet50_fpn``.
     """
     from torch.nn import BatchNorm2d
-    from torchvision.models.detection.faster_rcnn import FasterRCNN, FastRCNNConvFCHead
-    from torchvision.models.detection.rpn import RPNHead
+    from torchvision.models.detection import FasterRCNN
 
-    from dapi.vision.models._resnet_fpn import resnet50_fpn
+    from dapi.vision.models._backbones import resnet50_fpn
+    from dapi.vision.models._rcnn_v2 import improved_heads
 
     backbone = resnet50_fpn(
-        weights=weights_backbone,
-        is_trained=weights is not None or weights_backbone is not None,
-        trainable_layers=trainable_backbone_layers,
+        weights,
+        weights_backbone,
+        trainable_backbone_layers,
         progress=progress,
-        fpn_norm_layer=BatchNorm2d,
+        frozen_norm=False,
+        norm_layer=BatchNorm2d,
     )
-    # FasterRCNN's own anchors: one size on each level, in three aspect ratios.
-    rpn_head = RPNHead(backbone.out_channels, num_anchors=3, conv_depth=2)
-    box_head = FastRCNNConvFCHead(
-        (backbone.out_channels, 7, 7), [256] * 4, [1024], norm_layer=BatchNorm2d
+    return FasterRCNN(backbone, num_classes, **improved_heads(backbone.out_channels), **config)
+
+
+@register_model(
+    weights=FasterRCNNMobileNetV3LargeFPNWeights,
+    head="roi_heads.box_predictor",
+    legacy=[pretrained(FasterRCNNMobileNetV3LargeFPNWeights.COCO_RefV1), _MOBILENET_LEGACY],
+)
+def fasterrcnn_mobilenet_v3_large_fpn(
+    *,
+    weights: FasterRCNNMobileNetV3LargeFPNWeights | WeightEntry | None = None,
+    weights_backbone: MobileNetV3LargeWeights | WeightEntry | None = None,
+    trainable_backbone_layers: int | None = None,
+    progress: bool = True,
+    num_classes: int = 91,
+    **config: Any,
+) -> FasterRCNN:
+    """Build a Faster R-CNN with a MobileNetV3-Large, for images of high resolution.
+
+    ``trainable_backbone_layers`` are 0 to 6. Arguments, input and output are those of
+    ``fasterrcnn_resnet50_fpn``.
+    """
+    return _mobilenet(
+        weights,
+        weights_backbone,
+        trainable_backbone_layers,
+        progress=progress,
+        num_classes=num_classes,
+        **{"rpn_score_thresh": 0.05, **config},
     )
-    return FasterRCNN(backbone, num_classes, rpn_head=rpn_head, box_head=box_head, **config)
+
+
+@register_model(
+    weights=FasterRCNNMobileNetV3Large320FPNWeights,
+    head="roi_heads.box_predictor",
+    legacy=[pretrained(FasterRCNNMobileNetV3Large320FPNWeights.COCO_RefV1), _MOBILENET_LEGACY],
+)
+def fasterrcnn_mobilenet_v3_large_320_fpn(
+    *,
+    weights: FasterRCNNMobileNetV3Large320FPNWeights | WeightEntry | None = None,
+    weights_backbone: MobileNetV3LargeWeights | WeightEntry | None = None,
+    trainable_backbone_layers: int | None = None,
+    progress: bool = True,
+    num_classes: int = 91,
+    **config: Any,
+) -> FasterRCNN:
+    """Build a Faster R-CNN with a MobileNetV3-Large, for phones: it resizes images to 320 pixels.
+
+    ``trainable_backbone_layers`` are 0 to 6. Arguments, input and output are those of
+    ``fasterrcnn_resnet50_fpn``.
+    """
+    few = {
+        "min_size": 320,
+        "max_size": 640,
+        "rpn_pre_nms_top_n_test": 150,
+        "rpn_post_nms_top_n_test": 150,
+        "rpn_score_thresh": 0.05,
+    }
+    return _mobilenet(
+        weights,
+        weights_backbone,
+        trainable_backbone_layers,
+        progress=progress,
+        num_classes=num_classes,
+        **{**few, **config},
+    )
+
+
+def _mobilenet(
+    weights: Weights | WeightEntry | None,
+    weights_backbone: MobileNetV3LargeWeights | WeightEntry | None,
+    trainable_backbone_layers: int | None,
+    *,
+    progress: bool,
+    num_classes: int,
+    **config: Any,
+) -> FasterRCNN:
+    from torchvision.models.detection import FasterRCNN
+    from torchvision.models.detection.anchor_utils import AnchorGenerator
+
+    from dapi.vision.models._backbones import mobilenet_v3_large_fpn
+
+    backbone = mobilenet_v3_large_fpn(
+        weights, weights_backbone, trainable_backbone_layers, progress=progress
+    )
+    # All five sizes on each of its three levels.
+    anchors = AnchorGenerator(((32, 64, 128, 256, 512),) * 3, ((0.5, 1.0, 2.0),) * 3)
+    return FasterRCNN(backbone, num_classes, rpn_anchor_generator=anchors, **config)

@@ -1,0 +1,119 @@
+"""Forced alignment: when each word of a known transcript is spoken."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from torch import Tensor
+
+from dapi.audio.exceptions import UnsupportedInputError
+
+if TYPE_CHECKING:
+    from torchaudio.functional import TokenSpan
+
+__all__ = ["AlignedWord", "ForcedAlignment"]
+
+
+class AlignedWord(NamedTuple):
+    """A word, and when it is spoken.
+
+    Attributes:
+        text: The word, as in the transcript.
+        start: When it begins, in seconds.
+        end: When it ends, in seconds.
+        score: The mean probability of its letters over their frames, in [0, 1].
+        spans: Its letters; their ``token`` is an index into the labels, and they are in frames.
+    """
+
+    text: str
+    start: float
+    end: float
+    score: float
+    spans: tuple[TokenSpan, ...]
+
+
+class ForcedAlignment:
+    """Find when each word of a transcript is spoken, from the logits of a model (CTC).
+
+    Computes what torchaudio's ``MMS_FA`` does in its model and its aligner: the logarithm of the
+    softmax, a further label ``*`` that stands for anything, and the likeliest path through the
+    letters.
+
+    Args:
+        labels: The label of each output, one character each; the first is the blank.
+        frame_seconds: From one frame to the next.
+
+    Example:
+        >>> logits = 20 * torch.eye(4)[[0, 1, 1, 2, 0, 3]].unsqueeze(0)
+        >>> [(word.text, word.start, word.end) for word in ForcedAlignment("-abc")(logits, "ab c")]
+        [('ab', 0.02, 0.08), ('c', 0.1, 0.12)]
+    """
+
+    def __init__(self, labels: Sequence[str], *, frame_seconds: float = 0.02) -> None:
+        self.labels, self.frame_seconds = (*labels, "*"), frame_seconds
+        self._ids = {label: i for i, label in enumerate(self.labels) if i}
+
+    def __call__(self, logits: Tensor, transcript: str | Sequence[str]) -> list[AlignedWord]:
+        """Return the words in order.
+
+        Args:
+            logits: Of the model for one waveform (1, frames, labels).
+            transcript: Words, or a text whose words spaces separate: in lower case and romanized,
+                letters among ``labels``; ``*`` for what is spoken and not written.
+
+        Raises:
+            UnsupportedInputError: The shape is another, a letter is not among the labels, or
+                there are more letters than frames.
+        """
+        from torchaudio.functional import forced_align, merge_tokens
+
+        words = transcript.split() if isinstance(transcript, str) else list(transcript)
+        tokens = [self._ids[letter] for letter in self._letters(words)]
+        self._check(logits, tokens)
+        targets = torch.tensor([tokens], dtype=torch.int32, device=logits.device)
+        path, scores = forced_align(self._emission(logits), targets, blank=0)
+        spans = iter(merge_tokens(path[0], scores[0].exp()))
+        return [self._align(word, tuple(next(spans) for _ in word)) for word in words]
+
+    def _letters(self, words: Sequence[str]) -> list[str]:
+        unknown = {letter for word in words for letter in word if letter not in self._ids}
+        if unknown or not all(words) or not words:
+            what = f"has {', '.join(map(repr, sorted(unknown)))}" if unknown else "lacks a word"
+            raise UnsupportedInputError(
+                f"The transcript {what}. Expected words of {''.join(self._ids)}: write it in "
+                "lower case, romanize it, and leave out punctuation."
+            )
+        return [letter for word in words for letter in word]
+
+    def _check(self, logits: Tensor, tokens: Sequence[int]) -> None:
+        # Between two equal letters, a path needs a blank.
+        needed = len(tokens) + sum(first == second for first, second in pairwise(tokens))
+        if logits.ndim != 3 or len(logits) != 1 or logits.shape[2] != len(self.labels) - 1:
+            raise UnsupportedInputError(
+                f"The logits have the shape {tuple(logits.shape)}. Expected (1, frames, "
+                f"{len(self.labels) - 1}): those of one waveform, as the model returns them."
+            )
+        if logits.shape[1] < needed:
+            raise UnsupportedInputError(
+                f"The transcript needs {needed} frames, and the waveform has {logits.shape[1]}. "
+                "Expected the transcript of this waveform."
+            )
+
+    def _emission(self, logits: Tensor) -> Tensor:
+        """Return logarithms of probabilities; whatever is spoken is ``*``, with certainty."""
+        known = logits.detach().log_softmax(dim=-1)
+        return torch.cat((known, torch.zeros_like(known[..., :1])), dim=-1)
+
+    def _align(self, word: str, spans: tuple[TokenSpan, ...]) -> AlignedWord:
+        frames = sum(len(span) for span in spans)
+        score = sum(span.score * len(span) for span in spans) / frames
+        start, end = (
+            round(frame * self.frame_seconds, 9) for frame in (spans[0].start, spans[-1].end)
+        )
+        return AlignedWord(word, start, end, score, spans)
+
+    def __repr__(self) -> str:
+        return f"ForcedAlignment({''.join(self.labels[:-1])!r})"

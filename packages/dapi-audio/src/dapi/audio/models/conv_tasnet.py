@@ -1,0 +1,71 @@
+"""Conv-TasNet: from a waveform of several speakers to a waveform of each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dapi import Build, WeightEntry, Weights, lazy, register_model
+
+if TYPE_CHECKING:
+    from torchaudio.models import ConvTasNet
+
+__all__ = ["ConvTasNetBaseWeights", "conv_tasnet_base"]
+
+
+class ConvTasNetBaseWeights(Weights):
+    """Weights of ``conv_tasnet_base``, as torchaudio publishes them: two speakers, at 8 kHz."""
+
+    Libri2Mix_RefV1 = WeightEntry(
+        url="https://download.pytorch.org/torchaudio/models/conv_tasnet_base_libri2mix.pt",
+        transforms=lazy("dapi.audio.transforms:Waveform", sample_rate=8000, channels=1),
+        postprocess=lazy("dapi.audio.postprocess:Sources", names=("s1", "s2")),
+        meta={
+            "task": "audio-to-audio",
+            "license": "unknown",
+            "num_params": 4_984_881,
+            "datasets": ["Libri2Mix"],
+            "metrics": [],
+            "recipe": "https://github.com/pytorch/audio/tree/release/0.12/examples/"
+            "source_separation/",
+            "hash_source": "not published: trusted on first use",
+            "sample_rate": 8000,
+            "sources": ["s1", "s2"],
+            "known_as": ("CONVTASNET_BASE_LIBRI2MIX",),
+        },
+        latest=True,
+        build=Build(config={"num_sources": 2}),
+    )
+
+
+@register_model(weights=ConvTasNetBaseWeights)
+def conv_tasnet_base(
+    *,
+    weights: ConvTasNetBaseWeights | WeightEntry | None = None,
+    progress: bool = True,
+    num_sources: int = 2,
+) -> ConvTasNet:
+    """Build a Conv-TasNet (Luo and Mesgarani 2018, arXiv:1809.07454), as torchaudio has it.
+
+    ``model(waveforms)`` takes mixtures (N, 1, T) and returns their sources (N, num_sources, T),
+    in no particular order. ``weights.transforms()`` makes a mixture (1, T) from any waveform,
+    ``weights.postprocess()`` names the sources.
+
+    Args:
+        weights: A member of ConvTasNetBaseWeights, any WeightEntry, or None for random
+            initialisation.
+        progress: Show a progress bar while fetching, on a terminal.
+        num_sources: Speakers to separate; the weights fix it.
+
+    Returns:
+        The model, in training mode: call ``.eval()`` to use it.
+
+    Raises:
+        DapiError: See ``dapi.build_model``. With weights, this reads the cache and the network.
+
+    Example:
+        >>> conv_tasnet_base(num_sources=3).num_sources
+        3
+    """
+    from torchaudio.models import conv_tasnet_base
+
+    return conv_tasnet_base(num_sources)

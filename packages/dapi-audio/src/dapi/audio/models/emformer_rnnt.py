@@ -1,0 +1,100 @@
+"""Emformer RNN-T: from a waveform to text, at once or while it is spoken."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dapi import Asset, Build, File, WeightEntry, Weights, lazy, register_model
+
+if TYPE_CHECKING:
+    from torchaudio.models import RNNT
+
+__all__ = ["EmformerRNNTBaseWeights", "emformer_rnnt_base"]
+
+_BASE = "https://download.pytorch.org/torchaudio"
+
+
+class EmformerRNNTBaseWeights(Weights):
+    """Weights of ``emformer_rnnt_base``, as torchaudio publishes them.
+
+    ``LibriSpeech_RefV1`` writes English, in 4096 pieces of words. Its assets are the mean and the
+    deviation of the features that it was trained on, and the SentencePiece model of the pieces.
+    """
+
+    LibriSpeech_RefV1 = WeightEntry(
+        url=f"{_BASE}/models/emformer_rnnt_base_librispeech.pt",
+        transforms=lazy(
+            "dapi.audio.transforms:LogMel",
+            statistics=Asset("statistics"),
+            sample_rate=16000,
+            n_fft=400,
+            n_mels=80,
+            hop_length=160,
+            right_padding=4,
+        ),
+        postprocess=lazy("dapi.audio.postprocess:TransducerText", pieces=Asset("pieces")),
+        meta={
+            "task": "automatic-speech-recognition",
+            "license": "unknown",
+            "num_params": 76_738_049,
+            "datasets": ["LibriSpeech"],
+            "metrics": [],
+            "recipe": "https://github.com/pytorch/audio/tree/main/examples/asr/emformer_rnnt",
+            "hash_source": "not published: trusted on first use",
+            "language": "en",
+            "sample_rate": 16000,
+            "hop_length": 160,
+            "segment_length": 16,
+            "right_context_length": 4,
+            "blank": 4096,
+            "known_as": ("EMFORMER_RNNT_BASE_LIBRISPEECH",),
+        },
+        latest=True,
+        assets={
+            "statistics": File(f"{_BASE}/pipeline-assets/global_stats_rnnt_librispeech.json"),
+            "pieces": File(f"{_BASE}/pipeline-assets/spm_bpe_4096_librispeech.model"),
+        },
+        build=Build(config={"num_symbols": 4097}),
+    )
+
+
+@register_model(weights=EmformerRNNTBaseWeights)
+def emformer_rnnt_base(
+    *,
+    weights: EmformerRNNTBaseWeights | WeightEntry | None = None,
+    progress: bool = True,
+    num_symbols: int = 4097,
+) -> RNNT:
+    """Build an Emformer RNN-T (Shi et al. 2020, arXiv:2010.10759), as torchaudio has it.
+
+    ``weights.transforms()`` turns a waveform into features (frames, 80), 100 a second, and their
+    length. ``torchaudio.models.RNNTBeamSearch(model, blank=weights.meta["blank"])`` finds the
+    likeliest pieces of words, and ``weights.postprocess()`` writes them as text::
+
+        search = RNNTBeamSearch(model.eval(), blank=4096)
+        texts = weights.postprocess()(search(*weights.transforms()(waveform, 16000), 10))
+
+    It also works while the waveform arrives: ``search.infer`` takes segments of
+    ``meta["segment_length"]`` frames and ``meta["right_context_length"]`` more, whose features
+    ``weights.transforms(right_padding=0)`` makes. ``model(sources, source_lengths, targets,
+    target_lengths)`` is for training.
+
+    Args:
+        weights: A member of EmformerRNNTBaseWeights, any WeightEntry, or None for random
+            initialisation.
+        progress: Show a progress bar while fetching, on a terminal.
+        num_symbols: Pieces of words and the blank, which is the last; the weights fix it.
+
+    Returns:
+        The model, in training mode: call ``.eval()`` to use it.
+
+    Raises:
+        DapiError: See ``dapi.build_model``. With weights, this reads the cache and the network.
+
+    Example:
+        >>> emformer_rnnt_base(num_symbols=100).joiner.linear.out_features
+        100
+    """
+    from torchaudio.models import emformer_rnnt_base
+
+    return emformer_rnnt_base(num_symbols)

@@ -1,0 +1,122 @@
+"""SQUIM: how good speech sounds, without a clean recording of the same."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dapi import WeightEntry, Weights, lazy, register_model
+
+if TYPE_CHECKING:
+    from torchaudio.models import SquimObjective, SquimSubjective
+
+__all__ = [
+    "SquimObjectiveBaseWeights",
+    "SquimSubjectiveBaseWeights",
+    "squim_objective_base",
+    "squim_subjective_base",
+]
+
+_BASE = "https://download.pytorch.org/torchaudio/models/"
+_TO_WAVEFORM = lazy("dapi.audio.transforms:Waveform", sample_rate=16000, channels=1)
+_META = {
+    "task": "speech-quality-assessment",
+    "metrics": [],
+    "recipe": "unknown",
+    "sample_rate": 16000,
+}
+
+
+class SquimObjectiveBaseWeights(Weights):
+    """Weights of ``squim_objective_base``, as torchaudio publishes them."""
+
+    DNS2020_RefV1 = WeightEntry(
+        url=f"{_BASE}squim_objective_dns2020.pth",
+        sha256="2c54586fea83fb5eb5394d710038ee89f55cab7011a5bf730bebed4c8777e828",
+        size=29584237,
+        transforms=_TO_WAVEFORM,
+        postprocess=lazy("dapi.audio.postprocess:Scores", names=("STOI", "PESQ", "SI-SDR")),
+        meta={
+            **_META,
+            "license": "CC-BY-4.0",
+            "license_source": "https://github.com/microsoft/DNS-Challenge/blob/"
+            "interspeech2020/master/LICENSE",
+            "num_params": 7_387_658,
+            "datasets": ["DNS 2020"],
+            "hash_source": "pinned alike by 2 independent public projects",
+            "file_mib": 28.214,
+            "known_as": ("SQUIM_OBJECTIVE",),
+        },
+        latest=True,
+    )
+
+
+@register_model(weights=SquimObjectiveBaseWeights)
+def squim_objective_base(
+    *,
+    weights: SquimObjectiveBaseWeights | WeightEntry | None = None,
+    progress: bool = True,
+) -> SquimObjective:
+    """Build a SQUIM for objective scores (Kumar et al. 2023, arXiv:2304.01448), as torchaudio.
+
+    ``model(waveforms)`` takes speech (N, T) of 16,000 samples a second and estimates three scores
+    that are otherwise computed beside a clean recording, each (N,): STOI in [0, 1], PESQ
+    (wideband) and SI-SDR in decibels. ``weights.transforms()`` makes the input from any waveform,
+    ``weights.postprocess()`` names the scores.
+
+    Args:
+        weights: A member of SquimObjectiveBaseWeights, any WeightEntry, or None for random
+            initialisation.
+        progress: Show a progress bar while fetching, on a terminal.
+
+    Returns:
+        The model, in training mode: call ``.eval()`` to use it.
+
+    Raises:
+        DapiError: See ``dapi.build_model``. With weights, this reads the cache and the network.
+
+    Example:
+        >>> len(squim_objective_base().branches)
+        3
+    """
+    from torchaudio.models import squim_objective_base
+
+    return squim_objective_base()
+
+
+class SquimSubjectiveBaseWeights(Weights):
+    """Weights of ``squim_subjective_base``, as torchaudio publishes them."""
+
+    BVCC_DAPS_RefV1 = WeightEntry(
+        url=f"{_BASE}squim_subjective_bvcc_daps.pth",
+        transforms=_TO_WAVEFORM,
+        postprocess=lazy("dapi.audio.postprocess:Scores", names=("MOS",)),
+        meta={
+            **_META,
+            "license": "CC-BY-NC-4.0",
+            "license_source": "https://zenodo.org/record/4660670#.ZBtWPOxuerN",
+            "num_params": 94_395_942,
+            "datasets": ["BVCC", "DAPS"],
+            "hash_source": "not published: trusted on first use",
+            "known_as": ("SQUIM_SUBJECTIVE",),
+        },
+        latest=True,
+    )
+
+
+@register_model(weights=SquimSubjectiveBaseWeights)
+def squim_subjective_base(
+    *,
+    weights: SquimSubjectiveBaseWeights | WeightEntry | None = None,
+    progress: bool = True,
+) -> SquimSubjective:
+    """Build a SQUIM for the mean opinion score (Manocha and Kumar 2022, arXiv:2206.12285).
+
+    ``model(waveforms, references)`` takes speech (N, T) and clean speech of anybody who says
+    anything (N, T2), both of 16,000 samples a second, and estimates the score (N,) from 1 to 5
+    that people would give.
+
+    Arguments are those of ``squim_objective_base``.
+    """
+    from torchaudio.models import squim_subjective_base
+
+    return squim_subjective_base()

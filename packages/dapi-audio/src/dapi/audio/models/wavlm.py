@@ -1,0 +1,123 @@
+"""WavLM: from a waveform to features that hold the speaker and the noise, too."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dapi import WeightEntry, Weights, register_model
+from dapi.audio.models._speech import dropout, features, pinned
+
+if TYPE_CHECKING:
+    from torchaudio.models import Wav2Vec2Model
+
+__all__ = ["WavLMBaseWeights", "WavLMLargeWeights", "wavlm_base", "wavlm_large"]
+
+_UNILM = "https://github.com/microsoft/unilm/{}/65f15af2a307ebb64cfb25adf54375b002e6fe8d"
+_META = {
+    "license": "MIT",
+    "license_source": f"{_UNILM.format('blob')}/LICENSE",
+    "recipe": f"{_UNILM.format('tree')}/wavlm#pre-trained-models",
+    "language": "en",
+}
+_MIX = {**_META, "datasets": ["Libri-Light", "GigaSpeech", "VoxPopuli"]}
+_DROPOUT = dropout(projection=0.1, attention=0.1, output=0.1, layer=0.05)
+
+
+class WavLMBaseWeights(Weights):
+    """Weights of ``wavlm_base``, as torchaudio publishes them; not fine-tuned.
+
+    ``LibriSpeech_RefV1`` was trained on 960 hours. ``Mix94k_RefV1``, which its authors call
+    WavLM Base+, on 94,000: of Libri-Light, GigaSpeech and VoxPopuli.
+    """
+
+    LibriSpeech_RefV1 = features(
+        "wavlm_base.pth",
+        normalize=False,
+        dropout=_DROPOUT,
+        meta={
+            **_META,
+            "datasets": ["LibriSpeech"],
+            "num_params": 94_381_168,
+            "known_as": ("WAVLM_BASE",),
+        },
+    )
+    Mix94k_RefV1 = features(
+        "wavlm_base_plus.pth",
+        normalize=False,
+        dropout=_DROPOUT,
+        meta={**_MIX, "num_params": 94_381_168, "known_as": ("WAVLM_BASE_PLUS",)},
+        **pinned(
+            "136a3e720c04f2c77bf7a4dc6a3868b14d5a2c145a988114b733cb1a8428be98", 377604347, by=4
+        ),
+    )
+
+
+@register_model(weights=WavLMBaseWeights, head="aux")
+def wavlm_base(
+    *,
+    weights: WavLMBaseWeights | WeightEntry | None = None,
+    progress: bool = True,
+    aux_num_out: int | None = None,
+    **config: Any,
+) -> Wav2Vec2Model:
+    """Build a WavLM (Chen et al. 2021, arXiv:2110.13900), as torchaudio has it.
+
+    It is a wav2vec 2.0 whose attention knows how far apart two frames are, and which was trained
+    on overlapped and noisy speech. ``model(waveforms)`` takes waveforms (N, T) of 16,000 samples
+    a second, and returns the features of the last layer (N, frames, 768), a frame each 20 ms, and
+    None. ``model.extract_features(waveforms)`` gives those of every layer.
+    ``weights.transforms()`` makes the input from any waveform. torchaudio's attention takes no
+    lengths here: all waveforms of a batch must be of one length.
+
+    Args:
+        weights: A member of WavLMBaseWeights, any WeightEntry, or None for random initialisation.
+        progress: Show a progress bar while fetching, on a terminal.
+        aux_num_out: Size of the head; None for none. The weights have none, so that one needs
+            ``new_head=True``.
+        **config: Further arguments of ``torchaudio.models.wavlm_base``, such as
+            ``encoder_layer_drop=0.0``.
+
+    Returns:
+        The model, in training mode: call ``.eval()`` to use it.
+
+    Raises:
+        DapiError: See ``dapi.build_model``. With weights, this reads the cache and the network.
+
+    Example:
+        >>> wavlm_base().encoder.transformer.layers[0].attention.rel_attn_embed
+        Embedding(320, 12)
+    """
+    from torchaudio.models import wavlm_base
+
+    return wavlm_base(aux_num_out=aux_num_out, **config)
+
+
+class WavLMLargeWeights(Weights):
+    """Weights of ``wavlm_large``, trained as ``WavLMBaseWeights.Mix94k_RefV1``.
+
+    They want normalized waveforms.
+    """
+
+    Mix94k_RefV1 = features(
+        "wavlm_large.pth",
+        normalize=True,
+        dropout=_DROPOUT,
+        meta={**_MIX, "num_params": 315_452_096, "known_as": ("WAVLM_LARGE",)},
+    )
+
+
+@register_model(weights=WavLMLargeWeights, head="aux")
+def wavlm_large(
+    *,
+    weights: WavLMLargeWeights | WeightEntry | None = None,
+    progress: bool = True,
+    aux_num_out: int | None = None,
+    **config: Any,
+) -> Wav2Vec2Model:
+    """Build the large WavLM: 24 layers of width 1024.
+
+    Arguments, input and output are those of ``wavlm_base``.
+    """
+    from torchaudio.models import wavlm_large
+
+    return wavlm_large(aux_num_out=aux_num_out, **config)

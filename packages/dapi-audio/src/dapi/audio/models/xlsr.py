@@ -1,0 +1,164 @@
+"""XLSR and XLS-R: wav2vec 2.0 in many languages, and the forced alignment made from it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dapi import WeightEntry, Weights, lazy, register_model
+from dapi.audio.models._speech import dropout, features, labelled, pinned, speech
+
+if TYPE_CHECKING:
+    from torchaudio.models import Wav2Vec2Model
+
+__all__ = [
+    "XLSR1BWeights",
+    "XLSR2BWeights",
+    "XLSR300MWeights",
+    "wav2vec2_xlsr_1b",
+    "wav2vec2_xlsr_2b",
+    "wav2vec2_xlsr_300m",
+]
+
+_FAIRSEQ = "https://github.com/pytorch/fairseq/blob/ce6c9eeae163ac04b79539c78e74f292f29eaa18"
+_XLSR = "https://github.com/facebookresearch/fairseq/{}/30c912b73c0f88d41171879b2f03226a171004ef"
+_MMS = (
+    "https://github.com/facebookresearch/fairseq/tree/"
+    "100cd91db19bb27277a06a25eb4154c805b10189/examples/mms"
+)
+
+_128_LANGUAGES = {
+    "license": "MIT",
+    "license_source": f"{_XLSR.format('blob')}/LICENSE",
+    "recipe": f"{_XLSR.format('tree')}/examples/wav2vec/xlsr#xls-r",
+    "datasets": ["Multilingual LibriSpeech", "CommonVoice", "VoxLingua107", "BABEL", "VoxPopuli"],
+    "language": "multilingual",
+}
+_53_LANGUAGES = {
+    "license": "MIT",
+    "license_source": f"{_FAIRSEQ}/LICENSE",
+    "recipe": f"{_FAIRSEQ}/examples/wav2vec#pre-trained-models",
+    "datasets": ["Multilingual LibriSpeech", "CommonVoice", "BABEL"],
+    "language": "multilingual",
+}
+
+_ROMAN = "-aienoutsrmkldghybpwcvjzf'qx"
+
+
+class XLSR300MWeights(Weights):
+    """Weights of ``wav2vec2_xlsr_300m``, as torchaudio publishes them.
+
+    ``XLSR128_RefV1`` (XLS-R) was pretrained on 436,000 hours in 128 languages, ``XLSR53_RefV1`` on
+    56,000 hours in 53; they give features. ``MMS_ForcedAlignment_RefV1`` was trained on 31,000
+    hours in 1,130 languages to find when each letter of a romanized transcript is spoken. All
+    want normalized waveforms.
+    """
+
+    XLSR128_RefV1 = features(
+        "wav2vec2_xlsr_300m.pth",
+        normalize=True,
+        dropout=dropout(),
+        meta={**_128_LANGUAGES, "num_params": 315_437_696, "known_as": ("WAV2VEC2_XLSR_300M",)},
+    )
+    XLSR53_RefV1 = features(
+        "wav2vec2_fairseq_large_xlsr53.pth",
+        normalize=True,
+        dropout=dropout(),
+        meta={**_53_LANGUAGES, "num_params": 315_437_696, "known_as": ("WAV2VEC2_XLSR53",)},
+    )
+    MMS_ForcedAlignment_RefV1 = speech(
+        "https://dl.fbaipublicfiles.com/mms/torchaudio/ctc_alignment_mling_uroman/model.pt",
+        task="forced-alignment",
+        normalize=True,
+        postprocess=lazy("dapi.audio.alignment:ForcedAlignment", labels=_ROMAN),
+        build=labelled(_ROMAN, dropout=dropout(activation=0.1, layer=0.1)),
+        meta={
+            "license": "CC-BY-NC-4.0",
+            "license_source": f"{_MMS}#license",
+            "recipe": _MMS,
+            "datasets": ["MMS"],
+            "language": "multilingual",
+            "labels": list(_ROMAN),
+            "num_params": 315_466_396,
+            "known_as": ("MMS_FA",),
+        },
+        **pinned(
+            "20ef12963ab4924bef49ac4fc7f58ad5da2ee43b2c11bc8c853c9b90ecdbc680", 1262047414, by=10
+        ),
+    )
+
+
+@register_model(weights=XLSR300MWeights, head="aux")
+def wav2vec2_xlsr_300m(
+    *,
+    weights: XLSR300MWeights | WeightEntry | None = None,
+    progress: bool = True,
+    aux_num_out: int | None = None,
+    **config: Any,
+) -> Wav2Vec2Model:
+    """Build an XLS-R of 300 million parameters (Babu et al. 2021, arXiv:2111.09296).
+
+    Of the same shape are XLSR-53 (Conneau et al. 2020, arXiv:2006.13979) and the aligner of MMS
+    (Pratap et al. 2023, arXiv:2305.13516), whose ``weights.postprocess()`` takes the logits and a
+    transcript.
+
+    Arguments, input and output are those of ``wav2vec2_base``.
+    """
+    from torchaudio.models import wav2vec2_xlsr_300m
+
+    return wav2vec2_xlsr_300m(aux_num_out=aux_num_out, **config)
+
+
+class XLSR1BWeights(Weights):
+    """Weights of ``wav2vec2_xlsr_1b``: of XLS-R, as torchaudio publishes them."""
+
+    XLSR128_RefV1 = features(
+        "wav2vec2_xlsr_1b.pth",
+        normalize=True,
+        dropout=dropout(projection=0.1),
+        meta={**_128_LANGUAGES, "num_params": 962_496_128, "known_as": ("WAV2VEC2_XLSR_1B",)},
+    )
+
+
+@register_model(weights=XLSR1BWeights, head="aux")
+def wav2vec2_xlsr_1b(
+    *,
+    weights: XLSR1BWeights | WeightEntry | None = None,
+    progress: bool = True,
+    aux_num_out: int | None = None,
+    **config: Any,
+) -> Wav2Vec2Model:
+    """Build an XLS-R of a billion parameters: 48 layers of width 1280.
+
+    Arguments, input and output are those of ``wav2vec2_base``.
+    """
+    from torchaudio.models import wav2vec2_xlsr_1b
+
+    return wav2vec2_xlsr_1b(aux_num_out=aux_num_out, **config)
+
+
+class XLSR2BWeights(Weights):
+    """Weights of ``wav2vec2_xlsr_2b``: of XLS-R, as torchaudio publishes them."""
+
+    XLSR128_RefV1 = features(
+        "wav2vec2_xlsr_2b.pth",
+        normalize=True,
+        dropout=dropout(projection=0.1),
+        meta={**_128_LANGUAGES, "num_params": 2_159_257_728, "known_as": ("WAV2VEC2_XLSR_2B",)},
+    )
+
+
+@register_model(weights=XLSR2BWeights, head="aux")
+def wav2vec2_xlsr_2b(
+    *,
+    weights: XLSR2BWeights | WeightEntry | None = None,
+    progress: bool = True,
+    aux_num_out: int | None = None,
+    **config: Any,
+) -> Wav2Vec2Model:
+    """Build an XLS-R of two billion parameters: 48 layers of width 1920.
+
+    Arguments, input and output are those of ``wav2vec2_base``.
+    """
+    from torchaudio.models import wav2vec2_xlsr_2b
+
+    return wav2vec2_xlsr_2b(aux_num_out=aux_num_out, **config)

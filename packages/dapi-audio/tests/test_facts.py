@@ -1,0 +1,148 @@
+"""What the entries say is what torchaudio's 40 bundles say."""
+
+import re
+
+import pytest
+import torch
+from torchaudio import pipelines
+
+import dapi
+
+PUBLISHED = "https://download.pytorch.org/torchaudio/"
+BUNDLES = {
+    name: found
+    for name in pipelines.__all__
+    if not isinstance(found := getattr(pipelines, name), type)
+}
+ENTRIES = [
+    m for name in dapi.list_models(distribution="dapi-audio") for m in dapi.list_weights(name)
+]
+MEMBERS = {name: member for member in ENTRIES for name in member.meta.get("known_as", ())}
+
+
+def named(*kinds):
+    """The names of the bundles of some kinds."""
+    return [name for name, bundle in BUNDLES.items() if isinstance(bundle, kinds)]
+
+
+def url_of(bundle):
+    """Where a bundle gets its weights."""
+    if isinstance(bundle, pipelines.Wav2Vec2Bundle):
+        return bundle._path if ":" in bundle._path else f"{PUBLISHED}models/{bundle._path}"
+    for attribute, folder in {
+        "_tacotron2_path": "models/",
+        "_path": "models/",
+        "_rnnt_path": "",
+        "_model_path": "",
+    }.items():
+        if hasattr(bundle, attribute):
+            return PUBLISHED + folder + getattr(bundle, attribute)
+    raise AssertionError(bundle)
+
+
+def licence_in(text):
+    """The SPDX expression of what a bundle's documentation says."""
+    if re.search(r"CC.BY.NC 4\.0|Attribution Non Commercial 4\.0", text):
+        return "CC-BY-NC-4.0"
+    if "Creative Commons Attribution 4.0" in text:
+        return "CC-BY-4.0"
+    return "MIT" if "under MIT License" in text else "unknown"
+
+
+def test_every_bundle_has_exactly_one_entry():
+    """40 of them; what has none of their names is the vocoder, which is part of two."""
+    names = [name for member in ENTRIES for name in member.meta.get("known_as", ())]
+
+    assert len(BUNDLES) == 40
+    assert sorted(names) == sorted(BUNDLES)
+    assert [str(m) for m in ENTRIES if "known_as" not in m.meta] == ["wavernn:LJSpeech_RefV1"]
+
+
+@pytest.mark.parametrize("name", BUNDLES)
+def test_file_is_the_bundles(name):
+    """The URL from which torchaudio would download."""
+    assert MEMBERS[name].url == url_of(BUNDLES[name])
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in BUNDLES if hasattr(BUNDLES[name], "sample_rate")]
+)
+def test_sample_rate_is_the_bundles(name):
+    """In meta, and in the transforms that resample to it."""
+    member = MEMBERS[name]
+
+    assert BUNDLES[name].sample_rate == member.meta["sample_rate"]
+    assert BUNDLES[name].sample_rate == member.transforms.kwargs["sample_rate"]
+
+
+@pytest.mark.parametrize("name", named(pipelines.Wav2Vec2ASRBundle))
+def test_labels_and_reserved_rows_are_the_bundles(name):
+    """The labels with the blank, in meta and where they are read; rows of the head with none."""
+    bundle, member = BUNDLES[name], MEMBERS[name]
+    star = {"star": None} if name == "MMS_FA" else {}
+
+    assert bundle.get_labels(**star) == member.meta["labels"]
+    assert "".join(member.meta["labels"]) == member.postprocess.kwargs["labels"]
+    assert len(member.meta["labels"]) == member.build.config["aux_num_out"]
+    assert bundle._remove_aux_axis == member.build.adapt[0].rows
+
+
+@pytest.mark.parametrize("name", BUNDLES)
+def test_licence_and_recipe_are_in_the_bundles_documentation(name):
+    """The licence by its words, with the URL that they link; and where the training is."""
+    meta = MEMBERS[name].meta
+    text = "unknown" if name.startswith("TACOTRON2") else BUNDLES[name].__doc__
+
+    assert licence_in(text) == meta["license"]
+    assert (meta["license"] == "unknown") == ("license_source" not in meta)
+    assert meta.get("license_source", "") in text
+    assert name.startswith("TACOTRON2") or meta["recipe"] == "unknown" or meta["recipe"] in text
+
+
+@pytest.mark.parametrize("member", [m for m in ENTRIES if m.size], ids=str)
+def test_size_is_that_of_the_numbers_in_the_file(member):
+    """Four bytes each, and what a .pth needs beside them: the pinned sizes are plausible."""
+    model = dapi.get_model(str(member).partition(":")[0], weights=member, device="meta")
+    reserved = len(member.build.adapt[0].rows) if member.build.adapt else 0
+    numbers = member.meta["num_params"]
+    numbers += reserved * (model.aux.in_features + 1) if reserved else 0
+
+    assert 0 < member.size - 4 * numbers < 200_000
+    assert member.meta["file_mib"] == round(member.size / 2**20, 3)
+
+
+@pytest.mark.parametrize("member", ENTRIES, ids=str)
+def test_num_params_is_counted(member):
+    """Over the parameters of the model, on meta."""
+    model = dapi.get_model(str(member).partition(":")[0], weights=member, device="meta")
+
+    assert member.meta["num_params"] == sum(p.numel() for p in model.parameters())
+    assert all(p.is_meta or isinstance(p, torch.nn.Parameter) for p in model.parameters())
+
+
+def test_features_of_the_transducer_are_the_bundles():
+    """Every number of its transforms, and the addresses of its assets."""
+    member, bundle = (
+        MEMBERS["EMFORMER_RNNT_BASE_LIBRISPEECH"],
+        pipelines.EMFORMER_RNNT_BASE_LIBRISPEECH,
+    )
+    given = {k: v for k, v in member.transforms.kwargs.items() if k != "statistics"}
+
+    assert given == {key: getattr(bundle, f"_{key}") for key in given}
+    assert member.assets["statistics"].url == PUBLISHED + bundle._global_stats_path
+    assert member.assets["pieces"].url == PUBLISHED + bundle._sp_model_path
+    for key in ("blank", "segment_length", "right_context_length", "hop_length"):
+        assert member.meta[key] == getattr(bundle, f"_{key}")
+    assert member.build.config == bundle._rnnt_factory_func.keywords
+
+
+@pytest.mark.parametrize("name", named(pipelines.SourceSeparationBundle))
+def test_sources_are_the_bundles(name):
+    """As many, and by the names that it gives them."""
+    expected = BUNDLES[name]._model_factory_func.keywords
+    member = MEMBERS[name]
+
+    assert {
+        k: list(v) if isinstance(v, tuple) else v for k, v in member.build.config.items()
+    } == expected
+    assert member.meta["sources"] == member.postprocess.kwargs["names"]

@@ -1,0 +1,22 @@
+"""For those who publish models and weights with dapi: conformance tests, and a scaffold.
+
+``class TestConformance(dapi.devkit.Conformance): distribution = "acme-models"`` in a test file,
+or ``pytest --dapi-conformance acme-models`` without one, checks what dapi promises of every
+builder and every set of weights.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dapi.devkit.conformance import Conformance
+else:
+
+    def __getattr__(name: str) -> object:
+        if name != "Conformance":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
+        from dapi.devkit.conformance import Conformance  # imports pytest, which commands do without
+
+        return Conformance
+
+
+__all__ = ["Conformance"]

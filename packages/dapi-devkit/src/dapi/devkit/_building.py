@@ -1,0 +1,127 @@
+"""What is checked of models: on meta, so that a large one costs nothing; small ones are loaded.
+
+Each function takes its subject to what is wrong with it, a sentence each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from dapi import Status
+from dapi.devkit._models import Facts, checkpoint_of_ones, quiet
+from dapi.devkit._subjects import Builder, Member
+from dapi.exceptions import CheckpointError, FetchError, HashMismatchError, StateDictMismatchError
+
+_QUANTIZED = "quantized: its weights are packed, and are no parameters"
+_TOO_LARGE = "larger than is loaded: raise --dapi-max-parameters"
+
+
+def builds_without_weights(builder: Builder) -> Iterator[str]:
+    """Build it on meta, with its own defaults."""
+    builder.workshop.bare_facts(builder.function)
+    yield from ()
+
+
+def builds_on_meta(member: Member) -> Iterator[str]:
+    """Build it on meta."""
+    _facts(member)
+    yield from ()
+
+
+def num_params_is_right(member: Member) -> Iterator[str]:
+    """Count the parameters."""
+    stated, facts = member.entry.meta.get("num_params"), _facts(member)
+    if facts.is_quantized:
+        pytest.skip(_QUANTIZED)
+    if stated != facts.num_params:
+        yield f"meta says {stated}, the model has {facts.num_params}"
+
+
+def loads_strictly(member: Member) -> Iterator[str]:
+    """Load a file of ones with the model's keys, and see whether the model has them all."""
+    workshop, builder = member.workshop, _builder(member)
+    facts = _facts(member)
+    if workshop.is_too_large(facts):
+        pytest.skip(_TOO_LARGE)
+    if facts.is_quantized:
+        pytest.skip(_QUANTIZED)
+    key = builder, member.entry.build
+    if key not in workshop.unloaded:  # of several weights of one build, the first says it all
+        workshop.unloaded[key] = tuple(_unloaded(member, facts))
+    for name in workshop.unloaded[key]:
+        yield f"{name} does not have the file's values"
+
+
+def _unloaded(member: Member, facts: Facts) -> Iterator[str]:
+    import torch
+
+    with checkpoint_of_ones(member.weights, facts.schema) as entry, quiet():
+        model = _builder(member)(weights=entry, progress=False)
+        for key, value in model.state_dict().items():
+            if isinstance(value, torch.Tensor) and not bool((value == 1).all()):
+                yield key
+
+
+def published_file_fits(member: Member) -> Iterator[str]:
+    """Load the file that is published, if it is here or may be fetched."""
+    entry, workshop = replace(member.entry, status=Status()), member.workshop
+    is_packaged = all(file.url.startswith("package:") for file in entry.files)
+    is_wanted = is_packaged or workshop.may_fetch
+    if workshop.is_too_large(_facts(member)) and not is_wanted:
+        pytest.skip(_TOO_LARGE)
+    with nullcontext() if workshop.may_fetch else quiet():
+        try:
+            entry.fetch(progress=False)
+            _builder(member)(weights=entry, progress=False)
+        except FetchError:
+            pytest.skip("its file is not here: --dapi-fetch fetches it")
+        except (CheckpointError, HashMismatchError, StateDictMismatchError) as error:
+            yield str(error)
+
+
+def state_dict_is_stable(builder: Builder) -> Iterator[str]:
+    """Compare keys, types and shapes with the snapshot; write it when that is asked for."""
+    snapshots = builder.workshop.snapshots
+    if snapshots.folder is None:
+        pytest.skip("no folder of snapshots: inherit dapi.devkit.Conformance in a test file")
+    found = _lines(builder.workshop.bare_facts(builder.function))
+    if snapshots.update:
+        snapshots.write(builder.name, found)
+    kept = snapshots.read(builder.name)
+    if kept is None:
+        pytest.skip("there is no snapshot: --dapi-update-snapshots writes it")
+    yield from _differences(kept, found)
+
+
+def _lines(facts: Facts) -> Mapping[str, str]:
+    """Write the type and the shape of each tensor as text."""
+    return {
+        key: " ".join((dtype, "x".join(map(str, shape)))).strip()
+        for key, (dtype, shape) in facts.schema.items()
+    }
+
+
+def _differences(kept: Mapping[str, str], found: Mapping[str, str]) -> Iterator[str]:
+    for key in dict.fromkeys((*kept, *found)):
+        if key not in found:
+            yield f"{key} is gone"
+        elif key not in kept:
+            yield f"{key} is new"
+        elif kept[key] != found[key]:
+            yield f"{key} was {kept[key]}, and is {found[key]}"
+
+
+def _facts(member: Member) -> Facts:
+    return member.workshop.facts(_builder(member), member.weights)
+
+
+def _builder(member: Member) -> Callable[..., Any]:
+    builder = member.of.builder
+    if builder is None:
+        pytest.skip(f"the builder {member.of.for_builder} is not installed")
+    return builder

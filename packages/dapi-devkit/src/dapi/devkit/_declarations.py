@@ -1,0 +1,178 @@
+"""What is checked of a distribution's entry points and builders, without building any.
+
+Each function takes its subject to what is wrong with it, a sentence each.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import pickle
+import re
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterator
+from importlib import metadata
+
+from dapi import LegacyArgument, Weights, _catalog, _discovery, _registry
+from dapi.devkit._entry_points import is_same, needed
+from dapi.devkit._subjects import Builder, Distribution, Line, documented
+from dapi.exceptions import DapiError, DapiWarning, LegacyArgumentWarning, PluginLoadError
+
+# In a fresh process: says which module brought which framework in, whatever else goes wrong.
+_IMPORTS = """
+import importlib, json, sys
+
+FRAMEWORKS = {"PIL", "jax", "numpy", "scipy", "sklearn", "tensorflow", "timm", "torch",
+              "torchaudio", "torchvision", "transformers"}
+brought = {}
+for module in sys.argv[1:]:
+    before = FRAMEWORKS & set(sys.modules)
+    try:
+        importlib.import_module(module)
+    except (Exception, SystemExit):
+        pass
+    new = FRAMEWORKS & set(sys.modules) - before
+    if new:
+        brought[module] = sorted(new)
+print("\\n" + json.dumps(brought))
+"""
+
+
+def metadata_is_sound(distribution: Distribution) -> Iterator[str]:
+    """Find damaged entry points, and other copies of the metadata."""
+    if distribution.plugin.problem:
+        yield distribution.plugin.problem
+    for path in distribution.plugin.hidden:
+        yield f"its metadata is found again at {path}"
+
+
+def leaves_the_namespace_alone(distribution: Distribution) -> Iterator[str]:
+    """Find files beside the packages of dapi's own."""
+    files = metadata.distribution(distribution.name).files or ()
+    for file in files:
+        if len(file.parts) == 2 and file.parts[0] == "dapi":
+            yield f"it installs {file}"
+
+
+def import_no_framework(distribution: Distribution) -> Iterator[str]:
+    """Import every module that declares something, in a process that has imported nothing."""
+    path = os.pathsep.join(filter(None, sys.path))
+    result = subprocess.run(  # noqa: S603  # this Python, on the modules of the entry points
+        [sys.executable, "-c", _IMPORTS, *distribution.modules],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if result.returncode:
+        yield f"importing them ends Python: {result.stderr.strip()[-200:]}"
+        return
+    for module, brought in json.loads(result.stdout.splitlines()[-1]).items():
+        yield f"importing {module} imports {', '.join(brought)}"
+
+
+def entry_points_agree(distribution: Distribution) -> Iterator[str]:
+    """Compare the lines that there are with those that the decorated builders need."""
+    wanted = needed(distribution.builders())
+    for group, lines in wanted.items():
+        found = distribution.targets(group)
+        for name, target in lines.items():
+            if not is_same(found.get(name), target):
+                yield f'[project.entry-points."{group}"] lacks: {name} = "{target}"'
+    for name, target in distribution.targets("dapi.models").items():
+        if name not in wanted["dapi.models"] and target in wanted["dapi.models"].values():
+            yield f'[project.entry-points."dapi.models"] has a wrong name: {name} = "{target}"'
+
+
+def target_is_right(line: Line) -> Iterator[str]:
+    """Load it, as dapi would."""
+    loads = {"dapi.models": _catalog.load_builder, "dapi.weights": _catalog.load_enum}
+    try:
+        loads.get(line.point.group, _discovery.EntryPoint.load)(line.point)
+    except PluginLoadError as error:
+        yield error.reason
+
+
+def weights_have_a_builder(line: Line) -> Iterator[str]:
+    """Find the builder that a line of ``dapi.weights`` names."""
+    if line.point.group != "dapi.weights":
+        return
+    own = (line.point.distribution, line.point.name)
+    if own in {(p.distribution, p.name) for p in _discovery.entry_points("dapi.models")}:
+        return
+    try:
+        _catalog.find(line.point.name)
+    except DapiError as error:
+        yield str(error)
+
+
+def name_is_its_own(builder: Builder) -> Iterator[str]:
+    """Check the form of the name, and look for other distributions that give it."""
+    if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", builder.name):
+        yield f"the name {builder.name!r} is not in snake_case"
+    points = _discovery.entry_points("dapi.models")
+    for point in points:
+        if point.name == builder.name and point.distribution != builder.distribution.name:
+            yield f"{point.distribution} gives {builder.name!r} too"
+
+
+def signature_is_by_keyword(builder: Builder) -> Iterator[str]:
+    """Look at the parameters; that there is ``weights``, the decorator has seen to."""
+    parameters = inspect.signature(builder.function).parameters.values()
+    for parameter in parameters:
+        if parameter.kind not in (parameter.KEYWORD_ONLY, parameter.VAR_KEYWORD):
+            yield f"{parameter.name!r} can be given by position"
+        if parameter.name in ("weights", "weights_backbone") and parameter.default is not None:
+            yield f"{parameter.name!r} is not None by default"
+
+
+def has_docstring(builder: Builder) -> Iterator[str]:
+    """Look for a docstring."""
+    if not documented(builder.function):
+        yield "it has no docstring"
+
+
+def replaces_a_neighbour(builder: Builder) -> Iterator[str]:
+    """Look for the builder that it says it replaces."""
+    declaration = builder.declaration
+    neighbours = {
+        each.name
+        for each in _registry.builders()
+        if each.module == declaration.module and each.name != declaration.name
+    }
+    if declaration.replaces is not None and declaration.replaces not in neighbours:
+        yield (
+            f"it replaces {declaration.replaces!r}; other builders of {declaration.module}: "
+            f"{', '.join(sorted(neighbours)) or 'none'}"
+        )
+
+
+def legacy_arguments_warn(builder: Builder) -> Iterator[str]:
+    """Translate each value that an argument of the past had."""
+    for legacy in builder.declaration.legacy:
+        if legacy.parameter not in builder.declaration.parameters:
+            yield f"{legacy.name} becomes {legacy.parameter}, which is no parameter"
+        for value in legacy.values:
+            yield from _translate(builder, legacy, value)
+
+
+def _translate(builder: Builder, legacy: LegacyArgument, value: object) -> Iterator[str]:
+    written = f"{legacy.name}={value!r}"
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always", DapiWarning)
+        translated = builder.declaration.translate_legacy({legacy.name: value})
+    if LegacyArgumentWarning not in {warning.category for warning in said}:
+        yield f"{written} does not warn"
+    meant = translated.get(legacy.parameter)
+    own = builder.declaration.weights if legacy.parameter == "weights" else Weights
+    if meant is not None and not isinstance(meant, own):
+        yield f"{written} becomes {meant!r}, which the builder does not take"
+
+
+def builder_pickles(builder: Builder) -> Iterator[str]:
+    """Pickle it, and load it again."""
+    if pickle.loads(pickle.dumps(builder.function)) is not builder.function:  # noqa: S301
+        yield "it comes back as another function"

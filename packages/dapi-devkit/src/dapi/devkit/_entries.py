@@ -1,0 +1,217 @@
+"""What is checked of enums of weights and their members, without building a model.
+
+Each function takes its subject to what is wrong with it, a sentence each.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import pickle
+import re
+from collections.abc import Iterator, Mapping
+from itertools import groupby
+
+import pytest
+from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
+
+import dapi
+from dapi import File, Weights, _catalog, _fetching, _lazy
+from dapi.devkit._schema import OPTIONAL, REQUIRED, is_number
+from dapi.devkit._subjects import Enum, Member, documented
+from dapi.exceptions import DapiError
+
+_NAME = re.compile(r"[A-Z][A-Za-z0-9]*(_[A-Za-z0-9]+)*_RefV[1-9]\d*")
+_SOURCE = re.compile(r"https://\S+( .+)?|[\w.-]+(/[\w.-]+)*\.[a-z]+")
+_TRUST = re.compile(r"first use|first \d+ digits")
+_QUOTED = re.compile(r"pinned .*by \d+")
+_CLASSES = ("num_classes", "num_labels")
+
+
+def enum_is_named_and_documented(enum: Enum) -> Iterator[str]:
+    """Look at the class's name and docstring."""
+    if not re.fullmatch(r"[A-Z]\w*Weights", enum.enum.__name__):
+        yield f"the name {enum.enum.__name__!r} does not end in Weights, or begins in lower case"
+    if not documented(enum.enum):
+        yield "it has no docstring"
+
+
+def latest_is_consistent(enum: Enum) -> Iterator[str]:
+    """See whether each dataset has a latest, and no newer one of its recipe beside it."""
+    active = [member for member in enum.enum if member.status.state == "active"]
+    for member in enum.enum:
+        if member.latest and member not in active:
+            yield f"{member.name} is {member.status.state}, and marked latest"
+    for dataset in dict.fromkeys(member.dataset for member in active):
+        if not any(member.latest for member in active if member.dataset == dataset):
+            yield f"no member of {dataset} is marked latest"
+    for _, series in groupby(sorted(active, key=_version), key=lambda m: _version(m)[0]):
+        *older, newest = series
+        for member in older:
+            if member.latest:
+                yield f"{member.name} is marked latest, but {newest.name} is newer"
+
+
+def _version(member: Weights) -> tuple[str, int]:
+    """Split a member's name into its dataset and recipe, and its number."""
+    series, _, number = member.name.rpartition("V")
+    return (series, int(number)) if number.isdigit() else (member.name, 0)
+
+
+def members_pickle(enum: Enum) -> Iterator[str]:
+    """Pickle and copy each member and its entry."""
+    for member in enum.enum:
+        if pickle.loads(pickle.dumps(member)) is not member:  # noqa: S301
+            yield f"{member.name} comes back from pickle as something else"
+        if copy.deepcopy(member) is not member:
+            yield f"{member.name} is not its own copy"
+        if pickle.loads(pickle.dumps(member.value)) != member.value:  # noqa: S301
+            yield f"the entry of {member.name} comes back from pickle as another"
+
+
+def member_is_named(member: Member) -> Iterator[str]:
+    """Check the form of the name."""
+    if not _NAME.fullmatch(member.weights.name):
+        yield f"the name {member.weights.name!r} is not of that form"
+
+
+def meta_is_complete(member: Member) -> Iterator[str]:
+    """Compare meta with the schema."""
+    meta = member.entry.meta
+    for key, (is_right, expected) in {**REQUIRED, **OPTIONAL}.items():
+        if key not in meta:
+            if key in REQUIRED:
+                yield f"meta has no {key!r}: {expected}"
+        elif not is_right(meta[key]):
+            yield f"meta[{key!r}] is {meta[key]!r}, not {expected}"
+
+
+def license_is_known(member: Member) -> Iterator[str]:
+    """Read the license as SPDX does."""
+    license_ = member.entry.meta.get("license", "unknown")
+    if license_ == "unknown":
+        return
+    try:
+        found = canonicalize_license_expression(str(license_))
+    except InvalidLicenseExpression:
+        yield f"the license {license_!r} is no SPDX expression"
+    else:
+        if found != license_:
+            yield f"the license {license_!r} is written {found!r}"
+
+
+def metrics_have_sources(member: Member) -> Iterator[str]:
+    """Look at each metric."""
+    for metric in member.entry.meta.get("metrics", ()):
+        if not isinstance(metric, Mapping):
+            yield f"the metric {metric!r} is no mapping"
+            continue
+        for key in ("dataset", "name", "value", "source"):
+            if key not in metric:
+                yield f"the metric {dict(metric)} has no {key!r}"
+        if not is_number(metric.get("value", 0)):
+            yield f"the metric {dict(metric)} has a value that is no number"
+        if "source" in metric and not _SOURCE.fullmatch(str(metric["source"])):
+            yield f"the source {metric['source']!r} is neither a page nor a script"
+
+
+def files_are_pinned(member: Member) -> Iterator[str]:
+    """Look at each file, those of assets included."""
+    hash_source = str(member.entry.meta.get("hash_source", ""))
+    for file in _fetching.everything(member.weights):
+        if not file.is_pinned and not _TRUST.search(hash_source):
+            yield f"{file.url} has no full sha256, and hash_source is {hash_source!r}"
+        # Who only quotes the hash that others pin may not know the size.
+        if file.is_pinned and not file.size and not _QUOTED.search(hash_source):
+            yield f"{file.url} has no size"
+
+
+def packaged_files_are_right(member: Member) -> Iterator[str]:
+    """Hash each file that comes with a package."""
+    for file in _fetching.everything(member.weights):
+        if file.url.startswith("package:"):
+            try:
+                dapi.WeightEntry(
+                    file.url, sha256=file.sha256, size=file.size, mirrors=file.mirrors
+                ).fetch(progress=False)
+            except DapiError as error:
+                yield str(error)
+
+
+def categories_fit(member: Member) -> Iterator[str]:
+    """Read the categories, and compare their number with the classes."""
+    categories = member.entry.meta.get("categories")
+    if categories is None:
+        return
+    if not categories or not all(isinstance(each, str) for each in categories):
+        yield "its categories are no list of names"
+    config = {**member.entry.build.defaults, **member.entry.build.config}
+    for key in _CLASSES:
+        if config.get(key, len(categories)) != len(categories):
+            yield f"it has {len(categories)} categories, but {key}={config[key]}"
+
+
+def is_found_by_name(member: Member) -> Iterator[str]:
+    """Ask for it by its qualified name."""
+    owner = member.of.distribution.name
+    builder = member.of.for_builder.rpartition("/")[2]
+    name = f"{owner}/{builder}:{member.weights.name}"
+    if _catalog.get_weights(name) is not member.weights:
+        yield f"{name} is something else"
+
+
+def factories_work(member: Member) -> Iterator[str]:
+    """Import what it names, and make the transforms where nothing must be fetched for it."""
+    entry = member.entry
+    for what in ("transforms", "postprocess"):
+        factory = getattr(entry, what)
+        if isinstance(factory, _lazy.Lazy):
+            yield from _misfit(what, factory)
+            if what == "transforms" and not _is_remote(factory):
+                yield from _refused(member, factory)
+    for target in entry.build.context:
+        if not isinstance(_lazy.resolve(target), type):
+            yield f"build.context names {target}, which is no class"
+
+
+def _misfit(what: str, factory: _lazy.Lazy) -> Iterator[str]:
+    """Import the target, and see whether it takes the arguments."""
+    try:
+        target = _lazy.resolve(factory.target)
+    except (ImportError, AttributeError) as error:
+        yield f"{what} cannot be imported: {error}"
+        return
+    try:
+        inspect.signature(target).bind(**factory.kwargs)
+    except TypeError as error:
+        yield f"{what} {factory!r}: {error}"
+
+
+def _is_remote(factory: _lazy.Lazy) -> bool:
+    """Whether a factory needs files that do not come with a package."""
+    return not all(
+        isinstance(asset, File) and asset.url.startswith("package:")
+        for asset in factory.assets.values()
+    )
+
+
+def _refused(member: Member, factory: _lazy.Lazy) -> Iterator[str]:
+    """Make transforms, and call those of images with one."""
+    transforms = factory()
+    if member.entry.meta.get("task") not in _TASKS_OF_IMAGES:
+        return
+    image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
+    transformed = transforms(image.new("RGB", (300, 280)))
+    if getattr(transformed, "shape", None) is None:
+        yield f"transforms make a {type(transformed).__name__} of an image, not a tensor"
+
+
+_TASKS_OF_IMAGES = frozenset(
+    {
+        "image-classification",
+        "image-segmentation",
+        "instance-segmentation",
+        "keypoint-detection",
+        "object-detection",
+    }
+)

@@ -1,0 +1,226 @@
+"""What a distribution gives that can be checked: itself, its entry points, builders and weights.
+
+Only what is advertised is imported. What cannot be imported is no subject; that it cannot be is
+what the check of its entry point says.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+from typing import Any
+
+from dapi import WeightEntry, Weights, _catalog, _discovery, _names, _registry
+from dapi._registration import Builder as Declaration
+from dapi._weights import entry_of
+from dapi.devkit._entry_points import declares
+from dapi.devkit._models import Workshop
+from dapi.devkit.exceptions import UnknownDistributionError
+from dapi.exceptions import DapiError, PluginLoadError
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """A distribution that advertises something to dapi."""
+
+    plugin: _discovery.Plugin
+    workshop: Workshop = field(repr=False, compare=False)
+
+    @property
+    def name(self) -> str:
+        """Its normalised name."""
+        return self.plugin.name
+
+    @property
+    def where(self) -> str:
+        """The directory of its metadata."""
+        return self.plugin.location
+
+    def targets(self, group: str) -> dict[str, str]:
+        """Return the targets of a group of entry points, by name."""
+        return {p.name: p.target for p in self.plugin.entry_points if p.group == group}
+
+    @property
+    def modules(self) -> list[str]:
+        """The modules that declare models and weights."""
+        points = (*self.targets("dapi.models").values(), *self.targets("dapi.weights").values())
+        return sorted({target.partition(":")[0] for target in points})
+
+    def builders(self) -> list[_registry.Registered]:
+        """List the decorated builders of its modules, and of those beside them.
+
+        A module beside them is imported only if it decorates a builder: it may lack a line.
+        """
+        for module in _beside(self.modules):
+            with suppress(Exception, SystemExit):  # the check of its lines says so, if it has any
+                import_module(module)
+        packages = {*self.modules, *_beside(self.modules)}
+        return [each for each in _registry.builders() if each.module in packages]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the entry points."""
+
+    point: _discovery.EntryPoint
+
+    @property
+    def name(self) -> str:
+        """The group and the name."""
+        return f"{self.point.group}:{self.point.name}"
+
+    @property
+    def where(self) -> str:
+        """The target."""
+        return self.point.target
+
+
+@dataclass(frozen=True)
+class Builder:
+    """A builder that the distribution advertises."""
+
+    distribution: Distribution
+    name: str
+    function: Callable[..., Any]
+
+    @property
+    def where(self) -> str:
+        """The function, as entry points name it."""
+        return self.declaration.target
+
+    @property
+    def declaration(self) -> Declaration:
+        """What was declared of it."""
+        declaration: Declaration = self.function.__dapi_builder__  # type: ignore[attr-defined]
+        return declaration
+
+    @property
+    def workshop(self) -> Workshop:
+        """Where it is built."""
+        return self.distribution.workshop
+
+
+@dataclass(frozen=True)
+class Enum:
+    """An enum of weights that the distribution advertises, and the builder that it is for."""
+
+    distribution: Distribution
+    for_builder: str
+    enum: type[Weights]
+
+    @property
+    def name(self) -> str:
+        """The name of the class."""
+        return self.enum.__name__
+
+    @property
+    def where(self) -> str:
+        """The class, as entry points name it."""
+        return f"{self.enum.__module__}:{self.enum.__qualname__}"
+
+    @property
+    def builder(self) -> Callable[..., Any] | None:
+        """The builder, of this distribution or of another; None when it cannot be had."""
+        own = f"{self.distribution.name}/{self.for_builder}"
+        for name in (own, self.for_builder):
+            try:
+                return _catalog.find(name).load()  # type: ignore[no-any-return]
+            except DapiError:
+                pass
+        return None
+
+
+@dataclass(frozen=True)
+class Member:
+    """One member of an enum of weights."""
+
+    of: Enum
+    weights: Weights
+
+    @property
+    def name(self) -> str:
+        """The name under which it is found."""
+        return f"{self.of.for_builder}:{self.weights.name}"
+
+    @property
+    def where(self) -> str:
+        """The member, as entry points would name it."""
+        return f"{self.of.where}.{self.weights.name}"
+
+    @property
+    def entry(self) -> WeightEntry:
+        """What it stands for."""
+        return entry_of(self.weights)
+
+    @property
+    def workshop(self) -> Workshop:
+        """Where it is built."""
+        return self.of.distribution.workshop
+
+
+Subject = Distribution | Line | Builder | Enum | Member
+
+
+def find(name: str, workshop: Workshop) -> Distribution:
+    """Find an installed distribution.
+
+    Raises:
+        UnknownDistributionError: None of that name advertises anything.
+    """
+    plugins = {plugin.name: plugin for plugin in _discovery.discover()}
+    wanted = _names.normalize(name)
+    if wanted not in plugins:
+        raise UnknownDistributionError(name, available=sorted(plugins))
+    return Distribution(plugins[wanted], workshop)
+
+
+def subjects(distribution: Distribution) -> Iterator[Subject]:
+    """List all that can be checked of a distribution; imports what it advertises."""
+    yield distribution
+    yield from map(Line, distribution.plugin.entry_points)
+    yield from _builders(distribution)
+    offers = list(_enums(distribution))
+    yield from {offer.enum: offer for offer in reversed(offers)}.values()
+    yield from (Member(offer, member) for offer in offers for member in offer.enum)
+
+
+def _builders(distribution: Distribution) -> Iterator[Builder]:
+    for point in distribution.plugin.entry_points:
+        if point.group == "dapi.models":
+            try:
+                yield Builder(distribution, point.name, _catalog.load_builder(point))
+            except PluginLoadError:
+                continue
+
+
+def _enums(distribution: Distribution) -> Iterator[Enum]:
+    for point in distribution.plugin.entry_points:
+        if point.group == "dapi.weights":
+            try:
+                enum = _catalog.load_enum(point)
+            except PluginLoadError:
+                continue
+            yield Enum(distribution, point.name, enum)
+
+
+def _beside(modules: Iterable[str]) -> Iterator[str]:
+    """List the modules in the packages of others that decorate builders."""
+    packages = {module.rpartition(".")[0] for module in modules} - {""}
+    for package in sorted(packages & sys.modules.keys()):
+        for found in iter_modules(sys.modules[package].__path__, f"{package}."):
+            spec = found.module_finder.find_spec(found.name, None)
+            source = Path((spec and spec.origin) or "")
+            if source.is_file() and declares(source):  # in a zip there is none
+                yield found.name
+
+
+def documented(subject: object) -> bool:
+    """Whether an object has a docstring of its own."""
+    text = inspect.cleandoc(getattr(subject, "__doc__", None) or "")
+    return bool(text.splitlines()) and text != inspect.cleandoc(Weights.__doc__ or "")

@@ -1,0 +1,94 @@
+"""A small network over a few numbers, with weights that tell two spirals apart.
+
+Imports only ``dapi``: listing models and reading about their weights needs no PyTorch.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dapi import (
+    Build,
+    WeightEntry,
+    Weights,
+    lazy,
+    register_model,
+)
+
+if TYPE_CHECKING:
+    from acme_starter._mlp import MLP
+
+__all__ = [
+    "AcmeStarterMLPWeights",
+    "acme_starter_mlp",
+]
+
+_RECIPE = "recipes/spirals.py"
+_CATEGORIES = ["first spiral", "second spiral"]
+
+
+class AcmeStarterMLPWeights(Weights):
+    """Weights of ``acme_starter_mlp``, in files of this distribution."""
+
+    Spirals_RefV1 = WeightEntry(
+        url="package:acme_starter/data/spirals-3325c334.safetensors",
+        sha256="3325c3344e3d159e0a73e1a3382a20b211d17a3648f20ee19708c6923bb6e6ff",
+        size=5352,
+        transforms=lazy(
+            "acme_starter.transforms:Standardize",
+            mean=[0.0, 0.0],
+            std=[0.5, 0.5],
+        ),
+        postprocess=lazy(
+            "acme_starter.postprocess:Classification",
+            categories=_CATEGORIES,
+        ),
+        meta={
+            "task": "tabular-classification",
+            "license": "BSD-3-Clause",
+            "num_params": 1218,
+            "datasets": ["two spirals, drawn by the recipe"],
+            "metrics": [
+                {
+                    "dataset": "2000 points that the recipe draws and does not train on",
+                    "name": "acc@1",
+                    "value": 99.95,
+                    "source": _RECIPE,
+                },
+            ],
+            "recipe": _RECIPE,
+            "hash_source": "measured from the file in this distribution",
+            "categories": _CATEGORIES,
+        },
+        latest=True,
+        build=Build(config={"in_features": 2, "num_classes": 2, "width": 32}),
+    )
+
+
+@register_model(weights=AcmeStarterMLPWeights, head=("classify",))
+def acme_starter_mlp(
+    *,
+    weights: AcmeStarterMLPWeights | WeightEntry | None = None,
+    progress: bool = True,
+    **config: Any,
+) -> MLP:
+    """Build a small network over a few numbers.
+
+    The model takes floats ``(N, in_features)`` as ``weights.transforms()`` makes them, and
+    returns logits ``(N, num_classes)``. Does not touch the network: its weights come with the
+    distribution.
+
+    Args:
+        weights: What to load; None initialises at random.
+        progress: Show a progress bar while fetching other weights, on a terminal.
+        **config: ``in_features`` (2), ``num_classes`` (2), ``width`` (32), ``new_head``.
+
+    Returns:
+        The model, in training mode.
+
+    Raises:
+        DapiError: See ``dapi.build_model``.
+    """
+    from acme_starter._mlp import MLP
+
+    return MLP(**config)

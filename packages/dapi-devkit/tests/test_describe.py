@@ -1,0 +1,129 @@
+"""``dapi describe``: what can be read off a checkpoint, and how it fits a builder."""
+
+import hashlib
+import json
+import pickle
+from importlib import import_module
+from pathlib import Path
+
+import torch
+
+import dapi
+from dapi import WeightEntry, _registry
+from dapi._cli import main
+from dapi.devkit._describe import describe, package_url
+from dapi.devkit._source import imports
+
+PACKAGE = Path(import_module("dapi.vision").__file__).parent
+DIGITS = PACKAGE / "models" / "data" / "resnet20_digits_v1.safetensors"
+
+
+def run(capsys, *words):
+    status = main(["describe", *map(str, words)])
+    return status, capsys.readouterr().out
+
+
+def test_prints_a_ready_entry(capsys):
+    """Pasted into a module it loads, with the transforms of the builder's own weights."""
+    status, printed = run(capsys, DIGITS, "--model", "resnet20")
+    names = {}
+    exec("\n".join(imports(printed)), names)
+
+    entry = eval(printed.partition("\n#")[0], names)
+
+    assert 0 == status
+    assert "# It fits resnet20." in printed
+    assert "package:dapi.vision/models/data/resnet20_digits_v1.safetensors" == entry.url
+    assert 269434 == entry.meta["num_params"]
+    assert "image-classification" == entry.meta["task"]
+    assert entry.transforms() and entry.fetch() == DIGITS
+
+
+def test_prints_facts_as_json(capsys):
+    """For a program: hash, size, format, and how much the file holds."""
+    status, printed = run(capsys, DIGITS, "--json", "--url", "https://example.org/a.safetensors")
+
+    facts = json.loads(printed)
+    assert 0 == status
+    assert hashlib.sha256(DIGITS.read_bytes()).hexdigest() == facts["sha256"]
+    assert DIGITS.stat().st_size == facts["size"]
+    assert ("safetensors", 116) == (facts["format"], facts["tensors"])
+    assert "https://example.org/a.safetensors" == facts["url"]
+    assert "misfit" not in facts
+
+
+def test_tells_the_keys_that_a_builder_would_miss_or_has_left_over(capsys, tmp_path):
+    """Both, and shapes that differ; the exit status is 1."""
+    state = WeightEntry.from_file(DIGITS).state_dict()
+    state["stray"] = state.pop("fc.bias")
+    state["fc.weight"] = torch.zeros(3, 64)
+    torch.save(dict(state), tmp_path / "odd.pth")
+
+    status, printed = run(capsys, tmp_path / "odd.pth", "--model", "resnet20")
+
+    assert 1 == status
+    assert "# resnet20 would miss fc.bias." in printed
+    assert "# resnet20 has no stray." in printed
+    assert "# fc.weight is [3, 64] in the file and [10, 64] in resnet20." in printed
+
+
+def test_argument_that_the_weights_fix(capsys, tmp_path):
+    """``--config`` becomes part of the entry, and other classes have other names."""
+    state = WeightEntry.from_file(DIGITS).state_dict()
+    state["fc.weight"], state["fc.bias"] = torch.zeros(3, 64), torch.zeros(3)
+    torch.save(dict(state), tmp_path / "three.pth")
+
+    words = ("--model", "resnet20", "--config", "num_classes=3", "--json")
+    status, printed = run(capsys, tmp_path / "three.pth", *words)
+    found = describe(tmp_path / "three.pth", model="resnet20", config={"num_classes": 3})
+
+    assert 0 == status, printed
+    assert {"in_channels": 1, "num_classes": 3} == dict(found.entry.build.config)
+    assert not found.entry.postprocess
+    assert "categories" not in found.entry.meta
+
+
+def test_argument_that_the_builder_needs(capsys, tmp_path, monkeypatch):
+    """It is asked for; nothing tells it where the builder has no weights yet."""
+    monkeypatch.setattr(_registry, "_builders", {})
+
+    @dapi.register_model()
+    def needy_net(*, weights=None, progress=True, size, **config):
+        return torch.nn.Linear(size, 1)
+
+    torch.save(torch.nn.Linear(2, 1).state_dict(), tmp_path / "net.pth")
+    words = ["describe", str(tmp_path / "net.pth"), "--model", "needy_net"]
+
+    assert 1 == main(words)
+    assert "'size'. Give the arguments that the weights fix: --config" in capsys.readouterr().err
+    assert 0 == main([*words, "--config", "size=2"])
+    assert 'build=Build(config={"size": 2})' in capsys.readouterr().out
+
+
+class Bomb:
+    def __reduce__(self):
+        return Path.write_text, (Path("exploded"), "")
+
+
+def test_unpickles_tensors_only(capsys, tmp_path, monkeypatch):
+    """A file that would run code when it is unpickled is refused, and runs none."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bomb.pth").write_bytes(pickle.dumps({"weight": Bomb()}, protocol=2))
+
+    assert 1 == main(["describe", "bomb.pth"])
+    assert not (tmp_path / "exploded").exists()
+    assert "bomb.pth" in capsys.readouterr().err
+
+
+def test_file_that_is_not_there(capsys):
+    """The error is a sentence, as of every command."""
+    assert 1 == main(["describe", "absent.safetensors"])
+    assert "dapi: There is no file at absent.safetensors" in capsys.readouterr().err
+
+
+def test_package_url_of_a_file_in_a_package(tmp_path):
+    """Only what can be imported has one."""
+    (tmp_path / "a.pth").touch()
+
+    assert "package:dapi.vision/models/data/resnet20_digits_v1.safetensors" == package_url(DIGITS)
+    assert package_url(tmp_path / "a.pth") is None

@@ -1,0 +1,125 @@
+"""``dapi entry-points``: the lines of a pyproject, compared with the builders that there are."""
+
+import sys
+
+import pytest
+
+from dapi import _registry
+from dapi._cli import main
+
+FAMILY = """
+from dapi import WeightEntry, Weights, register_model
+
+class LineNetWeights(Weights):
+    Digits_RefV1 = WeightEntry("https://example.org/1.pth", latest=True)
+
+class OtherWeights(Weights):
+    Digits_RefV1 = WeightEntry("https://example.org/2.pth", latest=True)
+
+@register_model(weights=LineNetWeights)
+def line_net(*, weights=None, progress=True, **config): ...
+
+@register_model(name="line_net-b0")
+def line_net_b0(*, weights=None, progress=True, **config): ...
+"""
+PYPROJECT = """\
+[project]
+name = "acme-lines"  # ours
+
+# what dapi finds
+[project.entry-points."dapi.models"]
+line_net = "acme_lines.family:line_net"
+gone = "acme_lines.family:gone"  # it was removed
+
+[project.entry-points."dapi.weights"]
+"dapi-vision/resnet20" = "acme_lines.family:OtherWeights"
+
+[tool.other]
+key = 1
+"""
+WRITTEN = """\
+[project]
+name = "acme-lines"  # ours
+
+# what dapi finds
+[project.entry-points."dapi.models"]
+line_net = "acme_lines.family:line_net"
+line_net-b0 = "acme_lines.family:line_net_b0"
+
+[project.entry-points."dapi.weights"]
+"dapi-vision/resnet20" = "acme_lines.family:OtherWeights"
+line_net = "acme_lines.family:LineNetWeights"
+
+[tool.other]
+key = 1
+"""
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A project whose lines and builders have drifted apart."""
+    monkeypatch.setattr(_registry, "_builders", {})
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    package = tmp_path / "src" / "acme_lines"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "family.py").write_text(FAMILY)
+    (package / "_network.py").write_text("raise SystemExit('a module that needs a framework')")
+    (tmp_path / "pyproject.toml").write_text(PYPROJECT)
+    yield tmp_path
+    for name in [name for name in sys.modules if name.partition(".")[0] == "acme_lines"]:
+        del sys.modules[name]
+
+
+def test_prints_what_is_missing_and_what_leads_nowhere(project, capsys):
+    """And changes nothing; lines for somebody else's builder are left alone."""
+    assert 0 == main(["entry-points", str(project)])
+
+    lines = capsys.readouterr().out.splitlines()
+    assert [
+        '[project.entry-points."dapi.models"]',
+        '- gone = "acme_lines.family:gone"',
+        '+ line_net-b0 = "acme_lines.family:line_net_b0"',
+        '[project.entry-points."dapi.weights"]',
+        '+ line_net = "acme_lines.family:LineNetWeights"',
+    ] == lines
+    assert PYPROJECT == (project / "pyproject.toml").read_text()
+
+
+def test_check_exits_with_1_until_it_is_written(project, capsys):
+    """``--write`` keeps comments and order; after it there is nothing to say."""
+    assert 1 == main(["entry-points", "--check", str(project)])
+    assert 0 == main(["entry-points", "--write", str(project)])
+    assert WRITTEN == (project / "pyproject.toml").read_text()
+    capsys.readouterr()
+    assert 0 == main(["entry-points", "--check", str(project)])
+    assert "names all that its builders declare" in capsys.readouterr().out
+
+
+def test_write_begins_tables(project):
+    """A pyproject without any entry points gets them."""
+    (project / "pyproject.toml").write_text('[project]\nname = "acme-lines"\n')
+
+    assert 0 == main(["entry-points", "--write", str(project)])
+    assert 0 == main(["entry-points", "--check", str(project)])
+    text = (project / "pyproject.toml").read_text()
+    assert '[project.entry-points."dapi.models"]\nline_net = "acme_lines' in text
+
+
+def test_declaration_that_cannot_be_imported_is_told(project, capsys):
+    """With the cause: lines are not removed because a module is broken."""
+    (project / "src" / "acme_lines" / "family.py").write_text(FAMILY + "\nimport absent_thing\n")
+
+    assert 1 == main(["entry-points", "--write", str(project)])
+    assert "No module named 'absent_thing'" in capsys.readouterr().err
+    assert PYPROJECT == (project / "pyproject.toml").read_text()
+
+
+@pytest.mark.parametrize(("text", "problem"), [(None, "does not exist"), ("", "has no [project]")])
+def test_folder_that_is_no_project(tmp_path, capsys, text, problem):
+    """The error says what was looked for."""
+    if text is not None:
+        (tmp_path / "pyproject.toml").write_text(text)
+
+    assert 1 == main(["entry-points", str(tmp_path)])
+    assert problem in capsys.readouterr().err

@@ -1,0 +1,71 @@
+"""The pytest plugin: checking a distribution without a test file."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.fixture
+def check(tmp_path):
+    """Run pytest in a folder, with an installed distribution on the path."""
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+
+    def run(site, *options, pyproject=""):
+        (folder / "pyproject.toml").write_text(pyproject)
+        (folder / "test_others.py").write_text("def test_other():\n    pass\n")
+        path = os.pathsep.join(filter(None, [str(site), os.environ.get("PYTHONPATH")]))
+        return subprocess.run(
+            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": path},
+            capture_output=True,
+            text=True,
+        )
+
+    return run
+
+
+def test_option_checks_a_distribution(acme, check):
+    """The checks alone; with a path, beside its tests."""
+    site = acme(('"MIT"', '"Free"'))
+    alone = check(site, "--dapi-conformance", "acme-plants", "-rf")
+
+    assert 1 == alone.returncode
+    failed = "FAILED acme-plants::test_conformance[DAPI-C032-plantnet:Plants_RefV1]"
+    assert failed in alone.stdout
+    assert "test_other" not in alone.stdout
+    both = check(site, "--dapi-conformance", "acme-plants", "test_others.py", "-k", "other or C001")
+    assert "2 passed" in both.stdout
+
+
+def test_pyproject_states_level_and_expected_failures(acme, check):
+    """As attributes of the class do."""
+    site = acme(('"MIT"', '"Free"'))
+    arguments = ("--dapi-conformance", "acme-plants", "-k", "C032")
+    reason = '[tool.dapi.expected-failures]\n"DAPI-C032" = "asked, issue 12"\n'
+
+    assert "1 xfailed" in check(site, *arguments, pyproject=reason).stdout
+    wrong = check(site, *arguments, pyproject="[tool.dapi]\nconformance = 99\n")
+    assert 4 == wrong.returncode
+    assert "[tool.dapi] asks for level 99" in wrong.stderr
+
+
+def test_unknown_distribution_is_a_usage_error(acme, check):
+    """With what is near, and no traceback."""
+    result = check(acme(), "--dapi-conformance", "acme-plant")
+
+    assert 4 == result.returncode
+    assert "ERROR: 'acme-plant' is not installed" in result.stderr
+    assert "Did you mean 'acme-plants'" in result.stderr
+
+
+def test_plugin_costs_other_tests_next_to_nothing():
+    """Every run of pytest imports it: it imports neither the suite nor the store."""
+    code = "import sys, dapi.devkit.plugin; print(*sorted(m for m in sys.modules if 'dapi' in m))"
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
+
+    expected = {"dapi", "dapi.devkit", "dapi.devkit.plugin", "dapi.exceptions"}
+    assert expected == {name for name in printed.split() if not name.startswith("__editable__")}

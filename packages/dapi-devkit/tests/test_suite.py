@@ -1,0 +1,268 @@
+"""The suite: what is checked of what, and what an outcome means."""
+
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import pytest
+
+from dapi.devkit import _checks, _suite
+from dapi.devkit._checks import Check
+from dapi.devkit._models import Workshop
+from dapi.devkit._snapshots import Snapshots
+from dapi.devkit._subjects import Builder
+from dapi.devkit._suite import Demands
+from dapi.devkit.exceptions import ConformanceError, UnknownDistributionError
+
+FAILED, SKIPPED, EXPECTED = pytest.fail.Exception, pytest.skip.Exception, pytest.xfail.Exception
+NO_LICENSE = ('"MIT"', '"Free for friends"')
+OF_LICENSE = "DAPI-C032:plantnet:Plants_RefV1"
+
+
+def cases(folder=None, *, update=False, largest=None, fetch=False, **stated):
+    workshop = Workshop(largest, may_fetch=fetch, snapshots=Snapshots(folder, update))
+    return _suite.cases("Acme_Plants", Demands("the test", **stated), workshop)
+
+
+def outcome(case):
+    """Run a case; return the class and the text of what it ends with."""
+    try:
+        case.run()
+    except (FAILED, SKIPPED, EXPECTED) as error:
+        return type(error), str(error)
+    return None, ""
+
+
+def failures(**stated):
+    return [case.id for case in cases(**stated) if outcome(case)[0] is FAILED]
+
+
+def test_every_thing_is_checked_by_what_is_about_it(acme):
+    """Each check on each of its subjects: a distribution, its lines, builders, enums, members."""
+    acme()
+    ids = [case.id for case in cases()]
+
+    assert len(ids) == len(set(ids))
+    assert {"DAPI-C001-acme-plants", "DAPI-C005-dapi.models:plantnet", "DAPI-C010-plantnet",
+            "DAPI-C020-PlantNetWeights", "DAPI-C030-plantnet:Plants_RefV1"} <= set(ids)  # fmt: skip
+    assert len(_checks.CHECKS) + 2 == len(ids)  # two lines of entry points, one of all else
+
+
+def test_good_one_fails_nothing(acme):
+    """What is as the design promises passes, or is skipped with what would be needed."""
+    acme()
+    found = [outcome(case) for case in cases()]
+
+    assert {None, SKIPPED} == {kind for kind, _ in found}
+    assert ["no folder of snapshots: inherit dapi.devkit.Conformance in a test file"] == [
+        text for kind, text in found if kind is SKIPPED
+    ]
+
+
+def test_failure_says_id_what_where_why_and_remedy(acme):
+    """In this order, in words that can be acted upon."""
+    acme(NO_LICENSE)
+    text = next(text for case in cases() if (text := outcome(case)[1]) and "C032" in case.id)
+
+    assert text.splitlines() == [
+        "DAPI-C032 plantnet:Plants_RefV1: Its license is an SPDX expression, or unknown.",
+        "  the license 'Free for friends' is no SPDX expression",
+        "  where:  acme_plants.nets:PlantNetWeights.Plants_RefV1",
+        "  why:    Nobody can tell whether the weights may be used.",
+        "  remedy: Take the identifier from https://spdx.org/licenses/, as in 'BSD-3-Clause'.",
+    ]
+
+
+@pytest.mark.parametrize("key", ["DAPI-C032", OF_LICENSE])
+def test_failure_can_be_expected_with_a_reason(acme, key):
+    """Of one thing, or of everything that a check is about."""
+    acme(NO_LICENSE)
+    found = [outcome(case) for case in cases(expected_failures={key: "asked, issue 12"})]
+
+    assert ["asked, issue 12"] == [text for kind, text in found if kind is EXPECTED]
+    assert FAILED not in {kind for kind, _ in found}
+
+
+def test_expected_failure_that_passes_fails(acme):
+    """What was mended is no longer excused."""
+    acme()
+    stated = {"expected_failures": {OF_LICENSE: "asked, issue 12"}}
+
+    assert [OF_LICENSE.replace(":", "-", 1)] == failures(**stated)
+    (text,) = (text for case in cases(**stated) if (text := outcome(case)[1]) and "issue" in text)
+    assert "Remove it from expected_failures" in text
+
+
+@pytest.mark.parametrize("reason", ["", "  ", None])
+def test_expecting_a_failure_needs_a_reason(reason):
+    """No reason is an error, not an excuse."""
+    with pytest.raises(ConformanceError, match="without a reason"):
+        Demands("the test", expected_failures={"DAPI-C032": reason})
+
+
+@pytest.mark.parametrize("key", ["DAPI-C999", "DAPI-C032:plantnet:Plants_RefV9", "C032"])
+def test_expecting_what_is_not_checked_is_an_error(acme, key):
+    """A misspelt key would excuse nothing, unnoticed."""
+    acme()
+    with pytest.raises(ConformanceError, match=f"expects {key} to fail, which is not checked"):
+        cases(expected_failures={key: "a reason"})
+
+
+def later_check(level):
+    def test(builder):
+        yield "never"
+
+    return Check("DAPI-C999", level, Builder, "A rule.", "A reason.", "A remedy.", test)
+
+
+def test_check_of_a_later_level_fails_nobody_who_did_not_ask(acme, monkeypatch):
+    """It is shown as skipped, with how to opt in; who opts in is failed."""
+    acme()
+    monkeypatch.setattr(_checks, "CHECKS", (later_check(2),))
+    monkeypatch.setattr(_checks, "LEVEL", 2)
+
+    (case,) = cases()
+    assert outcome(case)[0] is SKIPPED
+    assert "of level 2; the test states 1: raise it to be asked for: A rule." == outcome(case)[1]
+    assert ["DAPI-C999-plantnet"] == failures(level=2)
+
+
+@pytest.mark.parametrize("level", [0, _checks.LEVEL + 1])
+def test_level_is_one_that_there_is(level):
+    """Who asks for a later suite is told to install it."""
+    with pytest.raises(ConformanceError, match="pip install --upgrade dapi-devkit"):
+        Demands("the test", level)
+
+
+def test_error_in_a_check_is_a_failure_with_its_place(acme):
+    """The distribution's own code may raise anything."""
+    acme(("    from torch.nn import Linear", "    raise SystemExit('no')"))
+    (text,) = (text for case in cases() if (text := outcome(case)[1]) and "C050" in text)
+
+    assert "  SystemExit: no (" in text
+    assert "acme_plants/nets.py:" in text
+
+
+def test_static_half_runs_without_torch(acme, monkeypatch):
+    """What builds nothing is checked where torch is not installed."""
+    acme(NO_LICENSE)
+    monkeypatch.setattr(_suite, "find_spec", lambda name: None)
+    found = {case.check.id: outcome(case) for case in cases()}
+
+    assert FAILED is found["DAPI-C032"][0]
+    assert (SKIPPED, "torch is not installed") == found["DAPI-C050"]
+    assert {kind for check, (kind, _) in found.items() if check >= "DAPI-C050"} == {SKIPPED}
+
+
+def test_unknown_distribution_is_told_from_a_misspelt_one(acme):
+    """The error names what is near."""
+    acme()
+    with pytest.raises(UnknownDistributionError, match="Did you mean 'acme-plants'"):
+        _suite.cases("acme-plant", Demands("here"), Workshop(None, False, Snapshots(None)))
+
+
+def test_large_models_are_built_on_meta_only(acme):
+    """Above the limit, only a file that comes with a package is loaded."""
+    acme()
+    found = {case.check.id: outcome(case) for case in cases(largest=9)}
+
+    assert (None, "") == found["DAPI-C053"]
+    assert (SKIPPED, "larger than is loaded: raise --dapi-max-parameters") == found["DAPI-C054"]
+    assert (None, "") == found["DAPI-C055"]  # its file comes with the package
+
+
+def test_file_is_fetched_on_request_only(acme):
+    """A published file that is not here is skipped, unless it may be fetched."""
+    site = acme()
+    server = ThreadingHTTPServer(
+        ("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=site / "acme_plants")
+    )
+    path = site / "acme_plants" / "nets.py"
+    url = f"http://127.0.0.1:{server.server_port}/net.safetensors"
+    path.write_text(path.read_text().replace("package:acme_plants/net.safetensors", url))
+    thread = Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+
+    (case,) = (case for case in cases() if "C055" in case.id)
+    assert (SKIPPED, "its file is not here: --dapi-fetch fetches it") == outcome(case)
+    (case,) = (case for case in cases(fetch=True) if "C055" in case.id)
+    assert (None, "") == outcome(case)
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_snapshot_is_written_on_request_and_compared(acme, tmp_path):
+    """A state dict that changed fails, by name of each tensor."""
+    acme()
+    (case,) = (case for case in cases(tmp_path) if "C051" in case.id)
+    assert (SKIPPED, "there is no snapshot: --dapi-update-snapshots writes it") == outcome(case)
+    (case,) = (case for case in cases(tmp_path, update=True) if "C051" in case.id)
+    assert (None, "") == outcome(case)
+
+    path = tmp_path / "plantnet.json"
+    path.write_text(path.read_text().replace("2x4", "2x5").replace('"bias"', '"scale"'))
+
+    (case,) = (case for case in cases(tmp_path) if "C051" in case.id)
+    for line in ("weight was float32 2x5, and is float32 2x4", "scale is gone", "bias is new"):
+        assert line in outcome(case)[1]
+
+
+DRIFTED = """
+[dapi.models]
+plantnet = acme_plants.nets:plantnet
+"""
+
+
+def test_missing_lines_are_printed(acme):
+    """Ready to be put into pyproject.toml; also those of a module that has no line at all."""
+    other = (
+        "from dapi import register_model\n\n\n@register_model()\n"
+        'def mossnet(*, weights=None):\n    """Build."""\n'
+    )
+    acme(entry_points=DRIFTED, moss=other)
+    (text,) = (text for case in cases() if (text := outcome(case)[1]) and "C004" in text)
+
+    assert '"dapi.weights"] lacks: plantnet = "acme_plants.nets:PlantNetWeights"' in text
+    assert '"dapi.models"] lacks: mossnet = "acme_plants.moss:mossnet"' in text
+
+
+REEXPORTED = """
+[dapi.models]
+plantnet = acme_plants:plantnet
+[dapi.weights]
+plantnet = acme_plants:PlantNetWeights
+"""
+
+
+def test_builder_may_be_advertised_by_another_way(acme):
+    """A package that re-exports its builders names them as its users do."""
+    site = acme(entry_points=REEXPORTED)
+    (site / "acme_plants" / "__init__.py").write_text("from .nets import *\n")
+
+    assert [] == failures()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "check"),
+    [
+        ('sha256="', 'mirrors=(), # "', "DAPI-C034"),
+        ('"num_params": 10', '"num_params": True', "DAPI-C031"),
+        ('"metrics": []', '"gflops": "many", "metrics": []', "DAPI-C031"),
+        ('"metrics": []', '"metrics": [{"name": "acc", "value": 1}]', "DAPI-C033"),
+        ('"MIT"', '"mit"', "DAPI-C032"),
+        ("meta={", 'build=Build({"num_labels": 3}), meta={"categories": ["a", "b"],', "DAPI-C036"),
+        ("acme_plants/net.saf", "acme_plants/absent.saf", "DAPI-C035"),
+        ("latest=True", 'latest=True, status=Status("withdrawn")', "DAPI-C021"),
+        ("_RefV1 =", "_RefV1x =", "DAPI-C030"),
+        ('"""Weights of ``plantnet``."""', "", "DAPI-C020"),
+        ("*, weights: PlantNetWeights | WeightEntry | None = None", "*, weights", "DAPI-C011"),
+        ("progress: bool = True", 'progress: bool = True, wide: bool = open("x")', "DAPI-C005"),
+    ],
+    ids=lambda part: part.strip('" ')[:30],
+)
+def test_check_fails_what_it_is_about(acme, old, new, check):
+    """One change to a distribution that conforms, one check."""
+    acme((old, new))
+
+    assert check in {each[:9] for each in failures()}

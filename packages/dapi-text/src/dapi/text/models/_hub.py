@@ -1,0 +1,42 @@
+"""Repositories of the Hugging Face Hub, as the entries name the files in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dapi import File
+
+# What ``hash_source`` says of the parts that no hash stands for.
+ON_TRUST = "not published: trusted on first use"
+UNPINNED = "the revision is not pinned (main)"
+TOKENIZER_ON_TRUST = "the tokenizer: not published, trusted on first use"
+
+
+def pinned_by(count: int) -> str:
+    """Say how many projects pin a file of this revision with the same hash."""
+    return f"pinned alike by {count} independent public projects, at this revision"
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A repository at one revision.
+
+    Attributes:
+        name: ``owner/name``.
+        revision: The commit; ``main`` where none is known, which may change.
+    """
+
+    name: str
+    revision: str = "main"
+
+    def file(self, path: str, sha256: str | None = None, size: int | None = None) -> File:
+        """Return a file of the repository; ``sha256`` and ``size`` as in ``File``."""
+        url = f"https://huggingface.co/{self.name}/resolve/{self.revision}/{path}"
+        return File(url, sha256=sha256, size=size)
+
+
+def file_mib(*files: File) -> dict[str, float]:
+    """Return the entry ``file_mib`` of the metadata; nothing if a size is not known."""
+    sizes = [file.size for file in files]
+    known = [size for size in sizes if size is not None]
+    return {"file_mib": round(sum(known) / 2**20, 1)} if len(known) == len(sizes) else {}

@@ -1,0 +1,216 @@
+"""BERT: an encoder that reads in both directions (Devlin et al. 2018, arXiv:1810.04805)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from dapi import Asset, Build, File, WeightEntry, Weights, lazy, register_model
+from dapi.adapt import Drop, Rename, StripPrefix
+from dapi.text.models._config import configure
+from dapi.text.models._hub import ON_TRUST, TOKENIZER_ON_TRUST, Repository, file_mib, pinned_by
+
+if TYPE_CHECKING:
+    from transformers import BertModel
+
+__all__ = ["BERTBaseWeights", "BERTLargeWeights", "bert_base", "bert_large"]
+
+_FREE = {
+    "attention_probs_dropout_prob": 0.1,
+    "hidden_dropout_prob": 0.1,
+    "initializer_range": 0.02,
+}
+_FIXED = {
+    "hidden_act": "gelu",
+    "layer_norm_eps": 1e-12,
+    "max_position_embeddings": 512,
+    "pad_token_id": 0,
+    "type_vocab_size": 2,
+}
+_BASE = {
+    **_FIXED,
+    "hidden_size": 768,
+    "intermediate_size": 3072,
+    "num_attention_heads": 12,
+    "num_hidden_layers": 12,
+}
+_LARGE = {
+    **_FIXED,
+    "hidden_size": 1024,
+    "intermediate_size": 4096,
+    "num_attention_heads": 16,
+    "num_hidden_layers": 24,
+}
+_UNCASED, _CASED, _MULTILINGUAL_CASED = 30522, 28996, 119547  # entries of each vocabulary
+
+# The files are those of a BertForPreTraining, converted from TensorFlow: norms with its names,
+# and both heads. The pooler was trained, for the prediction of the next sentence: it stays.
+_ADAPT = (
+    Drop(r"cls\."),
+    StripPrefix("bert."),
+    Rename(r"\.gamma$", ".weight"),
+    Rename(r"\.beta$", ".bias"),
+    Drop(r"embeddings\.position_ids$"),
+)
+
+_META = {
+    "task": "feature-extraction",
+    "license": "Apache-2.0",
+    "datasets": ["BookCorpus", "English Wikipedia"],
+    "metrics": [],
+    "recipe": "https://github.com/google-research/bert",
+    "paper": "https://arxiv.org/abs/1810.04805",
+}
+
+
+def _published(
+    repository: Repository, file: File, config: Mapping[str, Any], **meta: Any
+) -> WeightEntry:
+    legacy_name = repository.name.partition("/")[2]
+    return WeightEntry(
+        file.url,
+        sha256=file.sha256,
+        size=file.size,
+        transforms=lazy(
+            "dapi.text.transforms:Tokenizer",
+            file=Asset("tokenizer"),
+            max_length=512,
+            padding="[PAD]",
+        ),
+        postprocess=lazy("dapi.text.postprocess:SentenceEmbeddings"),
+        assets={"tokenizer": repository.file("tokenizer.json")},
+        meta={
+            **_META,
+            **meta,
+            **file_mib(file),
+            "known_as": (repository.name, legacy_name),
+        },
+        latest=True,
+        build=Build(config=config, adapt=_ADAPT),
+    )
+
+
+_BASE_UNCASED = Repository(
+    "google-bert/bert-base-uncased", "86b5e0934494bd15c9632b12f734a8a67f723594"
+)
+_BASE_CASED = Repository("google-bert/bert-base-cased", "cd5ef92a9fb2f889e972770a36d4ed042daf221e")
+_BASE_MULTILINGUAL = Repository(
+    "google-bert/bert-base-multilingual-cased", "3f076fdb1ab68d5b2880cb87a0886f315b8146f8"
+)
+_LARGE_UNCASED = Repository(
+    "google-bert/bert-large-uncased", "6da4b6a26a1877e173fca3225479512db81a5e5b"
+)
+_LARGE_CASED = Repository(
+    "google-bert/bert-large-cased", "a25a4b00fd23b14ba7b902af2b756931b6677ba9"
+)
+
+
+class BERTBaseWeights(Weights):
+    """Weights of ``bert_base``; each has a vocabulary of its own."""
+
+    BookCorpusWikipedia_Uncased_RefV1 = _published(
+        _BASE_UNCASED,
+        _BASE_UNCASED.file(
+            "model.safetensors",
+            sha256="68d45e234eb4a928074dfd868cead0219ab85354cc53d20e772753c6bb9169d3",
+            size=440449768,
+        ),
+        {**_BASE, "vocab_size": _UNCASED},
+        num_params=109_482_240,
+        hash_source=f"{pinned_by(9)}; {TOKENIZER_ON_TRUST}",
+    )
+    BookCorpusWikipedia_Cased_RefV1 = _published(
+        _BASE_CASED,
+        _BASE_CASED.file(
+            "model.safetensors",
+            sha256="1d8bdcee6021e2c25f0325e84889b61c2eb26b843eef5659c247af138d64f050",
+            size=435755784,
+        ),
+        {**_BASE, "vocab_size": _CASED},
+        num_params=108_310_272,
+        hash_source=f"{pinned_by(2)}; {TOKENIZER_ON_TRUST}",
+    )
+    Wikipedia104_Cased_RefV1 = _published(
+        _BASE_MULTILINGUAL,
+        _BASE_MULTILINGUAL.file("model.safetensors"),
+        {**_BASE, "vocab_size": _MULTILINGUAL_CASED},
+        datasets=["Wikipedia in 104 languages"],
+        recipe="https://github.com/google-research/bert/blob/master/multilingual.md",
+        num_params=177_853_440,
+        hash_source=f"{ON_TRUST}, weights and tokenizer",
+    )
+
+
+class BERTLargeWeights(Weights):
+    """Weights of ``bert_large``; each has a vocabulary of its own."""
+
+    BookCorpusWikipedia_Uncased_RefV1 = _published(
+        _LARGE_UNCASED,
+        _LARGE_UNCASED.file("model.safetensors"),
+        {**_LARGE, "vocab_size": _UNCASED},
+        num_params=335_141_888,
+        hash_source=f"{ON_TRUST}, weights and tokenizer",
+    )
+    BookCorpusWikipedia_Cased_RefV1 = _published(
+        _LARGE_CASED,
+        _LARGE_CASED.file("model.safetensors"),
+        {**_LARGE, "vocab_size": _CASED},
+        num_params=333_579_264,
+        hash_source=f"{ON_TRUST}, weights and tokenizer",
+    )
+
+
+@register_model(weights=BERTBaseWeights)
+def bert_base(
+    *, weights: BERTBaseWeights | WeightEntry | None = None, progress: bool = True, **config: Any
+) -> BertModel:
+    """Build BERT-base: 12 layers, 768 wide, 109 million parameters.
+
+    The encoder of "BERT: Pre-training of Deep Bidirectional Transformers for Language
+    Understanding" (https://arxiv.org/abs/1810.04805), as transformers has it, without its heads,
+    with its pooler. Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64
+    with ``L <= 512`` (what ``weights.transforms()`` returns), it gives an output whose
+    ``last_hidden_state`` is ``(N, L, 768)`` and whose ``pooler_output`` is ``(N, 768)``.
+
+    The vocabulary is that of the weights: uncased English (30522 tokens, and what None means),
+    cased English (28996), or 104 languages (119547).
+
+    Args:
+        weights: Published weights, or an entry; None initialises at random. Weights that are not
+            cached are fetched: this may touch the network.
+        progress: Show a progress bar while fetching, on a terminal.
+        **config: Attributes of transformers' BertConfig, such as ``hidden_dropout_prob`` or
+            ``attn_implementation``; in place of the published ones.
+
+    Returns:
+        The model, in training mode.
+
+    Raises:
+        UnexpectedArgumentError: BertConfig has no such attribute.
+        ConfigConflictError: ``config`` contradicts the weights. For what else weights can raise,
+            see ``dapi.build_model``.
+
+    Example:
+        >>> model = bert_base(num_hidden_layers=1)
+        >>> model.config.hidden_size
+        768
+    """
+    from transformers import BertConfig, BertModel
+
+    published = {**_FREE, **_BASE, "vocab_size": _UNCASED}
+    return BertModel(configure(BertConfig, published, config, builder="bert_base"))
+
+
+@register_model(weights=BERTLargeWeights)
+def bert_large(
+    *, weights: BERTLargeWeights | WeightEntry | None = None, progress: bool = True, **config: Any
+) -> BertModel:
+    """Build BERT-large: 24 layers, 1024 wide, 335 million parameters.
+
+    ``last_hidden_state`` is ``(N, L, 1024)``, ``pooler_output`` ``(N, 1024)``; there are no
+    multilingual weights. Arguments, input and output are otherwise those of ``bert_base``.
+    """
+    from transformers import BertConfig, BertModel
+
+    published = {**_FREE, **_LARGE, "vocab_size": _UNCASED}
+    return BertModel(configure(BertConfig, published, config, builder="bert_large"))

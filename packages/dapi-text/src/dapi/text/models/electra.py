@@ -1,0 +1,209 @@
+"""ELECTRA: trained to tell replaced tokens from real ones (Clark et al. 2020, arXiv:2003.10555)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from dapi import Asset, Build, WeightEntry, Weights, lazy, register_model
+from dapi.adapt import Drop, StripPrefix
+from dapi.text.models._config import configure
+from dapi.text.models._hub import ON_TRUST, UNPINNED, Repository
+
+if TYPE_CHECKING:
+    from transformers import ElectraModel
+
+__all__ = [
+    "ELECTRABaseWeights",
+    "ELECTRALargeWeights",
+    "ELECTRASmallWeights",
+    "electra_base",
+    "electra_large",
+    "electra_small",
+]
+
+_FREE = {
+    "attention_probs_dropout_prob": 0.1,
+    "hidden_dropout_prob": 0.1,
+    "initializer_range": 0.02,
+}
+_FIXED = {
+    "hidden_act": "gelu",
+    "layer_norm_eps": 1e-12,
+    "max_position_embeddings": 512,
+    "pad_token_id": 0,
+    "type_vocab_size": 2,
+    "vocab_size": 30522,
+}
+_SMALL = {
+    **_FIXED,
+    "embedding_size": 128,
+    "hidden_size": 256,
+    "intermediate_size": 1024,
+    "num_attention_heads": 4,
+    "num_hidden_layers": 12,
+}
+_BASE = {
+    **_FIXED,
+    "embedding_size": 768,
+    "hidden_size": 768,
+    "intermediate_size": 3072,
+    "num_attention_heads": 12,
+    "num_hidden_layers": 12,
+}
+_LARGE = {
+    **_FIXED,
+    "embedding_size": 1024,
+    "hidden_size": 1024,
+    "intermediate_size": 4096,
+    "num_attention_heads": 16,
+    "num_hidden_layers": 24,
+}
+
+# Published were ELECTRA-Small++, -Base++ and -1.75M of the paper: trained on XLNet's corpora.
+_CORPORA = ("BookCorpus", "English Wikipedia", "ClueWeb 2012-B", "Common Crawl", "Gigaword 5")
+
+# The files are those of an ElectraForPreTraining, the discriminator.
+_ADAPT = (
+    Drop(r"discriminator_predictions\."),
+    StripPrefix("electra."),
+    Drop(r"embeddings\.position_ids$"),
+)
+
+
+def _published(repository: Repository, config: Mapping[str, Any], **meta: Any) -> WeightEntry:
+    return WeightEntry(
+        repository.file("pytorch_model.bin").url,
+        transforms=lazy(
+            "dapi.text.transforms:Tokenizer",
+            file=Asset("tokenizer"),
+            max_length=512,
+            padding="[PAD]",
+        ),
+        postprocess=lazy("dapi.text.postprocess:SentenceEmbeddings"),
+        assets={"tokenizer": repository.file("tokenizer.json")},
+        meta={
+            "task": "feature-extraction",
+            "license": "Apache-2.0",
+            "datasets": _CORPORA,
+            "metrics": [],
+            "recipe": "https://github.com/google-research/electra",
+            "paper": "https://arxiv.org/abs/2003.10555",
+            "known_as": (repository.name,),
+            **meta,
+        },
+        latest=True,
+        build=Build(config=config, adapt=_ADAPT),
+    )
+
+
+class ELECTRASmallWeights(Weights):
+    """Weights of ``electra_small``."""
+
+    XLNetCorpora_RefV1 = _published(
+        Repository(
+            "google/electra-small-discriminator", "fa8239aadc095e9164941d05878b98afe9b953c3"
+        ),
+        _SMALL,
+        num_params=13_483_008,
+        hash_source=f"{ON_TRUST}, weights (one project states a hash) and tokenizer",
+    )
+
+
+class ELECTRABaseWeights(Weights):
+    """Weights of ``electra_base``."""
+
+    XLNetCorpora_RefV1 = _published(
+        Repository("google/electra-base-discriminator"),
+        _BASE,
+        num_params=108_891_648,
+        hash_source=f"{ON_TRUST}, weights and tokenizer; {UNPINNED}",
+    )
+
+
+class ELECTRALargeWeights(Weights):
+    """Weights of ``electra_large``."""
+
+    XLNetCorpora_RefV1 = _published(
+        Repository("google/electra-large-discriminator"),
+        _LARGE,
+        num_params=334_092_288,
+        hash_source=f"{ON_TRUST}, weights and tokenizer; {UNPINNED}",
+    )
+
+
+@register_model(weights=ELECTRASmallWeights)
+def electra_small(
+    *,
+    weights: ELECTRASmallWeights | WeightEntry | None = None,
+    progress: bool = True,
+    **config: Any,
+) -> ElectraModel:
+    """Build ELECTRA-small: 12 layers, 256 wide, 13 million parameters.
+
+    The discriminator of "ELECTRA: Pre-training Text Encoders as Discriminators Rather Than
+    Generators" (https://arxiv.org/abs/2003.10555), as transformers has it, without its head; there
+    is no pooler. Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 with
+    ``L <= 512`` (what ``weights.transforms()`` returns), it gives an output whose
+    ``last_hidden_state`` is ``(N, L, 256)``.
+
+    Args:
+        weights: Published weights, or an entry; None initialises at random. Weights that are not
+            cached are fetched: this may touch the network.
+        progress: Show a progress bar while fetching, on a terminal.
+        **config: Attributes of transformers' ElectraConfig, such as ``hidden_dropout_prob`` or
+            ``attn_implementation``; in place of the published ones.
+
+    Returns:
+        The model, in training mode.
+
+    Raises:
+        UnexpectedArgumentError: ElectraConfig has no such attribute.
+        ConfigConflictError: ``config`` contradicts the weights. For what else weights can raise,
+            see ``dapi.build_model``.
+
+    Example:
+        >>> model = electra_small(num_hidden_layers=1)
+        >>> model.config.hidden_size
+        256
+    """
+    from transformers import ElectraConfig, ElectraModel
+
+    published = {**_FREE, **_SMALL}
+    return ElectraModel(configure(ElectraConfig, published, config, builder="electra_small"))
+
+
+@register_model(weights=ELECTRABaseWeights)
+def electra_base(
+    *,
+    weights: ELECTRABaseWeights | WeightEntry | None = None,
+    progress: bool = True,
+    **config: Any,
+) -> ElectraModel:
+    """Build ELECTRA-base: 12 layers, 768 wide, 109 million parameters.
+
+    ``last_hidden_state`` is ``(N, L, 768)``. Arguments, input and output are otherwise those of
+    ``electra_small``.
+    """
+    from transformers import ElectraConfig, ElectraModel
+
+    published = {**_FREE, **_BASE}
+    return ElectraModel(configure(ElectraConfig, published, config, builder="electra_base"))
+
+
+@register_model(weights=ELECTRALargeWeights)
+def electra_large(
+    *,
+    weights: ELECTRALargeWeights | WeightEntry | None = None,
+    progress: bool = True,
+    **config: Any,
+) -> ElectraModel:
+    """Build ELECTRA-large: 24 layers, 1024 wide, 334 million parameters.
+
+    ``last_hidden_state`` is ``(N, L, 1024)``. Arguments, input and output are otherwise those of
+    ``electra_small``.
+    """
+    from transformers import ElectraConfig, ElectraModel
+
+    published = {**_FREE, **_LARGE}
+    return ElectraModel(configure(ElectraConfig, published, config, builder="electra_large"))

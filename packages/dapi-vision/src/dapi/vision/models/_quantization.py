@@ -1,0 +1,93 @@
+"""Quantization in eager mode: from a float model to one that computes in 8 bits.
+
+torch deprecates this way in favour of torchao's, for models that are quantized anew; those that
+were published by it are only loaded by it. What it warns of, nobody who loads them can change.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import torch
+from torch import nn
+
+__all__ = ["converted", "finished", "prepared_for_training"]
+
+M = TypeVar("M", bound=nn.Module)
+
+_untyped: Any = torch.ao.quantization
+
+
+def finished(model: M, *, quantize: bool, backend: str) -> M:
+    """Return a quantizable model as it is asked for.
+
+    Args:
+        model: A quantizable model of torchvision, just constructed.
+        quantize: Whether it is quantized, by what one random image shows; weights that are loaded
+            bring what better images showed. It is in eval mode then.
+        backend: What computes; it becomes the engine of the whole process.
+
+    Raises:
+        ValueError: This build of PyTorch does not have the backend.
+    """
+    _separate_relu(model)
+    if quantize:
+        from torchvision.models.quantization.utils import quantize_model
+
+        _check(backend)
+        with _silenced():
+            quantize_model(model, backend)
+    return model
+
+
+def prepared_for_training(model: M, *, backend: str) -> M:
+    """Return a quantizable model as it is in quantization-aware training.
+
+    Raises:
+        ValueError: This build of PyTorch does not have the backend.
+    """
+    _separate_relu(model)
+    _check(backend)
+    with _silenced():
+        fusing: Any = model
+        fusing.fuse_model(is_qat=True)
+        fusing.qconfig = _untyped.get_default_qat_qconfig(backend)
+        prepared: M = _untyped.prepare_qat(model, inplace=True)
+    return prepared
+
+
+def converted(model: M) -> M:
+    """Quantize a model after quantization-aware training; it is in eval mode then."""
+    with _silenced():
+        quantized: M = _untyped.convert(model, inplace=True)
+    return quantized.eval()
+
+
+@contextmanager
+def _silenced() -> Iterator[None]:
+    """Keep to itself what torch warns of while it quantizes."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _check(backend: str) -> None:
+    known = torch.backends.quantized.supported_engines
+    if backend not in known:
+        raise ValueError(
+            f"backend={backend!r} is not in this build of PyTorch. "
+            f"It has: {', '.join(engine for engine in known if engine != 'none')}."
+        )
+    torch.backends.quantized.engine = backend
+
+
+def _separate_relu(model: nn.Module) -> None:
+    """Replace the activations that work in place, or are shared: they could not be fused."""
+    for name, child in model.named_children():
+        if type(child) in (nn.ReLU, nn.ReLU6):
+            setattr(model, name, nn.ReLU(inplace=False))
+        else:
+            _separate_relu(child)

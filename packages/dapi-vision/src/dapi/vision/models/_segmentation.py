@@ -1,0 +1,62 @@
+"""What the published weights of torchvision's segmentation models have in common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dapi import Build, Lines, WeightEntry, lazy
+from dapi.vision.models._torchvision import published
+
+__all__ = ["SEGMENTATION_RECIPES", "segmentation"]
+
+VOC = Lines("dapi.vision:data/voc.txt")
+SEGMENTATION_RECIPES = "https://github.com/pytorch/vision/tree/main/references/segmentation"
+
+
+def segmentation(
+    model: str,
+    file: str,
+    *,
+    miou: float,
+    pixel_acc: float,
+    num_params: int,
+    gflops: float,
+    file_mib: float,
+    recipe: str,
+    build: Build,
+    **fields: Any,
+) -> WeightEntry:
+    """Describe weights that were trained on what COCO has of Pascal VOC's 20 categories.
+
+    Args:
+        model: The model's name.
+        file: The file's name.
+        miou: Mean over the categories of intersection over union, in percent.
+        pixel_acc: How many pixels are right, in percent.
+        num_params: How many parameters.
+        gflops: Billions of multiply-adds for one image, as torchvision counts them.
+        file_mib: Size of the file in MiB, as torchvision states it.
+        recipe: Where the training is described.
+        build: What building needs.
+        **fields: As of ``published``.
+    """
+    return published(
+        f"segmentation.{model}",
+        file,
+        metrics={"COCO-val2017-VOC-labels": {"miou": miou, "pixel_acc": pixel_acc}},
+        meta={
+            "task": "image-segmentation",
+            "datasets": ["COCO"],
+            "num_params": num_params,
+            "gflops": gflops,
+            "file_mib": file_mib,
+            "min_size": (1, 1),
+            "recipe": recipe,
+            "categories": VOC,
+        },
+        transforms=lazy("dapi.vision.transforms:SemanticSegmentation", resize_size=520),
+        postprocess=lazy("dapi.vision.postprocess:SemanticSegmentation", categories=VOC),
+        build=build,
+        latest=True,
+        **fields,
+    )

@@ -1,0 +1,60 @@
+"""The backbone of SSDlite: a MobileNetV3-Large with further blocks, each a level."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import nn
+from torchvision.models.detection.ssdlite import SSDLiteFeatureExtractorMobileNet
+
+from dapi import WeightEntry, Weights
+from dapi.vision.models._backbones import MOBILENET_STAGES, freeze_features, trained_count
+from dapi.vision.models.mobilenet_v3 import MobileNetV3LargeWeights, mobilenet_v3_large
+
+__all__ = ["extractor"]
+
+
+def extractor(
+    weights: Weights | WeightEntry | None,
+    weights_backbone: MobileNetV3LargeWeights | WeightEntry | None,
+    trainable_layers: int | None,
+    *,
+    progress: bool,
+    norm_layer: Callable[[int], nn.Module],
+) -> tuple[SSDLiteFeatureExtractorMobileNet, list[int]]:
+    """Build the backbone, and return it with the channels of each level.
+
+    Args:
+        weights: Of the whole detector.
+        weights_backbone: Of the MobileNet; without, its last blocks have half the channels.
+        trainable_layers: How many stages, from the last, are trained: 0 to 6; by default 6.
+        progress: Show a progress bar while fetching.
+        norm_layer: Normalisation.
+
+    Raises:
+        ValueError: ``trainable_layers`` is not from 0 to 6.
+    """
+    is_trained = weights is not None or weights_backbone is not None
+    count = trained_count(trainable_layers, is_trained=is_trained, default=6, most=6)
+    network = mobilenet_v3_large(
+        weights=weights_backbone,
+        progress=progress,
+        norm_layer=norm_layer,
+        reduced_tail=weights_backbone is None,
+    )
+    if weights_backbone is None:
+        _initialize(network)
+    features, level = network.features, MOBILENET_STAGES[-2]
+    freeze_features(features, MOBILENET_STAGES, count)
+    # Levels begin inside a block, after its expansion; four are further blocks.
+    inside, last = features[level].block[0], features[-1]
+    channels = [inside.out_channels, last.out_channels, 512, 256, 256, 128]
+    return SSDLiteFeatureExtractorMobileNet(features, level, norm_layer), channels
+
+
+def _initialize(network: nn.Module) -> None:
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d):
+            nn.init.normal_(layer.weight, mean=0.0, std=0.03)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)

@@ -1,0 +1,170 @@
+"""What torchvision's published weights have in common: the facts that its entries share.
+
+A family states what is particular to each file; these functions make the entry of it. Numbers are
+those of torchvision 0.29's own metadata.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from dapi import Build, LegacyArgument, Lines, WeightEntry, Weights, lazy
+
+__all__ = [
+    "IMAGENET1K",
+    "NEW_RECIPES",
+    "RECIPES",
+    "SWAG",
+    "classification",
+    "pretrained",
+    "pretrained_backbone",
+    "published",
+]
+
+IMAGENET1K = Lines("dapi.vision:data/imagenet1k.txt")
+RECIPES = "https://github.com/pytorch/vision/tree/main/references/classification"
+NEW_RECIPES = "https://github.com/pytorch/vision/issues/3995"
+
+# The README of the repository names the licence: CC-BY-NC 4.0.
+SWAG = {
+    "license": "CC-BY-NC-4.0",
+    "license_url": "https://github.com/facebookresearch/SWAG/blob/main/LICENSE",
+}
+
+_FILES = "https://download.pytorch.org/models"
+_PAGES = "https://pytorch.org/vision/stable/models/generated/torchvision.models"
+
+
+def published(
+    model: str,
+    file: str,
+    *,
+    known_as: str,
+    metrics: Mapping[str, Mapping[str, float]],
+    meta: Mapping[str, Any],
+    sha256: str | None = None,
+    sources: int = 0,
+    **fields: Any,
+) -> WeightEntry:
+    """Describe a file that torchvision publishes.
+
+    Args:
+        model: The model's name behind ``torchvision.models``, as in ``detection.ssd300_vgg16``.
+        file: The file's name, or its URL where that is not torchvision's own.
+        known_as: torchvision's name of the weights, as in ``ResNet50_Weights.IMAGENET1K_V1``.
+        metrics: What torchvision's page of the model states: by dataset, by name.
+        meta: The rest of the metadata.
+        sha256: The file's full hash; without it, the digits in its name are used.
+        sources: How many independent public projects pin that full hash.
+        **fields: Further attributes of the entry.
+    """
+    return WeightEntry(
+        url=file if file.startswith("https:") else f"{_FILES}/{file}",
+        sha256=sha256 or _digits(file),
+        meta={
+            "license": "unknown",
+            **meta,
+            "metrics": _sourced(metrics, f"{_PAGES}.{model}.html"),
+            "known_as": (known_as,),
+            "hash_source": _hash_source(file, sha256, sources),
+        },
+        **fields,
+    )
+
+
+def _digits(file: str) -> str | None:
+    """Return the digits of its hash that are in a file's name."""
+    found = re.search(r"-([0-9a-f]{8,})\.pth$", file)
+    return found and found[1]
+
+
+def _hash_source(file: str, sha256: str | None, sources: int) -> str:
+    if sha256 and sources == 1:
+        return "pinned by 1 public project, with its size"
+    if sha256:
+        return f"pinned alike by {sources} independent public projects"
+    digits = _digits(file)
+    if digits:
+        return f"first {len(digits)} digits, from the file's name"
+    return "not published: trusted on first use"
+
+
+def _sourced(metrics: Mapping[str, Mapping[str, float]], source: str) -> list[dict[str, Any]]:
+    return [
+        {"dataset": dataset, "name": name, "value": value, "source": source}
+        for dataset, values in metrics.items()
+        for name, value in values.items()
+    ]
+
+
+def classification(
+    model: str,
+    file: str,
+    *,
+    accuracy: tuple[float, float],
+    num_params: int,
+    gflops: float,
+    file_mib: float,
+    min_size: tuple[int, int],
+    recipe: str,
+    crop_size: int = 224,
+    preset: Mapping[str, Any] | None = None,
+    meta: Mapping[str, Any] | None = None,
+    build: Build = Build(config={"num_classes": 1000}),  # noqa: B008  # immutable
+    **fields: Any,
+) -> WeightEntry:
+    """Describe weights that were trained on ImageNet-1K.
+
+    Args:
+        model: The model's name.
+        file: The file's name.
+        accuracy: Top 1 and top 5, in percent, of one central crop.
+        num_params: How many parameters.
+        gflops: Billions of multiply-adds for one image, as torchvision counts them.
+        file_mib: Size of the file in MiB, as torchvision states it.
+        min_size: Height and width of the smallest image that the model takes.
+        recipe: Where the training is described.
+        crop_size: Height and width of what the model is given.
+        preset: Further arguments of ``dapi.vision.transforms:ImageClassification``.
+        meta: Further metadata, such as the licence.
+        build: What building needs.
+        **fields: As of ``published``.
+    """
+    return published(
+        model,
+        file,
+        metrics={"ImageNet-1K": {"acc@1": accuracy[0], "acc@5": accuracy[1]}},
+        meta={
+            "task": "image-classification",
+            "datasets": ["ImageNet-1K"],
+            "num_params": num_params,
+            "gflops": gflops,
+            "file_mib": file_mib,
+            "min_size": min_size,
+            "recipe": recipe,
+            "categories": IMAGENET1K,
+            **(meta or {}),
+        },
+        transforms=lazy(
+            "dapi.vision.transforms:ImageClassification", crop_size=crop_size, **(preset or {})
+        ),
+        postprocess=lazy("dapi.vision.postprocess:Classification", categories=IMAGENET1K),
+        build=build,
+        **fields,
+    )
+
+
+def pretrained(member: Weights | None) -> LegacyArgument:
+    """Say what ``pretrained=True`` meant for a model of torchvision; None: it was an error."""
+    meant: dict[bool, Weights | None] = {False: None}
+    if member is not None:
+        meant[True] = member
+    return LegacyArgument("pretrained", meant)
+
+
+def pretrained_backbone(member: Weights) -> LegacyArgument:
+    """Say what ``pretrained_backbone=True`` meant for a model of torchvision."""
+    meant = {True: member, False: None}
+    return LegacyArgument("pretrained_backbone", meant, parameter="weights_backbone")

@@ -1,0 +1,77 @@
+"""What the published weights of torchvision's video models have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dapi import Build, Lines, WeightEntry, lazy
+from dapi.vision.models._torchvision import published
+
+__all__ = ["video"]
+
+KINETICS400 = Lines("dapi.vision:data/kinetics400.txt")
+
+
+def video(
+    model: str,
+    file: str,
+    *,
+    accuracy: tuple[float, float],
+    num_params: int,
+    gflops: float,
+    file_mib: float,
+    recipe: str,
+    crop_size: tuple[int, int],
+    resize_size: Sequence[int],
+    preset: Mapping[str, Any] | None = None,
+    min_size: tuple[int, int] = (1, 1),
+    min_temporal_size: int | None = None,
+    datasets: Sequence[str] = ("Kinetics-400",),
+    **fields: Any,
+) -> WeightEntry:
+    """Describe weights that were trained on Kinetics-400.
+
+    Args:
+        model: The model's name.
+        file: The file's name.
+        accuracy: Top 1 and top 5, in percent.
+        num_params: How many parameters.
+        gflops: Billions of multiply-adds for one clip, as torchvision counts them.
+        file_mib: Size of the file in MiB, as torchvision states it.
+        recipe: Where the training is described.
+        crop_size: Height and width of what the model is given.
+        resize_size: Of the frames before the crop: of the shorter side, or height and width.
+        preset: Further arguments of ``dapi.vision.transforms:VideoClassification``.
+        min_size: Height and width of the smallest frames that the model takes.
+        min_temporal_size: The fewest frames that it takes, where that is known.
+        datasets: What the weights were trained on.
+        **fields: As of ``published``.
+    """
+    fewest = {} if min_temporal_size is None else {"min_temporal_size": min_temporal_size}
+    return published(
+        f"video.{model}",
+        file,
+        metrics={"Kinetics-400": {"acc@1": accuracy[0], "acc@5": accuracy[1]}},
+        meta={
+            "task": "video-classification",
+            "datasets": list(datasets),
+            "num_params": num_params,
+            "gflops": gflops,
+            "file_mib": file_mib,
+            "min_size": min_size,
+            **fewest,
+            "recipe": recipe,
+            "categories": KINETICS400,
+        },
+        transforms=lazy(
+            "dapi.vision.transforms:VideoClassification",
+            crop_size=crop_size,
+            resize_size=resize_size,
+            **(preset or {}),
+        ),
+        postprocess=lazy("dapi.vision.postprocess:Classification", categories=KINETICS400),
+        build=Build(config={"num_classes": 400}),
+        latest=True,
+        **fields,
+    )

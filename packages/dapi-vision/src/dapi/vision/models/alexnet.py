@@ -1,0 +1,80 @@
+"""AlexNet, with torchvision's weights."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dapi import WeightEntry, Weights, register_model
+from dapi.vision.models._torchvision import RECIPES, classification, pretrained
+
+if TYPE_CHECKING:
+    from torchvision.models.alexnet import AlexNet
+
+__all__ = [
+    "AlexNetWeights",
+    "alexnet",
+]
+
+
+class AlexNetWeights(Weights):
+    """Weights of ``alexnet``: torchvision's IMAGENET1K_V1.
+
+    Trained by a simplified recipe to about the accuracy of the paper.
+    """
+
+    ImageNet1K_RefV1 = classification(
+        "alexnet",
+        "alexnet-owt-7be5be79.pth",
+        sha256="7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02",
+        size=244408911,
+        sources=10,
+        known_as="AlexNet_Weights.IMAGENET1K_V1",
+        accuracy=(56.522, 79.066),
+        num_params=61100840,
+        gflops=0.714,
+        file_mib=233.087,
+        min_size=(63, 63),
+        recipe=f"{RECIPES}#alexnet-and-vgg",
+        latest=True,
+    )
+
+
+@register_model(
+    weights=AlexNetWeights, head="classifier.6", legacy=pretrained(AlexNetWeights.ImageNet1K_RefV1)
+)
+def alexnet(
+    *,
+    weights: AlexNetWeights | WeightEntry | None = None,
+    progress: bool = True,
+    num_classes: int = 1000,
+    **config: Any,
+) -> AlexNet:
+    """Build an AlexNet, which names what is in a photo.
+
+    `One weird trick for parallelizing convolutional neural networks
+    <https://arxiv.org/abs/1404.5997>`_, Krizhevsky, 2014: the variant with one column. The model
+    takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them (at least 63 pixels a
+    side), and returns logits ``(N, num_classes)``.
+
+    Args:
+        weights: What to load; fetched on first use. None fetches nothing.
+        progress: Show a progress bar while fetching, on a terminal.
+        num_classes: Outputs of the layer ``classifier.6``. Other than the weights' own: with
+            ``new_head=True`` only.
+        **config: Further arguments of ``torchvision.models.alexnet.AlexNet``, and ``new_head``.
+
+    Returns:
+        The model, in training mode.
+
+    Raises:
+        DapiError: See ``dapi.build_model``.
+
+    Example:
+        >>> from dapi.vision import alexnet
+        >>> model = alexnet(weights=None, num_classes=7, device="meta")
+        >>> model.classifier[6].out_features
+        7
+    """
+    from torchvision.models.alexnet import AlexNet
+
+    return AlexNet(num_classes=num_classes, **config)

@@ -1,0 +1,236 @@
+"""ConvNeXt: convolutional networks drawn after vision transformers, with torchvision's weights."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from dapi import WeightEntry, Weights, register_model
+from dapi.vision.models._torchvision import RECIPES, classification, pretrained
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torchvision.models.convnext import ConvNeXt
+
+__all__ = [
+    "ConvNeXtBaseWeights",
+    "ConvNeXtLargeWeights",
+    "ConvNeXtSmallWeights",
+    "ConvNeXtTinyWeights",
+    "convnext_base",
+    "convnext_large",
+    "convnext_small",
+    "convnext_tiny",
+]
+
+_entry = partial(classification, min_size=(32, 32), recipe=f"{RECIPES}#convnext")
+
+
+class ConvNeXtTinyWeights(Weights):
+    """Weights of ``convnext_tiny``: torchvision's IMAGENET1K_V1.
+
+    Trained by torchvision's new recipe. The image's shorter side is resized to another length
+    before the crop for each variant.
+    """
+
+    ImageNet1K_RefV1 = _entry(
+        "convnext_tiny",
+        "convnext_tiny-983f1562.pth",
+        sha256="983f1562536e84ff750a1576fb08e54de751dbf2e17c0d8a4a13704341fdcd3d",
+        sources=4,
+        known_as="ConvNeXt_Tiny_Weights.IMAGENET1K_V1",
+        accuracy=(82.52, 96.146),
+        num_params=28589128,
+        gflops=4.456,
+        file_mib=109.119,
+        preset={"resize_size": 236},
+        latest=True,
+    )
+
+
+class ConvNeXtSmallWeights(Weights):
+    """Weights of ``convnext_small``: torchvision's IMAGENET1K_V1."""
+
+    ImageNet1K_RefV1 = _entry(
+        "convnext_small",
+        "convnext_small-0c510722.pth",
+        sha256="0c510722adfd92966a2bd72b92f785ca05966bbac03cafe2f7a90b1f54bfab9a",
+        sources=2,
+        known_as="ConvNeXt_Small_Weights.IMAGENET1K_V1",
+        accuracy=(83.616, 96.65),
+        num_params=50223688,
+        gflops=8.684,
+        file_mib=191.703,
+        preset={"resize_size": 230},
+        latest=True,
+    )
+
+
+class ConvNeXtBaseWeights(Weights):
+    """Weights of ``convnext_base``: torchvision's IMAGENET1K_V1."""
+
+    ImageNet1K_RefV1 = _entry(
+        "convnext_base",
+        "convnext_base-6075fbad.pth",
+        known_as="ConvNeXt_Base_Weights.IMAGENET1K_V1",
+        accuracy=(84.062, 96.87),
+        num_params=88591464,
+        gflops=15.355,
+        file_mib=338.064,
+        preset={"resize_size": 232},
+        latest=True,
+    )
+
+
+class ConvNeXtLargeWeights(Weights):
+    """Weights of ``convnext_large``: torchvision's IMAGENET1K_V1."""
+
+    ImageNet1K_RefV1 = _entry(
+        "convnext_large",
+        "convnext_large-ea097f82.pth",
+        known_as="ConvNeXt_Large_Weights.IMAGENET1K_V1",
+        accuracy=(84.414, 96.976),
+        num_params=197767336,
+        gflops=34.361,
+        file_mib=754.537,
+        preset={"resize_size": 232},
+        latest=True,
+    )
+
+
+@register_model(
+    weights=ConvNeXtTinyWeights,
+    head="classifier.2",
+    legacy=pretrained(ConvNeXtTinyWeights.ImageNet1K_RefV1),
+)
+def convnext_tiny(
+    *,
+    weights: ConvNeXtTinyWeights | WeightEntry | None = None,
+    progress: bool = True,
+    num_classes: int = 1000,
+    stochastic_depth_prob: float = 0.1,
+    **config: Any,
+) -> ConvNeXt:
+    """Build a ConvNeXt-T, which names what is in a photo.
+
+    `A ConvNet for the 2020s <https://arxiv.org/abs/2201.03545>`_, Liu et al., 2022. The model takes
+    float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them (at least 32 pixels a
+    side), and returns logits ``(N, num_classes)``.
+
+    Args:
+        weights: What to load; fetched on first use. None fetches nothing.
+        progress: Show a progress bar while fetching, on a terminal.
+        num_classes: Outputs of the layer ``classifier.2``. Other than the weights' own: with
+            ``new_head=True`` only.
+        stochastic_depth_prob: How likely the last block is skipped in training; those before it
+            less, in proportion.
+        **config: Further arguments of ``torchvision.models.convnext.ConvNeXt``, and
+            ``new_head``.
+
+    Returns:
+        The model, in training mode.
+
+    Raises:
+        DapiError: See ``dapi.build_model``.
+
+    Example:
+        >>> from dapi.vision import convnext_tiny
+        >>> model = convnext_tiny(weights=None, num_classes=7, device="meta")
+        >>> model.classifier[2].out_features
+        7
+    """
+    return _convnext(
+        (96, 192, 384, 768),
+        (3, 3, 9, 3),
+        num_classes=num_classes,
+        stochastic_depth_prob=stochastic_depth_prob,
+        **config,
+    )
+
+
+@register_model(
+    weights=ConvNeXtSmallWeights,
+    head="classifier.2",
+    legacy=pretrained(ConvNeXtSmallWeights.ImageNet1K_RefV1),
+)
+def convnext_small(
+    *,
+    weights: ConvNeXtSmallWeights | WeightEntry | None = None,
+    progress: bool = True,
+    num_classes: int = 1000,
+    stochastic_depth_prob: float = 0.4,
+    **config: Any,
+) -> ConvNeXt:
+    """Build a ConvNeXt-S.
+
+    Arguments, input and output are those of ``convnext_tiny``.
+    """
+    return _convnext(
+        (96, 192, 384, 768),
+        (3, 3, 27, 3),
+        num_classes=num_classes,
+        stochastic_depth_prob=stochastic_depth_prob,
+        **config,
+    )
+
+
+@register_model(
+    weights=ConvNeXtBaseWeights,
+    head="classifier.2",
+    legacy=pretrained(ConvNeXtBaseWeights.ImageNet1K_RefV1),
+)
+def convnext_base(
+    *,
+    weights: ConvNeXtBaseWeights | WeightEntry | None = None,
+    progress: bool = True,
+    num_classes: int = 1000,
+    stochastic_depth_prob: float = 0.5,
+    **config: Any,
+) -> ConvNeXt:
+    """Build a ConvNeXt-B.
+
+    Arguments, input and output are those of ``convnext_tiny``.
+    """
+    return _convnext(
+        (128, 256, 512, 1024),
+        (3, 3, 27, 3),
+        num_classes=num_classes,
+        stochastic_depth_prob=stochastic_depth_prob,
+        **config,
+    )
+
+
+@register_model(
+    weights=ConvNeXtLargeWeights,
+    head="classifier.2",
+    legacy=pretrained(ConvNeXtLargeWeights.ImageNet1K_RefV1),
+)
+def convnext_large(
+    *,
+    weights: ConvNeXtLargeWeights | WeightEntry | None = None,
+    progress: bool = True,
+    num_classes: int = 1000,
+    stochastic_depth_prob: float = 0.5,
+    **config: Any,
+) -> ConvNeXt:
+    """Build a ConvNeXt-L.
+
+    Arguments, input and output are those of ``convnext_tiny``.
+    """
+    return _convnext(
+        (192, 384, 768, 1536),
+        (3, 3, 27, 3),
+        num_classes=num_classes,
+        stochastic_depth_prob=stochastic_depth_prob,
+        **config,
+    )
+
+
+def _convnext(widths: Sequence[int], depths: Sequence[int], **config: Any) -> ConvNeXt:
+    """Construct a ConvNeXt of four stages, each so wide and so deep."""
+    from torchvision.models.convnext import CNBlockConfig, ConvNeXt
+
+    next_widths = (*widths[1:], None)
+    stages = [CNBlockConfig(*stage) for stage in zip(widths, next_widths, depths, strict=True)]
+    return ConvNeXt(stages, **config)

@@ -1,0 +1,208 @@
+"""Densely connected convolutional networks, with torchvision's weights."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from dapi import Build, WeightEntry, Weights, register_model
+from dapi.adapt import Rename
+from dapi.vision.models._torchvision import classification, pretrained
+
+if TYPE_CHECKING:
+    from torchvision.models.densenet import DenseNet
+
+__all__ = [
+    "DenseNet121Weights",
+    "DenseNet161Weights",
+    "DenseNet169Weights",
+    "DenseNet201Weights",
+    "densenet121",
+    "densenet161",
+    "densenet169",
+    "densenet201",
+]
+
+_BUILD = Build(
+    config={"num_classes": 1000},
+    # The files are older than these names: "norm1" could once be written "norm.1".
+    adapt=(Rename(r"(\.denselayer\d+\.(?:norm|conv))\.([12])\.", r"\1\2."),),
+)
+_entry = partial(
+    classification,
+    min_size=(29, 29),
+    recipe="https://github.com/pytorch/vision/pull/116",
+    build=_BUILD,
+)
+
+
+class DenseNet121Weights(Weights):
+    """Weights of ``densenet121``: torchvision's IMAGENET1K_V1.
+
+    Ported from those of the paper; the keys in the file are those of an older DenseNet.
+    """
+
+    ImageNet1K_RefV1 = _entry(
+        "densenet121",
+        "densenet121-a639ec97.pth",
+        sha256="a639ec97d7c33b07ae66f0b5fb7d0192f95a3b11b7576c66c0126c2a727c4395",
+        size=32342954,
+        sources=6,
+        known_as="DenseNet121_Weights.IMAGENET1K_V1",
+        accuracy=(74.434, 91.972),
+        num_params=7978856,
+        gflops=2.834,
+        file_mib=30.845,
+        latest=True,
+    )
+
+
+class DenseNet161Weights(Weights):
+    """Weights of ``densenet161``: torchvision's IMAGENET1K_V1."""
+
+    ImageNet1K_RefV1 = _entry(
+        "densenet161",
+        "densenet161-8d451a50.pth",
+        known_as="DenseNet161_Weights.IMAGENET1K_V1",
+        accuracy=(77.138, 93.56),
+        num_params=28681000,
+        gflops=7.728,
+        file_mib=110.369,
+        latest=True,
+    )
+
+
+class DenseNet169Weights(Weights):
+    """Weights of ``densenet169``: torchvision's IMAGENET1K_V1."""
+
+    ImageNet1K_RefV1 = _entry(
+        "densenet169",
+        "densenet169-b2777c0a.pth",
+        known_as="DenseNet169_Weights.IMAGENET1K_V1",
+        accuracy=(75.6, 92.806),
+        num_params=14149480,
+        gflops=3.36,
+        file_mib=54.708,
+        latest=True,
+    )
+
+
+class DenseNet201Weights(Weights):
+    """Weights of ``densenet201``: torchvision's IMAGENET1K_V1."""
+
+    ImageNet1K_RefV1 = _entry(
+        "densenet201",
+        "densenet201-c1103571.pth",
+        known_as="DenseNet201_Weights.IMAGENET1K_V1",
+        accuracy=(76.896, 93.37),
+        num_params=20013928,
+        gflops=4.291,
+        file_mib=77.373,
+        latest=True,
+    )
+
+
+@register_model(
+    weights=DenseNet121Weights,
+    head="classifier",
+    legacy=pretrained(DenseNet121Weights.ImageNet1K_RefV1),
+)
+def densenet121(
+    *,
+    weights: DenseNet121Weights | WeightEntry | None = None,
+    progress: bool = True,
+    num_classes: int = 1000,
+    **config: Any,
+) -> DenseNet:
+    """Build a DenseNet-121, which names what is in a photo.
+
+    `Densely Connected Convolutional Networks <https://arxiv.org/abs/1608.06993>`_, Huang et al.,
+    2016. The model takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them (at
+    least 29 pixels a side), and returns logits ``(N, num_classes)``.
+
+    Args:
+        weights: What to load; fetched on first use. None fetches nothing.
+        progress: Show a progress bar while fetching, on a terminal.
+        num_classes: Outputs of the layer ``classifier``. Other than the weights' own: with
+            ``new_head=True`` only.
+        **config: Further arguments of ``torchvision.models.densenet.DenseNet``, and
+            ``new_head``.
+
+    Returns:
+        The model, in training mode.
+
+    Raises:
+        DapiError: See ``dapi.build_model``.
+
+    Example:
+        >>> from dapi.vision import densenet121
+        >>> model = densenet121(weights=None, num_classes=7, device="meta")
+        >>> model.classifier.out_features
+        7
+    """
+    from torchvision.models.densenet import DenseNet
+
+    return DenseNet(32, (6, 12, 24, 16), 64, num_classes=num_classes, **config)
+
+
+@register_model(
+    weights=DenseNet161Weights,
+    head="classifier",
+    legacy=pretrained(DenseNet161Weights.ImageNet1K_RefV1),
+)
+def densenet161(
+    *,
+    weights: DenseNet161Weights | WeightEntry | None = None,
+    progress: bool = True,
+    num_classes: int = 1000,
+    **config: Any,
+) -> DenseNet:
+    """Build a DenseNet-161, of the growth rate 48.
+
+    Arguments, input and output are those of ``densenet121``.
+    """
+    from torchvision.models.densenet import DenseNet
+
+    return DenseNet(48, (6, 12, 36, 24), 96, num_classes=num_classes, **config)
+
+
+@register_model(
+    weights=DenseNet169Weights,
+    head="classifier",
+    legacy=pretrained(DenseNet169Weights.ImageNet1K_RefV1),
+)
+def densenet169(
+    *,
+    weights: DenseNet169Weights | WeightEntry | None = None,
+    progress: bool = True,
+    num_classes: int = 1000,
+    **config: Any,
+) -> DenseNet:
+    """Build a DenseNet-169.
+
+    Arguments, input and output are those of ``densenet121``.
+    """
+    from torchvision.models.densenet import DenseNet
+
+    return DenseNet(32, (6, 12, 32, 32), 64, num_classes=num_classes, **config)
+
+
+@register_model(
+    weights=DenseNet201Weights,
+    head="classifier",
+    legacy=pretrained(DenseNet201Weights.ImageNet1K_RefV1),
+)
+def densenet201(
+    *,
+    weights: DenseNet201Weights | WeightEntry | None = None,
+    progress: bool = True,
+    num_classes: int = 1000,
+    **config: Any,
+) -> DenseNet:
+    """Build a DenseNet-201.
+
+    Arguments, input and output are those of ``densenet121``.
+    """
+    from torchvision.models.densenet import DenseNet
+
+    return DenseNet(32, (6, 12, 48, 32), 64, num_classes=num_classes, **config)

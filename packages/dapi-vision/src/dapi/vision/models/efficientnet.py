@@ -1,0 +1,634 @@
+"""EfficientNet and EfficientNetV2, with torchvision's weights."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from dapi import WeightEntry, Weights, register_model
+from dapi.vision.models._torchvision import NEW_RECIPES, RECIPES, classification, pretrained
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch.nn import BatchNorm2d
+    from torchvision.models.efficientnet import EfficientNet
+
+__all__ = [
+    "EfficientNetB0Weights",
+    "EfficientNetB1Weights",
+    "EfficientNetB2Weights",
+    "EfficientNetB3Weights",
+    "EfficientNetB4Weights",
+    "EfficientNetB5Weights",
+    "EfficientNetB6Weights",
+    "EfficientNetB7Weights",
+    "EfficientNetV2LWeights",
+    "EfficientNetV2MWeights",
+    "EfficientNetV2SWeights",
+    "efficientnet_b0",
+    "efficientnet_b1",
+    "efficientnet_b2",
+    "efficientnet_b3",
+    "efficientnet_b4",
+    "efficientnet_b5",
+    "efficientnet_b6",
+    "efficientnet_b7",
+    "efficientnet_v2_l",
+    "efficientnet_v2_m",
+    "efficientnet_v2_s",
+]
+
+
+# Table 1 of the first paper: expansion, kernel, stride, channels in and out, layers.
+_STAGES = (
+    (1, 3, 1, 32, 16, 1),
+    (6, 3, 2, 16, 24, 2),
+    (6, 5, 2, 24, 40, 2),
+    (6, 3, 2, 40, 80, 3),
+    (6, 5, 1, 80, 112, 3),
+    (6, 5, 2, 112, 192, 4),
+    (6, 3, 1, 192, 320, 1),
+)
+
+
+class EfficientNetB0Weights(Weights):
+    """Weights of ``efficientnet_b0``: torchvision's IMAGENET1K_V1.
+
+    Of B0 to B7, those named RefV1 are ported from those of the paper.
+    """
+
+    ImageNet1K_RefV1 = classification(
+        "efficientnet_b0",
+        "efficientnet_b0_rwightman-7f5810bc.pth",
+        sha256="7f5810bc96def8f7552d5b7e68d53c4786f81167d28291b21c0d90e1fca14934",
+        size=21444401,
+        sources=5,
+        known_as="EfficientNet_B0_Weights.IMAGENET1K_V1",
+        accuracy=(77.692, 93.532),
+        num_params=5288548,
+        gflops=0.386,
+        file_mib=20.451,
+        min_size=(1, 1),
+        recipe=f"{RECIPES}#efficientnet-v1",
+        preset={"interpolation": "bicubic"},
+        latest=True,
+    )
+
+
+class EfficientNetB1Weights(Weights):
+    """Weights of ``efficientnet_b1``: torchvision's IMAGENET1K_V1 and IMAGENET1K_V2.
+
+    RefV2 is trained by torchvision's new recipe.
+    """
+
+    ImageNet1K_RefV1 = classification(
+        "efficientnet_b1",
+        "efficientnet_b1_rwightman-bac287d4.pth",
+        known_as="EfficientNet_B1_Weights.IMAGENET1K_V1",
+        accuracy=(78.642, 94.186),
+        num_params=7794184,
+        gflops=0.687,
+        file_mib=30.134,
+        min_size=(1, 1),
+        recipe=f"{RECIPES}#efficientnet-v1",
+        crop_size=240,
+        preset={"interpolation": "bicubic"},
+    )
+    ImageNet1K_RefV2 = classification(
+        "efficientnet_b1",
+        "efficientnet_b1-c27df63c.pth",
+        known_as="EfficientNet_B1_Weights.IMAGENET1K_V2",
+        accuracy=(79.838, 94.934),
+        num_params=7794184,
+        gflops=0.687,
+        file_mib=30.136,
+        min_size=(1, 1),
+        recipe=f"{NEW_RECIPES}#new-recipe-with-lr-wd-crop-tuning",
+        crop_size=240,
+        preset={"resize_size": 255},
+        latest=True,
+    )
+
+
+class EfficientNetB2Weights(Weights):
+    """Weights of ``efficientnet_b2``: torchvision's IMAGENET1K_V1."""
+
+    ImageNet1K_RefV1 = classification(
+        "efficientnet_b2",
+        "efficientnet_b2_rwightman-c35c1473.pth",
+        known_as="EfficientNet_B2_Weights.IMAGENET1K_V1",
+        accuracy=(80.608, 95.31),
+        num_params=9109994,
+        gflops=1.088,
+        file_mib=35.174,
+        min_size=(1, 1),
+        recipe=f"{RECIPES}#efficientnet-v1",
+        crop_size=288,
+        preset={"resize_size": 288, "interpolation": "bicubic"},
+        latest=True,
+    )
+
+
+class EfficientNetB3Weights(Weights):
+    """Weights of ``efficientnet_b3``: torchvision's IMAGENET1K_V1."""
+
+    ImageNet1K_RefV1 = classification(
+        "efficientnet_b3",
+        "efficientnet_b3_rwightman-b3899882.pth",
+        known_as="EfficientNet_B3_Weights.IMAGENET1K_V1",
+        accuracy=(82.008, 96.054),
+        num_params=12233232,
+        gflops=1.827,
+        file_mib=47.184,
+        min_size=(1, 1),
+        recipe=f"{RECIPES}#efficientnet-v1",
+        crop_size=300,
+        preset={"resize_size": 320, "interpolation": "bicubic"},
+        latest=True,
+    )
+
+
+class EfficientNetB4Weights(Weights):
+    """Weights of ``efficientnet_b4``: torchvision's IMAGENET1K_V1."""
+
+    ImageNet1K_RefV1 = classification(
+        "efficientnet_b4",
+        "efficientnet_b4_rwightman-23ab8bcd.pth",
+        sha256="23ab8bcd5bdbef61a7a43b91adcad81f622fd7f36fb4935a569828d77888c44e",
+        sources=2,
+        known_as="EfficientNet_B4_Weights.IMAGENET1K_V1",
+        accuracy=(83.384, 96.594),
+        num_params=19341616,
+        gflops=4.394,
+        file_mib=74.489,
+        min_size=(1, 1),
+        recipe=f"{RECIPES}#efficientnet-v1",
+        crop_size=380,
+        preset={"resize_size": 384, "interpolation": "bicubic"},
+        latest=True,
+    )
+
+
+class EfficientNetB5Weights(Weights):
+    """Weights of ``efficientnet_b5``: torchvision's IMAGENET1K_V1."""
+
+    ImageNet1K_RefV1 = classification(
+        "efficientnet_b5",
+        "efficientnet_b5_lukemelas-1a07897c.pth",
+        sha256="1a07897c0d357db7981640f6be44a63420f11deb932344a69768b62ebe272946",
+        size=122540693,
+        sources=1,
+        known_as="EfficientNet_B5_Weights.IMAGENET1K_V1",
+        accuracy=(83.444, 96.628),
+        num_params=30389784,
+        gflops=10.266,
+        file_mib=116.864,
+        min_size=(1, 1),
+        recipe=f"{RECIPES}#efficientnet-v1",
+        crop_size=456,
+        preset={"resize_size": 456, "interpolation": "bicubic"},
+        latest=True,
+    )
+
+
+class EfficientNetB6Weights(Weights):
+    """Weights of ``efficientnet_b6``: torchvision's IMAGENET1K_V1."""
+
+    ImageNet1K_RefV1 = classification(
+        "efficientnet_b6",
+        "efficientnet_b6_lukemelas-24a108a5.pth",
+        known_as="EfficientNet_B6_Weights.IMAGENET1K_V1",
+        accuracy=(84.008, 96.916),
+        num_params=43040704,
+        gflops=19.068,
+        file_mib=165.362,
+        min_size=(1, 1),
+        recipe=f"{RECIPES}#efficientnet-v1",
+        crop_size=528,
+        preset={"resize_size": 528, "interpolation": "bicubic"},
+        latest=True,
+    )
+
+
+class EfficientNetB7Weights(Weights):
+    """Weights of ``efficientnet_b7``: torchvision's IMAGENET1K_V1."""
+
+    ImageNet1K_RefV1 = classification(
+        "efficientnet_b7",
+        "efficientnet_b7_lukemelas-c5b4e57e.pth",
+        known_as="EfficientNet_B7_Weights.IMAGENET1K_V1",
+        accuracy=(84.122, 96.908),
+        num_params=66347960,
+        gflops=37.746,
+        file_mib=254.675,
+        min_size=(1, 1),
+        recipe=f"{RECIPES}#efficientnet-v1",
+        crop_size=600,
+        preset={"resize_size": 600, "interpolation": "bicubic"},
+        latest=True,
+    )
+
+
+class EfficientNetV2SWeights(Weights):
+    """Weights of ``efficientnet_v2_s``: torchvision's IMAGENET1K_V1."""
+
+    ImageNet1K_RefV1 = classification(
+        "efficientnet_v2_s",
+        "efficientnet_v2_s-dd5fe13b.pth",
+        sha256="dd5fe13b1d60ec15317ccc8ca158186e134d3366c3dde9cb9a4e301f2dc66c74",
+        size=86721253,
+        sources=3,
+        known_as="EfficientNet_V2_S_Weights.IMAGENET1K_V1",
+        accuracy=(84.228, 96.878),
+        num_params=21458488,
+        gflops=8.366,
+        file_mib=82.704,
+        min_size=(33, 33),
+        recipe=f"{RECIPES}#efficientnet-v2",
+        crop_size=384,
+        preset={"resize_size": 384},
+        latest=True,
+    )
+
+
+class EfficientNetV2MWeights(Weights):
+    """Weights of ``efficientnet_v2_m``: torchvision's IMAGENET1K_V1."""
+
+    ImageNet1K_RefV1 = classification(
+        "efficientnet_v2_m",
+        "efficientnet_v2_m-dc08266a.pth",
+        known_as="EfficientNet_V2_M_Weights.IMAGENET1K_V1",
+        accuracy=(85.112, 97.156),
+        num_params=54139356,
+        gflops=24.582,
+        file_mib=208.01,
+        min_size=(33, 33),
+        recipe=f"{RECIPES}#efficientnet-v2",
+        crop_size=480,
+        preset={"resize_size": 480},
+        latest=True,
+    )
+
+
+class EfficientNetV2LWeights(Weights):
+    """Weights of ``efficientnet_v2_l``: torchvision's IMAGENET1K_V1.
+
+    Ported from those of the paper; pixels are scaled to -1..1.
+    """
+
+    ImageNet1K_RefV1 = classification(
+        "efficientnet_v2_l",
+        "efficientnet_v2_l-59c71312.pth",
+        known_as="EfficientNet_V2_L_Weights.IMAGENET1K_V1",
+        accuracy=(85.808, 97.788),
+        num_params=118515272,
+        gflops=56.08,
+        file_mib=454.573,
+        min_size=(33, 33),
+        recipe=f"{RECIPES}#efficientnet-v2",
+        crop_size=480,
+        preset={
+            "resize_size": 480,
+            "interpolation": "bicubic",
+            "mean": (0.5, 0.5, 0.5),
+            "std": (0.5, 0.5, 0.5),
+        },
+        latest=True,
+    )
+
+
+@register_model(
+    weights=EfficientNetB0Weights,
+    head="classifier.1",
+    legacy=pretrained(EfficientNetB0Weights.ImageNet1K_RefV1),
+)
+def efficientnet_b0(
+    *,
+    weights: EfficientNetB0Weights | WeightEntry | None = None,
+    progress: bool = True,
+    num_classes: int = 1000,
+    dropout: float = 0.2,
+    **config: Any,
+) -> EfficientNet:
+    """Build an EfficientNet-B0, which names what is in a photo.
+
+    `EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks
+    <https://arxiv.org/abs/1905.11946>`_, Tan and Le, 2019: B0 to B7 are one network, ever wider,
+    deeper, and for larger images. The model takes float images ``(N, 3, H, W)`` as
+    ``weights.transforms()`` makes them, and returns logits ``(N, num_classes)``.
+
+    Args:
+        weights: What to load; fetched on first use. None fetches nothing.
+        progress: Show a progress bar while fetching, on a terminal.
+        num_classes: Outputs of the layer ``classifier.1``. Other than the weights' own: with
+            ``new_head=True`` only.
+        dropout: How likely an input of the last layer is zeroed in training.
+        **config: Further arguments of ``torchvision.models.efficientnet.EfficientNet``, and
+            ``new_head``.
+
+    Returns:
+        The model, in training mode.
+
+    Raises:
+        DapiError: See ``dapi.build_model``.
+
+    Example:
+        >>> from dapi.vision import efficientnet_b0
+        >>> model = efficientnet_b0(weights=None, num_classes=7, device="meta")
+        >>> model.classifier[1].out_features
+        7
+    """
+    return _efficientnet(1.0, 1.0, dropout=dropout, num_classes=num_classes, **config)
+
+
+@register_model(
+    weights=EfficientNetB1Weights,
+    head="classifier.1",
+    legacy=pretrained(EfficientNetB1Weights.ImageNet1K_RefV1),
+)
+def efficientnet_b1(
+    *,
+    weights: EfficientNetB1Weights | WeightEntry | None = None,
+    progress: bool = True,
+    num_classes: int = 1000,
+    dropout: float = 0.2,
+    **config: Any,
+) -> EfficientNet:
+    """Build an EfficientNet-B1.
+
+    Arguments, input and output are those of ``efficientnet_b0``.
+    """
+    return _efficientnet(1.0, 1.1, dropout=dropout, num_classes=num_classes, **config)
+
+
+@register_model(
+    weights=EfficientNetB2Weights,
+    head="classifier.1",
+    legacy=pretrained(EfficientNetB2Weights.ImageNet1K_RefV1),
+)
+def efficientnet_b2(
+    *,
+    weights: EfficientNetB2Weights | WeightEntry | None = None,
+    progress: bool = True,
+    num_classes: int = 1000,
+    dropout: float = 0.3,
+    **config: Any,
+) -> EfficientNet:
+    """Build an EfficientNet-B2.
+
+    Arguments, input and output are those of ``efficientnet_b0``.
+    """
+    return _efficientnet(1.1, 1.2, dropout=dropout, num_classes=num_classes, **config)
+
+
+@register_model(
+    weights=EfficientNetB3Weights,
+    head="classifier.1",
+    legacy=pretrained(EfficientNetB3Weights.ImageNet1K_RefV1),
+)
+def efficientnet_b3(
+    *,
+    weights: EfficientNetB3Weights | WeightEntry | None = None,
+    progress: bool = True,
+    num_classes: int = 1000,
+    dropout: float = 0.3,
+    **config: Any,
+) -> EfficientNet:
+    """Build an EfficientNet-B3.
+
+    Arguments, input and output are those of ``efficientnet_b0``.
+    """
+    return _efficientnet(1.2, 1.4, dropout=dropout, num_classes=num_classes, **config)
+
+
+@register_model(
+    weights=EfficientNetB4Weights,
+    head="classifier.1",
+    legacy=pretrained(EfficientNetB4Weights.ImageNet1K_RefV1),
+)
+def efficientnet_b4(
+    *,
+    weights: EfficientNetB4Weights | WeightEntry | None = None,
+    progress: bool = True,
+    num_classes: int = 1000,
+    dropout: float = 0.4,
+    **config: Any,
+) -> EfficientNet:
+    """Build an EfficientNet-B4.
+
+    Arguments, input and output are those of ``efficientnet_b0``.
+    """
+    return _efficientnet(1.4, 1.8, dropout=dropout, num_classes=num_classes, **config)
+
+
+@register_model(
+    weights=EfficientNetB5Weights,
+    head="classifier.1",
+    legacy=pretrained(EfficientNetB5Weights.ImageNet1K_RefV1),
+)
+def efficientnet_b5(
+    *,
+    weights: EfficientNetB5Weights | WeightEntry | None = None,
+    progress: bool = True,
+    num_classes: int = 1000,
+    dropout: float = 0.4,
+    **config: Any,
+) -> EfficientNet:
+    """Build an EfficientNet-B5.
+
+    Arguments, input and output are those of ``efficientnet_b0``.
+    """
+    return _efficientnet(
+        1.6,
+        2.2,
+        dropout=dropout,
+        num_classes=num_classes,
+        norm_layer=_batch_norm(momentum=0.01),
+        **config,
+    )
+
+
+@register_model(
+    weights=EfficientNetB6Weights,
+    head="classifier.1",
+    legacy=pretrained(EfficientNetB6Weights.ImageNet1K_RefV1),
+)
+def efficientnet_b6(
+    *,
+    weights: EfficientNetB6Weights | WeightEntry | None = None,
+    progress: bool = True,
+    num_classes: int = 1000,
+    dropout: float = 0.5,
+    **config: Any,
+) -> EfficientNet:
+    """Build an EfficientNet-B6.
+
+    Arguments, input and output are those of ``efficientnet_b0``.
+    """
+    return _efficientnet(
+        1.8,
+        2.6,
+        dropout=dropout,
+        num_classes=num_classes,
+        norm_layer=_batch_norm(momentum=0.01),
+        **config,
+    )
+
+
+@register_model(
+    weights=EfficientNetB7Weights,
+    head="classifier.1",
+    legacy=pretrained(EfficientNetB7Weights.ImageNet1K_RefV1),
+)
+def efficientnet_b7(
+    *,
+    weights: EfficientNetB7Weights | WeightEntry | None = None,
+    progress: bool = True,
+    num_classes: int = 1000,
+    dropout: float = 0.5,
+    **config: Any,
+) -> EfficientNet:
+    """Build an EfficientNet-B7.
+
+    Arguments, input and output are those of ``efficientnet_b0``.
+    """
+    return _efficientnet(
+        2.0,
+        3.1,
+        dropout=dropout,
+        num_classes=num_classes,
+        norm_layer=_batch_norm(momentum=0.01),
+        **config,
+    )
+
+
+@register_model(
+    weights=EfficientNetV2SWeights,
+    head="classifier.1",
+    legacy=pretrained(EfficientNetV2SWeights.ImageNet1K_RefV1),
+)
+def efficientnet_v2_s(
+    *,
+    weights: EfficientNetV2SWeights | WeightEntry | None = None,
+    progress: bool = True,
+    num_classes: int = 1000,
+    dropout: float = 0.2,
+    **config: Any,
+) -> EfficientNet:
+    """Build an EfficientNetV2-S, an architecture of its own beside B0 to B7.
+
+    `EfficientNetV2: Smaller Models and Faster Training <https://arxiv.org/abs/2104.00298>`_, Tan
+    and Le, 2021. Arguments, input and output are those of ``efficientnet_b0``.
+    """
+    return _efficientnet_v2(
+        fused=[
+            (1, 3, 1, 24, 24, 2),
+            (4, 3, 2, 24, 48, 4),
+            (4, 3, 2, 48, 64, 4),
+        ],
+        separable=[
+            (4, 3, 2, 64, 128, 6),
+            (6, 3, 1, 128, 160, 9),
+            (6, 3, 2, 160, 256, 15),
+        ],
+        dropout=dropout,
+        num_classes=num_classes,
+        **config,
+    )
+
+
+@register_model(
+    weights=EfficientNetV2MWeights,
+    head="classifier.1",
+    legacy=pretrained(EfficientNetV2MWeights.ImageNet1K_RefV1),
+)
+def efficientnet_v2_m(
+    *,
+    weights: EfficientNetV2MWeights | WeightEntry | None = None,
+    progress: bool = True,
+    num_classes: int = 1000,
+    dropout: float = 0.3,
+    **config: Any,
+) -> EfficientNet:
+    """Build an EfficientNetV2-M.
+
+    Arguments, input and output are those of ``efficientnet_b0``.
+    """
+    return _efficientnet_v2(
+        fused=[
+            (1, 3, 1, 24, 24, 3),
+            (4, 3, 2, 24, 48, 5),
+            (4, 3, 2, 48, 80, 5),
+        ],
+        separable=[
+            (4, 3, 2, 80, 160, 7),
+            (6, 3, 1, 160, 176, 14),
+            (6, 3, 2, 176, 304, 18),
+            (6, 3, 1, 304, 512, 5),
+        ],
+        dropout=dropout,
+        num_classes=num_classes,
+        **config,
+    )
+
+
+@register_model(
+    weights=EfficientNetV2LWeights,
+    head="classifier.1",
+    legacy=pretrained(EfficientNetV2LWeights.ImageNet1K_RefV1),
+)
+def efficientnet_v2_l(
+    *,
+    weights: EfficientNetV2LWeights | WeightEntry | None = None,
+    progress: bool = True,
+    num_classes: int = 1000,
+    dropout: float = 0.4,
+    **config: Any,
+) -> EfficientNet:
+    """Build an EfficientNetV2-L.
+
+    Arguments, input and output are those of ``efficientnet_b0``.
+    """
+    return _efficientnet_v2(
+        fused=[
+            (1, 3, 1, 32, 32, 4),
+            (4, 3, 2, 32, 64, 7),
+            (4, 3, 2, 64, 96, 7),
+        ],
+        separable=[
+            (4, 3, 2, 96, 192, 10),
+            (6, 3, 1, 192, 224, 19),
+            (6, 3, 2, 224, 384, 25),
+            (6, 3, 1, 384, 640, 7),
+        ],
+        dropout=dropout,
+        num_classes=num_classes,
+        **config,
+    )
+
+
+def _efficientnet(width: float, depth: float, **config: Any) -> EfficientNet:
+    """Construct an EfficientNet, so many times as wide and as deep as B0."""
+    from torchvision.models.efficientnet import EfficientNet, MBConvConfig
+
+    stages = [MBConvConfig(*stage, width_mult=width, depth_mult=depth) for stage in _STAGES]
+    return EfficientNet(stages, **config)
+
+
+def _efficientnet_v2(
+    fused: Sequence[tuple[int, ...]], separable: Sequence[tuple[int, ...]], **config: Any
+) -> EfficientNet:
+    """Construct an EfficientNetV2; a stage is described as in ``_STAGES``."""
+    from torchvision.models.efficientnet import EfficientNet, FusedMBConvConfig, MBConvConfig
+
+    stages = [FusedMBConvConfig(*stage) for stage in fused]
+    stages += [MBConvConfig(*stage) for stage in separable]
+    return EfficientNet(stages, last_channel=1280, norm_layer=_batch_norm(), **config)
+
+
+def _batch_norm(momentum: float = 0.1) -> partial[BatchNorm2d]:
+    """Return batch normalisation with the epsilon of the TensorFlow originals."""
+    from torch.nn import BatchNorm2d
+
+    return partial(BatchNorm2d, eps=1e-3, momentum=momentum)

@@ -1,0 +1,109 @@
+"""Inception v3, with torchvision's weights."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dapi import Build, WeightEntry, Weights, register_model
+from dapi.adapt import Drop
+from dapi.vision.models._torchvision import RECIPES, classification, pretrained
+
+if TYPE_CHECKING:
+    from torchvision.models.inception import Inception3
+
+__all__ = [
+    "InceptionV3Weights",
+    "inception_v3",
+]
+
+_BUILD = Build(
+    config={"num_classes": 1000},
+    # Images are normalised as for every other model; those these were trained on were not.
+    defaults={"transform_input": True, "aux_logits": True, "init_weights": False},
+    adapt=(Drop(r"AuxLogits\.", unless="aux_logits"),),
+)
+
+
+class InceptionV3Weights(Weights):
+    """Weights of ``inception_v3``: torchvision's IMAGENET1K_V1.
+
+    Ported from those of the paper. The model rescales its input to what they were trained with.
+    """
+
+    ImageNet1K_RefV1 = classification(
+        "inception_v3",
+        "inception_v3_google-0cc3c7bd.pth",
+        sha256="0cc3c7bd75056d25e46cba549dc184522069b81e9787eff6df84f397bd52a5ef",
+        size=108949747,
+        sources=3,
+        known_as="Inception_V3_Weights.IMAGENET1K_V1",
+        accuracy=(77.294, 93.45),
+        num_params=27161264,
+        gflops=5.713,
+        file_mib=103.903,
+        min_size=(75, 75),
+        recipe=f"{RECIPES}#inception-v3",
+        crop_size=299,
+        preset={"resize_size": 342},
+        build=_BUILD,
+        latest=True,
+    )
+
+
+@register_model(
+    weights=InceptionV3Weights,
+    head=("fc", "AuxLogits.fc"),
+    legacy=pretrained(InceptionV3Weights.ImageNet1K_RefV1),
+)
+def inception_v3(
+    *,
+    weights: InceptionV3Weights | WeightEntry | None = None,
+    progress: bool = True,
+    num_classes: int = 1000,
+    aux_logits: bool = True,
+    transform_input: bool = False,
+    init_weights: bool | None = None,
+    **config: Any,
+) -> Inception3:
+    """Build an Inception v3, which names what is in a photo.
+
+    `Rethinking the Inception Architecture for Computer Vision <https://arxiv.org/abs/1512.00567>`_,
+    Szegedy et al., 2015. The model takes float images ``(N, 3, H, W)`` as ``weights.transforms()``
+    makes them (at least 75 pixels a side; 299 are meant), and returns logits ``(N, num_classes)``.
+    With the auxiliary head and in training mode it returns a named tuple of ``logits`` and
+    ``aux_logits``.
+
+    Args:
+        weights: What to load; fetched on first use. None fetches nothing.
+        progress: Show a progress bar while fetching, on a terminal.
+        num_classes: Outputs of the layer ``fc``, and of the auxiliary head. Other than the
+            weights' own: with ``new_head=True`` only.
+        aux_logits: Whether it has an auxiliary head, for training.
+        transform_input: Whether images normalised as ``weights.transforms()`` does are rescaled
+            to -1..1 first; by default with weights.
+        init_weights: Whether parameters are initialised as in the original; by default with a
+            warning, and not when they are loaded.
+        **config: Further arguments of ``torchvision.models.inception.Inception3``, and
+            ``new_head``.
+
+    Returns:
+        The model, in training mode.
+
+    Raises:
+        DapiError: See ``dapi.build_model``.
+
+    Example:
+        >>> from dapi.vision import inception_v3
+        >>> model = inception_v3(weights=None, num_classes=7, device="meta", init_weights=False)
+        >>> model.fc.out_features
+        7
+    """
+    from torchvision.models.inception import Inception3
+
+    return Inception3(
+        num_classes=num_classes,
+        aux_logits=aux_logits,
+        transform_input=transform_input,
+        init_weights=init_weights,
+        **config,
+    )

@@ -1,0 +1,183 @@
+"""Multiscale vision transformers for videos, with torchvision's weights."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from dapi import WeightEntry, Weights, register_model
+from dapi.vision.models._torchvision import pretrained
+from dapi.vision.models._video import video
+
+if TYPE_CHECKING:
+    from torchvision.models.video import MViT
+
+__all__ = ["MViTV1BWeights", "MViTV2SWeights", "mvit_v1_b", "mvit_v2_s"]
+
+_entry = partial(
+    video,
+    crop_size=(224, 224),
+    resize_size=(256,),
+    preset={"mean": (0.45, 0.45, 0.45), "std": (0.225, 0.225, 0.225)},
+    min_size=(224, 224),
+    min_temporal_size=16,
+)
+
+# Heads of each block. Where they double, the image is halved, and the channels double: 96 a head.
+_HEADS = (1, 2, 2, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 8, 8)
+_KERNEL = [3, 3, 3]
+
+
+class MViTV1BWeights(Weights):
+    """Weights of ``mvit_v1_b``: torchvision's KINETICS400_V1.
+
+    Ported from those of the paper. Accuracies are of videos, from five clips of 16 frames at 7.5
+    a second.
+    """
+
+    Kinetics400_RefV1 = _entry(
+        "mvit_v1_b",
+        "mvit_v1_b-dbeb1030.pth",
+        known_as="MViT_V1_B_Weights.KINETICS400_V1",
+        accuracy=(78.477, 93.582),
+        num_params=36610672,
+        gflops=70.599,
+        file_mib=139.764,
+        recipe="https://github.com/facebookresearch/pytorchvideo/blob/main/docs/source/model_zoo.md",
+    )
+
+
+class MViTV2SWeights(Weights):
+    """Weights of ``mvit_v2_s``: torchvision's KINETICS400_V1.
+
+    Ported from those of the paper. Accuracies as of ``MViTV1BWeights``.
+    """
+
+    Kinetics400_RefV1 = _entry(
+        "mvit_v2_s",
+        "mvit_v2_s-ae3be167.pth",
+        sha256="ae3be16733081f6d1cd40e4ab980ca23d6df6dc6486d15ada05a5e8ab8c9b975",
+        sources=2,
+        known_as="MViT_V2_S_Weights.KINETICS400_V1",
+        accuracy=(80.757, 94.665),
+        num_params=34537744,
+        gflops=64.224,
+        file_mib=131.884,
+        recipe="https://github.com/facebookresearch/SlowFast/blob/main/MODEL_ZOO.md",
+    )
+
+
+@register_model(
+    weights=MViTV1BWeights, head="head.1", legacy=pretrained(MViTV1BWeights.Kinetics400_RefV1)
+)
+def mvit_v1_b(
+    *,
+    weights: MViTV1BWeights | WeightEntry | None = None,
+    progress: bool = True,
+    num_classes: int = 400,
+    stochastic_depth_prob: float = 0.2,
+    **config: Any,
+) -> MViT:
+    """Build an MViT-B, which names what happens in a video.
+
+    `Multiscale Vision Transformers <https://arxiv.org/abs/2104.11227>`_, Fan et al., 2021. The
+    model takes float clips ``(N, 3, 16, 224, 224)`` as ``weights.transforms()`` makes them, and
+    returns logits ``(N, num_classes)``.
+
+    Args:
+        weights: What to load; fetched on first use. None fetches nothing.
+        progress: Show a progress bar while fetching, on a terminal.
+        num_classes: Outputs of the layer ``head.1``. Other than the weights' own: with
+            ``new_head=True`` only.
+        stochastic_depth_prob: How often the last block is left out in training; earlier ones
+            less.
+        **config: Further arguments of ``torchvision.models.video.MViT``, and ``new_head``.
+
+    Returns:
+        The model, in training mode.
+
+    Raises:
+        DapiError: See ``dapi.build_model``.
+
+    Example:
+        >>> from dapi.vision import mvit_v1_b
+        >>> model = mvit_v1_b(weights=None, num_classes=7, device="meta")
+        >>> model.head[1].out_features
+        7
+    """
+    from torchvision.models.video.mvit import MSBlockConfig, MViT
+
+    blocks = []
+    for place, heads in enumerate(_HEADS):
+        after = _HEADS[min(place + 1, 15)]
+        halves = heads > _HEADS[max(place - 1, 0)]
+        blocks.append(
+            MSBlockConfig(
+                num_heads=heads,
+                input_channels=96 * heads,
+                output_channels=96 * after,
+                kernel_q=_KERNEL if halves else [],
+                kernel_kv=_KERNEL,
+                stride_q=[1, 2, 2] if halves else [],
+                stride_kv=[1, 8 // heads, 8 // heads],
+            )
+        )
+    return MViT(
+        spatial_size=(224, 224),
+        temporal_size=16,
+        block_setting=blocks,
+        residual_pool=False,
+        residual_with_cls_embed=False,
+        rel_pos_embed=False,
+        proj_after_attn=False,
+        stochastic_depth_prob=stochastic_depth_prob,
+        num_classes=num_classes,
+        **config,
+    )
+
+
+@register_model(
+    weights=MViTV2SWeights, head="head.1", legacy=pretrained(MViTV2SWeights.Kinetics400_RefV1)
+)
+def mvit_v2_s(
+    *,
+    weights: MViTV2SWeights | WeightEntry | None = None,
+    progress: bool = True,
+    num_classes: int = 400,
+    stochastic_depth_prob: float = 0.2,
+    **config: Any,
+) -> MViT:
+    """Build an MViTv2-S.
+
+    `MViTv2 <https://arxiv.org/abs/2112.01526>`_, Li et al., 2021: relative positions, pooled
+    queries added to what attention returns, and channels that double inside it. Arguments, input
+    and output are those of ``mvit_v1_b``.
+    """
+    from torchvision.models.video.mvit import MSBlockConfig, MViT
+
+    blocks = []
+    for place, heads in enumerate(_HEADS):
+        before = _HEADS[max(place - 1, 0)]
+        blocks.append(
+            MSBlockConfig(
+                num_heads=heads,
+                input_channels=96 * before,
+                output_channels=96 * heads,
+                kernel_q=_KERNEL,
+                kernel_kv=_KERNEL,
+                stride_q=[1, heads // before, heads // before],
+                stride_kv=[1, 8 // heads, 8 // heads],
+            )
+        )
+    return MViT(
+        spatial_size=(224, 224),
+        temporal_size=16,
+        block_setting=blocks,
+        residual_pool=True,
+        residual_with_cls_embed=False,
+        rel_pos_embed=True,
+        proj_after_attn=True,
+        stochastic_depth_prob=stochastic_depth_prob,
+        num_classes=num_classes,
+        **config,
+    )

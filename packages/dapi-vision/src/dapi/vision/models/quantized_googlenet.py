@@ -1,0 +1,119 @@
+"""GoogLeNet of 8 bits, with torchvision's weights."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dapi import WeightEntry, Weights, register_model
+from dapi.adapt import Drop
+from dapi.vision.models._quantized import build, pretrained_quantized, quantized
+from dapi.vision.models.googlenet import GoogLeNetWeights
+
+if TYPE_CHECKING:
+    from torchvision.models.quantization import QuantizableGoogLeNet
+
+__all__ = ["QuantizedGoogLeNetWeights", "quantized_googlenet"]
+
+_BUILD = build(
+    "fbgemm",
+    # As of the float weights.
+    defaults={"transform_input": True, "aux_logits": False, "init_weights": False},
+    adapt=(Drop(r"aux[12]\.", unless="aux_logits"),),
+)
+
+
+class QuantizedGoogLeNetWeights(Weights):
+    """Weights of ``quantized_googlenet``: torchvision's IMAGENET1K_FBGEMM_V1.
+
+    Quantized after training.
+    """
+
+    ImageNet1K_FBGEMM_RefV1 = quantized(
+        "googlenet",
+        "googlenet_fbgemm-c81f6644.pth",
+        known_as="GoogLeNet_QuantizedWeights.IMAGENET1K_FBGEMM_V1",
+        accuracy=(69.826, 89.404),
+        num_params=6624904,
+        gflops=1.498,
+        file_mib=12.618,
+        min_size=(15, 15),
+        unquantized="googlenet:ImageNet1K_RefV1",
+        build=_BUILD,
+        latest=True,
+    )
+
+
+@register_model(
+    weights=(QuantizedGoogLeNetWeights, GoogLeNetWeights),
+    head=("fc", "aux1.fc2", "aux2.fc2"),
+    legacy=pretrained_quantized(
+        QuantizedGoogLeNetWeights.ImageNet1K_FBGEMM_RefV1, GoogLeNetWeights.ImageNet1K_RefV1
+    ),
+)
+def quantized_googlenet(
+    *,
+    weights: QuantizedGoogLeNetWeights | GoogLeNetWeights | WeightEntry | None = None,
+    progress: bool = True,
+    num_classes: int = 1000,
+    aux_logits: bool = True,
+    transform_input: bool = False,
+    init_weights: bool | None = None,
+    quantize: bool = False,
+    backend: str = "fbgemm",
+    **config: Any,
+) -> QuantizableGoogLeNet:
+    """Build a GoogLeNet that can be quantized, or is: it computes in 8 bits then.
+
+    `Going Deeper with Convolutions <https://arxiv.org/abs/1409.4842>`_, Szegedy et al., 2014. The
+    model takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them (at least 15
+    pixels a side), and returns logits ``(N, num_classes)``, floats as well; a quantized one works
+    on a CPU only. With auxiliary heads and in training mode it returns a named tuple of
+    ``logits``, ``aux_logits2`` and ``aux_logits1``.
+
+    Quantized weights make a quantized model, in eval mode. Those of ``googlenet`` make a float
+    model, to be quantized by whoever built it.
+
+    Args:
+        weights: What to load; fetched on first use. None fetches nothing.
+        progress: Show a progress bar while fetching, on a terminal.
+        num_classes: Outputs of the layer ``fc``, and of the auxiliary heads. Other than the
+            weights' own: with ``new_head=True`` and float weights only.
+        aux_logits: Whether it has two auxiliary heads, for training; by default only without
+            weights. Those in the published files are not trained.
+        transform_input: Whether images normalised as ``weights.transforms()`` does are rescaled
+            to -1..1 first; by default with weights.
+        init_weights: Whether parameters are initialised as in the original; by default with a
+            warning, and not when they are loaded.
+        quantize: Whether the model is quantized; as the weights are, unless they are None.
+        backend: What computes in 8 bits, by torch's name: ``fbgemm`` or ``qnnpack``. It becomes
+            ``torch.backends.quantized.engine`` of the process when the model is quantized.
+        **config: Further arguments of ``torchvision.models.quantization.QuantizableGoogLeNet``,
+            and ``new_head``.
+
+    Returns:
+        The model: in training mode if it is not quantized.
+
+    Raises:
+        ValueError: This build of PyTorch does not have the backend.
+        DapiError: See ``dapi.build_model``.
+
+    Example:
+        >>> from dapi.vision import quantized_googlenet
+        >>> model = quantized_googlenet(
+        ...     weights=None, num_classes=7, device="meta", init_weights=False
+        ... )
+        >>> model.fc.out_features
+        7
+    """
+    from torchvision.models.quantization import QuantizableGoogLeNet
+
+    from dapi.vision.models._quantization import finished
+
+    model = QuantizableGoogLeNet(
+        num_classes=num_classes,
+        aux_logits=aux_logits,
+        transform_input=transform_input,
+        init_weights=init_weights,
+        **config,
+    )
+    return finished(model, quantize=quantize, backend=backend)

@@ -1,0 +1,100 @@
+"""MobileNetV2 of 8 bits, with torchvision's weights."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dapi import WeightEntry, Weights, register_model
+from dapi.vision.models._quantized import pretrained_quantized, quantized
+from dapi.vision.models._torchvision import RECIPES
+from dapi.vision.models.mobilenet_v2 import MobileNetV2Weights
+
+if TYPE_CHECKING:
+    from torchvision.models.quantization import QuantizableMobileNetV2
+
+__all__ = ["QuantizedMobileNetV2Weights", "quantized_mobilenet_v2"]
+
+
+class QuantizedMobileNetV2Weights(Weights):
+    """Weights of ``quantized_mobilenet_v2``: torchvision's IMAGENET1K_QNNPACK_V1.
+
+    Trained on from the float weights, with quantization in mind. Nothing of the file's hash is
+    published.
+    """
+
+    ImageNet1K_QNNPACK_RefV1 = quantized(
+        "mobilenet_v2",
+        "mobilenet_v2_qnnpack_37f702c5.pth",
+        known_as="MobileNet_V2_QuantizedWeights.IMAGENET1K_QNNPACK_V1",
+        accuracy=(71.658, 90.15),
+        num_params=3504872,
+        gflops=0.301,
+        file_mib=3.423,
+        recipe=f"{RECIPES}#qat-mobilenetv2",
+        backend="qnnpack",
+        unquantized="mobilenet_v2:ImageNet1K_RefV1",
+        latest=True,
+    )
+
+
+@register_model(
+    weights=(QuantizedMobileNetV2Weights, MobileNetV2Weights),
+    head="classifier.1",
+    legacy=pretrained_quantized(
+        QuantizedMobileNetV2Weights.ImageNet1K_QNNPACK_RefV1, MobileNetV2Weights.ImageNet1K_RefV1
+    ),
+)
+def quantized_mobilenet_v2(
+    *,
+    weights: QuantizedMobileNetV2Weights | MobileNetV2Weights | WeightEntry | None = None,
+    progress: bool = True,
+    num_classes: int = 1000,
+    quantize: bool = False,
+    backend: str = "qnnpack",
+    **config: Any,
+) -> QuantizableMobileNetV2:
+    """Build a MobileNetV2 that can be quantized, or is: it computes in 8 bits then.
+
+    `MobileNetV2: Inverted Residuals and Linear Bottlenecks <https://arxiv.org/abs/1801.04381>`_,
+    Sandler et al., 2018. The model takes float images ``(N, 3, H, W)`` as ``weights.transforms()``
+    makes them, and returns logits ``(N, num_classes)``, floats as well; a quantized one works on a
+    CPU only.
+
+    Quantized weights make a quantized model, in eval mode. Those of ``mobilenet_v2`` make a float
+    model, to be quantized by whoever built it.
+
+    Args:
+        weights: What to load; fetched on first use. None fetches nothing.
+        progress: Show a progress bar while fetching, on a terminal.
+        num_classes: Outputs of the layer ``classifier.1``. Other than the weights' own: with
+            ``new_head=True`` and float weights only.
+        quantize: Whether the model is quantized; as the weights are, unless they are None.
+        backend: What computes in 8 bits, by torch's name: ``fbgemm`` or ``qnnpack``. It becomes
+            ``torch.backends.quantized.engine`` of the process when the model is quantized.
+        **config: Further arguments of ``torchvision.models.quantization.QuantizableMobileNetV2``,
+            and ``new_head``.
+
+    Returns:
+        The model: in training mode if it is not quantized.
+
+    Raises:
+        ValueError: This build of PyTorch does not have the backend.
+        DapiError: See ``dapi.build_model``.
+
+    Example:
+        >>> from dapi.vision import quantized_mobilenet_v2
+        >>> model = quantized_mobilenet_v2(weights=None, num_classes=7, device="meta")
+        >>> model.classifier[1].out_features
+        7
+    """
+    from torchvision.models.quantization.mobilenetv2 import (
+        QuantizableInvertedResidual,
+        QuantizableMobileNetV2,
+    )
+
+    from dapi.vision.models._quantization import finished
+
+    model = QuantizableMobileNetV2(
+        block=QuantizableInvertedResidual, num_classes=num_classes, **config
+    )
+    return finished(model, quantize=quantize, backend=backend)

@@ -1,0 +1,127 @@
+"""MobileNetV3-Large of 8 bits, with torchvision's weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from dapi import WeightEntry, Weights, register_model
+from dapi.vision.models._quantized import build, pretrained_quantized, quantized
+from dapi.vision.models._torchvision import RECIPES
+from dapi.vision.models.mobilenet_v3 import MobileNetV3LargeWeights
+
+if TYPE_CHECKING:
+    from torchvision.models.quantization import QuantizableMobileNetV3
+
+__all__ = ["QuantizedMobileNetV3LargeWeights", "quantized_mobilenet_v3_large"]
+
+
+@dataclass(frozen=True)
+class _Converted:
+    """Take the values of quantization-aware training to those of the quantized model.
+
+    The file has the former: the model that is quantized first, and loaded then, is far less
+    accurate (vision#5890).
+    """
+
+    def __call__(self, state_dict: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the quantized state dict."""
+        from dapi.vision.models._quantization import converted, prepared_for_training
+
+        model = prepared_for_training(_quantizable(num_classes=1000), backend=config["backend"])
+        model.load_state_dict(state_dict)
+        state: dict[str, Any] = converted(model).state_dict()
+        return state
+
+
+class QuantizedMobileNetV3LargeWeights(Weights):
+    """Weights of ``quantized_mobilenet_v3_large``: torchvision's IMAGENET1K_QNNPACK_V1.
+
+    Trained on from the float weights, with quantization in mind; the file has not been quantized.
+    """
+
+    ImageNet1K_QNNPACK_RefV1 = quantized(
+        "mobilenet_v3_large",
+        "mobilenet_v3_large_qnnpack-5bcacf28.pth",
+        known_as="MobileNet_V3_Large_QuantizedWeights.IMAGENET1K_QNNPACK_V1",
+        accuracy=(73.004, 90.858),
+        num_params=5483032,
+        gflops=0.217,
+        file_mib=21.554,
+        recipe=f"{RECIPES}#qat-mobilenetv3",
+        backend="qnnpack",
+        unquantized="mobilenet_v3_large:ImageNet1K_RefV1",
+        build=build("qnnpack", adapt=(_Converted(),)),
+        latest=True,
+    )
+
+
+@register_model(
+    weights=(QuantizedMobileNetV3LargeWeights, MobileNetV3LargeWeights),
+    head="classifier.3",
+    legacy=pretrained_quantized(
+        QuantizedMobileNetV3LargeWeights.ImageNet1K_QNNPACK_RefV1,
+        MobileNetV3LargeWeights.ImageNet1K_RefV1,
+    ),
+)
+def quantized_mobilenet_v3_large(
+    *,
+    weights: QuantizedMobileNetV3LargeWeights | MobileNetV3LargeWeights | WeightEntry | None = None,
+    progress: bool = True,
+    num_classes: int = 1000,
+    quantize: bool = False,
+    backend: str = "qnnpack",
+    **config: Any,
+) -> QuantizableMobileNetV3:
+    """Build a MobileNetV3-Large that can be quantized, or is: it computes in 8 bits then.
+
+    `Searching for MobileNetV3 <https://arxiv.org/abs/1905.02244>`_, Howard et al., 2019. The model
+    takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
+    ``(N, num_classes)``, floats as well; a quantized one works on a CPU only.
+
+    Quantized weights make a quantized model, in eval mode. Those of ``mobilenet_v3_large`` make a
+    float model, to be quantized by whoever built it.
+
+    Args:
+        weights: What to load; fetched on first use. None fetches nothing.
+        progress: Show a progress bar while fetching, on a terminal.
+        num_classes: Outputs of the layer ``classifier.3``. Other than the weights' own: with
+            ``new_head=True`` and float weights only.
+        quantize: Whether the model is quantized; as the weights are, unless they are None.
+        backend: What computes in 8 bits, by torch's name: ``fbgemm`` or ``qnnpack``. It becomes
+            ``torch.backends.quantized.engine`` of the process when the model is quantized.
+        **config: ``width_mult``, ``reduced_tail`` and ``dilated``, as of ``mobilenet_v3_large``;
+            further arguments of ``torchvision.models.quantization.QuantizableMobileNetV3``, and
+            ``new_head``.
+
+    Returns:
+        The model: in training mode if it is not quantized.
+
+    Raises:
+        ValueError: This build of PyTorch does not have the backend.
+        DapiError: See ``dapi.build_model``.
+
+    Example:
+        >>> from dapi.vision import quantized_mobilenet_v3_large
+        >>> model = quantized_mobilenet_v3_large(weights=None, num_classes=7, device="meta")
+        >>> model.classifier[3].out_features
+        7
+    """
+    from dapi.vision.models._quantization import converted, finished, prepared_for_training
+
+    model = _quantizable(num_classes=num_classes, **config)
+    if not quantize:
+        return finished(model, quantize=False, backend=backend)
+    return converted(prepared_for_training(model, backend=backend))
+
+
+def _quantizable(**config: Any) -> QuantizableMobileNetV3:
+    from torchvision.models.quantization.mobilenetv3 import (
+        QuantizableInvertedResidual,
+        QuantizableMobileNetV3,
+    )
+
+    from dapi.vision.models._mobilenet_v3 import large
+
+    return large(QuantizableMobileNetV3, block=QuantizableInvertedResidual, **config)

@@ -1,0 +1,182 @@
+"""RetinaNet, a detector of one stage, with torchvision's weights."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from dapi import WeightEntry, Weights, register_model
+from dapi.vision.models._detection import ANCIENT_EPS, COCO_BUILD, DETECTION_RECIPES, detection
+from dapi.vision.models._torchvision import pretrained, pretrained_backbone
+from dapi.vision.models.resnet import ResNet50Weights
+
+if TYPE_CHECKING:
+    from torchvision.models.detection import RetinaNet
+
+__all__ = [
+    "RetinaNetResNet50FPNV2Weights",
+    "RetinaNetResNet50FPNWeights",
+    "retinanet_resnet50_fpn",
+    "retinanet_resnet50_fpn_v2",
+]
+
+
+class RetinaNetResNet50FPNWeights(Weights):
+    """Weights of ``retinanet_resnet50_fpn``: torchvision's COCO_V1.
+
+    They were trained with eps=0 in FrozenBatchNorm2d, and are built with it.
+    """
+
+    COCO_RefV1 = detection(
+        "retinanet_resnet50_fpn",
+        "retinanet_resnet50_fpn_coco-eeacb38b.pth",
+        sha256="eeacb38b7cec8cf93c57867e05eaab621047f19b0d2ec5accaa405f690da15b7",
+        size=136595076,
+        sources=2,
+        known_as="RetinaNet_ResNet50_FPN_Weights.COCO_V1",
+        average_precision={"box_map": 36.4},
+        num_params=34014999,
+        gflops=151.54,
+        file_mib=130.267,
+        recipe=f"{DETECTION_RECIPES}#retinanet",
+        build=replace(COCO_BUILD, context=ANCIENT_EPS),
+        latest=True,
+    )
+
+
+class RetinaNetResNet50FPNV2Weights(Weights):
+    """Weights of ``retinanet_resnet50_fpn_v2``: torchvision's COCO_V1 for that model.
+
+    Trained by a recipe that is improved too.
+    """
+
+    COCO_RefV1 = detection(
+        "retinanet_resnet50_fpn_v2",
+        "retinanet_resnet50_fpn_v2_coco-5905b1c5.pth",
+        sha256="5905b1c544219215e544dbe319720397bc4e68de61a733a59350d7976645b769",
+        size=153130989,
+        sources=3,
+        known_as="RetinaNet_ResNet50_FPN_V2_Weights.COCO_V1",
+        average_precision={"box_map": 41.5},
+        num_params=38198935,
+        gflops=152.238,
+        file_mib=146.037,
+        recipe="https://github.com/pytorch/vision/pull/5756",
+        latest=True,
+    )
+
+
+_HEAD = "head.classification_head.cls_logits"
+_BACKBONE_LEGACY = pretrained_backbone(ResNet50Weights.ImageNet1K_RefV1)
+
+
+@register_model(
+    weights=RetinaNetResNet50FPNWeights,
+    head=_HEAD,
+    legacy=[pretrained(RetinaNetResNet50FPNWeights.COCO_RefV1), _BACKBONE_LEGACY],
+)
+def retinanet_resnet50_fpn(
+    *,
+    weights: RetinaNetResNet50FPNWeights | WeightEntry | None = None,
+    weights_backbone: ResNet50Weights | WeightEntry | None = None,
+    trainable_backbone_layers: int | None = None,
+    progress: bool = True,
+    num_classes: int = 91,
+    **config: Any,
+) -> RetinaNet:
+    """Build a RetinaNet with a ResNet-50 and a feature pyramid, which finds objects.
+
+    `Focal Loss for Dense Object Detection <https://arxiv.org/abs/1708.02002>`_, Lin et al., 2017.
+    The model takes a list of float images ``(3, H, W)`` with values 0 to 1, of different sizes,
+    and in training a list of targets (``boxes`` and ``labels``). In eval mode it returns for each
+    image a dict of ``boxes`` ``(N, 4)`` as x1, y1, x2, y2 in pixels, ``labels`` ``(N,)`` and
+    ``scores`` ``(N,)``, best first; in training mode a dict of losses.
+
+    As in torchvision, the architecture depends on whether any weights are given: then the
+    backbone's batch norm is frozen (FrozenBatchNorm2d), and of its layers the last three are
+    trained; without weights everything is.
+
+    Args:
+        weights: What to load; fetched on first use. None fetches nothing.
+        weights_backbone: Of the ResNet-50 inside; not fetched when ``weights`` are given.
+        trainable_backbone_layers: How many layers of the backbone, from the last, are trained:
+            0 to 5; by default 3. Without weights all are, whatever is given.
+        progress: Show a progress bar while fetching, on a terminal.
+        num_classes: Classes, the background included. Other than the weights' own: with
+            ``new_head=True`` only.
+        **config: Further arguments of ``torchvision.models.detection.RetinaNet``, and
+            ``new_head``.
+
+    Returns:
+        The model, in training mode.
+
+    Raises:
+        ValueError: ``trainable_backbone_layers`` is out of range.
+        DapiError: See ``dapi.build_model``.
+
+    Example:
+        >>> from dapi.vision import retinanet_resnet50_fpn
+        >>> model = retinanet_resnet50_fpn(weights=None, num_classes=3, device="meta")
+        >>> model.head.classification_head.cls_logits.out_channels  # of nine anchors
+        27
+    """
+    from torchvision.models.detection import RetinaNet
+
+    from dapi.vision.models._backbones import resnet50_fpn
+
+    # Not on layer 1: by the paper, that would be too many anchors.
+    backbone = resnet50_fpn(
+        weights,
+        weights_backbone,
+        trainable_backbone_layers,
+        progress=progress,
+        further_from=256,
+    )
+    return RetinaNet(backbone, num_classes, **config)
+
+
+@register_model(
+    weights=RetinaNetResNet50FPNV2Weights,
+    head=_HEAD,
+    legacy=[pretrained(RetinaNetResNet50FPNV2Weights.COCO_RefV1), _BACKBONE_LEGACY],
+)
+def retinanet_resnet50_fpn_v2(
+    *,
+    weights: RetinaNetResNet50FPNV2Weights | WeightEntry | None = None,
+    weights_backbone: ResNet50Weights | WeightEntry | None = None,
+    trainable_backbone_layers: int | None = None,
+    progress: bool = True,
+    num_classes: int = 91,
+    **config: Any,
+) -> RetinaNet:
+    """Build the improved RetinaNet of `Zhang et al., 2019 <https://arxiv.org/abs/1912.02424>`_.
+
+    A variant beside ``retinanet_resnet50_fpn``, not its replacement: batch norm that is never
+    frozen, group norm in the head, further levels from the backbone's last layer, and a loss by
+    the overlap of boxes. Arguments, input and output are those of ``retinanet_resnet50_fpn``.
+    """
+    from functools import partial
+
+    from torch.nn import GroupNorm
+    from torchvision.models.detection import RetinaNet
+    from torchvision.models.detection.retinanet import RetinaNetHead
+
+    from dapi.vision.models._backbones import resnet50_fpn
+
+    backbone = resnet50_fpn(
+        weights,
+        weights_backbone,
+        trainable_backbone_layers,
+        progress=progress,
+        frozen_norm=False,
+        further_from=2048,
+    )
+    # RetinaNet's own anchors: three sizes on each level, in three aspect ratios.
+    head = RetinaNetHead(
+        backbone.out_channels,
+        num_anchors=9,
+        num_classes=num_classes,
+        norm_layer=partial(GroupNorm, 32),
+    )
+    head.regression_head._loss_type = "giou"  # no argument of torchvision's sets it
+    return RetinaNet(backbone, num_classes, head=head, **config)

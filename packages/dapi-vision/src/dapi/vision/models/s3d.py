@@ -1,0 +1,77 @@
+"""S3D, a network of separable 3D convolutions for videos, with torchvision's weights."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dapi import WeightEntry, Weights, register_model
+from dapi.vision.models._torchvision import pretrained
+from dapi.vision.models._video import video
+
+if TYPE_CHECKING:
+    from torchvision.models.video import S3D
+
+__all__ = ["S3DWeights", "s3d"]
+
+
+class S3DWeights(Weights):
+    """Weights of ``s3d``: torchvision's KINETICS400_V1.
+
+    Accuracies are of single clips of 128 frames at 15 a second.
+    """
+
+    Kinetics400_RefV1 = video(
+        "s3d",
+        "s3d-d76dad2f.pth",
+        known_as="S3D_Weights.KINETICS400_V1",
+        accuracy=(68.368, 88.05),
+        num_params=8320048,
+        gflops=17.979,
+        file_mib=31.972,
+        recipe="https://github.com/pytorch/vision/tree/main/references/video_classification#s3d",
+        crop_size=(224, 224),
+        resize_size=(256, 256),
+        min_size=(224, 224),
+        min_temporal_size=14,
+    )
+
+
+@register_model(
+    weights=S3DWeights, head="classifier.1", legacy=pretrained(S3DWeights.Kinetics400_RefV1)
+)
+def s3d(
+    *,
+    weights: S3DWeights | WeightEntry | None = None,
+    progress: bool = True,
+    num_classes: int = 400,
+    **config: Any,
+) -> S3D:
+    """Build an S3D, which names what happens in a video.
+
+    `Rethinking Spatiotemporal Feature Learning: Speed-Accuracy Trade-offs in Video Classification
+    <https://arxiv.org/abs/1712.04851>`_, Xie et al., 2017. The model takes float clips
+    ``(N, 3, T, H, W)`` as ``weights.transforms()`` makes them, of 14 frames or more, and returns
+    logits ``(N, num_classes)``.
+
+    Args:
+        weights: What to load; fetched on first use. None fetches nothing.
+        progress: Show a progress bar while fetching, on a terminal.
+        num_classes: Channels of the layer ``classifier.1``. Other than the weights' own: with
+            ``new_head=True`` only.
+        **config: Further arguments of ``torchvision.models.video.S3D``, and ``new_head``.
+
+    Returns:
+        The model, in training mode.
+
+    Raises:
+        DapiError: See ``dapi.build_model``.
+
+    Example:
+        >>> from dapi.vision import s3d
+        >>> model = s3d(weights=None, num_classes=7, device="meta")
+        >>> model.classifier[1].out_channels
+        7
+    """
+    from torchvision.models.video import S3D
+
+    return S3D(num_classes=num_classes, **config)

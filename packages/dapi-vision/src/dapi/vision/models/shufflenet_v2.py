@@ -1,0 +1,209 @@
+"""ShuffleNetV2, with torchvision's weights."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from dapi import WeightEntry, Weights, register_model
+from dapi.vision.models._torchvision import classification, pretrained
+
+if TYPE_CHECKING:
+    from torchvision.models.shufflenetv2 import ShuffleNetV2
+
+__all__ = [
+    "ShuffleNetV2X0_5Weights",
+    "ShuffleNetV2X1_0Weights",
+    "ShuffleNetV2X1_5Weights",
+    "ShuffleNetV2X2_0Weights",
+    "shufflenet_v2_x0_5",
+    "shufflenet_v2_x1_0",
+    "shufflenet_v2_x1_5",
+    "shufflenet_v2_x2_0",
+]
+
+_entry = partial(classification, min_size=(1, 1))
+
+
+class ShuffleNetV2X0_5Weights(Weights):  # noqa: N801  # the usual name of the variant
+    """Weights of ``shufflenet_v2_x0_5``: torchvision's IMAGENET1K_V1.
+
+    Trained to about the accuracy of the paper.
+    """
+
+    ImageNet1K_RefV1 = _entry(
+        "shufflenet_v2_x0_5",
+        "shufflenetv2_x0.5-f707e7126e.pth",
+        known_as="ShuffleNet_V2_X0_5_Weights.IMAGENET1K_V1",
+        accuracy=(60.552, 81.746),
+        num_params=1366792,
+        gflops=0.04,
+        file_mib=5.282,
+        recipe="https://github.com/ericsun99/Shufflenet-v2-Pytorch",
+        latest=True,
+    )
+
+
+class ShuffleNetV2X1_0Weights(Weights):  # noqa: N801  # the usual name of the variant
+    """Weights of ``shufflenet_v2_x1_0``: torchvision's IMAGENET1K_V1.
+
+    Trained to about the accuracy of the paper.
+    """
+
+    ImageNet1K_RefV1 = _entry(
+        "shufflenet_v2_x1_0",
+        "shufflenetv2_x1-5666bf0f80.pth",
+        known_as="ShuffleNet_V2_X1_0_Weights.IMAGENET1K_V1",
+        accuracy=(69.362, 88.316),
+        num_params=2278604,
+        gflops=0.145,
+        file_mib=8.791,
+        recipe="https://github.com/ericsun99/Shufflenet-v2-Pytorch",
+        latest=True,
+    )
+
+
+class ShuffleNetV2X1_5Weights(Weights):  # noqa: N801  # the usual name of the variant
+    """Weights of ``shufflenet_v2_x1_5``: torchvision's IMAGENET1K_V1.
+
+    Trained by torchvision's new recipe.
+    """
+
+    ImageNet1K_RefV1 = _entry(
+        "shufflenet_v2_x1_5",
+        "shufflenetv2_x1_5-3c479a10.pth",
+        known_as="ShuffleNet_V2_X1_5_Weights.IMAGENET1K_V1",
+        accuracy=(72.996, 91.086),
+        num_params=3503624,
+        gflops=0.296,
+        file_mib=13.557,
+        recipe="https://github.com/pytorch/vision/pull/5906",
+        preset={"resize_size": 232},
+        latest=True,
+    )
+
+
+class ShuffleNetV2X2_0Weights(Weights):  # noqa: N801  # the usual name of the variant
+    """Weights of ``shufflenet_v2_x2_0``: torchvision's IMAGENET1K_V1.
+
+    Trained by torchvision's new recipe.
+    """
+
+    ImageNet1K_RefV1 = _entry(
+        "shufflenet_v2_x2_0",
+        "shufflenetv2_x2_0-8be3c8ee.pth",
+        known_as="ShuffleNet_V2_X2_0_Weights.IMAGENET1K_V1",
+        accuracy=(76.23, 93.006),
+        num_params=7393996,
+        gflops=0.583,
+        file_mib=28.433,
+        recipe="https://github.com/pytorch/vision/pull/5906",
+        preset={"resize_size": 232},
+        latest=True,
+    )
+
+
+@register_model(
+    weights=ShuffleNetV2X0_5Weights,
+    head="fc",
+    legacy=pretrained(ShuffleNetV2X0_5Weights.ImageNet1K_RefV1),
+)
+def shufflenet_v2_x0_5(
+    *,
+    weights: ShuffleNetV2X0_5Weights | WeightEntry | None = None,
+    progress: bool = True,
+    num_classes: int = 1000,
+    **config: Any,
+) -> ShuffleNetV2:
+    """Build a ShuffleNetV2 of half the channels, which names what is in a photo.
+
+    `ShuffleNet V2: Practical Guidelines for Efficient CNN Architecture Design
+    <https://arxiv.org/abs/1807.11164>`_, Ma et al., 2018. The model takes float images ``(N, 3, H,
+    W)`` as ``weights.transforms()`` makes them, and returns logits ``(N, num_classes)``.
+
+    Args:
+        weights: What to load; fetched on first use. None fetches nothing.
+        progress: Show a progress bar while fetching, on a terminal.
+        num_classes: Outputs of the layer ``fc``. Other than the weights' own: with
+            ``new_head=True`` only.
+        **config: Further arguments of ``torchvision.models.shufflenetv2.ShuffleNetV2``, and
+            ``new_head``.
+
+    Returns:
+        The model, in training mode.
+
+    Raises:
+        DapiError: See ``dapi.build_model``.
+
+    Example:
+        >>> from dapi.vision import shufflenet_v2_x0_5
+        >>> model = shufflenet_v2_x0_5(weights=None, num_classes=7, device="meta")
+        >>> model.fc.out_features
+        7
+    """
+    from torchvision.models.shufflenetv2 import ShuffleNetV2
+
+    return ShuffleNetV2([4, 8, 4], [24, 48, 96, 192, 1024], num_classes=num_classes, **config)
+
+
+@register_model(
+    weights=ShuffleNetV2X1_0Weights,
+    head="fc",
+    legacy=pretrained(ShuffleNetV2X1_0Weights.ImageNet1K_RefV1),
+)
+def shufflenet_v2_x1_0(
+    *,
+    weights: ShuffleNetV2X1_0Weights | WeightEntry | None = None,
+    progress: bool = True,
+    num_classes: int = 1000,
+    **config: Any,
+) -> ShuffleNetV2:
+    """Build a ShuffleNetV2.
+
+    Arguments, input and output are those of ``shufflenet_v2_x0_5``.
+    """
+    from torchvision.models.shufflenetv2 import ShuffleNetV2
+
+    return ShuffleNetV2([4, 8, 4], [24, 116, 232, 464, 1024], num_classes=num_classes, **config)
+
+
+@register_model(
+    weights=ShuffleNetV2X1_5Weights,
+    head="fc",
+    legacy=pretrained(ShuffleNetV2X1_5Weights.ImageNet1K_RefV1),
+)
+def shufflenet_v2_x1_5(
+    *,
+    weights: ShuffleNetV2X1_5Weights | WeightEntry | None = None,
+    progress: bool = True,
+    num_classes: int = 1000,
+    **config: Any,
+) -> ShuffleNetV2:
+    """Build a ShuffleNetV2 of 1.5 times the channels.
+
+    Arguments, input and output are those of ``shufflenet_v2_x0_5``.
+    """
+    from torchvision.models.shufflenetv2 import ShuffleNetV2
+
+    return ShuffleNetV2([4, 8, 4], [24, 176, 352, 704, 1024], num_classes=num_classes, **config)
+
+
+@register_model(
+    weights=ShuffleNetV2X2_0Weights,
+    head="fc",
+    legacy=pretrained(ShuffleNetV2X2_0Weights.ImageNet1K_RefV1),
+)
+def shufflenet_v2_x2_0(
+    *,
+    weights: ShuffleNetV2X2_0Weights | WeightEntry | None = None,
+    progress: bool = True,
+    num_classes: int = 1000,
+    **config: Any,
+) -> ShuffleNetV2:
+    """Build a ShuffleNetV2 of twice the channels.
+
+    Arguments, input and output are those of ``shufflenet_v2_x0_5``.
+    """
+    from torchvision.models.shufflenetv2 import ShuffleNetV2
+
+    return ShuffleNetV2([4, 8, 4], [24, 244, 488, 976, 2048], num_classes=num_classes, **config)

@@ -1,0 +1,307 @@
+"""Swin Transformers, with torchvision's weights."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dapi import WeightEntry, Weights, register_model
+from dapi.vision.models._torchvision import RECIPES, classification, pretrained
+
+if TYPE_CHECKING:
+    from torchvision.models.swin_transformer import SwinTransformer
+
+__all__ = [
+    "SwinBWeights",
+    "SwinSWeights",
+    "SwinTWeights",
+    "SwinV2BWeights",
+    "SwinV2SWeights",
+    "SwinV2TWeights",
+    "swin_b",
+    "swin_s",
+    "swin_t",
+    "swin_v2_b",
+    "swin_v2_s",
+    "swin_v2_t",
+]
+
+
+class SwinTWeights(Weights):
+    """Weights of ``swin_t``: torchvision's IMAGENET1K_V1.
+
+    Of all variants, trained by recipes like the papers'.
+    """
+
+    ImageNet1K_RefV1 = classification(
+        "swin_t",
+        "swin_t-704ceda3.pth",
+        sha256="704ceda373461b0a224fcdddd75cd2a5e9f8064512ed47adbddef7f343fd147b",
+        size=113445839,
+        sources=3,
+        known_as="Swin_T_Weights.IMAGENET1K_V1",
+        accuracy=(81.474, 95.776),
+        num_params=28288354,
+        gflops=4.491,
+        file_mib=108.19,
+        min_size=(224, 224),
+        recipe=f"{RECIPES}#swintransformer",
+        preset={"resize_size": 232, "interpolation": "bicubic"},
+        latest=True,
+    )
+
+
+class SwinSWeights(Weights):
+    """Weights of ``swin_s``: torchvision's IMAGENET1K_V1."""
+
+    ImageNet1K_RefV1 = classification(
+        "swin_s",
+        "swin_s-5e29d889.pth",
+        known_as="Swin_S_Weights.IMAGENET1K_V1",
+        accuracy=(83.196, 96.36),
+        num_params=49606258,
+        gflops=8.741,
+        file_mib=189.786,
+        min_size=(224, 224),
+        recipe=f"{RECIPES}#swintransformer",
+        preset={"resize_size": 246, "interpolation": "bicubic"},
+        latest=True,
+    )
+
+
+class SwinBWeights(Weights):
+    """Weights of ``swin_b``: torchvision's IMAGENET1K_V1."""
+
+    ImageNet1K_RefV1 = classification(
+        "swin_b",
+        "swin_b-68c6b09e.pth",
+        known_as="Swin_B_Weights.IMAGENET1K_V1",
+        accuracy=(83.582, 96.64),
+        num_params=87768224,
+        gflops=15.431,
+        file_mib=335.364,
+        min_size=(224, 224),
+        recipe=f"{RECIPES}#swintransformer",
+        preset={"resize_size": 238, "interpolation": "bicubic"},
+        latest=True,
+    )
+
+
+class SwinV2TWeights(Weights):
+    """Weights of ``swin_v2_t``: torchvision's IMAGENET1K_V1."""
+
+    ImageNet1K_RefV1 = classification(
+        "swin_v2_t",
+        "swin_v2_t-b137f0e2.pth",
+        known_as="Swin_V2_T_Weights.IMAGENET1K_V1",
+        accuracy=(82.072, 96.132),
+        num_params=28351570,
+        gflops=5.94,
+        file_mib=108.626,
+        min_size=(256, 256),
+        recipe=f"{RECIPES}#swintransformer-v2",
+        crop_size=256,
+        preset={"resize_size": 260, "interpolation": "bicubic"},
+        latest=True,
+    )
+
+
+class SwinV2SWeights(Weights):
+    """Weights of ``swin_v2_s``: torchvision's IMAGENET1K_V1."""
+
+    ImageNet1K_RefV1 = classification(
+        "swin_v2_s",
+        "swin_v2_s-637d8ceb.pth",
+        known_as="Swin_V2_S_Weights.IMAGENET1K_V1",
+        accuracy=(83.712, 96.816),
+        num_params=49737442,
+        gflops=11.546,
+        file_mib=190.675,
+        min_size=(256, 256),
+        recipe=f"{RECIPES}#swintransformer-v2",
+        crop_size=256,
+        preset={"resize_size": 260, "interpolation": "bicubic"},
+        latest=True,
+    )
+
+
+class SwinV2BWeights(Weights):
+    """Weights of ``swin_v2_b``: torchvision's IMAGENET1K_V1."""
+
+    ImageNet1K_RefV1 = classification(
+        "swin_v2_b",
+        "swin_v2_b-781e5279.pth",
+        known_as="Swin_V2_B_Weights.IMAGENET1K_V1",
+        accuracy=(84.112, 96.864),
+        num_params=87930848,
+        gflops=20.325,
+        file_mib=336.372,
+        min_size=(256, 256),
+        recipe=f"{RECIPES}#swintransformer-v2",
+        crop_size=256,
+        preset={"resize_size": 272, "interpolation": "bicubic"},
+        latest=True,
+    )
+
+
+@register_model(weights=SwinTWeights, head="head", legacy=pretrained(SwinTWeights.ImageNet1K_RefV1))
+def swin_t(
+    *,
+    weights: SwinTWeights | WeightEntry | None = None,
+    progress: bool = True,
+    num_classes: int = 1000,
+    **config: Any,
+) -> SwinTransformer:
+    """Build a Swin-T, which names what is in a photo.
+
+    `Swin Transformer: Hierarchical Vision Transformer using Shifted Windows
+    <https://arxiv.org/abs/2103.14030>`_, Liu et al., 2021. The model takes float images ``(N, 3, H,
+    W)`` as ``weights.transforms()`` makes them, and returns logits ``(N, num_classes)``.
+
+    Args:
+        weights: What to load; fetched on first use. None fetches nothing.
+        progress: Show a progress bar while fetching, on a terminal.
+        num_classes: Outputs of the layer ``head``. Other than the weights' own: with
+            ``new_head=True`` only.
+        **config: Further arguments of ``torchvision.models.swin_transformer.SwinTransformer``,
+            and ``new_head``.
+
+    Returns:
+        The model, in training mode.
+
+    Raises:
+        DapiError: See ``dapi.build_model``.
+
+    Example:
+        >>> from dapi.vision import swin_t
+        >>> model = swin_t(weights=None, num_classes=7, device="meta")
+        >>> model.head.out_features
+        7
+    """
+    return _swin(96, 6, 3, 0.2, num_classes=num_classes, **config)
+
+
+@register_model(weights=SwinSWeights, head="head", legacy=pretrained(SwinSWeights.ImageNet1K_RefV1))
+def swin_s(
+    *,
+    weights: SwinSWeights | WeightEntry | None = None,
+    progress: bool = True,
+    num_classes: int = 1000,
+    **config: Any,
+) -> SwinTransformer:
+    """Build a Swin-S.
+
+    Arguments, input and output are those of ``swin_t``.
+    """
+    return _swin(96, 18, 3, 0.3, num_classes=num_classes, **config)
+
+
+@register_model(weights=SwinBWeights, head="head", legacy=pretrained(SwinBWeights.ImageNet1K_RefV1))
+def swin_b(
+    *,
+    weights: SwinBWeights | WeightEntry | None = None,
+    progress: bool = True,
+    num_classes: int = 1000,
+    **config: Any,
+) -> SwinTransformer:
+    """Build a Swin-B.
+
+    Arguments, input and output are those of ``swin_t``.
+    """
+    return _swin(128, 18, 4, 0.5, num_classes=num_classes, **config)
+
+
+@register_model(
+    weights=SwinV2TWeights, head="head", legacy=pretrained(SwinV2TWeights.ImageNet1K_RefV1)
+)
+def swin_v2_t(
+    *,
+    weights: SwinV2TWeights | WeightEntry | None = None,
+    progress: bool = True,
+    num_classes: int = 1000,
+    **config: Any,
+) -> SwinTransformer:
+    """Build a Swin V2-T, an architecture of its own beside ``swin_t``.
+
+    `Swin Transformer V2: Scaling Up Capacity and Resolution <https://arxiv.org/abs/2111.09883>`_,
+    Liu et al., 2021: normalisation after each block, attention by cosines, windows of 8 patches.
+    Arguments, input and output are those of ``swin_t``.
+    """
+    return _swin_v2(96, 6, 3, 0.2, num_classes=num_classes, **config)
+
+
+@register_model(
+    weights=SwinV2SWeights, head="head", legacy=pretrained(SwinV2SWeights.ImageNet1K_RefV1)
+)
+def swin_v2_s(
+    *,
+    weights: SwinV2SWeights | WeightEntry | None = None,
+    progress: bool = True,
+    num_classes: int = 1000,
+    **config: Any,
+) -> SwinTransformer:
+    """Build a Swin V2-S.
+
+    Arguments, input and output are those of ``swin_t``.
+    """
+    return _swin_v2(96, 18, 3, 0.3, num_classes=num_classes, **config)
+
+
+@register_model(
+    weights=SwinV2BWeights, head="head", legacy=pretrained(SwinV2BWeights.ImageNet1K_RefV1)
+)
+def swin_v2_b(
+    *,
+    weights: SwinV2BWeights | WeightEntry | None = None,
+    progress: bool = True,
+    num_classes: int = 1000,
+    **config: Any,
+) -> SwinTransformer:
+    """Build a Swin V2-B.
+
+    Arguments, input and output are those of ``swin_t``.
+    """
+    return _swin_v2(128, 18, 4, 0.5, num_classes=num_classes, **config)
+
+
+def _swin(
+    width: int, depth: int, heads: int, stochastic_depth: float, *, window: int = 7, **config: Any
+) -> SwinTransformer:
+    """Construct a Swin Transformer.
+
+    Args:
+        width: Channels of the first stage; each next stage has twice as many.
+        depth: Blocks of the third stage; each other stage has 2.
+        heads: Attention heads of the first stage; each next stage has twice as many.
+        stochastic_depth: How likely the last block is skipped in training.
+        window: Height and width of a window, in patches of 4 pixels.
+        **config: Further arguments of the class.
+    """
+    from torchvision.models.swin_transformer import SwinTransformer
+
+    return SwinTransformer(
+        patch_size=[4, 4],
+        embed_dim=width,
+        depths=[2, 2, depth, 2],
+        num_heads=[heads, 2 * heads, 4 * heads, 8 * heads],
+        window_size=[window, window],
+        stochastic_depth_prob=stochastic_depth,
+        **config,
+    )
+
+
+def _swin_v2(
+    width: int, depth: int, heads: int, stochastic_depth: float, **config: Any
+) -> SwinTransformer:
+    """Construct a Swin Transformer of the second paper."""
+    from torchvision.models.swin_transformer import PatchMergingV2, SwinTransformerBlockV2
+
+    return _swin(
+        width,
+        depth,
+        heads,
+        stochastic_depth,
+        window=8,
+        block=SwinTransformerBlockV2,
+        downsample_layer=PatchMergingV2,
+        **config,
+    )

@@ -1,0 +1,178 @@
+"""Swin transformers for videos, with torchvision's weights."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from dapi import WeightEntry, Weights, register_model
+from dapi.vision.models._torchvision import pretrained
+from dapi.vision.models._video import video
+
+if TYPE_CHECKING:
+    from torchvision.models.video import SwinTransformer3d
+
+__all__ = [
+    "Swin3DBWeights",
+    "Swin3DSWeights",
+    "Swin3DTWeights",
+    "swin3d_b",
+    "swin3d_s",
+    "swin3d_t",
+]
+
+_entry = partial(
+    video,
+    recipe="https://github.com/SwinTransformer/Video-Swin-Transformer#kinetics-400",
+    crop_size=(224, 224),
+    resize_size=(256,),
+    preset={"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)},
+    min_temporal_size=1,
+)
+
+
+class Swin3DTWeights(Weights):
+    """Weights of ``swin3d_t``: torchvision's KINETICS400_V1.
+
+    Ported from those of the paper. Accuracies are of videos, from twelve clips of 32 frames at 15
+    a second.
+    """
+
+    Kinetics400_RefV1 = _entry(
+        "swin3d_t",
+        "swin3d_t-7615ae03.pth",
+        known_as="Swin3D_T_Weights.KINETICS400_V1",
+        accuracy=(77.715, 93.519),
+        num_params=28158070,
+        gflops=43.882,
+        file_mib=121.543,
+    )
+
+
+class Swin3DSWeights(Weights):
+    """Weights of ``swin3d_s``: torchvision's KINETICS400_V1. As ``Swin3DTWeights``."""
+
+    Kinetics400_RefV1 = _entry(
+        "swin3d_s",
+        "swin3d_s-da41c237.pth",
+        known_as="Swin3D_S_Weights.KINETICS400_V1",
+        accuracy=(79.521, 94.158),
+        num_params=49816678,
+        gflops=82.841,
+        file_mib=218.288,
+    )
+
+
+class Swin3DBWeights(Weights):
+    """Weights of ``swin3d_b``: torchvision's KINETICS400_V1 and KINETICS400_IMAGENET22K_V1.
+
+    As ``Swin3DTWeights``. Those of ImageNet22K were trained on that dataset first.
+    """
+
+    Kinetics400_RefV1 = _entry(
+        "swin3d_b",
+        "swin3d_b_1k-24f7c7c6.pth",
+        known_as="Swin3D_B_Weights.KINETICS400_V1",
+        accuracy=(79.427, 94.386),
+        num_params=88048984,
+        gflops=140.667,
+        file_mib=364.134,
+    )
+    Kinetics400_ImageNet22K_RefV1 = _entry(
+        "swin3d_b",
+        "swin3d_b_22k-7c6ae6fa.pth",
+        known_as="Swin3D_B_Weights.KINETICS400_IMAGENET22K_V1",
+        accuracy=(81.643, 95.574),
+        num_params=88048984,
+        gflops=140.667,
+        file_mib=364.134,
+        datasets=("ImageNet-22K", "Kinetics-400"),
+    )
+
+
+@register_model(
+    weights=Swin3DTWeights, head="head", legacy=pretrained(Swin3DTWeights.Kinetics400_RefV1)
+)
+def swin3d_t(
+    *,
+    weights: Swin3DTWeights | WeightEntry | None = None,
+    progress: bool = True,
+    num_classes: int = 400,
+    **config: Any,
+) -> SwinTransformer3d:
+    """Build a tiny Video Swin Transformer, which names what happens in a video.
+
+    `Video Swin Transformer <https://arxiv.org/abs/2106.13230>`_, Liu et al., 2021. The model takes
+    float clips ``(N, 3, T, H, W)`` as ``weights.transforms()`` makes them, and returns logits
+    ``(N, num_classes)``.
+
+    Args:
+        weights: What to load; fetched on first use. None fetches nothing.
+        progress: Show a progress bar while fetching, on a terminal.
+        num_classes: Outputs of the layer ``head``. Other than the weights' own: with
+            ``new_head=True`` only.
+        **config: Further arguments of ``torchvision.models.video.SwinTransformer3d``, and
+            ``new_head``.
+
+    Returns:
+        The model, in training mode.
+
+    Raises:
+        DapiError: See ``dapi.build_model``.
+
+    Example:
+        >>> from dapi.vision import swin3d_t
+        >>> model = swin3d_t(weights=None, num_classes=7, device="meta")
+        >>> model.head.out_features
+        7
+    """
+    return _swin3d(96, [2, 2, 6, 2], [3, 6, 12, 24], num_classes=num_classes, **config)
+
+
+@register_model(
+    weights=Swin3DSWeights, head="head", legacy=pretrained(Swin3DSWeights.Kinetics400_RefV1)
+)
+def swin3d_s(
+    *,
+    weights: Swin3DSWeights | WeightEntry | None = None,
+    progress: bool = True,
+    num_classes: int = 400,
+    **config: Any,
+) -> SwinTransformer3d:
+    """Build a small Video Swin Transformer.
+
+    Arguments, input and output are those of ``swin3d_t``.
+    """
+    return _swin3d(96, [2, 2, 18, 2], [3, 6, 12, 24], num_classes=num_classes, **config)
+
+
+@register_model(
+    weights=Swin3DBWeights, head="head", legacy=pretrained(Swin3DBWeights.Kinetics400_RefV1)
+)
+def swin3d_b(
+    *,
+    weights: Swin3DBWeights | WeightEntry | None = None,
+    progress: bool = True,
+    num_classes: int = 400,
+    **config: Any,
+) -> SwinTransformer3d:
+    """Build a Video Swin Transformer of the base size.
+
+    Arguments, input and output are those of ``swin3d_t``.
+    """
+    return _swin3d(128, [2, 2, 18, 2], [4, 8, 16, 32], num_classes=num_classes, **config)
+
+
+def _swin3d(
+    embed_dim: int, depths: list[int], num_heads: list[int], **config: Any
+) -> SwinTransformer3d:
+    from torchvision.models.video import SwinTransformer3d
+
+    return SwinTransformer3d(
+        patch_size=[2, 4, 4],
+        embed_dim=embed_dim,
+        depths=depths,
+        num_heads=num_heads,
+        window_size=[8, 7, 7],
+        **config,
+    )

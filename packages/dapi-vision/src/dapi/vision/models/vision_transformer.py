@@ -1,0 +1,376 @@
+"""Vision Transformers, with torchvision's weights and those of SWAG."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dapi import Build, WeightEntry, Weights, register_model
+from dapi.vision.models._torchvision import RECIPES, SWAG, classification, pretrained
+
+if TYPE_CHECKING:
+    from torchvision.models.vision_transformer import VisionTransformer
+
+__all__ = [
+    "ViTB16Weights",
+    "ViTB32Weights",
+    "ViTH14Weights",
+    "ViTL16Weights",
+    "ViTL32Weights",
+    "vit_b_16",
+    "vit_b_32",
+    "vit_h_14",
+    "vit_l_16",
+    "vit_l_32",
+]
+
+
+def _entry(model: str, file: str, *, image_size: int, **fields: Any) -> WeightEntry:
+    """Describe weights for images of one size: their position embedding fits no other."""
+    return classification(
+        model,
+        file,
+        min_size=(image_size, image_size),
+        crop_size=image_size,
+        build=Build(config={"num_classes": 1000, "image_size": image_size}),
+        **fields,
+    )
+
+
+class ViTB16Weights(Weights):
+    """Weights of ``vit_b_16``: torchvision's, of its recipe and of SWAG.
+
+    RefV1 is trained by a recipe like that of `DeiT <https://arxiv.org/abs/2012.12877>`_. Those of
+    `SWAG <https://arxiv.org/abs/2201.08371>`_ were pretrained on hashtags, and then trained end to
+    end for larger images (E2E) or in their last layer only (Linear).
+    """
+
+    ImageNet1K_RefV1 = _entry(
+        "vit_b_16",
+        "vit_b_16-c867db91.pth",
+        sha256="c867db91d3e12c6cbadabb610d73c24a546bf82d8c03a9fea34f43a712ddb0e9",
+        size=346328529,
+        sources=6,
+        known_as="ViT_B_16_Weights.IMAGENET1K_V1",
+        accuracy=(81.072, 95.318),
+        num_params=86567656,
+        gflops=17.564,
+        file_mib=330.285,
+        image_size=224,
+        recipe=f"{RECIPES}#vit_b_16",
+        latest=True,
+    )
+    ImageNet1K_SWAG_E2E_RefV1 = _entry(
+        "vit_b_16",
+        "vit_b_16_swag-9ac1b537.pth",
+        known_as="ViT_B_16_Weights.IMAGENET1K_SWAG_E2E_V1",
+        accuracy=(85.304, 97.65),
+        num_params=86859496,
+        gflops=55.484,
+        file_mib=331.398,
+        image_size=384,
+        recipe="https://github.com/facebookresearch/SWAG",
+        preset={"resize_size": 384, "interpolation": "bicubic"},
+        meta=SWAG,
+        latest=True,
+    )
+    ImageNet1K_SWAG_Linear_RefV1 = _entry(
+        "vit_b_16",
+        "vit_b_16_lc_swag-4e70ced5.pth",
+        known_as="ViT_B_16_Weights.IMAGENET1K_SWAG_LINEAR_V1",
+        accuracy=(81.886, 96.18),
+        num_params=86567656,
+        gflops=17.564,
+        file_mib=330.285,
+        image_size=224,
+        recipe="https://github.com/pytorch/vision/pull/5793",
+        preset={"resize_size": 224, "interpolation": "bicubic"},
+        meta=SWAG,
+        latest=True,
+    )
+
+
+class ViTB32Weights(Weights):
+    """Weights of ``vit_b_32``: torchvision's IMAGENET1K_V1."""
+
+    ImageNet1K_RefV1 = _entry(
+        "vit_b_32",
+        "vit_b_32-d86f8d99.pth",
+        known_as="ViT_B_32_Weights.IMAGENET1K_V1",
+        accuracy=(75.912, 92.466),
+        num_params=88224232,
+        gflops=4.409,
+        file_mib=336.604,
+        image_size=224,
+        recipe=f"{RECIPES}#vit_b_32",
+        latest=True,
+    )
+
+
+class ViTL16Weights(Weights):
+    """Weights of ``vit_l_16``: torchvision's, of its recipe and of SWAG.
+
+    As of ``ViTB16Weights``, but RefV1 is trained by torchvision's new recipe. It is the DEFAULT of
+    torchvision, and not the best: the two of SWAG name more photos right.
+    """
+
+    ImageNet1K_RefV1 = _entry(
+        "vit_l_16",
+        "vit_l_16-852ce7e3.pth",
+        known_as="ViT_L_16_Weights.IMAGENET1K_V1",
+        accuracy=(79.662, 94.638),
+        num_params=304326632,
+        gflops=61.555,
+        file_mib=1161.023,
+        image_size=224,
+        recipe=f"{RECIPES}#vit_l_16",
+        preset={"resize_size": 242},
+        latest=True,
+    )
+    ImageNet1K_SWAG_E2E_RefV1 = _entry(
+        "vit_l_16",
+        "vit_l_16_swag-4f3808c9.pth",
+        known_as="ViT_L_16_Weights.IMAGENET1K_SWAG_E2E_V1",
+        accuracy=(88.064, 98.512),
+        num_params=305174504,
+        gflops=361.986,
+        file_mib=1164.258,
+        image_size=512,
+        recipe="https://github.com/facebookresearch/SWAG",
+        preset={"resize_size": 512, "interpolation": "bicubic"},
+        meta=SWAG,
+        latest=True,
+    )
+    ImageNet1K_SWAG_Linear_RefV1 = _entry(
+        "vit_l_16",
+        "vit_l_16_lc_swag-4d563306.pth",
+        known_as="ViT_L_16_Weights.IMAGENET1K_SWAG_LINEAR_V1",
+        accuracy=(85.146, 97.422),
+        num_params=304326632,
+        gflops=61.555,
+        file_mib=1161.023,
+        image_size=224,
+        recipe="https://github.com/pytorch/vision/pull/5793",
+        preset={"resize_size": 224, "interpolation": "bicubic"},
+        meta=SWAG,
+        latest=True,
+    )
+
+
+class ViTL32Weights(Weights):
+    """Weights of ``vit_l_32``: torchvision's IMAGENET1K_V1."""
+
+    ImageNet1K_RefV1 = _entry(
+        "vit_l_32",
+        "vit_l_32-c7638314.pth",
+        known_as="ViT_L_32_Weights.IMAGENET1K_V1",
+        accuracy=(76.972, 93.07),
+        num_params=306535400,
+        gflops=15.378,
+        file_mib=1169.449,
+        image_size=224,
+        recipe=f"{RECIPES}#vit_l_32",
+        latest=True,
+    )
+
+
+class ViTH14Weights(Weights):
+    """Weights of ``vit_h_14``: torchvision's IMAGENET1K_SWAG_E2E_V1 and IMAGENET1K_SWAG_LINEAR_V1.
+
+    Those of SWAG are as in ``ViTB16Weights``.
+    """
+
+    ImageNet1K_SWAG_E2E_RefV1 = _entry(
+        "vit_h_14",
+        "vit_h_14_swag-80465313.pth",
+        known_as="ViT_H_14_Weights.IMAGENET1K_SWAG_E2E_V1",
+        accuracy=(88.552, 98.694),
+        num_params=633470440,
+        gflops=1016.717,
+        file_mib=2416.643,
+        image_size=518,
+        recipe="https://github.com/facebookresearch/SWAG",
+        preset={"resize_size": 518, "interpolation": "bicubic"},
+        meta=SWAG,
+        latest=True,
+    )
+    ImageNet1K_SWAG_Linear_RefV1 = _entry(
+        "vit_h_14",
+        "vit_h_14_lc_swag-c1eb923e.pth",
+        known_as="ViT_H_14_Weights.IMAGENET1K_SWAG_LINEAR_V1",
+        accuracy=(85.708, 97.73),
+        num_params=632045800,
+        gflops=167.295,
+        file_mib=2411.209,
+        image_size=224,
+        recipe="https://github.com/pytorch/vision/pull/5793",
+        preset={"resize_size": 224, "interpolation": "bicubic"},
+        meta=SWAG,
+        latest=True,
+    )
+
+
+@register_model(
+    weights=ViTB16Weights, head="heads.head", legacy=pretrained(ViTB16Weights.ImageNet1K_RefV1)
+)
+def vit_b_16(
+    *,
+    weights: ViTB16Weights | WeightEntry | None = None,
+    progress: bool = True,
+    num_classes: int = 1000,
+    image_size: int = 224,
+    **config: Any,
+) -> VisionTransformer:
+    """Build a ViT-B/16, which names what is in a photo.
+
+    `An Image is Worth 16x16 Words: Transformers for Image Recognition at Scale
+    <https://arxiv.org/abs/2010.11929>`_, Dosovitskiy et al., 2020. The model takes float images
+    ``(N, 3, H, W)`` as ``weights.transforms()`` makes them (of ``image_size`` exactly), and returns
+    logits ``(N, num_classes)``.
+
+    Args:
+        weights: What to load; fetched on first use. None fetches nothing.
+        progress: Show a progress bar while fetching, on a terminal.
+        num_classes: Outputs of the layer ``heads.head``. Other than the weights' own: with
+            ``new_head=True`` only.
+        image_size: Height and width of the images; fixed by weights.
+        **config: Further arguments of
+            ``torchvision.models.vision_transformer.VisionTransformer``, and ``new_head``.
+
+    Returns:
+        The model, in training mode.
+
+    Raises:
+        DapiError: See ``dapi.build_model``.
+
+    Example:
+        >>> from dapi.vision import vit_b_16
+        >>> model = vit_b_16(weights=None, num_classes=7, device="meta")
+        >>> model.heads.head.out_features
+        7
+    """
+    from torchvision.models.vision_transformer import VisionTransformer
+
+    return VisionTransformer(
+        image_size=image_size,
+        patch_size=16,
+        num_layers=12,
+        num_heads=12,
+        hidden_dim=768,
+        mlp_dim=3072,
+        num_classes=num_classes,
+        **config,
+    )
+
+
+@register_model(
+    weights=ViTB32Weights, head="heads.head", legacy=pretrained(ViTB32Weights.ImageNet1K_RefV1)
+)
+def vit_b_32(
+    *,
+    weights: ViTB32Weights | WeightEntry | None = None,
+    progress: bool = True,
+    num_classes: int = 1000,
+    image_size: int = 224,
+    **config: Any,
+) -> VisionTransformer:
+    """Build a ViT-B/32.
+
+    Arguments, input and output are those of ``vit_b_16``.
+    """
+    from torchvision.models.vision_transformer import VisionTransformer
+
+    return VisionTransformer(
+        image_size=image_size,
+        patch_size=32,
+        num_layers=12,
+        num_heads=12,
+        hidden_dim=768,
+        mlp_dim=3072,
+        num_classes=num_classes,
+        **config,
+    )
+
+
+@register_model(
+    weights=ViTL16Weights, head="heads.head", legacy=pretrained(ViTL16Weights.ImageNet1K_RefV1)
+)
+def vit_l_16(
+    *,
+    weights: ViTL16Weights | WeightEntry | None = None,
+    progress: bool = True,
+    num_classes: int = 1000,
+    image_size: int = 224,
+    **config: Any,
+) -> VisionTransformer:
+    """Build a ViT-L/16.
+
+    Arguments, input and output are those of ``vit_b_16``.
+    """
+    from torchvision.models.vision_transformer import VisionTransformer
+
+    return VisionTransformer(
+        image_size=image_size,
+        patch_size=16,
+        num_layers=24,
+        num_heads=16,
+        hidden_dim=1024,
+        mlp_dim=4096,
+        num_classes=num_classes,
+        **config,
+    )
+
+
+@register_model(
+    weights=ViTL32Weights, head="heads.head", legacy=pretrained(ViTL32Weights.ImageNet1K_RefV1)
+)
+def vit_l_32(
+    *,
+    weights: ViTL32Weights | WeightEntry | None = None,
+    progress: bool = True,
+    num_classes: int = 1000,
+    image_size: int = 224,
+    **config: Any,
+) -> VisionTransformer:
+    """Build a ViT-L/32.
+
+    Arguments, input and output are those of ``vit_b_16``.
+    """
+    from torchvision.models.vision_transformer import VisionTransformer
+
+    return VisionTransformer(
+        image_size=image_size,
+        patch_size=32,
+        num_layers=24,
+        num_heads=16,
+        hidden_dim=1024,
+        mlp_dim=4096,
+        num_classes=num_classes,
+        **config,
+    )
+
+
+@register_model(weights=ViTH14Weights, head="heads.head", legacy=pretrained(None))
+def vit_h_14(
+    *,
+    weights: ViTH14Weights | WeightEntry | None = None,
+    progress: bool = True,
+    num_classes: int = 1000,
+    image_size: int = 224,
+    **config: Any,
+) -> VisionTransformer:
+    """Build a ViT-H/14.
+
+    Arguments, input and output are those of ``vit_b_16``.
+    """
+    from torchvision.models.vision_transformer import VisionTransformer
+
+    return VisionTransformer(
+        image_size=image_size,
+        patch_size=14,
+        num_layers=32,
+        num_heads=16,
+        hidden_dim=1280,
+        mlp_dim=5120,
+        num_classes=num_classes,
+        **config,
+    )

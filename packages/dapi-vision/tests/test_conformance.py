@@ -1,0 +1,10 @@
+"""What dapi promises of every builder and every set of weights, of those of dapi.vision."""
+
+from dapi.devkit import Conformance
+
+
+class TestConformance(Conformance):
+    """Larger models are loaded by ``nox -s slow``."""
+
+    distribution = "dapi-vision"
+    max_parameters = 4_000_000  # of 123 builders, so that the suite takes less than a minute

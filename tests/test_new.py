@@ -1,0 +1,119 @@
+"""``dapi new``: from nothing to a wheel that is listed, conforms and passes its own checks."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def author(environment, wheels):
+    """An environment with what authors have installed; its pip asks no index."""
+    tools = ("editables", "hatchling", "mypy", "numpy", "pip", "ruff")
+    environment.borrow("dapi-core[torch]", "dapi-devkit", *tools)
+    environment.install(wheels["dapi-core"], wheels["dapi-devkit"])
+    (environment.path / "bin" / "ruff").symlink_to(Path(sys.executable).with_name("ruff"))
+    offline = {"PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "0"}
+    environment.variables |= {**offline, "OMP_NUM_THREADS": "1"}
+    return environment
+
+
+def run(environment, command, folder):
+    """Run a line as an author types it, in their environment."""
+    program, *words = shlex.split(command)
+    found = environment.path / "bin" / program
+    module = [] if program == "python" else ["-m", program]
+    start = [found] if program == "dapi" else [environment.python, *module]
+    result = subprocess.run(
+        [*start, *words],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": "", **environment.variables},
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, f"{command}\n{result.stdout}{result.stderr}"
+    return result.stdout
+
+
+def shell_blocks(page):
+    """Return the commands of each block of a page that shows the shell."""
+    text = (ROOT / "docs" / page).read_text("utf-8")
+    found = re.findall(r"^```shell\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
+    return [block.splitlines() for block in found]
+
+
+def next_commands(printed):
+    """Return the commands that ``dapi new`` tells to run next."""
+    return [line.strip() for line in printed.splitlines() if line.startswith("  ")]
+
+
+def test_page_leads_from_nothing_to_a_wheel(author, tmp_path):
+    """Five commands to a wheel that is listed and conforms; then those of work on the project."""
+    five, *others = shell_blocks("publishing.md")
+
+    assert five[1:] == next_commands(run(author, five[0], tmp_path))
+    _, _, listed, checked = [run(author, command, tmp_path) for command in five[1:]]
+    assert "acme_flowers_mlp" in listed
+    assert " passed" in checked and " failed" not in checked
+    enter, *at_work = [command for block in others[:-1] for command in block]
+    assert "cd acme-flowers" == enter
+    printed = {command: run(author, command, tmp_path / "acme-flowers") for command in at_work}
+    described = next(text for command, text in printed.items() if "dapi describe" in command)
+    assert "# It fits acme_flowers_mlp." in described
+
+
+def test_weights_for_the_builder_of_another_distribution(author, wheels, tmp_path):
+    """Written with a file or without one, they are listed, load, and conform."""
+    author.borrow("dapi-vision")
+    author.install(wheels["dapi-vision"])
+    data = ROOT / "packages/dapi-vision/src/dapi/vision/models/data"
+    shutil.copy(data / "resnet20_digits_v1.safetensors", tmp_path / "trained.safetensors")
+    [of_the_page] = shell_blocks("publishing.md")[-1]
+    conformance = "pytest"
+
+    for new in (of_the_page, "dapi new acme-start --weights-for resnet20 --license MIT"):
+        build, install, look, conform = next_commands(run(author, new, tmp_path))
+        run(author, build, tmp_path)
+        run(author, install, tmp_path)
+        conformance += conform.removeprefix("pytest")
+    listed = run(author, look, tmp_path)
+    assert "resnet20:AcmeDigits_RefV1" in listed and "resnet20:AcmeStart_RefV1" in listed
+    run(author, conformance, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["a", "acme-flowers", "a-name-as-long-as-names-can-be-0"])
+@pytest.mark.parametrize("option", ["", "--weights-for resnet20"], ids=["models", "weights"])
+def test_what_is_written_passes_ruff(tmp_path, name, option):
+    """Whatever the name: formatted, and without a finding, by its own rules."""
+    write(name, option, tmp_path)
+
+    for check in (["check"], ["format", "--check"]):
+        result = tool("ruff", *check, "--no-cache", ".", folder=tmp_path / name)
+        assert result.returncode == 0, result.stdout
+
+
+@pytest.mark.parametrize("option", ["", "--weights-for resnet20"], ids=["models", "weights"])
+def test_what_is_written_passes_mypy(request, tmp_path, option):
+    """Types are complete, by the strict rules that it sets itself."""
+    write("acme-flowers", option, tmp_path)
+
+    cache = request.config.cache.mkdir("mypy")
+    result = tool("mypy", "--cache-dir", str(cache), folder=tmp_path / "acme-flowers")
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def write(name, option, folder):
+    result = tool("dapi", "new", name, *option.split(), folder=folder)
+    assert result.returncode == 0, result.stderr
+
+
+def tool(module, *words, folder):
+    command = [sys.executable, "-m", module, *words]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
