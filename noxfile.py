@@ -51,6 +51,7 @@ def tests(session: nox.Session) -> None:
         "pyinstaller",
         "ruff",
         "scikit-learn",
+        "sentencepiece",
         "setuptools",
         "types-tqdm",
     )
@@ -75,7 +76,7 @@ def pyright(session: nox.Session) -> None:
 def slow(session: nox.Session) -> None:
     """Run the tests that take minutes: peers' builders compared, large models loaded."""
     install_all(session)
-    session.install(*TEST_TOOLS, "packaging", "timm")
+    session.install(*TEST_TOOLS, "packaging", "sentencepiece", "timm")
     session.run("pytest", "-m", "slow", *session.posargs)
     suites = sorted(map(str, Path("packages").glob("*/tests/test_conformance.py")))
     session.run("pytest", *suites, "-k", "C054", "--dapi-max-parameters", LARGEST)
