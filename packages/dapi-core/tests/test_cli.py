@@ -78,6 +78,19 @@ def test_list_prints_a_table_or_json(family, capsys):
     )
 
 
+def test_list_shows_a_model_under_each_of_its_tasks(family, advertise, capsys):
+    """Who looks for speech recognition finds the model whose first weights are for features."""
+    source = FAMILY.format(url="https://x/1", asset="https://x/2", other="https://x/3", sha256="0")
+    source = source.replace('"license": "MIT"', '"task": "letter-recognition"')
+    advertise("acme-both", POINTS.replace("acme_", "acme_both_"), acme_both_family=source.replace(
+        "acme_net", "acme_both_net"))  # fmt: skip
+    _, printed = run(capsys, "list", "acme_both_*", "--json")
+    sys.modules.pop("acme_both_family", None)
+
+    rows = [(row["task"], row["weights"]) for row in json.loads(printed.out)]
+    assert [("digit-recognition", 1), ("letter-recognition", 1)] == rows
+
+
 def test_list_shows_models_whose_weights_cannot_be_read(family, advertise, capsys):
     """A broken enum costs its own columns only; a model without weights has none."""
     points = "[dapi.models]\nbad_net = acme_bad:f\n[dapi.weights]\nbad_net = acme_bad:W\n"

@@ -74,7 +74,11 @@ def _list(options: argparse.Namespace) -> int:
     offered: dict[str, list[Found]] = {}
     for found in _search.everything(set(names)):
         offered.setdefault(found.model, []).append(found)
-    rows = [_model(name, models[name].distribution, offered.get(name, [])) for name in names]
+    rows = [
+        _model(name, models[name].distribution, task, found)
+        for name in names
+        for task, found in _by_task(offered.get(name, [])).items()
+    ]
     rows.sort(key=lambda row: row["task"])
     if options.json or not rows:
         print_rows(options, rows, empty=_nothing())
@@ -85,7 +89,17 @@ def _list(options: argparse.Namespace) -> int:
     return 0
 
 
-def _model(name: str, distribution: str, offered: list[Found]) -> dict[str, Any]:
+def _by_task(offered: list[Found]) -> dict[str, list[Found]]:
+    """Group the weights of a model: one that is trained for several tasks stands under each."""
+    tasks = [str(found.meta["task"]) for found in offered if "task" in found.meta]
+    grouped: dict[str, list[Found]] = {}
+    for found in offered:
+        task = str(found.meta.get("task", "")) or next(iter(tasks), "")
+        grouped.setdefault(task, []).append(found)
+    return grouped or {"": []}
+
+
+def _model(name: str, distribution: str, task: str, offered: list[Found]) -> dict[str, Any]:
     """Describe a model by its first latest weights, and by the best of their headline metric."""
     default = next((each for each in offered if each.weights.latest), None)
     meta = default.meta if default else offered[0].meta if offered else {}
@@ -93,7 +107,7 @@ def _model(name: str, distribution: str, offered: list[Found]) -> dict[str, Any]
     metrics = (metric for each in offered for metric in _metrics.read(each.meta))
     best = headline and _metrics.best(m for m in metrics if m[:2] == headline[:2])
     return {
-        "task": str(meta.get("task", "")),
+        "task": task,
         "model": name,
         "distribution": distribution,
         "params": meta.get("num_params"),
