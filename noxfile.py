@@ -42,6 +42,7 @@ def tests(session: nox.Session) -> None:
     install_all(session)
     session.install(
         *TEST_TOOLS,
+        "basedpyright",
         "deep-phonemizer",
         "editables",
         "hatchling",
@@ -57,19 +58,6 @@ def tests(session: nox.Session) -> None:
     )
     session.run("mypy")
     session.run("pytest", *session.posargs)
-
-
-@nox.session(default=False)
-def pyright(session: nox.Session) -> None:
-    """Check the public API as an editor sees it: on installed wheels, for it reads no editables."""
-    wheels = Path(session.create_tmp()).resolve()
-    session.install("hatchling", "pyright")
-    for path in DISTRIBUTIONS:
-        with session.chdir(path):
-            session.run("hatchling", "build", "-t", "wheel", "-d", str(wheels), silent=True)
-    session.install("--force-reinstall", "--no-deps", *map(str, wheels.glob("dapi_*.whl")))
-    session.install(*map(str, wheels.glob("dapi_*.whl")))
-    session.run("pyright", "--pythonpath", str(Path(session.bin) / "python"), "tests/typing")
 
 
 @nox.session(default=False)
