@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from importlib.resources import files
 from typing import overload
 
 
@@ -48,5 +47,7 @@ class Lines(Sequence[str]):
 
 @cache
 def _read(reference: str) -> tuple[str, ...]:
+    from importlib.resources import files  # not before: it costs a tenth of a listing
+
     package, _, path = reference.partition(":")
     return tuple(files(package).joinpath(path).read_text(encoding="utf-8").splitlines())

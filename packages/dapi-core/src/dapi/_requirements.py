@@ -27,7 +27,7 @@ _VERSION = re.compile(
     r"(?:-(\d+)|[-_.]?(post|rev|r)[-_.]?(\d*))?"
     r"(?:[-_.]?(dev)[-_.]?(\d*))?"
     r"(?:\+([a-z0-9]+(?:[-_.][a-z0-9]+)*))?",
-    re.ASCII | re.IGNORECASE,
+    re.ASCII,
 )
 _PHASES = {"alpha": "a", "beta": "b", "preview": "rc", "pre": "rc", "c": "rc"}
 _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
@@ -109,21 +109,21 @@ class _Version(NamedTuple):
 
 
 def _parse(text: str) -> _Version | None:
-    match = _VERSION.fullmatch(text.strip())
+    match = _VERSION.fullmatch(text.strip().lower())
     if match is None:
         return None
     epoch, numbers, word, count, dash, late, post, dev, day, local = match.groups()
     release = tuple(map(int, re.sub(r"(\.0+)+$", "", numbers).split(".")))
     phase = (1, "", 0)
     if word:
-        phase = (0, _PHASES.get(word.lower(), word.lower()), int(count or 0))
+        phase = (0, _PHASES.get(word, word), int(count or 0))
     elif dev and not (dash or late):
         phase = (-1, "", 0)  # 1.0.dev1 is before 1.0a1
     return _Version(
         int(epoch or 0), release, phase,
         int(dash or post or 0) if dash or late else -1,
         (0, int(day or 0)) if dev else (1, 0),
-        re.sub(r"[-_]", ".", (local or "").lower()),
+        re.sub(r"[-_]", ".", local or ""),
     )  # fmt: skip
 
 
@@ -150,7 +150,7 @@ def _fulfils(found: _Version, comparison: str, text: str) -> bool:
 
 def _begins(found: _Version, text: str) -> bool:
     """Whether a version begins as another one."""
-    match = _VERSION.fullmatch(text)
+    match = _VERSION.fullmatch(text.lower())
     if match is None:
         return True
     numbers = tuple(map(int, match[2].split(".")))
