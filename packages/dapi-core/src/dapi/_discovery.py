@@ -102,7 +102,7 @@ class Plugin(NamedTuple):
         return [why for (location, _), why in _failures.items() if location == self.location]
 
     def requirements(self) -> list[Requirement]:
-        """Read what it requires; nothing when its METADATA is missing."""
+        """Read what it requires; nothing when its METADATA cannot be read."""
         from dapi import _requirements
 
         return list(_requirements.in_metadata(described(self.metadata) or ""))
@@ -314,8 +314,11 @@ def _location(dist: metadata.Distribution) -> str:
 
 
 def described(dist: metadata.Distribution) -> str | None:
-    """Return a distribution's METADATA; None when there is none."""
-    return dist.read_text("METADATA") or dist.read_text("PKG-INFO")
+    """Return a distribution's METADATA; None when there is none, or none that can be read."""
+    try:
+        return dist.read_text("METADATA") or dist.read_text("PKG-INFO")
+    except (OSError, UnicodeDecodeError):
+        return None
 
 
 def _describe_copies(name: str, copies: list[metadata.Distribution]) -> Plugin:
