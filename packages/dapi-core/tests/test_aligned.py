@@ -185,7 +185,30 @@ def test_copies_can_be_forbidden(publish, monkeypatch):
     entry = publish()
     read(entry, 3)
 
-    assert copies.find(blob(entry)) is None
+    assert 0 == copies.size(entry.sha256)
+
+
+def test_copies_that_are_forbidden_are_not_read(publish, monkeypatch):
+    """Who doubts a copy gets what was published, without removing anything."""
+    entry = publish()
+    read(entry, 2)
+    monkeypatch.setenv("DAPI_COPIES", "0")
+
+    assert copies.find(blob(entry)) is None and copies.size(entry.sha256) > 0
+    assert_same(STATE, read(entry, 1))
+
+
+def test_copy_of_what_others_keep_can_be_removed(publish, tmp_path, monkeypatch, capsys):
+    """The file in a shared cache stays; its copy is in the user's own."""
+    entry = publish()
+    monkeypatch.setenv("DAPI_CACHE_READONLY", str(cache.folders.root()))
+    monkeypatch.setenv("DAPI_CACHE", str(tmp_path / "own"))
+    read(entry, 2)
+    copy = copies.find(blob(entry))
+
+    assert main(["cache", "remove", entry.sha256]) == 0
+    assert str(copy) in capsys.readouterr().out and not copy.exists()
+    assert blob(entry).exists()
 
 
 def test_full_disk_gets_no_copy(publish, monkeypatch):

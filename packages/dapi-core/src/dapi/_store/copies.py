@@ -20,9 +20,9 @@ _SPARE = 0.1
 
 
 def find(blob: Path) -> Path | None:
-    """Return the intact copy of a blob; None when there is none, or when it is in no cache."""
+    """Return the intact copy of a blob; None when there is none, or shall be none."""
     path = _path(blob.name)
-    if not _is_cached(blob):
+    if not _may_have_one(blob):
         return None
     try:
         is_intact = records.read(_record(path)).get("stat") == verification.stat_line(path)
@@ -37,7 +37,7 @@ def is_worthwhile(blob: Path) -> bool:
     False for a file that is in no cache, the first time, when ``DAPI_COPIES=0`` forbids copies,
     when the disk has little room, and when the cache cannot be written.
     """
-    if not _is_cached(blob) or not _is_allowed():
+    if not _may_have_one(blob):
         return False
     record = _record(_path(blob.name))
     with suppress(OSError):
@@ -47,9 +47,9 @@ def is_worthwhile(blob: Path) -> bool:
     return False
 
 
-def _is_cached(blob: Path) -> bool:
-    """Whether a file's name is its hash; a file of somebody else's may have any."""
-    return blob.parent in [root / "blobs" for root in folders.roots()]
+def _may_have_one(blob: Path) -> bool:
+    """Whether a file's name is its hash (one in no cache may have any), and copies are allowed."""
+    return _is_allowed() and blob.parent in [root / "blobs" for root in folders.roots()]
 
 
 def _is_allowed() -> bool:
@@ -82,8 +82,8 @@ def size(digest: str) -> int:
         return 0
 
 
-def remove(digest: str) -> None:
-    """Remove the copy of a blob, and what was noted of it.
+def remove(digest: str) -> Path:
+    """Remove the copy of a blob, and what was noted of it; return where it was.
 
     Raises:
         OSError: The cache cannot be written.
@@ -92,6 +92,7 @@ def remove(digest: str) -> None:
     path.unlink(missing_ok=True)
     _record(path).unlink(missing_ok=True)
     _remove_remains(path)
+    return path
 
 
 def sweep() -> Iterator[Path]:
