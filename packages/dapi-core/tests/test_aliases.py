@@ -41,6 +41,12 @@ def test_alias_means_a_member(name, member):
     assert [member] == [each.name for each in _aliases.members(name, NetWeights)]
 
 
+@pytest.mark.parametrize("known_as", [None, 7, {"NET": 1}, [None, 7]])
+def test_other_forms_are_passed_over(known_as):
+    """A third party's metadata may hold anything; what is no text is no name."""
+    assert [] == _aliases.read({"known_as": known_as})
+
+
 @pytest.mark.parametrize("name", ["A_V1", "Weights.A_V1", "OtherNet_Weights.A_V1", "2.0", ""])
 def test_part_of_an_alias_means_nothing(name):
     """Only whole names count."""

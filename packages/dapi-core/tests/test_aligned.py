@@ -116,6 +116,14 @@ def test_parameters_are_tensors_either_way(publish):
     assert copies.find(blob(entry)) is not None
 
 
+def test_variables_are_values_either_way(publish):
+    """A tensor that was saved with a gradient to come is a value, with a copy and without."""
+    entry = publish(state={"w": torch.ones(8, requires_grad=True)})
+
+    assert [False] * 3 == [read(entry, 1)["w"].requires_grad for _ in range(3)]
+    assert copies.find(blob(entry)) is not None
+
+
 @pytest.mark.parametrize(
     "value",
     [torch.ones(2, 3).t(), torch.ones(2, dtype=torch.complex128)],
@@ -177,7 +185,30 @@ def test_copies_can_be_forbidden(publish, monkeypatch):
     entry = publish()
     read(entry, 3)
 
-    assert copies.find(blob(entry)) is None
+    assert 0 == copies.size(entry.sha256)
+
+
+def test_copies_that_are_forbidden_are_not_read(publish, monkeypatch):
+    """Who doubts a copy gets what was published, without removing anything."""
+    entry = publish()
+    read(entry, 2)
+    monkeypatch.setenv("DAPI_COPIES", "0")
+
+    assert copies.find(blob(entry)) is None and copies.size(entry.sha256) > 0
+    assert_same(STATE, read(entry, 1))
+
+
+def test_copy_of_what_others_keep_can_be_removed(publish, tmp_path, monkeypatch, capsys):
+    """The file in a shared cache stays; its copy is in the user's own."""
+    entry = publish()
+    monkeypatch.setenv("DAPI_CACHE_READONLY", str(cache.folders.root()))
+    monkeypatch.setenv("DAPI_CACHE", str(tmp_path / "own"))
+    read(entry, 2)
+    copy = copies.find(blob(entry))
+
+    assert main(["cache", "remove", entry.sha256]) == 0
+    assert str(copy) in capsys.readouterr().out and not copy.exists()
+    assert blob(entry).exists()
 
 
 def test_full_disk_gets_no_copy(publish, monkeypatch):
@@ -207,6 +238,42 @@ def test_local_files_get_no_copy(tmp_path):
 
     assert [tmp_path / "net.pth"] == list(tmp_path.glob("*.pth*"))
     assert not (cache.folders.root() / "copies").exists()
+
+
+def test_local_file_named_like_a_blob_is_read(publish, tmp_path):
+    """The name of a file that is in no cache says nothing of what it holds."""
+    entry = publish()
+    read(entry, 2)
+    (tmp_path / entry.sha256).write_bytes(b"another")
+
+    assert copies.find(tmp_path / entry.sha256) is None
+
+
+def test_copy_that_goes_meanwhile_is_missed_by_nobody(publish, monkeypatch):
+    """Another process may remove a copy that was just found."""
+    entry = publish()
+    read(entry, 2)
+    map_file = torch.UntypedStorage.from_file
+
+    def lose_and_map(path, **options):
+        copies.remove(entry.sha256)
+        return map_file(path, **options)
+
+    monkeypatch.setattr(torch.UntypedStorage, "from_file", lose_and_map)
+    assert_same(STATE, read(entry, 1))
+
+
+def test_copies_of_nothing_are_swept(publish, capsys):
+    """Who deleted files by hand gets the room of their copies back too."""
+    kept, gone = publish(), publish(state={"w": torch.ones(8)})
+    for entry in (kept, gone):
+        read(entry, 2)
+    copy = copies.find(blob(gone))
+    blob(gone).unlink()
+
+    assert main(["cache", "remove"]) == 0
+    assert str(copy) in capsys.readouterr().out and not copy.exists()
+    assert copies.find(blob(kept)) is not None
 
 
 def test_removing_removes_the_copy(publish, capsys):

@@ -251,6 +251,16 @@ def test_module_in_front_of_a_builder_is_told(install):
         dapi.get_model("fancylib.models.fancynet")
 
 
+@pytest.mark.parametrize("name", ["fancy*", "*", "fancylib.?ancynet", "fancylib.[f]ancynet"])
+def test_pattern_is_no_name(install, name):
+    """A name with a wildcard is told to be none, and not to mean all that it matches."""
+    install("acme-one")
+
+    with pytest.raises(InvalidNameError, match="is not a name of a model") as caught:
+        dapi.get_model(name)
+    assert () == caught.value.equivalents
+
+
 def test_id_that_is_no_name_is_known_too(install):
     """Also where the grammar of names does not hold."""
     install("acme-one", known_as=("fancy/net/v1",))

@@ -103,6 +103,36 @@ def test_list_shows_models_whose_weights_cannot_be_read(family, advertise, capsy
     assert "bad_net" in printed.out and "acme_net" in printed.out
 
 
+def test_list_tells_of_a_model_by_its_own_weights(family, advertise, capsys):
+    """Also if another distribution offers some, and if two builders share theirs."""
+    points = """
+        [dapi.models]
+        zweitnet = acme_aaa:zweitnet
+        [dapi.weights]
+        acme_net = acme_aaa:OfferWeights
+        zweitnet = acme_family:NetWeights
+    """
+    source = """
+from dapi import WeightEntry, Weights, register_model
+from acme_family import NetWeights
+
+class OfferWeights(Weights):
+    Other_RefV1 = WeightEntry("https://example.org/o.pth", latest=True, meta={"task": "other"})
+
+@register_model(weights=NetWeights)
+def zweitnet(*, weights=None, progress=True): ...
+"""
+    advertise(
+        "acme-aaa", "\n".join(map(str.strip, points.splitlines())), folder="aaa", acme_aaa=source
+    )
+    rows = json.loads(run(capsys, "list", "--json")[1].out)
+    sys.modules.pop("acme_aaa", None)
+
+    assert [("acme_net", "digit-recognition", 3), ("zweitnet", "digit-recognition", 2)] == [
+        (row["model"], row["task"], row["weights"]) for row in rows
+    ]
+
+
 def test_search_prints_what_people_compare(family, capsys):
     """A row for each member, or JSON of the same."""
     words = ("search", "acme", "--min", "accuracy=0.9", "--sort", "accuracy")

@@ -11,7 +11,16 @@ def metric(name, value, dataset="Digits"):
 
 
 @pytest.mark.parametrize(
-    "metrics", [None, "97 %", [], {"acc": 1}, ["acc"], [{"name": "acc", "value": "97"}]]
+    "metrics",
+    [
+        None,
+        "97 %",
+        [],
+        {"acc": 1},
+        ["acc"],
+        [{"name": "acc", "value": "97"}],
+        [metric("acc", float("nan"))],
+    ],
 )
 def test_other_forms_are_passed_over(metrics):
     """A third party's metadata may hold anything; what can't be compared is no metric."""

@@ -7,7 +7,12 @@ import pytest
 
 import dapi
 from dapi import _registry
-from dapi.exceptions import DisabledModelError, IncompatiblePluginError, PluginLoadError
+from dapi.exceptions import (
+    DisabledModelError,
+    IncompatiblePluginError,
+    PluginLoadError,
+    UnknownModelError,
+)
 
 CORE = metadata.version("dapi-core")
 
@@ -98,6 +103,18 @@ def test_disabled_distribution_is_not_listed(acme, monkeypatch):
         dapi.get_builder("acme_one_net")
 
 
+def test_disabled_weights_are_no_disabled_model(advertise, monkeypatch):
+    """Who offers weights for a model that is not installed cannot give it, disabled or not."""
+    advertise("acme-offers", "[dapi.weights]\nabsent_net = acme_offers:OfferWeights\n")
+    monkeypatch.setenv("DAPI_DISABLE_PLUGINS", "acme-offers")
+
+    with pytest.raises(UnknownModelError) as caught:
+        dapi.get_builder("absent_net")
+    assert UnknownModelError is type(caught.value)
+    with pytest.raises(DisabledModelError):
+        dapi.get_weights("acme-offers/absent_net:A_RefV1")
+
+
 def test_allow_list_lets_in_what_it_names(acme, monkeypatch):
     """Empty, it is the safe mode: nothing is listed, and nothing is imported."""
     acme("acme-one")
@@ -130,7 +147,21 @@ def test_missing_metadata_is_told(acme):
     (acme() / "METADATA").unlink()
 
     assert ["acme_net"] == dapi.list_models("acme*")
-    assert ("failed", "its METADATA is missing") == find()[3:5]
+    assert ("failed", "its METADATA is missing, or cannot be read") == find()[3:5]
+
+
+def test_undecodable_metadata_fails_alone(acme, advertise):
+    """An author's name in Latin-1 stops neither the others nor its own models."""
+    points = "[dapi.models]\nlatin = json:loads\n[dapi.weights]\nlatin = acme_latin:LatinWeights\n"
+    source = "import dapi\nclass LatinWeights(dapi.Weights): ...\n"
+    metadata = advertise("acme-latin", points, folder="latin", acme_latin=source)
+    (metadata / "METADATA").write_bytes("Name: acme-latin\nAuthor: André\n".encode("latin-1"))
+    acme()
+
+    assert ("failed", "its METADATA is missing, or cannot be read") == find("acme-latin")[3:5]
+    assert "ok" == find().state
+    assert [] == dapi.list_weights("latin")
+    del sys.modules["acme_latin"]
 
 
 def test_linked_folder_is_no_second_copy(acme, tmp_path, monkeypatch):

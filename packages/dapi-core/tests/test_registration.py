@@ -292,6 +292,16 @@ def test_builder_takes_weights_by_keyword(function):
         register_model()(function)
 
 
+def test_class_is_no_builder():
+    """Who decorates the module itself is told to write a function."""
+    with pytest.raises(WeightsDeclarationError, match="is no function.*def net"):
+
+        @register_model()
+        class Net:
+            def __init__(self, *, weights=None):
+                self.weights = weights
+
+
 def test_get_model_takes_latest_of_the_own_enum(net, monkeypatch):
     """By name: LATEST, a member, its name, None, or with the weights in the name."""
     pytest.importorskip("torch")

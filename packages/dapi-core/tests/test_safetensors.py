@@ -1,6 +1,7 @@
 """The safetensors format: what others write and read, aligned, and nothing hostile."""
 
 import json
+import os
 
 import pytest
 
@@ -104,6 +105,18 @@ def test_hostile_header_is_refused(tmp_path, text):
 
     with pytest.raises(CheckpointError, match="net.safetensors"):
         WeightEntry.from_file(path).state_dict()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no umask")
+def test_writing_honours_the_umask(tmp_path):
+    """Who keeps files to themselves keeps models to themselves."""
+    before = os.umask(0o077)
+    try:
+        _safetensors.write(tmp_path / "own.safetensors", STATE, {})
+    finally:
+        os.umask(before)
+
+    assert 0o600 == (tmp_path / "own.safetensors").stat().st_mode & 0o777
 
 
 def test_tensor_of_a_foreign_type_is_refused(tmp_path):

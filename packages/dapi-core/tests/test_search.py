@@ -6,7 +6,7 @@ import pytest
 
 import dapi
 from dapi import _search
-from dapi.exceptions import PluginWarning, UnknownFacetError
+from dapi.exceptions import PluginWarning, UnknownFacetError, UnknownModelError
 
 FAMILY = """
 from dapi import Status, WeightEntry, Weights, register_model
@@ -107,6 +107,27 @@ def test_text_is_found_in_names_tasks_and_datasets(text):
     """All words, in any case, also in the name that another library has for them."""
     assert EYES[0] in found(text)
     assert not set(EARS) & set(found(text))
+
+
+@pytest.mark.parametrize("known_as", [None, 7, "Third_Weights.V1"])
+def test_odd_names_elsewhere_hinder_nobody(advertise, known_as):
+    """One distribution's metadata of another form is no error for all."""
+    source = (
+        FAMILY
+        + f"""
+class ThirdWeights(Weights):
+    Odd_RefV1 = WeightEntry("https://example.org/third", meta={{"known_as": {known_as!r}}})
+"""
+    )
+    points = (
+        "[dapi.models]\nthird = acme_third:eye\n[dapi.weights]\nthird = acme_third:ThirdWeights\n"
+    )
+    advertise("acme-third", points, folder="third", acme_third=source)
+
+    assert (["Thi.Odd_RefV1"] if isinstance(known_as, str) else []) == found("Third_Weights")
+    with pytest.raises(UnknownModelError):
+        dapi.get_model("Nobody_Weights.V1")
+    sys.modules.pop("acme_third")
 
 
 def test_text_that_is_nowhere_finds_nothing():

@@ -6,8 +6,8 @@ name to write. Only errors ask for them, for all enums have to be read.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from dapi.exceptions import NoWeightsError
 
@@ -53,9 +53,21 @@ def own_members(name: str, enum: type[Weights]) -> list[Weights]:
     return found or members(name, enum)
 
 
-def _of(member: Weights) -> Iterator[str]:
-    known_as = member.meta.get("known_as", ())
-    yield from (known_as,) if isinstance(known_as, str) else known_as
+def read(meta: Mapping[str, Any]) -> list[str]:
+    """Read the names elsewhere in an entry's metadata.
+
+    What an author gave in another form than a text, or a list of texts, is passed over.
+
+    >>> read({"known_as": "NET_BASE"}), read({"known_as": None})
+    (['NET_BASE'], [])
+    """
+    known_as = meta.get("known_as")
+    names = known_as if isinstance(known_as, list | tuple) else [known_as]
+    return [name for name in names if isinstance(name, str)]
+
+
+def _of(member: Weights) -> list[str]:
+    return read(member.meta)
 
 
 def _owners(enum: Iterable[Weights]) -> set[str]:

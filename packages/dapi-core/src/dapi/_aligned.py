@@ -32,7 +32,7 @@ def read(blob: Path) -> dict[str, Tensor] | None:
         content = _safetensors.read(path)
         facts = json.loads(content.metadata["state_dict"])
         return _restored(content.tensors, facts)
-    except (OSError, ValueError, KeyError):
+    except (OSError, RuntimeError, ValueError, KeyError):  # torch's, if it was removed meanwhile
         return None  # the blob itself says what is wrong, if anything is
 
 

@@ -192,8 +192,11 @@ def _absence(name: str, distribution: str | None, builder: str) -> UnknownModelE
     grave = _removed.find(distribution, builder)
     if grave:
         return RemovedModelError(name, **_removed.inscription(grave))
+    # Weights for somebody else's builder are no model, unless their distribution was asked for.
+    groups = ("dapi.models", "dapi.weights") if distribution else ("dapi.models",)
     for plugin in discover():
-        if plugin.disabled_by and distribution in (None, plugin.name) and _gives(plugin, builder):
+        is_asked = plugin.disabled_by and distribution in (None, plugin.name)
+        if is_asked and _gives(plugin, builder, groups):
             return DisabledModelError(name, distribution=plugin.name, variable=plugin.disabled_by)
     return UnknownModelError(
         name,
@@ -203,9 +206,9 @@ def _absence(name: str, distribution: str | None, builder: str) -> UnknownModelE
     )
 
 
-def _gives(plugin: Plugin, builder: str) -> bool:
+def _gives(plugin: Plugin, builder: str, groups: Sequence[str]) -> bool:
     return any(
-        point.group in ("dapi.models", "dapi.weights") and point.name.rpartition("/")[2] == builder
+        point.group in groups and point.name.rpartition("/")[2] == builder
         for point in plugin.entry_points
     )
 
@@ -435,7 +438,8 @@ def _equivalents(name: str) -> list[str]:
         for model, _, enum in sorted(found, key=lambda each: each[:2])
         for member in _aliases.members(name, enum)
     ]
-    return members or list_models(name.rpartition(".")[2])  # torchvision.models.resnet50
+    last = name.rpartition(".")[2]  # torchvision.models.resnet50
+    return members or [here for here, model in listed().items() if model.name == last]
 
 
 def _itself(function: Callable[..., Any]) -> Callable[..., Any]:

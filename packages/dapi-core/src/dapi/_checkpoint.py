@@ -73,7 +73,7 @@ def _read_file(file: File, *, progress: bool, wanted: str) -> dict[str, Tensor]:
     if not _holds_tensors(state_dict):
         _store.reject(file)
         raise CheckpointError(path, source=wanted, reason="it is not a dict of tensors by key")
-    _without_parameters(state_dict)
+    _make_plain(state_dict)
     _aligned.keep(path, state_dict, unmapped=unmapped)
     return state_dict
 
@@ -141,12 +141,13 @@ def _holds_tensors(found: Any) -> bool:
     )
 
 
-def _without_parameters(state_dict: dict[str, Any]) -> None:
-    """Make tensors of Parameters: a buffer that was saved as one is a buffer all the same."""
-    from torch import nn
+def _make_plain(state_dict: dict[str, Any]) -> None:
+    """Make values of variables: a buffer that was saved as a Parameter is a buffer all the same."""
+    import torch
 
     for key, value in state_dict.items():
-        if isinstance(value, nn.Parameter):
+        is_tensor = isinstance(value, torch.Tensor)
+        if is_tensor and (value.requires_grad or isinstance(value, torch.nn.Parameter)):
             state_dict[key] = value.data
 
 

@@ -97,7 +97,7 @@ class Plugin(NamedTuple):
         return [why for (location, _), why in _failures.items() if location == self.location]
 
     def requirements(self) -> list[Requirement]:
-        """Read what it requires; nothing when its METADATA is missing."""
+        """Read what it requires; nothing when its METADATA cannot be read."""
         from dapi import _requirements
 
         return list(_requirements.in_metadata(self.metadata.described() or ""))

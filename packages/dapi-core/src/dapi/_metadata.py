@@ -42,8 +42,11 @@ class Metadata(NamedTuple):
     read_text: Callable[[str], str | None]
 
     def described(self) -> str | None:
-        """Return what describes the distribution; None when that is missing."""
-        return self.read_text("METADATA") or self.read_text("PKG-INFO")
+        """Return what describes the distribution; None when there is nothing that can be read."""
+        try:
+            return self.read_text("METADATA") or self.read_text("PKG-INFO")
+        except (OSError, UnicodeDecodeError):
+            return None
 
     def entry_points(self) -> Iterator[tuple[str, str, str]]:
         """Yield group, name and target of each entry point.

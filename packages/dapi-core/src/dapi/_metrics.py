@@ -29,17 +29,16 @@ def read(meta: Mapping[str, Any]) -> Iterator[Metric]:
     """Read the metrics in an entry's metadata, in its order; the first is its headline.
 
     What an author gave in another form than a list of dicts with ``dataset``, ``name`` and a
-    ``value`` that is a number is passed over.
+    ``value`` that is a number is passed over, and NaN, which is neither better nor worse.
 
     >>> [*read({"metrics": [{"dataset": "Digits", "name": "acc@1", "value": 97.5}]})]
     [Metric(dataset='Digits', name='acc@1', value=97.5)]
     """
     metrics = meta.get("metrics")
     for metric in metrics if isinstance(metrics, list | tuple) else ():
-        if isinstance(metric, Mapping) and isinstance(metric.get("value"), int | float):
-            yield Metric(
-                str(metric.get("dataset", "")), str(metric.get("name", "")), metric["value"]
-            )
+        value = metric.get("value") if isinstance(metric, Mapping) else None
+        if isinstance(value, int | float) and value == value:
+            yield Metric(str(metric.get("dataset", "")), str(metric.get("name", "")), value)
 
 
 def best(metrics: Iterable[Metric]) -> Metric | None:

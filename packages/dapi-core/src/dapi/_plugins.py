@@ -131,7 +131,7 @@ def _damages(plugin: Plugin) -> Iterator[Finding]:
         named = plugin.name[:1].isalnum()
         yield Finding("failed", plugin.problem, again if named else f"Remove {plugin.location}")
     elif plugin.metadata.described() is None:
-        yield Finding("failed", "its METADATA is missing", again)
+        yield Finding("failed", "its METADATA is missing, or cannot be read", again)
     for reason in plugin.failures:
         yield Finding("failed", reason, f"pip uninstall {plugin.name}")
 

@@ -217,7 +217,8 @@ def register_model(
     Raises:
         InvalidNameError: The name cannot be a model's.
         DuplicateModelError: Another function of the module has the name.
-        WeightsDeclarationError: The function has no keyword-only ``weights``.
+        WeightsDeclarationError: What is decorated is no function, or has no keyword-only
+            ``weights``.
     """
     enums = _checked_enums(weights)
 
@@ -332,9 +333,16 @@ class Parameters(NamedTuple):
         """Read the parameters of a function.
 
         Raises:
-            WeightsDeclarationError: ``weights`` is not among those by keyword only.
+            WeightsDeclarationError: It is a class or another callable, or ``weights`` is not
+                among those by keyword only.
         """
-        code = unwrap(function).__code__
+        code = getattr(unwrap(function), "__code__", None)
+        if code is None:
+            raise WeightsDeclarationError(
+                f"The builder {function!r}",
+                "is no function",
+                "Write a function that constructs it: def net(*, weights=None, progress=True): ...",
+            )
         names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
         if "weights" not in names[code.co_argcount :]:
             raise WeightsDeclarationError(

@@ -16,6 +16,8 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple
 
+from dapi._store import folders
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -236,7 +238,7 @@ def _names() -> dict[str, str]:
 
 def _write_all(stream: Any, text: bytes, tensors: Iterable[Tensor]) -> None:
     target: BinaryIO = stream
-    Path(stream.name).chmod(0o644)
+    Path(stream.name).chmod(0o666 & ~folders.umask())
     target.write(len(text).to_bytes(8, "little"))
     target.write(text)
     for tensor in tensors:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dapi import _catalog, _metrics, _names
+from dapi import _aliases, _catalog, _metrics, _names
 from dapi._metrics import Metric
 from dapi.exceptions import UnknownFacetError
 
@@ -139,9 +139,8 @@ class Query(NamedTuple):
         """Whether each word is a part of a name, of the task or of a dataset."""
         if not self.text:
             return True
-        known_as = found.meta.get("known_as", ())
-        words = [found.name, found.distribution, _text(found, "task"), *found.datasets, *known_as]
-        searched = " ".join(map(str, words)).casefold()
+        names = [found.name, found.distribution, *_aliases.read(found.meta)]
+        searched = " ".join([*names, _text(found, "task"), *found.datasets]).casefold()
         return all(word in searched for word in self.text.casefold().split())
 
     def _key(self, found: Found) -> float:
@@ -231,17 +230,22 @@ def search(
     return [found.weights for found in query.run(everything())]
 
 
-def everything(models: Container[str] | None = None) -> Iterator[Found]:
-    """List the weights of every model by its name, each once.
+def everything() -> Iterator[Found]:
+    """List all weights once, under the first of the models that share them."""
+    firsts: dict[type[Weights], tuple[str, str]] = {}
+    for found in offered():
+        if firsts.setdefault(type(found.weights), found[:2]) == found[:2]:
+            yield found
+
+
+def offered(models: Container[str] | None = None) -> Iterator[Found]:
+    """List what is offered for every model, by the model's name; its own weights come first.
 
     Args:
-        models: Only of these models, named as ``dapi.list_models`` does.
+        models: Only for these models, named as ``dapi.list_models`` does.
     """
-    seen = set()
-    for model, distribution, enum in sorted(_catalog.all_enums(models), key=lambda each: each[:2]):
-        if enum not in seen:
-            seen.add(enum)
-            yield from (Found(model, distribution, weights) for weights in enum)
+    for model, distribution, enum in _catalog.all_enums(models):
+        yield from (Found(model, distribution, weights) for weights in enum)
 
 
 def is_of(name: str, dataset: str) -> bool:

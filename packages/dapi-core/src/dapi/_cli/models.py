@@ -72,7 +72,7 @@ def _list(options: argparse.Namespace) -> int:
     names = _catalog.list_models(options.pattern, distribution=options.distribution)
     models = _catalog.listed()
     offered: dict[str, list[Found]] = {}
-    for found in _search.everything(set(names)):
+    for found in _search.offered(set(names)):
         offered.setdefault(found.model, []).append(found)
     rows = [
         _model(name, models[name].distribution, task, found)

@@ -11,7 +11,7 @@ from typing import Any
 from dapi import _fetching
 from dapi._cli.options import FAILED, add_command
 from dapi._cli.tables import print_rows
-from dapi._store import cache, trust
+from dapi._store import cache, copies, trust
 from dapi.exceptions import DapiError, NoWeightsError
 
 _DAY = 86400.0
@@ -142,6 +142,8 @@ def _remove(options: argparse.Namespace) -> int:
         if blob.sha256 in chosen and blob.is_ours:
             cache.remove(blob.sha256)
             rows.append({"removed": str(blob.path), "bytes": blob.size})
+        elif blob.sha256 in chosen and blob.copy_size:  # it is in our cache, and only the blob not
+            rows.append({"removed": str(copies.remove(blob.sha256)), "bytes": blob.copy_size})
     rows += [{"removed": str(path), "bytes": None} for path in cache.sweep()]
     print_rows(options, rows, empty="There was nothing to remove.")
     return 0

@@ -138,8 +138,8 @@ def remove(digest: str) -> None:
 
 
 def sweep() -> list[Path]:
-    """Remove what interrupted downloads left, unless their process is still at it."""
-    return list(partial.sweep(DEFAULT, now=True))
+    """Remove copies of nothing, and what interrupted downloads left that nobody is at any more."""
+    return [*partial.sweep(DEFAULT, now=True), *copies.sweep()]
 
 
 def directory_view(files: Mapping[str, Path], *, of: str) -> Path:

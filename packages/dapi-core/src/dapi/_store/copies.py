@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,8 +20,10 @@ _SPARE = 0.1
 
 
 def find(blob: Path) -> Path | None:
-    """Return the intact copy of a blob; None when there is none."""
+    """Return the intact copy of a blob; None when there is none, or shall be none."""
     path = _path(blob.name)
+    if not _may_have_one(blob):
+        return None
     try:
         is_intact = records.read(_record(path)).get("stat") == verification.stat_line(path)
     except OSError:
@@ -35,14 +37,19 @@ def is_worthwhile(blob: Path) -> bool:
     False for a file that is in no cache, the first time, when ``DAPI_COPIES=0`` forbids copies,
     when the disk has little room, and when the cache cannot be written.
     """
-    if blob.parent not in [root / "blobs" for root in folders.roots()] or not _is_allowed():
+    if not _may_have_one(blob):
         return False
     record = _record(_path(blob.name))
-    if records.read(record):
-        return _has_room(blob)
     with suppress(OSError):
+        if records.read(record):
+            return _has_room(blob)
         records.write(record, {"read": True})
     return False
+
+
+def _may_have_one(blob: Path) -> bool:
+    """Whether a file's name is its hash (one in no cache may have any), and copies are allowed."""
+    return _is_allowed() and blob.parent in [root / "blobs" for root in folders.roots()]
 
 
 def _is_allowed() -> bool:
@@ -75,8 +82,8 @@ def size(digest: str) -> int:
         return 0
 
 
-def remove(digest: str) -> None:
-    """Remove the copy of a blob, and what was noted of it.
+def remove(digest: str) -> Path:
+    """Remove the copy of a blob, and what was noted of it; return where it was.
 
     Raises:
         OSError: The cache cannot be written.
@@ -85,6 +92,16 @@ def remove(digest: str) -> None:
     path.unlink(missing_ok=True)
     _record(path).unlink(missing_ok=True)
     _remove_remains(path)
+    return path
+
+
+def sweep() -> Iterator[Path]:
+    """Remove the copies of blobs that are in no cache any more, and yield where they were."""
+    for path in (folders.root() / "copies").glob("*"):
+        digest = path.name.lstrip(".")[:64]
+        if not any((root / "blobs" / digest).exists() for root in folders.roots()):
+            path.unlink(missing_ok=True)
+            yield path
 
 
 def _remove_remains(path: Path) -> None:
