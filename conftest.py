@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dapi import _notices
+from dapi import _notices, _registry
 
 # Projects of their own: their tests are run where they are installed, by tests/.
 collect_ignore = ["examples/acme-models", "packages/dapi-devkit/src/dapi/devkit/templates"]
@@ -27,6 +27,16 @@ def fresh_notices() -> Iterator[None]:
     _notices._said.clear()
     yield
     _notices._said.clear()
+
+
+@pytest.fixture(autouse=True)
+def own_builders() -> Iterator[None]:
+    """Forget the builders that a test registered; those of our distributions stay imported."""
+    before = dict(_registry._builders)
+    yield
+    for target in _registry._builders.keys() - before.keys():
+        if not target.startswith("dapi."):
+            del _registry._builders[target]
 
 
 @pytest.fixture(autouse=True)

@@ -150,7 +150,7 @@ TABLE = [
     Bad("misnamed", "]\n{net} =", "]\nother =", "C004", "registered as 'net_of_misnamed'", POINTS,
         listed="other"),
     Bad("weights for nobody", "weights]\n{net}", "weights]\nnobody", "C004 C006 C037", file=POINTS),
-    Bad("damaged", "]", "", "C001", "its entry_points.txt is damaged", POINTS, listed=""),
+    Bad("damaged", "]", "", "C001", "its entry_points.txt cannot be read", POINTS, listed=""),
     Bad("a name of others", "{net}", "resnet20", "C010", "'resnet20' is given by others too", "all",
         listed="bad-a-name-of-others/resnet20"),
     # What is wrong with how it is installed.
