@@ -103,6 +103,22 @@ def test_list_shows_models_whose_weights_cannot_be_read(family, advertise, capsy
     assert "bad_net" in printed.out and "acme_net" in printed.out
 
 
+@pytest.mark.parametrize("metrics", [None, 97, "97 %", {"accuracy": 97}])
+def test_odd_metadata_hinders_nobody(alone, capsys, metrics):
+    """A third party's numbers of another form are shown as they are, or not at all."""
+    meta = {"task": {"any": 1}, "num_params": {"encoder": 3}, "metrics": metrics}
+
+    class OddWeights(dapi.Weights):
+        A_RefV1 = dapi.WeightEntry("https://example.org/odd.pth", meta=meta)
+
+    @dapi.register_model(weights=OddWeights)
+    def odd_net(*, weights=None, progress=True): ...
+
+    for words in (["list"], ["search"], ["show", "odd_net"], ["show", "odd_net:A_RefV1"]):
+        assert 0 == run(capsys, *words)[0]
+        assert json.loads(run(capsys, *words, "--json")[1].out)
+
+
 def test_list_tells_of_a_model_by_its_own_weights(family, advertise, capsys):
     """Also if another distribution offers some, and if two builders share theirs."""
     points = """

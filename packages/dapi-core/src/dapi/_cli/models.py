@@ -191,14 +191,14 @@ def _show(options: argparse.Namespace) -> int:
 
 
 def _summary(weights: Any) -> dict[str, Any]:
-    metrics = weights.meta.get("metrics", ())
+    metrics = weights.meta.get("metrics") or ()
     return {
         "weights": str(weights),
         "latest": weights.latest,
         "license": weights.meta.get("license", "unknown"),
         "params": weights.meta.get("num_params"),
         "bytes": sum(file.size or 0 for file in weights.files) or None,
-        "metrics": ", ".join(map(_metric, metrics)),
+        "metrics": ", ".join(map(_metric, metrics if isinstance(metrics, tuple) else [metrics])),
     }
 
 

@@ -7,13 +7,15 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from dapi._frozen import to_json
+
 
 def print_rows(
     options: argparse.Namespace, rows: list[dict[str, Any]], *, empty: str, indent: str = ""
 ) -> None:
     """Print rows as a table or as JSON; ``empty`` when there are none."""
     if options.json:
-        print(json.dumps(rows, indent=2))
+        print(json.dumps(rows, indent=2, default=to_json))
     elif rows:
         _print_table(rows, indent)
     elif empty:
