@@ -123,6 +123,19 @@ def test_broken_offer_is_skipped_with_a_warning(install, advertise):
         assert 2 == len(dapi.list_weights("fancynet"))
 
 
+def test_broken_distribution_is_warned_of_once(install, advertise):
+    """However many models it has."""
+    install("acme-one")
+    lines = "".join(f"broken{n} = acme_broken:Net{n}\n" for n in range(9))
+    points = f"[dapi.models]\n{lines}[dapi.weights]\n{lines}"
+    advertise("acme-broken", points, folder="broken", acme_broken="1/0")
+
+    with pytest.warns(PluginWarning) as said:
+        dapi.list_weights()
+    (text,) = [str(each.message) for each in said if "acme-broken" in str(each.message)]
+    assert text.startswith("Weights for broken0 and 8 more models were skipped. acme-broken could")
+
+
 def test_broken_distribution_raises_when_asked(advertise, install):
     """Others list and build; asking for a broken one's model raises its cause."""
     install("acme-one")

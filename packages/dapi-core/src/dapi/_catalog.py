@@ -44,6 +44,13 @@ class Model(NamedTuple):
         return f"{self.distribution}/{self.name}"
 
 
+class Skipped(NamedTuple):
+    """A model some weights of which could not be read, and why."""
+
+    model: str
+    error: PluginLoadError
+
+
 class Offer(NamedTuple):
     """Weights that a distribution offers for a builder; of one owner, or of any (empty)."""
 
@@ -234,11 +241,14 @@ def enums(model: Model, *, strict: bool = True) -> list[tuple[str, type[Weights]
         model: The model.
         strict: Whether the failure of the model's own enum is raised, rather than warned of.
     """
-    return _load_enums(model, _offers().get(model.name, []), strict=strict)
+    skipped: list[Skipped] = []
+    loaded = _load_enums(model, _offers().get(model.name, []), skipped, strict=strict)
+    _warn_of(skipped)
+    return loaded
 
 
 def _load_enums(
-    model: Model, offers: Iterable[Offer], *, strict: bool
+    model: Model, offers: Iterable[Offer], skipped: list[Skipped], *, strict: bool
 ) -> list[tuple[str, type[Weights]]]:
     points = [offer.point for offer in offers if offer.is_for(model.distribution)]
     points.sort(key=lambda point: (point.distribution != model.distribution, point.distribution))
@@ -249,8 +259,18 @@ def _load_enums(
         except PluginLoadError as error:
             if strict and point.distribution == model.distribution:
                 raise
-            _notices.warn(f"Weights for {model.name} were skipped. {error}", PluginWarning)
+            skipped.append(Skipped(model.name, error))
     return loaded or _declared_enums(model)
+
+
+def _warn_of(skipped: list[Skipped]) -> None:
+    """Tell what was skipped: once for each distribution, which may have a hundred models."""
+    for distribution in dict.fromkeys(each.error.distribution for each in skipped):
+        names = [each.model for each in skipped if each.error.distribution == distribution]
+        more = f" and {len(names) - 1} more models" if len(names) > 1 else ""
+        error = next(each.error for each in skipped if each.error.distribution == distribution)
+        text = f"Weights for {names[0]}{more} were skipped. {error}"
+        _notices.warn(text, PluginWarning)
 
 
 def all_enums(only: Container[str] | None = None) -> list[tuple[str, str, type[Weights]]]:
@@ -262,14 +282,18 @@ def all_enums(only: Container[str] | None = None) -> list[tuple[str, str, type[W
     Returns:
         The model's name as it is listed, the distribution that offers the weights, their enum.
     """
-    offers = _offers()
+    offers, skipped = _offers(), list[Skipped]()
     with collector_paused():  # what is declared stays: a look for garbage finds none of it
-        return [
+        found = [
             (name, distribution, enum)
             for name, model in listed().items()
             if only is None or name in only
-            for distribution, enum in _load_enums(model, offers.get(model.name, []), strict=False)
+            for distribution, enum in _load_enums(
+                model, offers.get(model.name, []), skipped, strict=False
+            )
         ]
+    _warn_of(skipped)
+    return found
 
 
 def offers_of(enum: type[Weights]) -> list[EntryPoint]:
