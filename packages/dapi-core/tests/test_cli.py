@@ -144,9 +144,11 @@ def zweitnet(*, weights=None, progress=True): ...
     rows = json.loads(run(capsys, "list", "--json")[1].out)
     sys.modules.pop("acme_aaa", None)
 
-    assert [("acme_net", "digit-recognition", 3), ("zweitnet", "digit-recognition", 2)] == [
-        (row["model"], row["task"], row["weights"]) for row in rows
-    ]
+    assert [
+        ("acme_net", "digit-recognition", 2),
+        ("zweitnet", "digit-recognition", 2),
+        ("acme_net", "other", 1),
+    ] == [(row["model"], row["task"], row["weights"]) for row in rows]
 
 
 def test_search_prints_what_people_compare(family, capsys):
