@@ -113,6 +113,19 @@ def test_weights_of_another_distribution_are_offered(install, advertise):
     sys.modules.pop("acme_plants")
 
 
+def test_distribution_that_only_has_weights_names_them(install, advertise):
+    """Who asks it for the model is told the weights, which are what it has."""
+    install("acme-one")
+    source = FAMILY.format(enum="OfferWeights", name="unused", module="m", known_as=())
+    points = "[dapi.weights]\nfancynet = acme_offers:OfferWeights\n"
+    advertise("acme-offers", points, folder="offers", acme_offers=source)
+
+    with pytest.raises(UnknownModelError, match="is acme-offers/fancynet:First_RefV1 or acme-off"):
+        dapi.get_model("acme-offers/fancynet")
+    assert "First_RefV1" == dapi.get_weights("acme-offers/fancynet:First_RefV1").name
+    sys.modules.pop("acme_offers", None)
+
+
 def test_broken_offer_is_skipped_with_a_warning(install, advertise):
     """A third party's broken enum does not hide the builder's own weights."""
     install("acme-one")

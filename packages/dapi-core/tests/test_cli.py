@@ -2,7 +2,10 @@
 
 import hashlib
 import json
+import os
+import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
 
@@ -78,6 +81,15 @@ def test_list_prints_a_table_or_json(family, capsys):
     )
 
 
+def test_list_of_nothing_says_what_to_ask(family, monkeypatch, capsys):
+    """A part of a name is no pattern; what a variable leaves out is not to be installed."""
+    assert "dapi list '*acme*'" in run(capsys, "list", "acme")[1].out
+    assert "*zzz*" not in run(capsys, "list", "zzz")[1].out
+
+    monkeypatch.setenv("DAPI_DISABLE_PLUGINS", "acme-nets")
+    assert "leaves out acme-nets" in run(capsys, "list")[1].out
+
+
 def test_list_shows_a_model_under_each_of_its_tasks(family, advertise, capsys):
     """Who looks for speech recognition finds the model whose first weights are for features."""
     source = FAMILY.format(url="https://x/1", asset="https://x/2", other="https://x/3", sha256="0")
@@ -149,6 +161,41 @@ def zweitnet(*, weights=None, progress=True): ...
         ("zweitnet", "digit-recognition", 2),
         ("acme_net", "other", 1),
     ] == [(row["model"], row["task"], row["weights"]) for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("word", "remedy"),
+    [("lst", "Did you mean 'list'"), ("new", "pip install dapi-devkit"), ("zzz", "dapi --help")],
+)
+def test_command_that_there_is_not(alone, word, remedy, capsys):
+    """The nearest is named, or what brings it; the status is that of a wrong command line."""
+    status, printed = run(capsys, word)
+    assert (2, "") == (status, printed.out)
+    assert remedy in printed.err
+
+
+def test_version(capsys):
+    """It is that of dapi-core."""
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert version("dapi-core") == capsys.readouterr().out.strip()
+
+
+def test_warnings_are_sentences():
+    """A shell shows no line of dapi's code; other libraries' warnings stay as they are."""
+    script = (
+        "import warnings\n"
+        "from dapi._cli import main\n"
+        "main(['list', 'absent*'])\n"
+        "warnings.warn('as ever')"
+    )
+    environment = {**os.environ, "DAPI_DISABLE_PLUGINS": "acme-absent"}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
+    )
+    first, last = done.stderr.splitlines()[0], done.stderr.splitlines()[-1]
+    assert first.startswith("dapi: No distribution named 'acme-absent'")
+    assert "<string>:4: UserWarning: as ever" == last
 
 
 def test_search_prints_what_people_compare(family, capsys):

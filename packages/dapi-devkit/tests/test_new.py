@@ -91,6 +91,13 @@ def test_options_of_weights_alone(option):
         main(["new", "acme-flowers", option])
 
 
+def test_weights_are_for_a_builder(capsys):
+    """A member after the builder's name would say nothing, so it is refused."""
+    with pytest.raises(SystemExit):
+        main(["new", "acme-weights", "--weights-for", "dapi-vision/resnet20:Digits_RefV1"])
+    assert "Write: dapi-vision/resnet20\n" in capsys.readouterr().err
+
+
 def test_checkpoint_that_does_not_fit_writes_nothing(tmp_path, monkeypatch, capsys):
     """What could not be loaded is not offered."""
     import torch

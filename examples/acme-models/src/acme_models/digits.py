@@ -29,10 +29,11 @@ class ACMEResNet20Weights(Weights):
             "license": "BSD-3-Clause",
             "num_params": 268914,
             "datasets": ["Optical Recognition of Handwritten Digits (scikit-learn's copy)"],
+            "not_trained_on": "images 1287 to 1796 of sklearn.datasets.load_digits(), from 0",
             "trained_from": "resnet20:Digits_RefV2",
             "metrics": [
                 {
-                    "dataset": "images 1287 to 1796 of sklearn.datasets.load_digits(), from 0",
+                    "dataset": "Digits, held out",
                     "name": "acc@1",
                     "value": 99.412,
                     "source": _RECIPE,

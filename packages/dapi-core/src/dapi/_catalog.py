@@ -209,8 +209,20 @@ def _absence(name: str, distribution: str | None, builder: str) -> UnknownModelE
         name,
         available=list_models(),
         provider=_provider(builder),
-        equivalents=_equivalents(name),
+        equivalents=_offered(distribution, builder) or _equivalents(name),
     )
+
+
+def _offered(distribution: str | None, builder: str) -> list[str]:
+    """List the weights that a distribution has for somebody else's builder of that name."""
+    offers = [
+        each for each in _offers().get(builder, []) if each.point.distribution == distribution
+    ]
+    return [
+        f"{distribution}/{builder}:{member}"
+        for offer in offers
+        for member in load_enum(offer.point).__members__
+    ]
 
 
 def _gives(plugin: Plugin, builder: str, groups: Sequence[str]) -> bool:

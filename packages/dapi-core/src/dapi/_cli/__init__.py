@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 from dapi import _discovery
 from dapi._cli import health, models, store
-from dapi._cli.options import FAILED, INTERRUPTED
-from dapi.exceptions import DapiError
+from dapi._cli.options import FAILED, INTERRUPTED, MISUSED
+from dapi.exceptions import DapiError, DapiWarning, nearest
 
 # Those of core; a distribution adds others in the entry-point group dapi.commands.
 _COMMANDS = ("list", "search", "show", "fetch", "verify", "trust", "cache", "doctor")
+
+# Those that authors read about before they have them.
+_OF_DEVKIT = ("new", "describe", "entry-points")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,16 +28,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: The command line without the program's name; by default that of the process.
 
     Returns:
-        The exit status: 0, or 1 after an error or when ``doctor`` or ``verify`` found a problem.
+        The exit status: 0, or 1 after an error or when ``doctor`` or ``verify`` found a problem;
+        2 if the command line is wrong.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        if words and words[0] not in _COMMANDS and not words[0].startswith("-"):
-            command = _discovery.extension("dapi.commands", words[0])
-            if command is not None:
-                return int(command(words[1:]) or 0)
-        options = _parser().parse_args(words)
-        return int(options.run(options))
+        with _warnings_as_sentences():
+            return _run(words)
     except DapiError as error:
         print(f"dapi: {error}", file=sys.stderr)
         return FAILED
@@ -43,10 +46,50 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return FAILED
 
 
+def _run(words: list[str]) -> int:
+    if words and words[0] not in _COMMANDS and not words[0].startswith("-"):
+        command = _discovery.extension("dapi.commands", words[0])
+        if command is None:
+            print(f"dapi: {_unknown(words[0])}", file=sys.stderr)
+            return MISUSED
+        return int(command(words[1:]) or 0)
+    options = _parser().parse_args(words)
+    return int(options.run(options))
+
+
+def _unknown(word: str) -> str:
+    """Say what to write instead of a command that there is not."""
+    if word in _OF_DEVKIT:
+        return f"{word!r} is a command of dapi-devkit. To install it: pip install dapi-devkit"
+    others = (point.name for point in _discovery.entry_points("dapi.commands"))
+    near = " or ".join(map(repr, nearest(word, {*_COMMANDS, *others})))
+    meant = f" Did you mean {near}?" if near else ""
+    return f"{word!r} is no command.{meant} To see all: dapi --help"
+
+
+@contextmanager
+def _warnings_as_sentences() -> Iterator[None]:
+    """Print dapi's warnings as its errors, without the line of code that gave them."""
+    usual = warnings.formatwarning
+
+    def sentence(message: Any, category: type[Warning], *where: Any, **line: Any) -> str:
+        if issubclass(category, DapiWarning):
+            return f"dapi: {message}\n"
+        return usual(message, category, *where, **line)
+
+    warnings.formatwarning = sentence
+    try:
+        yield
+    finally:
+        warnings.formatwarning = usual
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="dapi", description="Find, inspect and fetch models and their weights."
     )
+    version = _discovery.versions().get(_discovery.CORE, "unknown")
+    parser.add_argument("--version", action="version", version=version)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for noun in (models, store, health):
         noun.add_commands(commands)

@@ -14,6 +14,7 @@ from dapi._cli.options import add_command
 from dapi._cli.tables import print_rows, print_tree
 from dapi._frozen import to_json
 from dapi._metrics import Metric
+from dapi._plugins import plugins
 from dapi._search import Found, Query
 
 _UNITS = {"k": 1e3, "M": 1e6, "G": 1e9, "B": 1e9}
@@ -81,7 +82,7 @@ def _list(options: argparse.Namespace) -> int:
     ]
     rows.sort(key=lambda row: row["task"])
     if options.json or not rows:
-        print_rows(options, rows, empty=_nothing())
+        print_rows(options, rows, empty=_nothing(options))
         return 0
     for task, group in groupby(_narrow(options, rows), key=lambda row: row["task"]):
         print(f"{task or 'without published weights'}:")
@@ -133,11 +134,19 @@ def _without(row: dict[str, Any], key: str) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name != key}
 
 
-def _nothing() -> str:
+def _nothing(options: argparse.Namespace) -> str:
     """Say why no model is listed."""
     installed = len(_catalog.list_models())
     if installed:
-        return f"None of the {installed} installed models match. To see all: dapi list"
+        wider = f"*{options.pattern}*"
+        found = _catalog.list_models(wider, distribution=options.distribution)
+        part = f", or those with it in their name: dapi list '{wider}'" if found else ""
+        return f"None of the {installed} installed models match. To see all: dapi list{part}"
+    disabled = [plugin.name for plugin in plugins() if plugin.models and plugin.state == "disabled"]
+    if disabled:
+        return (
+            f"No models: a variable leaves out {', '.join(disabled)}. To look closer: dapi doctor"
+        )
     return "No models. To install some: pip install dapi-vision (or dapi-text, dapi-audio)"
 
 

@@ -9,6 +9,9 @@ from typing import Any
 # The exit status after an error, or when doctor or verify found a problem.
 FAILED = 1
 
+# The exit status when the command line is wrong, as argparse has it.
+MISUSED = 2
+
 # The exit status after Ctrl-C, as shells have it: 128 and the signal's number.
 INTERRUPTED = 130
 

@@ -205,6 +205,9 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     if options.weights_for is None and (options.checkpoint or options.config):
         parser.error("--checkpoint and --config go with --weights-for")
+    if ":" in (options.weights_for or ""):
+        builder, _, _ = options.weights_for.partition(":")
+        parser.error(f"--weights-for takes a builder, and no weights. Write: {builder}")
     project = Project(checked_name(options.name), options.license)
     folder, contents = Path(project.name), _contents(project, options)
     write(contents, folder)

@@ -32,7 +32,9 @@ def _meta(accuracy: float) -> dict[str, Any]:
         "dataset_source": "https://archive.ics.uci.edu/dataset/80/"
         "optical+recognition+of+handwritten+digits",
         "not_trained_on": held_out,
-        "metrics": [{"dataset": held_out, "name": "acc@1", "value": accuracy, "source": _RECIPE}],
+        "metrics": [
+            {"dataset": "Digits, held out", "name": "acc@1", "value": accuracy, "source": _RECIPE}
+        ],
         "recipe": _RECIPE,
         "hash_source": "measured from the file in this distribution",
         "categories": _CATEGORIES,
