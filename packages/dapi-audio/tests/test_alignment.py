@@ -71,6 +71,12 @@ def test_other_shapes_are_refused(shape):
         ALIGN(torch.zeros(shape), "a")
 
 
+def test_what_the_model_returns_is_to_be_taken_apart():
+    """It is a tuple of logits and lengths; the error says so."""
+    with pytest.raises(UnsupportedInputError, match="of tuple.*logits, _ = model"):
+        ALIGN((logits(3), None), "a")
+
+
 def test_it_prints_its_labels():
     """Without the star."""
     assert repr(ForcedAlignment("-ab")) == "ForcedAlignment('-ab')"

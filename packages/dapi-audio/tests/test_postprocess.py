@@ -203,6 +203,15 @@ def test_ctc_text_refuses_other_shapes(shape):
         CTCText("-|ab")(torch.zeros(shape))
 
 
+def test_ctc_text_takes_logits_and_lengths_apart():
+    """The model returns both in a tuple; the error says how to give them."""
+    returned = logits_of("aab"), torch.tensor([2])
+
+    assert CTCText("-|ab")(*returned) == ["a"]
+    with pytest.raises(UnsupportedInputError, match=r"of tuple.*postprocess\(\*model"):
+        CTCText("-|ab")(returned)
+
+
 @pytest.fixture(scope="module")
 def pieces(tmp_path_factory):
     """A small SentencePiece model, trained on a few sentences."""

@@ -276,13 +276,23 @@ def test_waveform_leaves_its_input_alone():
         (torch.zeros(1, 2, 9), r"\(1, 2, 9\)"),
         (torch.zeros(2, 0), "at least one sample"),
         (torch.zeros(3, 9), "3 channels. Expected 1 or 2"),
+        (torch.zeros(9, 2), r"more channels than samples.*give waveform\.T"),
+        (torch.zeros(2, 9).numpy(), r"of ndarray.*torch\.from_numpy"),
     ],
-    ids=["integers", "batch", "empty", "channels"],
+    ids=["integers", "batch", "empty", "channels", "transposed", "array"],
 )
 def test_waveform_that_is_none_says_so(waveform, said):
     """What it is, and what was expected."""
     with pytest.raises(UnsupportedInputError, match=said):
         Waveform(sample_rate=8000, channels=2)(waveform, 8000)
+
+
+@pytest.mark.parametrize("rate", [0, -8000, 44100.5, float("nan"), None])
+def test_sample_rate_that_is_none_says_so(rate):
+    """It is a positive whole number, of any type."""
+    with pytest.raises(UnsupportedInputError, match="sample rate .* whole number above 0"):
+        Waveform(sample_rate=8000)(noise(1, 9), rate)
+    assert Waveform(sample_rate=8000)(noise(1, 9), 8000.0).shape == (1, 9)
 
 
 def test_transforms_print_what_they_do():
@@ -292,11 +302,22 @@ def test_transforms_print_what_they_do():
     )
 
 
-def test_log_mel_resamples(tmp_path):
-    """The same second is as many frames at any rate."""
+@pytest.fixture
+def to_features(tmp_path):
+    """The transform, with statistics that change nothing."""
     (tmp_path / "stats.json").write_text(json.dumps({"mean": [0.0] * 80, "invstddev": [1.0] * 80}))
-    to_features = LogMel(statistics=tmp_path / "stats.json")
+    return LogMel(statistics=tmp_path / "stats.json")
 
+
+def test_log_mel_resamples(to_features):
+    """The same second is as many frames at any rate."""
     assert to_features(noise(1, 16000), 16000)[0].shape == (101 + 4, 80)
     assert to_features(noise(2, 44100), 44100)[1].tolist() == [105]
     assert "right_padding=4" in repr(to_features)
+
+
+def test_log_mel_says_what_is_too_short(to_features):
+    """Counted at the model's rate; one sample more is enough."""
+    with pytest.raises(UnsupportedInputError, match="200 samples at 16000 Hz. Expected .* 201"):
+        to_features(noise(1, 100), 8000)
+    assert to_features(noise(1, 201), 16000)[0].isfinite().all()

@@ -6,6 +6,7 @@ import json
 import pytest
 from transformers import DistilBertForMaskedLM, DistilBertModel
 
+from dapi.exceptions import ConfigConflictError
 from dapi.text import DistilBERTBaseWeights, distilbert_base
 from dapi.text.models import distilbert
 
@@ -37,6 +38,20 @@ def test_names_that_transformers_shares_between_models_are_taken():
     """num_hidden_layers is DistilBertConfig's n_layers."""
     model = distilbert_base(num_hidden_layers=1, hidden_dim=96, vocab_size=100)
     assert len(model.transformer.layer) == 1
+
+
+def test_number_of_heads_can_be_chosen():
+    """By its own name, which is nearly new_head, or by the shared one."""
+    for name in ("n_heads", "num_attention_heads"):
+        assert distilbert_base(n_layers=1, vocab_size=100, **{name: 6}).config.n_heads == 6
+
+
+def test_weights_fix_an_attribute_by_all_its_names():
+    """No shape shows the number of heads: other ones would load, and compute something else."""
+    with pytest.raises(
+        ConfigConflictError, match=r"num_attention_heads=6 .*num_attention_heads=12"
+    ):
+        distilbert_base(weights=MEMBER, num_attention_heads=6, device="meta")
 
 
 def test_config_is_the_published_one():

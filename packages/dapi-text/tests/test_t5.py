@@ -311,6 +311,12 @@ def test_part_is_what_is_built(part):
         assert type(t5_small(part=part)) is ORACLES[part]
 
 
+def test_unknown_part_is_refused():
+    """Not taken for another one; the error says which there are."""
+    with pytest.raises(ValueError, match="'decoder' is unknown.*'generation', 'encoder-decoder'"):
+        t5_small(part="decoder")
+
+
 def test_head_without_weights_is_initialised():
     """Flan-T5's own head starts as transformers starts one that is not tied."""
     torch.manual_seed(0)

@@ -202,6 +202,16 @@ def test_wrong_file_is_refused(minilm_folder):
         Tokenizer(minilm_folder / "tokenizer.json", max_length=8, padding="<pad>")
 
 
+def test_length_without_room_for_text_is_refused(minilm_folder):
+    """Two of the tokens are special; three leave room for one of the text."""
+    file = minilm_folder / "tokenizer.json"
+
+    assert Tokenizer(file, max_length=3, padding="[PAD]")("two words")["input_ids"].shape == (1, 3)
+    for length in (2, 0, -1):
+        with pytest.raises(ValueError, match=f"max_length={length} .* Expected at least 3"):
+            Tokenizer(file, max_length=length, padding="[PAD]")
+
+
 def test_generated_ids_become_text(folders):
     """Special tokens are left out, as transformers leaves them out."""
     folder = folders["t5"]

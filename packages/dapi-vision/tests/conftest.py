@@ -15,9 +15,9 @@ ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="session", autouse=True)
-def two_threads():
-    """Stay within the cores that there are."""
-    torch.set_num_threads(2)
+def one_thread():
+    """Images are small: threads would mostly wait for each other."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

@@ -40,15 +40,6 @@ SIZES = {"alexnet": 96, "inception_v3": 299, "maxvit_t": 224}
 AS_WELL = {"convnext_tiny", "inception_v3", "resnet50", "swin_t", "swin_v2_t"}
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Images are small: threads would mostly wait for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def builder_of(member):
     """Return the name of the builder, ours, and what torchvision calls the member."""
     name = next(name for name, members in OWN.items() if member in members)

@@ -65,8 +65,8 @@ class ForcedAlignment:
                 letters among ``labels``; ``*`` for what is spoken and not written.
 
         Raises:
-            UnsupportedInputError: The shape is another, a letter is not among the labels, or
-                there are more letters than frames.
+            UnsupportedInputError: The logits are no tensor, their shape is another, a letter is
+                not among the labels, or there are more letters than frames.
         """
         from torchaudio.functional import forced_align, merge_tokens
 
@@ -91,6 +91,11 @@ class ForcedAlignment:
     def _check(self, logits: Tensor, tokens: Sequence[int]) -> None:
         # Between two equal letters, a path needs a blank.
         needed = len(tokens) + sum(first == second for first, second in pairwise(tokens))
+        if not isinstance(logits, Tensor):
+            raise UnsupportedInputError(
+                f"The logits are of {type(logits).__qualname__}. Expected a tensor, the "
+                "first of what the model returns: logits, _ = model(waveform)."
+            )
         if logits.ndim != 3 or len(logits) != 1 or logits.shape[2] != len(self.labels) - 1:
             raise UnsupportedInputError(
                 f"The logits have the shape {tuple(logits.shape)}. Expected (1, frames, "

@@ -193,8 +193,13 @@ class CTCText:
             lengths: How many frames of each are valid (N,); None if all are.
 
         Raises:
-            UnsupportedInputError: The shape is another.
+            UnsupportedInputError: They are no tensor, or the shape is another.
         """
+        if not isinstance(logits, Tensor):
+            raise UnsupportedInputError(
+                f"The logits are of {type(logits).__qualname__}. Expected a tensor: give "
+                "them and their lengths apart, as in postprocess(*model(waveforms))."
+            )
         if logits.ndim != 3 or logits.shape[2] != len(self.labels):
             raise UnsupportedInputError(
                 f"The logits have the shape {tuple(logits.shape)}. Expected (N, frames, "

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
+from numbers import Real
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Final
@@ -171,12 +172,13 @@ class Waveform:
             The waveform (channels, T). One channel is a batch of one for models of speech.
 
         Raises:
-            UnsupportedInputError: The shape is another, it is empty or no floats, or it cannot
-                be mixed into the channels.
+            UnsupportedInputError: The shape is another, it is empty or no floats, it cannot be
+                mixed into the channels, or the sample rate is no positive whole number.
         """
         from torchaudio.functional import resample
 
         mixed = self._mix(_checked_waveform(waveform))
+        _check_rate(sample_rate)
         resampled: Tensor = resample(mixed, sample_rate, self.sample_rate)
         if self.normalize:
             resampled = torch.nn.functional.layer_norm(resampled, resampled.shape)
@@ -234,6 +236,8 @@ class LogMel:
         from torchaudio.transforms import MelSpectrogram
 
         self.sample_rate, self.right_padding = sample_rate, right_padding
+        # The padding of the transform, n_fft // 2, must be shorter than the waveform.
+        self._min_samples = n_fft // 2 + 1
         self._mean, self._scale = _read_statistics(Path(statistics), bands=n_mels)
         self._to_waveform = Waveform(sample_rate=sample_rate)
         self._to_mel = MelSpectrogram(
@@ -248,9 +252,14 @@ class LogMel:
             sample_rate: Samples a second of it, as ``torchaudio.load`` returns it.
 
         Raises:
-            UnsupportedInputError: The shape is another, or it is empty or no floats.
+            UnsupportedInputError: As of ``Waveform``, or it is too short.
         """
         mono = self._to_waveform(waveform, sample_rate)[0]
+        if len(mono) < self._min_samples:
+            raise UnsupportedInputError(
+                f"The waveform has {len(mono)} samples at {self.sample_rate} Hz. Expected at "
+                f"least {self._min_samples}: join it with what is spoken next."
+            )
         mel = self._to_mel.to(mono.device)(mono).transpose(1, 0) * self._GAIN
         log = torch.where(mel > math.e, torch.log(mel), mel / math.e)
         normal = (log - self._mean.to(mono.device)) * self._scale.to(mono.device)
@@ -287,19 +296,34 @@ _CHARACTER_IDS: Final = {symbol: i for i, symbol in enumerate(Characters.symbols
 _PHONEME_IDS: Final = {symbol: i for i, symbol in enumerate(Phonemes.symbols)}
 
 
-def _checked_waveform(waveform: Tensor) -> Tensor:
+def _checked_waveform(waveform: object) -> Tensor:
     """Return a waveform (channels, T), or say in our words what would fail inside torch."""
-    if not waveform.is_floating_point():
+    if not isinstance(waveform, Tensor) or not waveform.is_floating_point():
+        kind = waveform.dtype if isinstance(waveform, Tensor) else type(waveform).__qualname__
         raise UnsupportedInputError(
-            f"The waveform is of {waveform.dtype}. Expected floats in [-1, 1]: divide samples of "
-            "16 bits by 32768."
+            f"The waveform is of {kind}. Expected a tensor of floats in [-1, 1]: torch.from_numpy "
+            "makes one of an array; divide samples of 16 bits by 32768."
         )
     if waveform.ndim not in (1, 2) or not waveform.numel():
         raise UnsupportedInputError(
             f"The waveform has the shape {tuple(waveform.shape)}. Expected (channels, T) or (T,), "
             "with at least one sample."
         )
+    # Some libraries read files as (T, channels); mixed into one channel, that is a sample or two.
+    if waveform.ndim == 2 and waveform.shape[0] > waveform.shape[1]:
+        raise UnsupportedInputError(
+            f"The waveform has the shape {tuple(waveform.shape)}: more channels than samples. "
+            "Expected (channels, T): give waveform.T."
+        )
     return waveform.reshape(-1, waveform.shape[-1])
+
+
+def _check_rate(sample_rate: object) -> None:
+    if not isinstance(sample_rate, Real) or sample_rate <= 0 or sample_rate % 1 != 0:
+        raise UnsupportedInputError(
+            f"The sample rate is {sample_rate!r}. Expected a whole number above 0, of samples a "
+            "second, as the file states it."
+        )
 
 
 def _read_statistics(path: Path, *, bands: int) -> tuple[Tensor, Tensor]:

@@ -28,7 +28,8 @@ class Tokenizer:
         padding: The token that shorter texts of a batch are filled up with, at their end.
 
     Raises:
-        ValueError: The file is no tokenizer, or it does not know ``padding``.
+        ValueError: The file is no tokenizer, it does not know ``padding``, or ``max_length`` leaves
+            no room for text.
 
     Attributes:
         tokenizer: The ``tokenizers.Tokenizer``: to decode ids, or to look tokens up.
@@ -45,6 +46,13 @@ class Tokenizer:
         pad_id = tokenizer.token_to_id(padding)
         if pad_id is None:
             raise ValueError(f"The tokenizer {file} has no token {padding!r}.")
+        # Told to keep fewer, tokenizers would keep everything.
+        fewest = tokenizer.num_special_tokens_to_add(is_pair=False) + 1
+        if max_length < fewest:
+            raise ValueError(
+                f"max_length={max_length} leaves no room for text. Expected at least {fewest}: "
+                "special tokens count."
+            )
         self.max_length = max_length
         tokenizer.enable_truncation(max_length)
         tokenizer.enable_padding(pad_id=pad_id, pad_token=padding)

@@ -23,7 +23,7 @@ def pinned(sha256: str, size: int | None, *, by: int) -> dict[str, Any]:
     source = f"pinned alike by {by} independent public projects"
     known = {"file_mib": round(size / 2**20, 3)} if size else {}
     if by == 1:
-        source = "pinned, with its size, by 1 public project"
+        source = "pinned by 1 public project, with its size"
     return {"sha256": sha256, "size": size, "known": {"hash_source": source, **known}}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from dapi.exceptions import UnexpectedArgumentError
+from dapi.exceptions import ConfigConflictError, UnexpectedArgumentError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
@@ -26,15 +26,20 @@ def configure(
 
     Raises:
         UnexpectedArgumentError: A name is none of the configuration's.
+        ConfigConflictError: An attribute is given by two of its names, such as n_heads by the
+            weights and num_attention_heads by the user, with two values.
     """
     # attn_implementation is taken by every configuration, but it is no attribute of one; and some
     # that are published (DeBERTa's position_buckets) are read without being declared.
     declared = {name for name in vars(config_class()) if not name.startswith("_")}
     synonyms = config_class.attribute_map
     known = {"attn_implementation", *declared, *synonyms, *published}
-    for name in given:
+    values: dict[str, Any] = {}
+    for name, value in given.items():
         if name not in known:
             raise UnexpectedArgumentError(builder, name, available=sorted(known))
-    return config_class(
-        **{**published, **{synonyms.get(name, name): value for name, value in given.items()}}
-    )
+        fixed = values.setdefault(synonyms.get(name, name), value)
+        if fixed != value:
+            weights = f"{builder}(weights=...)"
+            raise ConfigConflictError(weights, name, given=value, fixed=fixed, head=())
+    return config_class(**{**published, **values})

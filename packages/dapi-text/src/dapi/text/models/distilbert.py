@@ -118,6 +118,7 @@ def distilbert_base(
     *,
     weights: DistilBERTBaseWeights | WeightEntry | None = None,
     progress: bool = True,
+    n_heads: int | None = None,  # in **config it would be refused: it is nearly new_head
     **config: Any,
 ) -> DistilBertModel:
     """Build DistilBERT: 6 layers, 768 wide, 66 million parameters.
@@ -135,7 +136,8 @@ def distilbert_base(
         weights: Published weights, or an entry; None initialises at random. Weights that are not
             cached are fetched: this may touch the network.
         progress: Show a progress bar while fetching, on a terminal.
-        **config: Attributes of transformers' DistilBertConfig, such as ``dropout`` or
+        n_heads: Attention heads of a layer; by default 12, as published.
+        **config: Further attributes of transformers' DistilBertConfig, such as ``dropout`` or
             ``attn_implementation``; in place of the published ones.
 
     Returns:
@@ -154,5 +156,6 @@ def distilbert_base(
     from transformers import DistilBertConfig, DistilBertModel
 
     published = {**_FREE, **_FIXED, "vocab_size": _UNCASED}
-    settings = configure(DistilBertConfig, published, config, builder="distilbert_base")
+    given = config if n_heads is None else {"n_heads": n_heads, **config}
+    settings = configure(DistilBertConfig, published, given, builder="distilbert_base")
     return DistilBertModel(settings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from dapi import Asset, Build, File, WeightEntry, Weights, lazy, register_model
 from dapi.adapt import Drop, Rename, Step
@@ -177,9 +177,7 @@ _SMALL_FILES = (
         size=242043056,
     ),
 )
-_SMALL_SOURCE = (
-    f"stated with its exact size by one public project, at this revision; {_TOKENIZER_SOURCE}"
-)
+_SMALL_SOURCE = f"pinned by 1 public project, with its size, at this revision; {_TOKENIZER_SOURCE}"
 _SMALL_CHECKPOINT = _Checkpoint(_SMALL_FILES, _SMALL, _SMALL_SOURCE)
 
 
@@ -242,7 +240,7 @@ _3B_FILES = (
     ),
 )
 _3B_SOURCE = (
-    "stated with its exact size by one public project, for the repository (the revision is the "
+    "pinned by 1 public project, with its size, for the repository (the revision is the "
     f"one that others name); {_TOKENIZER_SOURCE}"
 )
 _3B_CHECKPOINT = _Checkpoint(_3B_FILES, _3B, _3B_SOURCE)
@@ -389,6 +387,7 @@ def _construct(
     """Construct the part that is asked for; a head is tied only where the published one is."""
     from transformers import T5Config, T5EncoderModel, T5ForConditionalGeneration, T5Model
 
+    _check_part(part)
     settings = configure(T5Config, {**_FREE, **published}, given, builder=builder)
     if part == "encoder":
         return T5EncoderModel(settings)
@@ -398,6 +397,12 @@ def _construct(
     if not settings.scale_decoder_outputs:
         _untie_head(model)
     return model
+
+
+def _check_part(part: str) -> None:
+    if part not in get_args(Part):
+        known = ", ".join(map(repr, get_args(Part)))
+        raise ValueError(f"part={part!r} is unknown. Expected one of: {known}.")
 
 
 def _untie_head(model: T5ForConditionalGeneration) -> None:
@@ -451,6 +456,7 @@ def t5_small(
         The model, in training mode.
 
     Raises:
+        ValueError: ``part`` is none of those.
         UnexpectedArgumentError: T5Config has no such attribute.
         ConfigConflictError: ``part`` or ``config`` contradict the weights. For what else weights
             can raise, see ``dapi.build_model``.
