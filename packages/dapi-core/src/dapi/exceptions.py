@@ -506,7 +506,7 @@ class SavingError(DapiError, TypeError):
         self.subject, self.reason = subject, reason
         super().__init__(
             f"This {subject} cannot be saved: {reason}. To write its tensors alone: "
-            "safetensors.torch.save_model(model, path)"
+            "torch.save(model.state_dict(), path)"
         )
 
 
@@ -560,20 +560,24 @@ class MissingDependencyError(DapiError, ImportError):
 
 
 class HashMismatchError(DapiError, ValueError):
-    """The bytes are not those that were published; they were discarded."""
+    """The bytes are not those that were published; what was fetched was discarded."""
 
     def __init__(self, source: str, *, expected: str, found: str, held_for: str = "") -> None:
         self.source, self.expected, self.found = source, expected, found
         why = "was trusted when it was first loaded" if held_for else "was published"
-        remedy = (
-            f"If its publisher replaced it: dapi trust --forget {held_for}"
-            if held_for
-            else "The file was replaced or damaged on its way: try again, or another mirror; if it "
-            "persists, tell the publisher."
-        )
-        super().__init__(
-            f"{source} has sha256 {found}, but {expected} {why}. Nothing was kept. {remedy}"
-        )
+        if held_for:
+            remedy = f"If its publisher replaced it: dapi trust --forget {held_for}"
+        elif "://" in source:
+            remedy = (
+                "The file was replaced or damaged on its way: try again, or another mirror; if it "
+                "persists, tell the publisher."
+            )
+        else:
+            remedy = (
+                "It was changed after its entry was written: install its distribution again, or "
+                "describe a file of your own anew: dapi.WeightEntry.from_file(path)"
+            )
+        super().__init__(f"{source} has sha256 {found}, but {expected} {why}. {remedy}")
 
 
 class CacheError(DapiError, OSError):
