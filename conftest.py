@@ -32,11 +32,12 @@ def fresh_notices() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def own_builders() -> Iterator[None]:
     """Forget the builders that a test registered; those of our distributions stay imported."""
-    before = dict(_registry._builders)
+    builders = _registry._builders  # a test may put another dict in its place
+    before = set(builders)
     yield
-    for target in _registry._builders.keys() - before.keys():
+    for target in builders.keys() - before:
         if not target.startswith("dapi."):
-            del _registry._builders[target]
+            del builders[target]
 
 
 @pytest.fixture(autouse=True)
