@@ -161,7 +161,7 @@ def constructor(model: str) -> Callable[..., Any]:
     import torchvision
 
     return (
-        partial(torchvision.models.get_model, model, weights_backbone=None, min_size=320)
+        partial(torchvision.models.get_model, model, weights_backbone=None, min_size=224)
         if "rcnn" in model
         else partial(torchvision.models.get_model, model)
     )
@@ -187,7 +187,7 @@ def inputs(model: str) -> tuple[Any, ...]:
 
     if model == "roberta_large":
         return (torch.randint(5, 50000, (1, 32)),)
-    return ([torch.rand(3, 320, 320)],) if "rcnn" in model else (torch.rand(1, 3, 224, 224),)
+    return ([torch.rand(3, 224, 224)],) if "rcnn" in model else (torch.rand(1, 3, 224, 224),)
 
 
 def write(model: str, path: Path, name: str) -> None:
