@@ -193,9 +193,10 @@ def test_warnings_are_sentences():
     done = subprocess.run(
         [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
     )
-    first, last = done.stderr.splitlines()[0], done.stderr.splitlines()[-1]
+    first, *others = done.stderr.splitlines()
     assert first.startswith("dapi: No distribution named 'acme-absent'")
-    assert "<string>:4: UserWarning: as ever" == last
+    # Python 3.13 shows the line of a `-c` script below its warning.
+    assert "<string>:4: UserWarning: as ever" in others
 
 
 def test_search_prints_what_people_compare(family, capsys):
