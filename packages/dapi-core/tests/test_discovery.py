@@ -152,7 +152,7 @@ def test_name_in_a_variable_that_matches_nothing_is_told_once(advertise, monkeyp
     with pytest.warns(PluginWarning, match="in DAPI_DISABLE_PLUGINS.*Did you mean 'acme-models'"):
         names()
     assert ("acme-models", "net") in names("dapi.models")
-    assert [] == names("dapi.tasks")
+    assert [] == names("dapi.absent")
 
 
 def test_archive_on_the_path_is_read(advertise, tmp_path, monkeypatch):

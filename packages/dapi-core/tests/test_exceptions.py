@@ -27,6 +27,10 @@ EXAMPLES = [
     exceptions.UnknownWeightsError("NetWeights", "V1", available=[], equivalents=["A_RefV1"]),
     exceptions.UnknownFacetError("task", "detect", available=["object-detection"]),
     exceptions.UnknownFacetError("task", "detect", available=[]),
+    exceptions.UnknownTaskError("net:A", "guessing", available=["image-classification"]),
+    exceptions.UnknownTaskError("net:A", None, available=[]),
+    exceptions.InputError("a.png", "it is empty", expected="a picture"),
+    exceptions.DeviceError("cuda", reason="There is none."),
     exceptions.RemovedWeightsError(
         "net", "RefV1", distribution="acme", version="2.0", last_version="1.9"
     ),

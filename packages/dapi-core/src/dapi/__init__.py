@@ -12,7 +12,7 @@ __path__ = extend_path(__path__, __name__)
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dapi import adapt, exceptions, hooks
+    from dapi import adapt, exceptions, hooks, tasks
     from dapi._building import build_model
     from dapi._catalog import get_builder, get_weights, list_models, list_weights
     from dapi._context import ContextParams
@@ -49,7 +49,7 @@ else:
         "_weights": ("Weights",),
     }
 
-    _MODULES = ("adapt", "exceptions", "hooks")
+    _MODULES = ("adapt", "exceptions", "hooks", "tasks")
 
     def __getattr__(name: str) -> object:
         from importlib import import_module
@@ -98,5 +98,6 @@ __all__ = [
     "register_model",
     "save",
     "search",
+    "tasks",
     "weights_of",
 ]

@@ -9,7 +9,7 @@ from pathlib import Path
 from dapi import _catalog, _names, _store
 from dapi._entry import WeightEntry
 from dapi._file import File
-from dapi._store import trust, verification
+from dapi._store import cache, trust, verification
 from dapi._weights import Weights
 from dapi.exceptions import NoWeightsError, PluginWarning
 
@@ -37,6 +37,15 @@ def everything(weights: Weights | WeightEntry) -> Iterator[File]:
             yield asset
         else:
             yield from everything(asset)
+
+
+def missing(weights: Weights | WeightEntry) -> list[File]:
+    """List the files of some weights, and of what they name, that are still to be fetched."""
+    return [
+        file
+        for file in everything(weights)
+        if not file.url.startswith(("file:", "package:")) and cache.find(file) is None
+    ]
 
 
 def latest_or_named(name: str) -> Weights:

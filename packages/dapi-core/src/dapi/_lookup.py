@@ -48,26 +48,32 @@ def get_model(
         WeightsTypeError: ``weights`` are not weights of this builder.
         FetchError: They could not be fetched. This function reads the cache and the network.
     """
-    distribution, builder_name, member = _catalog.parse(name)
+    model, chosen = resolve(name, weights)
+    built: nn.Module = model.load()(weights=chosen, **config)
+    return built
+
+
+def resolve(
+    name: str, weights: Latest | Weights | WeightEntry | str | None = LATEST
+) -> tuple[_catalog.Model, Weights | WeightEntry | None]:
+    """Return the model that a name stands for, and the weights to build it with.
+
+    Imports the model's module; fetches nothing. Arguments and errors are those of ``get_model``.
+    """
+    distribution, builder, member = _catalog.parse(name)
     if member is not None:
         if weights is not LATEST:
             raise NoWeightsError(
                 f"{name!r} already names weights, and weights={weights!s} was given too",
                 "Give one of them.",
             )
-        model = _catalog.find_offered(distribution, builder_name)
-        return _build_named(model, _catalog.get_weights(name), config)
-    return _build_named(_catalog.find(name), weights, config)
-
-
-def _build_named(model: _catalog.Model, weights: Any, config: dict[str, Any]) -> nn.Module:
-    builder = model.load()
+        return _catalog.find_offered(distribution, builder), _catalog.get_weights(name)
+    model = _catalog.find(name)
     if isinstance(weights, str):
-        weights = _catalog.get_weights(_weights_name(model, weights))
-    elif weights is LATEST:
-        weights = own_enum(builder, model.name).get_latest()
-    built: nn.Module = builder(weights=weights, **config)
-    return built
+        return model, _catalog.get_weights(_weights_name(model, weights))
+    if isinstance(weights, Latest):
+        return model, own_enum(model.load(), model.name).get_latest()
+    return model, weights
 
 
 def _weights_name(model: _catalog.Model, weights: str) -> str:

@@ -15,6 +15,9 @@ attributes; its text says what happened, what was expected or exists, and what t
     ├── UnknownWeightsError       (LookupError, AttributeError)  no such member
     │   └── RemovedWeightsError                     ... any more: their tombstone says more
     ├── UnknownFacetError         (LookupError)     a search for what no weights have
+    ├── UnknownTaskError          (LookupError)     nobody says how a task's files are read
+    ├── InputError                (ValueError)      a file or text that no model can work on
+    ├── DeviceError               (ValueError)      a device that is not there
     ├── WeightsTypeError          (TypeError)       not weights of this builder
     ├── ForeignWeightsError       (TypeError)       an entry that another builder needs
     ├── WeightsDeclarationError   (TypeError)       an entry or enum is declared wrongly
@@ -298,6 +301,39 @@ class UnknownFacetError(DapiError, LookupError):
             "To install some: pip install dapi-vision (or dapi-text, dapi-audio)"
         )
         super().__init__(f"No weights have {facet}={value!r}.{found}")
+
+
+class UnknownTaskError(DapiError, LookupError):
+    """No distribution says how the files of a task are read and its results shown."""
+
+    def __init__(self, weights: str, task: str | None, *, available: Sequence[str]) -> None:
+        self.weights, self.task, self.available = weights, task, tuple(available)
+        fact = f"nothing here runs {task!r} on files" if task else "they name no task"
+        names = ", ".join(available) or "none"
+        super().__init__(
+            f"{weights} cannot be run: {fact}. Tasks that are: {names}. "
+            "To install more: pip install dapi-vision (or dapi-text, dapi-audio); to offer one: "
+            "the entry-point group dapi.tasks"
+        )
+
+
+class InputError(DapiError, ValueError):
+    """What a model was to work on is nothing that it can work on."""
+
+    def __init__(self, source: str, reason: str, *, expected: str) -> None:
+        self.source, self.reason, self.expected = source, reason, expected
+        super().__init__(f"{source}: {reason}. Expected {expected}.")
+
+
+class DeviceError(DapiError, ValueError):
+    """A model cannot be put on a device."""
+
+    def __init__(self, device: str, *, reason: str) -> None:
+        self.device, self.reason = device, reason
+        super().__init__(
+            f"The device {device!r} cannot be used: {reason.rstrip('.')}. "
+            "Expected one that is there, as in 'cpu', 'cuda' or 'mps'."
+        )
 
 
 class WeightsTypeError(DapiError, TypeError):

@@ -10,12 +10,14 @@ from contextlib import contextmanager
 from typing import Any
 
 from dapi import _discovery
-from dapi._cli import health, models, store
+from dapi._cli import health, models, predict, store
 from dapi._cli.options import FAILED, INTERRUPTED, MISUSED
 from dapi.exceptions import DapiError, DapiWarning, nearest
 
 # Those of core; a distribution adds others in the entry-point group dapi.commands.
-_COMMANDS = ("list", "search", "show", "fetch", "verify", "trust", "cache", "doctor")
+_COMMANDS = (
+    "list", "search", "show", "predict", "fetch", "verify", "trust", "cache", "doctor",
+)  # fmt: skip
 
 # Those that authors read about before they have them.
 _OF_DEVKIT = ("new", "describe", "entry-points")
@@ -39,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"dapi: {error}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
-        print("dapi: interrupted. What was fetched so far is kept.", file=sys.stderr)
+        print("dapi: interrupted. What was done so far is kept.", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
         sys.stderr.close()
@@ -86,12 +88,12 @@ def _warnings_as_sentences() -> Iterator[None]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="dapi", description="Find, inspect and fetch models and their weights."
+        prog="dapi", description="Find, inspect, fetch and run models and their weights."
     )
     version = _discovery.versions().get(_discovery.CORE, "unknown")
     parser.add_argument("--version", action="version", version=version)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for noun in (models, store, health):
+    for noun in (models, predict, store, health):
         noun.add_commands(commands)
     _add_extensions(parser)
     return parser

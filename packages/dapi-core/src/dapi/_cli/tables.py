@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from dapi._frozen import to_json
@@ -34,6 +34,24 @@ def _cell(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else ""
     return f"{value:,}" if isinstance(value, int) else str("" if value is None else value)
+
+
+def print_facts(name: str, facts: Mapping[str, Any], indent: str = "") -> None:
+    """Print what is known of something: what is short in one line, the rest below it."""
+    plain: dict[str, Any] = to_json(facts)
+    nested = {key: value for key, value in plain.items() if isinstance(value, dict | list)}
+    short = [f"{key} {_cell(value)}" for key, value in plain.items() if key not in nested]
+    print(indent + "  ".join([name, *short]))
+    for key, value in nested.items():
+        if isinstance(value, list) and _is_table(value):
+            _print_table(value, indent + "  ")
+        else:
+            print_tree({key: value}, indent + "  ")
+
+
+def _is_table(rows: list[Any]) -> bool:
+    """Whether these are dicts with the same keys."""
+    return bool(rows) and all(isinstance(row, dict) and [*row] == [*rows[0]] for row in rows)
 
 
 def print_tree(value: Any, indent: str = "") -> None:

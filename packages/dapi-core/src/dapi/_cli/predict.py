@@ -1,0 +1,126 @@
+"""``dapi predict``: a model, run on files."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dapi import _catalog, _fetching
+from dapi._cli.options import FAILED, add_command
+from dapi._cli.tables import print_facts
+from dapi._frozen import to_json
+
+if TYPE_CHECKING:
+    from dapi._prediction import Outcome, Plan
+    from dapi._weights import Weights
+
+
+def add_commands(commands: Any) -> None:
+    """Add the commands of this module."""
+    predict = add_command(commands, "predict", _predict, "run a model on files, or on words")
+    predict.add_argument("model", help="as in resnet50 (its latest weights), or resnet50:MEMBER")
+    predict.add_argument("inputs", nargs="+", metavar="input", help="a file, or words")
+    predict.add_argument("--weights", metavar="MEMBER", help="which weights of the model")
+    predict.add_argument(
+        "--output", type=Path, default=Path("output"), metavar="DIR",
+        help="where pictures and sounds are written (default: output)",
+    )  # fmt: skip
+    predict.add_argument("--device", default="cpu", help="as in cuda (default: cpu)")
+    predict.add_argument(
+        "--seed", type=int, default=0, metavar="N",
+        help="of what a model draws at random, before each input (default: 0)",
+    )  # fmt: skip
+
+
+def _predict(options: argparse.Namespace) -> int:
+    from dapi._prediction import Run, plan  # the other commands need nothing of it
+
+    planned = plan(options.model, options.weights)
+    _announce(planned)
+    run = Run(planned.build(options.device), output=options.output, seed=options.seed)
+    if not options.json:
+        print(f"{planned.weights}:", flush=True)
+    failed = 0
+    for outcome in _watched(run.outcomes(options.inputs), len(options.inputs)):
+        failed += bool(outcome.error)
+        _report(options, planned, outcome)
+    summary = run.summary()
+    if summary:
+        failed += bool(summary.error)
+        _report(options, planned, summary)
+    return FAILED if failed else 0
+
+
+def _announce(planned: Plan) -> None:
+    """Say what will be fetched, before it is."""
+    sizes = [file.size or 0 for file in _fetching.missing(planned.weights)]
+    if sizes:
+        files = f"{len(sizes)} file{'s' * (len(sizes) > 1)}"
+        known = f", {_amount(sum(sizes))}" if any(sizes) else " of unknown size"
+        more = " and more" if any(sizes) and not all(sizes) else ""
+        others = ", ".join(map(str, _here(planned)))
+        instead = f" Here already: {others}." if others else ""
+        _say(f"{planned.weights} is to be fetched: {files}{known}{more}.{instead}")
+
+
+def _here(planned: Plan) -> list[Weights]:
+    """List the model's weights for the same task that need not be fetched."""
+    return [
+        weights
+        for weights in _catalog.list_weights(planned.model.qualified)
+        if weights.meta.get("task") == planned.weights.meta.get("task")
+        and not _fetching.missing(weights)
+    ]
+
+
+def _amount(size: float) -> str:
+    """Say how many bytes, in the unit in which they are few.
+
+    >>> _amount(102_530_333)
+    '102.5 MB'
+    """
+    for unit in ("kB", "MB"):
+        size /= 1000
+        if size < 1000:
+            return f"{size:.1f} {unit}"
+    return f"{size / 1000:.1f} GB"
+
+
+def _watched(outcomes: Iterator[Outcome], total: int) -> Iterator[Outcome]:
+    """Draw a bar on a terminal when there is something to wait for."""
+    from tqdm import tqdm
+
+    disabled = None if total > 1 else True  # None: where standard error is no terminal
+    with tqdm(total=total, disable=disabled, leave=False, dynamic_ncols=True) as bar:
+        for outcome in outcomes:
+            bar.clear()  # what is printed meanwhile stands above it
+            yield outcome
+            bar.update()
+
+
+def _report(options: argparse.Namespace, planned: Plan, outcome: Outcome) -> None:
+    """Print what became of an input; results are for standard output, errors for both."""
+    if outcome.error:
+        _say(f"{outcome.name}: {outcome.error}")
+    if options.json:
+        print(json.dumps(_as_json(planned, outcome), default=to_json), flush=True)
+    elif not outcome.error:
+        print_facts(outcome.name, outcome.facts, "  ")
+        for path in outcome.files:
+            print(f"    written  {path}")
+        sys.stdout.flush()
+
+
+def _as_json(planned: Plan, outcome: Outcome) -> dict[str, Any]:
+    told: dict[str, Any] = {"input": outcome.name, "weights": str(planned.weights)}
+    if outcome.error:
+        return {**told, "error": outcome.error}
+    return {**told, "facts": outcome.facts, "files": list(map(str, outcome.files))}
+
+
+def _say(text: str) -> None:
+    print(f"dapi: {text}", file=sys.stderr, flush=True)

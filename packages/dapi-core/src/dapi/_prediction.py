@@ -1,0 +1,216 @@
+"""Running a model on files: from names to what it finds in each of them."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from dapi import _catalog, _discovery, _lookup
+from dapi._frozen import FrozenDict
+from dapi.exceptions import DapiError, DeviceError, InputError, UnknownTaskError
+from dapi.tasks import Prediction, Predictor
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from dapi._entry import WeightEntry
+    from dapi._weights import Weights
+
+_log = logging.getLogger("dapi")
+
+# Longer names of files help nobody, and some systems refuse them.
+_LONGEST = 60
+
+
+class Plan(NamedTuple):
+    """A model that is to be run: found, but not yet built, and nothing of it fetched.
+
+    Attributes:
+        model: Its builder.
+        weights: Its weights.
+        task: What makes a predictor of the two.
+    """
+
+    model: _catalog.Model
+    weights: Weights | WeightEntry
+    task: Callable[[nn.Module, Weights | WeightEntry], Predictor]
+
+    def build(self, device: str) -> Predictor:
+        """Build the model on a device, and make it ready. Reads the cache and the network.
+
+        Raises:
+            FetchError: The weights could not be fetched.
+            DeviceError: There is no such device.
+        """
+        built = _placed(self.model.load()(weights=self.weights).eval(), device)
+        return self.task(built, self.weights)
+
+
+class Outcome(NamedTuple):
+    """What became of one input.
+
+    Attributes:
+        name: How people know it.
+        facts: What was found; empty after an error.
+        files: What was written.
+        error: Why it could not be done; empty if it could.
+    """
+
+    name: str
+    facts: Mapping[str, Any] = FrozenDict()
+    files: tuple[Path, ...] = ()
+    error: str = ""
+
+
+def plan(name: str, weights: str | None = None) -> Plan:
+    """Find a model, its weights, and who says how their task is run.
+
+    Args:
+        name: As for ``dapi.get_model``.
+        weights: The same; None for the latest, or those that ``name`` names.
+
+    Raises:
+        UnknownTaskError: Nobody does.
+        DapiError: As of ``dapi.get_model``.
+    """
+    model, chosen = _lookup.resolve(name, _lookup.LATEST if weights is None else weights)
+    assert chosen is not None
+    return Plan(model, chosen, _task(model, chosen))
+
+
+def _task(model: _catalog.Model, weights: Weights | WeightEntry) -> Any:
+    """Load what runs the task: that of the model's own distribution, if it has one."""
+    name = weights.meta.get("task")
+    points = _discovery.entry_points("dapi.tasks")
+    own = (p for p in points if (p.name, p.distribution) == (name, model.distribution))
+    point = next(own, None)
+    task = point.load() if point else _discovery.extension("dapi.tasks", str(name))
+    if task is None:
+        raise UnknownTaskError(str(weights), name, available=sorted({each.name for each in points}))
+    return task
+
+
+def _placed(model: nn.Module, device: str) -> nn.Module:
+    try:
+        return model.to(device)
+    # Torch raises an AssertionError where it was built without CUDA, and these for all else.
+    except (AssertionError, NotImplementedError, RuntimeError) as cause:
+        raise DeviceError(device, reason=str(cause).partition("\n")[0]) from cause
+
+
+class Run:
+    """Inputs on their way through a model; a bad one stops none of the others.
+
+    Args:
+        predictor: The model.
+        output: The directory for what is written. A file there of the same name is replaced; two
+            inputs of this run never have the same name.
+        seed: Of torch's random state before each input, so that none depends on the others.
+    """
+
+    def __init__(self, predictor: Predictor, *, output: Path, seed: int = 0) -> None:
+        self.predictor, self.output, self.seed = predictor, output, seed
+        self._stems: set[str] = set()
+        self._sources: tuple[Path, ...] = ()
+
+    def outcomes(self, sources: Sequence[str]) -> Iterator[Outcome]:
+        """Yield what becomes of each input, as it is done."""
+        self._sources = tuple(Path(source) for source in sources if _exists(source))
+        for source in sources:
+            yield from self._of_source(source)
+
+    def summary(self) -> Outcome | None:
+        """Return what the inputs are together, if the task has something to say of it."""
+        return self._tried("summary", self.predictor.summarize)
+
+    def _of_source(self, source: str) -> Iterator[Outcome]:
+        try:
+            found = list(self.predictor.read(source))
+            if not found:
+                raise InputError(source, "there is nothing in it", expected="at least one input")
+        except Exception as error:  # noqa: BLE001 - what a file can do to its reader is open
+            self._stem(source)  # so that the names of the others' files do not hang on this one
+            yield Outcome(source, error=_reason(error))
+            return
+        for each in found:
+            outcome = self._tried(each.name, partial(self.predictor.predict, each.value))
+            assert outcome is not None
+            yield outcome
+
+    def _tried(self, name: str, predict: Callable[[], Prediction | None]) -> Outcome | None:
+        import torch
+
+        stem = self._stem(name)
+        try:
+            torch.manual_seed(self.seed)
+            with torch.inference_mode():
+                prediction = predict()
+                return prediction and self._written(name, prediction, stem)
+        except Exception as error:  # noqa: BLE001 - a model, or its memory, fails in its own way
+            return Outcome(name, error=_reason(error))
+
+    def _written(self, name: str, prediction: Prediction, stem: str) -> Outcome:
+        files = []
+        for suffix, write in prediction.files.items():
+            files.append(self.output / f"{stem}.{suffix}")
+            self._write(files[-1], write)
+        return Outcome(name, prediction.facts, tuple(files))
+
+    def _write(self, path: Path, write: Callable[[Path], object]) -> None:
+        """Let a file appear whole, or not at all; never in the place of an input."""
+        if path.exists() and any(map(path.samefile, self._sources)):
+            remedy = "another directory: --output DIR"
+            raise InputError(str(path), "it would be overwritten by its result", expected=remedy)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_name(f".{os.getpid()}-{path.name}")
+        try:
+            write(unfinished)
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+
+    def _stem(self, name: str) -> str:
+        """Make the beginning of the names of an input's files, which no other input has."""
+        first = stem = _slug(name)
+        number = 1
+        while stem.casefold() in self._stems:
+            number += 1
+            stem = f"{first}-{number}"
+        self._stems.add(stem.casefold())
+        return stem
+
+
+def _slug(name: str) -> str:
+    """Return a name without directory and suffix, of letters, digits and hyphens.
+
+    >>> _slug("Hello, world!")
+    'Hello-world'
+    """
+    text = Path(name).stem if _exists(name) else name
+    return re.sub(r"\W+", "-", text)[:_LONGEST].strip("-") or "input"
+
+
+def _exists(name: str) -> bool:
+    """Whether it is the path of something; words may be what no path can be."""
+    try:
+        return Path(name).exists()
+    except (OSError, ValueError):
+        return False
+
+
+def _reason(error: Exception) -> str:
+    """Say why an input could not be done: what an author wrote for people, or what it was."""
+    _log.debug("an input failed", exc_info=error)
+    if isinstance(error, InputError):
+        return f"{error.reason}. Expected {error.expected}."
+    text = str(error).strip().partition("\n")[0]
+    if isinstance(error, OSError) and error.strerror:
+        text = error.strerror
+    if isinstance(error, DapiError | OSError | ValueError) and text:
+        return text
+    return f"{type(error).__name__}: {text}".rstrip(": ")

@@ -1,0 +1,174 @@
+"""For distributions that say how a task's input files are read and its results are shown.
+
+Weights name their task in ``meta["task"]``. The entry-point group ``dapi.tasks`` says by that word
+what makes a ``Predictor`` of a model and its weights; ``dapi predict`` runs it on files. A model
+whose distribution has the task is given to that one, any other to whoever has it.
+
+Example:
+    In ``acme/tasks.py``, advertised as ``emotion-detection = "acme.tasks:emotion_detection"``::
+
+        from dapi import tasks
+
+        def emotion_detection(model, weights):
+            tokenize, name = weights.transforms(), weights.postprocess()
+
+            def predict(text):
+                label, probability = name(model(tasks.place(tokenize(text), model)))[0]
+                return tasks.Prediction({"emotion": label, "probability": probability})
+
+            return tasks.Predictor(tasks.read_texts, predict)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from dapi._frozen import FrozenDict
+from dapi.exceptions import InputError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+__all__ = ["Input", "Prediction", "Predictor", "find_file", "place", "read_texts"]
+
+_T = TypeVar("_T")
+
+
+class Input(NamedTuple):
+    """What a model is to work on.
+
+    Attributes:
+        name: How people know it: the path of a file, or a text itself.
+        value: What ``Predictor.predict`` is called with.
+    """
+
+    name: str
+    value: Any
+
+
+class Prediction(NamedTuple):
+    """What a model found in one input.
+
+    Attributes:
+        facts: What is printed: texts, numbers, and lists and dicts of them, as JSON has them. A
+            list of dicts with the same keys is printed as a table.
+        files: What is written: from a suffix of the name, as in ``"wav"`` or ``"objects.png"``,
+            to a function that writes to the path that it is given.
+    """
+
+    facts: Mapping[str, Any]
+    files: Mapping[str, Callable[[Path], object]] = FrozenDict()
+
+
+class Predictor(NamedTuple):
+    """A model, ready to be run on what people name: what a task's entry point returns.
+
+    The entry point is called once for a run, as ``task(model, weights)``, with the model in
+    evaluation mode on its device. It should raise an ``InputError`` when these weights cannot be
+    run on files at all.
+
+    Attributes:
+        read: From what stands on the command line (a path, or words) to the inputs in it: one of
+            a picture, one for each line of a text. Raises an ``InputError``, an ``OSError`` or a
+            ``ValueError`` that says what is wrong with the file.
+        predict: From an input's value to what the model finds. It is called in
+            ``torch.inference_mode()`` with a seeded random state; what it raises is that input's
+            failure alone. So are the functions that write the files.
+        summarize: Called after all inputs; what they are together, if there is something to say.
+    """
+
+    read: Callable[[str], Iterable[Input]]
+    predict: Callable[[Any], Prediction]
+    summarize: Callable[[], Prediction | None] = lambda: None
+
+
+def find_file(source: str, expected: str = "a file") -> Path:
+    """Return the path of a file that can be read.
+
+    Args:
+        source: The path.
+        expected: What it should be, in errors.
+
+    Raises:
+        InputError: There is none, or it is a directory, or empty.
+
+    >>> find_file("absent.png", "a picture")
+    Traceback (most recent call last):
+    dapi.exceptions.InputError: absent.png: there is no such file. Expected a picture.
+    """
+    path = Path(source)
+    if path.is_dir():
+        remedy = f"name the files in it, as in {path / '*'}"
+        raise InputError(source, "it is a directory", expected=f"{expected}: {remedy}")
+    if not path.exists():
+        raise InputError(source, "there is no such file", expected=expected)
+    if not path.stat().st_size:
+        raise InputError(source, "it is empty", expected=expected)
+    return path
+
+
+def read_texts(source: str) -> list[Input]:
+    """Read words: the lines of a text file, or else what stands there itself.
+
+    What is plainly a path (it has a directory or a suffix, and no space) must be that of a file.
+
+    Args:
+        source: The path of a file in UTF-8, or the words.
+
+    Returns:
+        An input for each line that is not blank, or the one.
+
+    Raises:
+        InputError: There is no such file, it is no text in UTF-8, or there is nothing in it.
+
+    >>> read_texts("The cat sat on the mat.")
+    [Input(name='The cat sat on the mat.', value='The cat sat on the mat.')]
+    """
+    lines = _lines(source) if _is_path(source) else [source]
+    found = [Input(line.strip(), line.strip()) for line in lines if line.strip()]
+    if not found:
+        raise InputError(source, "it is blank", expected="words, or a file with words in it")
+    return found
+
+
+def _lines(source: str) -> list[str]:
+    path = find_file(source, "a text, or words that are no path")
+    try:
+        return path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as cause:
+        raise InputError(source, f"it is no text ({cause})", expected="text in UTF-8") from cause
+
+
+def _is_path(source: str) -> bool:
+    try:
+        path = Path(source)
+        if path.exists():
+            return True
+        is_below = path.parent != Path() and path.parent.is_dir()
+    except (OSError, ValueError):  # too long, or with a character that no path has
+        return False
+    return not any(map(str.isspace, source)) and (is_below or path.suffix[1:].isalnum())
+
+
+def place(value: _T, model: nn.Module) -> _T:
+    """Move tensors to the device of a model.
+
+    Args:
+        value: A tensor, or dicts, lists and tuples of tensors; what else is among them stays.
+        model: Where its first parameter is.
+
+    Returns:
+        The same, there.
+    """
+    parameter = next(model.parameters(), None)
+    return value if parameter is None else _move(value, parameter.device)
+
+
+def _move(value: Any, device: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _move(item, device) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)([_move(item, device) for item in value])
+    return value.to(device) if hasattr(value, "to") else value

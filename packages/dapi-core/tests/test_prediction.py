@@ -1,0 +1,281 @@
+"""Prediction: a model on files, a bad one among them, and what is printed and written."""
+
+import hashlib
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+import dapi
+from dapi._cli import main
+
+torch = pytest.importorskip("torch")
+safetensors_torch = pytest.importorskip("safetensors.torch")
+
+FAMILY = """
+from dapi import WeightEntry, Weights, register_model
+
+class NetWeights(Weights):
+    Words_RefV1 = WeightEntry(
+        "{urls[0]}", sha256="{hashes[0]}", meta={{"task": "acme-counting"}}
+    )
+    Words_RefV2 = WeightEntry(
+        "{urls[1]}", sha256="{hashes[1]}", size={size}, latest=True, meta={{"task": "{task}"}}
+    )
+
+@register_model(weights=NetWeights)
+def acme_net(*, weights=None, progress=True, **config):
+    from torch import nn
+    return nn.Linear(2, 1, **config)
+"""
+TASK = """
+import torch
+from dapi.tasks import Prediction, Predictor, place, read_texts
+seen = []
+
+def counting(model, weights):
+    assert not model.training
+
+    def read(source):
+        return [] if source == "nothing" else read_texts(source)
+
+    def predict(text):
+        if text == "bug":
+            raise KeyError("bug")
+        if text == "huge":
+            raise MemoryError
+        if text == "stop":
+            raise KeyboardInterrupt
+        seen.append(text)
+        noise = round(torch.rand(1).item(), 6)
+        assert torch.is_inference_mode_enabled()
+        rows = [{"letter": letter, "place": place} for place, letter in enumerate(text[:2])]
+        return Prediction(
+            {"length": len(text), "noise": noise, "letters": rows},
+            {"txt": lambda path: path.write_text(text)},
+        )
+
+    return Predictor(read, predict, lambda: Prediction({"texts": 12 // len(seen)}))
+"""
+POINTS = """
+[dapi.models]
+acme_net = acme_family:acme_net
+[dapi.weights]
+acme_net = acme_family:NetWeights
+[dapi.tasks]
+acme-counting = acme_task:counting
+"""
+
+
+@pytest.fixture
+def family(alone, advertise, server, tmp_path, monkeypatch):
+    """A distribution with a model and a task of its own; the test works in a directory of its own.
+
+    Returns what puts it there, with the task of its latest weights.
+    """
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+
+    def put(task="acme-counting"):
+        bodies = [safetensors_torch.save(torch.nn.Linear(2, 1).state_dict()) for _ in range(2)]
+        urls = [server.serve(f"/words{n}.safetensors", body) for n, body in enumerate(bodies)]
+        hashes = [hashlib.sha256(body).hexdigest() for body in bodies]
+        source = FAMILY.format(task=task, urls=urls, hashes=hashes, size=len(bodies[1]))
+        advertise("acme-nets", POINTS, acme_family=source, acme_task=TASK)
+
+    yield put
+    for module in ("acme_family", "acme_task", "acme_other"):
+        sys.modules.pop(module, None)
+
+
+def run(capsys, *words):
+    status = main(["predict", *words])
+    return status, capsys.readouterr()
+
+
+def run_json(capsys, *words):
+    status, printed = run(capsys, "--json", *words)
+    return status, [json.loads(line) for line in printed.out.splitlines()], printed.err
+
+
+def test_results_are_printed_and_written(family, capsys):
+    """A line and a table for each input, and where its files are; at last what all are together."""
+    family()
+    status, printed = run(capsys, "acme_net", "ab", "cde")
+
+    head, first, *rest = printed.out.splitlines()
+    assert (0, "acme_net:Words_RefV2:") == (status, head)
+    assert first.startswith("  ab  length 2  noise 0.")
+    assert ["    letter  place", "    a       0", "    b       1"] == rest[:3]
+    assert f"    written  {Path('output', 'ab.txt')}" == rest[3]
+    assert "  summary  texts 6" == rest[-1]
+    assert "cde" == Path("output", "cde.txt").read_text()
+
+
+def test_json_has_a_line_for_each_input(family, capsys):
+    """Keys that stay: input, weights, facts and files, or the error."""
+    family()
+    status, lines, _ = run_json(capsys, "acme_net:Words_RefV2", "ab", "absent.txt")
+
+    assert 1 == status
+    assert ["input", "weights", "facts", "files"] == list(lines[0])
+    assert ("ab", "acme_net:Words_RefV2") == (lines[0]["input"], lines[0]["weights"])
+    assert [str(Path("output", "ab.txt"))] == lines[0]["files"]
+    assert ["input", "weights", "error"] == list(lines[1])
+    assert {"texts": 12} == lines[2]["facts"]
+
+
+def test_weights_are_those_that_are_asked_for(family, capsys):
+    """By their member's name; else the latest of the builder's own."""
+    family()
+    with pytest.warns(dapi.exceptions.OutdatedWeightsWarning):
+        _, lines, _ = run_json(capsys, "acme_net", "ab", "--weights", "Words_RefV1")
+
+    assert "acme_net:Words_RefV1" == lines[0]["weights"]
+
+
+def test_what_will_be_fetched_is_told_before(family, capsys):
+    """Once, with its size; what is in the cache needs no word."""
+    family()
+    _, first = run(capsys, "acme_net", "ab")
+    _, second = run(capsys, "acme_net", "ab")
+
+    assert "dapi: acme_net:Words_RefV2 is to be fetched: 1 file, 0.1 kB.\n" == first.err
+    assert "" == second.err
+
+
+def test_what_is_here_already_is_named(family, capsys):
+    """Who is about to wait for a file hears of weights that need none."""
+    family()
+    with pytest.warns(dapi.exceptions.OutdatedWeightsWarning):
+        run(capsys, "acme_net:Words_RefV1", "ab")
+    _, printed = run(capsys, "acme_net", "ab")
+
+    assert "kB. Here already: acme_net:Words_RefV1.\n" in printed.err
+
+
+def test_bad_inputs_stop_no_others(family, capsys, tmp_path):
+    """Each is named with its reason on standard error; the status says that there were some."""
+    family()
+    Path("blank.txt").write_text("\n")
+    words = ["one", "absent.txt", str(tmp_path), "blank.txt", "bug", "huge", "nothing", "two"]
+    status, lines, errors = run_json(capsys, "acme_net", *words)
+
+    assert (1, words) == (status, [line["input"] for line in lines[:-1]])
+    assert [0, 7] == [place for place, line in enumerate(lines[:-1]) if "facts" in line]
+    for word, reason in {
+        "absent.txt": "there is no such file",
+        str(tmp_path): "it is a directory",
+        "blank.txt": "it is blank",
+        "bug": "KeyError: 'bug'",
+        "huge": "MemoryError",
+        "nothing": "there is nothing in it",
+    }.items():
+        assert f"dapi: {word}: {reason}" in errors
+    assert {"texts": 6} == lines[-1]["facts"]
+
+
+def test_a_summary_that_fails_is_told(family, capsys):
+    """The inputs' own results stand; the status says that not all was done."""
+    family()
+    status, lines, errors = run_json(capsys, "acme_net", "bug")
+
+    assert (1, "summary") == (status, lines[-1]["input"])
+    assert "dapi: summary: ZeroDivisionError" in errors
+
+
+def test_interruption_keeps_what_was_done(family, capsys):
+    """Ctrl-C ends the run; the results that came before are there."""
+    family()
+    status, printed = run(capsys, "acme_net", "one", "stop", "two")
+
+    assert 130 == status
+    assert "  one  length 3" in printed.out and "two" not in printed.out
+    assert ["one.txt"] == os.listdir("output")
+
+
+def test_a_result_depends_on_its_input_and_the_seed_alone(family, capsys):
+    """What a model draws at random is the same beside others; another seed draws another."""
+    family()
+
+    def noise(*words):
+        _, lines, _ = run_json(capsys, "acme_net", *words)
+        return {line["input"]: line["facts"]["noise"] for line in lines[:-1]}
+
+    assert noise("one", "two") == {**noise("two"), **noise("one")}
+    assert noise("one") != noise("one", "--seed", "1")
+
+
+def test_files_of_two_inputs_never_collide(family, capsys):
+    """Texts of one name in two directories, or with the same letters, each have their files."""
+    family()
+    words = ["a b", "a-b", "A?b", "!"]
+    _, lines, _ = run_json(capsys, "acme_net", *words, "--output", "there")
+
+    names = ["a-b.txt", "a-b-2.txt", "A-b-3.txt", "input.txt"]
+    assert [[str(Path("there", name))] for name in names] == [each["files"] for each in lines[:-1]]
+    assert words == [Path("there", name).read_text() for name in names]
+
+
+def test_a_failed_input_keeps_its_name(family, capsys):
+    """Which file is whose does not change when a bad input is mended."""
+    family()
+    for folder in ("x", "y"):
+        Path(folder).mkdir()
+        Path(folder, "a.txt").write_text("good" if folder == "y" else "")
+    sources = [str(Path(folder, "a.txt")) for folder in ("x", "y")]
+    _, lines, _ = run_json(capsys, "acme_net", *sources)
+
+    assert "error" in lines[0]
+    assert "good" == Path(lines[1]["files"][0]).read_text()
+
+
+def test_a_rerun_replaces_its_own_results(family, capsys):
+    """The same inputs again have the same files, and no more."""
+    family()
+    long = "a " * 3000
+    statuses = [run(capsys, "acme_net", "ab", long)[0] for _ in range(2)]
+
+    assert [0, 0] == statuses
+    assert ["-".join("a" * 30) + ".txt", "ab.txt"] == sorted(os.listdir("output"))
+
+
+def test_no_input_is_overwritten(family, capsys):
+    """A result that would take its input's place is refused."""
+    family()
+    Path("ab.txt").write_text("ab")
+    status, lines, _ = run_json(capsys, "acme_net", "ab.txt", "--output", ".")
+
+    assert (1, "ab") == (status, Path("ab.txt").read_text())
+    assert "would be overwritten" in lines[0]["error"]
+
+
+def test_a_task_that_nobody_has_names_those_there_are(family, server, capsys):
+    """Before anything is built or fetched."""
+    family(task="acme-guessing")
+    status, printed = run(capsys, "acme_net", "ab")
+
+    assert (1, []) == (status, server.asked)
+    assert "nothing here runs 'acme-guessing' on files" in printed.err
+    assert "acme-counting" in printed.err and "pip install dapi-vision" in printed.err
+
+
+def test_the_models_own_distribution_runs_its_task(family, advertise, capsys):
+    """Where several have a task, each model is given to its own; installing one changes nothing."""
+    family()
+    broken = "[dapi.tasks]\nacme-counting = acme_other:absent\n"
+    advertise("acme-others", broken, folder="other", acme_other="")
+
+    assert 0 == run(capsys, "acme_net", "ab")[0]
+
+
+def test_a_device_that_is_not_there_is_told(family, capsys):
+    """With what there could be."""
+    family()
+    status, printed = run(capsys, "acme_net", "ab", "--device", "absent")
+
+    assert 1 == status
+    assert "dapi: The device 'absent' cannot be used: " in printed.err
