@@ -46,14 +46,17 @@ def tests(session: nox.Session) -> None:
         "deep-phonemizer",
         "editables",
         "hatchling",
+        "matplotlib",
         "mypy",
         "obstore",
         "packaging",
+        "pycocotools",
         "pyinstaller",
         "ruff",
         "scikit-learn",
         "sentencepiece",
         "setuptools",
+        "soundfile",
         "types-tqdm",
     )
     session.run("mypy")
@@ -83,7 +86,7 @@ def demos(session: nox.Session) -> None:
     """Run the demos on real input; what they make is in output/."""
     install_all(session)
     session.install("scikit-learn")
-    session.run("python", "examples/run_all.py", *session.posargs)
+    session.run("python", "examples/demos.py", *session.posargs)
 
 
 @nox.session(default=False)

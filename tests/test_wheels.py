@@ -13,7 +13,7 @@ LARGEST = {
     "dapi-devkit": 100_000,
     "dapi-vision": 8_000_000,
     "dapi-text": 1e6,
-    "dapi-audio": 1e6,
+    "dapi-audio": 14_000_000,
 }
 
 

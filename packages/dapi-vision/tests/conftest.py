@@ -1,17 +1,12 @@
 """The oracle: torchvision's own builders, called with weights, on files that the tests make."""
 
 import dataclasses
-import importlib.util
-import sys
 from collections import OrderedDict
-from pathlib import Path
 
 import pytest
 import torch
 
 import dapi
-
-ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -23,12 +18,9 @@ def one_thread():
 @pytest.fixture(scope="session")
 def recipe():
     """The script that trained the digit weights."""
-    path = ROOT / "recipes" / "resnet20_digits.py"
-    spec = importlib.util.spec_from_file_location("resnet20_digits", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
+    import resnet20_digits
+
+    return resnet20_digits
 
 
 @pytest.fixture(scope="session")

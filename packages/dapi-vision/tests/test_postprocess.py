@@ -101,6 +101,19 @@ def test_detection_refuses_labels_without_a_name():
         Detection(NAMES)([found(((0.0,) * 4, 4, 0.9))])
 
 
+def test_detection_names_one_of_boxes_that_compete():
+    """Only where it is asked for: the best of those that overlap, whatever their labels."""
+    found = {
+        "boxes": torch.tensor([[0.0, 0, 10, 10], [0, 1, 10, 10], [0, 0, 10, 5], [50, 0, 60, 10]]),
+        "labels": torch.tensor([1, 2, 2, 1]),
+        "scores": torch.tensor([0.9, 0.8, 0.7, 0.6]),
+    }
+    (all_of_them,), (best,) = Detection(NAMES)([found]), Detection(NAMES, nms_thresh=0.5)([found])
+
+    assert [0.9, 0.8, 0.7, 0.6] == pytest.approx([each["score"] for each in all_of_them])
+    assert [all_of_them[place] for place in (0, 2, 3)] == best
+
+
 def test_detection_gives_masks():
     """Where a model finds outlines, each object has the pixels that are likely enough."""
     masks = torch.tensor([[[[0.25, 0.5, 0.75]]], [[[1.0, 1.0, 1.0]]]])

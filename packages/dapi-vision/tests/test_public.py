@@ -35,6 +35,7 @@ HEAVY = "print(sorted({'torch', 'torchvision', 'numpy', 'PIL'} & set(sys.modules
     "code",
     [
         "import dapi.vision",
+        "import dapi.vision.tasks",
         "import dapi; assert 6 <= len(dapi.list_models())",
         "import dapi; assert 2 == len(dapi.list_weights('resnet50'))",
         "import dapi; [w.meta['categories'][3] for w in dapi.list_weights('resnet50')]",

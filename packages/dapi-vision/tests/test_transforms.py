@@ -12,6 +12,7 @@ from torchvision.transforms import InterpolationMode, _presets
 
 from dapi.vision.transforms import (
     GrayscaleClassification,
+    GrayscaleDetection,
     ImageClassification,
     ObjectDetection,
     OpticalFlow,
@@ -171,6 +172,18 @@ def test_grayscale_gives_the_same_for_images_and_tensors():
     assert coloured.sub(expected).abs().max() < 0.02  # one grey level, after rounding
 
 
+def test_grayscale_detection_keeps_the_size():
+    """A detector resizes: grey levels are scaled to 0..1, alike for images and tensors."""
+    levels = noise(53, 20, channels=1)
+    tensor = torch.from_numpy(levels)[None]
+    actual = GrayscaleDetection()(Image.fromarray(levels))
+
+    assert torch.equal(tensor / 255, actual)
+    assert torch.equal(actual, GrayscaleDetection()(tensor))
+    assert torch.equal(actual, GrayscaleDetection()(tensor.expand(2, 1, 53, 20))[1])
+    assert torch.equal(actual, GrayscaleDetection()(Image.fromarray(levels).convert("RGB")))
+
+
 WRONG = {
     "list": ([[1, 2]], TypeError, "got builtins.list"),
     "path": ("digit.png", TypeError, "got builtins.str"),
@@ -191,11 +204,12 @@ WRONG = {
     [
         ImageClassification(crop_size=8),
         GrayscaleClassification(size=8, mean=0.5, std=0.5),
+        GrayscaleDetection(),
         ObjectDetection(),
         SemanticSegmentation(resize_size=8),
         lambda image: OpticalFlow()(image, image),
     ],
-    ids=["classification", "grayscale", "detection", "segmentation", "flow"],
+    ids=["classification", "grayscale", "grey-detection", "detection", "segmentation", "flow"],
 )
 @pytest.mark.parametrize(("wrong", "error", "text"), WRONG.values(), ids=WRONG)
 def test_wrong_input_is_refused(transforms, wrong, error, text):

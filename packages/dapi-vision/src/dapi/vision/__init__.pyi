@@ -68,7 +68,9 @@ from .models.fcn import FCNResNet50Weights as FCNResNet50Weights
 from .models.fcn import FCNResNet101Weights as FCNResNet101Weights
 from .models.fcn import fcn_resnet50 as fcn_resnet50
 from .models.fcn import fcn_resnet101 as fcn_resnet101
+from .models.fcos import FCOSResNet20FPNWeights as FCOSResNet20FPNWeights
 from .models.fcos import FCOSResNet50FPNWeights as FCOSResNet50FPNWeights
+from .models.fcos import fcos_resnet20_fpn as fcos_resnet20_fpn
 from .models.fcos import fcos_resnet50_fpn as fcos_resnet50_fpn
 from .models.googlenet import GoogLeNetWeights as GoogLeNetWeights
 from .models.googlenet import googlenet as googlenet

@@ -8,6 +8,7 @@ from typing import TypedDict
 
 import torch
 from torch import Tensor
+from torchvision.ops import nms
 from torchvision.utils import flow_to_image
 
 __all__ = [
@@ -92,6 +93,9 @@ class Detection:
         score_threshold: Boxes with a lower score are left out.
         keypoint_names: The name of each keypoint.
         mask_threshold: How probable a pixel must be to be part of a mask.
+        nms_thresh: Of boxes that overlap more than this (intersection over union), only the best
+            is named, whatever their labels. By default all are: detectors compare boxes of the
+            same label only, since a cat may sit on a chair.
 
     Raises:
         TypeError: On a call, the detections are something else.
@@ -112,6 +116,7 @@ class Detection:
     score_threshold: float = 0.5
     keypoint_names: Sequence[str] = ()
     mask_threshold: float = 0.5
+    nms_thresh: float | None = None
 
     def __call__(self, detections: Sequence[Mapping[str, Tensor]]) -> list[list[NamedObject]]:
         """Return the named objects of each image."""
@@ -123,18 +128,27 @@ class Detection:
         return [self._name(found) for found in detections]
 
     def _name(self, found: Mapping[str, Tensor]) -> list[NamedObject]:
-        rows = zip(*(found[key].tolist() for key in ("boxes", "labels", "scores")), strict=True)
+        boxes, labels, scores = (found[key].tolist() for key in ("boxes", "labels", "scores"))
         objects: list[NamedObject] = []
-        for place, ((x1, y1, x2, y2), label, score) in enumerate(rows):
-            if score >= self.score_threshold:
-                named: NamedObject = {
-                    "label": self._label(label),
-                    "score": score,
-                    "box": (x1, y1, x2, y2),
-                }
-                self._add_shape(named, found, place)
-                objects.append(named)
+        for place in self._kept(found):
+            x1, y1, x2, y2 = boxes[place]
+            named: NamedObject = {
+                "label": self._label(labels[place]),
+                "score": scores[place],
+                "box": (x1, y1, x2, y2),
+            }
+            self._add_shape(named, found, place)
+            objects.append(named)
         return objects
+
+    def _kept(self, found: Mapping[str, Tensor]) -> list[int]:
+        """Return which of the boxes are named, best first."""
+        boxes, scores = found["boxes"].detach().float(), found["scores"].detach().float()
+        (places,) = torch.where(found["scores"] >= self.score_threshold)
+        if self.nms_thresh is not None:
+            places = places[nms(boxes[places], scores[places], self.nms_thresh)]
+        kept: list[int] = places.tolist()
+        return kept
 
     def _add_shape(self, named: NamedObject, found: Mapping[str, Tensor], place: int) -> None:
         if "masks" in found:

@@ -17,6 +17,7 @@ from torchvision.transforms.v2 import functional as functional_v2
 
 __all__ = [
     "GrayscaleClassification",
+    "GrayscaleDetection",
     "ImageClassification",
     "ObjectDetection",
     "OpticalFlow",
@@ -112,6 +113,28 @@ class GrayscaleClassification:
         resized = functional_v2.resize(_grey(image), [self.size, self.size], antialias=True)
         levels: Tensor = functional_v2.to_dtype(resized, torch.float32, scale=True)
         return (levels - self.mean) / self.std
+
+
+@dataclass(frozen=True)
+class GrayscaleDetection:
+    """Make images grey and scale them to 0..1; a detector resizes and normalises them itself.
+
+    Called with a PIL image (of any mode of 8 bits; it is converted) or a uint8 tensor of one or
+    three channels, ``(C, H, W)`` or ``(N, C, H, W)``, it returns floats ``(1, H, W)`` or
+    ``(N, 1, H, W)``.
+
+    Raises:
+        ValueError: On a call, the image's shape or depth is wrong.
+        TypeError: On a call, the image is something else.
+
+    Example:
+        >>> GrayscaleDetection()(Image.new("RGB", (640, 480), "white")).shape
+        torch.Size([1, 480, 640])
+    """
+
+    def __call__(self, image: Image.Image | Tensor) -> Tensor:
+        """Return what the model takes."""
+        return _scaled(_grey(image))
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,10 @@ from torch import nn
 from torchvision.models.detection.backbone_utils import BackboneWithFPN
 from torchvision.ops.feature_pyramid_network import LastLevelP6P7
 
-from dapi import WeightEntry, Weights
+from dapi import WeightEntry, Weights, build_model
+from dapi.vision.models._cifar_resnet import CIFARResNet
 from dapi.vision.models._frozen_norm import FrozenBatchNorm2d
+from dapi.vision.models.cifar_resnet import ResNet20Weights
 from dapi.vision.models.mobilenet_v3 import MobileNetV3LargeWeights, mobilenet_v3_large
 from dapi.vision.models.resnet import ResNet50Weights, resnet50
 
@@ -23,6 +25,7 @@ __all__ = [
     "MOBILENET_STAGES",
     "freeze_features",
     "mobilenet_v3_large_fpn",
+    "resnet20_fpn",
     "resnet50_fpn",
     "trained_count",
 ]
@@ -81,6 +84,31 @@ def resnet50_fpn(
         out_channels=256,
         extra_blocks=further_from and LastLevelP6P7(further_from, 256),
         norm_layer=norm_layer,
+    )
+
+
+def resnet20_fpn(
+    weights_backbone: ResNet20Weights | WeightEntry | None,
+    *,
+    progress: bool,
+    in_channels: int,
+) -> BackboneWithFPN:
+    """Build a ResNet-20 with a feature pyramid on its last stage: strides of 4 and 8 pixels.
+
+    Everything is trained: the network is small, and was not made for large images.
+
+    Args:
+        weights_backbone: Of the ResNet-20; its layer ``fc`` is dropped after loading.
+        progress: Show a progress bar while fetching.
+        in_channels: Channels of the images.
+    """
+    # Not by its builder: that was replaced, which is no concern of who builds a detector.
+    body = build_model(
+        CIFARResNet, in_channels=in_channels, weights=weights_backbone, progress=progress
+    )
+    width = body.fc.in_features
+    return BackboneWithFPN(
+        body, return_layers={"layer3": "0"}, in_channels_list=[width], out_channels=width
     )
 
 

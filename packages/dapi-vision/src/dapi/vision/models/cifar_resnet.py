@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ResNet20V2Weights", "ResNet20Weights", "resnet20", "resnet20_v2"]
 
+DIGITS = "Optical Recognition of Handwritten Digits (scikit-learn's copy)"
+DIGITS_SOURCE = "https://archive.ics.uci.edu/dataset/80/optical+recognition+of+handwritten+digits"
+NOT_TRAINED_ON = "images 1287 to 1796 of sklearn.datasets.load_digits(), counted from 0"
 _FOLDER = "package:dapi.vision/models/data"
 _RECIPE = "recipes/resnet20_digits.py"
 _CATEGORIES = [str(digit) for digit in range(10)]
@@ -23,15 +26,13 @@ _BUILD = Build(config={"in_channels": 1, "num_classes": 10})
 
 def _meta(accuracy: float) -> dict[str, Any]:
     """Return what is known of weights that classify this part of the held-out images right."""
-    held_out = "images 1287 to 1796 of sklearn.datasets.load_digits(), counted from 0"
     return {
         "task": "image-classification",
         "license": "BSD-3-Clause",
         "num_params": 269434,
-        "datasets": ["Optical Recognition of Handwritten Digits (scikit-learn's copy)"],
-        "dataset_source": "https://archive.ics.uci.edu/dataset/80/"
-        "optical+recognition+of+handwritten+digits",
-        "not_trained_on": held_out,
+        "datasets": [DIGITS],
+        "dataset_source": DIGITS_SOURCE,
+        "not_trained_on": NOT_TRAINED_ON,
         "metrics": [
             {"dataset": "Digits, held out", "name": "acc@1", "value": accuracy, "source": _RECIPE}
         ],

@@ -1,0 +1,79 @@
+"""Pictures and films: from files to what transforms and models take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from PIL import Image, ImageOps, ImageSequence
+from torch import Tensor
+from torchvision.transforms.v2.functional import pil_to_tensor
+
+from dapi.exceptions import InputError
+from dapi.tasks import Input, find_file
+
+_STEP, _SMALLEST = 8, 128  # of the sizes that models of optical flow take
+
+
+def read_picture(source: str) -> list[Input]:
+    """Read a picture.
+
+    Raises:
+        InputError: There is none in the file.
+    """
+    path = find_file(source, "a picture")
+    try:
+        with Image.open(path) as image:
+            return [Input(source, _upright(image))]
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as cause:
+        raise InputError(source, f"it is no picture ({cause})", expected="a picture") from cause
+
+
+def read_film(source: str) -> list[Image.Image]:
+    """Read the frames of an animated picture, or of a directory of pictures.
+
+    Raises:
+        InputError: They are no two frames of one size.
+    """
+    expected = "an animated GIF, WebP or PNG, or a directory of pictures"
+    path = Path(source)
+    if path.is_dir():
+        files = sorted(each for each in path.iterdir() if each.is_file() and each.name[0] != ".")
+        frames = [found.value for each in files for found in read_picture(str(each))]
+    else:
+        frames = _read_frames(find_file(source, expected), expected)
+    if len(frames) < 2:
+        raise InputError(
+            source, f"it has {len(frames)} frames", expected=f"two or more: {expected}"
+        )
+    if len({frame.size for frame in frames}) > 1:
+        raise InputError(source, "its frames have several sizes", expected="frames of one size")
+    return frames
+
+
+def _read_frames(path: Path, expected: str) -> list[Image.Image]:
+    try:
+        with Image.open(path) as image:
+            return [_upright(frame) for frame in ImageSequence.Iterator(image)]
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as cause:
+        raise InputError(str(path), f"it is no film ({cause})", expected=expected) from cause
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Read a picture's pixels, turned as a note in the file says: cameras only write that."""
+    upright: Image.Image = ImageOps.exif_transpose(image)
+    return upright
+
+
+def as_clip(frames: Sequence[Image.Image], length: int) -> Tensor:
+    """Return so many frames at even distances, as one tensor (length, 3, H, W) of uint8."""
+    places = torch.linspace(0, len(frames) - 1, length).round().int().tolist()
+    return torch.stack([pil_to_tensor(frames[each].convert("RGB")) for each in places])
+
+
+def padded(frames: Tensor) -> Tensor:
+    """Continue the edges to the right and below, to a size that models of optical flow take."""
+    sizes = (max(_SMALLEST, -(-size // _STEP) * _STEP) for size in frames.shape[-2:])
+    below, right = (new - old for new, old in zip(sizes, frames.shape[-2:], strict=True))
+    return torch.nn.functional.pad(frames, (0, right, 0, below), mode="replicate")

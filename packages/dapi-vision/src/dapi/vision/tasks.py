@@ -1,0 +1,158 @@
+"""How the tasks of dapi.vision are run on files; named by the entry points of ``dapi.tasks``.
+
+A picture is any file that Pillow reads; a film is an animated GIF, WebP or PNG, or a directory of
+pictures in the order of their names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from dapi import WeightEntry, Weights
+from dapi.tasks import Input, Prediction, Predictor, place
+
+if TYPE_CHECKING:
+    from PIL import Image
+    from torch import nn
+
+__all__ = [
+    "image_classification",
+    "image_feature_extraction",
+    "image_segmentation",
+    "object_detection",
+    "optical_flow",
+    "video_classification",
+]
+
+_FRAMES = 16  # what nearly all models of films were trained on
+
+
+def image_classification(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
+    """Name what is in pictures: labels with their probabilities."""
+    from dapi.vision import _pictures
+
+    preprocess, postprocess = weights.transforms(), weights.postprocess()
+
+    def predict(image: Image.Image) -> Prediction:
+        images = place(preprocess(image).unsqueeze(0), model)
+        return _labelled(postprocess(model(images))[0])
+
+    return Predictor(_pictures.read_picture, predict)
+
+
+def object_detection(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
+    """Find objects in pictures, with the masks or keypoints that the model has of them."""
+    from dapi.vision import _drawing, _pictures
+
+    preprocess, postprocess = weights.transforms(), weights.postprocess()
+
+    def predict(image: Image.Image) -> Prediction:
+        [found] = postprocess(model([place(preprocess(image), model)]))
+        drawn = partial(_drawing.objects, image, found)
+        return Prediction(
+            {"objects": [_object(each) for each in found]},
+            {"objects.png": lambda path: drawn().save(path)},
+        )
+
+    return Predictor(_pictures.read_picture, predict)
+
+
+def image_segmentation(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
+    """Say what each pixel of a picture belongs to."""
+    from dapi.vision import _drawing, _pictures
+
+    preprocess, postprocess = weights.transforms(), weights.postprocess()
+
+    def predict(image: Image.Image) -> Prediction:
+        [masks] = postprocess(model(place(preprocess(image).unsqueeze(0), model)))
+        regions = [
+            {"label": label, "share": round(mask.float().mean().item(), 4)}
+            for label, mask in masks.items()
+        ]
+        drawn = partial(_drawing.regions, image, masks)
+        return Prediction({"regions": regions}, {"regions.png": lambda path: drawn().save(path)})
+
+    return Predictor(_pictures.read_picture, predict)
+
+
+def video_classification(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
+    """Name what happens in films, of which 16 frames are looked at."""
+    from dapi.vision import _pictures
+
+    preprocess, postprocess = weights.transforms(), weights.postprocess()
+
+    def predict(frames: Sequence[Image.Image]) -> Prediction:
+        clip = _pictures.as_clip(frames, _FRAMES)
+        clips = place(preprocess(clip).unsqueeze(0), model)
+        return _labelled(postprocess(model(clips))[0])
+
+    return Predictor(lambda source: [Input(source, _pictures.read_film(source))], predict)
+
+
+def optical_flow(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
+    """Show how what is seen moves from each frame of a film to the next."""
+    from dapi.vision import _drawing, _pictures
+
+    preprocess, postprocess = weights.transforms(), weights.postprocess()
+
+    def read(source: str) -> list[Input]:
+        pairs = list(pairwise(_pictures.read_film(source)))
+        return [
+            Input(source if len(pairs) == 1 else f"{source}:{number}", pair)
+            for number, pair in enumerate(pairs, start=1)
+        ]
+
+    def predict(pair: tuple[Image.Image, Image.Image]) -> Prediction:
+        width, height = pair[0].size
+        frames = [_pictures.padded(frame.unsqueeze(0)) for frame in preprocess(*pair)]
+        flow = model(*place(frames, model))[-1][..., :height, :width]
+        pixels = flow[0].norm(dim=0)
+        drawn = partial(_drawing.colours, postprocess(flow)[0])
+        return Prediction(
+            {"mean_pixels": round(pixels.mean().item(), 2), "most": round(pixels.max().item(), 2)},
+            {"flow.png": lambda path: drawn().save(path)},
+        )
+
+    return Predictor(read, predict)
+
+
+def image_feature_extraction(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
+    """Write what the layers before the classifier make of pictures."""
+    from dapi.vision import _pictures
+
+    preprocess = weights.transforms()
+
+    def predict(image: Image.Image) -> Prediction:
+        from safetensors.torch import save_file
+
+        features = model.get_submodule("features")(place(preprocess(image).unsqueeze(0), model))[0]
+        kept = {"features": features.cpu().contiguous()}
+        return Prediction(
+            {"shape": str(tuple(features.shape))},
+            {"safetensors": partial(save_file, kept)},
+        )
+
+    return Predictor(_pictures.read_picture, predict)
+
+
+def _labelled(labels: Sequence[tuple[str, float]]) -> Prediction:
+    rows = [{"label": label, "probability": round(value, 4)} for label, value in labels]
+    return Prediction({"labels": rows})
+
+
+def _object(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Tell of an object what fits a line; of a mask, how large it is."""
+    told = {
+        "label": found["label"],
+        "score": round(found["score"], 4),
+        "box": [round(edge, 1) for edge in found["box"]],
+    }
+    if "mask" in found:
+        told["pixels"] = int(found["mask"].sum())
+    if "keypoints" in found:
+        points = found["keypoints"].items()
+        told["keypoints"] = {name: [round(x, 1), round(y, 1)] for name, (x, y) in points}
+    return told

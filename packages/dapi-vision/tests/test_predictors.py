@@ -1,0 +1,257 @@
+"""Tasks on files: what is read of pictures and films, what is told of them, what is drawn."""
+
+import json
+from pathlib import Path
+
+import digit_scenes
+import pytest
+import torch
+from PIL import Image
+
+import dapi
+from dapi._cli import main
+from dapi.exceptions import InputError
+from dapi.vision import _drawing, _pictures, tasks
+
+WHITE, RED = (255, 255, 255), (255, 0, 0)
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    """A directory of its own, in which each test reads and writes."""
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+
+
+@pytest.fixture
+def film():
+    """A GIF in which a white square goes to the right, 4 pixels from frame to frame."""
+    frames = []
+    for place in range(3):
+        frames.append(Image.new("L", (70, 50)))
+        frames[-1].paste(255, (10 + 4 * place, 20, 30 + 4 * place, 40))
+    frames[0].save("film.gif", save_all=True, append_images=frames[1:])
+    return frames
+
+
+def predict(task, model, weights, source):
+    """Run a task on what one source holds; the facts and files of each input."""
+    predictor = task(model.eval(), weights)
+    with torch.inference_mode():
+        return [predictor.predict(found.value) for found in predictor.read(source)]
+
+
+def drawn(prediction, suffix):
+    """Write a picture and read it again."""
+    prediction.files[suffix](Path(f"drawn.{suffix}"))
+    with Image.open(f"drawn.{suffix}") as image:
+        return image.convert("RGB")
+
+
+def test_digits_are_named(recipe, capsys):
+    """Of ten pictures, nine held-out digits and one that is none, the nine are named."""
+    from sklearn.datasets import load_digits
+
+    digits, names = load_digits(), []
+    for index in recipe.held_out_indices()[:9]:
+        names.append(f"{index}.png")
+        recipe.digit_image(digits.images[index]).save(names[-1])
+    Path("none.png").write_bytes(b"no picture")
+    status = main(["predict", "--json", "resnet20_v2", *names[:4], "none.png", *names[4:]])
+    printed = capsys.readouterr()
+
+    lines = [json.loads(line) for line in printed.out.splitlines()]
+    best = [line["facts"]["labels"][0] for line in lines if "facts" in line]
+    labels = [str(digits.target[index]) for index in recipe.held_out_indices()[:9]]
+    assert (1, "none.png") == (status, lines[4]["input"])
+    assert "dapi: none.png: it is no picture" in printed.err
+    assert 8 <= sum(found["label"] == label for found, label in zip(best, labels, strict=True))
+    assert all(0 < each["probability"] <= 1 for each in best)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(b"words", "it is no picture"), (b"", "it is empty"), (None, "there is no such file")],
+    ids=["words", "empty", "missing"],
+)
+def test_what_is_no_picture_is_told(content, reason):
+    """With its name, in words."""
+    if content is not None:
+        Path("a.png").write_bytes(content)
+
+    with pytest.raises(InputError, match=f"^a.png: {reason}"):
+        _pictures.read_picture("a.png")
+
+
+def test_a_cut_picture_is_no_picture():
+    """Its beginning is a picture's; its pixels are not all there."""
+    Image.effect_noise((64, 64), 50).save("whole.png")
+    Path("cut.png").write_bytes(Path("whole.png").read_bytes()[:900])
+
+    with pytest.raises(InputError, match="it is no picture"):
+        _pictures.read_picture("cut.png")
+
+
+def test_pictures_are_read_upright():
+    """A camera that was held on its side says so in the file."""
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the top is at the right
+    Image.new("RGB", (40, 20)).save("a.jpg", exif=exif)
+
+    assert (20, 40) == _pictures.read_picture("a.jpg")[0].value.size
+
+
+class Detector(torch.nn.Module):
+    """Finds one object in every picture, the larger the picture."""
+
+    def forward(self, images):
+        height, width = images[0].shape[-2:]
+        mask = torch.zeros(1, 1, height, width)
+        mask[..., : height // 2, :] = 0.9
+        return [
+            {
+                "boxes": torch.tensor([[1.0, 2.0, width - 1.0, height - 2.0]]),
+                "labels": torch.tensor([1]),
+                "scores": torch.tensor([0.75]),
+                "masks": mask,
+                "keypoints": torch.tensor([[[3.0, 4.0, 1.0]] * 17]),
+            }
+        ]
+
+
+@pytest.mark.parametrize(
+    "name", ["keypointrcnn_resnet50_fpn", "maskrcnn_resnet50_fpn"], ids=["keypoints", "masks"]
+)
+def test_objects_are_told_and_drawn(name):
+    """Boxes, and what the model has of each beside its box, as JSON has it and as a picture."""
+    model, weights = Detector(), dapi.list_weights(name)[0]
+    if name.startswith("mask"):
+        names = weights.postprocess().categories
+        weights = dapi.WeightEntry(
+            "https://example.org/1.pth",
+            transforms=weights.transforms,
+            postprocess=lambda: dapi.vision.postprocess.Detection(names, keypoint_names="a" * 17),
+        )
+    Image.new("RGB", (40, 20), WHITE).save("a.png")
+    [prediction] = predict(tasks.object_detection, model, weights, "a.png")
+
+    [found] = prediction.facts["objects"]
+    picture = drawn(prediction, "objects.png")
+    colour = _drawing._colour("person")
+    assert ("person", 0.75, [1, 2, 39, 18]) == tuple(
+        found[key] for key in ("label", "score", "box")
+    )
+    assert 400 == found["pixels"]
+    assert [3, 4] == next(iter(found["keypoints"].values()))
+    assert json.dumps(found)
+    assert (480, 240) == picture.size
+    assert colour == picture.getpixel((12, 120)) == picture.getpixel((36, 48))
+    assert WHITE == picture.getpixel((240, 200)) != picture.getpixel((240, 100))
+
+
+def test_nothing_found_draws_nothing():
+    """The picture is as it was."""
+    image = Image.new("RGB", (500, 20), RED)
+
+    assert image.tobytes() == _drawing.objects(image, []).tobytes()
+
+
+def test_digits_in_scenes_are_found_and_drawn(capsys):
+    """The shipped detector names nearly all digits of ten held-out scenes, and draws them."""
+    scenes = digit_scenes.read(Path(__file__).with_name("data"))[:10]
+    for number, scene in enumerate(scenes):
+        scene.image.save(f"{number}.png")
+    names = [f"{number}.png" for number in range(10)]
+    status = main(["predict", "--json", "fcos_resnet20_fpn", *names])
+
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    found = [sorted(int(each["label"]) for each in line["facts"]["objects"]) for line in lines]
+    assert 0 == status
+    assert 7 <= sum(sorted(scene.labels) == each for scene, each in zip(scenes, found, strict=True))
+    for line in lines:
+        with Image.open(line["files"][0]) as drawn_scene:
+            assert (480, 480) == drawn_scene.size
+
+
+def test_regions_are_told_and_tinted():
+    """How much of the picture each covers; the picture keeps its size, the names stand below."""
+    model = dapi.get_builder("lraspp_mobilenet_v3_large")()
+    weights = dapi.list_weights("lraspp_mobilenet_v3_large")[0]
+    Image.effect_noise((90, 60), 50).save("a.png")
+    [prediction] = predict(tasks.image_segmentation, model, weights, "a.png")
+
+    regions = prediction.facts["regions"]
+    named = [each for each in regions if each["label"] != "__background__"]
+    assert 1 == pytest.approx(sum(each["share"] for each in regions), abs=0.01)
+    assert (90, 60 + len(named) * 14) == drawn(prediction, "regions.png").size
+
+
+def test_films_are_named(film):
+    """A film of three frames is as good as one of sixteen: frames are shown longer."""
+    model = dapi.get_builder("mc3_18")()
+    weights = dapi.list_weights("mc3_18")[0]
+    [prediction] = predict(tasks.video_classification, model, weights, "film.gif")
+
+    assert 5 == len(prediction.facts["labels"])
+
+
+def test_flow_is_of_each_frame_to_the_next(film):
+    """In pixels; the picture has the size of the frames, which the model need not take."""
+    model = dapi.get_builder("raft_small")()
+    weights = dapi.list_weights("raft_small")[0]
+    first, second = predict(tasks.optical_flow, model, weights, "film.gif")
+
+    assert 0 <= first.facts["mean_pixels"] <= first.facts["most"]
+    assert (70, 50) == drawn(second, "flow.png").size
+    names = [found.name for found in tasks.optical_flow(model, weights).read("film.gif")]
+    assert ["film.gif:1", "film.gif:2"] == names
+
+
+def test_a_directory_of_pictures_is_a_film(film):
+    """In the order of their names; two frames are one input, named as the directory."""
+    Path("film").mkdir()
+    for number, frame in enumerate(film[:2]):
+        frame.save(f"film/{number}.png")
+    predictor = tasks.optical_flow(torch.nn.Identity(), dapi.list_weights("raft_small")[0])
+
+    [found] = predictor.read("film")
+    assert "film" == found.name
+    assert [frame.tobytes() for frame in film[:2]] == [frame.tobytes() for frame in found.value]
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("single.png", "it has 1 frames"),
+        ("empty", "it has 0 frames"),
+        ("sizes", "its frames have several sizes"),
+        ("words.gif", "it is no film"),
+        ("absent.gif", "there is no such file"),
+    ],
+)
+def test_what_is_no_film_is_told(source, reason):
+    """With what would be one."""
+    Path("words.gif").write_text("words")
+    Image.new("L", (8, 8)).save("single.png")
+    for name in ("empty", "sizes"):
+        Path(name).mkdir()
+    for size in (8, 9):
+        Image.new("L", (size, 8)).save(f"sizes/{size}.png")
+
+    with pytest.raises(InputError, match=f"^{source}: {reason}.*Expected"):
+        _pictures.read_film(source)
+
+
+def test_features_are_written():
+    """The layers before the classifier, as tensors in a file."""
+    from safetensors.torch import load_file
+
+    model = dapi.get_builder("squeezenet1_1")()
+    weights = dapi.get_weights("vgg16:ImageNet1K_Features_RefV1")
+    Image.new("RGB", (64, 64)).save("a.png")
+    [prediction] = predict(tasks.image_feature_extraction, model, weights, "a.png")
+    prediction.files["safetensors"](Path("a.safetensors"))
+
+    assert (512, 13, 13) == tuple(load_file("a.safetensors")["features"].shape)
+    assert "(512, 13, 13)" == prediction.facts["shape"]
