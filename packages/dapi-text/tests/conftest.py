@@ -1,6 +1,7 @@
 """Files in the layouts that were published, at a fraction of their size."""
 
 import dataclasses
+import importlib
 import json
 import re
 from pathlib import Path
@@ -24,6 +25,14 @@ CORPUS = [
 def one_thread():
     """Batches are small: threads would mostly wait for each other."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def recipe():
+    """A script that trained weights, or what such scripts share, by its name."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(Path(__file__).parents[3] / "recipes")
+        yield importlib.import_module
 
 
 @pytest.fixture(scope="session")

@@ -15,11 +15,20 @@ FAMILIES = [
 ]
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_examples_of_a_family(family):
-    """Each family's first builder has one, which builds a model."""
-    module = import_module(f"dapi.text.models.{family}")
+def failures(module):
+    """How many examples of a module fail; there is at least one."""
     tests = [test for test in doctest.DocTestFinder().find(module) if test.examples]
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
     assert tests
-    assert sum(runner.run(test).failed for test in tests) == 0
+    return sum(runner.run(test).failed for test in tests)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_examples_of_a_family(family):
+    """Each family's first builder has one, which builds a model."""
+    assert failures(import_module(f"dapi.text.models.{family}")) == 0
+
+
+def test_examples_of_postprocessing():
+    """What becomes of an output is shown."""
+    assert failures(import_module("dapi.text.postprocess")) == 0

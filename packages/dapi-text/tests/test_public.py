@@ -36,6 +36,7 @@ def test_public_names():
     "code",
     [
         "import dapi.text",
+        "import dapi.text.tasks",
         "import dapi.text; dir(dapi.text); dapi.text.roberta_large; dapi.text.minilm_l6",
         "import dapi; assert dapi.list_models(distribution='dapi-text')",
         "import dapi; assert dapi.list_weights('minilm_l6')",

@@ -27,9 +27,11 @@ from .models.mpnet import mpnet_base as mpnet_base
 from .models.roberta import DistilRoBERTaBaseWeights as DistilRoBERTaBaseWeights
 from .models.roberta import RoBERTaBaseWeights as RoBERTaBaseWeights
 from .models.roberta import RoBERTaLargeWeights as RoBERTaLargeWeights
+from .models.roberta import RoBERTaTinyWeights as RoBERTaTinyWeights
 from .models.roberta import distilroberta_base as distilroberta_base
 from .models.roberta import roberta_base as roberta_base
 from .models.roberta import roberta_large as roberta_large
+from .models.roberta import roberta_tiny as roberta_tiny
 from .models.t5 import FlanT5BaseWeights as FlanT5BaseWeights
 from .models.t5 import FlanT5LargeWeights as FlanT5LargeWeights
 from .models.t5 import FlanT5SmallWeights as FlanT5SmallWeights

