@@ -1,13 +1,25 @@
 """Weights made by the tests, in the layout of the published files."""
 
+import importlib
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 
 from dapi import WeightEntry
 
+ROOT = Path(__file__).parents[3]
+
 torch.set_num_threads(1)  # WaveRNN's steps are too small to share
+
+
+@pytest.fixture(scope="session")
+def recipe():
+    """A script that trained weights, or what such scripts share, by its name."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(ROOT / "recipes")
+        yield importlib.import_module
 
 
 def made_state_dict(model, seed, scale=0.05):

@@ -196,6 +196,15 @@ def test_ctc_text_of_a_batch_ends_at_the_lengths():
     assert "-|ab" in repr(CTCText("-|ab"))
 
 
+def test_words_are_the_nearest_of_those_that_can_be_said():
+    """Each on its own; of those as near the first; and nothing stays nothing."""
+    read = CTCText("-|ab", words=("aab", "bb", "ba"))
+
+    assert read(logits_of("ab|b")) == ["aab bb"]
+    assert read(logits_of("-|-")) == [""]
+    assert repr(read) == "CTCText('-|ab', words=('aab', 'bb', 'ba'))"
+
+
 @pytest.mark.parametrize("shape", [(3, 4), (1, 3, 5)], ids=str)
 def test_ctc_text_refuses_other_shapes(shape):
     """The shape that it has, and the one that was expected."""

@@ -75,6 +75,18 @@ def test_text_without_symbols_says_what_the_symbols_are(text):
         Characters()(["fine", text])
 
 
+def test_words_alone_are_spoken_where_they_are_given():
+    """Marks and case are no matter; other words are named, with the nearest and with all."""
+    transform = Characters(words=("five", "orange", "windows"))
+
+    assert same(transform("Five windows!"), Characters()("five windows!"))
+    with pytest.raises(UnsupportedInputError, match=r"'5', 'window' in .* Their words are five,"):
+        transform(["orange", "5 orange window"])
+    with pytest.raises(UnsupportedInputError, match="Did you mean 'windows'"):
+        transform("window five")
+    assert repr(transform) == "Characters(words=('five', 'orange', 'windows'))"
+
+
 @pytest.mark.parametrize("transform", [Characters(), Phonemes()], ids=repr)
 def test_no_text_is_an_error(transform):
     """An empty batch says so."""

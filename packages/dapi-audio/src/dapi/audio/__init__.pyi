@@ -16,6 +16,8 @@ from .models.squim import squim_objective_base as squim_objective_base
 from .models.squim import squim_subjective_base as squim_subjective_base
 from .models.tacotron2 import Tacotron2Weights as Tacotron2Weights
 from .models.tacotron2 import tacotron2 as tacotron2
+from .models.transformer_ctc import TransformerCTCTinyWeights as TransformerCTCTinyWeights
+from .models.transformer_ctc import transformer_ctc_tiny as transformer_ctc_tiny
 from .models.wav2vec2 import Wav2Vec2BaseWeights as Wav2Vec2BaseWeights
 from .models.wav2vec2 import Wav2Vec2LargeLV60KWeights as Wav2Vec2LargeLV60KWeights
 from .models.wav2vec2 import Wav2Vec2LargeWeights as Wav2Vec2LargeWeights

@@ -175,15 +175,19 @@ class CTCText:
 
     Args:
         labels: The label of each output, one character each; the first is the blank.
+        words: All that can be said, for weights that learnt no others: what is read is replaced,
+            word by word, by the nearest of them (of those as near, the first). None leaves it.
 
     Example:
         >>> frames = torch.tensor([1, 1, 0, 1, 2, 3, 3])
         >>> CTCText("-A|B")(torch.eye(4)[frames].unsqueeze(0))
         ['AA B']
+        >>> CTCText("-A|B", words=("AAA", "BB"))(torch.eye(4)[frames].unsqueeze(0))
+        ['AAA BB']
     """
 
-    def __init__(self, labels: Sequence[str]) -> None:
-        self.labels = tuple(labels)
+    def __init__(self, labels: Sequence[str], *, words: Sequence[str] | None = None) -> None:
+        self.labels, self.words = tuple(labels), words
 
     def __call__(self, logits: Tensor, lengths: Tensor | None = None) -> list[str]:
         """Return the text of each item of a batch.
@@ -211,10 +215,17 @@ class CTCText:
 
     def _spell(self, path: Tensor) -> str:
         spoken = [label for label in torch.unique_consecutive(path).tolist() if label]
-        return "".join(self.labels[label] for label in spoken).replace("|", " ").strip()
+        text = "".join(self.labels[label] for label in spoken).replace("|", " ").strip()
+        return text if self.words is None else " ".join(map(self._nearest, text.split()))
+
+    def _nearest(self, word: str) -> str:
+        from torchaudio.functional import edit_distance
+
+        return min(self.words or [word], key=lambda known: edit_distance(known, word))
 
     def __repr__(self) -> str:
-        return f"CTCText({''.join(self.labels)!r})"
+        words = "" if self.words is None else f", words={self.words!r}"
+        return f"CTCText({''.join(self.labels)!r}{words})"
 
 
 class TransducerText:

@@ -27,6 +27,8 @@ _VOWELS: Final = "AA AE AH AO AW AY EH ER EY IH IY OW OY UH UW".split()  # noqa:
 _CONSONANTS: Final = "B CH D DH F G HH JH K L M N NG P R S SH T TH V W Y Z ZH".split()  # noqa: SIM905
 _STRESSED: Final = [vowel + stress for vowel in _VOWELS for stress in "012"]
 
+_WORD: Final = re.compile(r"[^\W_]+")
+
 # What DeepPhonemizer returns, as in '[HH][AH][L][OW], [W][ER][L][D]!'
 _PHONEMIZED: Final = re.compile(r"\[([A-Z]+[012]?)\]|([_!'(),.:;? -])")
 
@@ -36,6 +38,10 @@ class Characters:
 
     Upper case is lowered; what is not in ``symbols`` is left out, as torchaudio does: write
     numbers and abbreviations out. Touches no network.
+
+    Args:
+        words: All that can be spoken, in lower case, by weights that learnt no others; other
+            words are refused. None for weights that read any text.
 
     Attributes:
         symbols: The alphabet; an id is an index into it.
@@ -50,6 +56,9 @@ class Characters:
 
     symbols: Final = (*_PUNCTUATION, *"abcdefghijklmnopqrstuvwxyz")
 
+    def __init__(self, *, words: Sequence[str] | None = None) -> None:
+        self.words = words
+
     def __call__(self, texts: str | Sequence[str]) -> tuple[Tensor, Tensor]:
         """Encode one text, or a batch of them.
 
@@ -60,7 +69,8 @@ class Characters:
             The ids (N, longest), int64 and padded with zeros, and the lengths (N,), int32.
 
         Raises:
-            UnsupportedInputError: There is no text, or nothing in one of them is a symbol.
+            UnsupportedInputError: There is no text, nothing in one of them is a symbol, or one has
+                a word that is not of ``words``.
         """
         batch = [texts] if isinstance(texts, str) else list(texts)
         return _to_tensors([self._encode(text) for text in batch])
@@ -72,10 +82,24 @@ class Characters:
                 f"Nothing in {text!r} can be spoken by these weights. Their symbols are the "
                 f"letters a to z, space, and {''.join(_PUNCTUATION).strip()}"
             )
+        self._check_words(text)
         return ids
 
+    def _check_words(self, text: str) -> None:
+        if self.words is None:
+            return
+        known = set(self.words)
+        unknown = [word for word in _WORD.findall(text.lower()) if word not in known]
+        if unknown:
+            near = get_close_matches(unknown[0], known, n=3)
+            suggestion = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+            raise UnsupportedInputError(
+                f"{', '.join(map(repr, unknown[:10]))} in {text!r} cannot be spoken by these "
+                f"weights.{suggestion} Their words are {', '.join(self.words)}."
+            )
+
     def __repr__(self) -> str:
-        return "Characters()"
+        return "Characters()" if self.words is None else f"Characters(words={self.words!r})"
 
 
 class Phonemes:

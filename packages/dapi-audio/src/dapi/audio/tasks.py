@@ -1,0 +1,171 @@
+"""How the tasks of dapi.audio are run on files; named by the entry points of ``dapi.tasks``.
+
+A sound is a WAV file, or whatever soundfile reads where that is installed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dapi import WeightEntry, Weights
+from dapi.audio.exceptions import UnsupportedInputError
+from dapi.exceptions import InputError
+from dapi.tasks import Input, Prediction, Predictor, find_file, place, read_texts
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+__all__ = [
+    "audio_to_audio",
+    "automatic_speech_recognition",
+    "feature_extraction",
+    "forced_alignment",
+    "speech_quality_assessment",
+    "text_to_speech",
+    "vocoder",
+]
+
+_BEAM = 10  # hypotheses that an RNN-T keeps
+
+
+def automatic_speech_recognition(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
+    """Write down what is said."""
+    preprocess, postprocess = weights.transforms(), weights.postprocess()
+    listen = _transducer(model, weights) if "blank" in weights.meta else _ctc(model)
+
+    def predict(sound: tuple[Tensor, int]) -> Prediction:
+        return Prediction({"text": postprocess(*listen(place(preprocess(*sound), model)))[0]})
+
+    return Predictor(_read_sound, predict)
+
+
+def text_to_speech(model: Any, weights: Weights | WeightEntry) -> Predictor:
+    """Speak texts."""
+    preprocess, vocoder = weights.transforms(), weights.postprocess()
+
+    def predict(text: str) -> Prediction:
+        _check_symbols(text, getattr(preprocess, "symbols", ()))
+        spectrogram, lengths, _ = model.infer(*place(preprocess(text), model))
+        waveforms, lengths = vocoder(spectrogram, lengths)
+        spoken = waveforms[0, : lengths[0]]
+        if not len(spoken):
+            raise UnsupportedInputError(f"{text!r} is not spoken: the model stops at once.")
+        seconds = round(len(spoken) / vocoder.sample_rate, 2)
+        return Prediction({"seconds": seconds}, {"wav": _written(spoken, vocoder.sample_rate)})
+
+    return Predictor(read_texts, predict)
+
+
+def audio_to_audio(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
+    """Separate sounds into their sources."""
+    preprocess, postprocess = weights.transforms(), weights.postprocess()
+    rate = preprocess.sample_rate
+
+    def predict(sound: tuple[Tensor, int]) -> Prediction:
+        sources = postprocess(model(place(preprocess(*sound).unsqueeze(0), model)))
+        seconds = round(next(iter(sources.values())).shape[-1] / rate, 2)
+        written = {f"{name}.wav": _written(each[0], rate) for name, each in sources.items()}
+        return Prediction({"seconds": seconds, "sources": list(sources)}, written)
+
+    return Predictor(_read_sound, predict)
+
+
+def speech_quality_assessment(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
+    """Estimate how good speech sounds."""
+    preprocess, postprocess = weights.transforms(), weights.postprocess()
+    if "MOS" in postprocess.names:
+        reason = "they compare two sounds, what is judged and clean speech"
+        raise InputError(str(weights), reason, expected="squim_objective_base, which needs one")
+
+    def predict(sound: tuple[Tensor, int]) -> Prediction:
+        [scores] = postprocess(model(place(preprocess(*sound), model)))
+        return Prediction({name: round(value, 3) for name, value in scores.items()})
+
+    return Predictor(_read_sound, predict)
+
+
+def forced_alignment(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
+    """Say when each word is spoken that stands in the file of the same name, with ``.txt``."""
+    preprocess, align = weights.transforms(), weights.postprocess()
+
+    def read(source: str) -> list[Input]:
+        [(_, sound)] = _read_sound(source)
+        words = str(Path(source).with_suffix(".txt"))
+        find_file(words, "what is said in the sound")
+        return [Input(source, (sound, " ".join(line.value for line in read_texts(words))))]
+
+    def predict(spoken: tuple[tuple[Tensor, int], str]) -> Prediction:
+        sound, transcript = spoken
+        logits, *_ = model(place(preprocess(*sound), model))
+        rows = [
+            {"word": each.text, "start": each.start, "end": each.end, "score": round(each.score, 4)}
+            for each in align(logits, transcript.lower())
+        ]
+        return Prediction({"words": rows})
+
+    return Predictor(read, predict)
+
+
+def feature_extraction(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
+    """Write the features of each frame of a sound, (frames, width)."""
+    preprocess = weights.transforms()
+
+    def predict(sound: tuple[Tensor, int]) -> Prediction:
+        from safetensors.torch import save_file
+
+        features = model(place(preprocess(*sound), model))[0][0].cpu().contiguous()
+        facts = {"frames": features.shape[0], "width": features.shape[1]}
+        return Prediction(facts, {"safetensors": partial(save_file, {"features": features})})
+
+    return Predictor(_read_sound, predict)
+
+
+def vocoder(_model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
+    """Say that a vocoder works on spectrograms, of which there are no files."""
+    reason = "they turn spectrograms into sound, and no kind of file holds one"
+    expected = "weights that speak with it: tacotron2:LJSpeech_CharactersWaveRNN_RefV1"
+    raise InputError(str(weights), reason, expected=expected)
+
+
+def _ctc(model: nn.Module) -> Callable[[Tensor], Any]:
+    """Return what makes logits and their lengths of a waveform."""
+
+    def listen(waveforms: Tensor) -> Any:
+        lengths = waveforms.new_full((len(waveforms),), waveforms.shape[-1]).long()
+        return model(waveforms, lengths)
+
+    return listen
+
+
+def _transducer(model: Any, weights: Weights | WeightEntry) -> Callable[[Any], Any]:
+    """Return what makes hypotheses of features and their length."""
+    from torchaudio.models import RNNTBeamSearch
+
+    search = RNNTBeamSearch(model, blank=weights.meta["blank"])
+    return lambda features: (search(*features, _BEAM),)
+
+
+def _read_sound(source: str) -> list[Input]:
+    from dapi.audio import _wav
+
+    return [Input(source, _wav.read(find_file(source, "a sound")))]
+
+
+def _written(waveform: Tensor, sample_rate: int) -> Callable[[Path], None]:
+    from dapi.audio import _wav
+
+    return lambda path: _wav.write(path, waveform, sample_rate)
+
+
+def _check_symbols(text: str, symbols: tuple[str, ...]) -> None:
+    """Refuse words of which a part would be left out in silence; punctuation may be."""
+    letters = {each for each in symbols if len(each) == 1}
+    unknown = sorted({each for each in text.lower() if each.isalnum() and each not in letters})
+    if unknown and len(letters) == len(symbols):
+        raise UnsupportedInputError(
+            f"{', '.join(map(repr, unknown))} cannot be spoken by these weights. Their symbols are "
+            f"{' '.join(sorted(letters)).strip()}: write numbers and abbreviations out."
+        )

@@ -1,0 +1,200 @@
+"""Tasks on sounds: what is read, what is told of them, and what is written."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+from torchaudio.models import wav2vec2_model
+from torchaudio.models.rnnt import emformer_rnnt_model
+
+import dapi
+from dapi.audio import _wav, tasks
+from dapi.audio.exceptions import UnsupportedInputError
+from dapi.audio.postprocess import CTCText, GriffinLim
+from dapi.audio.transforms import Characters, Waveform
+from dapi.exceptions import InputError
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    """A directory of its own, in which each test reads and writes."""
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+
+
+@pytest.fixture
+def sound():
+    """A second of noise, in a file of another sample rate than any model's."""
+    generator = torch.Generator().manual_seed(0)
+    _wav.write(Path("noise.wav"), torch.randn(11025, generator=generator) * 0.1, 11025)
+    return "noise.wav"
+
+
+def entry(transforms, postprocess, **meta):
+    """Weights that only say what stands around the model."""
+    factories = {"transforms": lambda: transforms, "postprocess": lambda: postprocess}
+    return dapi.WeightEntry("https://example.org/1.safetensors", meta=meta, **factories)
+
+
+def predict(task, model, weights, source):
+    predictor = task(model.eval(), weights)
+    with torch.inference_mode():
+        [found] = predictor.read(source)
+        return predictor.predict(found.value)
+
+
+def wav2vec2(outputs):
+    """A wav2vec2 that is small, with as many labels."""
+    return wav2vec2_model(
+        extractor_mode="group_norm", extractor_conv_layer_config=None, extractor_conv_bias=False,
+        encoder_embed_dim=48, encoder_projection_dropout=0.0, encoder_pos_conv_kernel=9,
+        encoder_pos_conv_groups=4, encoder_num_layers=1, encoder_num_heads=4,
+        encoder_attention_dropout=0.0, encoder_ff_interm_features=48,
+        encoder_ff_interm_dropout=0.0, encoder_dropout=0.0, encoder_layer_norm_first=False,
+        encoder_layer_drop=0.0, aux_num_out=outputs,
+    )  # fmt: skip
+
+
+def test_speech_is_written_down(sound):
+    """By the labels of the weights, whatever the sound's sample rate is."""
+    weights = entry(Waveform(sample_rate=16000), CTCText("-|ab"))
+    found = predict(tasks.automatic_speech_recognition, wav2vec2(4), weights, sound)
+
+    assert set(found.facts["text"]) <= {"a", "b", " "}
+
+
+def test_a_transducer_writes_down_speech(sound):
+    """Its hypotheses are searched for, the best of which is the text."""
+    model = emformer_rnnt_model(
+        input_dim=80, encoding_dim=16, num_symbols=40, segment_length=16, right_context_length=4,
+        time_reduction_input_dim=8, time_reduction_stride=4, transformer_num_heads=2,
+        transformer_ffn_dim=16, transformer_num_layers=1, transformer_dropout=0.0,
+        transformer_activation="gelu", transformer_left_context_length=30,
+        transformer_max_memory_size=0, transformer_weight_init_scale_strategy="depthwise",
+        transformer_tanh_on_mem=True, symbol_embedding_dim=8, num_lstm_layers=1,
+        lstm_layer_norm=True, lstm_layer_norm_epsilon=1e-3, lstm_dropout=0.0,
+    )  # fmt: skip
+    features = torch.zeros(36, 80), torch.tensor([36])
+    weights = entry(lambda *_: features, lambda found: [str(each[0]) for each in found], blank=39)
+    found = predict(tasks.automatic_speech_recognition, model, weights, sound)
+
+    assert found.facts["text"].startswith("[39")
+
+
+@pytest.fixture(scope="module")
+def speaker():
+    """A Tacotron 2 that knows no word, and stops after ten frames."""
+    endless = {"decoder_max_step": 10, "gate_threshold": 2.0}
+    model = dapi.get_builder("tacotron2")(n_symbol=38, n_mels=8, **endless)
+    vocoder = GriffinLim(sample_rate=16000, n_mels=8, n_fft=256, win_length=256, hop_length=128)
+    return model, entry(Characters(), vocoder)
+
+
+@pytest.mark.filterwarnings("ignore:Reached max decoder steps")
+def test_words_are_spoken_into_a_wav(speaker):
+    """At the vocoder's sample rate; how long it is, is told."""
+    found = predict(tasks.text_to_speech, *speaker, "Hello, world!")
+    found.files["wav"](Path("a.wav"))
+
+    waveform, rate = _wav.read(Path("a.wav"))
+    assert 16000 == rate
+    assert found.facts["seconds"] == round(waveform.shape[1] / rate, 2) > 0
+
+
+def test_silence_is_no_speech():
+    """A model that stops at once says nothing: that is an error, and no empty file."""
+    model = dapi.get_builder("tacotron2")(n_symbol=38, n_mels=8, gate_threshold=0.0)
+    weights = entry(Characters(), lambda mel, lengths: (mel[:, 0], lengths * 0))
+
+    with pytest.raises(UnsupportedInputError, match="'Hello' is not spoken"):
+        predict(tasks.text_to_speech, model, weights, "Hello")
+
+
+@pytest.mark.parametrize("text", ["call 42", "日本", "naïve"])
+def test_what_cannot_be_spoken_is_told(speaker, text):
+    """A text is spoken whole, or refused with the letters that there are."""
+    with pytest.raises(UnsupportedInputError, match="cannot be spoken.*write numbers"):
+        predict(tasks.text_to_speech, *speaker, text)
+
+
+def test_sources_are_written_apart(sound):
+    """A wav for each, at the model's sample rate."""
+    model = dapi.get_builder("conv_tasnet_base")()
+    weights = dapi.list_weights("conv_tasnet_base")[0]
+    found = predict(tasks.audio_to_audio, model, weights, sound)
+
+    assert ({"s1.wav", "s2.wav"}, 1.0) == (set(found.files), found.facts["seconds"])
+    found.files["s2.wav"](Path("s2.wav"))
+    assert (8000, (1, 8000)) == (
+        _wav.read(Path("s2.wav"))[1],
+        tuple(_wav.read(Path("s2.wav"))[0].shape),
+    )
+
+
+def test_quality_is_scored_by_name(sound):
+    """As the weights name the scores."""
+    model = dapi.get_builder("squim_objective_base")()
+    weights = dapi.list_weights("squim_objective_base")[0]
+    found = predict(tasks.speech_quality_assessment, model, weights, sound)
+
+    assert ["STOI", "PESQ", "SI-SDR"] == list(found.facts)
+
+
+@pytest.mark.parametrize(
+    ("task", "name", "instead"),
+    [
+        (tasks.speech_quality_assessment, "squim_subjective_base", "squim_objective_base"),
+        (tasks.vocoder, "wavernn", "tacotron2:LJSpeech_CharactersWaveRNN_RefV1"),
+    ],
+)
+def test_what_no_file_can_be_given_to_names_what_can(task, name, instead):
+    """Weights that need two sounds, or a spectrogram."""
+    with pytest.raises(InputError, match=f"^{name}:.*Expected .*{instead}"):
+        task(torch.nn.Identity(), dapi.list_weights(name)[0])
+
+
+def test_words_are_aligned_with_the_transcript_beside(sound):
+    """When each word of the text file of the same name is spoken."""
+    weights = dapi.get_weights("wav2vec2_xlsr_300m:MMS_ForcedAlignment_RefV1")
+    weights = dataclasses.replace(weights.value, transforms=lambda: Waveform(sample_rate=16000))
+    Path("noise.txt").write_text("Ab\nc\n")
+    found = predict(tasks.forced_alignment, wav2vec2(28), weights, sound)
+
+    assert ["ab", "c"] == [row["word"] for row in found.facts["words"]]
+    assert all(0 <= row["start"] < row["end"] <= 1 for row in found.facts["words"])
+
+
+def test_a_missing_transcript_is_told(sound):
+    """By the name that it should have."""
+    weights = entry(None, None)
+
+    with pytest.raises(InputError, match=r"^noise.txt: there is no such file.*what is said"):
+        predict(tasks.forced_alignment, torch.nn.Identity(), weights, sound)
+
+
+def test_features_are_written(sound):
+    """Of each frame, as tensors in a file."""
+    from safetensors.torch import load_file
+
+    weights = dapi.list_weights("wav2vec2_base")[0]
+    found = predict(tasks.feature_extraction, wav2vec2(None), weights, sound)
+    found.files["safetensors"](Path("a.safetensors"))
+
+    assert {"frames": 49, "width": 48} == found.facts
+    assert (49, 48) == tuple(load_file("a.safetensors")["features"].shape)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(b"", "it is empty"), (None, "there is no such file")],
+    ids=["empty", "missing"],
+)
+def test_what_is_no_sound_is_told(content, reason):
+    """With its name, in words."""
+    if content is not None:
+        Path("a.wav").write_bytes(content)
+
+    with pytest.raises(InputError, match=f"^a.wav: {reason}.*Expected a sound"):
+        tasks._read_sound("a.wav")
