@@ -6,7 +6,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
-from dapi import _catalog, _names
+from dapi import _catalog, _models, _names, _offers
 from dapi._entry import WeightEntry
 from dapi._weights import Weights
 from dapi.exceptions import InvalidNameError, NoWeightsError
@@ -60,7 +60,7 @@ def get_model(
     return _build_named(_catalog.find(name), weights, config)
 
 
-def _build_named(model: _catalog.Model, weights: Any, config: dict[str, Any]) -> nn.Module:
+def _build_named(model: _models.Model, weights: Any, config: dict[str, Any]) -> nn.Module:
     builder = model.load()
     if isinstance(weights, str):
         weights = _catalog.get_weights(_weights_name(model, weights))
@@ -70,13 +70,13 @@ def _build_named(model: _catalog.Model, weights: Any, config: dict[str, Any]) ->
     return built
 
 
-def _weights_name(model: _catalog.Model, weights: str) -> str:
+def _weights_name(model: _models.Model, weights: str) -> str:
     """Return the full name of weights that are given by their member's name, or in full."""
     name = weights if ":" in weights else f"{model.qualified}:{weights}"
     try:
         _names.parse(name)
     except InvalidNameError:
-        enums = [enum for _, enum in _catalog.enums(model)]
+        enums = [enum for _, enum in _offers.enums(model)]
         raise _catalog.unknown_weights(model, weights, enums) from None
     return name
 
