@@ -7,6 +7,7 @@ import socket
 import ssl
 import struct
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -259,6 +260,51 @@ def advertise(tmp_path, monkeypatch):
         return metadata
 
     return add
+
+
+FAMILY = """
+from dapi import WeightEntry, Weights, register_model
+
+class {enum}(Weights):
+    First_RefV1 = WeightEntry("https://example.org/{enum}1.pth", meta={{"known_as": {known_as!r}}})
+    First_RefV2 = WeightEntry("https://example.org/{enum}2.pth", latest=True)
+
+@register_model(weights={enum})
+def {name}(*, weights=None, progress=True, **config):
+    return "{module}"
+"""
+
+
+@pytest.fixture
+def template():
+    """The source of a module with one builder and its enum, to be formatted."""
+    return FAMILY
+
+
+@pytest.fixture
+def install(advertise):
+    """Put a distribution with one family on the path."""
+    modules = []
+
+    def add(distribution, name="fancynet", known_as=()):
+        module = distribution.replace("-", "_")
+        enum = f"{module.title().replace('_', '')}Weights"
+        source = FAMILY.format(enum=enum, name=name, module=module, known_as=known_as)
+        points = (
+            f"[dapi.models]\n{name} = {module}:{name}\n[dapi.weights]\n{name} = {module}:{enum}\n"
+        )
+        advertise(distribution, points, folder=distribution, **{module: source})
+        modules.append(module)
+
+    yield add
+    for module in modules:
+        sys.modules.pop(module, None)
+
+
+@pytest.fixture
+def forget_registered(monkeypatch):
+    """What these tests register does not outlive them."""
+    monkeypatch.setattr(_registry, "_builders", {})
 
 
 @pytest.fixture

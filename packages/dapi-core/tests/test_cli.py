@@ -243,7 +243,7 @@ def test_show_knows_names_from_elsewhere(family, capsys):
 def test_list_of_nothing_says_why(family, capsys, monkeypatch):
     """An empty list is no empty screen."""
     assert "installed models match" in run(capsys, "list", "absent*")[1].out
-    monkeypatch.setattr("dapi._catalog.listed", dict)
+    monkeypatch.setattr("dapi._models.listed", dict)
     assert "pip install dapi-vision" in run(capsys, "list")[1].out
 
 

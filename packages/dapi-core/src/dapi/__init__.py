@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from dapi import adapt, exceptions, hooks, tasks
     from dapi._building import build_model
-    from dapi._catalog import get_builder, get_weights, list_models, list_weights
+    from dapi._catalog import get_builder, get_weights, list_weights
     from dapi._context import ContextParams
     from dapi._entry import Build, Status, WeightEntry
     from dapi._file import File
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from dapi._lazy import Asset, lazy
     from dapi._lines import Lines
     from dapi._lookup import LATEST, get_model
+    from dapi._models import list_models
     from dapi._plugins import PluginInfo, Refreshed, plugins, refresh
     from dapi._provenance import Provenance, weights_of
     from dapi._registration import LegacyArgument, register_model
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 else:
     _HOMES = {
         "_building": ("build_model",),
-        "_catalog": ("get_builder", "get_weights", "list_models", "list_weights"),
+        "_catalog": ("get_builder", "get_weights", "list_weights"),
         "_context": ("ContextParams",),
         "_entry": ("Build", "Status", "WeightEntry"),
         "_file": ("File",),
@@ -40,6 +41,7 @@ else:
         "_lazy": ("Asset", "lazy"),
         "_lines": ("Lines",),
         "_lookup": ("LATEST", "get_model"),
+        "_models": ("list_models",),
         "_plugins": ("PluginInfo", "Refreshed", "plugins", "refresh"),
         "_provenance": ("Provenance", "weights_of"),
         "_registration": ("LegacyArgument", "register_model"),

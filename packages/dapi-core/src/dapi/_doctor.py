@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from _dapi_command import other_owners, repair
-from dapi import _catalog, _environment, _names, _removed
+from dapi import _catalog, _environment, _models, _names, _offers, _removed
 from dapi._discovery import EntryPoint, Plugin, discover, entry_points, unmatched
 from dapi._plugins import findings
 from dapi.exceptions import DapiError, PluginLoadError, UnknownPluginError, nearest
@@ -77,8 +77,8 @@ def _instead(name: str, known: Sequence[str] = _environment.KNOWN) -> str:
 def _try(point: EntryPoint) -> None:
     """Import what an entry point names; discovery remembers what fails."""
     checks = {
-        "dapi.models": _catalog.load_builder,
-        "dapi.weights": _catalog.load_enum,
+        "dapi.models": _models.load_builder,
+        "dapi.weights": _offers.load_enum,
         "dapi.removed": _removed.load,
     }
     try:
@@ -103,7 +103,7 @@ def _drift(plugin: Plugin) -> Iterator[Problem]:
 
 def _declared(point: EntryPoint) -> str | None:
     try:
-        name: str = _catalog.load_builder(point).__dapi_builder__.name  # type: ignore[attr-defined]
+        name: str = _models.load_builder(point).__dapi_builder__.name  # type: ignore[attr-defined]
     except PluginLoadError:
         return None
     return name

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from dapi import _catalog, _names, _store
+from dapi import _catalog, _names, _offers, _store
 from dapi._entry import WeightEntry
 from dapi._file import File
 from dapi._store import cache, trust, verification
@@ -56,7 +56,7 @@ def latest_or_named(name: str) -> Weights:
     """
     if _names.parse(name).member:
         return _catalog.get_weights(name)
-    offers = _catalog.enums(_catalog.find(name))
+    offers = _offers.enums(_catalog.find(name))
     if not offers:
         raise NoWeightsError(f"{name} has no published weights", "There is nothing to fetch.")
     return offers[0][1].get_latest()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
-from dapi import _catalog, _names
+from dapi import _catalog, _models, _names, _offers
 from dapi._entry import WeightEntry
 from dapi._weights import Weights
 from dapi.exceptions import InvalidNameError, NoWeightsError
@@ -55,7 +55,7 @@ def get_model(
 
 def resolve(
     name: str, weights: Latest | Weights | WeightEntry | str | None = LATEST
-) -> tuple[_catalog.Model, Weights | WeightEntry | None]:
+) -> tuple[_models.Model, Weights | WeightEntry | None]:
     """Return the model that a name stands for, and the weights to build it with.
 
     Imports the model's module; fetches nothing. Arguments and errors are those of ``get_model``.
@@ -76,13 +76,13 @@ def resolve(
     return model, weights
 
 
-def _weights_name(model: _catalog.Model, weights: str) -> str:
+def _weights_name(model: _models.Model, weights: str) -> str:
     """Return the full name of weights that are given by their member's name, or in full."""
     name = weights if ":" in weights else f"{model.qualified}:{weights}"
     try:
         _names.parse(name)
     except InvalidNameError:
-        enums = [enum for _, enum in _catalog.enums(model)]
+        enums = [enum for _, enum in _offers.enums(model)]
         raise _catalog.unknown_weights(model, weights, enums) from None
     return name
 

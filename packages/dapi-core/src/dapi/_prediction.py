@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dapi import _catalog, _discovery, _lookup
+from dapi import _discovery, _lookup, _models
 from dapi._frozen import FrozenDict
 from dapi.exceptions import DapiError, DeviceError, InputError, UnknownTaskError
 from dapi.tasks import Prediction, Predictor
@@ -36,7 +36,7 @@ class Plan(NamedTuple):
         task: What makes a predictor of the two.
     """
 
-    model: _catalog.Model
+    model: _models.Model
     weights: Weights | WeightEntry
     task: Callable[[nn.Module, Weights | WeightEntry], Predictor]
 
@@ -83,7 +83,7 @@ def plan(name: str, weights: str | None = None) -> Plan:
     return Plan(model, chosen, _task(model, chosen))
 
 
-def _task(model: _catalog.Model, weights: Weights | WeightEntry) -> Any:
+def _task(model: _models.Model, weights: Weights | WeightEntry) -> Any:
     """Load what runs the task: that of the model's own distribution, if it has one."""
     name = weights.meta.get("task")
     points = _discovery.entry_points("dapi.tasks")

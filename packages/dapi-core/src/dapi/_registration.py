@@ -10,7 +10,7 @@ from functools import partial, wraps
 from inspect import CO_VARARGS, unwrap
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
-from dapi import _aliases, _catalog, _notices, _registry
+from dapi import _aliases, _notices, _offers, _registry
 from dapi._entry import WeightEntry
 from dapi._frozen import FrozenDict
 from dapi._names import parse
@@ -115,9 +115,9 @@ class Builder:
             return
         owners: list[str] = []
         if isinstance(weights, Weights):
-            if _catalog.takes(builder, self.name, type(weights)):
+            if _offers.takes(builder, self.name, type(weights)):
                 return
-            owners = [point.name for point in _catalog.offers_of(type(weights))]
+            owners = [point.name for point in _offers.leading_to(type(weights))]
         raise WeightsTypeError(
             self.name,
             weights,

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from dapi import _building, _catalog, _loading, _provenance, _registration, _safetensors
+from dapi import _building, _catalog, _loading, _models, _provenance, _registration, _safetensors
 from dapi._discovery import discover
 from dapi._entry import Build, Status, WeightEntry
 from dapi._frozen import freeze
@@ -189,7 +189,7 @@ def _mapping(text: str) -> Mapping[str, Any]:
 
 def _describe(provenance: Provenance) -> dict[str, str]:
     """Say in strings how a model was built."""
-    model = _catalog.find_target(provenance.target)
+    model = _models.find_target(provenance.target)
     weights = provenance.weights
     files = entry_of(weights).files if weights is not None else ()
     write = partial(_to_json, provenance.builder)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dapi import _aliases, _catalog, _metrics, _names
+from dapi import _aliases, _metrics, _names, _offers
 from dapi._metrics import Metric
 from dapi.exceptions import UnknownFacetError
 
@@ -244,7 +244,7 @@ def offered(models: Container[str] | None = None) -> Iterator[Found]:
     Args:
         models: Only for these models, named as ``dapi.list_models`` does.
     """
-    for model, distribution, enum in _catalog.all_enums(models):
+    for model, distribution, enum in _offers.all_enums(models):
         yield from (Found(model, distribution, weights) for weights in enum)
 
 

@@ -9,7 +9,7 @@ from itertools import groupby
 from textwrap import shorten
 from typing import Any
 
-from dapi import _catalog, _metrics, _search
+from dapi import _catalog, _metrics, _models, _search
 from dapi._cli.options import add_command
 from dapi._cli.tables import print_rows, print_tree
 from dapi._frozen import to_json
@@ -70,8 +70,8 @@ def _number(text: str) -> float:
 
 
 def _list(options: argparse.Namespace) -> int:
-    names = _catalog.list_models(options.pattern, distribution=options.distribution)
-    models = _catalog.listed()
+    names = _models.list_models(options.pattern, distribution=options.distribution)
+    models = _models.listed()
     offered: dict[str, list[Found]] = {}
     for found in _search.offered(set(names)):
         offered.setdefault(found.model, []).append(found)
@@ -136,10 +136,10 @@ def _without(row: dict[str, Any], key: str) -> dict[str, Any]:
 
 def _nothing(options: argparse.Namespace) -> str:
     """Say why no model is listed."""
-    installed = len(_catalog.list_models())
+    installed = len(_models.list_models())
     if installed:
         wider = f"*{options.pattern}*"
-        found = _catalog.list_models(wider, distribution=options.distribution)
+        found = _models.list_models(wider, distribution=options.distribution)
         part = f", or those with it in their name: dapi list '{wider}'" if found else ""
         return f"None of the {installed} installed models match. To see all: dapi list{part}"
     disabled = [plugin.name for plugin in plugins() if plugin.models and plugin.state == "disabled"]

@@ -16,7 +16,7 @@ import warnings
 from collections.abc import Iterator
 from importlib import metadata
 
-from dapi import LegacyArgument, Weights, _catalog, _discovery, _registry
+from dapi import LegacyArgument, Weights, _catalog, _discovery, _models, _offers, _registry
 from dapi.devkit._entry_points import is_same, needed
 from dapi.devkit._subjects import Builder, Distribution, Line, documented
 from dapi.exceptions import DapiError, DapiWarning, LegacyArgumentWarning, PluginLoadError
@@ -89,7 +89,7 @@ def entry_points_agree(distribution: Distribution) -> Iterator[str]:
 
 def target_is_right(line: Line) -> Iterator[str]:
     """Load it, as dapi would."""
-    loads = {"dapi.models": _catalog.load_builder, "dapi.weights": _catalog.load_enum}
+    loads = {"dapi.models": _models.load_builder, "dapi.weights": _offers.load_enum}
     try:
         loads.get(line.point.group, _discovery.EntryPoint.load)(line.point)
     except PluginLoadError as error:

@@ -16,7 +16,7 @@ from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any
 
-from dapi import WeightEntry, Weights, _catalog, _discovery, _names, _registry
+from dapi import WeightEntry, Weights, _catalog, _discovery, _models, _names, _offers, _registry
 from dapi._registration import Builder as Declaration
 from dapi._weights import entry_of
 from dapi.devkit._entry_points import declares
@@ -194,7 +194,7 @@ def _builders(distribution: Distribution) -> Iterator[Builder]:
     for point in distribution.plugin.entry_points:
         if point.group == "dapi.models":
             try:
-                yield Builder(distribution, point.name, _catalog.load_builder(point))
+                yield Builder(distribution, point.name, _models.load_builder(point))
             except PluginLoadError:
                 continue
 
@@ -203,7 +203,7 @@ def _enums(distribution: Distribution) -> Iterator[Enum]:
     for point in distribution.plugin.entry_points:
         if point.group == "dapi.weights":
             try:
-                enum = _catalog.load_enum(point)
+                enum = _offers.load_enum(point)
             except PluginLoadError:
                 continue
             yield Enum(distribution, point.name, enum)
