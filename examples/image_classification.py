@@ -1,31 +1,28 @@
-"""Name what is in pictures, with any weights of the task.
+"""Name what is in a picture: what ``dapi predict resnet20_v2 digit.png`` does, by hand.
 
-Example:
-    python examples/image_classification.py digit.png
-    python examples/image_classification.py --weights resnet50:ImageNet1K_RefV2 photo.jpg
+Run: ``python examples/image_classification.py digit.png``
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+import sys
 
 import torch
-from demo import load, read_arguments, read_image, report
+from PIL import Image
+
+from dapi.vision import ResNet20V2Weights, resnet20_v2
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Print each picture's best labels with their probabilities."""
-    options = read_arguments(__doc__, "image-classification", "resnet20_v2", arguments)
-    model, weights = load(options)
+def main(path: str) -> None:
+    """Print the likeliest labels with their probabilities."""
+    weights = ResNet20V2Weights.Digits_RefV1
+    model = resnet20_v2(weights=weights).eval()
     preprocess, postprocess = weights.transforms(), weights.postprocess()
-    for path in options.inputs:
-        with torch.inference_mode():
-            logits = model(preprocess(read_image(path)).unsqueeze(0))
-        labels = postprocess(logits)[0]
-        guesses = [{"label": label, "probability": round(p, 4)} for label, p in labels[:3]]
-        report(options, Path(path).name, {"weights": str(weights), "labels": guesses})
+    with Image.open(path) as image, torch.inference_mode():
+        logits = model(preprocess(image).unsqueeze(0))
+    for label, probability in postprocess(logits)[0]:
+        print(f"{label}  {probability:.4f}")
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

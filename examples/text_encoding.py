@@ -1,33 +1,30 @@
-"""Rank sentences by how near their meaning is to that of the first one.
+"""Rank sentences by their likeness to the first: what ``dapi predict minilm_l6`` does, by hand.
 
-Example:
-    python examples/text_encoding.py "How do I bake bread?" "A recipe for a loaf" "The stock market"
+Run: ``python examples/text_encoding.py "How do I bake bread?" "A recipe for a loaf" "My bicycle"``
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 
 import torch
-from demo import load, read_arguments, report
+
+from dapi.text import MiniLML6Weights, minilm_l6
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Encode the sentences, and print the others in the order of their likeness to the first."""
-    options = read_arguments(__doc__, "sentence-similarity", "minilm_l6", arguments)
-    if len(options.inputs) < 2:
-        sys.exit("Give at least two sentences: the others are ranked by likeness to the first.")
-    model, weights = load(options)
+def main(*sentences: str) -> None:
+    """Print all but the first, the likest first."""
+    weights = MiniLML6Weights.SentencePairs1B_RefV1
+    model: torch.nn.Module = minilm_l6(weights=weights)
     preprocess, postprocess = weights.transforms(), weights.postprocess()
-    batch = preprocess(options.inputs)
+    batch = preprocess(sentences)
+    model.eval()
     with torch.inference_mode():
         embeddings = postprocess(model(**batch), batch)
     likeness = (embeddings[1:] @ embeddings[0]).tolist()
-    ranked = sorted(zip(likeness, options.inputs[1:], strict=True), reverse=True)
-    rows = [{"likeness": round(score, 4), "sentence": sentence} for score, sentence in ranked]
-    report(options, options.inputs[0], {"weights": str(weights), "ranked": rows})
+    for value, sentence in sorted(zip(likeness, sentences[1:], strict=True), reverse=True):
+        print(f"{value:.4f}  {sentence}")
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

@@ -135,7 +135,7 @@ class Run:
                 raise InputError(source, "there is nothing in it", expected="at least one input")
         except Exception as error:  # noqa: BLE001 - what a file can do to its reader is open
             self._stem(source)  # so that the names of the others' files do not hang on this one
-            yield Outcome(source, error=_reason(error))
+            yield Outcome(source, error=_reason(error, source))
             return
         for each in found:
             outcome = self._tried(each.name, partial(self.predictor.predict, each.value))
@@ -152,7 +152,7 @@ class Run:
                 prediction = predict()
                 return prediction and self._written(name, prediction, stem)
         except Exception as error:  # noqa: BLE001 - a model, or its memory, fails in its own way
-            return Outcome(name, error=_reason(error))
+            return Outcome(name, error=_reason(error, name))
 
     def _written(self, name: str, prediction: Prediction, stem: str) -> Outcome:
         files = []
@@ -203,13 +203,13 @@ def _exists(name: str) -> bool:
         return False
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, name: str) -> str:
     """Say why an input could not be done: what an author wrote for people, or what it was."""
     _log.debug("an input failed", exc_info=error)
     if isinstance(error, InputError):
         return f"{error.reason}. Expected {error.expected}."
     text = str(error).strip().partition("\n")[0]
-    if isinstance(error, OSError) and error.strerror:
+    if isinstance(error, OSError) and error.strerror and error.filename == name:
         text = error.strerror
     if isinstance(error, DapiError | OSError | ValueError) and text:
         return text

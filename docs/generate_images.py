@@ -1,0 +1,96 @@
+"""Make the pictures of the README of what the demos left in ``output/``.
+
+    python examples/demos.py && python docs/generate_images.py
+
+They are written to ``docs/images/``: the digits with their names and probabilities, the scenes with
+their boxes, and sounds with what was understood of them.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import wave
+from array import array
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, ImageDraw, ImageFont
+
+OUTPUT = Path("output")
+IMAGES = Path(__file__).parent / "images"
+RECORDINGS = Path(__file__).parents[1] / "packages" / "dapi-audio" / "tests" / "data" / "espeak"
+SIDE, LINE, WIDTH, HEIGHT = 128, 26, 800, 90
+
+
+def main() -> None:
+    """Write the pictures."""
+    IMAGES.mkdir(exist_ok=True)
+    digits = predict("resnet20_v2", *sorted(OUTPUT.glob("digits/*.png")))
+    save(beside([named_digit(each) for each in digits]), "digits")
+    save(beside([Image.open(path) for path in sorted(OUTPUT.glob("*.objects.png"))]), "objects")
+    sounds = sorted(RECORDINGS.glob("*.wav"))[:3]
+    save(below([heard_sound(each) for each in predict("transformer_ctc_tiny", *sounds)]), "speech")
+
+
+def predict(model: str, *paths: Path) -> list[dict[str, Any]]:
+    """Run a model on files; return what it finds in each."""
+    command = [sys.executable, "-m", "dapi", "predict", "--json", model, *map(str, paths)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def named_digit(found: dict[str, Any]) -> Image.Image:
+    """Draw a digit, and below it what it was taken for."""
+    best = found["facts"]["labels"][0]
+    drawn = Image.new("RGB", (SIDE, SIDE + LINE), "white")
+    with Image.open(found["input"]) as digit:
+        drawn.paste(digit.convert("RGB").resize((SIDE, SIDE), Image.Resampling.NEAREST))
+    write(drawn, (SIDE // 2, SIDE + LINE // 2), f"{best['label']}: {best['probability']:.0%}", "mm")
+    return drawn
+
+
+def heard_sound(found: dict[str, Any]) -> Image.Image:
+    """Draw a wave, and below it the words that were understood."""
+    with wave.open(found["input"]) as file:
+        samples = array("h", file.readframes(file.getnframes()))
+    drawn = Image.new("RGB", (WIDTH, HEIGHT + LINE), "white")
+    brush, step = ImageDraw.Draw(drawn), len(samples) / WIDTH
+    for x in range(WIDTH):
+        part = samples[int(x * step) : int((x + 1) * step) + 1]
+        low, high = (HEIGHT / 2 * (1 - each / 32768) for each in (min(part), max(part)))
+        brush.line((x, high, x, low), "#2a6fb0")
+    write(drawn, (WIDTH // 2, HEIGHT + LINE // 2), found["facts"]["text"], "mm")
+    return drawn
+
+
+def write(drawn: Image.Image, place: tuple[int, int], text: str, anchor: str) -> None:
+    """Write words into a picture."""
+    font = ImageFont.load_default(LINE * 0.7)
+    ImageDraw.Draw(drawn).text(place, text, "black", font, anchor=anchor)
+
+
+def beside(images: list[Image.Image], gap: int = 8) -> Image.Image:
+    """Put pictures of one size in a row."""
+    width, height = images[0].size
+    row = Image.new("RGB", ((width + gap) * len(images) - gap, height), "white")
+    for number, image in enumerate(images):
+        row.paste(image.convert("RGB"), (number * (width + gap), 0))
+    return row
+
+
+def save(image: Image.Image, name: str) -> None:
+    """Write a picture of few colours, so that it stays small."""
+    few = image.quantize(48, dither=Image.Dither.NONE)
+    few.save(IMAGES / f"{name}.png", optimize=True)
+
+
+def below(images: list[Image.Image]) -> Image.Image:
+    """Put pictures of one size in a column."""
+    turned = [image.transpose(Image.Transpose.ROTATE_90) for image in images]
+    return beside(turned[::-1]).transpose(Image.Transpose.ROTATE_270)
+
+
+if __name__ == "__main__":
+    main()
