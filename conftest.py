@@ -40,6 +40,18 @@ def own_builders() -> Iterator[None]:
             del builders[target]
 
 
+@pytest.fixture
+def restored() -> Iterator[None]:
+    """Give back to torch what a recipe sets for its process."""
+    import torch
+
+    threads = torch.get_num_threads()
+    with torch.random.fork_rng():
+        yield
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(False)
+
+
 @pytest.fixture(autouse=True)
 def loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """Refuse every connection that leaves this machine."""

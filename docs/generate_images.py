@@ -29,7 +29,8 @@ def main() -> None:
     IMAGES.mkdir(exist_ok=True)
     digits = predict("resnet20_v2", *sorted(OUTPUT.glob("digits/*.png")))
     save(beside([named_digit(each) for each in digits]), "digits")
-    save(beside([Image.open(path) for path in sorted(OUTPUT.glob("*.objects.png"))]), "objects")
+    scenes = sorted(OUTPUT.glob("scene-*.objects.png"))
+    save(beside([Image.open(path) for path in scenes]), "objects")
     sounds = sorted(RECORDINGS.glob("*.wav"))[:3]
     save(below([heard_sound(each) for each in predict("transformer_ctc_tiny", *sounds)]), "speech")
 

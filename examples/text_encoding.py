@@ -1,4 +1,4 @@
-"""Rank sentences by their likeness to the first: what ``dapi predict minilm_l6`` does, by hand.
+"""Rank sentences by their similarity to the first: what ``dapi predict minilm_l6`` does, by hand.
 
 Run: ``python examples/text_encoding.py "How do I bake bread?" "A recipe for a loaf" "My bicycle"``
 """
@@ -21,8 +21,8 @@ def main(*sentences: str) -> None:
     model.eval()
     with torch.inference_mode():
         embeddings = postprocess(model(**batch), batch)
-    likeness = (embeddings[1:] @ embeddings[0]).tolist()
-    for value, sentence in sorted(zip(likeness, sentences[1:], strict=True), reverse=True):
+    similarity = (embeddings[1:] @ embeddings[0]).tolist()
+    for value, sentence in sorted(zip(similarity, sentences[1:], strict=True), reverse=True):
         print(f"{value:.4f}  {sentence}")
 
 

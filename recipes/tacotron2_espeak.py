@@ -37,7 +37,7 @@ from torch.optim.lr_scheduler import OneCycleLR
 from torchaudio.models import Tacotron2
 from torchaudio.transforms import MelSpectrogram
 from tqdm import tqdm
-from training import PLOTS, History, Training, command_line, file_facts, plot, reproducible, save
+from training import History, Training, command_line, file_facts, plot, reproducible, save
 
 from dapi import get_model, get_weights
 from dapi.audio import tacotron2
@@ -72,7 +72,6 @@ SPECTROGRAM: Mapping[str, Any] = {
 """What the model speaks in; the vocoder has to be told the same."""
 
 FILE_NAME = "tacotron2_espeak_v1.safetensors"
-PLOT = PLOTS / "tacotron2_espeak.svg"
 JUDGE = "transformer_ctc_tiny:Espeak_RefV1"
 """Who listens: the recogniser, which was trained on other voices of espeak-ng alone."""
 
@@ -346,7 +345,7 @@ def main() -> None:
     model, history = train(Recipe(), seed=seed, output=output, device=arguments.device)
     path = output / FILE_NAME
     save(model, path)
-    plot(history, PLOT)
+    plot(history, path.with_suffix(".svg"))
     facts = {**history.measurements[-1], "seed": seed, "seconds": round(history.seconds)}
     print(json.dumps({**describe(path), **facts}))
 

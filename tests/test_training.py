@@ -11,15 +11,7 @@ from training import History, Training, file_facts, plot, reproducible, save
 
 STEPS = 12
 
-
-@pytest.fixture(autouse=True)
-def restored():
-    """Give back to torch what a recipe sets for its process."""
-    threads = torch.get_num_threads()
-    with torch.random.fork_rng():
-        yield
-    torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(False)
+pytestmark = pytest.mark.usefixtures("restored")
 
 
 @pytest.fixture(autouse=True)

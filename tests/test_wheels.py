@@ -12,7 +12,7 @@ LARGEST = {
     "dapi-core": 200_000,
     "dapi-devkit": 100_000,
     "dapi-vision": 8_000_000,
-    "dapi-text": 1e6,
+    "dapi-text": 6_000_000,
     "dapi-audio": 14_000_000,
 }
 

@@ -35,7 +35,7 @@ def test_guidance_wants_the_diagonal(script):
     assert script.guidance(still, batch, width=0.2) > 0.5
 
 
-def test_interrupted_training_ends_alike(script, recipe, tmp_path, monkeypatch):
+def test_interrupted_training_ends_alike(script, recipe, tmp_path, monkeypatch, restored):
     """What went on from a checkpoint has the same weights, to the bit, as what was never cut."""
     monkeypatch.setattr(script, "say", lambda phrase, voice: torch.linspace(0, 1e4, 4000).sin())
     monkeypatch.setattr(recipe("training"), "SECONDS_BETWEEN_CHECKPOINTS", 0)

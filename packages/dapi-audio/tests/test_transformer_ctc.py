@@ -260,14 +260,6 @@ def test_an_interrupted_training_ends_as_one_that_was_not(ctc, tmp_path, monkeyp
         assert torch.equal(value, parts.state_dict()[key]), key
 
 
-@pytest.fixture
-def restored():
-    """Give back to torch what a recipe sets for its process."""
-    with torch.random.fork_rng():
-        yield
-    torch.use_deterministic_algorithms(False)
-
-
 def interrupted_at(last, method):
     """The same method, until it is asked for a step."""
 

@@ -1,6 +1,7 @@
 """Prediction: a model on files, a bad one among them, and what is printed and written."""
 
 import hashlib
+import io
 import json
 import os
 import sys
@@ -32,6 +33,7 @@ def acme_net(*, weights=None, progress=True, **config):
 """
 TASK = """
 import torch
+from dapi.exceptions import InputError
 from dapi.tasks import Prediction, Predictor, place, read_texts
 seen = []
 
@@ -44,6 +46,8 @@ def counting(model, weights):
     def predict(text):
         if text == "bug":
             raise KeyError("bug")
+        if text == "other":
+            raise InputError("frame.png", "it is no picture", expected="a picture")
         if text == "huge":
             raise MemoryError
         if text == "stop":
@@ -270,6 +274,28 @@ def test_the_models_own_distribution_runs_its_task(family, advertise, capsys):
     advertise("acme-others", broken, folder="other", acme_other="")
 
     assert 0 == run(capsys, "acme_net", "ab")[0]
+
+
+def test_a_reason_names_the_file_that_it_is_about(family, capsys):
+    """That of the input itself is not said twice; another is."""
+    family()
+    status, printed = run(capsys, "acme_net", "other", "absent.txt")
+
+    assert 1 == status
+    assert "dapi: other: frame.png: it is no picture. Expected a picture." in printed.err
+    assert "dapi: absent.txt: there is no such file. Expected" in printed.err
+
+
+def test_words_that_the_terminal_cannot_show_stop_no_other(family, monkeypatch):
+    """They are written by their numbers, as on standard error."""
+    family()
+    shown = io.TextIOWrapper(io.BytesIO(), encoding="ascii", errors="strict")
+    monkeypatch.setattr("sys.stdout", shown)
+
+    assert 0 == main(["predict", "acme_net", "hé", "two"])
+    shown.flush()
+    printed = shown.buffer.getvalue().decode("ascii")
+    assert r"h\xe9  length 2" in printed and "two  length 3" in printed
 
 
 def test_a_device_that_is_not_there_is_told(family, capsys):

@@ -12,8 +12,28 @@ def values(source):
 
 @pytest.mark.parametrize(
     "words",
-    ["Hello, world!", "either/or", "Hello.", "3.5 apples", "word", "a" * 5000, "null\0byte"],
-    ids=["sentence", "slash", "full stop", "number", "word", "long", "no path"],
+    [
+        "Hello, world!",
+        "either/or",
+        "Hello.",
+        "3.5 apples",
+        "word",
+        "a" * 5000,
+        "null\0byte",
+        "3.14",
+        "请安装Python3.10版本",
+    ],
+    ids=[
+        "sentence",
+        "slash",
+        "full stop",
+        "number",
+        "word",
+        "long",
+        "no path",
+        "decimal",
+        "no spaces",
+    ],
 )
 def test_words_are_what_stands_there(words):
     """What is not plainly a path is the text itself."""
@@ -71,6 +91,7 @@ def test_tensors_go_where_the_model_is():
 
     placed = tasks.place(given, model)
 
+    assert "meta" == tasks.place(tasks.Input("a", torch.zeros(1)), model).value.device.type
     assert "meta" == placed["ids"].device.type == placed["both"][0].device.type
     assert ("meta", "text") == (placed["both"][1][0].device.type, placed["both"][1][1])
 

@@ -185,7 +185,7 @@ def test_gpu_gives_the_same_logits(model, held_out):
 
 
 @pytest.fixture
-def tiny_run(recipe, tmp_path):
+def tiny_run(recipe, tmp_path, restored):
     """Train for a few steps on a few sentences; what is changed of the options is given."""
     module, pages = recipe("roberta_tiny_languages"), recipe("manual_pages")
     sentences = [

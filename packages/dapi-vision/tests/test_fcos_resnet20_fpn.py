@@ -58,12 +58,9 @@ def detector():
 
 
 @pytest.fixture
-def quick(monkeypatch):
-    """Measure little on the way, and give back to torch what a recipe sets for its process."""
+def quick(monkeypatch, restored):
+    """Measure little on the way."""
     monkeypatch.setattr(recipe, "MEASURED_SCENES", 1)
-    with torch.random.fork_rng():
-        yield
-    torch.use_deterministic_algorithms(False)
 
 
 def find(model, image):

@@ -108,7 +108,10 @@ def test_detection_names_one_of_boxes_that_compete():
         "labels": torch.tensor([1, 2, 2, 1]),
         "scores": torch.tensor([0.9, 0.8, 0.7, 0.6]),
     }
-    (all_of_them,), (best,) = Detection(NAMES)([found]), Detection(NAMES, nms_thresh=0.5)([found])
+    (all_of_them,), (best,) = (
+        Detection(NAMES)([found]),
+        Detection(NAMES, nms_threshold=0.5)([found]),
+    )
 
     assert [0.9, 0.8, 0.7, 0.6] == pytest.approx([each["score"] for each in all_of_them])
     assert [all_of_them[place] for place in (0, 2, 3)] == best

@@ -58,7 +58,8 @@ def resolve(
 ) -> tuple[_models.Model, Weights | WeightEntry | None]:
     """Return the model that a name stands for, and the weights to build it with.
 
-    Imports the model's module; fetches nothing. Arguments and errors are those of ``get_model``.
+    Imports no more than it takes to find the weights; fetches nothing. Arguments and errors are
+    those of ``get_model``.
     """
     distribution, builder, member = _catalog.parse(name)
     if member is not None:

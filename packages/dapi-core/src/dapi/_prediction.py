@@ -191,7 +191,13 @@ def _slug(name: str) -> str:
     >>> _slug("Hello, world!")
     'Hello-world'
     """
-    text = Path(name).stem if _exists(name) else name
+    path, _, part = name.rpartition(":")
+    if _exists(name):
+        text = Path(name).stem
+    elif part.isdigit() and _exists(path):  # film.gif:3
+        text = f"{Path(path).stem}-{part}"
+    else:
+        text = name
     return re.sub(r"\W+", "-", text)[:_LONGEST].strip("-") or "input"
 
 
@@ -206,7 +212,7 @@ def _exists(name: str) -> bool:
 def _reason(error: Exception, name: str) -> str:
     """Say why an input could not be done: what an author wrote for people, or what it was."""
     _log.debug("an input failed", exc_info=error)
-    if isinstance(error, InputError):
+    if isinstance(error, InputError) and error.source == name:
         return f"{error.reason}. Expected {error.expected}."
     text = str(error).strip().partition("\n")[0]
     if isinstance(error, OSError) and error.strerror and error.filename == name:

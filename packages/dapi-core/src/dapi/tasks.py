@@ -104,7 +104,7 @@ def find_file(source: str, expected: str = "a file") -> Path:
         raise InputError(source, "it is a directory", expected=f"{expected}: {remedy}")
     if not path.exists():
         raise InputError(source, "there is no such file", expected=expected)
-    if not path.stat().st_size:
+    if path.is_file() and not path.stat().st_size:  # a pipe has no size
         raise InputError(source, "it is empty", expected=expected)
     return path
 
@@ -149,7 +149,9 @@ def _is_path(source: str) -> bool:
         is_below = path.parent != Path() and path.parent.is_dir()
     except (OSError, ValueError):  # too long, or with a character that no path has
         return False
-    return not any(map(str.isspace, source)) and (is_below or path.suffix[1:].isalnum())
+    suffix = path.suffix[1:]  # neither of "3.14", nor of a language without spaces
+    is_named = suffix.isascii() and suffix.isalnum() and suffix[0].isalpha()
+    return not any(map(str.isspace, source)) and (is_below or is_named)
 
 
 def place(value: _T, model: nn.Module) -> _T:
@@ -170,5 +172,6 @@ def _move(value: Any, device: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _move(item, device) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return type(value)([_move(item, device) for item in value])
+        moved = [_move(item, device) for item in value]
+        return type(value)(*moved) if hasattr(value, "_fields") else type(value)(moved)
     return value.to(device) if hasattr(value, "to") else value

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import wave
-from array import array
 from importlib import import_module
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from dapi.audio.exceptions import UnsupportedInputError
-from dapi.exceptions import MissingDependencyError
+from dapi.exceptions import InputError, MissingDependencyError
 
 _HIGHEST = 32767
 
@@ -20,7 +18,7 @@ def read(path: Path) -> tuple[Tensor, int]:
     """Return the waveform (channels, T) of a file, of floats in [-1, 1], and its sample rate.
 
     Raises:
-        UnsupportedInputError: It holds no sound.
+        InputError: It holds no sound.
         MissingDependencyError: It is no plain WAV, and soundfile is not installed.
     """
     try:
@@ -31,7 +29,7 @@ def read(path: Path) -> tuple[Tensor, int]:
         return _read_by_soundfile(path, reason)
     whole = len(samples) // (channels * width) * channels * width
     if not whole:
-        raise UnsupportedInputError(f"{path} has no samples. Expected a sound.")
+        raise InputError(str(path), "it has no samples", expected="a sound")
     return _decode(samples[:whole], width).reshape(-1, channels).T.contiguous(), rate
 
 
@@ -44,11 +42,13 @@ def write(path: Path, waveform: Tensor, sample_rate: int) -> None:
         file.setnchannels(len(samples))
         file.setsampwidth(2)
         file.setframerate(sample_rate)
-        file.writeframes(array("h", samples.T.flatten().tolist()).tobytes())
+        file.writeframes(samples.T.contiguous().numpy().tobytes())
 
 
 def _decode(samples: bytes, width: int) -> Tensor:
     """Return floats of samples of ``width`` bytes, little-endian, and unsigned if it is one."""
+    if width == 2:
+        return torch.frombuffer(bytearray(samples), dtype=torch.int16).float() / (_HIGHEST + 1)
     found = torch.frombuffer(bytearray(samples), dtype=torch.uint8).reshape(-1, width).long()
     value = (found << (8 * torch.arange(width))).sum(dim=1)
     half = 1 << (8 * width - 1)
@@ -67,5 +67,5 @@ def _read_by_soundfile(path: Path, reason: Exception) -> tuple[Tensor, int]:
     try:
         samples, rate = soundfile.read(str(path), dtype="float32", always_2d=True)
     except RuntimeError as cause:
-        raise UnsupportedInputError(f"{path} is no sound: {cause}") from cause
+        raise InputError(str(path), f"it is no sound ({cause})", expected="a sound") from cause
     return torch.from_numpy(samples.T.copy()), int(rate)

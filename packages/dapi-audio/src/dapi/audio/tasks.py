@@ -164,7 +164,7 @@ def _check_symbols(text: str, symbols: tuple[str, ...]) -> None:
     """Refuse words of which a part would be left out in silence; punctuation may be."""
     letters = {each for each in symbols if len(each) == 1}
     unknown = sorted({each for each in text.lower() if each.isalnum() and each not in letters})
-    if unknown and len(letters) == len(symbols):
+    if symbols and unknown and len(letters) == len(symbols):
         raise UnsupportedInputError(
             f"{', '.join(map(repr, unknown))} cannot be spoken by these weights. Their symbols are "
             f"{' '.join(sorted(letters)).strip()}: write numbers and abbreviations out."

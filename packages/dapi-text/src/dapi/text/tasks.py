@@ -41,20 +41,20 @@ def sentence_similarity(model: nn.Module, weights: Weights | WeightEntry) -> Pre
     from torch.nn.functional import normalize
 
     embed, ranked = _embedder(model, weights), list[tuple[float, str]]()
-    first: list[Tensor] = []
+    first: list[tuple[str, Tensor]] = []
 
     def predict(text: str) -> Prediction:
         embedding = normalize(embed(text), dim=0)
-        likeness = round(float(embedding @ (first or [embedding])[0]), 4)
-        if first:
-            ranked.append((likeness, text))
-        else:
-            first.append(embedding)
-        return Prediction({"likeness": likeness})
+        is_first = not first
+        first[:] = first or [(text, embedding)]
+        similarity = round(float(embedding @ first[0][1]), 4)
+        if not is_first:
+            ranked.append((similarity, text))
+        return Prediction({"similarity": similarity})
 
     def summarize() -> Prediction | None:
-        rows = [{"likeness": value, "sentence": text} for value, text in sorted(ranked)[::-1]]
-        return Prediction({"ranked": rows}) if rows else None
+        rows = [{"similarity": value, "sentence": text} for value, text in sorted(ranked)[::-1]]
+        return Prediction({"first": first[0][0], "ranked": rows}) if rows else None
 
     return Predictor(read_texts, predict, summarize)
 

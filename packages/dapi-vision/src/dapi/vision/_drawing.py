@@ -94,7 +94,7 @@ def _font(length: int) -> Any:
 
 
 def _colour(label: str) -> tuple[int, int, int]:
-    """Give each name a light colour of its own, the same in every picture and process."""
+    """Give each name a light colour, the same in every picture and process."""
     hue = hashlib.sha256(label.encode()).digest()[0] * 360 // 256
     red, green, blue = ImageColor.getrgb(f"hsl({hue}, 90%, 65%)")[:3]
     return red, green, blue

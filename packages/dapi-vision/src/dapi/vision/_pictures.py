@@ -12,6 +12,7 @@ from torchvision.transforms.v2.functional import pil_to_tensor
 
 from dapi.exceptions import InputError
 from dapi.tasks import Input, find_file
+from dapi.vision.transforms import converted
 
 _STEP, _SMALLEST = 8, 128  # of the sizes that models of optical flow take
 
@@ -69,7 +70,7 @@ def _upright(image: Image.Image) -> Image.Image:
 def as_clip(frames: Sequence[Image.Image], length: int) -> Tensor:
     """Return so many frames at even distances, as one tensor (length, 3, H, W) of uint8."""
     places = torch.linspace(0, len(frames) - 1, length).round().int().tolist()
-    return torch.stack([pil_to_tensor(frames[each].convert("RGB")) for each in places])
+    return torch.stack([pil_to_tensor(converted(frames[each], "RGB")) for each in places])
 
 
 def padded(frames: Tensor) -> Tensor:

@@ -93,7 +93,7 @@ class Detection:
         score_threshold: Boxes with a lower score are left out.
         keypoint_names: The name of each keypoint.
         mask_threshold: How probable a pixel must be to be part of a mask.
-        nms_thresh: Of boxes that overlap more than this (intersection over union), only the best
+        nms_threshold: Of boxes that overlap more than this (intersection over union), only the best
             is named, whatever their labels. By default all are: detectors compare boxes of the
             same label only, since a cat may sit on a chair.
 
@@ -116,7 +116,7 @@ class Detection:
     score_threshold: float = 0.5
     keypoint_names: Sequence[str] = ()
     mask_threshold: float = 0.5
-    nms_thresh: float | None = None
+    nms_threshold: float | None = None
 
     def __call__(self, detections: Sequence[Mapping[str, Tensor]]) -> list[list[NamedObject]]:
         """Return the named objects of each image."""
@@ -145,8 +145,8 @@ class Detection:
         """Return which of the boxes are named, best first."""
         boxes, scores = found["boxes"].detach().float(), found["scores"].detach().float()
         (places,) = torch.where(found["scores"] >= self.score_threshold)
-        if self.nms_thresh is not None:
-            places = places[nms(boxes[places], scores[places], self.nms_thresh)]
+        if self.nms_threshold is not None:
+            places = places[nms(boxes[places], scores[places], self.nms_threshold)]
         kept: list[int] = places.tolist()
         return kept
 

@@ -27,8 +27,6 @@ __all__ = [
     "video_classification",
 ]
 
-_FRAMES = 16  # what nearly all models of films were trained on
-
 
 def image_classification(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
     """Name what is in pictures: labels with their probabilities."""
@@ -79,13 +77,13 @@ def image_segmentation(model: nn.Module, weights: Weights | WeightEntry) -> Pred
 
 
 def video_classification(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
-    """Name what happens in films, of which 16 frames are looked at."""
+    """Name what happens in films, of which as many frames are looked at as for the accuracy."""
     from dapi.vision import _pictures
 
     preprocess, postprocess = weights.transforms(), weights.postprocess()
 
     def predict(frames: Sequence[Image.Image]) -> Prediction:
-        clip = _pictures.as_clip(frames, _FRAMES)
+        clip = _pictures.as_clip(frames, weights.meta.get("frames", 16))
         clips = place(preprocess(clip).unsqueeze(0), model)
         return _labelled(postprocess(model(clips))[0])
 
@@ -112,7 +110,10 @@ def optical_flow(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
         pixels = flow[0].norm(dim=0)
         drawn = partial(_drawing.colours, postprocess(flow)[0])
         return Prediction(
-            {"mean_pixels": round(pixels.mean().item(), 2), "most": round(pixels.max().item(), 2)},
+            {
+                "mean_pixels": round(pixels.mean().item(), 2),
+                "max_pixels": round(pixels.max().item(), 2),
+            },
             {"flow.png": lambda path: drawn().save(path)},
         )
 

@@ -299,21 +299,21 @@ def _check_interpolation(interpolation: str) -> None:
 def _coloured(image: object) -> Image.Image | Tensor:
     """Return an image as RGB, or a checked tensor."""
     if isinstance(image, Image.Image):
-        return _converted(image, "RGB")
+        return converted(image, "RGB")
     return _checked(image, channels=(3,))
 
 
 def _grey(image: object) -> Tensor:
     """Return an image as a tensor of one channel."""
     if isinstance(image, Image.Image):
-        levels: Tensor = functional.pil_to_tensor(_converted(image, "L"))
+        levels: Tensor = functional.pil_to_tensor(converted(image, "L"))
         return levels
     tensor = _checked(image, channels=(1, 3))
     grey: Tensor = tensor if tensor.shape[-3] == 1 else functional.rgb_to_grayscale(tensor)
     return grey
 
 
-def _converted(image: Image.Image, mode: str) -> Image.Image:
+def converted(image: Image.Image, mode: str) -> Image.Image:
     # More than 8 bits a channel would be cut off at 255, and the picture come out white.
     if image.mode.startswith(("I", "F")):
         raise ValueError(

@@ -27,6 +27,7 @@ def video(
     preset: Mapping[str, Any] | None = None,
     min_size: tuple[int, int] = (1, 1),
     min_temporal_size: int | None = None,
+    frames: int = 16,
     datasets: Sequence[str] = ("Kinetics-400",),
     **fields: Any,
 ) -> WeightEntry:
@@ -45,6 +46,7 @@ def video(
         preset: Further arguments of ``dapi.vision.transforms:VideoClassification``.
         min_size: Height and width of the smallest frames that the model takes.
         min_temporal_size: The fewest frames that it takes, where that is known.
+        frames: Of the clips that the accuracy is of.
         datasets: What the weights were trained on.
         **fields: As of ``published``.
     """
@@ -60,6 +62,7 @@ def video(
             "gflops": gflops,
             "file_mib": file_mib,
             "min_size": min_size,
+            "frames": frames,
             **fewest,
             "recipe": recipe,
             "categories": KINETICS400,

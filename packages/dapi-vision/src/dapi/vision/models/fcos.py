@@ -34,7 +34,7 @@ def _digits(file: str, *, sha256: str, size: int, ap: float, ap50: float) -> dic
         "transforms": lazy("dapi.vision.transforms:GrayscaleDetection"),
         # Digits never lie on each other: where two labels compete for one, the surer is named.
         "postprocess": lazy(
-            "dapi.vision.postprocess:Detection", categories=_DIGITS, nms_thresh=0.5
+            "dapi.vision.postprocess:Detection", categories=_DIGITS, nms_threshold=0.5
         ),
         "meta": {
             "task": "object-detection",

@@ -23,6 +23,7 @@ class S3DWeights(Weights):
     Kinetics400_RefV1 = video(
         "s3d",
         "s3d-d76dad2f.pth",
+        frames=128,
         known_as="S3D_Weights.KINETICS400_V1",
         accuracy=(68.368, 88.05),
         num_params=8320048,

@@ -23,6 +23,7 @@ __all__ = [
 
 _entry = partial(
     video,
+    frames=32,
     recipe="https://github.com/SwinTransformer/Video-Swin-Transformer#kinetics-400",
     crop_size=(224, 224),
     resize_size=(256,),
