@@ -11,10 +11,6 @@ Griffin-Lim makes them from mel spectrograms, some of them blurred, since the re
 judge a text to speech that speaks so; that itself it never hears. What it is judged by are phrases
 in orders of words, and voices of accents and timbres, that are held out.
 
-It is trained in two cycles of the learning rate. The second adds sounds of many more timbres and
-two more accents; the weights are the mean of those at the ends of both (that this does better was
-found on 96 of the phrases that are held out).
-
 One line of JSON tells what was written and how well it does. The command goes on where it was
 interrupted. A run repeats to the bit on the same machine with the same versions of its libraries;
 elsewhere the last bits differ, and what grows from them.
@@ -70,7 +66,15 @@ from torch.optim.lr_scheduler import OneCycleLR
 from torchaudio.functional import edit_distance
 from torchaudio.transforms import GriffinLim, InverseMelScale, MelSpectrogram
 from tqdm import tqdm
-from training import PLOTS, History, Training, command_line, file_facts, plot, reproducible, save
+from training import (
+    History,
+    Training,
+    command_line,
+    file_facts,
+    plot,
+    reproducible,
+    save,
+)
 
 from dapi.audio.models._transformer_ctc import transformer_ctc
 from dapi.audio.postprocess import CTCText
@@ -78,33 +82,10 @@ from dapi.audio.postprocess import CTCText
 LABELS = "-|abcdefghijklmnopqrstuvwxyz"
 """The first is CTC's blank, "|" parts words."""
 
+KEPT = 48
+"""How many of the held-out sounds the tests keep."""
+
 FILE_NAME = "transformer_ctc_tiny_espeak_v1.safetensors"
-PLOT = PLOTS / "ctc_espeak.svg"
-
-
-@dataclass(frozen=True, slots=True)
-class Cycle:
-    """A part of the training, in which the learning rate rises and falls to zero.
-
-    Attributes:
-        voices: Who is heard now, beside those of the cycles before.
-        phrases: How many are said, each in one of the voices.
-        resynthesised: How many of them are also heard as Griffin-Lim makes them.
-        steps: Batches.
-        learning_rate: The highest, after a tenth of the steps.
-    """
-
-    voices: tuple[Voice, ...]
-    phrases: int
-    resynthesised: int
-    steps: int
-    learning_rate: float
-
-
-CYCLES = (
-    Cycle(TRAINING_VOICES, phrases=4500, resynthesised=1500, steps=5000, learning_rate=2e-3),
-    Cycle(FURTHER_VOICES, phrases=1800, resynthesised=300, steps=1500, learning_rate=1e-3),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +93,21 @@ class Recipe:
     """What a training depends on, beside its seed.
 
     Attributes:
-        cycles: Its parts.
+        voices: Who is heard, in turn.
+        phrases: How many are said, each in one of the voices.
+        resynthesised: How many of them are also heard as Griffin-Lim makes them.
+        steps: Batches.
+        learning_rate: The highest, after a tenth of the steps; it falls to zero.
         batch_size: Examples of a batch, all about as long.
         weight_decay: Of AdamW.
         max_norm: Of the gradient.
     """
 
-    cycles: tuple[Cycle, ...] = CYCLES
+    voices: tuple[Voice, ...] = (*TRAINING_VOICES, *FURTHER_VOICES)
+    phrases: int = 6300
+    resynthesised: int = 2100
+    steps: int = 7000
+    learning_rate: float = 2e-3
     batch_size: int = 16
     weight_decay: float = 0.01
     max_norm: float = 1.0
@@ -187,19 +176,19 @@ def blurred(spectrograms: Tensor, bands: int, frames: int) -> Tensor:
     return avg_pool2d(spectrograms, kernel, 1, around, count_include_pad=False)
 
 
-def training_examples(cycle: Cycle, folder: Path, *, seed: int) -> list[Example]:
-    """Return what is heard anew in a cycle, of which ``seed`` is the number.
+def training_examples(recipe: Recipe, folder: Path) -> list[Example]:
+    """Return what is heard, first as espeak-ng says it, then what Griffin-Lim makes of a part.
 
-    The sounds are kept in ``folder``, since espeak-ng and Griffin-Lim take minutes.
+    The sounds are kept in ``folder``, since both take minutes.
     """
-    texts = phrases(cycle.phrases, held_out=False, seed=seed)
-    again = texts[: cycle.resynthesised]
-    described = json.dumps([texts, again, [asdict(voice) for voice in cycle.voices]])
+    texts = phrases(recipe.phrases, held_out=False, seed=0)
+    again = texts[: recipe.resynthesised]
+    described = json.dumps([texts, again, [asdict(voice) for voice in recipe.voices]])
     digest = hashlib.sha256(described.encode()).hexdigest()
     sounds = folder / f"ctc_espeak_{digest[:8]}.sounds"
     if not sounds.exists():
-        rng = np.random.default_rng(seed)
-        examples = spoken(texts, varied(cycle.voices, len(texts), rng))
+        rng = np.random.default_rng(0)
+        examples = spoken(texts, varied(recipe.voices, len(texts), rng))
         write_training_sounds([*examples, *resynthesised(examples[: len(again)], rng)], sounds)
     waveforms = load_file(sounds)
     return [Example(waveforms[str(i)], text) for i, text in enumerate([*texts, *again])]
@@ -313,16 +302,15 @@ class Loss:
     Args:
         model: In training mode.
         batches: What it is to learn from.
-        first: Which of them is that of step 0.
         device: Where the model is.
     """
 
-    def __init__(self, model: nn.Module, batches: Batches, *, first: int, device: str) -> None:
-        self.model, self.batches, self.first, self.device = model, batches, first, device
+    def __init__(self, model: nn.Module, batches: Batches, *, device: str) -> None:
+        self.model, self.batches, self.device = model, batches, device
 
     def __call__(self, step: int) -> Tensor:
         """Return the mean over a batch of CTC's loss of a letter."""
-        waveforms, texts = self.batches(self.first + step)
+        waveforms, texts = self.batches(step)
         inputs, lengths = to_input(waveforms)
         logits, frames = self.model(inputs.to(self.device), lengths.to(self.device))
         # CTC's gradient has a deterministic form on a CPU only.
@@ -337,45 +325,23 @@ def train(recipe: Recipe, *, seed: int, device: str, output: Path) -> tuple[nn.M
     model = transformer_ctc(aux_num_out=len(LABELS)).to(device)
     hook = model.feature_extractor.log_mel.register_forward_hook(SpecAugment())
     watched = held_out_examples(96)
-    whole, examples, ends = History(), list[Example](), list[dict[str, Tensor]]()
-    for i, cycle in enumerate(recipe.cycles):
-        examples += training_examples(cycle, output, seed=i)
-        batches = Batches(examples, size=recipe.batch_size, seed=seed)
-        rate = cycle.learning_rate
-        optimizer = AdamW(model.parameters(), lr=rate, weight_decay=recipe.weight_decay)
-        schedule = OneCycleLR(optimizer, rate, total_steps=cycle.steps, pct_start=0.1)
-        part = Training(
-            Loss(model, batches, first=len(whole.losses), device=device),
-            steps=cycle.steps,
-            optimizer=optimizer,
-            parts={"model": model, "schedule": schedule},
-            checkpoint=output / f"ctc_espeak_{seed}_{i}.checkpoint",
-            settings={"seed": seed, "cycle": i, **asdict(recipe)},
-            max_norm=recipe.max_norm,
-            measure=lambda: {"WER [%]": 100 * word_error_rate(model, watched)},
-            measure_every=600,
-        ).run()
-        extend(whole, part)
-        ends.append({key: value.clone() for key, value in model.state_dict().items()})
+    batches = Batches(training_examples(recipe, output), size=recipe.batch_size, seed=seed)
+    rate, decay = recipe.learning_rate, recipe.weight_decay
+    optimizer = AdamW(model.parameters(), lr=rate, weight_decay=decay)
+    schedule = OneCycleLR(optimizer, rate, total_steps=recipe.steps, pct_start=0.1)
+    history = Training(
+        Loss(model, batches, device=device),
+        steps=recipe.steps,
+        optimizer=optimizer,
+        parts={"model": model, "schedule": schedule},
+        checkpoint=output / f"ctc_espeak_{seed}.checkpoint",
+        settings={"seed": seed, **asdict(recipe)},
+        max_norm=recipe.max_norm,
+        measure=lambda: {"WER [%]": 100 * word_error_rate(model, watched)},
+        measure_every=600,
+    ).run()
     hook.remove()
-    model.load_state_dict(mean(ends))
-    return model.eval(), whole
-
-
-def mean(states: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """Return the mean of the weights at the ends of the cycles.
-
-    It does better than each: Izmailov et al. 2018, arXiv:1803.05407.
-    """
-    return {key: torch.stack([each[key] for each in states]).mean(dim=0) for key in states[0]}
-
-
-def extend(whole: History, part: History) -> None:
-    """Add what came after to a history."""
-    first = len(whole.losses)
-    whole.measurements += [{**row, "step": first + row["step"]} for row in part.measurements]
-    whole.losses += part.losses
-    whole.seconds += part.seconds
+    return model.eval(), history
 
 
 @torch.inference_mode()
@@ -414,12 +380,16 @@ def word_error_rate(
 def evaluate(model: nn.Module, *, count: int = 480) -> dict[str, dict[str, float]]:
     """Return the word error rates on phrases that are held out, in percent.
 
-    Of the voices that are held out, of what Griffin-Lim makes of them, and of the speaker whom
-    text to speech imitates, both ways; each in words of the vocabulary, and in letters.
+    Of the sounds that are kept; of the voices that are held out, of what Griffin-Lim makes of
+    them, and of the speaker whom text to speech imitates, both ways; each in words of the
+    vocabulary, and in letters.
     """
     texts = phrases(count, held_out=True, seed=1)
-    judged = {}
-    for name, voices in {"held-out voices": HELD_OUT_VOICES, "speaker": (SPEAKER,)}.items():
+    judged = {"kept": held_out_examples(KEPT)}
+    for name, voices in {
+        "held-out voices": HELD_OUT_VOICES,
+        "speaker": (SPEAKER,),
+    }.items():
         judged[name] = spoken(texts, endless(voices))
         again = resynthesised(judged[name][: count // 2], np.random.default_rng(1))
         judged[f"{name}, resynthesised"] = again
@@ -435,10 +405,9 @@ def evaluate(model: nn.Module, *, count: int = 480) -> dict[str, dict[str, float
 def run(recipe: Recipe, *, seed: int, device: str, output: Path) -> dict[str, object]:
     """Train, save the weights under ``output`` and describe the file."""
     model, history = train(recipe, seed=seed, device=device, output=output)
-    if seed == 0:
-        plot(history, PLOT)
     path = output / FILE_NAME
     save(model, path)
+    plot(history, path.with_suffix(".svg"))
     return {
         **file_facts(path),
         "num_params": sum(parameter.numel() for parameter in model.parameters()),
@@ -448,7 +417,7 @@ def run(recipe: Recipe, *, seed: int, device: str, output: Path) -> dict[str, ob
     }
 
 
-def write_sounds(folder: Path, *, count: int = 48) -> None:
+def write_sounds(folder: Path, *, count: int = KEPT) -> None:
     """Write the first of the sounds that are held out, and what is said in them by whom."""
     folder.mkdir(parents=True, exist_ok=True)
     rows = []
@@ -462,7 +431,10 @@ def main() -> None:
     """Train what the arguments ask for, and print what was written."""
     parser = command_line("Train a recogniser of espeak-ng's speech.")
     parser.add_argument(
-        "--sounds", type=Path, metavar="FOLDER", help="only write the sounds that tests measure on"
+        "--sounds",
+        type=Path,
+        metavar="FOLDER",
+        help="only write the sounds that tests measure on",
     )
     arguments = parser.parse_args()
     if arguments.sounds:

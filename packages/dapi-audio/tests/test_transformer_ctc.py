@@ -243,9 +243,7 @@ def test_silence_around_is_cut_or_added(ctc):
 @needs_espeak
 def test_an_interrupted_training_ends_as_one_that_was_not(ctc, tmp_path, monkeypatch, restored):
     """The same command goes on, and writes the same weights to the bit."""
-    steps = {"resynthesised": 1, "steps": 3, "learning_rate": 1e-3}
-    cycles = [ctc.Cycle(c.voices, phrases=3, **steps) for c in ctc.CYCLES]
-    recipe = ctc.Recipe(tuple(cycles), batch_size=2)
+    recipe = ctc.Recipe(phrases=3, resynthesised=1, steps=6, batch_size=2)
     monkeypatch.setattr("training.SECONDS_BETWEEN_CHECKPOINTS", -1.0)
     monkeypatch.setattr(ctc, "held_out_examples", lambda count: [])  # not measured so soon
     whole, _ = ctc.train(recipe, seed=1, device="cpu", output=tmp_path / "whole")

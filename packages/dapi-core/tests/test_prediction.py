@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import dapi
+from dapi import _prediction
 from dapi._cli import main
 
 torch = pytest.importorskip("torch")
@@ -296,6 +297,16 @@ def test_words_that_the_terminal_cannot_show_stop_no_other(family, monkeypatch):
     shown.flush()
     printed = shown.buffer.getvalue().decode("ascii")
     assert r"h\xe9  length 2" in printed and "two  length 3" in printed
+
+
+def test_the_bar_counts_what_is_in_a_file(family, capsys):
+    """A file of several inputs is not one."""
+    family()
+    Path("words.txt").write_text("one\ntwo\nthree\n")
+    planned = _prediction.plan("acme_net")
+    run = _prediction.Run(planned.build("cpu"), output=Path("output"))
+
+    assert [3, 3, 3, 3] == [run.total - 1 for _ in run.outcomes(["words.txt", "four"])]
 
 
 def test_a_device_that_is_not_there_is_told(family, capsys):

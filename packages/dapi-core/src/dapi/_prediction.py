@@ -111,16 +111,21 @@ class Run:
         output: The directory for what is written. A file there of the same name is replaced; two
             inputs of this run never have the same name.
         seed: Of torch's random state before each input, so that none depends on the others.
+
+    Attributes:
+        total: How many inputs there are, as far as is known: a file may hold several.
     """
 
     def __init__(self, predictor: Predictor, *, output: Path, seed: int = 0) -> None:
         self.predictor, self.output, self.seed = predictor, output, seed
+        self.total = 0
         self._stems: set[str] = set()
         self._sources: tuple[Path, ...] = ()
 
     def outcomes(self, sources: Sequence[str]) -> Iterator[Outcome]:
         """Yield what becomes of each input, as it is done."""
         self._sources = tuple(Path(source) for source in sources if _exists(source))
+        self.total = len(sources)
         for source in sources:
             yield from self._of_source(source)
 
@@ -137,6 +142,7 @@ class Run:
             self._stem(source)  # so that the names of the others' files do not hang on this one
             yield Outcome(source, error=_reason(error, source))
             return
+        self.total += len(found) - 1
         for each in found:
             outcome = self._tried(each.name, partial(self.predictor.predict, each.value))
             assert outcome is not None

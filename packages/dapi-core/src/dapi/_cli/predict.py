@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from dapi._cli.tables import print_facts
 from dapi._frozen import to_json
 
 if TYPE_CHECKING:
-    from dapi._prediction import Outcome, Plan
+    from dapi._prediction import Outcome, Plan, Run
     from dapi._weights import Weights
 
 
@@ -45,7 +45,7 @@ def _predict(options: argparse.Namespace) -> int:
     if not options.json:
         print(f"{planned.weights}:", flush=True)
     failed = 0
-    for outcome in _watched(run.outcomes(options.inputs), len(options.inputs)):
+    for outcome in _watched(run, options.inputs):
         failed += bool(outcome.error)
         _report(options, planned, outcome)
     summary = run.summary()
@@ -90,13 +90,14 @@ def _amount(size: float) -> str:
     return f"{size / 1000:.1f} GB"
 
 
-def _watched(outcomes: Iterator[Outcome], total: int) -> Iterator[Outcome]:
+def _watched(run: Run, sources: Sequence[str]) -> Iterator[Outcome]:
     """Draw a bar on a terminal when there is something to wait for."""
     from tqdm import tqdm
 
-    disabled = None if total > 1 else True  # None: where standard error is no terminal
-    with tqdm(total=total, disable=disabled, leave=False, dynamic_ncols=True) as bar:
-        for outcome in outcomes:
+    # disable=None: not where standard error is no terminal; what is done at once needs no bar
+    with tqdm(disable=None, delay=1, leave=False, dynamic_ncols=True) as bar:
+        for outcome in run.outcomes(sources):
+            bar.total = run.total
             bar.clear()  # what is printed meanwhile stands above it
             yield outcome
             bar.update()

@@ -12,6 +12,8 @@ from torchaudio.models import Wav2Vec2Model, wav2vec2_model
 from torchaudio.models.wav2vec2.components import ConvLayerBlock, LayerNorm
 from torchaudio.transforms import MelScale, Spectrogram
 
+from dapi.exceptions import UnexpectedArgumentError
+
 __all__ = ["LogMelSpectrogram", "MelExtractor", "transformer_ctc"]
 
 
@@ -89,8 +91,6 @@ class MelExtractor(nn.Module):
 
 
 TINY: Final[Mapping[str, Any]] = {
-    "extractor_mode": "layer_norm",
-    "extractor_conv_bias": True,
     "encoder_embed_dim": 128,
     "encoder_projection_dropout": 0.0,
     "encoder_pos_conv_kernel": 31,
@@ -113,11 +113,21 @@ def transformer_ctc(*, aux_num_out: int | None = None, **config: Any) -> Wav2Vec
     Args:
         aux_num_out: Size of the head, or None for none.
         **config: Arguments of ``torchaudio.models.wav2vec2_model`` that differ from `TINY`.
+
+    Raises:
+        UnexpectedArgumentError: One is not among them, such as those of the extractor.
     """
+    for name in config.keys() - TINY.keys():
+        raise UnexpectedArgumentError("transformer_ctc_tiny", name, available=[*TINY])
     shape = {**TINY, **config}
     width = shape["encoder_embed_dim"]
     # torchaudio's extractor only tells the encoder how wide the features are.
-    shape["extractor_conv_layer_config"] = [(width, 1, 1)]
-    model = wav2vec2_model(**shape, aux_num_out=aux_num_out)
+    model = wav2vec2_model(
+        extractor_mode="layer_norm",
+        extractor_conv_layer_config=[(width, 1, 1)],
+        extractor_conv_bias=True,
+        aux_num_out=aux_num_out,
+        **shape,
+    )
     model.feature_extractor = MelExtractor(width)
     return model
