@@ -31,7 +31,7 @@ def main() -> None:
     save(beside([named_digit(each) for each in digits]), "digits")
     scenes = sorted(OUTPUT.glob("scene-*.objects.png"))
     save(beside([Image.open(path) for path in scenes]), "objects")
-    sounds = sorted(RECORDINGS.glob("*.wav"))[:3]
+    sounds = sorted(RECORDINGS.glob("*.wav"))[-3:]
     save(below([heard_sound(each) for each in predict("transformer_ctc_tiny", *sounds)]), "speech")
 
 

@@ -90,7 +90,7 @@ def list_sounds(count: int = 3) -> list[str]:
     recordings = sorted(
         (ROOT / "packages" / "dapi-audio" / "tests" / "data" / "espeak").glob("*.wav")
     )
-    return list(map(str, recordings[:count]))
+    return list(map(str, recordings[-count:]))
 
 
 def write_lines(path: Path, lines: tuple[str, ...]) -> str:

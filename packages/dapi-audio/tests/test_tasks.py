@@ -64,7 +64,7 @@ def test_speech_is_written_down():
     model = transformer_ctc_tiny(weights=weights).eval()
     folder = Path(__file__).parent / "data" / "espeak"
     said = json.loads((folder / "sounds.json").read_text())[1]
-    found = predict(tasks.automatic_speech_recognition, model, weights, folder / said["file"])
+    found = predict(tasks.automatic_speech_recognition, model, weights, str(folder / said["file"]))
 
     assert {"text": said["text"]} == found.facts
 

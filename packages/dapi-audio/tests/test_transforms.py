@@ -299,12 +299,21 @@ def test_waveform_that_is_none_says_so(waveform, said):
         Waveform(sample_rate=8000, channels=2)(waveform, 8000)
 
 
-@pytest.mark.parametrize("rate", [0, -8000, 44100.5, float("nan"), None])
+@pytest.mark.parametrize("rate", [0, 1, -8000, 44100.5, float("nan"), None])
 def test_sample_rate_that_is_none_says_so(rate):
-    """It is a positive whole number, of any type."""
-    with pytest.raises(UnsupportedInputError, match="sample rate .* whole number above 0"):
+    """It is a whole number, of any type, that a sound can have."""
+    with pytest.raises(UnsupportedInputError, match="sample rate .* whole number from 100 on"):
         Waveform(sample_rate=8000)(noise(1, 9), rate)
     assert Waveform(sample_rate=8000)(noise(1, 9), 8000.0).shape == (1, 9)
+
+
+def test_a_sample_rate_next_to_a_usual_one_takes_no_more():
+    """Its ratio is rounded: exactly, torchaudio would take 12 GB, whatever the duration."""
+    waveform = torch.sin(torch.arange(44100) * 0.01)
+    usual = Waveform(sample_rate=16000)(waveform, 44100)
+    odd = Waveform(sample_rate=16000)(waveform, 44101)
+
+    torch.testing.assert_close(usual[:, :-20], odd[:, :-20], atol=0.02, rtol=0)
 
 
 def test_transforms_print_what_they_do():

@@ -83,6 +83,24 @@ def test_a_directory_is_no_file(tmp_path):
     assert str(tmp_path) == caught.value.source
 
 
+@pytest.mark.parametrize("source", ["./absent", "/absent/file", "absent.txt", "folder/absent"])
+def test_what_is_meant_as_a_path_is_no_text(source, tmp_path, monkeypatch):
+    """A mistyped path is told rather than read as words."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+
+    with pytest.raises(InputError, match="there is no such file"):
+        tasks.read_texts(source)
+
+
+def test_nothing_is_no_path():
+    """A variable of the shell that is not set is not the current directory."""
+    with pytest.raises(InputError, match="''.*it is blank"):
+        tasks.find_file("", "a picture")
+    with pytest.raises(InputError, match="it is blank"):
+        tasks.read_texts(" ")
+
+
 def test_tensors_go_where_the_model_is():
     """Whatever dicts, lists and tuples they are in; what is no tensor stays."""
     torch = pytest.importorskip("torch")

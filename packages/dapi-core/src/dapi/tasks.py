@@ -35,6 +35,8 @@ __all__ = ["Input", "Prediction", "Predictor", "find_file", "place", "read_texts
 
 _T = TypeVar("_T")
 
+_BEGINNINGS = ("/", "./", "../", "~/")  # of what is meant as a path
+
 
 class Input(NamedTuple):
     """What a model is to work on.
@@ -98,6 +100,8 @@ def find_file(source: str, expected: str = "a file") -> Path:
     Traceback (most recent call last):
     dapi.exceptions.InputError: absent.png: there is no such file. Expected a picture.
     """
+    if not source.strip():
+        raise InputError(repr(source), "it is blank", expected=expected)
     path = Path(source)
     if path.is_dir():
         remedy = f"name the files in it, as in {path / '*'}"
@@ -126,17 +130,17 @@ def read_texts(source: str) -> list[Input]:
     >>> read_texts("The cat sat on the mat.")
     [Input(name='The cat sat on the mat.', value='The cat sat on the mat.')]
     """
-    lines = _lines(source) if _is_path(source) else [source]
+    lines = _lines(source) if source.strip() and _is_path(source) else [source]
     found = [Input(line.strip(), line.strip()) for line in lines if line.strip()]
     if not found:
-        raise InputError(source, "it is blank", expected="words, or a file with words in it")
+        raise InputError(source, "it is blank", expected="words, or a file of them")
     return found
 
 
 def _lines(source: str) -> list[str]:
     path = find_file(source, "a text, or words that are no path")
     try:
-        return path.read_text(encoding="utf-8-sig").splitlines()
+        return path.read_text(encoding="utf-8-sig").split("\n")
     except UnicodeDecodeError as cause:
         raise InputError(source, f"it is no text ({cause})", expected="text in UTF-8") from cause
 
@@ -146,7 +150,11 @@ def _is_path(source: str) -> bool:
         path = Path(source)
         if path.exists():
             return True
-        is_below = path.parent != Path() and path.parent.is_dir()
+        is_below = source.startswith(_BEGINNINGS) or (
+            path.parent != Path() and path.parent.is_dir()
+        )
+    except PermissionError:  # there is something that may not be looked at
+        return True
     except (OSError, ValueError):  # too long, or with a character that no path has
         return False
     suffix = path.suffix[1:]  # neither of "3.14", nor of a language without spaces

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from dapi import _catalog, _fetching
 from dapi._cli.options import FAILED, add_command
-from dapi._cli.tables import print_facts
+from dapi._cli.tables import print_facts, printable
 from dapi._frozen import to_json
 
 if TYPE_CHECKING:
@@ -31,9 +31,17 @@ def add_commands(commands: Any) -> None:
     )  # fmt: skip
     predict.add_argument("--device", default="cpu", help="as in cuda (default: cpu)")
     predict.add_argument(
-        "--seed", type=int, default=0, metavar="N",
+        "--seed", type=_seed, default=0, metavar="N",
         help="of what a model draws at random, before each input (default: 0)",
     )  # fmt: skip
+
+
+def _seed(text: str) -> int:
+    """Read what torch takes for a seed."""
+    number = int(text)
+    if not 0 <= number < 1 << 64:
+        raise argparse.ArgumentTypeError(f"{text} is not from 0 to 2**64 - 1")
+    return number
 
 
 def _predict(options: argparse.Namespace) -> int:
@@ -124,4 +132,4 @@ def _as_json(planned: Plan, outcome: Outcome) -> dict[str, Any]:
 
 
 def _say(text: str) -> None:
-    print(f"dapi: {text}", file=sys.stderr, flush=True)
+    print(f"dapi: {printable(text)}", file=sys.stderr, flush=True)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from dapi._frozen import to_json
+
+_STEERING = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def print_rows(
@@ -26,8 +29,17 @@ def _print_table(rows: list[dict[str, Any]], indent: str) -> None:
     cells = [list(rows[0]), *([_cell(value) for value in row.values()] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for row in cells:
-        padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        padded = (printable(cell).ljust(width) for cell, width in zip(row, widths, strict=True))
         print(indent + "  ".join(padded).rstrip())
+
+
+def printable(text: str) -> str:
+    r"""Return a text without what steers a terminal.
+
+    >>> printable("two\nlines")
+    'two\\nlines'
+    """
+    return _STEERING.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
 def _cell(value: Any) -> str:
@@ -41,7 +53,7 @@ def print_facts(name: str, facts: Mapping[str, Any], indent: str = "") -> None:
     plain: dict[str, Any] = to_json(facts)
     nested = {key: value for key, value in plain.items() if isinstance(value, dict | list)}
     short = [f"{key} {_cell(value)}" for key, value in plain.items() if key not in nested]
-    print(indent + "  ".join([name, *short]))
+    print(indent + printable("  ".join([name, *short])))
     for key, value in nested.items():
         if isinstance(value, list) and _is_table(value):
             _print_table(value, indent + "  ")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from dapi import WeightEntry, Weights
 from dapi.exceptions import InputError, NoWeightsError
-from dapi.tasks import Prediction, Predictor, place, read_texts
+from dapi.tasks import Input, Prediction, Predictor, place, read_texts
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -42,8 +42,16 @@ def sentence_similarity(model: nn.Module, weights: Weights | WeightEntry) -> Pre
 
     embed, ranked = _embedder(model, weights), list[tuple[float, str]]()
     first: list[tuple[str, Tensor]] = []
+    sources: list[str] = []
+
+    def read(source: str) -> list[Input]:
+        sources.append(source)
+        return read_texts(source)
 
     def predict(text: str) -> Prediction:
+        if len(sources) > 1 and not first:
+            reason = "it could not be read, and the others are compared with it"
+            raise InputError(sources[0], reason, expected="words, or a file of them")
         embedding = normalize(embed(text), dim=0)
         is_first = not first
         first[:] = first or [(text, embedding)]
@@ -56,7 +64,7 @@ def sentence_similarity(model: nn.Module, weights: Weights | WeightEntry) -> Pre
         rows = [{"similarity": value, "sentence": text} for value, text in sorted(ranked)[::-1]]
         return Prediction({"first": first[0][0], "ranked": rows}) if rows else None
 
-    return Predictor(read_texts, predict, summarize)
+    return Predictor(read, predict, summarize)
 
 
 def feature_extraction(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:

@@ -27,6 +27,8 @@ def read_picture(source: str) -> list[Input]:
     try:
         with Image.open(path) as image:
             return [Input(source, _upright(image))]
+    except PermissionError:
+        raise
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as cause:
         raise InputError(source, f"it is no picture ({cause})", expected="a picture") from cause
 
@@ -57,6 +59,8 @@ def _read_frames(path: Path, expected: str) -> list[Image.Image]:
     try:
         with Image.open(path) as image:
             return [_upright(frame) for frame in ImageSequence.Iterator(image)]
+    except PermissionError:
+        raise
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as cause:
         raise InputError(str(path), f"it is no film ({cause})", expected=expected) from cause
 
