@@ -12,6 +12,7 @@ import pytest
 import dapi
 from dapi import _registry
 from dapi._cli import main
+from dapi._cli.tables import print_facts
 from dapi.exceptions import PluginWarning
 
 FAMILY = """
@@ -435,3 +436,13 @@ def test_command_of_a_distribution_runs(advertise, capsys):
         main(["--help"])
     assert "hello (acme-commands)" in capsys.readouterr().out
     sys.modules.pop("acme_commands")
+
+
+def test_nothing_that_is_printed_steers_a_terminal(capsys):
+    """Names and facts are other people's: in a line, a table or a tree, escapes are spelt out."""
+    steers = "\x1b[31m"
+    facts = {"text": steers, "table": [{steers: steers}], "tree": {steers: [steers, [steers]]}}
+    print_facts(steers, facts)
+
+    printed = capsys.readouterr().out
+    assert "\x1b" not in printed and 7 == printed.count(r"\x1b[31m")
