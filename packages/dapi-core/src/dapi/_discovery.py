@@ -94,7 +94,8 @@ class Plugin(NamedTuple):
     @property
     def failures(self) -> list[str]:
         """What of it failed to import in this process, and why."""
-        return [why for (location, _), why in _failures.items() if location == self.location]
+        known = list(_failures.items())  # a copy: another thread may fail at the same time
+        return [why for (location, _), why in known if location == self.location]
 
     def requirements(self) -> list[Requirement]:
         """Read what it requires; nothing when its METADATA cannot be read."""

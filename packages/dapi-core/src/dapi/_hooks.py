@@ -82,6 +82,11 @@ def _tell(hook: str, **facts: Any) -> None:
             _notices.warn(f"{hook} of {name} failed: {error!r}. It was skipped.", PluginWarning)
 
 
+def forget() -> None:
+    """Load what is advertised anew when a hook is called next: what failed may be mended."""
+    _manager.cache_clear()
+
+
 @lru_cache(maxsize=1)
 def _manager(points: tuple[EntryPoint, ...]) -> PluginManager | None:
     """Load what is advertised; None, and pluggy not imported, when nothing is."""
