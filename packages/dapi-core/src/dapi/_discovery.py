@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib import import_module, invalidate_caches
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -65,8 +66,9 @@ class EntryPoint(NamedTuple):
             return True
         module, _, attribute = self.target.partition(":")
         value: Any = sys.modules.get(module)
-        for part in attribute.split("."):
-            value = getattr(value, part, None)
+        with suppress(Exception, SystemExit):  # a module that imports when it is asked may fail
+            for part in attribute.split("."):
+                value = getattr(value, part, None)
         return value is found
 
 
