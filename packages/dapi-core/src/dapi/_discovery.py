@@ -300,7 +300,7 @@ def _folder(path: str) -> str:
 
 def _describe_copies(copies: list[Metadata]) -> Plugin:
     """Take the first copy that advertises: a stale egg-info without entry points hides nothing."""
-    first = next(found for found in copies if _advertises(found))
+    first = copies[0] if len(copies) == 1 else next(filter(_advertises, copies))
     points, problem = _ours(first)
     return Plugin(
         first.name,
