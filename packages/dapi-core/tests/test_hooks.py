@@ -98,6 +98,16 @@ def test_unknown_hook_is_refused_by_name(hook):
         _hooks.before_fetch("https://example.org")
 
 
+def test_object_that_raises_when_it_is_looked_at_is_skipped(hook):
+    """Whatever an object does that is advertised, the hooks of others run."""
+    odd = "class Hooks:\n    def __dir__(self): raise RuntimeError('odd')\n"
+    hook("acme-odd", f"import sys\n{odd}sys.modules[__name__] = Hooks()\n")
+    hook("acme-mirror", MIRROR)
+
+    with pytest.warns(PluginWarning, match="acme-odd were skipped. odd"):
+        assert "https://x.test/mirror" == _hooks.before_fetch("https://x.test/original").url
+
+
 def test_observer_that_raises_disturbs_nobody(hook):
     """Taking note of something cannot make it fail."""
     module = hook("acme-fine", MIRROR)
