@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
@@ -131,7 +131,7 @@ _TOKENIZER_SOURCE = "the tokenizer (t5-base's): by 2 projects, one of which give
 _FLAN_TOKENIZER_SOURCE = "the tokenizer (flan-t5-base's): by 3"
 
 
-_POSTPROCESS: Mapping[Part, Mapping[str, Callable[..., Any]]] = {
+_POSTPROCESS: Mapping[Part, Mapping[str, Any]] = {
     "generation": {"postprocess": lazy("dapi.text.postprocess:Text", file=Asset("tokenizer"))},
     "encoder-decoder": {},
     "encoder": {"postprocess": lazy("dapi.text.postprocess:SentenceEmbeddings")},
