@@ -57,6 +57,7 @@ def tests(session: nox.Session) -> None:
         "sentencepiece",
         "setuptools",
         "soundfile",
+        "timm",
         "types-tqdm",
     )
     session.run("mypy")

@@ -138,6 +138,21 @@ def test_model_from_scratch_comes_back(acme, tmp_path):
     assert torch.float64 == dapi.load(path, dtype=torch.float64).weight.dtype
 
 
+def test_model_that_was_cast_in_part_comes_back(acme, tmp_path):
+    """Each tensor in the type that it had, to the bit; a type that is asked for is for all."""
+    path = tmp_path / "net.safetensors"
+    model = dapi.get_model("acme_net", weights=None)
+    model.body.to(torch.bfloat16)
+    model.fc.double().weight.data /= 3
+    dapi.save(model, path)
+
+    found = dapi.load(path)
+
+    assert_same(model, found)
+    assert [p.dtype for p in model.parameters()] == [p.dtype for p in found.parameters()]
+    assert {torch.float16} == {p.dtype for p in dapi.load(path, dtype=torch.float16).parameters()}
+
+
 def test_what_cannot_come_back_is_not_saved(acme, tmp_path):
     """A foreign model, an argument that JSON does not have, another suffix."""
     path = tmp_path / "net.safetensors"

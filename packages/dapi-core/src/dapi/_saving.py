@@ -127,12 +127,21 @@ class _Saved:
         model = _building.build(
             recipe, entry, self._config, new_head=False, progress=False, target=target
         )
+        if target.dtype is None:
+            self._restore_types(model)
         context = entry.build.context
         _provenance.record(
             model,
             Provenance(recipe.name, weights or seen, self._config, context, recipe.target),
         )
         return model
+
+    def _restore_types(self, model: nn.Module) -> None:
+        """Give each tensor the type it was saved in: a model may have been cast in part."""
+        saved = _safetensors.read(self._path).tensors
+        for key, tensor in model.state_dict(keep_vars=True).items():
+            if tensor.dtype != saved[key].dtype:
+                tensor.data = saved[key].to(tensor.device)
 
     def dtype(self) -> torch.dtype | None:
         """Return the floating-point type that the whole model had, if it was not the usual one."""
