@@ -72,6 +72,7 @@ def main() -> None:
     model = load_sharded(network, entry)
     expected = dapi.build_model(network, weights=entry)
     shards: dict[str, Any] = model.state_dict()
+    assert shards["0.weight"].to_local().shape[0] == 16 // dist.get_world_size()
     for key, whole in expected.state_dict().items():
         found = shards[key]
         assert torch.equal(whole, found.full_tensor() if hasattr(found, "full_tensor") else found)

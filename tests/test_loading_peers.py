@@ -5,12 +5,14 @@ The plain way is: construct, then ``load_state_dict(strict=True)`` with what the
 
 import copy
 from collections import OrderedDict
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 
 import pytest
 
 import dapi
-from dapi import Build, WeightEntry, _building
+from dapi import Build, WeightEntry, _building, _construction
 
 torch = pytest.importorskip("torch")
 safetensors_torch = pytest.importorskip("safetensors.torch")
@@ -21,6 +23,8 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:The default weight initialization of"),
     pytest.mark.filterwarnings("ignore:.*torch.ao.quantization is deprecated"),
     pytest.mark.filterwarnings("ignore:Deprecated. torch.meshgrid"),
+    pytest.mark.filterwarnings("ignore::dapi.exceptions.OutdatedWeightsWarning"),
+    pytest.mark.filterwarnings("ignore::dapi.exceptions.ReplacedBuilderWarning"),
 ]
 LAYOUTS = ("zip", "legacy", "safetensors")
 
@@ -340,6 +344,68 @@ def test_loaded_model_equals_the_plain_way(
         assert all(torch.equal(state[key], value) for key, value in found.state_dict().items())
         assert content == path.read_bytes()
     assert without_values == (not constructed_plainly)
+
+
+def own_members():
+    """The first weights of each builder in this repository; the larger models are slow.
+
+    Those of quantized builders are packed: theirs are compared beside them. The largest are of the
+    classes of smaller ones.
+    """
+    for name in dapi.list_models(module="dapi"):
+        members = [
+            each for enum in dapi.get_builder(name).__dapi_builder__.weights for each in enum
+        ]
+        size = members[0].meta["num_params"]
+        if size < 200e6 and not name.startswith("quantized_"):
+            marks = [] if size < 1.3e6 else [pytest.mark.slow]
+            yield pytest.param(name, members[0], id=name, marks=marks)
+
+
+def numbers_for(model):
+    """Return a state dict with random numbers for a model whose parameters are on meta."""
+    state = model.state_dict()
+    numbers, tied = torch.Generator().manual_seed(0), {}
+    for key, tensor in model.state_dict(keep_vars=True).items():
+        if tensor.is_floating_point():
+            drawn = torch.rand(tensor.shape, generator=numbers, dtype=tensor.dtype)
+            state[key] = tied.setdefault(id(tensor), drawn)
+    return state
+
+
+@contextmanager
+def plain_way():
+    """Let models be constructed with values, and torch copy into them."""
+
+    def refuse(*args, **options):
+        raise _construction.CannotDeferError
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_construction, "construct", refuse)
+        yield
+
+
+@pytest.mark.parametrize(("name", "member"), list(own_members()))
+def test_every_builder_equals_the_plain_way(name, member, tmp_path):
+    """From every layout, and cast, copied, and loaded again."""
+    builder = dapi.get_builder(name)
+    state = numbers_for(builder(weights=member, device="meta"))
+    versions = {key: facts["version"] for key, facts in state._metadata.items()}
+    for layout in LAYOUTS:
+        path = write(tmp_path, layout, state)
+        build = replace(member.build, adapt=(), code_version=versions)
+        entry = replace(member.value, url=path.as_uri(), sha256=None, size=None, build=build)
+        with plain_way():
+            expected = builder(weights=entry)
+        found = builder(weights=entry)
+
+        assert expected.training == found.training
+        assert_same(expected, copy.deepcopy(found))
+        assert_same(expected, found)
+        found.load_state_dict(found.state_dict())
+        assert all(torch.equal(state[key], value) for key, value in found.state_dict().items())
+        assert_same(expected.to(torch.bfloat16), builder(weights=entry, dtype=torch.bfloat16))
+        path.unlink()
 
 
 def test_the_sample_is_large_enough():

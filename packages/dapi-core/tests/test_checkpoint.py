@@ -1,12 +1,13 @@
 """Checkpoints: tensors only, verified before they are read, and clear errors for all else."""
 
+import os
 import pickle
 import zipfile
 
 import pytest
 
 from dapi import File, WeightEntry
-from dapi.exceptions import CheckpointError
+from dapi.exceptions import CheckpointError, HashMismatchError
 
 torch = pytest.importorskip("torch")
 safetensors_torch = pytest.importorskip("safetensors.torch")
@@ -34,13 +35,13 @@ def test_state_dict_is_what_was_saved(tmp_path, layout):
 
 
 @pytest.mark.parametrize("layout", ["safetensors", "zip", "legacy"])
-@pytest.mark.parametrize("keep", [0, 10, 120])
+@pytest.mark.parametrize("keep", [0, 10, 120, -1])
 def test_truncated_file_is_told(tmp_path, layout, keep):
-    """A truncated checkpoint names the file; the process lives."""
+    """A truncated checkpoint names the file and the entry; the process lives."""
     path = save(tmp_path, layout)
     path.write_bytes(path.read_bytes()[:keep])
 
-    with pytest.raises(CheckpointError, match="net"):
+    with pytest.raises(CheckpointError, match=rf"WeightEntry\(.*\(file: {path}\)"):
         WeightEntry.from_file(path).state_dict()
 
 
@@ -54,18 +55,24 @@ def test_web_page_is_recognized(tmp_path):
 
 
 class Payload:
+    """Calls a function when it is unpickled."""
+
+    def __init__(self, function=print):
+        self.function = function
+
     def __reduce__(self):
-        return print, ("a payload ran",)
+        return self.function, ("echo a payload ran",)
 
 
 @pytest.mark.parametrize("layout", ["zip", "legacy"])
-def test_pickled_code_never_runs(tmp_path, layout, capsys):
-    """A pickle that would run code is refused, and does not run."""
-    path = save(tmp_path, layout, {"weight": Payload()})
+@pytest.mark.parametrize("function", [print, os.system])
+def test_pickled_code_never_runs(tmp_path, layout, function, capfd):
+    """A pickle that would run code is refused with the code's name, and does not run."""
+    path = save(tmp_path, layout, {"weight": Payload(function)})
 
-    with pytest.raises(CheckpointError):
+    with pytest.raises(CheckpointError, match=rf"it holds [\w.]*{function.__name__}, and only"):
         WeightEntry.from_file(path).state_dict()
-    assert "" == capsys.readouterr().out
+    assert "" == capfd.readouterr().out
 
 
 def test_plain_pickle_is_refused(tmp_path):
@@ -113,6 +120,17 @@ def test_quantized_tensors_are_read(tmp_path, layout):
     assert state_dict.keys() == found.keys()
     assert torch.equal(tensor.int_repr(), found["weight"].int_repr())
     assert torch.qint8 == found["fc._packed_params.dtype"]
+
+
+def test_nothing_is_read_before_its_hash_is_checked(tmp_path, monkeypatch):
+    """A file that is not what its entry says is not even opened as a checkpoint."""
+    path = save(tmp_path, "zip")
+    entry = WeightEntry.from_file(path)
+    save(tmp_path, "zip", {"weight": Payload()})
+    monkeypatch.setattr(torch, "load", lambda *args, **options: pytest.fail("it was read"))
+
+    with pytest.raises(HashMismatchError, match="net.pth"):
+        entry.state_dict()
 
 
 def test_unknown_format_is_told(tmp_path):

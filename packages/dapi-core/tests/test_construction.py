@@ -6,6 +6,8 @@ The numbers in brackets are those of the pitfalls that other loaders were seen t
 import copy
 import gc
 import threading
+import zipfile
+from functools import wraps
 
 import pytest
 
@@ -173,6 +175,94 @@ def test_what_needs_values_is_built_in_the_plain_way(constructor, publish, plain
     assert not _construction.on_meta(found)
 
 
+class Averaged(nn.Module):
+    """Keeps a moving average of its weights: a buffer that is made of a parameter."""
+
+    def __init__(self):
+        super().__init__()
+        self.now = nn.Linear(4, 4)
+        self.register_buffer("average", self.now.weight.detach().clone())
+
+
+def test_buffer_that_is_made_of_a_parameter_keeps_its_own_type(publish, plain):
+    """It is copied into, as torch does, and does not become what the file has."""
+    halves = {key: each.half() for key, each in filled(Averaged()).state_dict().items()}
+    found = dapi.build_model(Averaged, weights=publish(halves))
+
+    assert 1 == len(plain)
+    assert torch.float32 == found.average.dtype
+    assert torch.equal(halves["average"].float(), found.average)
+
+
+class Pair(nn.Module):
+    """Two parameters."""
+
+    def __init__(self):
+        super().__init__()
+        self.one, self.other = nn.Linear(4, 4, bias=False), nn.Linear(4, 4, bias=False)
+
+
+class Overlaid(Pair):
+    """Two parameters over one memory."""
+
+    def __init__(self):
+        super().__init__()
+        self.other.weight.data = self.one.weight.data
+
+
+class Made(Pair):
+    """The same, both made of one tensor, which a buffer and a list hold too."""
+
+    def __init__(self):
+        super().__init__()
+        values = torch.rand(4, 4)
+        self.one.weight, self.other.weight = nn.Parameter(values), nn.Parameter(values)
+        self.register_buffer("held", values, persistent=False)
+        self.kept = [values]
+
+
+@pytest.mark.parametrize("constructor", [Overlaid, Made])
+def test_memory_that_a_constructor_shares_stays_shared(constructor, publish):
+    """What is written to one parameter is seen through the other [5, 14]."""
+    expected, found = build(constructor, publish)
+
+    assert torch.equal(expected.one.weight, found.one.weight)
+    shared = [found.one.weight, found.other.weight, *found.buffers(), *getattr(found, "kept", [])]
+    assert 1 == len({each.data_ptr() for each in shared})
+
+
+@pytest.mark.parametrize("is_zip", [True, False])
+def test_memory_that_a_file_shares_is_not_shared_by_the_model(is_zip, publish, tmp_path):
+    """A file of tied or overlapping tensors: a step on one parameter leaves the others alone."""
+    whole = torch.rand(8, 4)
+    overlapping = {"one.weight": whole[:4], "other.weight": whole[2:6]}
+    for state in (overlapping, dict.fromkeys(overlapping, whole[:4].clone())):
+        path = tmp_path / "shared.pth"
+        torch.save(state, path, _use_new_zipfile_serialization=is_zip)
+        found = dapi.build_model(Pair, weights=WeightEntry.from_file(path))
+        with torch.no_grad():
+            found.one.weight.zero_()
+
+        assert torch.equal(state["other.weight"], found.other.weight)
+        assert 4 * 4 * 4 == found.one.weight.untyped_storage().nbytes()
+
+
+def test_parameters_are_aligned_wherever_a_zip_has_them(publish, tmp_path):
+    """Who packs a checkpoint anew drops the padding; kernels then round differently [2]."""
+    entry = publish(filled(nn.Linear(64, 64)).state_dict())
+    path = tmp_path / "packed.pth"
+    with zipfile.ZipFile(entry.fetch()) as source, zipfile.ZipFile(path, "w") as target:
+        for name in source.namelist():
+            target.writestr(name, source.read(name))
+    packed = WeightEntry.from_file(path)
+    assert any(each.data_ptr() % 64 for each in packed.state_dict().values())
+
+    found = dapi.build_model(nn.Linear, 64, 64, weights=packed)
+
+    assert all(each.data_ptr() % 64 == 0 for each in found.parameters())
+    assert torch.equal(entry.state_dict()["weight"], found.weight)
+
+
 def test_recurrent_layers_work(publish, plain):
     """They hold weak references to their parameters, and lists of them."""
     expected, found = build(lambda: nn.Sequential(nn.Linear(4, 4), nn.LSTM(4, 3)), publish)
@@ -292,6 +382,24 @@ def test_other_threads_construct_as_ever():
     assert original == (nn.Module.register_parameter, torch.Tensor.normal_)
 
 
+def test_patches_of_others_are_left_in_place():
+    """Who wraps the same method meanwhile finds the wrapper where it was put."""
+    original = nn.Module.register_parameter
+    with _construction.deferred():
+        ours = nn.Module.register_parameter
+
+        @wraps(ours)
+        def theirs(*args):
+            ours(*args)
+
+        nn.Module.register_parameter = theirs
+    try:
+        assert nn.Module.register_parameter is theirs
+        assert not nn.Linear(2, 2).weight.is_meta
+    finally:
+        nn.Module.register_parameter = original
+
+
 def test_numbers_are_drawn_where_there_is_memory():
     """A constructor that draws numbers into a buffer gets them; only meta is skipped."""
 
@@ -319,6 +427,25 @@ def test_collector_is_paused_and_resumed():
             assert not gc.isenabled()
         assert not gc.isenabled()
         raise KeyError
+    assert gc.isenabled()
+
+
+def test_collector_rests_while_a_model_is_built(publish):
+    """While it is constructed and while it is loaded, and not after [1]."""
+    seen = []
+
+    class Watching(nn.Linear):
+        def __init__(self):
+            super().__init__(2, 2)
+            seen.append(gc.isenabled())
+
+        def _load_from_state_dict(self, *rest):
+            seen.append(gc.isenabled())
+            super()._load_from_state_dict(*rest)
+
+    dapi.build_model(Watching, weights=publish(nn.Linear(2, 2).state_dict()))
+
+    assert [False, False] == seen
     assert gc.isenabled()
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 import dapi
-from dapi import WeightEntry, _registry
+from dapi import WeightEntry, _registry, _safetensors
 from dapi.exceptions import CheckpointError, StateDictMismatchError
 
 torch = pytest.importorskip("torch")
@@ -23,12 +23,16 @@ class Tied(nn.Module):
 
 @pytest.fixture
 def load(tmp_path):
-    """Load a state dict into a model, in every layout that can hold it."""
+    """Write a state dict to a file, and load it into a model."""
 
-    def run(constructor, state, suffix="pth", **options):
-        path = tmp_path / f"net.{suffix}"
-        torch.save(state, path)
-        return dapi.build_model(constructor, weights=WeightEntry.from_file(path), **options)
+    def run(constructor, state, layout="zip"):
+        if layout == "safetensors":
+            path = tmp_path / "net.safetensors"
+            _safetensors.write(path, state, {})
+        else:
+            path = tmp_path / "net.pth"
+            torch.save(state, path, _use_new_zipfile_serialization=layout == "zip")
+        return dapi.build_model(constructor, weights=WeightEntry.from_file(path))
 
     return run
 
@@ -53,20 +57,21 @@ BAD = {
 }
 
 
+@pytest.mark.parametrize("layout", ["zip", "legacy", "safetensors"])
 @pytest.mark.parametrize(("state", "message"), BAD.values(), ids=BAD)
-def test_what_does_not_fit_is_told(load, state, message, tmp_path):
+def test_what_does_not_fit_is_told(load, state, message, layout, tmp_path):
     """With the file, the entry, and the first differences."""
     with pytest.raises(StateDictMismatchError, match=message) as caught:
-        load(linear, state)
-    assert str(tmp_path / "net.pth") in str(caught.value)
+        load(linear, state, layout)
+    assert f"(file: {tmp_path / 'net'}." in str(caught.value)
     assert "WeightEntry(" in str(caught.value)
 
 
 def test_one_key_is_enough_for_tied_parameters(load):
     """A file that was written without duplicates holds one of them [5]."""
-    for key in ("inside.weight", "outside.weight"):
+    for key, layout in (("inside.weight", "zip"), ("outside.weight", "safetensors")):
         value = torch.rand(4, 4)
-        found = load(Tied, {key: value, "mean": torch.ones(4)})
+        found = load(Tied, {key: value, "mean": torch.ones(4)}, layout)
         assert found.inside.weight is found.outside.weight
         assert torch.equal(value, found.outside.weight)
 

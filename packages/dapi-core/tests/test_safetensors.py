@@ -19,6 +19,7 @@ STATE = {
     "none": torch.empty(0, 4),
     "flag": torch.tensor([True, False, True]),
     "view": torch.rand(4, 6).t(),
+    "conjugate": torch.tensor([1 + 2j, 3 - 4j]).conj(),
 }
 
 
@@ -31,7 +32,8 @@ def same(one, other):
 def test_files_are_exchanged_with_the_library(tmp_path):
     """What it writes we read, and the other way round."""
     safetensors_torch.save_file(
-        {key: each.contiguous() for key, each in STATE.items()}, tmp_path / "theirs.safetensors"
+        {key: each.contiguous().resolve_conj() for key, each in STATE.items()},
+        tmp_path / "theirs.safetensors",
     )
     _safetensors.write(tmp_path / "ours.safetensors", STATE, {"who": "we"})
 
@@ -46,7 +48,9 @@ def test_every_tensor_is_aligned(tmp_path, padding):
     """Wherever it stands in the file: kernels round differently otherwise [2]."""
     path = tmp_path / "net.safetensors"
     safetensors_torch.save_file(
-        {key: each.contiguous() for key, each in STATE.items()}, path, {"pad": "x" * padding}
+        {key: each.contiguous().resolve_conj() for key, each in STATE.items()},
+        path,
+        {"pad": "x" * padding},
     )
 
     found = _safetensors.read(path).tensors

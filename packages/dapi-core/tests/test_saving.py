@@ -138,6 +138,21 @@ def test_model_from_scratch_comes_back(acme, tmp_path):
     assert torch.float64 == dapi.load(path, dtype=torch.float64).weight.dtype
 
 
+def test_model_that_was_cast_in_part_comes_back(acme, tmp_path):
+    """Each tensor in the type that it had, to the bit; a type that is asked for is for all."""
+    path = tmp_path / "net.safetensors"
+    model = dapi.get_model("acme_net", weights=None)
+    model.body.to(torch.bfloat16)
+    model.fc.double().weight.data /= 3
+    dapi.save(model, path)
+
+    found = dapi.load(path)
+
+    assert_same(model, found)
+    assert [p.dtype for p in model.parameters()] == [p.dtype for p in found.parameters()]
+    assert {torch.float16} == {p.dtype for p in dapi.load(path, dtype=torch.float16).parameters()}
+
+
 def test_what_cannot_come_back_is_not_saved(acme, tmp_path):
     """A foreign model, an argument that JSON does not have, another suffix."""
     path = tmp_path / "net.safetensors"
@@ -147,9 +162,24 @@ def test_what_cannot_come_back_is_not_saved(acme, tmp_path):
         dapi.save(dapi.build_model(nn.Linear, 1, 1), path)
     with pytest.raises(SavingError, match="argument 'activation' is <class"):
         dapi.save(dapi.get_model("acme_other", weights=None, activation=nn.ReLU), path)
+    with pytest.raises(SavingError, match="argument 'activation' is inf"):
+        dapi.save(dapi.get_model("acme_other", weights=None, activation=float("inf")), path)
     with pytest.raises(SavingError, match="does not end in .safetensors"):
         dapi.save(dapi.get_model("acme_other", weights=None), tmp_path / "net.pth")
     assert not path.exists()
+
+
+def test_state_without_all_its_numbers_is_not_saved(acme, tmp_path):
+    """On meta, or sparse: the first such key is named, and no file is left behind."""
+    sparse = dapi.get_model("acme_other", weights=None)
+    sparse.register_buffer("mask", torch.eye(3).to_sparse())
+    for model, key in (
+        (dapi.get_model("acme_other", weights=None, device="meta"), "weight"),
+        (sparse, "mask"),
+    ):
+        with pytest.raises(SavingError, match=f"{key} in its state is no dense tensor"):
+            dapi.save(model, tmp_path / "net.safetensors")
+    assert [] == list(tmp_path.glob("*net.safetensors*"))
 
 
 def test_builder_that_is_gone_is_named(acme, tmp_path, monkeypatch):

@@ -154,7 +154,7 @@ def _make_plain(state_dict: dict[str, Any]) -> None:
 def _reason(cause: Exception) -> str:
     """Say in a line what a reader said in many."""
     text = str(cause)
-    foreign = re.search(r"Unsupported (?:global|class|operand)[^\n]*?([\w.]+\.\w+)", text)
+    foreign = re.search(r"nsupported (?:global: )?GLOBAL ([\w.]+)", text)
     if foreign:
         return f"it holds {foreign[1]}, and only tensors are read: save its state_dict() alone"
     if isinstance(cause, ValueError) and text:

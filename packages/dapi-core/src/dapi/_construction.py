@@ -48,6 +48,8 @@ class Deferral:
         self._seen[id(parameter)] = parameter
         if position in self.keep or type(parameter) is not nn.Parameter or parameter.is_meta:
             return
+        if _is_shared(parameter):
+            return  # it gets its values by a copy, which all that share the memory see
         self._devices[id(parameter)] = parameter.device
         fill(parameter, _on_meta(parameter))
 
@@ -85,6 +87,15 @@ def fill(parameter: nn.Parameter, tensor: Tensor) -> None:
     torch.utils.swap_tensors(parameter, other)  # type: ignore[no-untyped-call]
 
 
+def _is_shared(parameter: nn.Parameter) -> bool:
+    """Whether another tensor has the same memory."""
+    import torch
+
+    storage = parameter.untyped_storage()
+    holders: int = torch._C._storage_Use_Count(storage._cdata)
+    return holders > 2  # the parameter, and the object that asks
+
+
 def _on_meta(parameter: nn.Parameter) -> Tensor:
     import torch
 
@@ -93,6 +104,7 @@ def _on_meta(parameter: nn.Parameter) -> Tensor:
 
 _frames = threading.local()
 _patched = 0
+_replaced: list[tuple[type, str, Callable[..., Any], Callable[..., Any]]] = []
 _patching = threading.Lock()
 
 
@@ -129,20 +141,20 @@ def _patch() -> Iterator[None]:
         if _patched == 0:
             for owner, name, change in _patches():
                 original = getattr(owner, name)
-                patched = change(original)
-                patched._dapi_original = original  # type: ignore[attr-defined]
-                setattr(owner, name, patched)
+                ours = change(original)
+                setattr(owner, name, ours)
+                _replaced.append((owner, name, original, ours))
         _patched += 1
     try:
         yield
     finally:
         with _patching:
             _patched -= 1
-            if _patched == 0:
-                for owner, name, _ in _patches():
-                    found = getattr(owner, name)
-                    # Somebody else's patch over ours is theirs to remove; ours is inert by then.
-                    setattr(owner, name, getattr(found, "_dapi_original", found))
+            while _patched == 0 and _replaced:
+                owner, name, original, ours = _replaced.pop()
+                # Somebody else's patch over ours is theirs to remove; ours is inert by then.
+                if getattr(owner, name) is ours:
+                    setattr(owner, name, original)
 
 
 def _patches() -> list[tuple[type, str, Callable[[Callable[..., Any]], Callable[..., Any]]]]:

@@ -205,9 +205,11 @@ class _Placement:
         self._modules = {id(module): module for module in model.modules()}
         self._parameters = list(_slots(model, lambda module: module._parameters))
         self._buffers = list(_slots(model, lambda module: module._buffers))
+        self._taken: set[int] = set()
 
     def load(self, state_dict: Mapping[str, Tensor]) -> tuple[list[str], list[str]]:
         """Load, and return the keys that are missing and those that are left over."""
+        self._check_memory()
         missing, unexpected = self._model.load_state_dict(state_dict, strict=False, assign=True)
         if any(id(module) not in self._modules for module in self._model.modules()):
             raise CannotDeferError("a module was replaced while it was loaded")
@@ -216,13 +218,19 @@ class _Placement:
             self._put(parameter, value)
         return missing, unexpected
 
+    def _check_memory(self) -> None:
+        """Refuse parameters that share their memory: what they would be given is apart."""
+        distinct = {id(each): each for _, _, each in self._parameters if each.is_meta}.values()
+        if len({each.untyped_storage()._cdata for each in distinct}) < len(distinct):
+            raise CannotDeferError("two parameters share their memory")
+
     def _place_buffers(self) -> None:
         """Copy into the buffers that the constructor made: they are small, and may be shared."""
         import torch
 
         for module, name, old in self._buffers:
             new = module._buffers.get(name)
-            if new is None or new is old or old.is_meta:
+            if new is None or new is old:
                 continue
             with torch.no_grad():
                 old.copy_(new)
@@ -260,8 +268,14 @@ class _Placement:
         if old.stride() != value.stride():
             return torch.empty_like(old, dtype=dtype, device=device).copy_(value)
         placed = value.to(device=device, dtype=dtype)
-        is_host = placed.device.type == "cpu"
-        return placed.clone() if is_host and placed.data_ptr() % ALIGNMENT else placed
+        return placed if self._may_stay(placed) else placed.clone()
+
+    def _may_stay(self, tensor: Tensor) -> bool:
+        """Whether a tensor has memory of its own, where kernels expect it."""
+        storage = tensor.untyped_storage()
+        is_own = storage.nbytes() == tensor.nbytes and storage.data_ptr() not in self._taken
+        self._taken.add(storage.data_ptr())
+        return is_own and (tensor.device.type != "cpu" or tensor.data_ptr() % ALIGNMENT == 0)
 
 
 def _slots(

@@ -242,7 +242,7 @@ def _write_all(stream: Any, text: bytes, tensors: Iterable[Tensor]) -> None:
     target.write(len(text).to_bytes(8, "little"))
     target.write(text)
     for tensor in tensors:
-        host = tensor.detach().cpu().contiguous()
+        host = tensor.detach().cpu().resolve_conj().resolve_neg().contiguous()
         target.write(_bytes(host))
     target.flush()
     os.fsync(target.fileno())

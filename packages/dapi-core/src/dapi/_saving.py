@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -126,12 +127,21 @@ class _Saved:
         model = _building.build(
             recipe, entry, self._config, new_head=False, progress=False, target=target
         )
+        if target.dtype is None:
+            self._restore_types(model)
         context = entry.build.context
         _provenance.record(
             model,
             Provenance(recipe.name, weights or seen, self._config, context, recipe.target),
         )
         return model
+
+    def _restore_types(self, model: nn.Module) -> None:
+        """Give each tensor the type it was saved in: a model may have been cast in part."""
+        saved = _safetensors.read(self._path).tensors
+        for key, tensor in model.state_dict(keep_vars=True).items():
+            if tensor.dtype != saved[key].dtype:
+                tensor.data = saved[key].to(tensor.device)
 
     def dtype(self) -> torch.dtype | None:
         """Return the floating-point type that the whole model had, if it was not the usual one."""
@@ -208,9 +218,10 @@ def _describe_state(state_dict: Mapping[str, Tensor], provenance: Provenance) ->
     """Say in strings what a safetensors file has no place for."""
     import torch
 
-    foreign = [key for key, value in state_dict.items() if not isinstance(value, torch.Tensor)]
+    foreign = [key for key, value in state_dict.items() if not _is_plain(value)]
     if foreign:
-        raise SavingError(provenance.builder, f"{foreign[0]} in its state is no tensor")
+        reason = f"{foreign[0]} in its state is no dense tensor with values"
+        raise SavingError(provenance.builder, reason)
     types = {value.dtype for value in state_dict.values() if value.is_floating_point()}
     facts = getattr(state_dict, "_metadata", {})
     versions = {
@@ -220,6 +231,14 @@ def _describe_state(state_dict: Mapping[str, Tensor], provenance: Provenance) ->
     if len(types) == 1 and torch.get_default_dtype() not in types:
         described["dtype"] = str(types.pop()).removeprefix("torch.")
     return described
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value has all its numbers here: one on meta, or in shards, has not."""
+    import torch
+
+    is_dense = type(value) is torch.Tensor and value.layout is torch.strided
+    return is_dense and not value.is_meta
 
 
 def _to_json(builder: str, values: Mapping[str, Any], what: str) -> str:
@@ -234,7 +253,9 @@ def _is_json(value: Any) -> bool:
         return all(isinstance(key, str) and _is_json(item) for key, item in value.items())
     if isinstance(value, tuple | list) and not hasattr(value, "_fields"):
         return all(map(_is_json, value))
-    return value is None or type(value) in (str, bool, int, float)
+    if type(value) is float:
+        return isfinite(value)
+    return value is None or type(value) in (str, bool, int)
 
 
 def _thawed(value: Any) -> Any:
