@@ -57,6 +57,7 @@ def tests(session: nox.Session) -> None:
         "sentencepiece",
         "setuptools",
         "soundfile",
+        "twine",
         "types-tqdm",
     )
     session.run("mypy")

@@ -177,12 +177,17 @@ def blurred(spectrograms: Tensor, bands: int, frames: int) -> Tensor:
     return avg_pool2d(spectrograms, kernel, 1, around, count_include_pad=False)
 
 
+def training_texts(recipe: Recipe) -> list[str]:
+    """Return the phrases that are trained on, whatever the seed."""
+    return phrases(recipe.phrases, held_out=False, seed=0)
+
+
 def training_examples(recipe: Recipe, folder: Path) -> list[Example]:
     """Return what is heard, first as espeak-ng says it, then what Griffin-Lim makes of a part.
 
     The sounds are kept in ``folder``, since both take minutes.
     """
-    texts = phrases(recipe.phrases, held_out=False, seed=0)
+    texts = training_texts(recipe)
     again = texts[: recipe.resynthesised]
     described = json.dumps([texts, again, [asdict(voice) for voice in recipe.voices]])
     digest = hashlib.sha256(described.encode()).hexdigest()

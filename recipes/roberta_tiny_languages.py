@@ -94,11 +94,12 @@ Texts = Sequence[Sequence[str]]
 """Of each language in the order of `LANGUAGES`."""
 
 
-def texts_by_language(sentences: Iterable[Sentence]) -> Texts:
-    """Return the texts of each language."""
+def training_texts(sentences: Iterable[Sentence]) -> Texts:
+    """Return the texts of each language, without those that are held out."""
     texts = defaultdict(list)
     for sentence in sentences:
-        texts[sentence.language].append(sentence.text)
+        if not sentence.is_held_out:
+            texts[sentence.language].append(sentence.text)
     return [texts[code] for code in LANGUAGES]
 
 
@@ -298,8 +299,7 @@ def main() -> None:
         plot=arguments.output / f"{NAME}.svg",
         recipe=replace(Recipe(), steps=arguments.steps),
     )
-    training = texts_by_language(each for each in sentences if not each.is_held_out)
-    model = train(training, sample, options)
+    model = train(training_texts(sentences), sample, options)
     save(model, arguments.output / f"{NAME}.safetensors")
     write_sentences(sample, arguments.output / "held_out_sentences.tsv")
     every = [s for s in sentences if s.is_held_out and len(s.text) >= FEWEST_CHARACTERS]

@@ -63,7 +63,10 @@ def freeze(environment, tmp_path):
 
 
 def test_frozen_application_lists_and_fetches(environment, wheels, make_distribution, freeze):
-    """Entry points, metadata, modules that only a name leads to, and data files are all kept."""
+    """Entry points, metadata, modules that only a name leads to, and data files are all kept.
+
+    A distribution that ends Python when it is imported is in nobody's way.
+    """
     environment.borrow("dapi-core", "pyinstaller")
     points = {
         "dapi.models": {"net": "acme_models.nets:net"},
@@ -77,15 +80,18 @@ def test_frozen_application_lists_and_fetches(environment, wheels, make_distribu
     acme = make_distribution(
         "acme-models", entry_points=points, files={"acme_models/data.json": "[5]"}, **modules
     )
-    environment.install(wheels["dapi-core"], acme)
+    points = {"dapi.models": {"broken_net": "acme_broken.nets:net"}}
+    ends = {"acme_broken/__init__": "raise SystemExit(3)", "acme_broken/nets": ""}
+    broken = make_distribution("acme-broken", entry_points=points, **ends)
+    environment.install(wheels["dapi-core"], acme, broken)
 
     told = freeze(LISTING)
 
     assert told.pop("hint").endswith("pip install dapi-vision")
     assert {
         "frozen": True,
-        "models": ["net"],
-        "plugins": [["acme-models", "1.0", "ok"]],
+        "models": ["broken_net", "net"],
+        "plugins": [["acme-broken", "1.0", "ok"], ["acme-models", "1.0", "ok"]],
         "transformed": "HELLO",
         "data": "[5]",
     } == told

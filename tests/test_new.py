@@ -6,6 +6,11 @@ import shlex
 import shutil
 import subprocess
 import sys
+import threading
+from email import message_from_bytes
+from functools import partial
+from glob import glob
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -16,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 @pytest.fixture
 def author(environment, wheels):
     """An environment with what authors have installed; its pip asks no index."""
-    tools = ("editables", "hatchling", "mypy", "numpy", "pip", "ruff")
+    tools = ("editables", "hatchling", "mypy", "numpy", "pip", "ruff", "twine")
     environment.borrow("dapi-core[torch]", "dapi-devkit", *tools)
     environment.install(wheels["dapi-core"], wheels["dapi-devkit"])
     (environment.path / "bin" / "ruff").symlink_to(Path(sys.executable).with_name("ruff"))
@@ -25,9 +30,37 @@ def author(environment, wheels):
     return environment
 
 
+@pytest.fixture
+def index(tmp_path):
+    """A package index on this machine: it takes wheels, and links to them, by their project."""
+
+    class Index(SimpleHTTPRequestHandler):
+        def do_POST(self):
+            head = f"Content-Type: {self.headers['Content-Type']}\n\n".encode()
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            for part in message_from_bytes(head + body).get_payload():
+                if part.get_filename():
+                    folder = Path(self.directory, part.get_filename().split("-")[0])
+                    folder.mkdir()
+                    (folder / part.get_filename()).write_bytes(part.get_payload(decode=True))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *args):
+            pass
+
+    (tmp_path / "index").mkdir()
+    handler = partial(Index, directory=tmp_path / "index")
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
 def run(environment, command, folder):
     """Run a line as an author types it, in their environment."""
-    program, *words = shlex.split(command)
+    program, *written = shlex.split(command)
+    words = [word for each in written for word in glob(each, root_dir=folder) or [each]]
     found = environment.path / "bin" / program
     module = [] if program == "python" else ["-m", program]
     start = [found] if program == "dapi" else [environment.python, *module]
@@ -54,8 +87,13 @@ def next_commands(printed):
     return [line.strip() for line in printed.splitlines() if line.startswith("  ")]
 
 
-def test_page_leads_from_nothing_to_a_wheel(author, tmp_path):
-    """Five commands to a wheel that is listed and conforms; then those of work on the project."""
+def test_page_leads_from_nothing_to_an_uploaded_wheel(author, index, tmp_path):
+    """Five commands to a wheel that is listed and conforms; then those of work on the project.
+
+    What is uploaded in the end installs from the index, and is listed.
+    """
+    account = {"TWINE_USERNAME": "acme", "TWINE_PASSWORD": "secret"}
+    author.variables |= {"TWINE_REPOSITORY_URL": index, "TWINE_NON_INTERACTIVE": "1", **account}
     five, *others = shell_blocks("publishing.md")
 
     assert five[1:] == next_commands(run(author, five[0], tmp_path))
@@ -67,6 +105,10 @@ def test_page_leads_from_nothing_to_a_wheel(author, tmp_path):
     printed = {command: run(author, command, tmp_path / "acme-flowers") for command in at_work}
     described = next(text for command, text in printed.items() if "dapi describe" in command)
     assert "# It fits acme_flowers_mlp." in described
+    author.pip("uninstall", "--quiet", "--yes", "acme-flowers")
+    links = f"--find-links={index}acme_flowers/"
+    author.pip("install", "--quiet", "--no-index", "--no-deps", links, "acme-flowers")
+    assert listed == run(author, five[3], tmp_path)
 
 
 def test_weights_for_the_builder_of_another_distribution(author, wheels, tmp_path):

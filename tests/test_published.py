@@ -13,6 +13,7 @@ import dapi
 ROOT = Path(__file__).parents[1]
 DOMAINS = ("dapi-vision", "dapi-text", "dapi-audio")
 MEMBERS = dapi.list_weights()
+SHIPPED = [each for each in MEMBERS if each.files[0].url.startswith("package:dapi.")]
 
 
 @pytest.mark.parametrize("member", MEMBERS, ids=str)
@@ -33,6 +34,29 @@ def test_file_comes_over_a_verified_channel(member):
     """Ours are fetched over https, or lie in a package."""
     for file in member.files:
         assert file.url.startswith(("https://", "package:"))
+
+
+@pytest.mark.parametrize("member", SHIPPED, ids=str)
+def test_what_is_shipped_is_described_whole(member):
+    """Each file by its hash and size; its licence, data and script are told."""
+    assets = [asset for asset in member.assets.values() if isinstance(asset, dapi.File)]
+    for file in [*member.files, *assets]:
+        assert len(file.sha256) == 64 and file.size > 0
+    assert member.meta["license"] != "unknown" and member.meta["datasets"]
+    assert (ROOT / member.meta["recipe"]).is_file()
+
+
+def test_nothing_is_shipped_that_no_entry_describes():
+    """Every file of tensors in a domain's package is that of a member."""
+    described = {file.url for member in SHIPPED for file in member.files}
+    shipped = {
+        f"package:dapi.{path.relative_to(folder).as_posix()}"
+        for folder in (ROOT / "packages").glob("*/src/dapi")
+        for path in folder.glob("*/**/*.safetensors")
+        if "templates" not in path.parts  # of dapi-devkit: a project's own
+    }
+
+    assert shipped == described
 
 
 def test_known_models_are_those_of_the_domains():

@@ -113,6 +113,18 @@ def test_size_is_that_of_the_numbers_in_the_file(member):
 
 
 @pytest.mark.parametrize("member", ENTRIES, ids=str)
+def test_who_stands_for_a_hash_is_said(member):
+    """How many projects pin it, where one does; that none does, where the first use is trusted."""
+    said = member.meta["hash_source"]
+
+    assert bool(re.match("pinned (by 1|alike by [0-9]+ independent) public|measured", said)) == (
+        member.sha256 is not None
+    )
+    assert member.sha256 is not None or said == "not published: trusted on first use"
+    assert "by 1 independent" not in said
+
+
+@pytest.mark.parametrize("member", ENTRIES, ids=str)
 def test_num_params_is_counted(member):
     """Over the parameters of the model, on meta."""
     model = dapi.get_model(str(member).partition(":")[0], weights=member, device="meta")

@@ -5,7 +5,6 @@ beside its twin), with one or two layers elsewhere, where ``wav2vec2_base`` alon
 """
 
 from dataclasses import replace
-from functools import partial
 
 import pytest
 import torch
@@ -15,7 +14,6 @@ from torchaudio.pipelines._wav2vec2 import utils
 
 import dapi
 from dapi.audio import Wav2Vec2BaseWeights, wav2vec2_base
-from dapi.audio.models._speech import pinned
 from dapi.exceptions import ConfigConflictError
 
 MEMBERS = {
@@ -215,12 +213,3 @@ def test_legacy_files_load_alike(made, tmp_path, monkeypatch):
     model = wav2vec2_base(weights=made.entry(Wav2Vec2BaseWeights.LibriSpeech_RefV1, path))
 
     assert all(torch.equal(model.state_dict()[key], state[key]) for key in state)
-
-
-def test_pinned_says_who_agrees():
-    """One project alone is said to be one."""
-    describe = partial(pinned, "ab" * 32, 2**20)
-
-    assert "8 independent public projects" in describe(by=8)["known"]["hash_source"]
-    assert "1 public project" in describe(by=1)["known"]["hash_source"]
-    assert describe(by=1)["known"]["file_mib"] == 1.0

@@ -10,6 +10,7 @@ from torchaudio.models import wav2vec2_model
 from torchaudio.models.rnnt import emformer_rnnt_model
 
 import dapi
+from dapi._cli import main
 from dapi.audio import TransformerCTCTinyWeights, _wav, tasks, transformer_ctc_tiny
 from dapi.audio.exceptions import UnsupportedInputError
 from dapi.audio.postprocess import GriffinLim
@@ -67,6 +68,28 @@ def test_speech_is_written_down():
     found = predict(tasks.automatic_speech_recognition, model, weights, str(folder / said["file"]))
 
     assert {"text": said["text"]} == found.facts
+
+
+def test_bad_sounds_stop_no_others(capsys):
+    """Of ten inputs four are bad, in four ways; the six are written down, the four told."""
+    folder = Path(__file__).parent / "data" / "espeak"
+    said = json.loads((folder / "sounds.json").read_text())[:6]
+    good = [str(folder / each["file"]) for each in said]
+    _wav.write(Path("samples.wav"), torch.zeros(1, 1), 16000)
+    Path("samples.wav").write_bytes(Path("samples.wav").read_bytes()[:44])
+    Path("empty.wav").touch()
+    Path("folder").mkdir()
+    bad = ["empty.wav", "samples.wav", "folder", "absent.wav"]
+    status = main(["predict", "--json", "transformer_ctc_tiny", *good[:3], *bad, *good[3:]])
+    printed = capsys.readouterr()
+
+    lines = {line["input"]: line for line in map(json.loads, printed.out.splitlines())}
+    assert (1, 10) == (status, len(lines))
+    assert 4 <= sum(lines[g]["facts"]["text"] == s["text"] for g, s in zip(good, said, strict=True))
+    for name, reason in zip(
+        bad, ["is empty", "has no samples", "is a directory", "is no such file"], strict=True
+    ):
+        assert reason in lines[name]["error"] and f"dapi: {name}: " in printed.err
 
 
 def test_a_transducer_writes_down_speech(sound):

@@ -102,16 +102,19 @@ def test_sounds_are_held_out_by_voice_and_by_order_of_words(sounds, recipe):
     }
 
 
-def test_what_is_trained_on_is_not_held_out(ctc, recipe):
+def test_what_is_trained_on_is_not_held_out(ctc, recipe, sounds):
     """Voices vary in pitch and speed only, and no phrase is one that is kept."""
-    corpus = recipe("espeak_phrases")
-    rng = ctc.np.random.default_rng(0)
-    voices = list(ctc.varied(corpus.TRAINING_VOICES, 99, rng))
+    corpus, trained = recipe("espeak_phrases"), ctc.Recipe()
+    texts = ctc.training_texts(trained)
+    voices = list(ctc.varied(trained.voices, len(texts), ctc.np.random.default_rng(0)))
 
+    assert not any(map(corpus.is_held_out, texts))
+    assert not set(texts) & {each["text"] for each in sounds}
     assert {(v.language, v.variant) for v in voices} == {
-        (v.language, v.variant) for v in corpus.TRAINING_VOICES
+        (v.language, v.variant) for v in trained.voices
     }
-    assert len(set(voices)) > 90 and corpus.SPEAKER not in voices
+    assert trained.voices == corpus.TRAINING_VOICES + corpus.FURTHER_VOICES
+    assert corpus.SPEAKER not in voices
     assert all(0 <= v.pitch <= 99 and 130 <= v.speed <= 230 for v in voices)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,9 +36,10 @@ def other_owners() -> list[str]:
 
     owners = set()
     for dist in distributions():
-        if any(str(file) == "dapi/__init__.py" for file in dist.files or ()):
-            owners.add(dist.metadata["Name"])
-    return sorted(owners - {"dapi-core"})
+        with suppress(Exception):  # one whose record cannot be read hides no other
+            if any(str(file) == "dapi/__init__.py" for file in dist.files or ()):
+                owners.add(dist.metadata["Name"])
+    return sorted(owners - {"dapi-core", None})
 
 
 def repair(owners: Sequence[str]) -> str:

@@ -1,6 +1,7 @@
 """The catalog: every name that is listed can be asked for, and no other."""
 
 import sys
+from importlib import import_module
 
 import pytest
 
@@ -55,6 +56,18 @@ def test_broken_distribution_raises_when_asked(advertise, install):
             ask("broken_net")
     with pytest.warns(PluginWarning):
         assert "First_RefV1" in [weights.name for weights in dapi.list_weights()]
+
+
+def test_module_that_fails_when_it_is_asked_is_in_nobodys_way(advertise, install):
+    """A package may import lazily, and what it lacks says nothing of the weights of others."""
+    install("acme-one")
+    points = "[dapi.models]\nlazy = acme_lazy:lazy\n[dapi.weights]\nlazy = acme_lazy:W\n"
+    source = "def __getattr__(name):\n    raise ImportError('lacks a framework')\n"
+    advertise("acme-lazy", points, folder="lazy", acme_lazy=source)
+    import_module("acme_lazy")
+
+    assert "fancynet:First_RefV2" == str(dapi.get_weights("fancynet:First_RefV2"))
+    del sys.modules["acme_lazy"]
 
 
 def test_re_exported_builder_and_enum_are_the_same_ones(advertise, template):

@@ -12,6 +12,7 @@ import pytest
 import dapi
 from dapi import _registry
 from dapi._cli import main
+from dapi._cli.tables import print_facts
 from dapi.exceptions import PluginWarning
 
 FAMILY = """
@@ -79,6 +80,34 @@ def test_list_prints_a_table_or_json(family, capsys):
     assert ("acme_net", "acme-nets", 0.97) == tuple(
         described[key] for key in ("model", "distribution", "value")
     )
+
+
+def test_list_tells_what_the_name_builds_and_how_much_better_another_is(alone, capsys):
+    """The metric is that of the weights that LATEST means; the best is told where it is better."""
+
+    def entry(place, value, **fields):
+        metric = {"dataset": "Plants", "name": "acc@1", "value": value}
+        meta = {"task": "naming", "metrics": [metric]}
+        return dapi.WeightEntry(f"https://example.org/{place}.pth", meta=meta, **fields)
+
+    class PlainWeights(dapi.Weights):
+        Plants_RefV1 = entry(1, 80.0)
+        Plants_RefV2 = entry(2, 81.0, latest=True)
+
+    class TunedWeights(dapi.Weights):
+        Plants_RefV1 = entry(3, 79.0, latest=True)
+        Plants_Large_RefV1 = entry(4, 88.0, latest=True)
+
+    @dapi.register_model(weights=PlainWeights)
+    def plain_net(*, weights=None, progress=True): ...
+
+    @dapi.register_model(weights=TunedWeights)
+    def tuned_net(*, weights=None, progress=True): ...
+
+    rows = json.loads(run(capsys, "list", "--json")[1].out)
+    assert [("plain_net", 81.0, None), ("tuned_net", 79.0, 88.0)] == [
+        (row["model"], row["value"], row["best"]) for row in rows
+    ]
 
 
 def test_list_of_nothing_says_what_to_ask(family, monkeypatch, capsys):
@@ -263,6 +292,8 @@ def test_show_model_lists_its_weights(family, capsys):
     """One line for each member, with what people compare."""
     _, printed = run(capsys, "show", "acme_net")
 
+    columns = ["weights", "params", "gflops", "mib", "license", "latest", "metrics"]
+    assert columns == printed.out.splitlines()[0].split()
     assert "acme_net:Digits_RefV1" in printed.out and "1,234,567" in printed.out
     assert "Digits accuracy 0.97" in printed.out
 
@@ -435,3 +466,13 @@ def test_command_of_a_distribution_runs(advertise, capsys):
         main(["--help"])
     assert "hello (acme-commands)" in capsys.readouterr().out
     sys.modules.pop("acme_commands")
+
+
+def test_nothing_that_is_printed_steers_a_terminal(capsys):
+    """Names and facts are other people's: in a line, a table or a tree, escapes are spelt out."""
+    steers = "\x1b[31m"
+    facts = {"text": steers, "table": [{steers: steers}], "tree": {steers: [steers, [steers]]}}
+    print_facts(steers, facts)
+
+    printed = capsys.readouterr().out
+    assert "\x1b" not in printed and 7 == printed.count(r"\x1b[31m")

@@ -1,5 +1,6 @@
 """Discovery: what is advertised, read without importing anything."""
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -69,6 +70,17 @@ def test_stale_egg_info_beside_dist_info_hides_nothing(advertise):
     assert ("acme", "net") in names()
     assert "shadowed" == find("acme").state
     assert "acme.egg-info" in find("acme").reason
+
+
+@pytest.mark.parametrize("order", [sorted, lambda names: sorted(names, reverse=True)])
+def test_installed_copy_counts_in_whatever_order_a_directory_is_read(advertise, order, monkeypatch):
+    """Of one directory an egg-info is the stale one, also when it advertises."""
+    advertise("acme", "[dapi.models]\nstale = m:stale\n", version="0.1", kind="egg-info")
+    advertise("acme", "[dapi.models]\nnew = m:new\n", version="2.0")
+    listdir = os.listdir
+    monkeypatch.setattr(os, "listdir", lambda folder: order(listdir(folder)))
+
+    assert [("acme", "new")] == [found for found in names() if found[0] == "acme"]
 
 
 def test_first_copy_on_the_path_wins(advertise):

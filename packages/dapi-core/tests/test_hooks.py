@@ -78,12 +78,34 @@ def test_hooks_that_fail_to_import_are_skipped(hook, server):
     assert 1 == len(sys.modules[module].seen)
 
 
+def test_hooks_that_failed_are_tried_again_after_refresh(hook, tmp_path):
+    """What they lacked may have been installed since."""
+    hook("acme-late", "import acme_lack\n" + MIRROR)
+    with pytest.warns(PluginWarning, match="acme_lack"):
+        assert "https://x.test/original" == _hooks.before_fetch("https://x.test/original").url
+    (tmp_path / "acme-late" / "acme_lack.py").touch()
+
+    dapi.refresh()
+    assert "https://x.test/mirror" == _hooks.before_fetch("https://x.test/original").url
+    del sys.modules["acme_lack"]
+
+
 def test_unknown_hook_is_refused_by_name(hook):
     """A misspelt hook is no silence."""
     hook("acme-typo", MIRROR.replace("dapi_file_fetched", "dapi_file_fetchd"))
 
     with pytest.warns(PluginWarning, match="dapi_file_fetchd"):
         _hooks.before_fetch("https://example.org")
+
+
+def test_object_that_raises_when_it_is_looked_at_is_skipped(hook):
+    """Whatever an object does that is advertised, the hooks of others run."""
+    odd = "class Hooks:\n    def __dir__(self): raise RuntimeError('odd')\n"
+    hook("acme-odd", f"import sys\n{odd}sys.modules[__name__] = Hooks()\n")
+    hook("acme-mirror", MIRROR)
+
+    with pytest.warns(PluginWarning, match="acme-odd were skipped. odd"):
+        assert "https://x.test/mirror" == _hooks.before_fetch("https://x.test/original").url
 
 
 def test_observer_that_raises_disturbs_nobody(hook):

@@ -48,6 +48,24 @@ def test_odd_entries_of_the_path(tmp_path, monkeypatch, kind):
     assert len(found) == (kind in ("zip", "egg", "empty"))
 
 
+def test_name_and_version_of_an_egg_are_its_metadata_s(tmp_path, monkeypatch):
+    """Its directory of metadata is called EGG-INFO, whosever it is."""
+    (tmp_path / "acme.egg" / "EGG-INFO").mkdir(parents=True)
+    (tmp_path / "acme.egg" / "EGG-INFO" / "PKG-INFO").write_text("Name: Acme_Old\nVersion: 2\n")
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "acme.egg")])
+
+    assert [("acme-old", "2")] == [(each.name, each.version) for each in _metadata.installed()]
+
+
+def test_path_that_is_no_text_is_passed_over(tmp_path, monkeypatch):
+    """Python imports nothing from a ``Path`` that somebody put on ``sys.path``."""
+    (tmp_path / "acme-1.0.dist-info").mkdir()
+    monkeypatch.setattr(sys, "path", [tmp_path, *sys.path])
+
+    assert "acme" not in {each.name for each in _metadata.installed()}
+    assert ours()
+
+
 def test_finder_of_somebody_else_is_asked(monkeypatch):
     """What Python would find in its own way is found; its name is read where there is no path."""
 

@@ -1,10 +1,11 @@
 """States of distributions: each with its reason and its remedy, and nothing imported."""
 
 import sys
-from importlib import metadata
+from importlib import import_module, metadata
 
 import pytest
 
+import _dapi_command
 import dapi
 from dapi import _registry
 from dapi.exceptions import (
@@ -185,6 +186,33 @@ def test_refresh_tells_what_came_and_went(acme, tmp_path):
     (tmp_path / "acme-two" / "acme_two-1.0.dist-info").rename(tmp_path / "gone")
     assert ((), ("acme-two",), ("acme",)) == dapi.refresh()
     assert ["other_net"] == dapi.list_models("*_net", distribution="acme")
+
+
+def test_refresh_finds_first_party_distributions_in_new_directories(tmp_path, monkeypatch):
+    """What is installed below ``dapi/`` elsewhere than core is imported from then on."""
+    monkeypatch.setattr(dapi, "__path__", list(dapi.__path__))
+    (tmp_path / "dapi" / "made").mkdir(parents=True)
+    (tmp_path / "dapi" / "made" / "__init__.py").touch()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(ModuleNotFoundError):
+        import_module("dapi.made")
+
+    dapi.refresh()
+    assert import_module("dapi.made").__file__.startswith(str(tmp_path))
+    del sys.modules["dapi.made"], dapi.made
+
+
+def test_record_that_cannot_be_read_is_passed_over(acme):
+    """It keeps neither ``refresh`` nor the search for a second owner of the package from others."""
+    (acme("acme-latin") / "RECORD").write_bytes("andré.py,,\n".encode("latin-1"))
+    (acme("acme-torn") / "RECORD").write_text("one,two,three,four,five\n")
+    (acme("stranger") / "RECORD").write_text("dapi/__init__.py,,\n")
+    nameless = acme("acme-lost")
+    (nameless / "RECORD").write_text("dapi/__init__.py,,\n")
+    (nameless / "METADATA").unlink()
+
+    assert "stranger" in dapi.refresh().added
+    assert ["stranger"] == _dapi_command.other_owners()
 
 
 def test_refresh_forgets_failures(advertise):

@@ -183,6 +183,28 @@ def test_bad_inputs_stop_no_others(family, capsys, tmp_path):
     assert {"texts": 6} == lines[-1]["facts"]
 
 
+def test_what_cannot_be_seen_is_shown_quoted(family, capsys):
+    """A variable of the shell that was empty is told from a missing name."""
+    family()
+    _, printed = run(capsys, "acme_net", "", "two")
+
+    assert printed.err.endswith("dapi: '': it is blank. Expected words, or a file of them.\n")
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--output", "taken"), ("--seed", "-1"), ("--seed", "x")]
+)
+def test_an_option_that_cannot_be_is_told_at_once(family, server, capsys, option, value):
+    """Before anything is built or fetched, by its name and what it can be."""
+    family()
+    Path("taken").write_text("")
+    with pytest.raises(SystemExit, match="2"):
+        run(capsys, "acme_net", "ab", option, value)
+
+    assert f"argument {option}: {value} is " in capsys.readouterr().err
+    assert [] == server.asked
+
+
 def test_a_summary_that_fails_is_told(family, capsys):
     """The inputs' own results stand; the status says that not all was done."""
     family()

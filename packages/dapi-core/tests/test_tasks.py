@@ -1,5 +1,8 @@
 """Tasks: what several of them share, on torch or without."""
 
+import io
+import sys
+
 import pytest
 
 from dapi import tasks
@@ -67,6 +70,22 @@ def test_a_file_without_text_says_so(tmp_path, content, reason):
 
     with pytest.raises(InputError, match=reason):
         values(path)
+
+
+def test_lines_come_by_standard_input(monkeypatch):
+    """As those of a file, whatever words they are."""
+    given = io.TextIOWrapper(io.BytesIO("Node.js\r\n\nHëllo.".encode()))
+    monkeypatch.setattr(sys, "stdin", given)
+
+    assert ["Node.js", "Hëllo."] == values("-")
+    with pytest.raises(InputError, match="^-: it is blank"):
+        values("-")
+
+
+def test_words_in_another_encoding_are_told():
+    """A terminal of Latin-1 gives bytes that are no text in UTF-8."""
+    with pytest.raises(InputError, match="it is no text. Expected words in UTF-8"):
+        values(b"Stra\xdfe".decode("utf-8", "surrogateescape"))
 
 
 def test_blank_words_are_no_input():

@@ -90,3 +90,5 @@ def test_distribution_that_is_not_installed_fails_the_tests(acme, project):
 
     assert 2 == result.returncode
     assert "Did you mean 'acme-plants'" in result.stdout
+    unnamed = run(project, project, more="    distribution = ''")
+    assert "TestPlants names no distribution. Write distribution =" in unnamed.stdout

@@ -83,6 +83,17 @@ def test_measured_sentences_are_held_out(held_out, recipe):
     assert all(30 <= count <= 40 for count in per_language.values())
 
 
+def test_what_is_trained_on_is_not_held_out(recipe):
+    """Of many pages, the recipe trains on those alone whose program is not kept for measuring."""
+    module, pages = recipe("roberta_tiny_languages"), recipe("manual_pages")
+    sentences = [pages.Sentence("de", f"program{n}.1", str(n)) for n in range(200)]
+    trained = module.training_texts(sentences)[CODES.index("de")]
+    measured = [each.text for each in sentences if each.is_held_out]
+
+    assert {each.text for each in sentences} == {*trained, *measured}
+    assert measured and not set(trained) & set(measured)
+
+
 def test_files_are_what_the_recipe_describes(held_out, recipe):
     """Hashes, sizes, parameters and accuracy are those of the recipe's own evaluation."""
     module, pages = recipe("roberta_tiny_languages"), recipe("manual_pages")
@@ -198,7 +209,7 @@ def tiny_run(recipe, tmp_path, restored):
         settings = {"steps": 4, "batch_size": 4, "sentences_for_vocabulary": 3, **changes}
         small = dataclasses.replace(module.Recipe(), **settings)
         options = module.Options(output=tmp_path / folder, recipe=small)
-        model = module.train(module.texts_by_language(sentences), sentences[:3], options)
+        model = module.train(module.training_texts(sentences), sentences[:3], options)
         return model, (tmp_path / folder / f"{module.NAME}.json").read_bytes()
 
     return train

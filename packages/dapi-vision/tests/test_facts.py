@@ -11,6 +11,7 @@ import torchvision.models as peer
 from PIL import Image
 
 import dapi
+from dapi.exceptions import UnknownModelError
 
 THEIRS = {
     f"{enum.__name__}.{member.name}": member
@@ -59,6 +60,42 @@ def test_every_member_has_its_counterpart(name):
 def test_every_builder_is_there():
     """Each of torchvision's builders has one of the same name here."""
     assert BUILDERS == peer.list_models()
+
+
+def accuracy(member):
+    """Return how many of its first images or clips are named right; None for other tasks."""
+    named = [metric["value"] for metric in member.meta["metrics"] if metric["name"] == "acc@1"]
+    return named[0] if named else None
+
+
+def test_default_is_not_the_best_of_five():
+    """Those for which better weights are found by sorting; each of the two is the latest."""
+    best = {}
+    for member in dapi.search(distribution="dapi-vision", sort="acc@1"):
+        if type(member).__name__ in {own_enum(name).__name__ for name in BUILDERS}:
+            best.setdefault(type(member), member)
+    outdone = [
+        (enum.get_latest(), member)
+        for enum, member in best.items()
+        if accuracy(member) and member is not enum.get_latest()
+    ]
+
+    assert {"regnet_y_16gf", "regnet_y_32gf", "swin3d_b", "vit_b_16", "vit_l_16"} == {
+        str(default).partition(":")[0] for default, _ in outdone
+    }
+    assert all(accuracy(default) < accuracy(member) for default, member in outdone)
+    assert all(default.latest and member.latest for default, member in outdone)
+
+
+@builders
+def test_name_of_torchvisions_function_is_answered_with_the_builders(name):
+    """By the path that it is imported from; that of a quantized one ends with the float one's."""
+    function = peer.get_model_builder(name)
+    package = function.__module__.rpartition(".")[0]
+    with pytest.raises(UnknownModelError) as caught:
+        dapi.get_model(f"{package}.{function.__name__}")
+
+    assert [name] == list(caught.value.equivalents)
 
 
 @pairs

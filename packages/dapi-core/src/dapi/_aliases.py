@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 # How torchvision calls what ``dapi.LATEST`` means.
 _DEFAULT = "DEFAULT"
+# The module of torchvision whose functions it lists, as we do, with ``quantized_`` in front.
+_QUANTIZED = "quantization"
 
 
 def is_foreign(name: str) -> bool:
@@ -51,6 +53,18 @@ def own_members(name: str, enum: type[Weights]) -> list[Weights]:
         return _latest(enum)
     found = [m for m in enum if any(alias.rpartition(".")[2] == name for alias in _of(m))]
     return found or members(name, enum)
+
+
+def builder(name: str) -> str:
+    """Return the builder's name that another library's function has in its listing.
+
+    >>> builder("torchvision.models.resnet50")
+    'resnet50'
+    >>> builder("torchvision.models.quantization.resnet50")
+    'quantized_resnet50'
+    """
+    *modules, last = name.split(".")
+    return f"quantized_{last}" if _QUANTIZED in modules else last
 
 
 def read(meta: Mapping[str, Any]) -> list[str]:

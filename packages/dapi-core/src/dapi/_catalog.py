@@ -209,19 +209,24 @@ def unknown_weights(
 
 
 def _equivalents(name: str) -> list[str]:
-    """List the names here of what another library calls ``name``. Reads every enum."""
+    """List the names here of what another library calls ``name``. May read every enum."""
     if not isinstance(name, str) or not _aliases.is_foreign(name):
         return []
+    builder = _aliases.builder(name)
+    builders = [here for here, model in _models.listed().items() if model.name == builder]
+    return builders or _known_as(name)
+
+
+def _known_as(name: str) -> list[str]:
+    """List the weights that another library calls ``name``."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PluginWarning)  # the error is about the name alone
         found = _offers.all_enums()
-    members = [
+    return [
         f"{model}:{member.name}"
         for model, _, enum in sorted(found, key=lambda each: each[:2])
         for member in _aliases.members(name, enum)
     ]
-    last = name.rpartition(".")[2]  # torchvision.models.resnet50
-    return members or [here for here, model in _models.listed().items() if model.name == last]
 
 
 def _provider(builder: str) -> str | None:

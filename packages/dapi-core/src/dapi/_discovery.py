@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib import import_module, invalidate_caches
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -65,8 +66,9 @@ class EntryPoint(NamedTuple):
             return True
         module, _, attribute = self.target.partition(":")
         value: Any = sys.modules.get(module)
-        for part in attribute.split("."):
-            value = getattr(value, part, None)
+        with suppress(Exception, SystemExit):  # a module that imports when it is asked may fail
+            for part in attribute.split("."):
+                value = getattr(value, part, None)
         return value is found
 
 
@@ -94,7 +96,8 @@ class Plugin(NamedTuple):
     @property
     def failures(self) -> list[str]:
         """What of it failed to import in this process, and why."""
-        return [why for (location, _), why in _failures.items() if location == self.location]
+        known = list(_failures.items())  # a copy: another thread may fail at the same time
+        return [why for (location, _), why in known if location == self.location]
 
     def requirements(self) -> list[Requirement]:
         """Read what it requires; nothing when its METADATA cannot be read."""
@@ -297,7 +300,7 @@ def _folder(path: str) -> str:
 
 def _describe_copies(copies: list[Metadata]) -> Plugin:
     """Take the first copy that advertises: a stale egg-info without entry points hides nothing."""
-    first = next(found for found in copies if _advertises(found))
+    first = copies[0] if len(copies) == 1 else next(filter(_advertises, copies))
     points, problem = _ours(first)
     return Plugin(
         first.name,

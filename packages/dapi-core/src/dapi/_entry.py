@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from dapi._file import File
@@ -13,6 +12,8 @@ from dapi._lazy import Lazy
 from dapi.exceptions import MissingFileError, NoWeightsError, WeightsDeclarationError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from torch import Tensor
 
     from dapi._weights import Weights
@@ -226,11 +227,12 @@ class WeightEntry:
         Raises:
             MissingFileError: There is no such file.
         """
+        from hashlib import sha256  # not before: a search imports no more than it reads
+        from pathlib import Path
+
         local = Path(path).resolve()
         if not local.is_file():
             raise MissingFileError(path)
-        from hashlib import sha256
-
         digest, size = sha256(), 0
         with local.open("rb") as stream:
             while block := stream.read(1 << 20):

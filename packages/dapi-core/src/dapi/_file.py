@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from posixpath import basename
-from urllib.parse import unquote, urlsplit
 
 from dapi.exceptions import WeightsDeclarationError
+
+_SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):", re.IGNORECASE)  # one letter is a drive of Windows
 
 
 @dataclass(frozen=True)
@@ -53,12 +55,12 @@ class File:
     def _check_scheme(self, url: str) -> None:
         if url.startswith("https://"):
             return
-        scheme = urlsplit(url).scheme
-        if len(scheme) < 2:  # none, or the drive of a Windows path
+        scheme = _SCHEME.match(url)
+        if not scheme:
             raise WeightsDeclarationError(
                 f"File({url!r})", "has no scheme", "For a local file: WeightEntry.from_file(path)."
             )
-        if scheme == "http" and not self.is_pinned:
+        if scheme[1].lower() == "http" and not self.is_pinned:
             raise WeightsDeclarationError(
                 f"File({url!r})", "is plain http without a full sha256", "Use https, or pin it."
             )
@@ -71,6 +73,8 @@ class File:
     @property
     def name(self) -> str:
         """The last part of the URL's path. For people and for its suffix; never a local path."""
+        from urllib.parse import unquote, urlsplit  # not before: a search splits no URL
+
         return basename(unquote(urlsplit(self.url).path))
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dapi import _notices
 from dapi._discovery import EntryPoint, entry_points
-from dapi.exceptions import PluginLoadError, PluginWarning
+from dapi.exceptions import PluginWarning
 
 if TYPE_CHECKING:
     from pluggy import PluginManager
@@ -82,6 +82,11 @@ def _tell(hook: str, **facts: Any) -> None:
             _notices.warn(f"{hook} of {name} failed: {error!r}. It was skipped.", PluginWarning)
 
 
+def forget() -> None:
+    """Load what is advertised anew when a hook is called next: what failed may be mended."""
+    _manager.cache_clear()
+
+
 @lru_cache(maxsize=1)
 def _manager(points: tuple[EntryPoint, ...]) -> PluginManager | None:
     """Load what is advertised; None, and pluggy not imported, when nothing is."""
@@ -101,12 +106,10 @@ def _manager(points: tuple[EntryPoint, ...]) -> PluginManager | None:
 
 
 def _register(manager: PluginManager, point: EntryPoint) -> None:
-    from pluggy import PluginValidationError
-
     name = f"{point.distribution}:{point.name}"
     try:
         manager.register(point.load(), name=name)
         manager.check_pending()
-    except (PluginLoadError, PluginValidationError, ValueError) as error:
+    except Exception as error:  # noqa: BLE001 - pluggy looks at what a stranger made
         manager.unregister(name=name) if manager.has_plugin(name) else None
         _notices.warn(f"The hooks of {point.distribution} were skipped. {error}", PluginWarning)

@@ -70,7 +70,8 @@ def installed() -> Iterator[Metadata]:
     for finder in sys.meta_path:
         if finder is PathFinder:
             for entry in sys.path:
-                yield from _on(entry)
+                if isinstance(entry, str):  # Python too passes over a Path that stands there
+                    yield from _on(entry)
         elif hasattr(finder, "find_distributions"):
             yield from _found_by(finder)
 
@@ -107,8 +108,7 @@ def _found_by(finder: Any, **context: Any) -> Iterator[Metadata]:
     found: Iterator[Distribution] = finder.find_distributions(DistributionFinder.Context(**context))
     for dist in found:
         path = getattr(dist, "_path", None)  # a finder of somebody else's may have none
-        if path is None:
-            own = normalize(dist.metadata["Name"] or ""), dist.version
-        else:
-            own = _name_and_version(path.name)
+        own = _name_and_version(path.name) if path else ("", "")
+        if not own[0]:  # an egg's metadata is in a directory without a name
+            own = normalize(dist.metadata["Name"] or ""), dist.version or ""
         yield Metadata(str(path or "").rstrip("/"), *own, dist.read_text)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from pkgutil import extend_path
 from typing import Literal, NamedTuple
 
-from dapi import _discovery, _metadata, _requirements
+from dapi import _discovery, _hooks, _metadata, _requirements
 from dapi._discovery import CORE, Plugin, discover, versions
 from dapi._requirements import Requirement
 
@@ -127,7 +128,7 @@ def _required_by(name: str) -> Iterator[Requirement]:
 
 def _damages(plugin: Plugin) -> Iterator[Finding]:
     again = f"pip install --force-reinstall {plugin.name}"
-    if plugin.problem and not plugin.entry_points:
+    if plugin.problem:
         named = plugin.name[:1].isalnum()
         yield Finding("failed", plugin.problem, again if named else f"Remove {plugin.location}")
     elif plugin.metadata.described() is None:
@@ -155,6 +156,7 @@ def refresh() -> Refreshed:
     for plugin in discover():
         _read_path_files(plugin)
     _discovery.forget()
+    _hooks.forget()
     package = sys.modules["dapi"]
     package.__path__ = extend_path(package.__path__, package.__name__)
     after = _identities(discover())
@@ -173,7 +175,10 @@ def _read_path_files(plugin: Plugin) -> None:
     """Let Python read the ``.pth`` file of an editable install; again does no harm."""
     import site
 
-    for line in (plugin.metadata.read_text("RECORD") or "").splitlines():
+    record = ""
+    with suppress(OSError, UnicodeDecodeError):  # a damaged one keeps no other from being read
+        record = plugin.metadata.read_text("RECORD") or ""
+    for line in record.splitlines():
         name = line.partition(",")[0]
         if name.endswith(".pth") and "/" not in name:
             site.addpackage(Path(plugin.location).parent, name, None)

@@ -218,7 +218,7 @@ def _exists(name: str) -> bool:
 def _reason(error: Exception, name: str) -> str:
     """Say why an input could not be done: what an author wrote for people, or what it was."""
     _log.debug("an input failed", exc_info=error)
-    if isinstance(error, InputError) and error.source == name:
+    if isinstance(error, InputError) and error.source in (name, repr(name)):
         return f"{error.reason}. Expected {error.expected}."
     text = str(error).strip().partition("\n")[0]
     if isinstance(error, OSError) and error.strerror and error.filename == name:

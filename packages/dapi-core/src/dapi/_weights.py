@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from enum import Enum, EnumMeta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from dapi import _aliases
@@ -14,6 +13,8 @@ from dapi._file import File
 from dapi.exceptions import NoWeightsError, UnknownWeightsError, WeightsDeclarationError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from torch import Tensor
     from typing_extensions import Self
 

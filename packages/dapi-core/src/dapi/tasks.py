@@ -21,6 +21,7 @@ Example:
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -119,7 +120,7 @@ def read_texts(source: str) -> list[Input]:
     What is plainly a path (it has a directory or a suffix, and no space) must be that of a file.
 
     Args:
-        source: The path of a file in UTF-8, or the words.
+        source: The path of a file in UTF-8, or the words; "-" is what comes by standard input.
 
     Returns:
         An input for each line that is not blank, or the one.
@@ -130,7 +131,8 @@ def read_texts(source: str) -> list[Input]:
     >>> read_texts("The cat sat on the mat.")
     [Input(name='The cat sat on the mat.', value='The cat sat on the mat.')]
     """
-    lines = _lines(source) if source.strip() and _is_path(source) else [source]
+    is_named = source == "-" or (source.strip() and _is_path(source))
+    lines = _lines(source) if is_named else [_checked(source)]
     found = [Input(line.strip(), line.strip()) for line in lines if line.strip()]
     if not found:
         raise InputError(source, "it is blank", expected="words, or a file of them")
@@ -138,11 +140,22 @@ def read_texts(source: str) -> list[Input]:
 
 
 def _lines(source: str) -> list[str]:
-    path = find_file(source, "a text, or words that are no path")
+    expected = "a text, or words that are no path (any words can come by standard input: -)"
     try:
-        return path.read_text(encoding="utf-8-sig").split("\n")
+        if source == "-":
+            return sys.stdin.buffer.read().decode("utf-8-sig").split("\n")
+        return find_file(source, expected).read_text(encoding="utf-8-sig").split("\n")
     except UnicodeDecodeError as cause:
         raise InputError(source, f"it is no text ({cause})", expected="text in UTF-8") from cause
+
+
+def _checked(words: str) -> str:
+    """Refuse words of which the terminal gave bytes that are no UTF-8."""
+    try:
+        words.encode()
+    except UnicodeEncodeError as cause:
+        raise InputError(words, "it is no text", expected="words in UTF-8") from cause
+    return words
 
 
 def _is_path(source: str) -> bool:

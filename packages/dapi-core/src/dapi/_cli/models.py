@@ -112,7 +112,8 @@ def _model(name: str, distribution: str, task: str, offered: list[Found]) -> dic
         "model": name,
         "distribution": distribution,
         "params": meta.get("num_params"),
-        **_columns(best),
+        **_columns(headline),
+        "best": best.value if best and best != headline else None,
         "weights": len(offered),
     }
 
@@ -178,11 +179,7 @@ def _compared(found: Found, query: Query) -> dict[str, Any]:
         "weights": found.name,
         "task": found.meta.get("task"),
         **_columns(metric),
-        "params": found.meta.get("num_params"),
-        "gflops": found.meta.get("gflops"),
-        "mib": found.mib and round(found.mib, 1),
-        "license": found.meta.get("license", "unknown"),
-        "latest": found.weights.latest,
+        **_costs(found),
     }
 
 
@@ -194,20 +191,29 @@ def _show(options: argparse.Namespace) -> int:
         else:
             print_tree(details)
         return 0
-    rows = [_summary(weights) for weights in _catalog.list_weights(options.name)]
+    weights = _catalog.list_weights(options.name)
+    rows = [_summary(Found(options.name, "", each)) for each in weights]
     print_rows(options, rows, empty=f"{options.name} has no published weights.")
     return 0
 
 
-def _summary(weights: Any) -> dict[str, Any]:
-    metrics = weights.meta.get("metrics") or ()
+def _summary(found: Found) -> dict[str, Any]:
+    metrics = found.meta.get("metrics") or ()
     return {
-        "weights": str(weights),
-        "latest": weights.latest,
-        "license": weights.meta.get("license", "unknown"),
-        "params": weights.meta.get("num_params"),
-        "bytes": sum(file.size or 0 for file in weights.files) or None,
+        "weights": str(found.weights),
+        **_costs(found),
         "metrics": ", ".join(map(_metric, metrics if isinstance(metrics, tuple) else [metrics])),
+    }
+
+
+def _costs(found: Found) -> dict[str, Any]:
+    """Tell what weights cost: to compute, to store and to use."""
+    return {
+        "params": found.meta.get("num_params"),
+        "gflops": found.meta.get("gflops"),
+        "mib": found.mib and round(found.mib, 1),
+        "license": found.meta.get("license", "unknown"),
+        "latest": found.weights.latest,
     }
 
 

@@ -23,10 +23,15 @@ def add_commands(commands: Any) -> None:
     """Add the commands of this module."""
     predict = add_command(commands, "predict", _predict, "run a model on files, or on words")
     predict.add_argument("model", help="as in resnet50 (its latest weights), or resnet50:MEMBER")
-    predict.add_argument("inputs", nargs="+", metavar="input", help="a file, or words")
+    predict.add_argument(
+        "inputs",
+        nargs="+",
+        metavar="input",
+        help="a file, or words; of words, - reads standard input",
+    )
     predict.add_argument("--weights", metavar="MEMBER", help="which weights of the model")
     predict.add_argument(
-        "--output", type=Path, default=Path("output"), metavar="DIR",
+        "--output", type=_folder, default=Path("output"), metavar="DIR",
         help="where pictures and sounds are written (default: output)",
     )  # fmt: skip
     predict.add_argument("--device", default="cpu", help="as in cuda (default: cpu)")
@@ -36,12 +41,19 @@ def add_commands(commands: Any) -> None:
     )  # fmt: skip
 
 
+def _folder(text: str) -> Path:
+    """Read where to write; that it cannot be should not be found out after all was fetched."""
+    path = Path(text)
+    if path.exists() and not path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text} is a file; expected a directory, or a new name")
+    return path
+
+
 def _seed(text: str) -> int:
     """Read what torch takes for a seed."""
-    number = int(text)
-    if not 0 <= number < 1 << 64:
-        raise argparse.ArgumentTypeError(f"{text} is not from 0 to 2**64 - 1")
-    return number
+    if not text.isdecimal() or int(text) >= 1 << 64:
+        raise argparse.ArgumentTypeError(f"{text} is no whole number from 0 to 2**64 - 1")
+    return int(text)
 
 
 def _predict(options: argparse.Namespace) -> int:
@@ -114,7 +126,7 @@ def _watched(run: Run, sources: Sequence[str]) -> Iterator[Outcome]:
 def _report(options: argparse.Namespace, planned: Plan, outcome: Outcome) -> None:
     """Print what became of an input; results are for standard output, errors for both."""
     if outcome.error:
-        _say(f"{outcome.name}: {outcome.error}")
+        _say(f"{outcome.name if outcome.name.strip() else repr(outcome.name)}: {outcome.error}")
     if options.json:
         print(json.dumps(_as_json(planned, outcome), default=to_json), flush=True)
     elif not outcome.error:

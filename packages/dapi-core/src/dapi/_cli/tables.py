@@ -71,10 +71,11 @@ def print_tree(value: Any, indent: str = "") -> None:
     pairs: Iterable[tuple[str, Any]] = value.items() if isinstance(value, dict) else _items(value)
     for key, item in pairs:
         if isinstance(item, dict | list) and item:
-            print(f"{indent}{key}")
+            print(f"{indent}{printable(str(key))}")
             print_tree(item, indent + "  ")
         else:
-            print(f"{indent}{key}  {_cell(item) if item or item == 0 else '-'}")
+            shown = _cell(item) if item or item == 0 else "-"
+            print(indent + printable(f"{key}  {shown}"))
 
 
 def _items(values: list[Any], shown: int = 5) -> list[tuple[str, Any]]:

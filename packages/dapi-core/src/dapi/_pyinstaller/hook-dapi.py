@@ -4,6 +4,8 @@ The variables ``DAPI_PLUGINS`` and ``DAPI_DISABLE_PLUGINS`` leave out, while an 
 frozen, what it does not need.
 """
 
+from contextlib import suppress
+
 from PyInstaller.utils.hooks import collect_data_files, collect_submodules, copy_metadata
 
 from dapi._discovery import CORE, discover
@@ -16,4 +18,5 @@ for name in (CORE, *(plugin.name for plugin in plugins)):
     datas += copy_metadata(name)
 for package in {"dapi", *(module.partition(".")[0] for module in modules)}:
     datas += collect_data_files(package)
-    hiddenimports += collect_submodules(package, on_error="ignore")
+    with suppress(RuntimeError):  # of a package that ends Python when it is imported
+        hiddenimports += collect_submodules(package, on_error="ignore")

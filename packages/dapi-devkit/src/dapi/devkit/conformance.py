@@ -40,7 +40,8 @@ class Conformance:
 
     Raises:
         ConformanceError: When a subclass is made that overrides a test; when tests are collected
-            and a failure is expected without a reason, or of what is not checked.
+            and no distribution is named, or a failure is expected without a reason, or of what is
+            not checked.
 
     Example:
         >>> from dapi.devkit import Conformance
@@ -49,7 +50,7 @@ class Conformance:
         ...     expected_failures = {"DAPI-C032:plantnet:Plants_RefV1": "asked the authors, #12"}
     """
 
-    distribution: ClassVar[str]
+    distribution: ClassVar[str] = ""
     level: ClassVar[int] = 1
     expected_failures: ClassVar[Mapping[str, str]] = {}
     max_parameters: ClassVar[int | None] = MAX_PARAMETERS
@@ -67,6 +68,12 @@ class Conformance:
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """Make a test of each check on each thing that the distribution advertises."""
+        if not self.distribution:
+            raise ConformanceError(
+                type(self).__qualname__,
+                "names no distribution",
+                'Write distribution = "acme-models", as pip knows it.',
+            )
         if "conformance_case" in metafunc.fixturenames:
             found = _suite.cases(self.distribution, self._demands(), self._workshop(metafunc))
             metafunc.parametrize("conformance_case", found, ids=[case.id for case in found])

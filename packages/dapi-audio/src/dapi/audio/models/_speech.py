@@ -7,24 +7,10 @@ from typing import Any
 
 from dapi import Build, WeightEntry, lazy
 from dapi.adapt import DropRows
-
-MODELS = "https://download.pytorch.org/torchaudio/models/"
-NO_HASH = "not published: trusted on first use"
+from dapi.audio.models._torchaudio import MODELS, published
 
 # The first is CTC's blank, "|" ends a word.
 ENGLISH = "-|ETAONIHSRDLUMWCFGYPBVK'XJQZ"
-
-
-def pinned(sha256: str, size: int | None, *, by: int) -> dict[str, Any]:
-    """Return the hash and the size of a file, and how many projects agree on them.
-
-    torchaudio publishes neither; who downloaded a file before us wrote them down.
-    """
-    source = f"pinned alike by {by} independent public projects"
-    known = {"file_mib": round(size / 2**20, 3)} if size else {}
-    if by == 1:
-        source = "pinned by 1 public project, with its size"
-    return {"sha256": sha256, "size": size, "known": {"hash_source": source, **known}}
 
 
 def dropout(
@@ -50,14 +36,7 @@ def dropout(
 
 
 def speech(
-    url: str,
-    *,
-    task: str,
-    normalize: bool,
-    build: Build,
-    meta: Mapping[str, Any],
-    known: Mapping[str, Any] | None = None,
-    **fields: Any,
+    url: str, *, task: str, normalize: bool, meta: Mapping[str, Any], **fields: Any
 ) -> WeightEntry:
     """Return an entry of a model that takes one channel of 16 kHz.
 
@@ -65,20 +44,15 @@ def speech(
         url: Of its file.
         task: For ``meta``.
         normalize: Whether it was trained on waveforms of mean 0 and variance 1.
-        build: As in WeightEntry.
         meta: Facts beside those that all share.
-        known: What ``pinned`` knows.
-        **fields: Further attributes of the entry.
+        **fields: As of ``published``.
     """
-    shared = {"task": task, "metrics": [], "hash_source": NO_HASH, "sample_rate": 16000}
-    return WeightEntry(
+    return published(
         url,
         transforms=lazy(
             "dapi.audio.transforms:Waveform", sample_rate=16000, channels=1, normalize=normalize
         ),
-        meta={**shared, **meta, **(known or {})},
-        latest=True,
-        build=build,
+        meta={"task": task, "sample_rate": 16000, **meta},
         **fields,
     )
 

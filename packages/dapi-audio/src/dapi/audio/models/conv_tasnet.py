@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dapi import Build, WeightEntry, Weights, lazy, register_model
+from dapi.audio.models._torchaudio import MODELS, published
 
 if TYPE_CHECKING:
     from torchaudio.models import ConvTasNet
@@ -15,24 +16,20 @@ __all__ = ["ConvTasNetBaseWeights", "conv_tasnet_base"]
 class ConvTasNetBaseWeights(Weights):
     """Weights of ``conv_tasnet_base``, as torchaudio publishes them: two speakers, at 8 kHz."""
 
-    Libri2Mix_RefV1 = WeightEntry(
-        url="https://download.pytorch.org/torchaudio/models/conv_tasnet_base_libri2mix.pt",
+    Libri2Mix_RefV1 = published(
+        f"{MODELS}conv_tasnet_base_libri2mix.pt",
         transforms=lazy("dapi.audio.transforms:Waveform", sample_rate=8000, channels=1),
         postprocess=lazy("dapi.audio.postprocess:Sources", names=("s1", "s2")),
         meta={
             "task": "audio-to-audio",
-            "license": "unknown",
             "num_params": 4_984_881,
             "datasets": ["Libri2Mix"],
-            "metrics": [],
             "recipe": "https://github.com/pytorch/audio/tree/release/0.12/examples/"
             "source_separation/",
-            "hash_source": "not published: trusted on first use",
             "sample_rate": 8000,
             "sources": ["s1", "s2"],
             "known_as": ("CONVTASNET_BASE_LIBRI2MIX",),
         },
-        latest=True,
         build=Build(config={"num_sources": 2}),
     )
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dapi import Asset, Build, File, WeightEntry, Weights, lazy, register_model
+from dapi.audio.models._torchaudio import MODELS, published
 
 if TYPE_CHECKING:
     from torchaudio.models import RNNT
 
 __all__ = ["EmformerRNNTBaseWeights", "emformer_rnnt_base"]
 
-_BASE = "https://download.pytorch.org/torchaudio"
+_ASSETS = "https://download.pytorch.org/torchaudio/pipeline-assets"
 
 
 class EmformerRNNTBaseWeights(Weights):
@@ -21,8 +22,8 @@ class EmformerRNNTBaseWeights(Weights):
     deviation of the features that it was trained on, and the SentencePiece model of the pieces.
     """
 
-    LibriSpeech_RefV1 = WeightEntry(
-        url=f"{_BASE}/models/emformer_rnnt_base_librispeech.pt",
+    LibriSpeech_RefV1 = published(
+        f"{MODELS}emformer_rnnt_base_librispeech.pt",
         transforms=lazy(
             "dapi.audio.transforms:LogMel",
             statistics=Asset("statistics"),
@@ -35,12 +36,9 @@ class EmformerRNNTBaseWeights(Weights):
         postprocess=lazy("dapi.audio.postprocess:TransducerText", pieces=Asset("pieces")),
         meta={
             "task": "automatic-speech-recognition",
-            "license": "unknown",
             "num_params": 76_738_049,
             "datasets": ["LibriSpeech"],
-            "metrics": [],
             "recipe": "https://github.com/pytorch/audio/tree/main/examples/asr/emformer_rnnt",
-            "hash_source": "not published: trusted on first use",
             "language": "en",
             "sample_rate": 16000,
             "hop_length": 160,
@@ -49,10 +47,9 @@ class EmformerRNNTBaseWeights(Weights):
             "blank": 4096,
             "known_as": ("EMFORMER_RNNT_BASE_LIBRISPEECH",),
         },
-        latest=True,
         assets={
-            "statistics": File(f"{_BASE}/pipeline-assets/global_stats_rnnt_librispeech.json"),
-            "pieces": File(f"{_BASE}/pipeline-assets/spm_bpe_4096_librispeech.model"),
+            "statistics": File(f"{_ASSETS}/global_stats_rnnt_librispeech.json"),
+            "pieces": File(f"{_ASSETS}/spm_bpe_4096_librispeech.model"),
         },
         build=Build(config={"num_symbols": 4097}),
     )

@@ -6,22 +6,20 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from dapi import Build, WeightEntry, Weights, lazy, register_model
+from dapi.audio.models._torchaudio import MODELS, published
 
 if TYPE_CHECKING:
     from torchaudio.models import HDemucs
 
 __all__ = ["HDemucsHighWeights", "hdemucs_high"]
 
-_BASE = "https://download.pytorch.org/torchaudio/models/"
 _SOURCES = ("drums", "bass", "other", "vocals")
 _TO_STEREO = lazy("dapi.audio.transforms:Waveform", sample_rate=44100, channels=2)
 _TO_SOURCES = lazy("dapi.audio.postprocess:Sources", names=_SOURCES)
 _BUILD = Build(config={"sources": _SOURCES})
 _META = {
     "task": "audio-to-audio",
-    "license": "unknown",
     "num_params": 83_639_368,
-    "metrics": [],
     "recipe": "https://github.com/facebookresearch/demucs/",
     "sample_rate": 44100,
     "sources": list(_SOURCES),
@@ -36,33 +34,29 @@ class HDemucsHighWeights(Weights):
     ``MUSDB18HQ_RefV1`` was trained on the training set alone.
     """
 
-    MUSDB18HQ_Plus_RefV1 = WeightEntry(
-        url=f"{_BASE}hdemucs_high_trained.pt",
+    MUSDB18HQ_Plus_RefV1 = published(
+        f"{MODELS}hdemucs_high_trained.pt",
         sha256="a004b2790d73ffeaa535db458a1a79b539dfdbafbccc31f275d07e632ebd7816",
         size=334697255,
+        sources=7,
         transforms=_TO_STEREO,
         postprocess=_TO_SOURCES,
         meta={
             **_META,
             "datasets": ["MUSDB18-HQ", "150 unpublished songs"],
-            "hash_source": "pinned alike by 7 independent public projects",
-            "file_mib": 319.192,
             "known_as": ("HDEMUCS_HIGH_MUSDB_PLUS",),
         },
-        latest=True,
         build=_BUILD,
     )
-    MUSDB18HQ_RefV1 = WeightEntry(
-        url=f"{_BASE}hdemucs_high_musdbhq_only.pt",
+    MUSDB18HQ_RefV1 = published(
+        f"{MODELS}hdemucs_high_musdbhq_only.pt",
         transforms=_TO_STEREO,
         postprocess=_TO_SOURCES,
         meta={
             **_META,
             "datasets": ["MUSDB18-HQ"],
-            "hash_source": "not published: trusted on first use",
             "known_as": ("HDEMUCS_HIGH_MUSDB",),
         },
-        latest=True,
         build=_BUILD,
     )
 

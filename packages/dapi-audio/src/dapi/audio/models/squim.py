@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dapi import WeightEntry, Weights, lazy, register_model
+from dapi.audio.models._torchaudio import MODELS, published
 
 if TYPE_CHECKING:
     from torchaudio.models import SquimObjective, SquimSubjective
@@ -16,11 +17,9 @@ __all__ = [
     "squim_subjective_base",
 ]
 
-_BASE = "https://download.pytorch.org/torchaudio/models/"
 _TO_WAVEFORM = lazy("dapi.audio.transforms:Waveform", sample_rate=16000, channels=1)
 _META = {
     "task": "speech-quality-assessment",
-    "metrics": [],
     "recipe": "unknown",
     "sample_rate": 16000,
 }
@@ -29,10 +28,11 @@ _META = {
 class SquimObjectiveBaseWeights(Weights):
     """Weights of ``squim_objective_base``, as torchaudio publishes them."""
 
-    DNS2020_RefV1 = WeightEntry(
-        url=f"{_BASE}squim_objective_dns2020.pth",
+    DNS2020_RefV1 = published(
+        f"{MODELS}squim_objective_dns2020.pth",
         sha256="2c54586fea83fb5eb5394d710038ee89f55cab7011a5bf730bebed4c8777e828",
         size=29584237,
+        sources=2,
         transforms=_TO_WAVEFORM,
         postprocess=lazy("dapi.audio.postprocess:Scores", names=("STOI", "PESQ", "SI-SDR")),
         meta={
@@ -42,11 +42,8 @@ class SquimObjectiveBaseWeights(Weights):
             "interspeech2020/master/LICENSE",
             "num_params": 7_387_658,
             "datasets": ["DNS 2020"],
-            "hash_source": "pinned alike by 2 independent public projects",
-            "file_mib": 28.214,
             "known_as": ("SQUIM_OBJECTIVE",),
         },
-        latest=True,
     )
 
 
@@ -86,8 +83,8 @@ def squim_objective_base(
 class SquimSubjectiveBaseWeights(Weights):
     """Weights of ``squim_subjective_base``, as torchaudio publishes them."""
 
-    BVCC_DAPS_RefV1 = WeightEntry(
-        url=f"{_BASE}squim_subjective_bvcc_daps.pth",
+    BVCC_DAPS_RefV1 = published(
+        f"{MODELS}squim_subjective_bvcc_daps.pth",
         transforms=_TO_WAVEFORM,
         postprocess=lazy("dapi.audio.postprocess:Scores", names=("MOS",)),
         meta={
@@ -96,10 +93,8 @@ class SquimSubjectiveBaseWeights(Weights):
             "license_source": "https://zenodo.org/record/4660670#.ZBtWPOxuerN",
             "num_params": 94_395_942,
             "datasets": ["BVCC", "DAPS"],
-            "hash_source": "not published: trusted on first use",
             "known_as": ("SQUIM_SUBJECTIVE",),
         },
-        latest=True,
     )
 
 

@@ -5,20 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dapi import Asset, Build, LegacyArgument, Lines, WeightEntry, Weights, lazy, register_model
+from dapi.audio.models._torchaudio import MODELS, NO_HASH, published
 from dapi.audio.models.wavernn import WaveRNNWeights
 
 if TYPE_CHECKING:
     from torchaudio.models import Tacotron2
 
-_BASE = "https://download.pytorch.org/torchaudio/models/"
-
 _META = {
     "task": "text-to-speech",
-    "license": "unknown",
     "datasets": ["LJSpeech"],
-    "metrics": [],
     "recipe": "https://github.com/pytorch/audio/tree/main/examples/pipeline_tacotron2",
-    "hash_source": "not published: trusted on first use",
     "sample_rate": 22050,
     "epochs": 1500,
     "language": "en",
@@ -43,7 +39,7 @@ _96_PHONEMES = Build(config={"n_symbol": 96}, defaults=_BEHAVIOUR)
 _PHONEMIZER = WeightEntry(
     "https://public-asai-dl-models.s3.eu-central-1.amazonaws.com/DeepPhonemizer/"
     "en_us_cmudict_forward.pt",
-    meta={"license": "unknown", "hash_source": "not published: trusted on first use"},
+    meta={"license": "unknown", "hash_source": NO_HASH},
 )
 _TO_CHARACTERS = lazy("dapi.audio.transforms:Characters")
 _TO_PHONEMES = lazy("dapi.audio.transforms:Phonemes", phonemizer=Asset("phonemizer"))
@@ -70,38 +66,34 @@ class Tacotron2Weights(Weights):
     one vocoder; none outdates another. The first needs no further file and no further package.
     """
 
-    LJSpeech_CharactersGriffinLim_RefV1 = WeightEntry(
-        url=f"{_BASE}tacotron2_english_characters_1500_epochs_ljspeech.pth",
+    LJSpeech_CharactersGriffinLim_RefV1 = published(
+        f"{MODELS}tacotron2_english_characters_1500_epochs_ljspeech.pth",
         transforms=_TO_CHARACTERS,
         postprocess=_GRIFFIN_LIM,
         meta={**_CHARACTERS, "known_as": ("TACOTRON2_GRIFFINLIM_CHAR_LJSPEECH",)},
-        latest=True,
         build=_38_CHARACTERS,
     )
-    LJSpeech_PhonemesGriffinLim_RefV1 = WeightEntry(
-        url=f"{_BASE}tacotron2_english_phonemes_1500_epochs_ljspeech.pth",
+    LJSpeech_PhonemesGriffinLim_RefV1 = published(
+        f"{MODELS}tacotron2_english_phonemes_1500_epochs_ljspeech.pth",
         transforms=_TO_PHONEMES,
         postprocess=_GRIFFIN_LIM,
         meta={**_PHONEMES, "known_as": ("TACOTRON2_GRIFFINLIM_PHONE_LJSPEECH",)},
-        latest=True,
         assets={"phonemizer": _PHONEMIZER},
         build=_96_PHONEMES,
     )
-    LJSpeech_CharactersWaveRNN_RefV1 = WeightEntry(
-        url=f"{_BASE}tacotron2_english_characters_1500_epochs_wavernn_ljspeech.pth",
+    LJSpeech_CharactersWaveRNN_RefV1 = published(
+        f"{MODELS}tacotron2_english_characters_1500_epochs_wavernn_ljspeech.pth",
         transforms=_TO_CHARACTERS,
         postprocess=_WAVERNN,
         meta={**_CHARACTERS, "known_as": ("TACOTRON2_WAVERNN_CHAR_LJSPEECH",)},
-        latest=True,
         assets={"vocoder": WaveRNNWeights.LJSpeech_RefV1},
         build=_38_CHARACTERS,
     )
-    LJSpeech_PhonemesWaveRNN_RefV1 = WeightEntry(
-        url=f"{_BASE}tacotron2_english_phonemes_1500_epochs_wavernn_ljspeech.pth",
+    LJSpeech_PhonemesWaveRNN_RefV1 = published(
+        f"{MODELS}tacotron2_english_phonemes_1500_epochs_wavernn_ljspeech.pth",
         transforms=_TO_PHONEMES,
         postprocess=_WAVERNN,
         meta={**_PHONEMES, "known_as": ("TACOTRON2_WAVERNN_PHONE_LJSPEECH",)},
-        latest=True,
         assets={"phonemizer": _PHONEMIZER, "vocoder": WaveRNNWeights.LJSpeech_RefV1},
         build=_96_PHONEMES,
     )
@@ -142,12 +134,14 @@ class Tacotron2TinyWeights(Weights):
 
     ``Espeak_RefV1`` speaks English as the synthesiser espeak-ng does: numbers and short commands of
     the words in ``meta["vocabulary"]``, in any order, of up to five words. Other words are refused.
+    Of what espeak-ng itself says, the recogniser that ``meta["metrics"]`` tells of writes down 98.75 %
+    of the same phrases word for word, and 97.5 % once the vocoder made them again.
     """
 
     Espeak_RefV1 = WeightEntry(
         "package:dapi.audio/models/data/tacotron2_tiny_espeak_v1.safetensors",
-        sha256="0" * 64,
-        size=1,
+        sha256="fc057a32caea7a0126258bfdd47876057ea5afae125574c62d9b27f99d4975e3",
+        size=6289468,
         transforms=lazy("dapi.audio.transforms:Characters", words=_SPEAKABLE),
         postprocess=lazy("dapi.audio.postprocess:GriffinLim", **_SMALL_VOCODER),
         meta={
@@ -161,14 +155,14 @@ class Tacotron2TinyWeights(Weights):
                 {
                     "dataset": "240 held-out phrases, heard by transformer_ctc_tiny",
                     "name": "sentence accuracy",
-                    "value": 0.0,
+                    "value": 97.5,
                     "source": _SMALL_RECIPE,
                 }
             ],
             "recipe": _SMALL_RECIPE,
             "paper": "https://arxiv.org/abs/1712.05884",
             "hash_source": "measured from the file in this distribution",
-            "file_mib": 0.0,
+            "file_mib": 5.998,
             "language": "en",
             "symbols": "characters",
             "sample_rate": 16000,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dapi import WeightEntry, Weights, register_model
-from dapi.audio.models._speech import ENGLISH, dropout, features, pinned, recognition
+from dapi.audio.models._speech import ENGLISH, dropout, features, recognition
 
 if TYPE_CHECKING:
     from torchaudio.models import Wav2Vec2Model
@@ -79,9 +79,9 @@ class Wav2Vec2BaseWeights(Weights):
         normalize=False,
         dropout=_BASE,
         meta={**_LIBRISPEECH, "num_params": 94_393_245, "known_as": ("WAV2VEC2_ASR_BASE_960H",)},
-        **pinned(
-            "488fd4f16de84438ffc945334278c1b9fb9b7159a806c1080b16111a958c945d", 377664473, by=8
-        ),
+        sha256="488fd4f16de84438ffc945334278c1b9fb9b7159a806c1080b16111a958c945d",
+        size=377664473,
+        sources=8,
     )
     LibriSpeech_ASR100h_RefV1 = recognition(
         "wav2vec2_fairseq_base_ls960_asr_ls100.pth",
@@ -103,9 +103,9 @@ class Wav2Vec2BaseWeights(Weights):
         labels="-|enirstadhulgcmobwfkzpvüäöjßyxq",
         reserved=(1, 2, 3, 35),
         num_params=94_395_552,
-        **pinned(
-            "5fcd937817d4cc358aa9730ccaa92cdae37af4b62959b67ba77ef1f5da7938cf", 377677593, by=1
-        ),
+        sha256="5fcd937817d4cc358aa9730ccaa92cdae37af4b62959b67ba77ef1f5da7938cf",
+        size=377677593,
+        sources=1,
     )
     VoxPopuli_ASRen_RefV1 = _voxpopuli(
         "en",
@@ -118,25 +118,25 @@ class Wav2Vec2BaseWeights(Weights):
         labels="-|eaosnrildctupmbqygvhófíájzñéxúkwü",
         reserved=(1, 2, 3, 35),
         num_params=94_397_859,
-        **pinned(
-            "272a92b156b78e697e6c7cf7c64f274250a36d0047440e27a895a377d3af818f", 377686809, by=1
-        ),
+        sha256="272a92b156b78e697e6c7cf7c64f274250a36d0047440e27a895a377d3af818f",
+        size=377686809,
+        sources=1,
     )
     VoxPopuli_ASRfr_RefV1 = _voxpopuli(
         "fr",
         labels="-|esnitraouldcpmévqfgbhxàjèyêzôkçœûùîâwïëüæ",
         num_params=94_404_011,
-        **pinned(
-            "30eeb5e5000e011838a39328c21eadf5ddaedbef0ea3f7cf5a790fd8695b92b5", 377708313, by=1
-        ),
+        sha256="30eeb5e5000e011838a39328c21eadf5ddaedbef0ea3f7cf5a790fd8695b92b5",
+        size=377708313,
+        sources=1,
     )
     VoxPopuli_ASRit_RefV1 = _voxpopuli(
         "it",
         labels="-|eiaontrlscdupmgvhzfbqàèùéòìkyxwjóíï",
         num_params=94_399_397,
-        **pinned(
-            "620bad579ee46ba1f67df2e7c858c111d14a09b349a62b1c672f0275a68484eb", 377689881, by=1
-        ),
+        sha256="620bad579ee46ba1f67df2e7c858c111d14a09b349a62b1c672f0275a68484eb",
+        size=377689881,
+        sources=1,
     )
 
 
@@ -202,9 +202,9 @@ class Wav2Vec2LargeWeights(Weights):
         normalize=False,
         dropout=_LARGE,
         meta={**_LIBRISPEECH, "num_params": 315_457_693, "known_as": ("WAV2VEC2_ASR_LARGE_960H",)},
-        **pinned(
-            "f45e55ccb71e0f0c7dc52d519c29524213a2d41da7761f71089f11bf3ea40702", 1262000857, by=2
-        ),
+        sha256="f45e55ccb71e0f0c7dc52d519c29524213a2d41da7761f71089f11bf3ea40702",
+        size=1262000857,
+        sources=2,
     )
     LibriSpeech_ASR100h_RefV1 = recognition(
         "wav2vec2_fairseq_large_ls960_asr_ls100.pth",
@@ -258,7 +258,8 @@ class Wav2Vec2LargeLV60KWeights(Weights):
         normalize=True,
         dropout=_LV60K,
         meta={**_BOTH, "num_params": 315_467_421, "known_as": ("WAV2VEC2_ASR_LARGE_LV60K_960H",)},
-        **pinned("7a88965716fbd598a595209bf45c1210a18a6935cfb0cf53527fc986c5543ac7", None, by=4),
+        sha256="7a88965716fbd598a595209bf45c1210a18a6935cfb0cf53527fc986c5543ac7",
+        sources=4,
     )
     LibriSpeech_ASR100h_RefV1 = recognition(
         "wav2vec2_fairseq_large_lv60k_asr_ls100.pth",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from dapi import Build, LegacyArgument, WeightEntry, Weights, lazy, register_model
+from dapi.audio.models._torchaudio import MODELS, published
 
 if TYPE_CHECKING:
     from torchaudio.models import WaveRNN
@@ -19,22 +20,18 @@ class WaveRNNWeights(Weights):
     ``f_max=11025``: it is the vocoder of the Tacotron2 weights that were trained with those.
     """
 
-    LJSpeech_RefV1 = WeightEntry(
-        url="https://download.pytorch.org/torchaudio/models/wavernn_10k_epochs_8bits_ljspeech.pth",
+    LJSpeech_RefV1 = published(
+        f"{MODELS}wavernn_10k_epochs_8bits_ljspeech.pth",
         transforms=lazy("dapi.audio.transforms:NormalizedDecibels", min_level_db=-100.0),
         postprocess=lazy("dapi.audio.postprocess:MuLawWaveform", bits=8),
         meta={
             "task": "vocoder",
-            "license": "unknown",
             "num_params": 4_349_613,
             "datasets": ["LJSpeech"],
-            "metrics": [],
             "recipe": "https://github.com/pytorch/audio/tree/main/examples/pipeline_wavernn",
-            "hash_source": "not published: trusted on first use",
             "sample_rate": 22050,
             "epochs": 10_000,
         },
-        latest=True,
         build=Build(
             config={
                 "upsample_scales": (5, 5, 11),

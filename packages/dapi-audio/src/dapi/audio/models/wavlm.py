@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dapi import WeightEntry, Weights, register_model
-from dapi.audio.models._speech import dropout, features, pinned
+from dapi.audio.models._speech import dropout, features
 
 if TYPE_CHECKING:
     from torchaudio.models import Wav2Vec2Model
@@ -46,9 +46,9 @@ class WavLMBaseWeights(Weights):
         normalize=False,
         dropout=_DROPOUT,
         meta={**_MIX, "num_params": 94_381_168, "known_as": ("WAVLM_BASE_PLUS",)},
-        **pinned(
-            "136a3e720c04f2c77bf7a4dc6a3868b14d5a2c145a988114b733cb1a8428be98", 377604347, by=4
-        ),
+        sha256="136a3e720c04f2c77bf7a4dc6a3868b14d5a2c145a988114b733cb1a8428be98",
+        size=377604347,
+        sources=4,
     )
 
 

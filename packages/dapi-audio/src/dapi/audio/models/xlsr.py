@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dapi import WeightEntry, Weights, lazy, register_model
-from dapi.audio.models._speech import dropout, features, labelled, pinned, speech
+from dapi.audio.models._speech import dropout, features, labelled, speech
 
 if TYPE_CHECKING:
     from torchaudio.models import Wav2Vec2Model
@@ -81,9 +81,9 @@ class XLSR300MWeights(Weights):
             "num_params": 315_466_396,
             "known_as": ("MMS_FA",),
         },
-        **pinned(
-            "20ef12963ab4924bef49ac4fc7f58ad5da2ee43b2c11bc8c853c9b90ecdbc680", 1262047414, by=10
-        ),
+        sha256="20ef12963ab4924bef49ac4fc7f58ad5da2ee43b2c11bc8c853c9b90ecdbc680",
+        size=1262047414,
+        sources=10,
     )
 
 

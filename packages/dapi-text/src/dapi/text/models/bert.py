@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from dapi import Asset, Build, File, WeightEntry, Weights, lazy, register_model
+from dapi import Build, File, WeightEntry, Weights, register_model
 from dapi.adapt import Drop, Rename, StripPrefix
 from dapi.text.models._config import configure
-from dapi.text.models._hub import ON_TRUST, TOKENIZER_ON_TRUST, Repository, file_mib, pinned_by
+from dapi.text.models._encoder import encoder
+from dapi.text.models._hub import ON_TRUST, TOKENIZER_ON_TRUST, Repository, pinned_by
 
 if TYPE_CHECKING:
     from transformers import BertModel
@@ -54,10 +55,8 @@ _ADAPT = (
 )
 
 _META = {
-    "task": "feature-extraction",
     "license": "Apache-2.0",
     "datasets": ["BookCorpus", "English Wikipedia"],
-    "metrics": [],
     "recipe": "https://github.com/google-research/bert",
     "paper": "https://arxiv.org/abs/1810.04805",
 }
@@ -67,25 +66,14 @@ def _published(
     repository: Repository, file: File, config: Mapping[str, Any], **meta: Any
 ) -> WeightEntry:
     legacy_name = repository.name.partition("/")[2]
-    return WeightEntry(
-        file.url,
-        sha256=file.sha256,
-        size=file.size,
-        transforms=lazy(
-            "dapi.text.transforms:Tokenizer",
-            file=Asset("tokenizer"),
-            max_length=512,
-            padding="[PAD]",
-        ),
-        postprocess=lazy("dapi.text.postprocess:SentenceEmbeddings"),
-        assets={"tokenizer": repository.file("tokenizer.json")},
+    return encoder(
+        file,
+        repository.file("tokenizer.json"),
         meta={
             **_META,
-            **meta,
-            **file_mib(file),
             "known_as": (repository.name, legacy_name),
+            **meta,
         },
-        latest=True,
         build=Build(config=config, adapt=_ADAPT),
     )
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dapi import Asset, Build, File, WeightEntry, Weights, lazy, register_model
+from dapi import Build, File, WeightEntry, Weights, register_model
 from dapi.adapt import Drop, StripPrefix
 from dapi.text.models._config import configure
-from dapi.text.models._hub import ON_TRUST, Repository, file_mib, pinned_by
+from dapi.text.models._encoder import encoder
+from dapi.text.models._hub import ON_TRUST, Repository, pinned_by
 
 if TYPE_CHECKING:
     from transformers import DistilBertModel
@@ -35,30 +36,17 @@ _ADAPT = (Drop(r"vocab_(transform|layer_norm|projector)\."), StripPrefix("distil
 def _published(
     repository: Repository, file: File, tokenizer: File, *, vocab_size: int, **meta: Any
 ) -> WeightEntry:
-    return WeightEntry(
-        file.url,
-        sha256=file.sha256,
-        size=file.size,
-        transforms=lazy(
-            "dapi.text.transforms:Tokenizer",
-            file=Asset("tokenizer"),
-            max_length=512,
-            padding="[PAD]",
-        ),
-        postprocess=lazy("dapi.text.postprocess:SentenceEmbeddings"),
-        assets={"tokenizer": tokenizer},
+    return encoder(
+        file,
+        tokenizer,
         meta={
-            "task": "feature-extraction",
             "license": "Apache-2.0",
-            "metrics": [],
             "recipe": "https://github.com/huggingface/transformers-research-projects/tree/main/"
             "distillation",
             "paper": "https://arxiv.org/abs/1910.01108",
             "known_as": (repository.name, repository.name.partition("/")[2]),
             **meta,
-            **file_mib(file),
         },
-        latest=True,
         build=Build(config={**_FIXED, "vocab_size": vocab_size}, adapt=_ADAPT),
     )
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from dapi import Asset, Build, WeightEntry, Weights, lazy, register_model
+from dapi import Build, WeightEntry, Weights, register_model
 from dapi.adapt import Drop, StripPrefix
 from dapi.text.models._config import configure
+from dapi.text.models._encoder import encoder
 from dapi.text.models._hub import ON_TRUST, UNPINNED, Repository
 
 if TYPE_CHECKING:
@@ -72,27 +73,17 @@ _ADAPT = (
 
 
 def _published(repository: Repository, config: Mapping[str, Any], **meta: Any) -> WeightEntry:
-    return WeightEntry(
-        repository.file("pytorch_model.bin").url,
-        transforms=lazy(
-            "dapi.text.transforms:Tokenizer",
-            file=Asset("tokenizer"),
-            max_length=512,
-            padding="[PAD]",
-        ),
-        postprocess=lazy("dapi.text.postprocess:SentenceEmbeddings"),
-        assets={"tokenizer": repository.file("tokenizer.json")},
+    return encoder(
+        repository.file("pytorch_model.bin"),
+        repository.file("tokenizer.json"),
         meta={
-            "task": "feature-extraction",
             "license": "Apache-2.0",
             "datasets": _CORPORA,
-            "metrics": [],
             "recipe": "https://github.com/google-research/electra",
             "paper": "https://arxiv.org/abs/2003.10555",
             "known_as": (repository.name,),
             **meta,
         },
-        latest=True,
         build=Build(config=config, adapt=_ADAPT),
     )
 

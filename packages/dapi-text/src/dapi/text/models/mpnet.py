@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dapi import Asset, Build, WeightEntry, Weights, lazy, register_model
+from dapi import Build, WeightEntry, Weights, register_model
 from dapi.adapt import Drop
 from dapi.text.models._config import configure
-from dapi.text.models._hub import Repository, file_mib, pinned_by
+from dapi.text.models._encoder import encoder
+from dapi.text.models._hub import Repository, pinned_by
 from dapi.text.models._sentences import SENTENCE_PAIRS_1B, published_averages
 
 if TYPE_CHECKING:
@@ -17,11 +18,6 @@ __all__ = ["MPNetBaseWeights", "mpnet_base"]
 
 _REPOSITORY = Repository(
     "sentence-transformers/all-mpnet-base-v2", "e8c3b32edf5434bc2275fc9bab85f82640a19130"
-)
-_FILE = _REPOSITORY.file(
-    "model.safetensors",
-    sha256="78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658",
-    size=437971872,
 )
 
 _FREE = {
@@ -48,24 +44,19 @@ _FIXED = {
 class MPNetBaseWeights(Weights):
     """Weights of ``mpnet_base``."""
 
-    SentencePairs1B_RefV1 = WeightEntry(
-        _FILE.url,
-        sha256=_FILE.sha256,
-        size=_FILE.size,
-        transforms=lazy(
-            "dapi.text.transforms:Tokenizer",
-            file=Asset("tokenizer"),
-            max_length=384,
-            padding="<pad>",
+    SentencePairs1B_RefV1 = encoder(
+        _REPOSITORY.file(
+            "model.safetensors",
+            sha256="78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658",
+            size=437971872,
         ),
-        postprocess=lazy("dapi.text.postprocess:SentenceEmbeddings"),
-        assets={
-            "tokenizer": _REPOSITORY.file(
-                "tokenizer.json",
-                sha256="b8be2c30ba5dd723a6d5ee26d013da103d5408d92ddcb23747622f9e48f1d842",
-                size=466021,
-            )
-        },
+        _REPOSITORY.file(
+            "tokenizer.json",
+            sha256="b8be2c30ba5dd723a6d5ee26d013da103d5408d92ddcb23747622f9e48f1d842",
+            size=466021,
+        ),
+        padding="<pad>",
+        max_length=384,
         meta={
             "task": "sentence-similarity",
             "license": "Apache-2.0",
@@ -80,9 +71,7 @@ class MPNetBaseWeights(Weights):
                 "sentence-transformers/all-mpnet-base-v2",
                 "all-mpnet-base-v2",
             ),
-            **file_mib(_FILE),
         },
-        latest=True,
         build=Build(config=_FIXED, adapt=(Drop(r"embeddings\.position_ids$"),)),
     )
 

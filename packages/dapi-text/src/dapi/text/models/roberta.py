@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dapi import Asset, Build, File, Lines, WeightEntry, Weights, lazy, register_model
 from dapi.adapt import Drop, StripPrefix
 from dapi.text.models._config import configure
+from dapi.text.models._encoder import encoder
 from dapi.text.models._hub import ON_TRUST, Repository, file_mib, pinned_by
 
 if TYPE_CHECKING:
@@ -93,30 +94,19 @@ _LARGE_TOKENIZER = replace(
 )
 
 _META = {
-    "task": "feature-extraction",
     "license": "MIT",
     "datasets": ["BookCorpus", "English Wikipedia", "CC-News", "OpenWebText", "Stories"],
-    "metrics": [],
     "recipe": "https://github.com/facebookresearch/fairseq/blob/main/examples/roberta/README.md",
     "paper": "https://arxiv.org/abs/1907.11692",
 }
 
 
 def _published(file: File, tokenizer: File, config: Mapping[str, Any], **meta: Any) -> WeightEntry:
-    return WeightEntry(
-        file.url,
-        sha256=file.sha256,
-        size=file.size,
-        transforms=lazy(
-            "dapi.text.transforms:Tokenizer",
-            file=Asset("tokenizer"),
-            max_length=512,
-            padding="<pad>",
-        ),
-        postprocess=lazy("dapi.text.postprocess:SentenceEmbeddings"),
-        assets={"tokenizer": tokenizer},
-        meta={**_META, **meta, **file_mib(file)},
-        latest=True,
+    return encoder(
+        file,
+        tokenizer,
+        padding="<pad>",
+        meta={**_META, **meta},
         build=Build(config=config, adapt=_ADAPT),
     )
 

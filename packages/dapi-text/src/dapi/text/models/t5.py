@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from dapi import Asset, Build, File, WeightEntry, Weights, lazy, register_model
@@ -131,9 +131,10 @@ _TOKENIZER_SOURCE = "the tokenizer (t5-base's): by 2 projects, one of which give
 _FLAN_TOKENIZER_SOURCE = "the tokenizer (flan-t5-base's): by 3"
 
 
-_POSTPROCESS: Mapping[Part, Callable[..., Any]] = {
-    "generation": lazy("dapi.text.postprocess:Text", file=Asset("tokenizer")),
-    "encoder": lazy("dapi.text.postprocess:SentenceEmbeddings"),
+_POSTPROCESS: Mapping[Part, Mapping[str, Any]] = {
+    "generation": {"postprocess": lazy("dapi.text.postprocess:Text", file=Asset("tokenizer"))},
+    "encoder-decoder": {},
+    "encoder": {"postprocess": lazy("dapi.text.postprocess:SentenceEmbeddings")},
 }
 
 
@@ -147,7 +148,7 @@ class _Checkpoint:
 
     def part(self, part: Part, num_params: int, *known_as: str) -> WeightEntry:
         is_flan = "tie_word_embeddings" in self.config
-        entry = WeightEntry(
+        return WeightEntry(
             self.files,
             transforms=lazy(
                 "dapi.text.transforms:Tokenizer",
@@ -166,8 +167,8 @@ class _Checkpoint:
             },
             latest=True,
             build=Build(config={**self.config, "part": part}, adapt=_ADAPT[part]),
+            **_POSTPROCESS[part],
         )
-        return replace(entry, postprocess=_POSTPROCESS[part]) if part in _POSTPROCESS else entry
 
 
 _SMALL_FILES = (

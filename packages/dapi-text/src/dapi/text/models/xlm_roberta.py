@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from dapi import Asset, Build, File, WeightEntry, Weights, lazy, register_model
+from dapi import Build, File, WeightEntry, Weights, register_model
 from dapi.adapt import Drop, StripPrefix
 from dapi.text.models._config import configure
-from dapi.text.models._hub import ON_TRUST, Repository, file_mib, pinned_by
+from dapi.text.models._encoder import encoder
+from dapi.text.models._hub import ON_TRUST, Repository, pinned_by
 
 if TYPE_CHECKING:
     from transformers import XLMRobertaModel
@@ -73,30 +74,19 @@ _TOKENIZER = _BASE_REPOSITORY.file(
     size=9096718,
 )
 _META = {
-    "task": "feature-extraction",
     "license": "MIT",
     "datasets": ["CC100"],
-    "metrics": [],
     "recipe": "https://github.com/facebookresearch/fairseq/blob/main/examples/xlmr/README.md",
     "paper": "https://arxiv.org/abs/1911.02116",
 }
 
 
 def _published(file: File, config: Mapping[str, Any], **meta: Any) -> WeightEntry:
-    return WeightEntry(
-        file.url,
-        sha256=file.sha256,
-        size=file.size,
-        transforms=lazy(
-            "dapi.text.transforms:Tokenizer",
-            file=Asset("tokenizer"),
-            max_length=512,
-            padding="<pad>",
-        ),
-        postprocess=lazy("dapi.text.postprocess:SentenceEmbeddings"),
-        assets={"tokenizer": _TOKENIZER},
-        meta={**_META, **meta, **file_mib(file)},
-        latest=True,
+    return encoder(
+        file,
+        _TOKENIZER,
+        padding="<pad>",
+        meta={**_META, **meta},
         build=Build(config=config, adapt=_ADAPT),
     )
 

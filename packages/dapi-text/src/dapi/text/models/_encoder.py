@@ -1,0 +1,48 @@
+"""What the published encoders have in common: texts in, a vector for each token out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from dapi import Asset, File, WeightEntry, lazy
+from dapi.text.models._hub import file_mib
+
+__all__ = ["encoder"]
+
+
+def encoder(
+    file: File,
+    tokenizer: File,
+    *,
+    meta: Mapping[str, Any],
+    padding: str = "[PAD]",
+    max_length: int = 512,
+    **fields: Any,
+) -> WeightEntry:
+    """Describe weights of an encoder; none outdates another.
+
+    Args:
+        file: The weights.
+        tokenizer: The ``tokenizer.json`` that they were trained with.
+        meta: The metadata, but for the file's size; without ``task``, the weights were pretrained
+            only, and without ``metrics`` nobody published any.
+        padding: The token that fills the shorter texts of a batch.
+        max_length: Tokens at which a text is cut.
+        **fields: Further attributes of the entry.
+    """
+    return WeightEntry(
+        file.url,
+        sha256=file.sha256,
+        size=file.size,
+        transforms=lazy(
+            "dapi.text.transforms:Tokenizer",
+            file=Asset("tokenizer"),
+            max_length=max_length,
+            padding=padding,
+        ),
+        assets={"tokenizer": tokenizer},
+        meta={"task": "feature-extraction", "metrics": [], **meta, **file_mib(file)},
+        latest=True,
+        **{"postprocess": lazy("dapi.text.postprocess:SentenceEmbeddings"), **fields},
+    )
