@@ -134,8 +134,8 @@ class Tacotron2TinyWeights(Weights):
 
     ``Espeak_RefV1`` speaks English as the synthesiser espeak-ng does: numbers and short commands of
     the words in ``meta["vocabulary"]``, in any order, of up to five words. Other words are refused.
-    Of what espeak-ng itself says, the recogniser that ``meta["metrics"]`` tells of writes down 98.75 %
-    of the same phrases word for word, and 97.5 % once the vocoder made them again.
+    ``meta["metrics"]`` tells how many phrases a recogniser writes down word for word; of what
+    espeak-ng itself says it is 98.75 % of them, and 97.5 % once this vocoder made that again.
     """
 
     Espeak_RefV1 = WeightEntry(
