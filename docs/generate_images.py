@@ -90,7 +90,7 @@ def save(image: Image.Image, name: str) -> None:
 def below(images: list[Image.Image]) -> Image.Image:
     """Put pictures of one size in a column."""
     turned = [image.transpose(Image.Transpose.ROTATE_90) for image in images]
-    return beside(turned[::-1]).transpose(Image.Transpose.ROTATE_270)
+    return beside(turned).transpose(Image.Transpose.ROTATE_270)
 
 
 if __name__ == "__main__":

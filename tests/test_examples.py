@@ -91,4 +91,4 @@ def test_demos_run_offline(tmp_path):
     assert 3 == len(re.findall(r"\.wav  text ", logs["recognition"]))
     for phrase in ("open the red door", "twelve thousand seven hundred"):
         assert (output / f"{phrase.replace(' ', '-')}.wav").stat().st_size > 32_000
-        assert f"text  {phrase}\n" in logs["recognition"]
+        assert f"wav  text {phrase}\n" in logs["recognition"]

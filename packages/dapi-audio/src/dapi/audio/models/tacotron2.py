@@ -133,7 +133,8 @@ class Tacotron2TinyWeights(Weights):
     """Weights of ``tacotron2_tiny``. Their file comes with this distribution.
 
     ``Espeak_RefV1`` speaks English as the synthesiser espeak-ng does: numbers and short commands of
-    the words in ``meta["vocabulary"]``, in any order, of up to five words. Other words are refused.
+    the words in ``meta["vocabulary"]``, in any order. It learnt from phrases of up to five words;
+    other words are refused.
     ``meta["metrics"]`` tells how many phrases a recogniser writes down word for word; of what
     espeak-ng itself says it is 98.75 % of them, and 97.5 % once this vocoder made that again.
     """
