@@ -3,7 +3,7 @@
     python examples/demos.py && python docs/generate_images.py
 
 They are written to ``docs/images/``: the digits with their names and probabilities, the scenes with
-their boxes, and sounds with what was understood of them.
+their boxes, and what was spoken with what was understood of it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def main() -> None:
     save(beside([named_digit(each) for each in digits]), "digits")
     scenes = sorted(OUTPUT.glob("scene-*.objects.png"))
     save(beside([Image.open(path) for path in scenes]), "objects")
-    sounds = sorted(RECORDINGS.glob("*.wav"))[-3:]
+    sounds = [*sorted(OUTPUT.glob("*.wav")), RECORDINGS / "45.wav"]
     save(below([heard_sound(each) for each in predict("transformer_ctc_tiny", *sounds)]), "speech")
 
 
@@ -90,7 +90,7 @@ def save(image: Image.Image, name: str) -> None:
 def below(images: list[Image.Image]) -> Image.Image:
     """Put pictures of one size in a column."""
     turned = [image.transpose(Image.Transpose.ROTATE_90) for image in images]
-    return beside(turned[::-1]).transpose(Image.Transpose.ROTATE_270)
+    return beside(turned).transpose(Image.Transpose.ROTATE_270)
 
 
 if __name__ == "__main__":

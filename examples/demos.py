@@ -1,10 +1,11 @@
-"""Run the demos: digits named, objects found, sentences ranked, languages named, speech heard.
+"""Run the demos: digits named, objects found, sentences ranked, languages named, words spoken.
 
     python examples/demos.py
 
 Each is one ``dapi predict``, shown as it is run. All weights come with the distributions: nothing
 is fetched. The digits and the scenes are of scikit-learn's handwritten digits, of the part that
-nothing was trained on. What is made, and what was printed, is in ``output/``.
+nothing was trained on. What is spoken is then listened to, and a recording beside it. What is
+made, and what was printed, is in ``output/``.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ LANGUAGES = (
     "今日の大阪行きの電車は、別のホームから出発します。",
     "Pociąg do Krakowa odjeżdża dziś z innego peronu.",
 )
+PHRASES = ("open the red door", "twelve thousand seven hundred")
 
 
 def main() -> int:
@@ -41,6 +43,7 @@ def main() -> int:
         run("objects", "fcos_resnet20_fpn", *write_scenes(OUTPUT / "scenes")),
         run("similarity", "minilm_l6", *SENTENCES),
         run("languages", "roberta_tiny", write_lines(OUTPUT / "languages.txt", LANGUAGES)),
+        run("speech", "tacotron2_tiny", *PHRASES),
         run("recognition", "transformer_ctc_tiny", *list_sounds()),
     ]
     print(f"\n{failed.count(0)} of {len(failed)} demos ran; what they made is in {OUTPUT}/.")
@@ -85,12 +88,11 @@ def write_scenes(folder: Path, numbers: tuple[int, ...] = (4, 12)) -> list[str]:
     return list(map(str, paths))
 
 
-def list_sounds(count: int = 3) -> list[str]:
-    """List recordings of espeak-ng, in voices that the recogniser has never heard."""
-    recordings = sorted(
-        (ROOT / "packages" / "dapi-audio" / "tests" / "data" / "espeak").glob("*.wav")
-    )
-    return list(map(str, recordings[-count:]))
+def list_sounds() -> list[str]:
+    """List what was spoken, and a recording of a voice that the recogniser has never heard."""
+    spoken = [OUTPUT / f"{phrase.replace(' ', '-')}.wav" for phrase in PHRASES]
+    recording = ROOT / "packages" / "dapi-audio" / "tests" / "data" / "espeak" / "45.wav"
+    return list(map(str, (*spoken, recording)))
 
 
 def write_lines(path: Path, lines: tuple[str, ...]) -> str:

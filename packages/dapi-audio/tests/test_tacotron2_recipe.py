@@ -1,5 +1,6 @@
 """recipes/tacotron2_espeak.py: what training makes of its data, and that it can be interrupted."""
 
+import shutil
 from itertools import count
 
 import pytest
@@ -10,6 +11,13 @@ import torch
 def script(recipe):
     """The module."""
     return recipe("tacotron2_espeak")
+
+
+@pytest.fixture
+def spoken(script):
+    """Two words, said in 20 frames; their letters are heard in every second one."""
+    times = torch.tensor([2.0, 4.0, 6.0, 10.0, 12.0, 14.0])
+    return script.Spoken("red box", torch.zeros(20, 80), times)
 
 
 def test_gaps_are_average_frames(script):
@@ -24,26 +32,56 @@ def test_gaps_are_average_frames(script):
     assert not script.gapped(mels, average, noise=0.5).eq(-3.0).any()
 
 
-def test_guidance_wants_the_diagonal(script):
-    """Attention that goes through a text at one speed costs nothing; that stands still, much."""
-    lengths = torch.tensor([40])
-    batch = script.Batch(torch.zeros(1, 40).long(), lengths, torch.zeros(1, 80, 40), lengths)
-    still = torch.zeros(1, 40, 40)
-    still[:, :, 0] = 1
+def test_a_frame_is_read_where_its_letter_is_written(script, spoken):
+    """Whatever marks stand between the words; frames between two letters, between them."""
+    plain, marked = (script.places(spoken, text) for text in ("red box", "Red, box!"))
 
-    assert script.guidance(torch.eye(40)[None], batch, width=0.2) == 0
-    assert script.guidance(still, batch, width=0.2) > 0.5
+    assert [0, 1, 2, 4, 5, 6] == plain[[2, 4, 6, 10, 12, 14]].tolist()
+    assert [0, 1, 2, 5, 6, 7] == marked[[2, 4, 6, 10, 12, 14]].tolist()
+    assert 0.5 == plain[3] and 3 == plain[8]
+    assert (plain.diff() >= 0).all() and 0 == plain[0] and 6 < plain[19] < 7
+
+
+def test_attention_is_a_distribution_over_the_text(script, spoken):
+    """Of each frame that is spoken, the most where it is read; of what lies behind, nothing."""
+    short = script.Spoken("on", torch.zeros(9, 80), torch.tensor([2.0, 5.0]))
+    batch = script.batch_of([short, spoken], ["on.", "red box"], reach=0.7)
+
+    assert [20, 9] == batch.mel_lengths.tolist() and (2, 20, 7) == batch.attention.shape
+    torch.testing.assert_close(batch.attention.sum(dim=2), batch.speaking.float())
+    assert [0, 1, 2] == batch.attention[0].argmax(dim=1)[[2, 4, 6]].tolist()
+    assert not batch.attention[1, :, 3:].any()
+
+
+def test_no_phrase_that_is_learnt_is_held_out(script):
+    """What is learnt is disjoint from what is measured, whatever the seed of a training."""
+    learnt = set(script.phrases(script.Recipe().phrases, held_out=False, seed=0))
+
+    assert not learnt & set(script.phrases(240, held_out=True, seed=2))
+    assert len(learnt) == script.Recipe().phrases
+
+
+@pytest.mark.skipif(
+    shutil.which("espeak-ng") is None, reason="the program espeak-ng is not installed"
+)
+def test_letters_are_heard_in_order_while_they_are_spoken(script):
+    """The recogniser aligns what it has never heard."""
+    sound = script.say("open the red door", script.SPEAKER)
+    times = script.letter_times(sound, "open the red door")
+
+    assert 14 == len(times) and (times.diff() > 0).all()
+    assert 0 <= times[0] and times[-1] <= len(sound) / script.SPECTROGRAM["hop_length"]
 
 
 def test_interrupted_training_ends_alike(script, recipe, tmp_path, monkeypatch, restored):
     """What went on from a checkpoint has the same weights, to the bit, as what was never cut."""
-    monkeypatch.setattr(script, "say", lambda phrase, voice: torch.linspace(0, 1e4, 4000).sin())
+    monkeypatch.setattr(script, "say", lambda phrase, voice: torch.linspace(0, 1e4, 48000).sin())
     monkeypatch.setattr(recipe("training"), "SECONDS_BETWEEN_CHECKPOINTS", 0)
-    short = script.Recipe(phrases=20, steps=4, batch_size=2)
+    short = script.Recipe(phrases=12, steps=4, batch_size=2)
     whole, expected = script.train(short, seed=3, output=tmp_path / "whole", device="cpu")
 
     with monkeypatch.context() as patch:
-        patch.setattr(script, "loss_of", interrupted(script.loss_of, before=2))
+        patch.setattr(script, "draw", interrupted(script.draw, before=2))
         with pytest.raises(KeyboardInterrupt):
             script.train(short, seed=3, output=tmp_path / "parts", device="cpu")
     resumed, found = script.train(short, seed=3, output=tmp_path / "parts", device="cpu")
@@ -52,13 +90,13 @@ def test_interrupted_training_ends_alike(script, recipe, tmp_path, monkeypatch, 
     assert all(map(torch.equal, whole.state_dict().values(), resumed.state_dict().values()))
 
 
-def interrupted(loss_of, *, before):
+def interrupted(draw, *, before):
     """The same function, for as many calls, and then as if somebody pressed Ctrl-C."""
     calls = count()
 
-    def loss(*arguments, **options):
+    def batch(*arguments, **options):
         if next(calls) == before:
             raise KeyboardInterrupt
-        return loss_of(*arguments, **options)
+        return draw(*arguments, **options)
 
-    return loss
+    return batch

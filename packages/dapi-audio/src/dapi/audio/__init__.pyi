@@ -14,8 +14,10 @@ from .models.squim import SquimObjectiveBaseWeights as SquimObjectiveBaseWeights
 from .models.squim import SquimSubjectiveBaseWeights as SquimSubjectiveBaseWeights
 from .models.squim import squim_objective_base as squim_objective_base
 from .models.squim import squim_subjective_base as squim_subjective_base
+from .models.tacotron2 import Tacotron2TinyWeights as Tacotron2TinyWeights
 from .models.tacotron2 import Tacotron2Weights as Tacotron2Weights
 from .models.tacotron2 import tacotron2 as tacotron2
+from .models.tacotron2 import tacotron2_tiny as tacotron2_tiny
 from .models.transformer_ctc import TransformerCTCTinyWeights as TransformerCTCTinyWeights
 from .models.transformer_ctc import transformer_ctc_tiny as transformer_ctc_tiny
 from .models.wav2vec2 import Wav2Vec2BaseWeights as Wav2Vec2BaseWeights

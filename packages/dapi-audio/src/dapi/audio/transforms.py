@@ -73,7 +73,7 @@ class Characters:
 
         Raises:
             UnsupportedInputError: There is no text, nothing in one of them is a symbol, or one has
-                a word that is not of ``words``.
+                no word, or one that is not of ``words``, where those are given.
         """
         batch = [texts] if isinstance(texts, str) else list(texts)
         return _to_tensors([self._encode(text) for text in batch])
@@ -91,8 +91,12 @@ class Characters:
     def _check_words(self, text: str) -> None:
         if self.words is None:
             return
-        known = set(self.words)
-        unknown = [word for word in _WORD.findall(text.lower()) if word not in known]
+        known, words = set(self.words), _WORD.findall(text.lower())
+        if not words:
+            raise UnsupportedInputError(
+                f"There is no word in {text!r}. These weights speak {', '.join(self.words)}."
+            )
+        unknown = [word for word in words if word not in known]
         if unknown:
             near = get_close_matches(unknown[0], known, n=3)
             suggestion = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
