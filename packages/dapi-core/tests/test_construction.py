@@ -457,3 +457,12 @@ def test_copies_are_of_one_tensor_each(publish):
     assert found.first.weight.untyped_storage().nbytes() == 8 * 8 * 4
     assert torch.equal(clone.first.weight, found.first.weight)
     assert clone.first.weight.data_ptr() != found.first.weight.data_ptr()
+
+
+def test_what_torch_cannot_tell_is_built_in_the_plain_way(monkeypatch):
+    """Without the count of who holds a memory, parameters are initialised, and loaded all the same."""
+    monkeypatch.delattr(torch._C, "_storage_Use_Count")
+    with _construction.deferred():
+        layer = torch.nn.Linear(3, 2)
+
+    assert not layer.weight.is_meta

@@ -88,12 +88,14 @@ def fill(parameter: nn.Parameter, tensor: Tensor) -> None:
 
 
 def _is_shared(parameter: nn.Parameter) -> bool:
-    """Whether another tensor has the same memory."""
+    """Whether another tensor has the same memory, as far as torch can tell."""
     import torch
 
+    # Private, though torch's own compiler relies on it. Without it nothing is deferred: that is
+    # slow, and right.
+    count = getattr(torch._C, "_storage_Use_Count", None)
     storage = parameter.untyped_storage()
-    holders: int = torch._C._storage_Use_Count(storage._cdata)
-    return holders > 2  # the parameter, and the object that asks
+    return count is None or count(storage._cdata) > 2  # the parameter, and the object that asks
 
 
 def _on_meta(parameter: nn.Parameter) -> Tensor:
