@@ -460,7 +460,7 @@ def test_copies_are_of_one_tensor_each(publish):
 
 
 def test_what_torch_cannot_tell_is_built_in_the_plain_way(monkeypatch):
-    """Without the count of who holds a memory, parameters are initialised, and loaded all the same."""
+    """Without the count of who holds a memory, parameters are initialised as ever."""
     monkeypatch.delattr(torch._C, "_storage_Use_Count")
     with _construction.deferred():
         layer = torch.nn.Linear(3, 2)
