@@ -223,7 +223,7 @@ def test_weights_of_survives_copies_and_pickles(entry):
 
     model = dapi.build_model(Net, weights=entry)
     assert entry == dapi.weights_of(model) == dapi.weights_of(copy.deepcopy(model))
-    assert entry == pickle.loads(pickle.dumps(model._dapi_provenance)).weights
+    assert entry == dapi.weights_of(pickle.loads(pickle.dumps(model)))
 
 
 def test_withdrawn_weights_do_not_load(entry):

@@ -53,6 +53,10 @@ BAD = {
         {**STATE, "bias": torch.ones(2, dtype=torch.int64)},
         "bias is torch.int64 in the file and torch.float32 in the model",
     ),
+    "all at once": (
+        {"bias": torch.ones(5), "wieght": STATE["weight"]},
+        r"keys are missing: weight\..*model's: wieght\. Is wieght perhaps weight\?.*bias is \(5,\)",
+    ),
     "another model": (nn.Conv2d(3, 2, 1).state_dict(), r"weight is \(2, 3, 1, 1\) in the file"),
 }
 

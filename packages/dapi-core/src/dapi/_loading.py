@@ -100,7 +100,7 @@ def load(
     _check_ties(model, state_dict, origin)
     with suspended():
         if frame is None:
-            missing, unexpected = _load_plainly(model, state_dict, origin)
+            missing, unexpected = _load_plainly(model, state_dict, origin, fresh)
         else:
             missing, unexpected = _Placement(model, frame, target).load(state_dict)
     _check_keys(model, state_dict, missing, unexpected, origin, fresh)
@@ -118,16 +118,20 @@ def is_under(key: str, modules: Sequence[str]) -> bool:
 
 
 def _load_plainly(
-    model: nn.Module, state_dict: Mapping[str, Tensor], origin: Origin
+    model: nn.Module, state_dict: Mapping[str, Tensor], origin: Origin, fresh: Sequence[str]
 ) -> tuple[list[str], list[str]]:
     try:
         missing, unexpected = model.load_state_dict(state_dict, strict=False)
     except KeyError as cause:  # quantized layers look for their keys themselves
         raise origin.mismatch(missing=[str(cause.args[0])]) from cause
     except RuntimeError as cause:
-        shapes = _differing_shapes(model.state_dict(), state_dict)
-        reason = "" if shapes else str(cause).splitlines()[-1].strip()
-        raise origin.mismatch(shapes=shapes, reason=reason) from cause
+        expected = model.state_dict()
+        shapes = _differing_shapes(expected, state_dict)
+        if not shapes:
+            raise origin.mismatch(reason=str(cause).splitlines()[-1].strip()) from cause
+        missing = [key for key in expected if key not in state_dict and not is_under(key, fresh)]
+        unexpected = [key for key in state_dict if key not in expected]
+        raise origin.mismatch(missing=missing, unexpected=unexpected, shapes=shapes) from cause
     return missing, unexpected
 
 
