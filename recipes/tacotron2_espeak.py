@@ -10,67 +10,48 @@ numbers, short commands and random orders of a vocabulary of 62 words. The progr
 needed; nothing is downloaded.
 
 Three things make minutes suffice where this model is known for days. When each letter is spoken
-is known from the start: ``transformer_ctc_tiny`` aligns the speech of espeak-ng with its text, and
-attention learns to be there. With that, all frames are computed at once (``parallel_tacotron2``).
-And as the model must go on from frames and attention that are its own, which are never quite
-right, it learns from such: those that it makes when it is given the true ones, computed in a first
-pass (parallel scheduled sampling: Duckworth et al. 2019, arXiv:1906.04331), and, to read rather
-than to go on, from frames with gaps and noise (Liu et al. 2019, arXiv:1909.01145).
+is known from the start (``aligned_speech``), and attention learns to be there. With that, all
+frames are computed at once (``parallel_tacotron2``). And as the model must go on from frames and
+attention that are its own, which are never quite right, it learns from such: those that it makes
+when it is given the true ones, computed in a first pass (parallel scheduled sampling: Duckworth et
+al. 2019, arXiv:1906.04331), and, to read rather than to go on, from frames with gaps and noise
+(Liu et al. 2019, arXiv:1909.01145).
+
+What ``transformer_ctc_tiny`` writes down word for word of 240 phrases that were held out, in
+percent: 97.5 of seed 0, which is published. Of what the speaker itself says it is 98.75, and 97.5
+once Griffin-Lim made that again from its spectrogram. One core takes 23 minutes, after some for
+the sounds.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import warnings
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
+from aligned_speech import FLOOR, LISTENER, SPECTROGRAM, Spoken, corpus, log_mel, places
 from espeak_phrases import SAMPLE_RATE, SPEAKER, phrases, say
 from parallel_tacotron2 import decode
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, l1_loss, mse_loss
 from torch.nn.utils.rnn import pad_sequence
 from torch.optim import Adam
 from torch.optim.lr_scheduler import OneCycleLR
 from torchaudio.models import Tacotron2
-from torchaudio.transforms import MelSpectrogram
-from tqdm import tqdm
 from training import History, Training, command_line, file_facts, plot, reproducible, save
 
 from dapi import get_model, get_weights
 from dapi.audio import tacotron2_tiny
-from dapi.audio.alignment import ForcedAlignment
 from dapi.audio.postprocess import GriffinLim
 from dapi.audio.transforms import Characters
 
-SPECTROGRAM: Mapping[str, Any] = {
-    "sample_rate": SAMPLE_RATE,
-    "n_mels": 80,
-    "n_fft": 1024,
-    "win_length": 1024,
-    "hop_length": 320,
-    "f_min": 0.0,
-    "f_max": 8000.0,
-}
-"""What the model speaks in; the vocoder has to be told the same."""
-
-FLOOR = 1e-3
-"""The quietest magnitude that the model is to tell from silence."""
-
 FILE_NAME = "tacotron2_tiny_espeak_v1.safetensors"
-LISTENER = "transformer_ctc_tiny:Espeak_RefV1"
-"""Who aligns and who judges: the recogniser, which was trained on other voices of espeak-ng."""
-
-LISTENER_FRAME, LISTENER_DELAY = 0.03, -0.06
-"""Seconds from one frame of the recogniser to the next, and from its time to that of the sound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,20 +84,6 @@ class Recipe:
     gate_weight: float = 5.0
 
 
-class Spoken(NamedTuple):
-    """What the speaker said.
-
-    Attributes:
-        text: Words, apart by a space.
-        mel: The log mel spectrogram ``(T, n_mels)``.
-        times: When each letter is heard, in frames ``(letters,)``.
-    """
-
-    text: str
-    mel: Tensor
-    times: Tensor
-
-
 class Batch(NamedTuple):
     """What a model is to say, the longest text first.
 
@@ -143,57 +110,6 @@ class Batch(NamedTuple):
         """Which frames are of the phrase, ``(N, T)``."""
         frames = torch.arange(self.mels.shape[2], device=self.mels.device)
         return frames < self.mel_lengths[:, None]
-
-
-def corpus(texts: Sequence[str], folder: Path) -> list[Spoken]:
-    """Return each text as the speaker says it, the shortest first.
-
-    The spectrograms and times are kept in ``folder``, since thousands take minutes.
-    """
-    described = json.dumps([texts, asdict(SPEAKER), dict(SPECTROGRAM), FLOOR, LISTENER])
-    digest = hashlib.sha256(described.encode()).hexdigest()
-    path = folder / f"tacotron2_espeak_{digest[:8]}.spoken"
-    if not path.exists():
-        write_corpus(texts, path)
-    kept = load_file(path)
-    spoken = (Spoken(text, kept[f"{text}/mel"], kept[f"{text}/times"]) for text in texts)
-    return sorted(spoken, key=lambda each: len(each.mel))
-
-
-def write_corpus(texts: Sequence[str], path: Path) -> None:
-    """Write the spectrogram of each text, and when its letters are heard."""
-    to_mel = MelSpectrogram(**SPECTROGRAM, power=1, norm="slaney", mel_scale="slaney")
-    tensors: dict[str, Tensor] = {}
-    with ThreadPoolExecutor(2) as workers:
-        waveforms = workers.map(partial(say, voice=SPEAKER), texts)
-        pairs = zip(texts, waveforms, strict=True)
-        for text, sound in tqdm(pairs, "espeak-ng", len(texts), unit="phrase", disable=None):
-            mel = to_mel(sound).T.clamp(min=FLOOR).log()
-            tensors |= {f"{text}/mel": mel.contiguous(), f"{text}/times": letter_times(sound, text)}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f"{path.name}.incomplete")
-    save_file(tensors, beside)
-    beside.replace(path)
-
-
-@torch.inference_mode()
-def letter_times(sound: Tensor, text: str) -> Tensor:
-    """Return when the recogniser hears each letter of a text, in frames ``(letters,)``."""
-    weights, model = get_weights(LISTENER), get_model(LISTENER).eval()
-    align = ForcedAlignment(weights.meta["labels"], frame_seconds=LISTENER_FRAME)
-    logits, _ = model(weights.transforms()(sound, SAMPLE_RATE))
-    spans = [span for word in align(logits, text) for span in word.spans]
-    seconds = torch.tensor([(each.start + each.end) / 2 for each in spans]) * LISTENER_FRAME
-    frames_per_second: float = SAMPLE_RATE / SPECTROGRAM["hop_length"]
-    return (seconds + LISTENER_DELAY) * frames_per_second
-
-
-def places(spoken: Spoken, written: str) -> Tensor:
-    """Return where in ``written`` each frame is read ``(T,)``: between two letters, in between."""
-    letters = [i for i, symbol in enumerate(written) if symbol.isalpha()]
-    frames = len(spoken.mel)
-    times = np.maximum.accumulate([0.0, *spoken.times.tolist(), float(frames)])
-    return torch.from_numpy(np.interp(np.arange(frames), times, [0, *letters, len(written)]))
 
 
 def batch_of(chosen: Sequence[Spoken], written: Sequence[str], *, reach: float) -> Batch:
@@ -391,9 +307,8 @@ def describe(path: Path, *, count: int = 240) -> dict[str, object]:
 
 def resynthesised(sounds: Sequence[Tensor]) -> list[Tensor]:
     """Return what Griffin-Lim makes of the spectrogram of each waveform ``(samples,)``."""
-    to_mel = MelSpectrogram(**SPECTROGRAM, power=1, norm="slaney", mel_scale="slaney")
     vocoder = GriffinLim(**SPECTROGRAM)
-    return [vocoder(to_mel(each).clamp(min=FLOOR).log()[None])[0][0] for each in sounds]
+    return [vocoder(log_mel(each).T[None])[0][0] for each in sounds]
 
 
 def main() -> None:

@@ -1,6 +1,5 @@
 """recipes/tacotron2_espeak.py: what training makes of its data, and that it can be interrupted."""
 
-import shutil
 from itertools import count
 
 import pytest
@@ -32,16 +31,6 @@ def test_gaps_are_average_frames(script):
     assert not script.gapped(mels, average, noise=0.5).eq(-3.0).any()
 
 
-def test_a_frame_is_read_where_its_letter_is_written(script, spoken):
-    """Whatever marks stand between the words; frames between two letters, between them."""
-    plain, marked = (script.places(spoken, text) for text in ("red box", "Red, box!"))
-
-    assert [0, 1, 2, 4, 5, 6] == plain[[2, 4, 6, 10, 12, 14]].tolist()
-    assert [0, 1, 2, 5, 6, 7] == marked[[2, 4, 6, 10, 12, 14]].tolist()
-    assert 0.5 == plain[3] and 3 == plain[8]
-    assert (plain.diff() >= 0).all() and 0 == plain[0] and 6 < plain[19] < 7
-
-
 def test_attention_is_a_distribution_over_the_text(script, spoken):
     """Of each frame that is spoken, the most where it is read; of what lies behind, nothing."""
     short = script.Spoken("on", torch.zeros(9, 80), torch.tensor([2.0, 5.0]))
@@ -61,21 +50,11 @@ def test_no_phrase_that_is_learnt_is_held_out(script):
     assert len(learnt) == script.Recipe().phrases
 
 
-@pytest.mark.skipif(
-    shutil.which("espeak-ng") is None, reason="the program espeak-ng is not installed"
-)
-def test_letters_are_heard_in_order_while_they_are_spoken(script):
-    """The recogniser aligns what it has never heard."""
-    sound = script.say("open the red door", script.SPEAKER)
-    times = script.letter_times(sound, "open the red door")
-
-    assert 14 == len(times) and (times.diff() > 0).all()
-    assert 0 <= times[0] and times[-1] <= len(sound) / script.SPECTROGRAM["hop_length"]
-
-
 def test_interrupted_training_ends_alike(script, recipe, tmp_path, monkeypatch, restored):
     """What went on from a checkpoint has the same weights, to the bit, as what was never cut."""
-    monkeypatch.setattr(script, "say", lambda phrase, voice: torch.linspace(0, 1e4, 48000).sin())
+    monkeypatch.setattr(
+        recipe("aligned_speech"), "say", lambda phrase, voice: torch.linspace(0, 1e4, 48000).sin()
+    )
     monkeypatch.setattr(recipe("training"), "SECONDS_BETWEEN_CHECKPOINTS", 0)
     short = script.Recipe(phrases=12, steps=4, batch_size=2)
     whole, expected = script.train(short, seed=3, output=tmp_path / "whole", device="cpu")
