@@ -10,7 +10,11 @@ Usage::
 The images are scikit-learn's bundled copy of the UCI handwritten digits, so nothing is
 downloaded. :func:`held_out_indices` says which of them no weights were trained on, and
 :func:`preprocess` how an image has to be prepared. One line of JSON per variant tells
-what was written and how well it does on the held-out images.
+what was written and how well it does on the held-out images. Interrupted, the same
+command goes on.
+
+The published weights get 97.843 % (plain), 99.020 % (better) and 99.216 % (preact) of the
+510 held-out images right; the spread over seeds is not known.
 
 A run repeats to the bit on the same machine with the same versions of its libraries;
 elsewhere the last bits of the weights, and with them the hash, may differ.
@@ -18,20 +22,17 @@ elsewhere the last bits of the weights, and with them the hash, may differ.
 
 from __future__ import annotations
 
-import argparse
-import hashlib
 import json
 import math
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
 from torch.nn.functional import affine_grid, grid_sample
@@ -39,7 +40,7 @@ from torch.optim import SGD
 from torch.optim.lr_scheduler import LambdaLR
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2.functional import pil_to_tensor, resize, to_dtype
-from tqdm import tqdm
+from training import History, Training, command_line, file_facts, plot, reproducible, save
 
 from dapi.vision.models._cifar_resnet import CIFARResNet, PreActCIFARResNet
 
@@ -219,65 +220,81 @@ PREACT = replace(
 RECIPES = {"plain": PLAIN, "better": BETTER, "preact": PREACT}
 
 
-def train(recipe: Recipe, *, seed: int = 0) -> nn.Module:
-    """Return a model trained on every image that is not held out.
+class Batches:
+    """Batches of the training images, each epoch in a new order.
 
-    Seeds torch's global generator, restricts torch to deterministic algorithms and
-    fixes its number of threads.
+    What is drawn depends on all that was drawn before: batches are asked for in turn, and
+    are a part of the training.
+
+    Args:
+        recipe: Says how large they are, and how the images are distorted.
+        seed: Fixes the order of the images and their distortion.
+    """
+
+    def __init__(self, recipe: Recipe, *, seed: int) -> None:
+        self.recipe = recipe
+        self.images, self.labels = load_split(held_out=False)
+        self.per_epoch = math.ceil(len(self.images) / recipe.batch_size)
+        self.rng = torch.Generator().manual_seed(seed)
+        self.order = torch.arange(len(self.images))
+
+    def __call__(self, step: int) -> tuple[Tensor, Tensor]:
+        """Return the images and the labels of a step."""
+        place = step % self.per_epoch
+        if place == 0:
+            self.order = torch.randperm(len(self.images), generator=self.rng)
+        chosen = self.order.chunk(self.per_epoch)[place]
+        return self.recipe.distort(self.images[chosen], self.rng), self.labels[chosen]
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return all that what comes next depends on."""
+        return {"order": self.order, "rng": self.rng.get_state()}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Go on as from where the state was asked for."""
+        self.order = state["order"]
+        self.rng.set_state(state["rng"])
+
+
+def train(recipe: Recipe, *, seed: int, device: str, output: Path) -> tuple[nn.Module, History]:
+    """Return a model trained on every image that is not held out, and how it went.
 
     Args:
         recipe: What to train, and how.
         seed: Fixes the initial weights, the order of the images and their distortion.
+        device: Where to train.
+        output: The folder of the checkpoint.
     """
-    torch.use_deterministic_algorithms(True)
-    torch.set_num_threads(THREADS)
-    torch.manual_seed(seed)
-    rng = torch.Generator().manual_seed(seed)
+    reproducible(seed, device, threads=THREADS)
     # Channels last is about a quarter faster on a CPU; `save` undoes it.
-    model = recipe.architecture(in_channels=1).to(memory_format=torch.channels_last)
-    images, labels = load_split(held_out=False)
-    batches = math.ceil(len(images) / recipe.batch_size)
-    update = Update(model, recipe, batches=recipe.epochs * batches)
-    # disable=None keeps the bar off where the output is not a terminal.
-    for _ in tqdm(range(recipe.epochs), desc=recipe.file_name, unit="epoch", disable=None):
-        order = torch.randperm(len(images), generator=rng)
-        for chosen in order.chunk(batches):
-            update(recipe.distort(images[chosen], rng), labels[chosen])
-    return model.eval()
+    model = recipe.architecture(in_channels=1).to(device).to(memory_format=torch.channels_last)
+    batches = Batches(recipe, seed=seed)
+    steps = recipe.epochs * batches.per_epoch
+    optimizer = SGD(
+        model.parameters(),
+        lr=recipe.learning_rate,
+        momentum=recipe.momentum,
+        weight_decay=recipe.weight_decay,
+    )
+    schedule = LambdaLR(optimizer, lambda step: recipe.schedule(step / steps))
+    criterion = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
 
+    def loss_of(step: int) -> Tensor:
+        images, labels = batches(step)
+        loss: Tensor = criterion(model(images.to(device)), labels.to(device))
+        return loss
 
-class Update:
-    """One step of stochastic gradient descent each time it is called.
-
-    Args:
-        model: Changed in place.
-        recipe: Its schedule is spread over ``batches`` calls.
-        batches: How many calls there will be.
-    """
-
-    def __init__(self, model: nn.Module, recipe: Recipe, *, batches: int) -> None:
-        self.model = model
-        self.loss = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
-        self.optimizer = SGD(
-            model.parameters(),
-            lr=recipe.learning_rate,
-            momentum=recipe.momentum,
-            weight_decay=recipe.weight_decay,
-        )
-        self.scheduler = LambdaLR(self.optimizer, lambda n: recipe.schedule(n / batches))
-
-    def __call__(self, images: Tensor, labels: Tensor) -> None:
-        """Move the weights and the learning rate one batch on."""
-        self.optimizer.zero_grad()
-        self.loss(self.model(images), labels).backward()
-        self.optimizer.step()
-        self.scheduler.step()
-
-
-def save(model: nn.Module, path: Path) -> None:
-    """Write the state dict of ``model`` as a safetensors file."""
-    state = {key: tensor.contiguous() for key, tensor in model.state_dict().items()}
-    save_file(state, path, metadata={"format": "pt"})
+    history = Training(
+        loss_of,
+        steps=steps,
+        optimizer=optimizer,
+        parts={"model": model, "schedule": schedule, "batches": batches},
+        checkpoint=(output / recipe.file_name).with_suffix(f".seed{seed}.checkpoint"),
+        settings={"seed": seed, **asdict(recipe), "schedule": recipe.schedule.__name__},
+        measure=lambda: {"accuracy [%]": 100 * evaluate(model)},
+        measure_every=batches.per_epoch,
+    ).run()
+    return model.eval(), history
 
 
 def load(path: Path, recipe: Recipe) -> nn.Module:
@@ -289,24 +306,33 @@ def load(path: Path, recipe: Recipe) -> nn.Module:
 
 @torch.inference_mode()
 def evaluate(model: nn.Module) -> float:
-    """Return the part of the held-out images that ``model``, in eval mode, gets right."""
+    """Return the part of the held-out images that a model gets right.
+
+    Leaves the model in the mode it was in.
+    """
+    was_training, device = model.training, next(model.parameters()).device
     images, labels = load_split(held_out=True)
-    correct: Tensor = model(images).argmax(dim=1) == labels
+    correct: Tensor = model.eval()(images.to(device)).argmax(dim=1).cpu() == labels
+    model.train(was_training)
     return correct.double().mean().item()
 
 
-def run(variant: str, *, seed: int, epochs: int | None, output: Path) -> dict[str, object]:
-    """Train a variant, save it under ``output`` and describe the file."""
+def run(
+    variant: str, *, seed: int, epochs: int | None, device: str, output: Path
+) -> dict[str, object]:
+    """Train a variant, save it under ``output``, draw how it went, and describe the file."""
     recipe = RECIPES[variant]
     if epochs is not None:
         recipe = replace(recipe, epochs=epochs)
-    started = time.perf_counter()
-    model = train(recipe, seed=seed)
-    seconds = round(time.perf_counter() - started, 1)
-    output.mkdir(parents=True, exist_ok=True)
+    model, history = train(recipe, seed=seed, device=device, output=output)
     path = output / recipe.file_name
     save(model, path)
-    run_facts = {"seed": seed, "epochs": recipe.epochs, "seconds": seconds}
+    plot(history, path.with_suffix(".svg"))
+    run_facts = {
+        "seed": seed,
+        "epochs": recipe.epochs,
+        "seconds": round(history.seconds, 1),
+    }
     return {"weights": recipe.weights, **describe(path, recipe), **run_facts}
 
 
@@ -314,45 +340,24 @@ def describe(path: Path, recipe: Recipe) -> dict[str, object]:
     """Return what an entry for a weights file states, measured on the file itself."""
     model = load(path, recipe)
     return {
-        "file": path.name,
-        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-        "size": path.stat().st_size,
+        **file_facts(path),
         "num_params": sum(parameter.numel() for parameter in model.parameters()),
         "accuracy": evaluate(model),
         "held_out": len(held_out_indices()),
     }
 
 
-def parse_arguments() -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description="Train ResNet-20 on scikit-learn's handwritten digits."
-    )
+def main() -> None:
+    """Train what the command line asks for and print a line of JSON for each file."""
+    parser = command_line("Train ResNet-20 on scikit-learn's handwritten digits.")
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("variant", nargs="?", choices=RECIPES, help="what to train")
     which.add_argument("--all", action="store_true", help="train every variant")
-    parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
     parser.add_argument("--epochs", type=int, help="default: what the variant says")
-    parser.add_argument(
-        "--output",
-        type=Path,
-        default=Path(),
-        help="folder for the files; default: here",
-    )
-    return parser.parse_args()
-
-
-def main() -> None:
-    """Train what the command line asks for and print a line of JSON for each file."""
-    arguments = parse_arguments()
-    for variant in RECIPES if arguments.all else [arguments.variant]:
-        result = run(
-            variant,
-            seed=arguments.seed,
-            epochs=arguments.epochs,
-            output=arguments.output,
-        )
-        print(json.dumps(result), flush=True)
+    arguments = vars(parser.parse_args())
+    every, variant = arguments.pop("all"), arguments.pop("variant")
+    for chosen in RECIPES if every else [variant]:
+        print(json.dumps(run(chosen, **arguments)), flush=True)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,8 @@ function that returns the loss of a step::
 
 Interrupted, the same command goes on, and ends with the same weights to the bit: provided that
 ``loss_of`` draws its examples from the number of the step, as with
-``np.random.default_rng([seed, step])``, and everything else from torch's global generator.
+``np.random.default_rng([seed, step])``, and everything else from torch's global generator, or
+from one whose state is among the parts.
 """
 
 from __future__ import annotations
@@ -60,14 +61,15 @@ class History:
     seconds: float = 0.0
 
 
-def reproducible(seed: int, device: str = "cpu") -> None:
+def reproducible(seed: int, device: str = "cpu", *, threads: int = 1) -> None:
     """Make torch repeat itself: to the bit on a CPU, and as well as it can on a GPU.
 
-    It uses one thread, because sums that are split over more are rounded differently.
+    The number of threads is fixed, because sums that are split over another are rounded
+    differently.
     """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True, warn_only=device != "cpu")
-    torch.set_num_threads(1)
+    torch.set_num_threads(threads)
     torch.manual_seed(seed)
 
 

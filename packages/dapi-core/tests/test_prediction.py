@@ -51,6 +51,8 @@ def counting(model, weights):
             raise InputError("frame.png", "it is no picture", expected="a picture")
         if text == "huge":
             raise MemoryError
+        if text == "odd":
+            return Prediction({"length": 3, "scores": [float("nan"), {"worst": float("-inf")}]})
         if text == "stop":
             raise KeyboardInterrupt
         seen.append(text)
@@ -133,6 +135,15 @@ def test_json_has_a_line_for_each_input(family, capsys):
     assert {"texts": 12} == lines[2]["facts"]
 
 
+def test_json_has_null_for_what_is_no_number(family, capsys):
+    """Strict readers read it: NaN and infinity, at any depth, are no numbers of JSON."""
+    family()
+    status, printed = run(capsys, "--json", "acme_net", "odd", "ab")
+    odd, *_ = (json.loads(line, parse_constant=pytest.fail) for line in printed.out.splitlines())
+
+    assert (0, {"length": 3, "scores": [None, {"worst": None}]}) == (status, odd["facts"])
+
+
 def test_weights_are_those_that_are_asked_for(family, capsys):
     """By their member's name; else the latest of the builder's own."""
     family()
@@ -192,7 +203,14 @@ def test_what_cannot_be_seen_is_shown_quoted(family, capsys):
 
 
 @pytest.mark.parametrize(
-    ("option", "value"), [("--output", "taken"), ("--seed", "-1"), ("--seed", "x")]
+    ("option", "value"),
+    [
+        ("--output", "taken"),
+        ("--output", "taken/below"),
+        ("--output", "/proc/new"),
+        ("--seed", "-1"),
+        ("--seed", "x"),
+    ],
 )
 def test_an_option_that_cannot_be_is_told_at_once(family, server, capsys, option, value):
     """Before anything is built or fetched, by its name and what it can be."""
@@ -203,6 +221,17 @@ def test_an_option_that_cannot_be_is_told_at_once(family, server, capsys, option
 
     assert f"argument {option}: {value} is " in capsys.readouterr().err
     assert [] == server.asked
+
+
+def test_what_cannot_be_written_has_a_remedy(family, capsys):
+    """Also where nobody said where to: then it is told of each input that has files."""
+    family()
+    Path("output").write_text("")
+    status, printed = run(capsys, "acme_net", "ab", "odd")
+
+    assert (1, True) == (status, "  odd  length 3" in printed.out)
+    assert "dapi: ab: output: it cannot be made (File exists). Expected" in printed.err
+    assert printed.err.count("--output DIR") == 1
 
 
 def test_a_summary_that_fails_is_told(family, capsys):

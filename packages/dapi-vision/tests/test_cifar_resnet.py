@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
+import training
 from PIL import Image
 
 import dapi
@@ -81,6 +82,44 @@ def test_transforms_are_those_of_training(recipe, held_out):
     noise = np.random.default_rng(0).integers(0, 256, (47, 33, 3), dtype=np.uint8)
     for image in [*held_out[0][:20], Image.fromarray(noise)]:
         assert torch.equal(recipe.preprocess(image), transforms(image))
+
+
+@pytest.fixture
+def tiny(recipe, monkeypatch, restored, tmp_path):
+    """Run the recipe of the better weights on twenty images for two epochs, in three steps each."""
+    monkeypatch.setattr(training, "SECONDS_BETWEEN_CHECKPOINTS", -1.0)
+    monkeypatch.setattr(recipe, "THREADS", 1)
+    monkeypatch.setitem(recipe.RECIPES, "better", dataclasses.replace(recipe.BETTER, batch_size=8))
+    images, labels = (tensor[:20] for tensor in recipe.load_split(held_out=True))
+    monkeypatch.setattr(recipe, "load_split", lambda *, held_out: (images, labels))
+
+    def run(name):
+        folder = tmp_path / name
+        found = recipe.run("better", seed=3, epochs=2, device="cpu", output=folder)
+        return found, {path.name: path.read_bytes() for path in folder.glob("*.s[av]*")}
+
+    return run
+
+
+def test_interrupted_training_ends_alike(tiny, recipe, monkeypatch):
+    """Cut within an epoch, the same command gives the same weights to the bit, and plot."""
+    expected, files = tiny("whole")
+    draw, calls = recipe.Batches.__call__, iter(range(99))
+
+    def interrupted(self, step):
+        if next(calls) == 4:
+            raise KeyboardInterrupt
+        return draw(self, step)
+
+    monkeypatch.setattr(recipe.Batches, "__call__", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        tiny("parts")
+    actual, again = tiny("parts")
+
+    assert {"resnet20_digits_v2.safetensors", "resnet20_digits_v2.svg"} == files.keys()
+    assert files == again
+    assert {**expected, "seconds": 0} == {**actual, "seconds": 0}
+    assert 6 == next(calls) - 1  # no step was taken twice
 
 
 def test_better_weights_are_better():

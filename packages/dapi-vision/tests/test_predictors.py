@@ -174,6 +174,20 @@ def test_digits_in_scenes_are_found_and_drawn(capsys):
             assert (480, 480) == drawn_scene.size
 
 
+@pytest.mark.parametrize("size", [(5000, 2), (1, 961)])
+def test_a_picture_too_narrow_for_a_detector_is_told(size, capsys):
+    """With what it can be; the narrowest that leaves a pixel is looked at."""
+    Image.new("L", size).save("narrow.png")
+    Image.new("L", (960, 1)).save("narrowest.png")
+    status = main(["predict", "fcos_resnet20_fpn", "narrow.png", "narrowest.png"])
+    printed = capsys.readouterr()
+
+    assert (1, True) == (status, "narrowest.objects.png" in printed.out)
+    (line,) = printed.err.splitlines()
+    reason = f"dapi: narrow.png: A picture of {size[0]} x {size[1]} pixels is too narrow. "
+    assert line.startswith(reason + "Expected one at most 960 times as long as wide")
+
+
 def test_regions_are_told_and_tinted():
     """How much of the picture each covers; the picture keeps its size, the names stand below."""
     model = dapi.get_builder("lraspp_mobilenet_v3_large")()

@@ -172,7 +172,7 @@ class Run:
         if path.exists() and any(map(path.samefile, self._sources)):
             remedy = "another directory: --output DIR"
             raise InputError(str(path), "it would be overwritten by its result", expected=remedy)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make(path.parent)
         unfinished = path.with_name(f".{os.getpid()}-{path.name}")
         try:
             write(unfinished)
@@ -189,6 +189,14 @@ class Run:
             stem = f"{first}-{number}"
         self._stems.add(stem.casefold())
         return stem
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as cause:
+        reason = f"it cannot be made ({cause.strerror})"
+        raise InputError(str(folder), reason, expected="another directory: --output DIR") from cause
 
 
 def _slug(name: str) -> str:

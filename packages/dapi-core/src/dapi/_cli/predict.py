@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -43,10 +44,19 @@ def add_commands(commands: Any) -> None:
 
 def _folder(text: str) -> Path:
     """Read where to write; that it cannot be should not be found out after all was fetched."""
+    import tempfile
+
     path = Path(text)
-    if path.exists() and not path.is_dir():
-        raise argparse.ArgumentTypeError(f"{text} is a file; expected a directory, or a new name")
-    return path
+    try:
+        whole = path.absolute()
+        there = next(each for each in (whole, *whole.parents) if each.exists())
+        with tempfile.TemporaryFile(dir=there):
+            return path
+    except OSError as cause:
+        raise argparse.ArgumentTypeError(
+            f"{text} is no place to write to ({cause.strerror}); "
+            "expected a directory that can be written to, or a new name in one"
+        ) from cause
 
 
 def _seed(text: str) -> int:
@@ -128,7 +138,7 @@ def _report(options: argparse.Namespace, planned: Plan, outcome: Outcome) -> Non
     if outcome.error:
         _say(f"{outcome.name if outcome.name.strip() else repr(outcome.name)}: {outcome.error}")
     if options.json:
-        print(json.dumps(_as_json(planned, outcome), default=to_json), flush=True)
+        print(json.dumps(_finite(to_json(_as_json(planned, outcome)))), flush=True)
     elif not outcome.error:
         print_facts(outcome.name, outcome.facts, "  ")
         for path in outcome.files:
@@ -141,6 +151,19 @@ def _as_json(planned: Plan, outcome: Outcome) -> dict[str, Any]:
     if outcome.error:
         return {**told, "error": outcome.error}
     return {**told, "facts": outcome.facts, "files": list(map(str, outcome.files))}
+
+
+def _finite(value: Any) -> Any:
+    """Put null where JSON has no number.
+
+    >>> _finite({"scores": [0.5, math.nan, -math.inf]})
+    {'scores': [0.5, None, None]}
+    """
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _say(text: str) -> None:

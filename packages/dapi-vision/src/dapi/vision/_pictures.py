@@ -7,7 +7,8 @@ from pathlib import Path
 
 import torch
 from PIL import Image, ImageOps, ImageSequence
-from torch import Tensor
+from torch import Tensor, nn
+from torchvision.models.detection.transform import GeneralizedRCNNTransform
 from torchvision.transforms.v2.functional import pil_to_tensor
 
 from dapi.exceptions import InputError
@@ -75,6 +76,23 @@ def as_clip(frames: Sequence[Image.Image], length: int) -> Tensor:
     """Return so many frames at even distances, as one tensor (length, 3, H, W) of uint8."""
     places = torch.linspace(0, len(frames) - 1, length).round().int().tolist()
     return torch.stack([pil_to_tensor(converted(frames[each], "RGB")) for each in places])
+
+
+def check_shape(image: Image.Image, detector: nn.Module) -> None:
+    """Refuse a picture of which nothing is left where a detector makes its longer side shorter.
+
+    Raises:
+        ValueError: Its shorter side would have no pixel.
+    """
+    resize = getattr(detector, "transform", None)
+    if not isinstance(resize, GeneralizedRCNNTransform) or resize.fixed_size:
+        return
+    if min(image.size) * resize.max_size < max(image.size):
+        width, height = image.size
+        raise ValueError(
+            f"A picture of {width} x {height} pixels is too narrow. "
+            f"Expected one at most {resize.max_size} times as long as wide: cut it into parts."
+        )
 
 
 def padded(frames: Tensor) -> Tensor:

@@ -48,6 +48,7 @@ def object_detection(model: nn.Module, weights: Weights | WeightEntry) -> Predic
     preprocess, postprocess = weights.transforms(), weights.postprocess()
 
     def predict(image: Image.Image) -> Prediction:
+        _pictures.check_shape(image, model)
         [found] = postprocess(model([place(preprocess(image), model)]))
         drawn = partial(_drawing.objects, image, found)
         return Prediction(
