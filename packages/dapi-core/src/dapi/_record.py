@@ -27,14 +27,14 @@ class _Late:
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
 
-    def __get__(self, record: object, cls: type[Record]) -> Any:
+    def __get__(self, record: object, cls: Any) -> Any:
         return getattr(_dataclass(cls), self._name)
 
 
 class _LateSignature:
     """What ``inspect.signature`` finds on the class; an instance may be callable itself."""
 
-    def __get__(self, record: object, cls: type[Record]) -> Any:
+    def __get__(self, record: object, cls: Any) -> Any:
         if record is not None:
             raise AttributeError("__signature__")
         from inspect import signature
@@ -43,7 +43,7 @@ class _LateSignature:
 
 
 @cache
-def _dataclass(cls: type[Record]) -> type:
+def _dataclass(cls: type[Any]) -> type:
     """Make the dataclass that has the fields of a record."""
     from dataclasses import make_dataclass
 
@@ -77,17 +77,19 @@ class Record:
         __signature__ = _LateSignature()
 
     __match_args__: ClassVar[tuple[str, ...]] = ()
+    _names: ClassVar[frozenset[str]] = frozenset()
     _defaults: ClassVar[dict[str, Any]] = {}
 
     def __init_subclass__(cls) -> None:
         own = vars(cls).get("__annotations__", {})
-        names = cls.__match_args__ = tuple(dict.fromkeys((*cls.__match_args__, *own)))
+        names = cls.__match_args__ = tuple(dict.fromkeys((*cls.__match_args__, *own)))  # type: ignore[misc]
+        cls._names = frozenset(names)
         cls._defaults = {name: getattr(cls, name) for name in names if hasattr(cls, name)}
 
     def __init__(self, *args: Any, **fields: Any) -> None:
         given = dict(zip(self.__match_args__, args), **fields)  # noqa: B905  # checked below
         values = {**self._defaults, **given}
-        if len(given) != len(args) + len(fields) or values.keys() != {*self.__match_args__}:
+        if len(given) != len(args) + len(fields) or values.keys() != self._names:
             from inspect import signature
 
             signature(type(self)).bind(*args, **fields)  # raises what a function would

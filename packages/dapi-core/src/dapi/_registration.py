@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from functools import partial, wraps
-from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from dapi import _aliases, _notices, _offers, _registry
 from dapi._entry import WeightEntry
@@ -321,7 +321,7 @@ def _checked_enums(
     )
 
 
-class Parameters(NamedTuple):
+class Parameters(Record):
     """The parameters of a function, without ``*args`` and ``**kwargs``.
 
     Read from its code: ``inspect.signature`` takes ten times as long, for every builder of every
