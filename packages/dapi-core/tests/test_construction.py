@@ -12,7 +12,7 @@ from functools import wraps
 import pytest
 
 import dapi
-from dapi import WeightEntry, _building, _construction
+from dapi import WeightEntry, _building, _collector, _construction
 
 torch = pytest.importorskip("torch")
 nn = torch.nn
@@ -422,8 +422,8 @@ def test_numbers_are_drawn_where_there_is_memory():
 
 def test_collector_is_paused_and_resumed():
     """As it was before, on an exception and when nested too [1, 18]."""
-    with pytest.raises(KeyError), _construction.collector_paused():
-        with _construction.collector_paused():
+    with pytest.raises(KeyError), _collector.paused():
+        with _collector.paused():
             assert not gc.isenabled()
         assert not gc.isenabled()
         raise KeyError

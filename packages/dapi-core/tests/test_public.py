@@ -20,6 +20,7 @@ SOURCE = Path(dapi.__file__).parent
 LAYERS = [
     {"exceptions"},
     {
+        "_collector",
         "_construction",
         "_names",
         "_context",
@@ -28,8 +29,9 @@ LAYERS = [
         "_aliases",
         "_metrics",
         "_notices",
-        "adapt",
+        "_record",
     },
+    {"adapt"},
     {"_environment", "_metadata", "_requirements"},
     {"_discovery", "_file", "_registry"},
     {"_removed"},
@@ -175,13 +177,16 @@ def run(code, **environment):
 
 
 def test_listing_imports_no_framework():
-    """In a new process, importing dapi and listing loads nothing heavy, nor dataclasses."""
-    code = "import dapi, json, sys; dapi.list_models(); print(json.dumps(sorted(sys.modules)))"
+    """In a new process, listing and searching load nothing heavy, nor dataclasses."""
+    code = (
+        "import dapi, json, sys; dapi.list_models(); dapi.search(); dapi.Weights; dapi.adapt\n"
+        "dapi.register_model; print(json.dumps(sorted(sys.modules)))"
+    )
 
     loaded = {name.partition(".")[0] for name in run(code)}
 
     assert not loaded & {*FRAMEWORKS, "torchvision", "torchaudio", "transformers"}
-    assert "dataclasses" not in loaded
+    assert not loaded & {"dataclasses", "inspect"}
 
 
 def test_known_models_is_a_map_of_names():

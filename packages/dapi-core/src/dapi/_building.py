@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from dapi import (
     _checkpoint,
+    _collector,
     _construction,
     _hooks,
     _lazy,
@@ -194,7 +195,7 @@ def _is_meta(target: _loading.Target) -> bool:
 
 
 def _construct_on_meta(make: Callable[[], M]) -> M:
-    with _construction.collector_paused():
+    with _collector.paused():
         try:
             return _construction.construct(make)[0]
         except DapiError:
@@ -223,12 +224,12 @@ class _Assembly(Generic[M]):
         self._fresh, self._target = tuple(fresh), target
 
     def run(self, *, progress: bool) -> M:
-        with _construction.collector_paused():
+        with _collector.paused():
             model, frame = self._construct()
         files, name = entry_of(self._weights).files, str(self._weights)
         origin = _loading.Origin(name, _store.fetch_all(files, progress=progress, wanted=name))
         try:
-            with _construction.collector_paused():
+            with _collector.paused():
                 model = self._load(model, frame, origin)
         except StateDictMismatchError:
             _checkpoint.reject(files)

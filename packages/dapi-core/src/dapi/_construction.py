@@ -241,33 +241,6 @@ _LEAVES = frozenset((str, bytes, int, float, bool, type(None), type, BuiltinFunc
 _CODE = (type, ModuleType)
 
 
-_pauses = 0
-_resume = False
-_pausing = threading.Lock()
-
-
-@contextmanager
-def collector_paused() -> Iterator[None]:
-    """Pause Python's cyclic garbage collector, in the whole process.
-
-    One full collection costs about 200 ms with torch imported, several times what is left of
-    building a model, and the objects made here make one likely.
-    """
-    global _pauses, _resume
-    with _pausing:
-        if _pauses == 0:
-            _resume = gc.isenabled()
-            gc.disable()
-        _pauses += 1
-    try:
-        yield
-    finally:
-        with _pausing:
-            _pauses -= 1
-            if _pauses == 0 and _resume:
-                gc.enable()
-
-
 def construct(
     make: Callable[[], M], *, fresh: Callable[[M], list[nn.Parameter]] | None = None
 ) -> tuple[M, Deferral]:

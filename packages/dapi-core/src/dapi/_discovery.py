@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from dapi import _environment, _metadata, _notices
 from dapi._metadata import Metadata
+from dapi._record import Record
 from dapi.exceptions import (
     AmbiguousExtensionError,
     IncompatiblePluginError,
@@ -81,7 +82,7 @@ def _load(target: str) -> Any:
     return found
 
 
-class Plugin(NamedTuple):
+class Plugin(Record):
     """A distribution that advertises something to dapi, and copies of it that are hidden."""
 
     name: str
@@ -199,7 +200,7 @@ def _check_compatible(distribution: str) -> None:
         )
 
 
-class _Scan(NamedTuple):
+class _Scan(Record):
     """What a look at ``sys.path`` found, and what was asked of it so far."""
 
     stamp: object

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from dapi._file import File
 from dapi._frozen import FrozenDict, freeze
 from dapi._lazy import Lazy
+from dapi._record import Record
 from dapi.exceptions import MissingFileError, NoWeightsError, WeightsDeclarationError
 
 if TYPE_CHECKING:
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from dapi.adapt import Step
 
 
-@dataclass(frozen=True)
-class Undeclared:
+class Undeclared(Record):
     """Stands for a factory that an entry does not have. False, and an error when called."""
 
     what: str
@@ -37,8 +36,7 @@ class Undeclared:
         )
 
 
-@dataclass(frozen=True)
-class Status:
+class Status(Record):
     """Whether weights should still be used.
 
     Attributes:
@@ -58,8 +56,7 @@ class Status:
             )
 
 
-@dataclass(frozen=True)
-class Build:
+class Build(Record):
     """What a builder must do for these weights to work.
 
     Attributes:
@@ -73,11 +70,11 @@ class Build:
             (safetensors) and modules that dispatch on them (vision#1224).
     """
 
-    config: Mapping[str, Any] = field(default_factory=FrozenDict)
-    defaults: Mapping[str, Any] = field(default_factory=FrozenDict)
-    context: Mapping[str, Mapping[str, Any]] = field(default_factory=FrozenDict)
+    config: Mapping[str, Any] = FrozenDict()
+    defaults: Mapping[str, Any] = FrozenDict()
+    context: Mapping[str, Mapping[str, Any]] = FrozenDict()
     adapt: tuple[Step, ...] = ()
-    code_version: Mapping[str, int] = field(default_factory=FrozenDict)
+    code_version: Mapping[str, int] = FrozenDict()
 
     def __post_init__(self) -> None:
         for name in ("config", "defaults", "context", "code_version"):
@@ -86,8 +83,7 @@ class Build:
         object.__setattr__(self, "adapt", steps)
 
 
-@dataclass(frozen=True)
-class WeightEntry:
+class WeightEntry(Record):
     """One set of weights: its file, its transforms, its metadata, and what building needs.
 
     Usually a member of a ``Weights`` enum; a builder also takes one directly, for weights that
@@ -112,7 +108,6 @@ class WeightEntry:
             Without one, calling it says so.
         build: What a builder must do for them to work.
         status: Whether they should still be used.
-        files: The files that hold the weights; made of the above.
 
     Raises:
         WeightsDeclarationError: The parts do not fit each other.
@@ -125,16 +120,15 @@ class WeightEntry:
 
     url: str | tuple[File, ...]
     transforms: Callable[..., Any] = Undeclared("transforms")
-    meta: Mapping[str, Any] = field(default_factory=FrozenDict)
+    meta: Mapping[str, Any] = FrozenDict()
     latest: bool = False
     sha256: str | None = None
     size: int | None = None
     mirrors: tuple[str, ...] = ()
-    assets: Mapping[str, File | WeightEntry | Weights] = field(default_factory=FrozenDict)
+    assets: Mapping[str, File | WeightEntry | Weights] = FrozenDict()
     postprocess: Callable[..., Any] = Undeclared("postprocess")
     build: Build = Build()
     status: Status = Status()
-    files: tuple[File, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.url, str):
@@ -148,7 +142,7 @@ class WeightEntry:
             object.__setattr__(self, name, self._bind(getattr(self, name)))
         if isinstance(self.url, str):
             file = File(self.url, self.sha256, self.size, self.mirrors)
-            object.__setattr__(self, "files", (file,))
+            object.__setattr__(self, "_files", (file,))
             object.__setattr__(self, "mirrors", file.mirrors)
         elif self.sha256 or self.size or self.mirrors or not self.url:
             raise WeightsDeclarationError(
@@ -157,7 +151,13 @@ class WeightEntry:
                 "Give them to each File.",
             )
         else:
-            object.__setattr__(self, "files", self.url)
+            object.__setattr__(self, "_files", self.url)
+
+    @property
+    def files(self) -> tuple[File, ...]:
+        """The files that hold the weights; made of the fields."""
+        files: tuple[File, ...] = vars(self)["_files"]
+        return files
 
     def __hash__(self) -> int:
         return hash(self.url)  # entries that are equal have equal URLs; all else costs more

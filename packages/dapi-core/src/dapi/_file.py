@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from posixpath import basename
 
+from dapi._record import Record
 from dapi.exceptions import WeightsDeclarationError
 
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):", re.IGNORECASE)  # one letter is a drive of Windows
 
 
-@dataclass(frozen=True)
-class File:
+class File(Record):
     """One published file.
 
     Attributes:

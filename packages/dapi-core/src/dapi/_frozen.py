@@ -20,9 +20,8 @@ class FrozenDict(Mapping[str, V]):
     TypeError: 'FrozenDict' object does not support item assignment
     """
 
-    __slots__ = ("_hash", "_items")
+    __slots__ = ("_items",)
     _items: dict[str, V]
-    _hash: int
 
     def __init__(self, items: Mapping[str, V] | None = None) -> None:
         frozen = {
@@ -54,11 +53,7 @@ class FrozenDict(Mapping[str, V]):
         return self._items.items()
 
     def __hash__(self) -> int:
-        try:
-            return self._hash
-        except AttributeError:
-            object.__setattr__(self, "_hash", hash(frozenset(self._items.items())))
-            return self._hash
+        return hash(frozenset(self._items.items()))
 
     def __repr__(self) -> str:
         return repr(self._items)

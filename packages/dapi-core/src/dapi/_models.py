@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from dapi import _names, _registry
 from dapi._discovery import EntryPoint, discover, entry_points
+from dapi._record import Record
 
 
 class Model(NamedTuple):
@@ -86,7 +87,7 @@ def load_builder(point: EntryPoint) -> Callable[..., Any]:
     return found
 
 
-class _Advertised(NamedTuple):
+class _Advertised(Record):
     """What entry points advertise; kept until a look at the path finds others."""
 
     points: list[EntryPoint]

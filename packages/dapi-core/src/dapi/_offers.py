@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dapi import _names, _notices, _registry
-from dapi._construction import collector_paused
+from dapi import _collector, _names, _notices, _registry
 from dapi._discovery import EntryPoint, entry_points
 from dapi._models import Model, listed
 from dapi.exceptions import PluginLoadError, PluginWarning
@@ -72,7 +71,7 @@ def all_enums(only: Container[str] | None = None) -> list[tuple[str, str, type[W
         The model's name as it is listed, the distribution that offers the weights, their enum.
     """
     offered, skipped = by_builder(), list[Skipped]()
-    with collector_paused():  # what is declared stays: a look for garbage finds none of it
+    with _collector.paused():  # what is declared stays: a look for garbage finds none of it
         found = [
             (name, distribution, enum)
             for name, model in listed().items()

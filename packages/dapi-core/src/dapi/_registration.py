@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial, wraps
-from inspect import CO_VARARGS, unwrap
-from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from dapi import _aliases, _notices, _offers, _registry
 from dapi._entry import WeightEntry
 from dapi._frozen import FrozenDict
 from dapi._names import parse
+from dapi._record import Record
 from dapi._weights import Weights
 from dapi.exceptions import (
     InvalidNameError,
@@ -36,12 +35,13 @@ if TYPE_CHECKING:
 # What the decorator takes out of the arguments; the function sees none of it.
 _EVERY_BUILDERS = ("new_head", "device", "dtype")
 
+_CO_VARARGS = 0x04  # of ``inspect``, which takes longer to import than all builders of a family
+
 P = ParamSpec("P")
 M = TypeVar("M", bound="nn.Module")
 
 
-@dataclass(frozen=True, eq=False)
-class LegacyArgument:
+class LegacyArgument(Record):
     """An argument that a predecessor of a builder had, and what it means today.
 
     Attributes:
@@ -54,7 +54,7 @@ class LegacyArgument:
     name: str
     values: Mapping[Any, Weights | None]
     parameter: str = "weights"
-    when: Mapping[str, Any] = field(default_factory=FrozenDict)
+    when: Mapping[str, Any] = FrozenDict()
 
     def is_meant(self, arguments: Mapping[str, Any]) -> bool:
         """Whether a call with these arguments uses it."""
@@ -83,8 +83,7 @@ class LegacyArgument:
         return meant
 
 
-@dataclass(frozen=True, eq=False)
-class Builder:
+class Builder(Record):
     """What was declared of a builder; found on the function as ``__dapi_builder__``."""
 
     name: str
@@ -295,6 +294,12 @@ def recipe(builder: Callable[..., M], *, weights: WeightEntry | None) -> Recipe[
     return Recipe(partial(function, weights=weights), spec.name, spec.head, spec.target)
 
 
+def _unwrapped(function: Callable[..., Any]) -> Callable[..., Any]:
+    while hasattr(function, "__wrapped__"):
+        function = function.__wrapped__
+    return function
+
+
 def _checked_name(name: str) -> str:
     if parse(name) != (None, name, None):
         raise InvalidNameError(name)
@@ -316,7 +321,7 @@ def _checked_enums(
     )
 
 
-class Parameters(NamedTuple):
+class Parameters(Record):
     """The parameters of a function, without ``*args`` and ``**kwargs``.
 
     Read from its code: ``inspect.signature`` takes ten times as long, for every builder of every
@@ -336,7 +341,7 @@ class Parameters(NamedTuple):
             WeightsDeclarationError: It is a class or another callable, or ``weights`` is not
                 among those by keyword only.
         """
-        code = getattr(unwrap(function), "__code__", None)
+        code = getattr(_unwrapped(function), "__code__", None)
         if code is None:
             raise WeightsDeclarationError(
                 f"The builder {function!r}",
@@ -350,7 +355,7 @@ class Parameters(NamedTuple):
                 "has no keyword-only parameter 'weights'",
                 f"Write: def {function.__name__}(*, weights=None, progress=True, **config)",
             )
-        takes_more = bool(code.co_flags & CO_VARARGS)
+        takes_more = bool(code.co_flags & _CO_VARARGS)
         return cls(names, code.co_posonlyargcount, code.co_argcount, takes_more)
 
     @property

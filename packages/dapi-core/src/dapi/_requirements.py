@@ -13,9 +13,10 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from dapi._names import normalize
+from dapi._record import Record
 
 _REQUIREMENT = re.compile(
     r"\s*([A-Za-z0-9][\w.-]*)\s*(?:\[([^\]]*)\])?\s*(@\s*\S+|\(?[^;()]*\)?)\s*(?:;(.*))?", re.ASCII
@@ -36,7 +37,7 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 }  # fmt: skip
 
 
-class Requirement(NamedTuple):
+class Requirement(Record):
     """One line of a distribution's ``Requires-Dist``."""
 
     name: str
@@ -85,7 +86,7 @@ def in_metadata(text: str) -> Iterator[Requirement]:
             yield requirement
 
 
-class _Version(NamedTuple):
+class _Version(Record):
     """A version, ordered as PEP 440 says, without its local part."""
 
     epoch: int
@@ -97,11 +98,11 @@ class _Version(NamedTuple):
 
     @property
     def order(self) -> tuple[Any, ...]:
-        return self[:-1]
+        return self.epoch, self.release, self.phase, self.post, self.dev
 
     @property
     def base(self) -> tuple[Any, ...]:
-        return self[:2]
+        return self.epoch, self.release
 
     @property
     def is_early(self) -> bool:

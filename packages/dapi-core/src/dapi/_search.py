@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dapi import _aliases, _metrics, _names, _offers
 from dapi._metrics import Metric
+from dapi._record import Record
 from dapi.exceptions import UnknownFacetError
 
 if TYPE_CHECKING:
@@ -48,6 +49,11 @@ class Found(NamedTuple):
         value = self.meta.get(key)
         return value if isinstance(value, int | float) else None
 
+    def is_at_most(self, key: str, most: float) -> bool:
+        """Whether a number of the metadata is given, and no greater."""
+        value = self.number(key)
+        return value is not None and value <= most
+
     def metric(self, name: str, dataset: str | None) -> Metric | None:
         """Return the best metric of a name, on a dataset or on any."""
         return _metrics.best(
@@ -57,7 +63,7 @@ class Found(NamedTuple):
         )
 
 
-class Query(NamedTuple):
+class Query(Record):
     """What is searched for; None asks nothing."""
 
     text: str | None = None
@@ -115,10 +121,11 @@ class Query(NamedTuple):
             and (self.license is None or _text(found, "license") == self.license)
             and self._is_offered_by(found)
             and (self.dataset is None or any(is_of(n, self.dataset) for n in found.datasets))
-            and _is_at_most(found.number("num_params"), self.max_params)
-            and _is_at_most(found.number("gflops"), self.max_gflops)
-            and self._has_metrics(found)
-            and self._has_text(found)
+            and (self.max_params is None or found.is_at_most("num_params", self.max_params))
+            and (self.max_gflops is None or found.is_at_most("gflops", self.max_gflops))
+            and (not self.min_metric or self._reaches(found, self.min_metric, 1))
+            and (not self.max_metric or self._reaches(found, self.max_metric, -1))
+            and (not self.text or self._has_text(found, self.text))
         )
 
     def _is_offered_by(self, found: Found) -> bool:
@@ -126,22 +133,18 @@ class Query(NamedTuple):
             self.distribution
         )
 
-    def _has_metrics(self, found: Found) -> bool:
+    def _reaches(self, found: Found, bounds: Mapping[str, float], sign: int) -> bool:
         """Whether every metric that is asked for is there, and within its bound."""
-        bounds = [(name, least, 1) for name, least in (self.min_metric or {}).items()]
-        bounds += [(name, most, -1) for name, most in (self.max_metric or {}).items()]
         return all(
             (metric := found.metric(name, self.dataset)) and metric.value * sign >= bound * sign
-            for name, bound, sign in bounds
+            for name, bound in bounds.items()
         )
 
-    def _has_text(self, found: Found) -> bool:
+    def _has_text(self, found: Found, text: str) -> bool:
         """Whether each word is a part of a name, of the task or of a dataset."""
-        if not self.text:
-            return True
         names = [found.name, found.distribution, *_aliases.read(found.meta)]
         searched = " ".join([*names, _text(found, "task"), *found.datasets]).casefold()
-        return all(word in searched for word in self.text.casefold().split())
+        return all(word in searched for word in text.casefold().split())
 
     def _key(self, found: Found) -> float:
         """Order by it, the smallest first, and what is not known last."""
@@ -263,10 +266,6 @@ def _letters(name: str) -> str:
 
 def _text(found: Found, key: str) -> str:
     return str(found.meta.get(key, ""))
-
-
-def _is_at_most(value: float | None, most: float | None) -> bool:
-    return most is None or (value is not None and value <= most)
 
 
 def _check_known(facet: str, value: str | None, known: Iterable[str]) -> None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
+
+from dapi._record import Record
 
 V = TypeVar("V")
 
@@ -22,8 +23,7 @@ class Step(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class StripPrefix:
+class StripPrefix(Record):
     """Remove a prefix from the keys that have it; other keys stay.
 
     >>> StripPrefix("encoder.")({"encoder.weight": 1, "bias": 2}, {})
@@ -37,8 +37,7 @@ class StripPrefix:
         return {key.removeprefix(self.prefix): value for key, value in state_dict.items()}
 
 
-@dataclass(frozen=True)
-class Drop:
+class Drop(Record):
     r"""Leave out the keys that a regular expression matches at their start.
 
     Attributes:
@@ -59,8 +58,7 @@ class Drop:
         return {key: value for key, value in state_dict.items() if not re.match(self.pattern, key)}
 
 
-@dataclass(frozen=True)
-class Rename:
+class Rename(Record):
     r"""Replace what a regular expression matches, in every key.
 
     >>> Rename(r"\.gamma$", ".weight")({"norm.gamma": 1}, {})
@@ -77,8 +75,7 @@ class Rename:
         }
 
 
-@dataclass(frozen=True)
-class DropRows:
+class DropRows(Record):
     r"""Leave out rows of the tensors whose keys a regular expression matches at their start.
 
     For the symbols that a vocabulary reserves and that no output ever is: fairseq's heads have

@@ -5,6 +5,21 @@ this file, and each family is imported when one of its names is first used. Noth
 torch or transformers before a model, or the transforms of its weights, is built.
 """
 
-import lazy_loader
+from collections.abc import Callable
+from functools import cache
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+
+def __getattr__(name: str) -> object:
+    return _stub()[2] if name == "__all__" else _stub()[0](name)
+
+
+def __dir__() -> list[str]:
+    return _stub()[1]()
+
+
+@cache
+def _stub() -> tuple[Callable[[str], object], Callable[[], list[str]], list[str]]:
+    """Read the names of __init__.pyi: not whenever a family is imported."""
+    import lazy_loader
+
+    return lazy_loader.attach_stub(__name__, __file__)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from dapi import File
 
@@ -17,8 +17,7 @@ def pinned_by(count: int) -> str:
     return f"pinned alike by {count} independent public projects, at this revision"
 
 
-@dataclass(frozen=True)
-class Repository:
+class Repository(NamedTuple):
     """A repository at one revision.
 
     Attributes:
@@ -29,10 +28,16 @@ class Repository:
     name: str
     revision: str = "main"
 
-    def file(self, path: str, sha256: str | None = None, size: int | None = None) -> File:
-        """Return a file of the repository; ``sha256`` and ``size`` as in ``File``."""
+    def file(
+        self,
+        path: str,
+        sha256: str | None = None,
+        size: int | None = None,
+        mirrors: tuple[str, ...] = (),
+    ) -> File:
+        """Return a file of the repository; all but ``path`` as in ``File``."""
         url = f"https://huggingface.co/{self.name}/resolve/{self.revision}/{path}"
-        return File(url, sha256=sha256, size=size)
+        return File(url, sha256, size, mirrors)
 
 
 def file_mib(*files: File) -> dict[str, float]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dapi import Asset, Build, File, Lines, WeightEntry, Weights, lazy, register_model
@@ -88,9 +87,8 @@ _BASE_TOKENIZER = _BASE_REPOSITORY.file(
     sha256="847bbeab6174d66a88898f729d52fa8d355fafe1bea101cf960dd404581df70e",
     size=1355863,
 )
-_LARGE_TOKENIZER = replace(
-    _LARGE_REPOSITORY.file("tokenizer.json", _BASE_TOKENIZER.sha256, _BASE_TOKENIZER.size),
-    mirrors=(_BASE_TOKENIZER.url,),
+_LARGE_TOKENIZER = _LARGE_REPOSITORY.file(
+    "tokenizer.json", _BASE_TOKENIZER.sha256, _BASE_TOKENIZER.size, mirrors=(_BASE_TOKENIZER.url,)
 )
 
 _META = {

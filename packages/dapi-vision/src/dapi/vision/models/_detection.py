@@ -8,7 +8,7 @@ from typing import Any
 from dapi import Build, Lines, WeightEntry, lazy
 from dapi.vision.models._torchvision import published
 
-__all__ = ["ANCIENT_EPS", "COCO_BUILD", "DETECTION_RECIPES", "detection"]
+__all__ = ["ANCIENT_BUILD", "ANCIENT_EPS", "DETECTION_RECIPES", "detection"]
 
 COCO = Lines("dapi.vision:data/coco.txt")
 DETECTION_RECIPES = "https://github.com/pytorch/vision/tree/main/references/detection"
@@ -16,6 +16,7 @@ COCO_BUILD = Build(config={"num_classes": 91})
 # What FrozenBatchNorm2d's eps was when the first detectors were trained: vision#2599, vision#2933,
 # vision#2940.
 ANCIENT_EPS = {"dapi.vision.models._frozen_norm:FrozenBatchNorm2d": {"eps": 0.0}}
+ANCIENT_BUILD = Build(config={"num_classes": 91}, context=ANCIENT_EPS)
 
 
 def detection(

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dapi import WeightEntry, Weights, register_model
-from dapi.vision.models._detection import ANCIENT_EPS, COCO_BUILD, DETECTION_RECIPES, detection
+from dapi.vision.models._detection import ANCIENT_BUILD, DETECTION_RECIPES, detection
 from dapi.vision.models._torchvision import pretrained, pretrained_backbone
 from dapi.vision.models.mobilenet_v3 import MobileNetV3LargeWeights
 from dapi.vision.models.resnet import ResNet50Weights
@@ -44,7 +43,7 @@ class FasterRCNNResNet50FPNWeights(Weights):
         gflops=134.38,
         file_mib=159.743,
         recipe=f"{DETECTION_RECIPES}#faster-r-cnn-resnet-50-fpn",
-        build=replace(COCO_BUILD, context=ANCIENT_EPS),
+        build=ANCIENT_BUILD,
         latest=True,
     )
 

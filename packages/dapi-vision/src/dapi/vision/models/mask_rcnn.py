@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dapi import WeightEntry, Weights, register_model
-from dapi.vision.models._detection import ANCIENT_EPS, COCO_BUILD, DETECTION_RECIPES, detection
+from dapi.vision.models._detection import ANCIENT_BUILD, DETECTION_RECIPES, detection
 from dapi.vision.models._torchvision import pretrained, pretrained_backbone
 from dapi.vision.models.resnet import ResNet50Weights
 
@@ -42,7 +41,7 @@ class MaskRCNNResNet50FPNWeights(Weights):
         gflops=134.38,
         file_mib=169.84,
         recipe=f"{DETECTION_RECIPES}#mask-r-cnn",
-        build=replace(COCO_BUILD, context=ANCIENT_EPS),
+        build=ANCIENT_BUILD,
         latest=True,
     )
 

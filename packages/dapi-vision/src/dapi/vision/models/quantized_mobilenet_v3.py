@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dapi import WeightEntry, Weights, register_model
 from dapi.vision.models._quantized import build, pretrained_quantized, quantized
@@ -17,19 +16,22 @@ if TYPE_CHECKING:
 __all__ = ["QuantizedMobileNetV3LargeWeights", "quantized_mobilenet_v3_large"]
 
 
-@dataclass(frozen=True)
-class _Converted:
+class _Converted(NamedTuple):
     """Take the values of quantization-aware training to those of the quantized model.
 
     The file has the former: the model that is quantized first, and loaded then, is far less
     accurate (vision#5890).
     """
 
+    num_classes: int
+
     def __call__(self, state_dict: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
         """Return the quantized state dict."""
         from dapi.vision.models._quantization import converted, prepared_for_training
 
-        model = prepared_for_training(_quantizable(num_classes=1000), backend=config["backend"])
+        model = prepared_for_training(
+            _quantizable(num_classes=self.num_classes), backend=config["backend"]
+        )
         model.load_state_dict(state_dict)
         state: dict[str, Any] = converted(model).state_dict()
         return state
@@ -52,7 +54,7 @@ class QuantizedMobileNetV3LargeWeights(Weights):
         recipe=f"{RECIPES}#qat-mobilenetv3",
         backend="qnnpack",
         unquantized="mobilenet_v3_large:ImageNet1K_RefV1",
-        build=build("qnnpack", adapt=(_Converted(),)),
+        build=build("qnnpack", adapt=(_Converted(num_classes=1000),)),
         latest=True,
     )
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dapi import WeightEntry, Weights, register_model
-from dapi.vision.models._detection import ANCIENT_EPS, COCO_BUILD, DETECTION_RECIPES, detection
+from dapi.vision.models._detection import ANCIENT_BUILD, DETECTION_RECIPES, detection
 from dapi.vision.models._torchvision import pretrained, pretrained_backbone
 from dapi.vision.models.resnet import ResNet50Weights
 
@@ -39,7 +38,7 @@ class RetinaNetResNet50FPNWeights(Weights):
         gflops=151.54,
         file_mib=130.267,
         recipe=f"{DETECTION_RECIPES}#retinanet",
-        build=replace(COCO_BUILD, context=ANCIENT_EPS),
+        build=ANCIENT_BUILD,
         latest=True,
     )
 
