@@ -13,7 +13,7 @@ from torchvision.transforms.v2.functional import pil_to_tensor
 
 from dapi.exceptions import InputError
 from dapi.tasks import Input, find_file
-from dapi.vision.transforms import converted
+from dapi.vision._modes import converted
 
 _STEP, _SMALLEST = 8, 128  # of the sizes that models of optical flow take
 

@@ -15,6 +15,8 @@ from torch import Tensor
 from torchvision.transforms import InterpolationMode, functional
 from torchvision.transforms.v2 import functional as functional_v2
 
+from dapi.vision._modes import converted
+
 __all__ = [
     "GrayscaleClassification",
     "GrayscaleDetection",
@@ -311,16 +313,6 @@ def _grey(image: object) -> Tensor:
     tensor = _checked(image, channels=(1, 3))
     grey: Tensor = tensor if tensor.shape[-3] == 1 else functional.rgb_to_grayscale(tensor)
     return grey
-
-
-def converted(image: Image.Image, mode: str) -> Image.Image:
-    # More than 8 bits a channel would be cut off at 255, and the picture come out white.
-    if image.mode.startswith(("I", "F")):
-        raise ValueError(
-            f"The image has mode {image.mode!r}, with more than 8 bits a channel. "
-            "Scale it to 0..255 first, in a mode such as 'L' or 'RGB'."
-        )
-    return image if image.mode == mode else image.convert(mode)
 
 
 def _checked(image: object, *, channels: tuple[int, ...]) -> Tensor:
