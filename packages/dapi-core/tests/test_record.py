@@ -1,7 +1,9 @@
 """Record: a frozen dataclass for whoever asks, declared without that module."""
 
+import copy
 import dataclasses
 import inspect
+import sys
 
 import pytest
 
@@ -51,6 +53,12 @@ def test_record_is_a_dataclass_for_the_module():
     assert [(f.name, f.type, f.default) for f in dataclasses.fields(Twin)] == [
         (f.name, f.type, f.default) for f in dataclasses.fields(Point)
     ]
+
+
+@pytest.mark.skipif(sys.version_info < (3, 13), reason="copy.replace is new in Python 3.13")
+def test_record_is_replaced_by_copy():
+    """A changed copy, as of a dataclass."""
+    assert Point(1, 5) == copy.replace(Point(1), y=5)
 
 
 def test_record_is_a_value_as_a_dataclass_is():

@@ -74,6 +74,7 @@ class Record:
     else:
         __dataclass_fields__ = _Late()
         __dataclass_params__ = _Late()
+        __replace__ = _Late()  # of copy.replace, since Python 3.13
         __signature__ = _LateSignature()
 
     __match_args__: ClassVar[tuple[str, ...]] = ()
