@@ -206,7 +206,10 @@ def test_record_that_cannot_be_read_is_passed_over(acme):
     """It keeps neither ``refresh`` nor the search for a second owner of the package from others."""
     (acme("acme-latin") / "RECORD").write_bytes("andré.py,,\n".encode("latin-1"))
     (acme("acme-torn") / "RECORD").write_text("one,two,three,four,five\n")
-    (acme("stranger") / "RECORD").write_text("dapi/__init__.py,,\n")
+    stranger = acme("stranger")
+    (stranger / "RECORD").write_text("dapi/__init__.py,,\n")
+    (stranger.parent / "dapi").mkdir()
+    (stranger.parent / "dapi" / "__init__.py").touch()  # Python 3.12 lists only what is there
     nameless = acme("acme-lost")
     (nameless / "RECORD").write_text("dapi/__init__.py,,\n")
     (nameless / "METADATA").unlink()
