@@ -169,7 +169,6 @@ class Tacotron2TinyWeights(Weights):
             "sample_rate": 16000,
             "spectrogram": _SMALL_VOCODER,
             "vocabulary": _SPEAKABLE,
-            "known_as": (),
         },
         latest=True,
         build=Build(config={"n_symbol": 38}),
