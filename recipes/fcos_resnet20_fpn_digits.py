@@ -18,9 +18,10 @@ plain    400    3200    38.98, 54.80, 35.83  47.19, 66.47, 43.96
 better   1000   8000    85.84, 85.50, 85.95  97.19, 96.80, 97.72
 =======  =====  ======  ===================  ===================
 
-The first is far from done after its steps, which is why it varies so much. A step takes about half a second of one core: three and eight minutes on a machine that
-has nothing else to do, and up to four times that while others compute. ``plots/`` shows how the
-loss fell, and the precision on other scenes of the digits that were trained on.
+The first is far from done after its steps, which is why it varies so much. A step takes about half
+a second of one core: three and eight minutes on a machine that has nothing else to do, and up to
+four times that while others compute. ``plots/`` shows how the loss fell, and the precision on
+other scenes of the digits that were trained on.
 """
 
 from __future__ import annotations
