@@ -127,6 +127,7 @@ def run_case(model: str, name: str, side: str) -> dict[str, float]:
     """Write the file, or build, load and run the model once."""
     import torch
 
+    torch.manual_seed(0)  # how many boxes a detector finds, and takes time for, is chance
     folder = Path(os.environ["BENCH_FOLDER"])
     path = folder / FORMATS[name]
     if side == "write":

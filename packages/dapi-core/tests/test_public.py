@@ -40,7 +40,7 @@ LAYERS = [
     {"_lazy"},
     {"_entry"},
     {"_safetensors"},
-    {"_aligned"},
+    {"_aligned", "_placement"},
     {"_weights", "_checkpoint"},
     {"_loading", "_models", "_provenance"},
     {"_offers"},

@@ -23,6 +23,7 @@ from dapi import (
 from dapi._context import ContextParams
 from dapi._entry import WeightEntry
 from dapi._frozen import FrozenDict, freeze
+from dapi._placement import Target
 from dapi._provenance import Provenance
 from dapi._weights import Weights, entry_of
 from dapi.exceptions import (
@@ -105,7 +106,7 @@ def build_model(
         config,
         new_head=new_head,
         progress=progress,
-        target=_loading.Target(device, dtype),
+        target=Target(device, dtype),
     )
 
 
@@ -133,7 +134,7 @@ def build(
     *,
     new_head: bool,
     progress: bool,
-    target: _loading.Target,
+    target: Target,
 ) -> M:
     """Do what surrounds every builder."""
     merged, context = dict(config), FrozenDict[Mapping[str, Any]]()
@@ -186,7 +187,7 @@ def _explain_foreign_config(name: str, weights: Weights | WeightEntry, cause: Ty
         raise ForeignWeightsError(name, str(weights), arguments=foreign) from cause
 
 
-def _is_meta(target: _loading.Target) -> bool:
+def _is_meta(target: Target) -> bool:
     if target.device is None:
         return False
     import torch
@@ -218,7 +219,7 @@ class _Assembly(Generic[M]):
         weights: Weights | WeightEntry,
         config: Mapping[str, Any],
         fresh: Sequence[str],
-        target: _loading.Target,
+        target: Target,
     ) -> None:
         self._make, self._weights, self._config = make, weights, config
         self._fresh, self._target = tuple(fresh), target

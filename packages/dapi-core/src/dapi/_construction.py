@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import wraps
-from types import BuiltinFunctionType, FunctionType, ModuleType
+from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -225,10 +225,10 @@ def _hidden(model: nn.Module) -> Iterator[Tensor]:
     waiting: list[Any] = [model]
     while waiting:
         found = waiting.pop()
-        kind = type(found)
-        if id(found) in seen or kind in _LEAVES:
+        if id(found) in seen or not gc.is_tracked(found):  # a number, a string: it holds nothing
             continue
         seen.add(id(found))
+        kind = type(found)
         if kind is FunctionType:
             waiting += [found.__closure__, found.__defaults__, found.__kwdefaults__]
         elif not issubclass(kind, torch.Tensor):
@@ -237,7 +237,6 @@ def _hidden(model: nn.Module) -> Iterator[Tensor]:
             yield found
 
 
-_LEAVES = frozenset((str, bytes, int, float, bool, type(None), type, BuiltinFunctionType))
 _CODE = (type, ModuleType)
 
 

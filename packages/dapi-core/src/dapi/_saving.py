@@ -10,10 +10,11 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from dapi import _building, _catalog, _loading, _models, _provenance, _registration, _safetensors
+from dapi import _building, _catalog, _models, _provenance, _registration, _safetensors
 from dapi._discovery import discover
 from dapi._entry import Build, Status, WeightEntry
 from dapi._frozen import freeze
+from dapi._placement import Target
 from dapi._provenance import Provenance
 from dapi._weights import Weights, entry_of
 from dapi.exceptions import DapiError, RebuildError, SavingError
@@ -91,7 +92,7 @@ def load(
     file = Path(path).resolve(strict=True)
     saved = _Saved(file)
     try:
-        return saved.build(_loading.Target(device, dtype or saved.dtype()))
+        return saved.build(Target(device, dtype or saved.dtype()))
     except RebuildError:
         raise
     except (DapiError, TypeError, ValueError, RuntimeError) as cause:
@@ -117,7 +118,7 @@ class _Saved:
         except (KeyError, ValueError) as cause:
             raise RebuildError(path, reason="dapi.save did not write it") from cause
 
-    def build(self, target: _loading.Target) -> nn.Module:
+    def build(self, target: Target) -> nn.Module:
         """Call the builder's function, as it was called then, and load the file."""
         builder = self._builder()
         weights = self._weights()
