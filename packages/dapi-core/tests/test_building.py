@@ -131,6 +131,8 @@ def test_config_that_cannot_be_pickled_keeps_no_model_from_it(entry):
     provenance = dapi._provenance.Provenance("Net", entry, {"norm_layer": lambda: None, "a": 1})
 
     assert {"a": 1} == pickle.loads(pickle.dumps(provenance)).config
+    step = dataclasses.replace(entry, build=Build(adapt=(lambda state, config: state,)))
+    assert pickle.loads(pickle.dumps(dataclasses.replace(provenance, weights=step))).weights is None
 
 
 def test_override_that_nothing_read_is_an_error(entry):

@@ -1,11 +1,13 @@
 """Checkpoints: tensors only, verified before they are read, and clear errors for all else."""
 
+import mmap
 import os
 import pickle
 import zipfile
 
 import pytest
 
+import dapi
 from dapi import File, WeightEntry
 from dapi.exceptions import CheckpointError, HashMismatchError
 
@@ -154,6 +156,40 @@ def test_format_of_a_distribution_is_used(tmp_path, advertise):
     path.write_bytes(b"12345")
 
     assert 5 == WeightEntry.from_file(path).state_dict()["size"].item()
+
+
+def test_what_a_distribution_read_is_not_shared_with_it(tmp_path, advertise):
+    """It may keep what it read, or map the file: training does not reach that."""
+    advertise(
+        "acme-formats",
+        "[dapi.formats]\nkept = acme_kept:read\n",
+        acme_kept="import torch\nKEPT = {'weight': torch.zeros(2, 2), 'bias': torch.zeros(2)}\n"
+        "def read(path):\n    return KEPT\n",
+    )
+    path = tmp_path / "net.kept"
+    path.write_bytes(b"12345")
+    one, other = (
+        dapi.build_model(torch.nn.Linear, 2, 2, weights=WeightEntry.from_file(path))
+        for _ in range(2)
+    )
+    with torch.no_grad():
+        one.weight.add_(1)
+
+    assert not other.weight.any()
+    assert not WeightEntry.from_file(path).state_dict()["weight"].any()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="torch has no such option there")
+def test_writing_never_reaches_a_file_that_others_would_share(tmp_path):
+    """Even where somebody told torch to map files so."""
+    path = tmp_path / "net.pth"
+    torch.save(STATE, path)
+    content = path.read_bytes()
+    with torch.serialization.set_default_mmap_options(mmap.MAP_SHARED):
+        for tensor in WeightEntry.from_file(path).state_dict().values():
+            tensor.zero_()
+
+    assert content == path.read_bytes()
 
 
 def test_several_files_make_one_state_dict(tmp_path):

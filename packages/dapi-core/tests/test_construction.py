@@ -13,6 +13,7 @@ import pytest
 
 import dapi
 from dapi import WeightEntry, _building, _collector, _construction
+from dapi.exceptions import StateDictMismatchError
 
 torch = pytest.importorskip("torch")
 nn = torch.nn
@@ -154,16 +155,42 @@ class Replacing(Net):
         super()._load_from_state_dict(*rest)
 
 
-class Copying(Net):
-    """Copies into its parameter by itself when it is loaded."""
+class Asking(Net):
+    """Asks a parameter where it is, and keeps the answer."""
 
-    def _load_from_state_dict(self, state_dict, prefix, *rest):
-        self.first.weight.data.copy_(state_dict[prefix + "first.weight"])
-        taken = {key: each for key, each in state_dict.items() if "first.w" not in key}
-        super()._load_from_state_dict(taken, prefix, *rest)
+    def __init__(self):
+        super().__init__()
+        self.kept = {"device": self.first.weight.device}
+
+    def forward(self, images):
+        return super().forward(images.to(self.kept["device"]))
 
 
-@pytest.mark.parametrize("constructor", [Hidden, Measured, Hooked, Replacing])
+class Noted(Net):
+    """Keeps what it derived from parameters on a parameter, and on a function."""
+
+    def __init__(self):
+        super().__init__()
+        self.last.bias.scale = self.first.weight.sum()
+
+        def scaled(images):
+            return images * scaled.scale
+
+        scaled.scale = self.first.bias.sum()
+        self.scaled = scaled
+
+
+class Graded(Net):
+    """Has a gradient from the beginning."""
+
+    def __init__(self):
+        super().__init__()
+        self.first.weight.grad = torch.ones(8, 8)
+
+
+@pytest.mark.parametrize(
+    "constructor", [Hidden, Measured, Hooked, Replacing, Asking, Noted, Graded]
+)
 def test_what_needs_values_is_built_in_the_plain_way(constructor, publish, plain):
     """A forward, a derived tensor, a hook, a replaced module: the result is the same [3, 14]."""
     expected, found = build(constructor, publish)
@@ -173,6 +200,48 @@ def test_what_needs_values_is_built_in_the_plain_way(constructor, publish, plain
     images = torch.ones(2, 8)
     assert torch.equal(expected(images), found(images))
     assert not _construction.on_meta(found)
+
+
+class Borrowing(nn.Module):
+    """Holds a parameter that somebody else made."""
+
+    def __init__(self, borrowed):
+        super().__init__()
+        self.borrowed = borrowed
+        self.size = float(borrowed.detach().sum())
+        self.own = nn.Linear(2, 2)
+
+
+def test_parameters_of_the_caller_are_left_to_it(publish, plain):
+    """They keep their memory: they get the file's values by a copy, or, if it fails, none."""
+    borrowed = nn.Parameter(torch.full((2, 2), 5.0))
+    state = filled(Borrowing(nn.Parameter(torch.ones(2, 2)))).state_dict()
+    with pytest.raises(StateDictMismatchError):
+        dapi.build_model(Borrowing, borrowed, weights=publish({**state, "more": torch.ones(1)}))
+    assert borrowed.is_cpu
+    dapi.build_model(Borrowing, borrowed, device="meta")
+    assert borrowed.is_cpu
+    memory = borrowed.data_ptr()
+
+    found = dapi.build_model(Borrowing, borrowed, weights=publish(state))
+
+    assert not plain
+    assert found.borrowed is borrowed and memory == borrowed.data_ptr()
+    assert torch.equal(state["borrowed"], borrowed)
+
+
+def test_gaps_between_rows_are_kept(publish):
+    """A parameter that is a part of a larger tensor stays laid out as one [7]."""
+
+    class Part(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Parameter(torch.rand(4, 8)[:, :4])
+
+    expected, found = build(Part, publish)
+
+    assert (8, 1) == expected.weight.stride() == found.weight.stride()
+    assert torch.equal(expected.weight, found.weight)
 
 
 class Averaged(nn.Module):
@@ -366,6 +435,24 @@ def test_dtype_is_as_casting_after_loading(publish):
             assert expected.weight.dtype == found.weight.dtype
             assert torch.equal(expected.weight, found.weight)
     assert torch.float64 == dapi.build_model(nn.Linear, 3, 3, dtype=torch.float64).weight.dtype
+
+
+def test_module_that_is_not_cast_keeps_its_type(publish):
+    """As a norm that stays precise when the model is cast."""
+
+    class Precise(nn.LayerNorm):
+        def _apply(self, function, recurse=True):
+            return self
+
+    state = filled(nn.Sequential(nn.Linear(4, 4), nn.LayerNorm(4))).state_dict()
+    found = dapi.build_model(
+        lambda: nn.Sequential(nn.Linear(4, 4), Precise(4)),
+        weights=publish(state),
+        dtype=torch.bfloat16,
+    )
+
+    assert [torch.bfloat16] * 2 + [torch.float32] * 2 == [p.dtype for p in found.parameters()]
+    assert torch.equal(state["1.weight"], found[1].weight)
 
 
 def test_other_threads_construct_as_ever():

@@ -3,7 +3,7 @@
 import pytest
 
 import dapi
-from dapi import WeightEntry, _registry, _safetensors
+from dapi import Build, WeightEntry, _registry, _safetensors
 from dapi.exceptions import CheckpointError, StateDictMismatchError
 
 torch = pytest.importorskip("torch")
@@ -85,6 +85,31 @@ def test_tied_parameters_with_two_values_are_refused(load):
     state = {**Tied().state_dict(), "outside.weight": torch.rand(4, 4)}
     with pytest.raises(StateDictMismatchError, match="are one parameter of the model, and differ"):
         load(Tied, state)
+
+
+def test_what_a_step_did_not_take_from_the_file_is_copied(tmp_path):
+    """It may be a constant of the step's module, which no model may train."""
+    path, constant = tmp_path / "net.pth", torch.zeros(2)
+    torch.save({"weight": STATE["weight"]}, path)
+    step = lambda state, config: {**state, "bias": constant}  # noqa: E731
+    entry = WeightEntry.from_file(path, build=Build(adapt=(step,)))
+
+    found = dapi.build_model(linear, weights=entry)
+    with torch.no_grad():
+        found.bias.add_(1)
+
+    assert not constant.any()
+
+
+def test_step_that_makes_no_tensor_is_told(tmp_path):
+    """With the key, and what it is."""
+    path = tmp_path / "net.pth"
+    torch.save(STATE, path)
+    step = lambda state, config: {**state, "bias": [0, 0]}  # noqa: E731
+    entry = WeightEntry.from_file(path, build=Build(adapt=(step,)))
+
+    with pytest.raises(StateDictMismatchError, match="made a list of bias, and no tensor"):
+        dapi.build_model(linear, weights=entry)
 
 
 def test_nothing_is_left_without_values(load):

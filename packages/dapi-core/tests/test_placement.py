@@ -2,12 +2,13 @@
 
 import copy
 from collections import OrderedDict
+from contextlib import suppress
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dapi._construction import construct
+from dapi._construction import CannotDeferError, construct
 from dapi._placement import Placement, Target
 
 torch = pytest.importorskip("torch", reason="needs dapi-core[torch]")
@@ -139,20 +140,29 @@ def filled(state):
 def place(make, state):
     """Construct without values, and load."""
     model, frame = construct(make)
-    placement = Placement(model, frame, Target())
-    placement.load(state)
-    return model, placement
+    return model, *Placement(model, frame, Target()).load(state)
 
 
-def assert_same(one, other, without):
-    """The state dicts, but for some keys, and how often each module was told of it."""
-    state = other.state_dict()
+def assert_same(one, other, without=()):
+    """The state dicts, but for some keys, ties, and how often each module was told of it."""
+    state = other.state_dict(keep_vars=True)
     assert list(one.state_dict()) == list(state)
-    for key, value in one.state_dict().items():
-        same = torch.equal if isinstance(value, torch.Tensor) else dict.__eq__
+    ties = {}
+    for key, value in one.state_dict(keep_vars=True).items():
         assert key in without or same(value, state[key]), key
+        assert ties.setdefault(id(value), id(state[key])) == id(state[key]), key
     for name, module in one.named_modules():
         assert getattr(module, "loaded", 0) == getattr(other.get_submodule(name), "loaded", 0)
+
+
+def same(one, other):
+    if not isinstance(one, torch.Tensor):
+        return one == other
+    kind = (type(one), one.dtype, one.stride(), one.requires_grad)
+    return torch.equal(one, other) and kind == (
+        *(type(other), other.dtype),
+        *(other.stride(), other.requires_grad),
+    )
 
 
 @st.composite
@@ -177,10 +187,9 @@ def test_placed_model_equals_what_torch_loads(case):
     tree, state = case
     expected = plant(tree)
     missing, unexpected = expected.load_state_dict(state, strict=False)
-    found, placement = place(lambda: plant(tree), state)
+    found, *keys = place(lambda: plant(tree), state)
 
-    assert sorted(missing) == sorted(placement.missing)
-    assert sorted(unexpected) == sorted(placement.unexpected)
+    assert [missing, unexpected] == keys
     assert_same(expected, found, without=missing)
 
 
@@ -190,50 +199,183 @@ def test_nested_modules_are_told_their_version(version, missing):
     state = OrderedDict({"0.kernel": torch.ones(2, 2), "0.bias": torch.ones(2)})
     state._metadata = {"": {"version": 1}, "0": {"version": version}}
 
-    _, placement = place(lambda: nn.Sequential(Renamed(2, 2)), state)
+    assert missing == place(lambda: nn.Sequential(Renamed(2, 2)), state)[1]
 
-    assert missing == placement.missing
+
+class Absolute(nn.Module):
+    """Hooks know where the module is in the model."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = nn.Linear(2, 2)
+        self.inner.register_load_state_dict_pre_hook(self._rename)
+        self.inner.register_load_state_dict_post_hook(self._forgive)
+
+    @staticmethod
+    def _rename(module, state_dict, prefix, *rest):
+        state_dict["inner.weight"] = state_dict.pop("inner.kernel") * (prefix == "inner.")
+
+    @staticmethod
+    def _forgive(module, incompatible_keys):
+        module.forgiven = "inner.bias" in incompatible_keys.missing_keys
+
+
+class Resized(nn.Module):
+    """Makes what it holds as large, and of the type, as the file's."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(3, 4))
+        self.register_buffer("queue", torch.zeros(5, 4))
+
+    def _load_from_state_dict(self, state_dict, prefix, *rest):
+        weight = torch.zeros_like(state_dict[f"{prefix}weight"])
+        self.weight = nn.Parameter(weight, requires_grad=False)
+        self.queue = torch.zeros_like(state_dict[f"{prefix}queue"])
+        super()._load_from_state_dict(state_dict, prefix, *rest)
+
+
+class Growing(nn.Linear):
+    """Gets its bias when a file has one."""
+
+    def __init__(self):
+        super().__init__(2, 2, bias=False)
+
+    def _load_from_state_dict(self, state_dict, prefix, *rest):
+        self.bias = nn.Parameter(torch.zeros(2))
+        super()._load_from_state_dict(state_dict, prefix, *rest)
+
+
+class Finishing(nn.Module):
+    """Ties, freezes, tags and doubles parameters, and makes an optimizer of them, when loaded."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(2, 2))
+        self.one, self.other = nn.Linear(2, 2), nn.Linear(2, 2)
+        self.one.register_load_state_dict_post_hook(lambda *_: self._double())
+        self.register_load_state_dict_post_hook(lambda *_: self._finish())
+
+    def _double(self):
+        with torch.no_grad():
+            self.weight.mul_(2)
+
+    def _finish(self):
+        self.other.weight = self.one.weight
+        self.one.bias.requires_grad_(False)
+        self.other.bias.tag = "no decay"
+        self.optimizer = torch.optim.SGD(self.parameters(), lr=0.1)
+
+
+WILFUL = {
+    Absolute: {"inner.kernel": torch.ones(2, 2), "inner.bias": torch.ones(2)},
+    Resized: {"weight": torch.rand(3, 1).half(), "queue": torch.rand(1, 4)},
+    Growing: {"weight": torch.rand(2, 2).half(), "bias": torch.rand(2).half()},
+    Finishing: filled(Finishing().state_dict()),
+}
+
+
+@pytest.mark.parametrize(("kind", "state"), WILFUL.items(), ids=lambda each: str(each)[:40])
+def test_what_modules_do_while_they_are_loaded_is_left(kind, state):
+    """It is what they would have done in the plain way, to what the model has in the end."""
+    expected = kind()
+    missing, unexpected = expected.load_state_dict(state, strict=False)
+    found, *keys = place(kind, state)
+
+    assert [missing, unexpected] == keys
+    assert_same(expected, found)
+    if kind is Finishing:
+        assert "no decay" == found.other.bias.tag
+        [group] = found.optimizer.param_groups
+        assert {id(each) for each in group["params"]} == {id(each) for each in found.parameters()}
 
 
 def test_load_state_dict_of_the_outermost_module_is_called():
     """As a user of the model would call it; torch calls no other."""
     state = filled(nn.Linear(2, 2).state_dict())
-    found, placement = place(Overriding, state)
+    found, missing, _ = place(Overriding, state)
 
-    assert not placement.missing
+    assert not missing
     assert torch.equal(state["weight"], found.inner.weight)
-    _, nested = place(lambda: nn.Sequential(Overriding()), {"0.inner.weight": state["weight"]})
-    assert ["0.inner.bias"] == nested.missing
+    nested = {"0.inner.weight": state["weight"]}
+    assert ["0.inner.bias"] == place(lambda: nn.Sequential(Overriding()), nested)[1]
 
 
-def test_scalar_that_was_written_as_a_list_of_one_is_read():
-    """As PyTorch 0.3 wrote it; torch still reads that."""
+def test_what_a_module_puts_into_the_state_dict_stays_its_own():
+    """A parameter gets a copy of a default that the module keeps, not the default itself."""
 
-    class Scaled(nn.Module):
+    class Defaulting(nn.Linear):
+        default = torch.ones(2, 2)
+
+        def _load_from_state_dict(self, state_dict, prefix, *rest):
+            state_dict.setdefault(f"{prefix}weight", self.default)
+            super()._load_from_state_dict(state_dict, prefix, *rest)
+
+    found, missing, _ = place(lambda: Defaulting(2, 2), {"bias": torch.zeros(2)})
+    with torch.no_grad():
+        found.weight.zero_()
+
+    assert not missing
+    assert Defaulting.default.all()
+
+
+def test_model_that_wants_the_tensors_themselves_gets_them():
+    """Its load_state_dict assigns, so that it has the file's type."""
+
+    class Assigning(nn.Linear):
+        def load_state_dict(self, state_dict, strict=True, assign=False):
+            return super().load_state_dict(state_dict, strict=strict, assign=True)
+
+    state = nn.Linear(2, 2).half().state_dict()
+    expected = Assigning(2, 2)
+    expected.load_state_dict(state)
+    found, *_ = place(lambda: Assigning(2, 2), state)
+
+    assert_same(expected, found)
+
+
+def test_load_state_dict_may_return_nothing():
+    """Then it has checked the keys itself."""
+
+    class Silent(nn.Linear):
+        def load_state_dict(self, state_dict, strict=True):
+            super().load_state_dict(state_dict, strict=strict)
+
+    state = filled(nn.Linear(2, 2).state_dict())
+    found, *keys = place(lambda: Silent(2, 2), state)
+
+    assert [(), ()] == keys
+    assert torch.equal(state["weight"], found.weight)
+
+
+@pytest.mark.parametrize("value", [torch.ones(1, 2), torch.ones(1, 2, 2)])
+def test_other_shapes_are_for_torch_to_refuse(value):
+    """Nothing is broadcast."""
+    with pytest.raises(CannotDeferError):
+        place(lambda: nn.Linear(2, 2), {"weight": value, "bias": torch.ones(2)})
+
+
+@pytest.mark.parametrize("lazily", [torch.conj, torch._neg_view])
+def test_numbers_are_stored_as_they_are(lazily):
+    """A file may hold them as conjugates, or negatives, of what is stored."""
+
+    class Complex(nn.Module):
         def __init__(self):
             super().__init__()
-            self.scale = nn.Parameter(torch.tensor(0.0))
+            self.weight = nn.Parameter(torch.zeros(3, dtype=torch.complex64))
 
-    found, _ = place(Scaled, {"scale": torch.tensor([2.0])})
+    value = lazily(torch.randn(3, dtype=torch.complex64))
+    found, *_ = place(Complex, {"weight": value})
 
-    assert torch.tensor(2.0) == found.scale
-
-
-def test_differing_shapes_are_an_error():
-    """Nothing is broadcast."""
-    with pytest.raises(RuntimeError, match="size mismatch for weight"):
-        place(lambda: nn.Linear(2, 2), {"weight": torch.ones(1, 2), "bias": torch.ones(2)})
+    assert not found.weight.is_conj() and not found.weight.is_neg()
+    assert torch.equal(value, found.weight)
 
 
-def test_most_modules_need_no_walk_by_torch(monkeypatch):
-    """Where all keys fit, torch loads only what has a say."""
-    loaded, original = [], nn.Module.load_state_dict
-    monkeypatch.setattr(
-        nn.Module,
-        "load_state_dict",
-        lambda self, *args, **options: loaded.append(self) or original(self, *args, **options),
-    )
-    make = lambda: nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2), Renamed(2, 2))  # noqa: E731
-    found, _ = place(make, make().state_dict())
+def test_no_hook_is_left_behind():
+    """Neither after loading, nor after what could not be loaded."""
+    model, frame = construct(lambda: nn.Linear(2, 2))
+    for shape in ((3, 2), (2, 2)):
+        with suppress(CannotDeferError):
+            Placement(model, frame, Target()).load({"weight": torch.ones(shape)})
 
-    assert [found[2]] == loaded
+        assert not model._load_state_dict_pre_hooks

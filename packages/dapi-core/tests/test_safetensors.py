@@ -97,6 +97,8 @@ HOSTILE = {
     "no map": "[]",
     "no JSON": "{",
     "too many keys": json.dumps({str(n): place(0, 0, (0,)) for n in range(200_002)}),
+    "nested too deeply": "[" * 100_000,
+    "metadata is a list": json.dumps({"__metadata__": ["a"]}),
     "metadata is no text": json.dumps({"__metadata__": {"a": 1}}),
 }
 

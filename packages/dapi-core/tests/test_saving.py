@@ -37,11 +37,17 @@ def acme_net(*, weights=None, progress=True, **config):
     return model
 
 @register_model()
+def acme_image(*, weights=None):
+    model = nn.Sequential(nn.Conv2d(3, 4, 2), nn.Conv2d(4, 1, 1))
+    return model.to(memory_format=torch.channels_last)
+
+@register_model()
 def acme_other(width=3, *, weights=None, activation=None):
     return nn.Linear(width, 2)
 """
 POINTS = """[dapi.models]
 acme_net = acme_nets:acme_net
+acme_image = acme_nets:acme_image
 acme_other = acme_nets:acme_other
 [dapi.weights]
 acme_net = acme_nets:NetWeights
@@ -228,3 +234,38 @@ def test_header_cannot_name_code(tmp_path):
 
     with pytest.raises(RebuildError, match="No model named 'os/system'"):
         dapi.load(path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "reason"),
+    [
+        ("context", '{"acme_unseen:Thing": {}}', "overrides acme_unseen:Thing, of a module that"),
+        ("context", '{"acme_nets:Net": 3}', "overrides acme_nets:Net with 3"),
+        ("config", '{"weights": "acme_net"}', "it names weights among the arguments"),
+        ("config", "[" * 100_000, "dapi.save did not write it"),
+    ],
+)
+def test_header_imports_and_fetches_nothing(acme, tmp_path, monkeypatch, key, value, reason):
+    """A module is not imported because a file names it; no other weights come into it."""
+    (tmp_path / "acme_unseen.py").write_text("raise SystemExit('it was imported')")
+    monkeypatch.syspath_prepend(tmp_path)
+    path = tmp_path / "net.safetensors"
+    dapi.save(dapi.get_model("acme_net", weights=None), path)
+    tensors, metadata = _safetensors.read(path).tensors, _safetensors.read_header(path).metadata
+    _safetensors.write(path, tensors, {**metadata, f"dapi.{key}": value})
+
+    with pytest.raises(RebuildError, match=reason):
+        dapi.load(path)
+
+
+def test_layout_of_a_model_that_was_cast_in_part_comes_back(acme, tmp_path):
+    """Each tensor in the type it had, and laid out as its builder does."""
+    path = tmp_path / "net.safetensors"
+    model = dapi.get_builder("acme_image")()
+    model[0].half()
+    dapi.save(model, path)
+
+    found = dapi.load(path)
+
+    assert_same(model, found)
+    assert model[0].weight.stride() == found[0].weight.stride() == (12, 1, 6, 3)

@@ -209,8 +209,8 @@ def _construct_on_meta(make: Callable[[], M]) -> M:
 class _Assembly(Generic[M]):
     """One model, from constructing to loading: without initialising, or else in the plain way.
 
-    Whatever fails without values in the parameters is decided by the plain way: only that says
-    whether the constructor, or the weights, are at fault.
+    What fails without values in the parameters, but for keys that do not fit, is decided by the
+    plain way: only that says whether the constructor, or the weights, are at fault.
     """
 
     def __init__(

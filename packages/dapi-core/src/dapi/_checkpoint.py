@@ -6,6 +6,8 @@ suffix without its dot names a function from a path to a state dict.
 
 from __future__ import annotations
 
+import copy
+import mmap
 import re
 import warnings
 import zipfile
@@ -91,7 +93,8 @@ def _reader(file: File) -> Reader:
         raise CheckpointError(
             file.name, source=file.url, reason=f"no distribution reads the format {suffix!r}"
         )
-    return lambda path: (foreign(path), 0)
+    # A copy, as the plugin may keep what it read, or give it to others too.
+    return lambda path: (copy.deepcopy(foreign(path)), 0)
 
 
 def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], int]:
@@ -109,8 +112,16 @@ def _read_torch(path: Path) -> tuple[dict[str, Tensor], int]:
         _check_archive(path)
     with warnings.catch_warnings():  # torch's own, of how it reads quantized tensors
         warnings.filterwarnings("ignore", "TypedStorage is deprecated", UserWarning)
-        found = torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip)
+        may_map = is_zip and not _mapping_is_shared()
+        found = torch.load(path, map_location="cpu", weights_only=True, mmap=may_map)
     return found, 0 if is_zip else path.stat().st_size
+
+
+def _mapping_is_shared() -> bool:
+    """Whether somebody set torch to map files such that writing to a tensor reaches them."""
+    from torch.serialization import get_default_mmap_options
+
+    return get_default_mmap_options() == getattr(mmap, "MAP_SHARED", NotImplemented)
 
 
 def _check_archive(path: Path) -> None:

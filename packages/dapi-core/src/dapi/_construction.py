@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import wraps
-from types import FunctionType, ModuleType
+from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -31,27 +31,30 @@ class Deferral:
 
     Attributes:
         keep: Positions of those that are initialised as ever.
+        made: Identities of those that the constructor made; others are the caller's.
     """
 
     def __init__(self, keep: frozenset[int] = frozenset()) -> None:
         self.keep = keep
+        self.made: set[int] = set()
         self._seen: dict[int, nn.Parameter] = {}
         self._devices: dict[int, Any] = {}
 
     def take(self, parameter: nn.Parameter) -> None:
-        """Put a parameter on meta, unless it is one to keep, or of a kind of its own."""
+        """Put a parameter on meta, unless it is the caller's, to be kept, or of another kind."""
         from torch import nn
 
         if id(parameter) in self._seen:
             return
-        position = len(self._seen)
+        is_kept = len(self._seen) in self.keep or id(parameter) not in self.made
         self._seen[id(parameter)] = parameter
-        if position in self.keep or type(parameter) is not nn.Parameter or parameter.is_meta:
+        if is_kept or type(parameter) is not nn.Parameter or parameter.is_meta:
             return
-        if _is_shared(parameter):
+        empty = _on_meta(parameter)
+        if _is_shared(parameter) or empty.stride() != parameter.stride():
             return  # it gets its values by a copy, which all that share the memory see
         self._devices[id(parameter)] = parameter.device
-        fill(parameter, _on_meta(parameter))
+        fill(parameter, empty)
 
     def device(self, parameter: nn.Parameter) -> Any:
         """Return where the constructor had put a parameter."""
@@ -76,12 +79,14 @@ def fill(parameter: nn.Parameter, tensor: Tensor) -> None:
     """Give a parameter another tensor, in place: whoever holds the parameter sees it.
 
     Raises:
-        CannotDeferError: A hook on the parameter would be lost.
+        CannotDeferError: A hook on the parameter, or its gradient, would be lost.
     """
     import torch
 
     if parameter._backward_hooks or parameter._post_accumulate_grad_hooks:
         raise CannotDeferError("a parameter has hooks")
+    if parameter.grad is not None:
+        raise CannotDeferError("a parameter has a gradient")
     other = torch.nn.Parameter(tensor, requires_grad=parameter.requires_grad)
     other.__dict__.update(parameter.__dict__)
     torch.utils.swap_tensors(parameter, other)  # type: ignore[no-untyped-call]
@@ -106,13 +111,13 @@ def _on_meta(parameter: nn.Parameter) -> Tensor:
 
 _frames = threading.local()
 _patched = 0
-_replaced: list[tuple[type, str, Callable[..., Any], Callable[..., Any]]] = []
+_replaced: list[tuple[type, str, Any, Callable[..., Any]]] = []
 _patching = threading.Lock()
 
 
 @contextmanager
 def deferred(keep: frozenset[int] = frozenset()) -> Iterator[Deferral]:
-    """Put the parameters that this thread registers meanwhile on meta."""
+    """Put the parameters that this thread makes and registers meanwhile on meta."""
     frame = Deferral(keep)
     with _frame(frame), _patch():
         yield frame
@@ -142,10 +147,9 @@ def _patch() -> Iterator[None]:
     with _patching:
         if _patched == 0:
             for owner, name, change in _patches():
-                original = getattr(owner, name)
-                ours = change(original)
+                ours = change(getattr(owner, name))
+                _replaced.append((owner, name, vars(owner).get(name), ours))
                 setattr(owner, name, ours)
-                _replaced.append((owner, name, original, ours))
         _patched += 1
     try:
         yield
@@ -153,10 +157,13 @@ def _patch() -> Iterator[None]:
         with _patching:
             _patched -= 1
             while _patched == 0 and _replaced:
-                owner, name, original, ours = _replaced.pop()
-                # Somebody else's patch over ours is theirs to remove; ours is inert by then.
-                if getattr(owner, name) is ours:
-                    setattr(owner, name, original)
+                owner, name, own, ours = _replaced.pop()
+                if vars(owner)[name] is not ours:
+                    continue  # somebody else's patch is over ours, which is inert from now on
+                if own is None:
+                    delattr(owner, name)  # it was inherited
+                else:
+                    setattr(owner, name, own)
 
 
 def _patches() -> list[tuple[type, str, Callable[[Callable[..., Any]], Callable[..., Any]]]]:
@@ -164,6 +171,7 @@ def _patches() -> list[tuple[type, str, Callable[[Callable[..., Any]], Callable[
     from torch import Tensor, nn
 
     return [
+        (nn.Parameter, "__new__", _making),
         (nn.Module, "register_parameter", _registering),
         *((Tensor, name, _filling) for name in ("clamp_", "erfinv_", "normal_", "uniform_")),
     ]
@@ -177,6 +185,18 @@ def _filling(original: Callable[..., Any]) -> Callable[..., Any]:
         return self if self.is_meta else original(self, *args, **kwargs)
 
     return fill_in
+
+
+def _making(original: Callable[..., nn.Parameter]) -> Callable[..., nn.Parameter]:
+    @wraps(original)
+    def make(*args: Any, **kwargs: Any) -> nn.Parameter:
+        made = original(*args, **kwargs)
+        frame: Deferral | None = getattr(_frames, "top", None)
+        if frame is not None:
+            frame.made.add(id(made))
+        return made
+
+    return make
 
 
 def _registering(original: Callable[..., None]) -> Callable[..., None]:
@@ -201,42 +221,56 @@ def emptied(model: M) -> M:
     for module in model.modules():
         if not isinstance(module, RNNBase):  # as above
             for parameter in module.parameters(recurse=False):
+                frame.made.add(id(parameter))
                 with suppress(CannotDeferError):  # one with hooks keeps its values
                     frame.take(parameter)
     return model
 
 
 def on_meta(model: nn.Module) -> list[str]:
-    """Name what of a model is on meta, wherever it is kept.
-
-    Parameters and buffers come by their keys. A tensor that a constructor derived from a
-    parameter, and keeps in a dict, an object or a closure, is found too.
-    """
+    """Name the parameters and buffers of a model that are on meta."""
     members = [*model.named_parameters(), *model.named_buffers()]
-    named = [name for name, tensor in members if tensor.is_meta]
-    return named or [f"a tensor of {type(model).__name__}" for _ in _hidden(model)]
+    return [name for name, tensor in members if tensor.is_meta]
 
 
-def _hidden(model: nn.Module) -> Iterator[Tensor]:
-    """Walk over everything that a model holds, but not over code, which holds everything."""
+def remembers_meta(model: nn.Module) -> bool:
+    """Whether a model holds a tensor on meta, or that device, wherever it keeps it.
+
+    A constructor may derive a tensor from a parameter, or ask it for its device, and keep that in
+    a dict, an object or a closure.
+    """
+    import torch
+
+    return any(
+        found.type == "meta" if isinstance(found, torch.device) else found.is_meta
+        for found in _held_by(model)
+    )
+
+
+def _held_by(root: object) -> Iterator[Any]:
+    """Yield the tensors and devices in all that an object holds; not in code, which holds all."""
     import torch
 
     seen: set[int] = set()
-    waiting: list[Any] = [model]
+    waiting: list[Any] = [root]
     while waiting:
         found = waiting.pop()
-        if id(found) in seen or not gc.is_tracked(found):  # a number, a string: it holds nothing
+        kind = type(found)
+        if kind in _LEAVES or id(found) in seen:
             continue
         seen.add(id(found))
-        kind = type(found)
-        if kind is FunctionType:
-            waiting += [found.__closure__, found.__defaults__, found.__kwdefaults__]
-        elif not issubclass(kind, torch.Tensor):
-            waiting += () if issubclass(kind, _CODE) else gc.get_referents(found)
-        elif found.is_meta:
+        if kind is torch.device:
             yield found
+        elif kind is FunctionType:
+            waiting += [found.__closure__, found.__defaults__, found.__kwdefaults__, vars(found)]
+        elif issubclass(kind, torch.Tensor):
+            waiting.append(vars(found))
+            yield found
+        elif not issubclass(kind, _CODE):
+            waiting += gc.get_referents(found)
 
 
+_LEAVES = frozenset((str, bytes, int, float, bool, type(None), type, BuiltinFunctionType))
 _CODE = (type, ModuleType)
 
 

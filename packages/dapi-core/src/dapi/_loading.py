@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dapi._construction import CannotDeferError, Deferral, on_meta, suspended
+from dapi._construction import CannotDeferError, Deferral, on_meta, remembers_meta, suspended
 from dapi._entry import WeightEntry
-from dapi._placement import Placement, Target
+from dapi._placement import Placement, Target, copy_into, memory
 from dapi._weights import Weights, entry_of
 from dapi.exceptions import StateDictMismatchError
 
@@ -43,16 +43,32 @@ def _adapt(
 ) -> OrderedDict[str, Tensor]:
     """Map the keys, and keep the versions that modules dispatch on."""
     metadata = getattr(state_dict, "_metadata", None)
+    read = state_dict
     for step in entry.build.adapt:
         state_dict = step(state_dict, config)
         metadata = getattr(state_dict, "_metadata", metadata)
-    adapted = OrderedDict(state_dict)
+    adapted = OrderedDict(_without_others(state_dict, read, entry) if entry.build.adapt else read)
     if metadata is None and entry.build.code_version:
         metadata = {path: {"version": v} for path, v in entry.build.code_version.items()}
     if metadata is not None:
         versions = {path: dict(facts) for path, facts in metadata.items()}  # torch writes there
         adapted._metadata = versions  # type: ignore[attr-defined]  # torch keeps it there
     return adapted
+
+
+def _without_others(
+    adapted: Mapping[str, Any], read: Mapping[str, Any], entry: WeightEntry
+) -> Mapping[str, Tensor]:
+    """Copy the tensors that a step did not take from the file: somebody else may hold them."""
+    import torch
+
+    own = {memory(value) for value in read.values()}
+    others = {key: value for key, value in adapted.items() if memory(value) not in own}
+    for key, value in others.items():
+        if not isinstance(value, torch.Tensor):
+            reason = f"its step made a {type(value).__name__} of {key}, and no tensor"
+            raise StateDictMismatchError(str(entry), reason=reason)
+    return {**adapted, **{key: value.clone() for key, value in others.items()}}
 
 
 def load(
@@ -85,13 +101,11 @@ def load(
         if frame is None:
             missing, unexpected = _load_plainly(model, state_dict, origin, fresh)
         else:
-            placement = Placement(model, frame, target)
-            placement.load(state_dict)
-            missing, unexpected = placement.missing, placement.unexpected
+            missing, unexpected = Placement(model, frame, target).load(state_dict)
     _check_keys(model, state_dict, missing, unexpected, origin, fresh)
     left = on_meta(model)
-    if left and frame is not None:
-        raise CannotDeferError(f"{left[0]} stayed on meta")
+    if frame is not None and (left or remembers_meta(model)):
+        raise CannotDeferError("something stayed on meta")
     if left:
         raise origin.mismatch(reason=f"{left[0]} has no values after loading")
     target.move(model)
@@ -104,9 +118,9 @@ def is_under(key: str, modules: Sequence[str]) -> bool:
 
 def _load_plainly(
     model: nn.Module, state_dict: Mapping[str, Tensor], origin: Origin, fresh: Sequence[str]
-) -> tuple[list[str], list[str]]:
+) -> tuple[Sequence[str], Sequence[str]]:
     try:
-        missing, unexpected = model.load_state_dict(state_dict, strict=False)
+        return copy_into(model, state_dict)
     except KeyError as cause:  # quantized layers look for their keys themselves
         raise origin.mismatch(missing=[str(cause.args[0])]) from cause
     except RuntimeError as cause:
@@ -117,7 +131,6 @@ def _load_plainly(
         missing = [key for key in expected if key not in state_dict and not is_under(key, fresh)]
         unexpected = [key for key in state_dict if key not in expected]
         raise origin.mismatch(missing=missing, unexpected=unexpected, shapes=shapes) from cause
-    return missing, unexpected
 
 
 def _differing_shapes(
@@ -154,7 +167,7 @@ def _check_ties(
     for key, parameter in named:
         first = keys.setdefault(id(parameter), key) if key in state_dict else key
         one, other = state_dict.get(first), state_dict.get(key)
-        if first == key or one is None or other is None or one.data_ptr() == other.data_ptr():
+        if first == key or one is None or other is None:
             continue
         if not torch.equal(one, other):
             reason = f"{first} and {key} are one parameter of the model, and differ in the file"

@@ -38,7 +38,8 @@ class Provenance:
     def __getstate__(self) -> dict[str, Any]:
         """Pickle all but what cannot be pickled: a note must not keep a model from it."""
         config = {name: value for name, value in self.config.items() if _pickles(value)}
-        return {**self.__dict__, "config": FrozenDict(config)}
+        weights = self.weights if _pickles(self.weights) else None
+        return {**self.__dict__, "config": FrozenDict(config), "weights": weights}
 
 
 def _pickles(value: object) -> bool:

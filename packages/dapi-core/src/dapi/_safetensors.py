@@ -72,12 +72,15 @@ def read_header(path: Path) -> Header:
         if size < 8 or start > size or start > _LARGEST_HEADER:
             raise ValueError("its header is cut or too long: it is no safetensors file, or damaged")
         text = stream.read(start - 8)
-    found = json.loads(text, object_pairs_hook=_without_duplicates)
+    try:
+        found = json.loads(text, object_pairs_hook=_without_duplicates)
+    except RecursionError as cause:
+        raise ValueError("its header is nested too deeply") from cause
     if not isinstance(found, dict) or len(found) > _MOST_KEYS:
         raise ValueError("its header is no map of keys, or has too many")
     metadata = found.pop("__metadata__", None) or {}
-    if not all(isinstance(value, str) for value in metadata.values()):
-        raise ValueError("its metadata has values that are not strings")
+    if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
+        raise ValueError("its metadata is no map of strings")
     tensors = {key: _checked(key, facts) for key, facts in found.items()}
     _check_places((place[2:] for place in tensors.values()), size - start)
     return Header(metadata, tensors, start)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -115,12 +116,13 @@ class _Saved:
             self._config, self._context, self._code_version = (
                 _mapping(self._header[key]) for key in ("config", "context", "code_version")
             )
-        except (KeyError, ValueError) as cause:
+        except (KeyError, RecursionError, ValueError) as cause:
             raise RebuildError(path, reason="dapi.save did not write it") from cause
 
     def build(self, target: Target) -> nn.Module:
         """Call the builder's function, as it was called then, and load the file."""
         builder = self._builder()
+        self._check(builder)
         weights = self._weights()
         entry = self._entry(weights)
         seen = entry if self._header.get("weights") else None
@@ -139,10 +141,13 @@ class _Saved:
 
     def _restore_types(self, model: nn.Module) -> None:
         """Give each tensor the type it was saved in: a model may have been cast in part."""
+        import torch
+
         saved = _safetensors.read(self._path).tensors
         for key, tensor in model.state_dict(keep_vars=True).items():
             if tensor.dtype != saved[key].dtype:
-                tensor.data = saved[key].to(tensor.device)
+                typed = torch.empty_like(tensor, dtype=saved[key].dtype, requires_grad=False)
+                tensor.data = typed.copy_(saved[key])
 
     def dtype(self) -> torch.dtype | None:
         """Return the floating-point type that the whole model had, if it was not the usual one."""
@@ -165,6 +170,19 @@ class _Saved:
         if not hasattr(builder, "__dapi_builder__"):
             raise RebuildError(self._path, reason=f"{self._name} is not made by register_model")
         return builder
+
+    def _check(self, builder: Callable[..., nn.Module]) -> None:
+        """Refuse what would import a module only because the file names it, or fetch weights."""
+        enums = builder.__dapi_builder__.weights  # type: ignore[attr-defined]
+        known = {target for enum in enums for member in enum for target in member.build.context}
+        for target, params in self._context.items():
+            if target not in known and target.partition(":")[0] not in sys.modules:
+                reason = f"it overrides {target}, of a module that {self._name} does not import"
+                raise RebuildError(self._path, reason=reason)
+            if not isinstance(params, Mapping):
+                raise RebuildError(self._path, reason=f"it overrides {target} with {params!r}")
+        if "weights" in self._config:
+            raise RebuildError(self._path, reason="it names weights among the arguments")
 
     def _weights(self) -> Weights | None:
         name = self._header.get("weights", "")
