@@ -102,13 +102,13 @@ def test_what_a_step_did_not_take_from_the_file_is_copied(tmp_path):
 
 
 def test_step_that_makes_no_tensor_is_told(tmp_path):
-    """With the key, and what it is."""
+    """As what does not fit the model's parameter."""
     path = tmp_path / "net.pth"
     torch.save(STATE, path)
     step = lambda state, config: {**state, "bias": [0, 0]}  # noqa: E731
     entry = WeightEntry.from_file(path, build=Build(adapt=(step,)))
 
-    with pytest.raises(StateDictMismatchError, match="made a list of bias, and no tensor"):
+    with pytest.raises(StateDictMismatchError, match="bias is list in the file"):
         dapi.build_model(linear, weights=entry)
 
 

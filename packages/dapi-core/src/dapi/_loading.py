@@ -47,7 +47,7 @@ def _adapt(
     for step in entry.build.adapt:
         state_dict = step(state_dict, config)
         metadata = getattr(state_dict, "_metadata", metadata)
-    adapted = OrderedDict(_without_others(state_dict, read, entry) if entry.build.adapt else read)
+    adapted = OrderedDict(_without_others(state_dict, read) if entry.build.adapt else read)
     if metadata is None and entry.build.code_version:
         metadata = {path: {"version": v} for path, v in entry.build.code_version.items()}
     if metadata is not None:
@@ -56,19 +56,17 @@ def _adapt(
     return adapted
 
 
-def _without_others(
-    adapted: Mapping[str, Any], read: Mapping[str, Any], entry: WeightEntry
-) -> Mapping[str, Tensor]:
+def _without_others(adapted: Mapping[str, Any], read: Mapping[str, Any]) -> Mapping[str, Tensor]:
     """Copy the tensors that a step did not take from the file: somebody else may hold them."""
     import torch
 
     own = {memory(value) for value in read.values()}
-    others = {key: value for key, value in adapted.items() if memory(value) not in own}
-    for key, value in others.items():
-        if not isinstance(value, torch.Tensor):
-            reason = f"its step made a {type(value).__name__} of {key}, and no tensor"
-            raise StateDictMismatchError(str(entry), reason=reason)
-    return {**adapted, **{key: value.clone() for key, value in others.items()}}
+    others = {
+        key: value.clone()
+        for key, value in adapted.items()
+        if isinstance(value, torch.Tensor) and memory(value) not in own
+    }
+    return {**adapted, **others}
 
 
 def load(
@@ -149,7 +147,7 @@ def _check_kinds(
 ) -> None:
     """Refuse whole numbers where the model has fractions: torch would convert them silently."""
     differing = {
-        name: (str(state_dict[name].dtype), str(parameter.dtype))
+        name: (_type_name(state_dict[name]), str(parameter.dtype))
         for name, parameter in named
         if name in state_dict and _kind(state_dict[name]) != _kind(parameter)
     }
@@ -174,8 +172,16 @@ def _check_ties(
             raise origin.mismatch(reason=reason)
 
 
-def _kind(tensor: Tensor) -> tuple[bool, bool]:
-    return tensor.dtype.is_floating_point, tensor.dtype.is_complex
+def _kind(value: Any) -> tuple[bool, bool] | None:
+    import torch
+
+    if not isinstance(value, torch.Tensor):
+        return None  # a step made it
+    return value.dtype.is_floating_point, value.dtype.is_complex
+
+
+def _type_name(value: Any) -> str:
+    return str(getattr(value, "dtype", type(value).__name__))
 
 
 def _check_keys(
