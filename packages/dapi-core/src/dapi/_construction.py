@@ -146,24 +146,33 @@ def _patch() -> Iterator[None]:
     global _patched
     with _patching:
         if _patched == 0:
-            for owner, name, change in _patches():
-                ours = change(getattr(owner, name))
-                _replaced.append((owner, name, vars(owner).get(name), ours))
-                setattr(owner, name, ours)
+            _replace()
         _patched += 1
     try:
         yield
     finally:
         with _patching:
             _patched -= 1
-            while _patched == 0 and _replaced:
-                owner, name, own, ours = _replaced.pop()
-                if vars(owner)[name] is not ours:
-                    continue  # somebody else's patch is over ours, which is inert from now on
-                if own is None:
-                    delattr(owner, name)  # it was inherited
-                else:
-                    setattr(owner, name, own)
+            if _patched == 0:
+                _restore()
+
+
+def _replace() -> None:
+    for owner, name, change in _patches():
+        ours = change(getattr(owner, name))
+        _replaced.append((owner, name, vars(owner).get(name), ours))
+        setattr(owner, name, ours)
+
+
+def _restore() -> None:
+    while _replaced:
+        owner, name, own, ours = _replaced.pop()
+        if vars(owner).get(name) is not ours:
+            continue  # somebody else's patch is over ours, which does nothing from now on
+        if own is None:
+            delattr(owner, name)  # it was inherited
+        else:
+            setattr(owner, name, own)
 
 
 def _patches() -> list[tuple[type, str, Callable[[Callable[..., Any]], Callable[..., Any]]]]:
