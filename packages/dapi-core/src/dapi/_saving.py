@@ -237,7 +237,7 @@ def _describe_state(state_dict: Mapping[str, Tensor], provenance: Provenance) ->
     """Say in strings what a safetensors file has no place for."""
     import torch
 
-    foreign = [key for key, value in state_dict.items() if not _is_plain(value)]
+    foreign = [key for key, value in state_dict.items() if not _is_complete(value)]
     if foreign:
         reason = f"{foreign[0]} in its state is no dense tensor with values"
         raise SavingError(provenance.builder, reason)
@@ -252,7 +252,7 @@ def _describe_state(state_dict: Mapping[str, Tensor], provenance: Provenance) ->
     return described
 
 
-def _is_plain(value: Any) -> bool:
+def _is_complete(value: Any) -> bool:
     """Whether a value has all its numbers here: one on meta, or in shards, has not."""
     import torch
 
