@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dapi._construction import CannotDeferError, Deferral, on_meta, remembers_meta, suspended
 from dapi._entry import WeightEntry
-from dapi._placement import Placement, Target, copy_into, memory
+from dapi._placement import Placement, Target, are_equal, copy_into, memory
 from dapi._weights import Weights, entry_of
 from dapi.exceptions import StateDictMismatchError
 
@@ -43,11 +43,11 @@ def _adapt(
 ) -> OrderedDict[str, Tensor]:
     """Map the keys, and keep the versions that modules dispatch on."""
     metadata = getattr(state_dict, "_metadata", None)
-    read = state_dict
+    read = list(state_dict.values())  # a step may change the dict itself
     for step in entry.build.adapt:
         state_dict = step(state_dict, config)
         metadata = getattr(state_dict, "_metadata", metadata)
-    adapted = OrderedDict(_without_others(state_dict, read) if entry.build.adapt else read)
+    adapted = OrderedDict(_without_others(state_dict, read) if entry.build.adapt else state_dict)
     if metadata is None and entry.build.code_version:
         metadata = {path: {"version": v} for path, v in entry.build.code_version.items()}
     if metadata is not None:
@@ -56,11 +56,11 @@ def _adapt(
     return adapted
 
 
-def _without_others(adapted: Mapping[str, Any], read: Mapping[str, Any]) -> Mapping[str, Tensor]:
+def _without_others(adapted: Mapping[str, Any], read: Sequence[Any]) -> Mapping[str, Tensor]:
     """Copy the tensors that a step did not take from the file: somebody else may hold them."""
     import torch
 
-    own = {memory(value) for value in read.values()}
+    own = {memory(value) for value in read}
     others = {
         key: value.clone()
         for key, value in adapted.items()
@@ -159,15 +159,13 @@ def _check_ties(
     named: Sequence[tuple[str, Tensor]], state_dict: Mapping[str, Tensor], origin: Origin
 ) -> None:
     """Refuse two values for one parameter: torch would take the one that comes last."""
-    import torch
-
     keys: dict[int, str] = {}
     for key, parameter in named:
         first = keys.setdefault(id(parameter), key) if key in state_dict else key
         one, other = state_dict.get(first), state_dict.get(key)
         if first == key or one is None or other is None:
             continue
-        if not torch.equal(one, other):
+        if not are_equal(one, other):
             reason = f"{first} and {key} are one parameter of the model, and differ in the file"
             raise origin.mismatch(reason=reason)
 

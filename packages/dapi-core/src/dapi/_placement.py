@@ -89,11 +89,9 @@ class Placement:
 
     def _put(self, parameter: nn.Parameter, value: Tensor) -> bool:
         """Give a parameter on meta its value, and return whether it has it."""
-        import torch
-
         if not parameter.is_meta:  # under another name it may have it already
             placed = self._placed.get(id(parameter))
-            return placed is not None and torch.equal(placed, value)
+            return placed is not None and are_equal(placed, value)
         if parameter.shape != value.shape:
             raise CannotDeferError("shapes differ")
         fill(parameter, self._prepare(parameter, value.data))
@@ -121,6 +119,14 @@ class Placement:
         self._free.discard(memory(value))
         is_whole = value.untyped_storage().nbytes() == value.nbytes
         return is_free and is_whole and not (value.is_cpu and value.data_ptr() % ALIGNMENT)
+
+
+def are_equal(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors hold the same; if they are one, without reading it (30 ms for 200 MB)."""
+    import torch
+
+    places = ((each.data_ptr(), each.shape, each.stride(), each.dtype) for each in (one, other))
+    return next(places) == next(places) or torch.equal(one, other)
 
 
 def memory(value: object) -> int:
