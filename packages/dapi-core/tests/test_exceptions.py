@@ -29,6 +29,7 @@ EXAMPLES = [
     exceptions.UnknownFacetError("task", "detect", available=[]),
     exceptions.UnknownTaskError("net:A", "guessing", available=["image-classification"]),
     exceptions.UnknownTaskError("net:A", None, available=[]),
+    exceptions.ArgumentError("dapi.search", "max_params", "many", expected="a number"),
     exceptions.InputError("a.png", "it is empty", expected="a picture"),
     exceptions.DeviceError("cuda", reason="There is none."),
     exceptions.RemovedWeightsError(

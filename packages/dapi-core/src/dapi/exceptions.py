@@ -16,6 +16,7 @@ attributes; its text says what happened, what was expected or exists, and what t
     │   └── RemovedWeightsError                     ... any more: their tombstone says more
     ├── UnknownFacetError         (LookupError)     a search for what no weights have
     ├── UnknownTaskError          (LookupError)     nobody says how a task's files are read
+    ├── ArgumentError             (TypeError, ValueError)  of a kind that a function does not take
     ├── InputError                (ValueError)      a file or text that no model can work on
     ├── DeviceError               (ValueError)      a device that is not there
     ├── WeightsTypeError          (TypeError)       not weights of this builder
@@ -54,13 +55,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+# What is longer says less to a reader than its type.
+_LONGEST = 120
+
 
 class DapiError(Exception):
     """The root of all of dapi's errors. Pickles with its facts."""
 
     def __str__(self) -> str:
-        """Return the message alone (OSError and KeyError would add to it)."""
-        return str(self.args[0]) if self.args else ""
+        """Return the message alone (OSError and KeyError would add to it), on one line.
+
+        Names, reasons and addresses in it were written by strangers: what controls a terminal is
+        left out. The facts are as they came.
+        """
+        from dapi._untrusted import printable  # not before: a listing raises nothing
+
+        return printable(str(self.args[0])) if self.args else ""
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle by facts: the constructors take facts, not the message."""
@@ -104,6 +114,27 @@ def _translate(name: object, equivalents: Sequence[str]) -> str:
 
 def _alternatives(names: Iterable[str]) -> str:
     return " or ".join(repr(name) for name in names)
+
+
+def excerpt(value: object) -> str:
+    """Return a short form of a value for an error, which may be a state dict or a whole model.
+
+    >>> excerpt("resnet50"), excerpt({"conv.weight": 0, "fc.bias": 0}), excerpt(range)
+    ("'resnet50'", "a dict of 2 items: 'conv.weight', 'fc.bias'", "<class 'range'>")
+    """
+    if isinstance(value, Mapping):
+        keys = ", ".join(excerpt(key) for key, _ in zip(value, range(3)))  # noqa: B905
+        more = ", ..." if len(value) > 3 else ""
+        return f"a {type(value).__name__} of {len(value)} items: {keys}{more}"
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001 - the error is about the value, not about its repr
+        text = f"a {type(value).__name__}"
+    if len(text) <= _LONGEST:
+        return text
+    if isinstance(value, str | bytes | type) or value is None:
+        return f"{text[: _LONGEST - 4]}...{text[-1]}"
+    return f"a {type(value).__name__}"
 
 
 class InvalidNameError(DapiError, ValueError):
@@ -314,6 +345,17 @@ class UnknownTaskError(DapiError, LookupError):
             f"{weights} cannot be run: {fact}. Tasks that are: {names}. "
             "To install more: pip install dapi-vision (or dapi-text, dapi-audio); to offer one: "
             "the entry-point group dapi.tasks"
+        )
+
+
+class ArgumentError(DapiError, TypeError, ValueError):
+    """An argument is of a kind, or says something, that the function does not take."""
+
+    def __init__(self, function: str, argument: str, value: object, *, expected: str) -> None:
+        self.function, self.argument, self.value = function, argument, value
+        self.expected = expected
+        super().__init__(
+            f"{function} cannot take {argument}={excerpt(value)}. Expected {expected}."
         )
 
 

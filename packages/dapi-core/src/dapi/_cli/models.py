@@ -17,8 +17,6 @@ from dapi._metrics import Metric
 from dapi._plugins import plugins
 from dapi._search import Found, Query
 
-_UNITS = {"k": 1e3, "M": 1e6, "G": 1e9, "B": 1e9}
-
 
 def add_commands(commands: Any) -> None:
     """Add the commands of this module."""
@@ -40,7 +38,7 @@ def _add_search(commands: Any) -> None:
     _add_bound(search, "--min", "the least value of a metric, as in acc@1=80")
     _add_bound(search, "--max", "the greatest value of a metric, as in wer=5")
     search.add_argument("--max-params", type=_number, help="at most so many, as in 30M")
-    search.add_argument("--max-gflops", type=_number, help="at most so many for one input")
+    search.add_argument("--max-gflops", type=float, help="at most so many for one input")
     search.add_argument("--latest", action="store_true", help="only weights marked latest")
     orders = ", ".join(_search.ORDERS)
     search.add_argument("--sort", default="name", help=f"{orders}, or a metric (the best first)")
@@ -62,9 +60,8 @@ def _bound(text: str) -> tuple[str, float]:
 
 def _number(text: str) -> float:
     """Read a number such as 30M."""
-    unit = _UNITS.get(text[-1:])
     try:
-        return float(text[:-1]) * unit if unit else float(text)
+        return _search.number(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is no number, such as 80 or 30M") from None
 
@@ -152,7 +149,7 @@ def _nothing(options: argparse.Namespace) -> str:
 
 
 def _find(options: argparse.Namespace) -> int:
-    query = Query(
+    query = Query.of(
         text=" ".join(options.text),
         task=options.task,
         dataset=options.dataset,
