@@ -102,6 +102,17 @@ def test_misspelt_member_suggests_the_nearest(ask):
     assert not hasattr(NetWeights, "ImageNet1K_RefV3")
 
 
+def test_member_is_found_by_calling_the_enum():
+    """With its name, as with its entry; a misspelt one suggests the nearest."""
+    member = NetWeights.ImageNet1K_RefV1
+
+    assert member is NetWeights("ImageNet1K_RefV1") is NetWeights(member.value)
+    with pytest.raises(UnknownWeightsError, match="Did you mean"):
+        NetWeights("ImageNet1K_RefV3")
+    with pytest.raises(ValueError, match="3 is not a valid NetWeights"):
+        NetWeights(3)
+
+
 def test_equal_entries_are_refused():
     """Python would make one member of two equal entries."""
     with pytest.raises(WeightsDeclarationError, match="Twins.Second equals First"):

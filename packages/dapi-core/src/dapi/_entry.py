@@ -9,7 +9,13 @@ from dapi._file import File
 from dapi._frozen import FrozenDict, freeze
 from dapi._lazy import Lazy
 from dapi._record import Record
-from dapi.exceptions import MissingFileError, NoWeightsError, WeightsDeclarationError
+from dapi.exceptions import (
+    MissingFileError,
+    NoWeightsError,
+    WeightsDeclarationError,
+    excerpt,
+    how_to_load,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,6 +62,18 @@ class Status(Record):
             )
 
 
+def _check(argument: str, value: object, is_right: bool, expected: str = "a mapping") -> None:
+    """Refuse a value of a wrong type, and say what to write instead."""
+    if is_right:
+        return
+    remedy = f"Expected {expected}."
+    if value is None:
+        remedy += " If there is none, leave it out."
+    elif argument == "WeightEntry(url":
+        remedy += f" {how_to_load(value)}".rstrip()
+    raise WeightsDeclarationError(f"{argument}={excerpt(value)})", "is of a wrong type", remedy)
+
+
 class Build(Record):
     """What a builder must do for these weights to work.
 
@@ -78,9 +96,14 @@ class Build(Record):
 
     def __post_init__(self) -> None:
         for name in ("config", "defaults", "context", "code_version"):
+            _check(f"Build({name}", getattr(self, name), isinstance(getattr(self, name), Mapping))
             object.__setattr__(self, name, freeze(getattr(self, name)))
-        steps = (self.adapt,) if callable(self.adapt) else tuple(self.adapt)
-        object.__setattr__(self, "adapt", steps)
+        are_mappings = all(isinstance(params, Mapping) for params in self.context.values())
+        _check("Build(context", self.context, are_mappings, "{'module:Class': {parameter: value}}")
+        steps = (self.adapt,) if callable(self.adapt) else self.adapt
+        are_steps = isinstance(steps, list | tuple) and all(map(callable, steps))
+        _check("Build(adapt", self.adapt, are_steps, "steps of dapi.adapt")
+        object.__setattr__(self, "adapt", tuple(steps))
 
 
 class WeightEntry(Record):
@@ -131,7 +154,7 @@ class WeightEntry(Record):
     status: Status = Status()
 
     def __post_init__(self) -> None:
-        if not isinstance(self.url, str):
+        if isinstance(self.url, File | list):
             parts = (self.url,) if isinstance(self.url, File) else tuple(self.url)
             object.__setattr__(self, "url", parts)
         self._check_types()
@@ -164,29 +187,27 @@ class WeightEntry(Record):
 
     def _check_types(self) -> None:
         expected = {
-            "url": isinstance(self.url, str) or all(isinstance(part, File) for part in self.url),
+            "url": isinstance(self.url, str)
+            or (isinstance(self.url, tuple) and all(isinstance(part, File) for part in self.url)),
             "transforms": callable(self.transforms),
             "postprocess": callable(self.postprocess),
             "meta": isinstance(self.meta, Mapping),
+            "latest": isinstance(self.latest, bool),
             "assets": isinstance(self.assets, Mapping)
             and not any(isinstance(asset, str) for asset in self.assets.values()),
             "build": isinstance(self.build, Build),
             "status": isinstance(self.status, Status),
         }
         for name, is_right in expected.items():
-            if not is_right:
-                raise WeightsDeclarationError(
-                    f"WeightEntry({name}={getattr(self, name)!r})",
-                    "is of a wrong type",
-                    f"Expected {type(self).__annotations__[name]}.",
-                )
+            type_ = type(self).__annotations__[name]
+            _check(f"WeightEntry({name}", getattr(self, name), is_right, type_)
 
     def _check_meta(self) -> None:
         try:
             hash(self.meta)
         except TypeError as cause:
             raise WeightsDeclarationError(
-                f"WeightEntry(meta={self.meta!r})",
+                f"WeightEntry(meta={excerpt(self.meta)})",
                 f"holds what cannot be hashed ({cause})",
                 "Use dicts, lists, strings, numbers, or None.",
             ) from None

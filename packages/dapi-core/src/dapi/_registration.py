@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
@@ -24,6 +25,7 @@ from dapi.exceptions import (
     UnknownWeightsError,
     WeightsDeclarationError,
     WeightsTypeError,
+    excerpt,
 )
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ _CO_VARARGS = 0x04  # of ``inspect``, which takes longer to import than all buil
 
 P = ParamSpec("P")
 M = TypeVar("M", bound="nn.Module")
+T = TypeVar("T")
 
 
 class LegacyArgument(Record):
@@ -105,7 +108,7 @@ class Builder(Record):
     def check_positional(self, args: Sequence[Any]) -> None:
         """Refuse what builders of the past took by position, such as ``pretrained``."""
         if len(args) > self.most_positional:
-            given = ", ".join(map(repr, args))
+            given = ", ".join(map(excerpt, args))
             raise PositionalArgumentError(self.name, given, parameters=self.parameters)
 
     def check_weights(self, weights: Any, builder: Callable[..., Any]) -> None:
@@ -143,6 +146,22 @@ class Builder(Record):
             near = get_close_matches(argument, known, n=1, cutoff=0.8)
             if near:
                 raise UnexpectedArgumentError(self.name, argument, available=near)
+
+    def explain(self, cause: TypeError, config: Mapping[str, Any]) -> None:
+        """Say so when a constructor refused an argument that only the caller can have given.
+
+        Raises:
+            UnexpectedArgumentError: It did.
+        """
+        found = re.fullmatch(r"(.*?)(?:\.__init__)?\(\) got an unexpected .*'(\w+)'.*", str(cause))
+        if found and found[2] in config and found[2] not in self.parameters:
+            constructor = "" if found[1].rpartition(".")[2] == self.name else found[1]
+            raise UnexpectedArgumentError(
+                self.name,
+                found[2],
+                available=[*self.parameters, *_EVERY_BUILDERS],
+                constructor=constructor,
+            ) from cause
 
     def warn_if_replaced(self) -> None:
         """Say, once, which builder supersedes this one."""
@@ -227,9 +246,9 @@ def register_model(
             name=_checked_name(name or function.__name__),
             module=function.__module__,
             weights=enums,
-            head=(head,) if isinstance(head, str) else tuple(head),
+            head=_checked("head", head, str),
             replaces=replaces,
-            legacy=(legacy,) if isinstance(legacy, LegacyArgument) else tuple(legacy),
+            legacy=_checked("legacy", legacy, LegacyArgument),
             parameters=parameters.names,
             function=function.__qualname__,
             positional=parameters.by_name,
@@ -270,16 +289,21 @@ def _call(
     spec.warn_if_replaced()
     if weights is not None and "weights_backbone" in spec.parameters:
         config["weights_backbone"] = None
-    return _building.build(
-        _building.Recipe(
-            partial(function, *args, weights=weights), spec.name, spec.head, spec.target
-        ),
-        weights,
-        config,
-        new_head=config.pop("new_head", False),
-        progress=config.get("progress", True),
-        target=spec.take_target(config),
-    )
+    new_head, target = config.pop("new_head", False), spec.take_target(config)
+    try:
+        return _building.build(
+            _building.Recipe(
+                partial(function, *args, weights=weights), spec.name, spec.head, spec.target
+            ),
+            weights,
+            config,
+            new_head=new_head,
+            progress=config.get("progress", True),
+            target=target,
+        )
+    except TypeError as cause:
+        spec.explain(cause, config)
+        raise
 
 
 def recipe(builder: Callable[..., M], *, weights: WeightEntry | None) -> Recipe[M]:
@@ -306,6 +330,18 @@ def _checked_name(name: str) -> str:
     return name
 
 
+def _checked(argument: str, value: T | Sequence[T], kind: type[T]) -> tuple[T, ...]:
+    """Read an argument of the decorator that is one of a kind, or several."""
+    several = (value,) if isinstance(value, kind) else value
+    if isinstance(several, Sequence) and all(isinstance(each, kind) for each in several):
+        return tuple(several)
+    raise WeightsDeclarationError(
+        f"register_model({argument}={excerpt(value)})",
+        "is of a wrong type",
+        f"Expected a {kind.__name__}, or a sequence of them.",
+    )
+
+
 def _checked_enums(
     weights: type[Weights] | Sequence[type[Weights]],
 ) -> tuple[type[Weights], ...]:
@@ -315,7 +351,7 @@ def _checked_enums(
     ):
         return tuple(enums)
     raise WeightsDeclarationError(
-        f"register_model(weights={weights!r})",
+        f"register_model(weights={excerpt(weights)})",
         "is no enum of weights, nor several",
         "Pass a subclass of dapi.Weights, not a member of it.",
     )

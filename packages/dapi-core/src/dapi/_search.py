@@ -312,13 +312,10 @@ def _checked_text(name: str, value: Any, expected: str) -> str | None:
 
 
 def _read_names(name: str, value: Any) -> tuple[str, ...] | None:
-    """Read one name or several."""
     if value is None:
         return None
-    names = (value,) if isinstance(value, str) else value
-    if isinstance(names, Collection) and all(isinstance(each, str) for each in names):
-        return tuple(map(_names.normalize, names)) if name == "distribution" else tuple(names)
-    raise ArgumentError("dapi.search", name, value, expected="a name, or a list of names")
+    names = _names.one_or_several("dapi.search", name, value)
+    return tuple(map(_names.normalize, names)) if name == "distribution" else names
 
 
 def _read_bounds(name: str, value: Any) -> Mapping[str, float] | None:

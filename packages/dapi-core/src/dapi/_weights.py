@@ -138,6 +138,11 @@ class Weights(Enum, metaclass=WeightsType):
                 )
             super().__setattr__(name, value)
 
+    @classmethod
+    def _missing_(cls, value: object) -> Self:
+        """Find a member by its name too: ``Enum("Name")``."""
+        return cls[value] if isinstance(value, str) else super()._missing_(value)
+
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         return getattr, (type(self), self._name_)
 

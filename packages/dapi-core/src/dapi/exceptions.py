@@ -53,10 +53,15 @@ attributes; its text says what happened, what was expected or exists, and what t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from enum import Enum
+from os import PathLike
 from typing import Any
 
 # What is longer says less to a reader than its type.
 _LONGEST = 120
+
+# What the names of checkpoints end in.
+_SUFFIXES = (".bin", ".ckpt", ".pkl", ".pt", ".pth", ".safetensors", ".tar")
 
 
 class DapiError(Exception):
@@ -132,23 +137,39 @@ def excerpt(value: object) -> str:
         text = f"a {type(value).__name__}"
     if len(text) <= _LONGEST:
         return text
-    if isinstance(value, str | bytes | type) or value is None:
+    if isinstance(value, str | bytes):
         return f"{text[: _LONGEST - 4]}...{text[-1]}"
     return f"a {type(value).__name__}"
+
+
+def how_to_load(source: object) -> str:
+    """Say how what is in a file, at a URL or in memory becomes a model's; empty for all else."""
+    text = source if isinstance(source, str) else ""
+    if "://" in text:
+        return f"For a published file: weights=dapi.WeightEntry({text!r})"
+    if isinstance(source, PathLike) or text.endswith(_SUFFIXES) or "\\" in text:
+        return (
+            f"For a checkpoint: weights=dapi.WeightEntry.from_file({str(source)!r}); "
+            f"for a file that dapi.save wrote: dapi.load({str(source)!r})"
+        )
+    if isinstance(source, Mapping):
+        return "For a state dict: build with weights=None, then model.load_state_dict(...)"
+    return ""
 
 
 class InvalidNameError(DapiError, ValueError):
     """A name is not of the form ``[distribution/]builder[:member]``."""
 
-    def __init__(self, name: object, *, equivalents: Sequence[str] = ()) -> None:
-        self.name, self.equivalents = name, tuple(equivalents)
+    def __init__(self, name: object, *, equivalents: Sequence[str] = (), remedy: str = "") -> None:
+        self.name, self.equivalents, self.remedy = name, tuple(equivalents), remedy
         if equivalents:
             text = _translate(name, equivalents)
         else:
+            remedy = remedy or "To see the names: dapi list"
             text = (
-                f"{name!r} is not a name of a model or of weights. Expected "
+                f"{excerpt(name)} is not a name of a model or of weights. Expected "
                 "'[distribution/]builder[:member]', as in 'resnet50' or "
-                "'resnet50:ImageNet1K_RefV2'. To see the names: dapi list"
+                f"'resnet50:ImageNet1K_RefV2'. {remedy}"
             )
         super().__init__(text)
 
@@ -186,7 +207,8 @@ class UnknownModelError(DapiError, LookupError):
                 "To install some: pip install dapi-vision (or dapi-text, dapi-audio)"
             )
         else:
-            text = f"No model named {name!r}.{_suggest(name, available)} To see all: dapi list"
+            found = _suggest(name, available)
+            text = f"No model named {excerpt(name)}.{found} To see all: dapi list"
         super().__init__(text)
 
 
@@ -299,7 +321,8 @@ class UnknownWeightsError(DapiError, LookupError, AttributeError):
             found = f" It is {' or '.join(equivalents)} here."
         else:
             found = _suggest(member, available) or " It has none."
-        super().__init__(f"{owner} has no weights named {member!r}.{found}")
+            found += f" {how_to_load(member)}".rstrip()
+        super().__init__(f"{owner} has no weights named {excerpt(member)}.{found}")
 
 
 class RemovedWeightsError(UnknownWeightsError):
@@ -331,7 +354,7 @@ class UnknownFacetError(DapiError, LookupError):
             " No weights that are installed say any. "
             "To install some: pip install dapi-vision (or dapi-text, dapi-audio)"
         )
-        super().__init__(f"No weights have {facet}={value!r}.{found}")
+        super().__init__(f"No weights have {facet}={excerpt(value)}.{found}")
 
 
 class UnknownTaskError(DapiError, LookupError):
@@ -395,14 +418,24 @@ class WeightsTypeError(DapiError, TypeError):
         whose = f", which are weights of {' and '.join(owners)}" if owners else ""
         kinds = [f"a member of {name}" for name in expected]
         text = (
-            f"{builder} cannot take weights={weights!s}{whose}. "
+            f"{builder} cannot take weights={_named(weights)}{whose}. "
             f"Expected {', '.join([*kinds, 'a WeightEntry'])}, or None."
         )
         if equivalents:
             text += f" Here it is {' or '.join(equivalents)}: {builder}(weights={equivalents[0]})"
+        elif how_to_load(weights):
+            text += f" {how_to_load(weights)}"
         elif isinstance(weights, str):
-            text += f" By name: dapi.get_model({builder!r}, weights={weights!r})"
+            text += f" By name: dapi.get_model({builder!r}, weights={excerpt(weights)})"
+        elif weights is True:
+            text += f" With the latest weights: dapi.get_model({builder!r})"
         super().__init__(text)
+
+
+def _named(weights: object) -> str:
+    """Return weights as they print, where that is short."""
+    text = str(weights) if isinstance(weights, Enum | PathLike | str) else ""
+    return text if 0 < len(text) < _LONGEST else excerpt(weights)
 
 
 class ForeignWeightsError(DapiError, TypeError):
@@ -446,11 +479,28 @@ class NoWeightsError(DapiError, LookupError):
 
 
 class UnexpectedArgumentError(DapiError, TypeError):
-    """A builder was given an argument that it does not have, perhaps a misspelt one."""
+    """A builder was given an argument that it does not have, perhaps a misspelt one.
 
-    def __init__(self, builder: str, argument: str, *, available: Sequence[str]) -> None:
+    Attributes:
+        builder: The builder's name.
+        argument: What was given.
+        available: Its own arguments.
+        constructor: What it passes others on to, and refused this one; empty if it passes none.
+    """
+
+    def __init__(
+        self, builder: str, argument: str, *, available: Sequence[str], constructor: str = ""
+    ) -> None:
         self.builder, self.argument, self.available = builder, argument, tuple(available)
+        self.constructor = constructor
         found = _suggest(argument, available)
+        if argument == "pretrained":
+            found = (
+                f" Pretrained weights are named: {builder}(weights=...), or the latest by "
+                f"dapi.get_model({builder!r}); weights=None is random initialisation."
+            )
+        elif constructor:
+            found += f" Others are those of {constructor}."
         super().__init__(f"{builder}() has no argument {argument!r}.{found}")
 
 
@@ -484,10 +534,12 @@ class ConfigConflictError(DapiError, ValueError):
     ) -> None:
         self.weights, self.argument, self.given, self.fixed = weights, argument, given, fixed
         self.head = tuple(head)
-        fresh = f", or add new_head=True to initialise {', '.join(head)} anew" if head else ""
+        ways = [f"Leave {argument} out", "pass weights=None"]
+        if head:
+            ways.append(f"add new_head=True to initialise {', '.join(head)} anew")
         super().__init__(
-            f"{argument}={given!r} contradicts {weights}, whose weights have "
-            f"{argument}={fixed!r}. Leave {argument} out, pass weights=None{fresh}."
+            f"{argument}={excerpt(given)} contradicts {weights}, whose weights have "
+            f"{argument}={excerpt(fixed)}. {', '.join(ways[:-1])}, or {ways[-1]}."
         )
 
 
