@@ -2,6 +2,7 @@
 
 import inspect
 import pickle
+import re
 
 import pytest
 
@@ -116,6 +117,39 @@ def test_tree_in_the_docstring_is_the_tree():
         "ImportError", "OSError", "FileNotFoundError",
         "FutureWarning", "RuntimeWarning", "UserWarning",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("wanted", "command"),
+    [
+        ("acme/net:A_RefV1", "dapi fetch acme/net:A_RefV1;"),
+        ("WeightEntry('https://example.org/n')", r"call fetch\(\) of the weights;"),
+        ("NetWeights.A_RefV1", r"call fetch\(\) of the weights;"),
+        ("/tmp/dir with spaces/n", r"call fetch\(\) of the weights;"),
+    ],
+)
+def test_offline_error_shows_a_command_only_where_it_runs(wanted, command):
+    """What has no name cannot be fetched by one."""
+    error = exceptions.OfflineError(wanted, url="https://x.org/n", sha256=None, path="cache/x")
+
+    assert re.search(f"While online: {command}", str(error))
+
+
+def test_excerpt_of_any_value_is_short():
+    """A state dict by its first keys, an object by its type, and one without a repr too."""
+
+    class Silent:
+        def __repr__(self):
+            raise RuntimeError
+
+    values = [{f"layer{n}.weight": [0.0] * n for n in range(100)}, "x" * 999, [0] * 999, Silent()]
+    excerpts = [exceptions.excerpt(value) for value in values]
+
+    assert excerpts[0] == (
+        "a dict of 100 items: 'layer0.weight', 'layer1.weight', 'layer2.weight', ..."
+    )
+    assert ["a list", "a Silent"] == excerpts[2:]
+    assert all(len(each) <= 120 for each in excerpts)
 
 
 def test_unknown_name_ignores_case_when_it_suggests():

@@ -360,6 +360,22 @@ def test_the_bar_counts_what_is_in_a_file(family, capsys):
     assert [3, 3, 3, 3] == [run.total - 1 for _ in run.outcomes(["words.txt", "four"])]
 
 
+@pytest.mark.parametrize(
+    ("source", "line"), [("FAMILY", "from torch import nn"), ("TASK", "assert not model.training")]
+)
+def test_code_that_cannot_import_is_told_in_a_sentence(family, capsys, monkeypatch, source, line):
+    """With the distribution that it is of; not with the lines of code that led there."""
+    changed = globals()[source].replace(line, "import absent_framework")
+    monkeypatch.setitem(globals(), source, changed)
+    family()
+
+    status, printed = run(capsys, "acme_net", "ab")
+    assert (1, "") == (status, printed.out)
+    assert "No module named 'absent_framework'" in printed.err
+    assert "Traceback" not in printed.err
+    assert "could not be loaded: building a model with acme_" in printed.err
+
+
 def test_a_device_that_is_not_there_is_told(family, capsys):
     """With what there could be."""
     family()

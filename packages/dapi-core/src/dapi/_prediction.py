@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dapi import _discovery, _lookup, _models
 from dapi._frozen import FrozenDict
-from dapi.exceptions import DapiError, DeviceError, InputError, UnknownTaskError
+from dapi.exceptions import (
+    DapiError,
+    DeviceError,
+    InputError,
+    PluginLoadError,
+    UnknownTaskError,
+)
 from dapi.tasks import Prediction, Predictor
 
 if TYPE_CHECKING:
@@ -46,9 +52,20 @@ class Plan(NamedTuple):
         Raises:
             FetchError: The weights could not be fetched.
             DeviceError: There is no such device.
+            PluginLoadError: The builder, or what runs its task, imports what is not there.
         """
-        built = _placed(self.model.load()(weights=self.weights).eval(), device)
-        return self.task(built, self.weights)
+        try:
+            built = _placed(self.model.load()(weights=self.weights).eval(), device)
+            return self.task(built, self.weights)
+        except ImportError as cause:
+            if isinstance(cause, DapiError):
+                raise
+            raise PluginLoadError(
+                self.model.target,
+                distribution=self.model.distribution,
+                cause=cause,
+                action="building a model with",
+            ) from cause
 
 
 class Outcome(NamedTuple):

@@ -147,14 +147,14 @@ class Builder(Record):
             if near:
                 raise UnexpectedArgumentError(self.name, argument, available=near)
 
-    def explain(self, cause: TypeError, config: Mapping[str, Any]) -> None:
+    def explain(self, cause: TypeError, given: Mapping[str, Any]) -> None:
         """Say so when a constructor refused an argument that only the caller can have given.
 
         Raises:
             UnexpectedArgumentError: It did.
         """
         found = re.fullmatch(r"(.*?)(?:\.__init__)?\(\) got an unexpected .*'(\w+)'.*", str(cause))
-        if found and found[2] in config and found[2] not in self.parameters:
+        if found and found[2] in given and found[2] not in self.parameters:
             constructor = "" if found[1].rpartition(".")[2] == self.name else found[1]
             raise UnexpectedArgumentError(
                 self.name,
@@ -264,7 +264,11 @@ def register_model(
 def _wrap(function: Callable[P, M], spec: Builder) -> Callable[P, M]:
     @wraps(function)
     def builder(*args: P.args, **kwargs: P.kwargs) -> M:
-        return _call(function, builder, spec, args, kwargs)
+        try:
+            return _call(function, builder, spec, args, kwargs)
+        except TypeError as cause:
+            spec.explain(cause, kwargs)
+            raise
 
     builder.__dapi_builder__ = spec  # type: ignore[attr-defined]
     return builder
@@ -289,21 +293,16 @@ def _call(
     spec.warn_if_replaced()
     if weights is not None and "weights_backbone" in spec.parameters:
         config["weights_backbone"] = None
-    new_head, target = config.pop("new_head", False), spec.take_target(config)
-    try:
-        return _building.build(
-            _building.Recipe(
-                partial(function, *args, weights=weights), spec.name, spec.head, spec.target
-            ),
-            weights,
-            config,
-            new_head=new_head,
-            progress=config.get("progress", True),
-            target=target,
-        )
-    except TypeError as cause:
-        spec.explain(cause, config)
-        raise
+    return _building.build(
+        _building.Recipe(
+            partial(function, *args, weights=weights), spec.name, spec.head, spec.target
+        ),
+        weights,
+        config,
+        new_head=config.pop("new_head", False),
+        progress=config.get("progress", True),
+        target=spec.take_target(config),
+    )
 
 
 def recipe(builder: Callable[..., M], *, weights: WeightEntry | None) -> Recipe[M]:

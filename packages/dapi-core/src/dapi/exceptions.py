@@ -652,13 +652,20 @@ class RebuildError(DapiError, RuntimeError):
 
 
 class PluginLoadError(DapiError, ImportError):
-    """A distribution advertises something that cannot be imported."""
+    """A distribution advertises something that cannot be imported, or that imports what cannot."""
 
-    def __init__(self, entry_point: str, *, distribution: str, cause: BaseException) -> None:
+    def __init__(
+        self,
+        entry_point: str,
+        *,
+        distribution: str,
+        cause: BaseException,
+        action: str = "importing",
+    ) -> None:
         self.entry_point, self.distribution = entry_point, distribution
         self.reason = f"{type(cause).__name__}: {cause}"
         super().__init__(
-            f"{distribution} could not be loaded: importing {entry_point} raised "
+            f"{distribution} could not be loaded: {action} {entry_point} raised "
             f"{self.reason}. Other distributions are not affected. To look closer: "
             f"dapi doctor {distribution}; to remove it: pip uninstall {distribution}"
         )
@@ -738,11 +745,13 @@ class OfflineError(FetchError):
 
     def __init__(self, wanted: str, *, url: str, sha256: str | None, path: object) -> None:
         self.url, self.sha256, self.path = url, sha256, path
+        has_name = ":" in wanted and "://" not in wanted and " " not in wanted
+        ask = f"dapi fetch {wanted}" if has_name else "call fetch() of the weights"
         DapiError.__init__(
             self,
             f"{wanted} is not in the cache, and DAPI_OFFLINE forbids to fetch {url} "
             f"(sha256 {sha256 or 'not published'}; expected at {path}). While online: "
-            f"dapi fetch {wanted}; with a file that was carried here: dapi cache add FILE",
+            f"{ask}; with a file that was carried here: dapi cache add FILE",
         )
         self.wanted, self.failures = wanted, {url: "DAPI_OFFLINE is set"}
 
