@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dapi._cli.options import FAILED, add_command
-from dapi._cli.tables import print_rows
+from dapi._cli.tables import print_rows, put
 from dapi._doctor import examine
 from dapi._names import normalize
 from dapi._plugins import PluginInfo, plugins
@@ -32,7 +32,9 @@ def _doctor(options: argparse.Namespace) -> int:
     else:
         print_rows(options, list(map(_row, found)), empty="No distribution with models is here.")
         for problem in problems:
-            print(f"\n{problem.distribution}: {problem.what.rstrip('.')}.\n  {problem.remedy}")
+            print()
+            put(f"{problem.distribution}: {problem.what.rstrip('.')}.")
+            put(f"  {problem.remedy}")
     return FAILED if problems else 0
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from dapi import _catalog, _metrics, _models, _search
 from dapi._cli.options import add_command
-from dapi._cli.tables import print_rows, print_tree
+from dapi._cli.tables import print_rows, print_tree, put
 from dapi._frozen import to_json
 from dapi._metrics import Metric
 from dapi._plugins import plugins
@@ -82,7 +82,7 @@ def _list(options: argparse.Namespace) -> int:
         print_rows(options, rows, empty=_nothing(options))
         return 0
     for task, group in groupby(_narrow(options, rows), key=lambda row: row["task"]):
-        print(f"{task or 'without published weights'}:")
+        put(f"{task or 'without published weights'}:")
         print_rows(options, [_without(row, "task") for row in group], empty="", indent="  ")
     return 0
 

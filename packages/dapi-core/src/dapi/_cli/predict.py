@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from dapi import _catalog, _fetching
 from dapi._cli.options import FAILED, add_command
-from dapi._cli.tables import print_facts, printable
+from dapi._cli.tables import print_facts, put
 from dapi._frozen import to_json
+from dapi._untrusted import printable
 
 if TYPE_CHECKING:
     from dapi._prediction import Outcome, Plan, Run
@@ -73,7 +74,8 @@ def _predict(options: argparse.Namespace) -> int:
     _announce(planned)
     run = Run(planned.build(options.device), output=options.output, seed=options.seed)
     if not options.json:
-        print(f"{planned.weights}:", flush=True)
+        put(f"{planned.weights}:")
+        sys.stdout.flush()
     failed = 0
     for outcome in _watched(run, options.inputs):
         failed += bool(outcome.error)
@@ -142,7 +144,7 @@ def _report(options: argparse.Namespace, planned: Plan, outcome: Outcome) -> Non
     elif not outcome.error:
         print_facts(outcome.name, outcome.facts, "  ")
         for path in outcome.files:
-            print(f"    written  {path}")
+            put(f"    written  {path}")
         sys.stdout.flush()
 
 
