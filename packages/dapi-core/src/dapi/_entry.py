@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from dapi.adapt import Step
 
 
+# Of a value in the repr of an entry.
+_WIDTH = 80
+
+
 class Undeclared(Record):
     """Stands for a factory that an entry does not have. False, and an error when called."""
 
@@ -104,6 +108,13 @@ class Build(Record):
         are_steps = isinstance(steps, list | tuple) and all(map(callable, steps))
         _check("Build(adapt", self.adapt, are_steps, "steps of dapi.adapt")
         object.__setattr__(self, "adapt", tuple(steps))
+
+    def __repr__(self) -> str:
+        """Return what is not the default."""
+        given = [
+            f"{name}={getattr(self, name)!r}" for name in self.__match_args__ if getattr(self, name)
+        ]
+        return f"Build({', '.join(given)})"
 
 
 class WeightEntry(Record):
@@ -234,6 +245,18 @@ class WeightEntry(Record):
 
     def __str__(self) -> str:
         return f"WeightEntry({self.files[0].url!r})"
+
+    def __repr__(self) -> str:
+        """Return what is not the default, a line each; what is longer is shortened."""
+        lines = []
+        for name in self.__match_args__[1:]:
+            if getattr(self, name) != self._defaults[name]:
+                text = repr(getattr(self, name))
+                short = text if len(text) <= _WIDTH else f"{text[: _WIDTH - 4]}...{text[-1]}"
+                lines.append(f"    {name}={short},")
+        if not lines:
+            return f"WeightEntry(url={self.url!r})"
+        return "\n".join(["WeightEntry(", f"    url={self.url!r},", *lines, ")"])
 
     @classmethod
     def from_file(cls, path: str | Path, **fields: Any) -> WeightEntry:

@@ -10,6 +10,7 @@ from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from dapi import _aliases, _notices, _offers, _registry
+from dapi._annotations import Annotations
 from dapi._entry import WeightEntry
 from dapi._frozen import FrozenDict
 from dapi._names import parse
@@ -271,6 +272,7 @@ def _wrap(function: Callable[P, M], spec: Builder) -> Callable[P, M]:
             raise
 
     builder.__dapi_builder__ = spec  # type: ignore[attr-defined]
+    builder.__annotations__ = Annotations(function)
     return builder
 
 

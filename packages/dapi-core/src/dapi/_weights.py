@@ -152,6 +152,10 @@ class Weights(Enum, metaclass=WeightsType):
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self
 
+    def __dir__(self) -> list[str]:
+        """List the entry's attributes too, so that an editor completes them."""
+        return sorted({*super().__dir__(), *_ENTRY_ATTRIBUTES})
+
     def __str__(self) -> str:
         """Return the name under which dapi finds it, or ``Enum.Member`` if it is in no list."""
         offers = [point for point in entry_points("dapi.weights") if point.leads_to(type(self))]
