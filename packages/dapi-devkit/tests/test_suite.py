@@ -244,6 +244,29 @@ def test_builder_may_be_advertised_by_another_way(acme):
 
 
 @pytest.mark.parametrize(
+    ("url", "requires", "text"),
+    [
+        ("package:pytest/__init__.py", (), "does not say what to install: add #REQUIREMENT"),
+        ("package:pytest/__init__.py#pytest", (), "pytest, which acme-plants does not require"),
+        ("package:pytest/__init__.py#pluggy", ("pluggy",), "a file of pytest, not of pluggy"),
+        ("package:pytest/__init__.py#a b", ("pytest",), "no requirement"),
+        ("package:absent_weights/n.pth#acme-plants[x]", ("pytest",), "does not require"),
+        ("package:pytest/__init__.py#pytest>=7", ("pytest<99",), ""),
+        ("package:pytest/__init__.py#acme-plants[x]", ('pytest; extra == "x"',), ""),
+        ("package:absent_weights/n.pth#absent", ("absent>1",), ""),
+        ("package:acme_plants.data/net.safetensors", (), ""),
+    ],
+)
+def test_package_behind_an_address_is_required(acme, url, requires, text):
+    """It is the distribution's own, a dependency of it, or of its extra that the address names."""
+    acme(("package:acme_plants/net.safetensors", url), requires=requires)
+    (case,) = (case for case in cases() if "C039" in case.id)
+
+    kind, found = outcome(case)
+    assert (FAILED if text else None) is kind and text in found
+
+
+@pytest.mark.parametrize(
     ("old", "new", "check"),
     [
         ('sha256="', 'mirrors=(), # "', "DAPI-C034"),

@@ -689,11 +689,21 @@ class IncompatiblePluginError(PluginLoadError):
 
 
 class MissingDependencyError(DapiError, ImportError):
-    """Something optional is needed and not installed."""
+    """Something optional is needed and not installed.
+
+    Attributes:
+        what: What is needed, and for what.
+        requirement: What to install; empty if nobody says it.
+    """
 
     def __init__(self, what: str, *, requirement: str) -> None:
         self.what, self.requirement = what, requirement
-        super().__init__(f"{what}. To install it: pip install '{requirement}'")
+        remedy = (
+            f"To install it: pip install '{requirement}'"
+            if requirement
+            else "Ask its publisher which distribution provides it: another may have that name."
+        )
+        super().__init__(f"{what}. {remedy}")
 
 
 class HashMismatchError(DapiError, ValueError):

@@ -167,6 +167,11 @@ CHECKS: tuple[Check, ...] = (
           "Models could be built, and not used.",
           "Correct the target or the arguments of dapi.lazy, and the classes in build.context.",
           _entries.factories_work, needs_torch=True),
+    Check("DAPI-C039", 1, Member,
+          "A package that its files come with is its own, or one that it requires.",
+          "Who installs the distribution would lack the files, and not know what to install.",
+          "Add it to the dependencies or to an extra, and name that behind a #: package:...#NAME",
+          _entries.packages_are_required),
     # Each model.
     Check("DAPI-C050", 1, Builder,
           "It builds without weights, and fetches nothing then.",

@@ -17,6 +17,7 @@ from packaging.licenses import InvalidLicenseExpression, canonicalize_license_ex
 
 import dapi
 from dapi import File, Weights, _catalog, _fetching, _lazy
+from dapi.devkit._packaged import unrequired
 from dapi.devkit._schema import OPTIONAL, REQUIRED, is_number
 from dapi.devkit._subjects import Enum, Member, documented
 from dapi.exceptions import DapiError
@@ -136,6 +137,16 @@ def packaged_files_are_right(member: Member) -> Iterator[str]:
                 ).fetch(progress=False)
             except DapiError as error:
                 yield str(error)
+
+
+def packages_are_required(member: Member) -> Iterator[str]:
+    """Compare the packages behind ``package:`` addresses with the metadata."""
+    plugin, modules = member.of.distribution.plugin, {*member.of.distribution.modules}
+    for file in _fetching.everything(member.weights):
+        for url in (file.url, *file.mirrors):
+            problem = url.startswith("package:") and unrequired(url, plugin, modules)
+            if problem:
+                yield problem
 
 
 def categories_fit(member: Member) -> Iterator[str]:
