@@ -341,10 +341,9 @@ def _folder_of_module(module: str) -> str:
     if top == "dapi":  # the one package that several distributions share
         top, path = f"dapi.{rest.partition('.')[0]}", sys.modules["dapi"].__path__
     spec = PathFinder.find_spec(top, path)
-    for place in (*(spec.submodule_search_locations or ()), spec.origin) if spec else ():
-        if place:
-            return os.path.realpath(place).rpartition(os.sep + top.replace(".", os.sep))[0]
-    return ""
+    places = [*(spec.submodule_search_locations or ()), spec.origin] if spec else []
+    place = os.path.realpath(next(filter(None, places), ""))
+    return place.rpartition(os.sep + top.replace(".", os.sep))[0]
 
 
 def _ours(found: Metadata) -> tuple[tuple[EntryPoint, ...], str]:
