@@ -10,7 +10,8 @@ NETS = '''
 
 from __future__ import annotations
 
-from dapi import Build, File, LegacyArgument, Lines, Status, WeightEntry, Weights, register_model
+from dapi import Build, File, LegacyArgument, Lines, Status, WeightEntry, Weights
+from dapi import lazy, register_model
 
 
 class PlantNetWeights(Weights):

@@ -275,6 +275,13 @@ def test_package_behind_an_address_is_required(acme, url, requires, text):
         ('"metrics": []', '"metrics": [{"name": "acc", "value": 1}]', "DAPI-C033"),
         ('"MIT"', '"mit"', "DAPI-C032"),
         ("meta={", 'build=Build({"num_labels": 3}), meta={"categories": ["a", "b"],', "DAPI-C036"),
+        ('"tabular-classification"', '"image-segmentation", "categories": ["a", "a"]', "DAPI-C036"),
+        ('"metrics": []', '"keypoint_names": ["eye", "eye"], "metrics": []', "DAPI-C036"),
+        (
+            "meta={",
+            'postprocess=lazy("fractions:Fraction", numerator="1/x"), meta={',
+            "DAPI-C038",
+        ),
         ("acme_plants/net.saf", "acme_plants/absent.saf", "DAPI-C035"),
         ("latest=True", 'latest=True, status=Status("withdrawn")', "DAPI-C021"),
         ("_RefV1 =", "_RefV1x =", "DAPI-C030"),

@@ -153,7 +153,7 @@ CHECKS: tuple[Check, ...] = (
           "Include the file in the wheel; dapi describe FILE prints its sha256 and size.",
           _entries.packaged_files_are_right),
     Check("DAPI-C036", 1, Member,
-          "Its categories can be read, and are as many as the classes.",
+          "Its categories can be read, are as many as the classes, and differ where they must.",
           "Results would be shown under wrong names.",
           "Correct meta['categories'], or the file of dapi.Lines.",
           _entries.categories_fit),
