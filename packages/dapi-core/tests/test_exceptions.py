@@ -136,6 +136,18 @@ def test_offline_error_shows_a_command_only_where_it_runs(wanted, command):
     assert re.search(f"While online: {command}", str(error))
 
 
+def test_remedy_for_a_class_names_no_command_for_builders():
+    """build_model takes classes, which no command finds by name."""
+    errors = [
+        exceptions.WeightsTypeError("Net", "A_RefV1", expected=["an enum of weights"]),
+        exceptions.WeightsTypeError("test.<locals>.net", True, expected=["an enum of weights"]),
+        exceptions.ForeignWeightsError("Net", "net:A_RefV1", arguments=["size"]),
+    ]
+
+    for error in errors:
+        assert "dapi.get_model" not in str(error) and "dapi show" not in str(error)
+
+
 def test_excerpt_of_any_value_is_short():
     """A state dict by its first keys, an object by its type, and one without a repr too."""
 

@@ -425,11 +425,16 @@ class WeightsTypeError(DapiError, TypeError):
             text += f" Here it is {' or '.join(equivalents)}: {builder}(weights={equivalents[0]})"
         elif how_to_load(weights):
             text += f" {how_to_load(weights)}"
-        elif isinstance(weights, str):
+        elif isinstance(weights, str) and _may_be_listed(builder):
             text += f" By name: dapi.get_model({builder!r}, weights={excerpt(weights)})"
-        elif weights is True:
+        elif weights is True and _may_be_listed(builder):
             text += f" With the latest weights: dapi.get_model({builder!r})"
         super().__init__(text)
+
+
+def _may_be_listed(builder: str) -> bool:
+    """Whether a command can have the name: builders are in lower case, classes are not."""
+    return builder.isidentifier() and builder == builder.lower()
 
 
 def _named(weights: object) -> str:
@@ -445,8 +450,8 @@ class ForeignWeightsError(DapiError, TypeError):
         self.builder, self.weights, self.arguments = builder, weights, tuple(arguments)
         super().__init__(
             f"{builder} cannot take {weights}: these weights want {', '.join(arguments)}, which "
-            f"{builder} does not have. They belong to another builder. To see what {builder} "
-            f"takes: dapi show {builder}"
+            f"{builder} does not have. They belong to another builder."
+            + (f" To see what it takes: dapi show {builder}" if _may_be_listed(builder) else "")
         )
 
 
