@@ -66,16 +66,14 @@ class Status(Record):
             )
 
 
-def _check(argument: str, value: object, is_right: bool, expected: str = "a mapping") -> None:
-    """Refuse a value of a wrong type, and say what to write instead."""
-    if is_right:
-        return
+def _wrong_type(argument: str, value: object, expected: str) -> WeightsDeclarationError:
+    """Return the error that says what to write instead of a value of a wrong type."""
     remedy = f"Expected {expected}."
     if value is None:
         remedy += " If there is none, leave it out."
     elif argument == "WeightEntry(url":
         remedy += f" {how_to_load(value)}".rstrip()
-    raise WeightsDeclarationError(f"{argument}={excerpt(value)})", "is of a wrong type", remedy)
+    return WeightsDeclarationError(f"{argument}={excerpt(value)})", "is of a wrong type", remedy)
 
 
 class Build(Record):
@@ -100,13 +98,16 @@ class Build(Record):
 
     def __post_init__(self) -> None:
         for name in ("config", "defaults", "context", "code_version"):
-            _check(f"Build({name}", getattr(self, name), isinstance(getattr(self, name), Mapping))
-            object.__setattr__(self, name, freeze(getattr(self, name)))
-        are_mappings = all(isinstance(params, Mapping) for params in self.context.values())
-        _check("Build(context", self.context, are_mappings, "{'module:Class': {parameter: value}}")
+            value = getattr(self, name)
+            if not isinstance(value, Mapping):
+                raise _wrong_type(f"Build({name}", value, "a mapping")
+            object.__setattr__(self, name, freeze(value))
+        for params in self.context.values():
+            if not isinstance(params, Mapping):
+                raise _wrong_type("Build(context", self.context, "{'module:Class': {name: value}}")
         steps = (self.adapt,) if callable(self.adapt) else self.adapt
-        are_steps = isinstance(steps, list | tuple) and all(map(callable, steps))
-        _check("Build(adapt", self.adapt, are_steps, "steps of dapi.adapt")
+        if not isinstance(steps, list | tuple) or not all(map(callable, steps)):
+            raise _wrong_type("Build(adapt", self.adapt, "steps of dapi.adapt")
         object.__setattr__(self, "adapt", tuple(steps))
 
     def __repr__(self) -> str:
@@ -210,8 +211,9 @@ class WeightEntry(Record):
             "status": isinstance(self.status, Status),
         }
         for name, is_right in expected.items():
-            type_ = type(self).__annotations__[name]
-            _check(f"WeightEntry({name}", getattr(self, name), is_right, type_)
+            if not is_right:
+                expected_type = type(self).__annotations__[name]
+                raise _wrong_type(f"WeightEntry({name}", getattr(self, name), expected_type)
 
     def _check_meta(self) -> None:
         try:
