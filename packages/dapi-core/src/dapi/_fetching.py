@@ -10,6 +10,7 @@ from dapi import _catalog, _names, _offers, _store
 from dapi._entry import WeightEntry
 from dapi._file import File
 from dapi._store import cache, trust, verification
+from dapi._urls import redacted
 from dapi._weights import Weights
 from dapi.exceptions import NoWeightsError, PluginWarning
 
@@ -75,11 +76,11 @@ def hashes(files: Iterable[File]) -> set[str]:
 
 
 def owners_by_url() -> dict[str, list[str]]:
-    """Map the URLs of all installed weights to the names of those who need them."""
+    """Map the URLs (as shown) of all installed weights to the names of those who need them."""
     owners: dict[str, list[str]] = {}
     for weights in _catalog.list_weights():
         for file in everything(weights):
-            owners.setdefault(file.url, []).append(str(weights))
+            owners.setdefault(redacted(file.url), []).append(str(weights))
     return owners
 
 

@@ -12,6 +12,7 @@ from dapi import _fetching
 from dapi._cli.options import FAILED, add_command
 from dapi._cli.tables import print_rows
 from dapi._store import cache, copies, trust
+from dapi._urls import redacted
 from dapi.exceptions import DapiError, NoWeightsError
 
 _DAY = 86400.0
@@ -48,7 +49,7 @@ def _fetch(options: argparse.Namespace) -> int:
         try:
             weights = _fetching.latest_or_named(name)
             for file, path in _fetching.fetch_everything(weights, progress=not options.quiet):
-                rows.append({"name": name, "url": file.url, "path": str(path)})
+                rows.append({"name": name, "url": redacted(file.url), "path": str(path)})
         except DapiError as error:  # the others are still fetched
             print(f"dapi: {error}", file=sys.stderr)
             status = FAILED
@@ -88,7 +89,7 @@ def _forget(options: argparse.Namespace) -> int:
     rows = []
     for name in options.forget:
         urls = {name} if "://" in name else {file.url for file in _fetching.files_of(name)}
-        found = [known for known in trust.every() if known.url in urls]
+        found = [known for known in trust.every() if known.url in map(redacted, urls)]
         if not found:
             raise NoWeightsError(f"{name!r} is not trusted on first use", "To see all: dapi trust")
         for known in found:
