@@ -12,7 +12,7 @@ from dapi._file import File
 from dapi._store import cache, trust, verification
 from dapi._urls import redacted
 from dapi._weights import Weights
-from dapi.exceptions import NoWeightsError, PluginWarning
+from dapi.exceptions import MissingHashError, NoWeightsError, PluginWarning
 
 # So many published digits tell files apart.
 _ENOUGH_DIGITS = 8
@@ -49,6 +49,19 @@ def missing(weights: Weights | WeightEntry) -> list[File]:
     ]
 
 
+def require_hashes(weights: Weights | WeightEntry) -> None:
+    """Refuse weights for which a file without a full published sha256 would be fetched.
+
+    Raises:
+        MissingHashError: There is such a file.
+    """
+    local = ("file:", "package:")
+    files = [file for file in everything(weights) if not file.url.startswith(local)]
+    unpinned = [file.url for file in files if not file.is_pinned]
+    if unpinned:
+        raise MissingHashError(str(weights), files=unpinned)
+
+
 def latest_or_named(name: str) -> Weights:
     """Return the weights of a name; of a model's name, its latest.
 
@@ -73,6 +86,13 @@ def files_of(name: str) -> list[File]:
 def hashes(files: Iterable[File]) -> set[str]:
     """Return the full hashes of files, as far as they are known."""
     return {digest for file in files if (digest := _hash(file))}
+
+
+def urls() -> Iterator[str]:
+    """List the URLs, mirrors included, of all files of the installed weights."""
+    for weights in _catalog.list_weights():
+        for file in everything(weights):
+            yield from (file.url, *file.mirrors)
 
 
 def owners_by_url() -> dict[str, list[str]]:

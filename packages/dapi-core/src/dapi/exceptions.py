@@ -39,7 +39,8 @@ attributes; its text says what happened, what was expected or exists, and what t
     ├── HashMismatchError         (ValueError)      bytes that a published hash forbids
     ├── CacheError                (OSError)         the cache directory cannot be used
     └── FetchError                (OSError)         a file could not be had
-        └── OfflineError                            ... because ``DAPI_OFFLINE`` is set
+        ├── OfflineError                            ... because ``DAPI_OFFLINE`` is set
+        └── MissingHashError                        ... because no full sha256 is published
 
     DapiWarning (UserWarning)
     ├── OutdatedWeightsWarning                      later weights exist, or these are deprecated
@@ -671,6 +672,19 @@ class OfflineError(FetchError):
             f"dapi fetch {wanted}; with a file that was carried here: dapi cache add FILE",
         )
         self.wanted, self.failures, self.remedy = redact(wanted), {url: "DAPI_OFFLINE is set"}, ""
+
+
+class MissingHashError(FetchError):
+    """Files without a full published sha256 are not to be fetched."""
+
+    def __init__(self, wanted: str, *, files: Iterable[str]) -> None:
+        self.wanted, self.remedy = redact(wanted), ""
+        self.failures = _without_secrets(dict.fromkeys(files, "it has no full sha256"))
+        DapiError.__init__(
+            self,
+            f"{wanted} is not fetched: {len(self.failures)} of its files have no full sha256 "
+            f"({', '.join(self.failures)}). Choose other weights, or fetch without --require-hash.",
+        )
 
 
 class DapiWarning(UserWarning):

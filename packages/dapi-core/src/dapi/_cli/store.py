@@ -23,6 +23,8 @@ def add_commands(commands: Any) -> None:
     fetch = add_command(commands, "fetch", _fetch, "fetch weights with all that they need")
     fetch.add_argument("names", nargs="+", metavar="name", help="a model (its latest) or weights")
     fetch.add_argument("--quiet", action="store_true", help="draw no progress bar")
+    text = "fetch nothing of which the full sha256 is not published"
+    fetch.add_argument("--require-hash", action="store_true", help=text)
     text = "hash every file in the cache again, and remove those that changed"
     add_command(commands, "verify", _verify, text)
     text = "list the files that are trusted without a published sha256, or forget some"
@@ -48,6 +50,8 @@ def _fetch(options: argparse.Namespace) -> int:
     for name in options.names:
         try:
             weights = _fetching.latest_or_named(name)
+            if options.require_hash:
+                _fetching.require_hashes(weights)
             for file, path in _fetching.fetch_everything(weights, progress=not options.quiet):
                 rows.append({"name": name, "url": redacted(file.url), "path": str(path)})
         except DapiError as error:  # the others are still fetched
