@@ -182,7 +182,7 @@ def test_body_that_was_too_long_is_not_kept(faulty, own_cache):
     url = faulty.serve("/net.pth", OTHER, always={"endless": True})
     file = File(url, sha256=hashlib.sha256(BODY).hexdigest())
 
-    with pytest.raises(FetchError, match="more than 3,000,000 bytes, and never said how many"):
+    with pytest.raises(FetchError, match="more than 3,000,000 bytes without announcing"):
         fetch(file, patience=replace(QUICK, largest=len(BODY), worthwhile=60.0))
     assert [] == leftovers(own_cache)
     assert 1 == len(faulty.asked)

@@ -13,7 +13,7 @@ import pytest
 from dapi import File, WeightEntry
 from dapi._store import confirm, fetch, schemes, transport
 from dapi._store.settings import Settings
-from dapi.exceptions import FetchError, HashMismatchError
+from dapi.exceptions import DapiError, FetchError, HashMismatchError
 from dapi.hooks import FetchRequest
 
 BODY = bytes(range(256)) * 100
@@ -422,7 +422,7 @@ def test_error_shows_no_secret(secure, own_cache, caplog, recwarn, answer):
 )
 def test_address_that_is_not_valid_shows_no_secret(url):
     """Whoever finds fault with it, be it http.client or a provider."""
-    with pytest.raises(FetchError) as caught:
+    with pytest.raises(DapiError) as caught:
         get(url)
     assert "s3cret" not in everything_shown(caught.value)
 

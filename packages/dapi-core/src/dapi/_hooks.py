@@ -37,7 +37,8 @@ class FetchRequest(NamedTuple):
 
     def __repr__(self) -> str:
         """Show no secret: not the values of headers, and the URL without password and query."""
-        return f"FetchRequest({_urls.redacted(self.url)!r}, headers of {', '.join(self.headers)})"
+        headers = f", headers of {', '.join(self.headers)}" if self.headers else ""
+        return f"FetchRequest({_urls.redacted(self.url)!r}{headers})"
 
 
 class Specifications:

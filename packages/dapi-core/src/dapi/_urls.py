@@ -32,6 +32,12 @@ def origin(url: str) -> tuple[str, str, str]:
     return scheme, found[1], port
 
 
+def netloc(url: str) -> str:
+    """Return the host of a URL, and its port if it names one; empty if it has none."""
+    match = _PARTS.match(url)
+    return match[2].rpartition("@")[2] if match else ""
+
+
 def split_userinfo(url: str) -> tuple[str, str]:
     """Return a URL without its ``user:password@``, and that.
 

@@ -55,6 +55,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from dapi._untrusted import printable
 from dapi._urls import redact, redacted
 
 
@@ -608,6 +609,9 @@ class HashMismatchError(DapiError, ValueError):
         self.source, self.expected, self.found = redact(source), expected, found
         why = "was trusted when it was first loaded" if held_for else "was published"
         if held_for:
+            from shlex import quote
+
+            held_for = quote(redact(held_for))
             remedy = f"If its publisher replaced it: dapi trust --forget {held_for}"
         elif "://" in source:
             remedy = (
@@ -643,8 +647,8 @@ class FetchError(DapiError, OSError):
     """
 
     def __init__(self, wanted: str, *, failures: Mapping[str, str], remedy: str = "") -> None:
-        self.wanted, self.failures = redact(wanted), _without_secrets(failures)
-        self.remedy = remedy
+        wanted = redact(printable(wanted))
+        self.wanted, self.failures, self.remedy = wanted, _without_secrets(failures), remedy
         tried = "; ".join(f"{url}: {reason}" for url, reason in self.failures.items())
         advice = remedy or "Check the network and the proxy settings, then try again."
         super().__init__(f"{wanted} could not be fetched. Tried {tried}. {advice}")
@@ -655,7 +659,7 @@ def _without_secrets(failures: Mapping[str, str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for url, reason in failures.items():
         shown = redacted(url)
-        found[shown] = "; ".join(filter(None, (found.get(shown), redact(reason))))
+        found[shown] = "; ".join(filter(None, (found.get(shown), redact(printable(reason)))))
     return found
 
 
@@ -663,7 +667,7 @@ class OfflineError(FetchError):
     """``DAPI_OFFLINE`` is set and the file is not in the cache."""
 
     def __init__(self, wanted: str, *, url: str, sha256: str | None, path: object) -> None:
-        url = redacted(url)
+        wanted, url = redact(printable(wanted)), redacted(url)
         self.url, self.sha256, self.path = url, sha256, path
         DapiError.__init__(
             self,
@@ -671,7 +675,7 @@ class OfflineError(FetchError):
             f"(sha256 {sha256 or 'not published'}; expected at {path}). While online: "
             f"dapi fetch {wanted}; with a file that was carried here: dapi cache add FILE",
         )
-        self.wanted, self.failures, self.remedy = redact(wanted), {url: "DAPI_OFFLINE is set"}, ""
+        self.wanted, self.failures, self.remedy = wanted, {url: "DAPI_OFFLINE is set"}, ""
 
 
 class MissingHashError(FetchError):
@@ -682,8 +686,8 @@ class MissingHashError(FetchError):
         self.failures = _without_secrets(dict.fromkeys(files, "it has no full sha256"))
         DapiError.__init__(
             self,
-            f"{wanted} is not fetched: {len(self.failures)} of its files have no full sha256 "
-            f"({', '.join(self.failures)}). Choose other weights, or fetch without --require-hash.",
+            f"{wanted} is not fetched: no full sha256 is published for "
+            f"{', '.join(self.failures)}. Choose other weights, or omit --require-hash.",
         )
 
 

@@ -23,7 +23,7 @@ def add_commands(commands: Any) -> None:
     fetch = add_command(commands, "fetch", _fetch, "fetch weights with all that they need")
     fetch.add_argument("names", nargs="+", metavar="name", help="a model (its latest) or weights")
     fetch.add_argument("--quiet", action="store_true", help="draw no progress bar")
-    text = "fetch nothing of which the full sha256 is not published"
+    text = "refuse files whose full sha256 is not published"
     fetch.add_argument("--require-hash", action="store_true", help=text)
     text = "hash every file in the cache again, and remove those that changed"
     add_command(commands, "verify", _verify, text)

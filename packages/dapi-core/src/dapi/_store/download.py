@@ -124,7 +124,7 @@ def _replaced(answer: schemes.Answer, file: File) -> AttemptError:
         with suppress(AttemptError):
             head = next(answer.decoded(), b"")
     sizes = f"{answer.total:,} bytes are offered, {file.size:,} bytes were published"
-    text = f"it was replaced on the server: {sizes}"
+    text = f"the file was replaced on the server: {sizes}"
     return _other_kind(head, file) or AttemptError(text, remedy=TELL, may_pass=False)
 
 
@@ -256,7 +256,7 @@ class _Attempt:
         segment.position += len(block)
         self._bar.advance(len(block))
         if segment.stop is None and segment.position > self._settings.largest:
-            text = f"it sends more than {self._settings.largest:,} bytes, and never said how many"
+            text = f"it sent more than {self._settings.largest:,} bytes without announcing a length"
             raise AttemptError(text, remedy=TELL, may_pass=False, must_restart=True)
         return segment.stop is None or segment.left > 0
 

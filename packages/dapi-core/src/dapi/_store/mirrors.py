@@ -96,8 +96,5 @@ def idle(urls: Iterable[str]) -> Iterator[tuple[str, str]]:
             yield what, f"Put it before {str(earlier[0])!r}"
         elif rule.host and not any(map(rule.applies, seen)):
             what = f"its rule {str(rule)!r} matches nothing: no installed weights are on that host"
-            yield what, f"There are: {', '.join(_hosts(seen)) or 'none'}"
-
-
-def _hosts(urls: Iterable[str]) -> list[str]:
-    return sorted({urlsplit(_urls.split_userinfo(url)[0]).netloc for url in urls})
+            hosts = sorted(set(map(_urls.netloc, seen)))
+            yield what, f"There are: {', '.join(hosts) or 'none'}"

@@ -100,7 +100,7 @@ def source(url: str, file: File, settings: Settings) -> Source:
     request = _routed(url)
     if _urls.origin(request.url) != _urls.origin(url):
         _check_mirror(request.url, file)
-    if urlsplit(request.url).scheme not in ("http", "https"):
+    if _urls.origin(request.url)[0] not in ("http", "https"):
         opened = _open(request.url)
         if not isinstance(opened, _hooks.FetchRequest):
             return _Stream(opened, lambda: _open(request.url))
@@ -130,7 +130,10 @@ def _check_mirror(url: str, file: File) -> None:
     if digits < _ENOUGH_DIGITS and not trusts_mirrors():
         known = f"only {digits} digits of its sha256 are" if digits else "no sha256 is"
         reason = f"{known} published, so that a mirror ({url}) could serve other bytes"
-        remedy = "To trust the mirror: DAPI_TRUST_MIRROR=1. Otherwise, take its host out of it."
+        remedy = (
+            "To trust the mirror: DAPI_TRUST_MIRROR=1. To use the file's own server instead: "
+            "remove its host from the rules of the mirror."
+        )
         raise AttemptError(reason, remedy=remedy, may_pass=False)
 
 

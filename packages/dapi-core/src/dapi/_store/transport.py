@@ -182,8 +182,8 @@ def get(
         headers["Range"] = f"bytes={start}-{'' if stop is None else stop - 1}"
         headers.update({"If-Range": version} if version else {})
     credentials = Credentials(request)
-    url, host = credentials.url, urlsplit(credentials.url).netloc
-    if urlsplit(url).scheme == "http" and not is_pinned:
+    url, host = credentials.url, _urls.netloc(credentials.url)
+    if _urls.origin(url)[0] == "http" and not is_pinned:
         raise AttemptError("plain http needs a full sha256", remedy="Use https.", may_pass=False)
     try:
         sent = Request(url, headers=headers)  # noqa: S310 - the opener knows http(s) only
@@ -329,7 +329,7 @@ def _attempt_error(
     """Say what happened, and whether it may pass."""
     if isinstance(cause, HTTPError):
         cause.close()
-        return _refused(urlsplit(cause.url).netloc, cause, settings, problem)
+        return _refused(_urls.netloc(cause.url), cause, settings, problem)
     reason = cause.reason if isinstance(cause, URLError) else cause
     if isinstance(reason, _UnreachableError):
         return AttemptError(str(reason), is_unreachable=True)
