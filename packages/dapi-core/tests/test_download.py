@@ -177,6 +177,16 @@ def test_endless_body_is_bounded_by_an_earlier_announcement(faulty):
     assert faulty.sent < 3 * len(BODY)  # half of it, the whole, and what sockets hold
 
 
+def test_encoded_body_ends_where_it_says(faulty):
+    """What a server sends behind the end of its gzip is not read."""
+    faulty.rate = 40e6
+    url = faulty.serve("/net.pth", BODY, always={"gzip": True, "endless": True})
+    file = File(url, sha256=hashlib.sha256(BODY).hexdigest())
+
+    assert BODY == fetch(file, patience=QUICK).read_bytes()
+    assert faulty.sent < 6 * len(BODY)  # of 20, with what sockets hold
+
+
 def test_body_that_was_too_long_is_not_kept(faulty, own_cache):
     """No partial file of so many bytes stays on the disk."""
     url = faulty.serve("/net.pth", OTHER, always={"endless": True})

@@ -109,6 +109,14 @@ def test_https_without_any_hash(secure):
     assert BODY == get(secure.serve("/net.pth", BODY), sha256=None)
 
 
+def test_encoded_body_that_is_cut_is_an_error(secure):
+    """Even where nobody says how long it is: there is no hash that would tell."""
+    url = secure.serve("/net.pth", BODY, always={"gzip": True, "length": None, "cut": 100})
+
+    with pytest.raises(FetchError, match="closed the connection inside an encoded body"):
+        get(url, sha256=None)
+
+
 def test_netrc_is_sent_to_its_host_alone(secure, neighbour, tmp_path, monkeypatch):
     """Credentials go to the host that they are for, not where it redirects to."""
     (tmp_path / "netrc").write_text("machine localhost login me password secret\n")

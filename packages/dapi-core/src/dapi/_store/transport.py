@@ -151,6 +151,9 @@ class Reply:
                 except zlib.error as cause:
                     raise AttemptError(f"{self._host} sends a damaged encoding") from cause
                 rest = decoder.unconsumed_tail
+            if decoder.eof:  # what follows is nobody's, and may never end
+                return
+        raise AttemptError(f"{self._host} closed the connection inside an encoded body")
 
 
 def get(
