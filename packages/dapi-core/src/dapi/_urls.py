@@ -6,12 +6,13 @@ import re
 
 from dapi._untrusted import printable
 
-_PARTS = re.compile(r"([a-z][a-z0-9+.-]*)://([^/?#]*)([^?#]*)(.*)", re.IGNORECASE | re.DOTALL)
-_HOST = re.compile(r"(\[[^\]]*\]|[^:]*)(:\d*)?")
-_REST = re.compile(r"([^/?#:]*)(?::\D[^/?#]*)?([^?#]*)(.*)", re.DOTALL)
+# Compiled when they are first used (re keeps them): every start of dapi imports this module.
+_PARTS = r"(?is)([a-z][a-z0-9+.-]*)://([^/?#]*)([^?#]*)(.*)"
+_HOST = r"(\[[^\]]*\]|[^:]*)(:\d*)?"
+_REST = r"(?s)([^/?#:]*)(?::\D[^/?#]*)?([^?#]*)(.*)"
 
 # A URL in a sentence ends before the sentence's own punctuation.
-_IN_TEXT = re.compile(r"""[a-z][a-z0-9+.-]*://[^\s"<>]*[^\s"<>:;,.)'}]""", re.IGNORECASE)
+_IN_TEXT = r"""(?i)[a-z][a-z0-9+.-]*://[^\s"<>]*[^\s"<>:;,.)'}]"""
 
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 
@@ -22,11 +23,11 @@ def origin(url: str) -> tuple[str, str, str]:
     >>> origin("https://me@Example.org/x") == origin("https://example.org:443/y")
     True
     """
-    match = _PARTS.match(url)
+    match = re.match(_PARTS, url)
     if match is None:
         return url.partition(":")[0].lower(), "", ""
     scheme, host = match[1].lower(), match[2].rpartition("@")[2].lower()
-    found = _HOST.match(host)
+    found = re.match(_HOST, host)
     assert found is not None  # it matches an empty text, too
     port = (found[2] or "")[1:] or _DEFAULT_PORTS.get(scheme, "")
     return scheme, found[1], port
@@ -34,7 +35,7 @@ def origin(url: str) -> tuple[str, str, str]:
 
 def netloc(url: str) -> str:
     """Return the host of a URL, and its port if it names one; empty if it has none."""
-    match = _PARTS.match(url)
+    match = re.match(_PARTS, url)
     return match[2].rpartition("@")[2] if match else ""
 
 
@@ -44,7 +45,7 @@ def split_userinfo(url: str) -> tuple[str, str]:
     >>> split_userinfo("https://me:secret@example.org/x")
     ('https://example.org/x', 'me:secret')
     """
-    match = _PARTS.fullmatch(url)
+    match = re.fullmatch(_PARTS, url)
     if match is None:
         return url, ""
     userinfo, _, host = match[2].rpartition("@")
@@ -60,12 +61,12 @@ def redacted(url: str) -> str:
     'https://example.org/net.pth?***'
     """
     url = printable(url)
-    match = _PARTS.fullmatch(url)
+    match = re.fullmatch(_PARTS, url)
     if match is None:
         return url
     host, path, query = match[2].rpartition("@")[2], match[3], match[4]
-    if not _HOST.fullmatch(host):  # a password in which a "/", "?" or "#" is not escaped
-        rest = _REST.fullmatch((match[2] + path + query).rpartition("@")[2])
+    if not re.fullmatch(_HOST, host):  # a password in which a "/", "?" or "#" is not escaped
+        rest = re.fullmatch(_REST, (match[2] + path + query).rpartition("@")[2])
         assert rest is not None  # it matches everything
         host, path, query = rest.groups()
     return f"{match[1]}://{host}{path}{'?***' if query else ''}"
@@ -77,4 +78,4 @@ def redact(text: str) -> str:
     >>> redact("GET https://example.org/x?token=1: refused")
     'GET https://example.org/x?***: refused'
     """
-    return _IN_TEXT.sub(lambda match: redacted(match[0]), text) if "://" in text else text
+    return re.sub(_IN_TEXT, lambda match: redacted(match[0]), text) if "://" in text else text
