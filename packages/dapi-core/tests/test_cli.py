@@ -421,6 +421,37 @@ def test_doctor_finds_variables_that_match_nothing(family, capsys, monkeypatch):
     assert "Did you mean acme-nets?" in printed.out and "Did you mean DAPI_OFFLINE?" in printed.out
 
 
+def test_doctor_finds_mirrors_that_do_nothing(family, capsys, monkeypatch):
+    """A rule that matches no file, comes too late, or names no address; without its password."""
+    rules = (
+        "127.0.0.1=https://m.example, nowhere.org=https://me:s3cret@m.example",
+        "b.org=https://m.example/b/, https://all.example, example.org=m.example",
+        "example.org:80=https://m.example",
+    )
+    monkeypatch.setenv("DAPI_MIRROR", ",".join(rules))
+    status, printed = run(capsys, "doctor")
+
+    assert 1 == status
+    for what in (
+        "'nowhere.org=https://m.example' matches nothing: no installed weights are on that host",
+        "'b.org=https://m.example/b' matches nothing",
+        "'example.org=m.example' names no http or https address",
+        "'example.org:80=https://m.example' never applies: 'https://all.example' comes first",
+        "There are: 127.0.0.1:",
+    ):
+        assert what in printed.out
+    assert 4 == printed.out.count("DAPI_MIRROR: its rule")
+    assert "s3cret" not in printed.out
+
+
+@pytest.mark.parametrize("rule", ["https://m.example", "127.0.0.1=https://m.example"])
+def test_doctor_is_content_with_mirrors_that_apply(family, capsys, monkeypatch, rule):
+    """Every host, or one that installed weights are on, whatever its port."""
+    monkeypatch.setenv("DAPI_MIRROR", rule)
+
+    assert 0 == run(capsys, "doctor")[0]
+
+
 def test_doctor_checks_tombstones(advertise, capsys):
     """A tombstone of what lives, and a successor that does not, are told."""
     source = "from dapi import Removed\na = Removed(successor='absent_net')\nb = 3\n"

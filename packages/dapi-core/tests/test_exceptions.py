@@ -57,6 +57,7 @@ EXAMPLES = [
         "acme", version="1.2", requirement="dapi-core<1", installed="1.4.1"
     ),
     exceptions.MissingDependencyError("x needs y", requirement="y"),
+    exceptions.MissingHashError("net:A", files=["https://example.org/net.pth"]),
     exceptions.HashMismatchError("net.pth", expected="00", found="11"),
     exceptions.CacheError("cache", reason="read-only"),
     exceptions.FetchError("net:A", failures={"https://example.org/n": "404"}),

@@ -18,6 +18,8 @@ SOURCE = Path(dapi.__file__).parent
 
 # Each may import those before it, and none after it.
 LAYERS = [
+    {"_untrusted"},
+    {"_urls"},
     {"exceptions"},
     {
         "_collector",

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from _dapi_command import other_owners, repair
-from dapi import _catalog, _environment, _models, _names, _offers, _removed
+from dapi import _catalog, _environment, _fetching, _models, _names, _offers, _removed
 from dapi._discovery import EntryPoint, Plugin, discover, entry_points, unmatched
 from dapi._plugins import findings
-from dapi.exceptions import DapiError, PluginLoadError, UnknownPluginError, nearest
+from dapi._store import mirrors
+from dapi.exceptions import (
+    DapiError,
+    PluginLoadError,
+    PluginWarning,
+    UnknownPluginError,
+    nearest,
+)
 
 
 class Problem(NamedTuple):
@@ -35,7 +43,7 @@ def examine(name: str | None = None) -> list[Problem]:
     plugins = [plugin for plugin in discover() if name in (None, plugin.name)]
     if name is not None and not plugins:
         raise UnknownPluginError(name, available=[plugin.name for plugin in discover()])
-    general = [] if name else [*_foreign_owners(), *_unmatched_variables()]
+    general = [] if name else [*_foreign_owners(), *_unmatched_variables(), *_idle_mirrors()]
     return [*general, *(problem for plugin in plugins for problem in _examine(plugin))]
 
 
@@ -67,6 +75,13 @@ def _unmatched_variables() -> Iterator[Problem]:
         yield Problem(variable, what, _instead(name, known))
     for variable in _environment.unknown():
         yield Problem(variable, "no variable of dapi has that name", _instead(variable))
+
+
+def _idle_mirrors() -> Iterator[Problem]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PluginWarning)  # told as the problem of its distribution
+        for what, remedy in mirrors.idle(_fetching.urls()):
+            yield Problem("DAPI_MIRROR", what, remedy)
 
 
 def _instead(name: str, known: Sequence[str] = _environment.KNOWN) -> str:

@@ -12,6 +12,7 @@ from dapi import _fetching
 from dapi._cli.options import FAILED, add_command
 from dapi._cli.tables import print_rows
 from dapi._store import cache, copies, trust
+from dapi._urls import redacted
 from dapi.exceptions import DapiError, NoWeightsError
 
 _DAY = 86400.0
@@ -22,6 +23,8 @@ def add_commands(commands: Any) -> None:
     fetch = add_command(commands, "fetch", _fetch, "fetch weights with all that they need")
     fetch.add_argument("names", nargs="+", metavar="name", help="a model (its latest) or weights")
     fetch.add_argument("--quiet", action="store_true", help="draw no progress bar")
+    text = "refuse files whose full sha256 is not published"
+    fetch.add_argument("--require-hash", action="store_true", help=text)
     text = "hash every file in the cache again, and remove those that changed"
     add_command(commands, "verify", _verify, text)
     text = "list the files that are trusted without a published sha256, or forget some"
@@ -47,8 +50,10 @@ def _fetch(options: argparse.Namespace) -> int:
     for name in options.names:
         try:
             weights = _fetching.latest_or_named(name)
+            if options.require_hash:
+                _fetching.require_hashes(weights)
             for file, path in _fetching.fetch_everything(weights, progress=not options.quiet):
-                rows.append({"name": name, "url": file.url, "path": str(path)})
+                rows.append({"name": name, "url": redacted(file.url), "path": str(path)})
         except DapiError as error:  # the others are still fetched
             print(f"dapi: {error}", file=sys.stderr)
             status = FAILED
@@ -88,7 +93,7 @@ def _forget(options: argparse.Namespace) -> int:
     rows = []
     for name in options.forget:
         urls = {name} if "://" in name else {file.url for file in _fetching.files_of(name)}
-        found = [known for known in trust.every() if known.url in urls]
+        found = [known for known in trust.every() if known.url in map(redacted, urls)]
         if not found:
             raise NoWeightsError(f"{name!r} is not trusted on first use", "To see all: dapi trust")
         for known in found:

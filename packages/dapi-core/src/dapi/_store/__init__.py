@@ -16,6 +16,7 @@ from dapi._file import File
 from dapi._store import cache, partial, settings, trust, verification
 from dapi._store.partial import Partial
 from dapi._store.settings import Settings
+from dapi._urls import redacted
 from dapi.exceptions import FetchError, HashMismatchError, OfflineError, WeightsDeclarationError
 
 
@@ -147,6 +148,7 @@ def _download(
 
     urls = dict.fromkeys((file.url, *file.mirrors))
     failures: dict[str, str] = {}
+    remedies: dict[str, None] = {}
     mismatch: HashMismatchError | None = None
     with Progress(file.name, enabled=progress) as bar:
         for url in urls:
@@ -157,9 +159,11 @@ def _download(
                 failures[url], mismatch = str(error), error
                 target.restart()
             except FetchError as error:
-                failures[url] = str(error.failures.get(url, error))
+                failures[url] = error.failures.get(redacted(url), str(error))
+                remedies[error.remedy] = None
             except AttemptError as problem:
                 failures[url] = problem.reason
+                remedies[problem.remedy] = None
     if mismatch is not None and len(urls) == 1:
         raise mismatch
-    raise FetchError(wanted, failures=failures)
+    raise FetchError(wanted, failures=failures, remedy=" ".join(filter(None, remedies)))
