@@ -15,7 +15,7 @@ FRAME: Final = 512
 """Samples of a frame, 32 ms."""
 
 CONTEXT: Final = 64
-"""Samples before a frame that are looked at with it."""
+"""Samples of the previous frame that each frame is extended with."""
 
 WINDOW: Final = 256
 """Samples of a window of the Fourier transform."""
@@ -55,7 +55,7 @@ class SileroVAD(nn.Module):
             state = (waveforms.new_zeros(len(waveforms), CONTEXT), nothing, nothing)
         context, hidden, cell = state
         found = []
-        # One frame at a time, as a stream comes: of many at once, the last bits are others.
+        # One frame at a time: a batch of frames would round differently than a stream of them.
         for frame in pad(waveforms, [0, -waveforms.shape[1] % FRAME]).split(FRAME, dim=1):
             heard = torch.cat([context, frame], dim=1)
             hidden, cell = self.lstm_cell(self._encode(heard), (hidden, cell))

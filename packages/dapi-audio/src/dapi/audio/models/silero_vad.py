@@ -16,10 +16,10 @@ __all__ = ["SileroVADWeights", "silero_vad"]
 class SileroVADWeights(Weights):
     """Weights of ``silero_vad``: ``pip install "dapi-audio[vad]"``.
 
-    RefV1 is the safetensors file of the distribution ``silero-vad``. Its numbers are not those of
-    the TorchScript and ONNX files beside it, which ``silero_vad.load_silero_vad`` loads: the
-    probabilities of the two differ, and ``meta["differs_from"]`` says by how much. Nobody published
-    metrics of this file.
+    RefV1 is the safetensors file of the distribution ``silero-vad``. The TorchScript and ONNX files
+    beside it, which ``silero_vad.load_silero_vad`` loads, contain other weights;
+    ``meta["differs_from"]`` states how much the results differ. No metrics of this file are
+    published.
     """
 
     Speech6000Languages_RefV1 = speech(
@@ -52,8 +52,8 @@ def silero_vad(
 ) -> SileroVAD:
     """Build Silero's voice activity detector: 0.3 million parameters, from sound to speech or not.
 
-    `Silero VAD <https://github.com/snakers4/silero-vad>`_, Silero Team, as its release 6.2.3 has it
-    for 16 kHz. ``model(waveforms, state)`` takes waveforms (N, T) of 16,000 samples a second in
+    `Silero VAD <https://github.com/snakers4/silero-vad>`_, Silero Team, for 16 kHz, as in its release
+    6.2.3. ``model(waveforms, state)`` takes waveforms (N, T) of 16,000 samples a second in
     [-1, 1], as ``weights.transforms()`` makes them. It returns the probabilities of speech (N,
     frames), a frame each 32 ms, the last one filled up with silence; and its state behind them.
     ``weights.postprocess()`` makes segments in seconds of the probabilities.

