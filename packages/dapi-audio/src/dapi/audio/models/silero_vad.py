@@ -52,15 +52,16 @@ def silero_vad(
 ) -> SileroVAD:
     """Build Silero's voice activity detector: 0.3 million parameters, from sound to speech or not.
 
-    `Silero VAD <https://github.com/snakers4/silero-vad>`_, Silero Team, for 16 kHz, as in its release
-    6.2.3. ``model(waveforms, state)`` takes waveforms (N, T) of 16,000 samples a second in
+    `Silero VAD <https://github.com/snakers4/silero-vad>`_, Silero Team, for 16 kHz, as in its
+    release 6.2.3. ``model(waveforms, state)`` takes waveforms (N, T) of 16,000 samples a second in
     [-1, 1], as ``weights.transforms()`` makes them. It returns the probabilities of speech (N,
-    frames), a frame each 32 ms, the last one filled up with silence; and its state behind them.
-    ``weights.postprocess()`` makes segments in seconds of the probabilities.
+    frames), one for each 32 ms, and the state after the last frame, which is filled up with
+    silence. ``weights.postprocess()`` turns the probabilities into segments in seconds.
 
-    A long sound needs no more memory than a short one. A stream is given in chunks of a multiple
-    of 512 samples, each with the state that the one before returned (None for the first): the
-    probabilities are those of the whole, to the bit.
+    Frames are computed one by one, so a long sound needs little more memory than a short one. To
+    process a stream, pass chunks of a multiple of 512 samples, each with the state that the
+    previous call returned (None for the first): the probabilities are those of the whole, to the
+    bit.
 
     The weights are a file of an installed distribution: ``pip install "dapi-audio[vad]"``. Loading
     them does not touch the network.
