@@ -76,7 +76,7 @@ def copy_photos(folder: Path) -> list[str]:
     """Copy the photos that come with scikit-learn."""
     folder.mkdir(exist_ok=True)
     source = files("sklearn.datasets.images")
-    return [shutil.copy(str(source / name), folder) for name in PHOTOS]
+    return [shutil.copy(str(source / name), str(folder)) for name in PHOTOS]
 
 
 def write_digits(folder: Path, count: int = 6) -> list[str]:

@@ -56,7 +56,7 @@ class SileroVAD(nn.Module):
         context, hidden, cell = state
         found = []
         # One frame at a time: a batch of frames would round differently than a stream of them.
-        for frame in pad(waveforms, [0, -waveforms.shape[1] % FRAME]).split(FRAME, dim=1):
+        for frame in torch.split(pad(waveforms, [0, -waveforms.shape[1] % FRAME]), FRAME, dim=1):
             heard = torch.cat([context, frame], dim=1)
             hidden, cell = self.lstm_cell(self._encode(heard), (hidden, cell))
             found.append(self.final_conv(relu(self.dropout(hidden.unsqueeze(2)))).sigmoid())

@@ -43,7 +43,9 @@ class SameConv2d(nn.Conv2d):
         """Return the convolution of the padded images."""
         top, bottom = same_padding(input.shape[2], self.kernel_size[0], self.stride[0])
         left, right = same_padding(input.shape[3], self.kernel_size[1], self.stride[1])
-        return self._conv_forward(pad(input, [left, right, top, bottom]), self.weight, self.bias)
+        padded = pad(input, [left, right, top, bottom])
+        output: Tensor = self._conv_forward(padded, self.weight, self.bias)
+        return output
 
 
 def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
@@ -98,7 +100,7 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return what the block makes of images, added to them where the shapes are equal."""
-        inner = x
+        inner: Tensor = x
         if self.expands:
             inner = relu6(self._bn0(self._expand_conv(inner)))
         inner = relu6(self._bn1(self._depthwise_conv(inner)))
