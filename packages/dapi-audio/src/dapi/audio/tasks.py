@@ -26,6 +26,7 @@ __all__ = [
     "speech_quality_assessment",
     "text_to_speech",
     "vocoder",
+    "voice_activity_detection",
 ]
 
 _BEAM = 10  # hypotheses that an RNN-T keeps
@@ -107,6 +108,26 @@ def forced_alignment(model: nn.Module, weights: Weights | WeightEntry) -> Predic
         return Prediction({"words": rows})
 
     return Predictor(read, predict)
+
+
+def voice_activity_detection(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
+    """Say when somebody speaks, and draw it."""
+    preprocess, postprocess = weights.transforms(), weights.postprocess()
+
+    def predict(sound: tuple[Tensor, int]) -> Prediction:
+        from dapi.audio import _drawing
+
+        waveform = preprocess(*sound)
+        seconds = waveform.shape[-1] / preprocess.sample_rate
+        probabilities, _ = model(place(waveform, model))
+        [segments] = postprocess(probabilities, [seconds])
+        rows = [{"start": round(each.start, 2), "end": round(each.end, 2)} for each in segments]
+        spoken = sum(each.end - each.start for each in segments)
+        facts = {"seconds": round(seconds, 2), "spoken": round(spoken, 2), "speech": rows}
+        drawn = partial(_drawing.speech, waveform=waveform[0], seconds=seconds, segments=segments)
+        return Prediction(facts, {"speech.svg": drawn})
+
+    return Predictor(_read_sound, predict)
 
 
 def feature_extraction(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
