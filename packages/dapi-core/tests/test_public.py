@@ -22,6 +22,7 @@ LAYERS = [
     {
         "_collector",
         "_construction",
+        "_disk",
         "_names",
         "_context",
         "_frozen",

@@ -21,7 +21,7 @@ def add_commands(commands: Any) -> None:
     """Add the commands of this module."""
     fetch = add_command(commands, "fetch", _fetch, "fetch weights with all that they need")
     fetch.add_argument("names", nargs="+", metavar="name", help="a model (its latest) or weights")
-    fetch.add_argument("--quiet", action="store_true", help="draw no progress bar")
+    fetch.add_argument("--quiet", action="store_true", help="show no progress")
     text = "hash every file in the cache again, and remove those that changed"
     add_command(commands, "verify", _verify, text)
     text = "list the files that are trusted without a published sha256, or forget some"
