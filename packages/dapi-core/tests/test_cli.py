@@ -1,6 +1,7 @@
 """The ``dapi`` command: tables for people, JSON for programs, and errors that are sentences."""
 
 import hashlib
+import io
 import json
 import os
 import subprocess
@@ -326,6 +327,62 @@ def test_fetch_goes_on_after_a_failure(family, capsys, monkeypatch):
     assert 1 == status
     assert "No model named 'absent_net'" in printed.err
     assert "net.pth" in printed.out
+
+
+def test_fetch_says_before_how_much_it_is(family, capsys):
+    """Equal files once; not what is in the cache, and nothing of it with --quiet."""
+    _, printed = run(capsys, "fetch", "acme_net")
+    told = "dapi: acme_net:Digits_RefV2 will be downloaded: 1 file of unknown size.\n"
+    assert told == printed.err
+    assert "" == run(capsys, "fetch", "acme_net")[1].err
+    dapi._store.cache.remove(hashlib.sha256(b"weights").hexdigest())
+    assert "" == run(capsys, "fetch", "acme_net", "--quiet")[1].err
+
+
+def test_fetch_of_nothing_shows_what_it_would_do(family, capsys):
+    """--dry-run lists the files and their sizes, and asks no server."""
+    status, printed = run(capsys, "fetch", "acme_net", "absent_net", "--dry-run", "--json")
+    rows = json.loads(printed.out)
+
+    assert (1, [], ["acme_net"]) == (status, family.asked, [row["name"] for row in rows])
+    assert ["name", "bytes", "estimated", "url"] == list(rows[0])
+    assert "absent_net" in printed.err
+    run(capsys, "fetch", "acme_net")
+    status, printed = run(capsys, "fetch", "acme_net", "--dry-run")
+    assert (0, "Nothing needs to be downloaded.\n") == (status, printed.out)
+
+
+def test_fetch_that_does_not_fit_is_told_before(alone, capsys):
+    """By --dry-run too; an estimate can be overruled."""
+
+    class VastWeights(dapi.Weights):
+        A_RefV1 = dapi.WeightEntry(
+            "https://example.org/vast.pth", latest=True, meta={"num_params": 10**14}
+        )
+
+    @dapi.register_model(weights=VastWeights)
+    def vast_net(*, weights=None, progress=True): ...
+
+    name = dapi._models.list_models()[0]
+    for words in ((), ("--dry-run",)):
+        status, printed = run(capsys, "fetch", name, *words)
+        assert 1 == status
+        assert "about 400000.0 GB are needed" in printed.err and "could not be" not in printed.err
+
+
+@pytest.mark.parametrize("is_terminal", [False, True])
+def test_large_fetch_is_asked_about_on_a_terminal_only(family, capsys, monkeypatch, is_terminal):
+    """A script that says fetch means it."""
+    monkeypatch.setattr("dapi._cli.downloads.LARGE", 0)
+    stdin = io.StringIO("no\n")
+    stdin.isatty = lambda: is_terminal
+    monkeypatch.setattr(sys, "stdin", stdin)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    status, printed = run(capsys, "fetch", "acme_net")
+
+    assert (int(is_terminal), is_terminal) == (status, family.asked == [])
+    assert is_terminal == ("Nothing was downloaded." in printed.err)
+    assert 0 == run(capsys, "fetch", "acme_net", "--yes")[0]
 
 
 def test_offline_error_names_the_model_and_the_command(family, capsys, monkeypatch):

@@ -47,7 +47,7 @@ LAYERS = [
     {"_offers"},
     {"_catalog"},
     {"_fetching", "_lookup", "_search"},
-    {"_prediction"},
+    {"_downloads", "_prediction"},
     {"_building"},
     {"_registration"},
     {"_saving"},

@@ -8,6 +8,7 @@ import time
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
+from importlib import import_module
 from typing import Any
 
 from dapi import _disk
@@ -150,7 +151,7 @@ def _drawing() -> Any:
     try:
         with warnings.catch_warnings():  # about widgets that are not installed: lines do
             warnings.simplefilter("ignore")
-            from tqdm.autonotebook import tqdm as fitting
+            fitting: Any = import_module("tqdm.autonotebook").tqdm
         is_notebook: bool = fitting.__module__ == "tqdm.notebook"
         if is_notebook:
             fitting.status_printer(None, 1).close()  # widgets that are installed need not work
