@@ -51,7 +51,7 @@ LAYERS = [
     {"_building"},
     {"_registration"},
     {"_saving"},
-    {"_doctor"},
+    {"_doctor", "_installation"},
     {"_cli"},
     {"__main__", "__init__"},
 ]

@@ -35,8 +35,9 @@ def obstacle(folder: Path) -> str:
     file system may be read-only.
     """
     try:
-        with tempfile.TemporaryFile(dir=_existing(folder)):
-            return ""
+        with tempfile.TemporaryFile(dir=_existing(folder), buffering=0) as file:
+            file.write(b"x")  # a full disk still takes the names of files
+        return ""
     except OSError as error:
         return error.strerror or str(error)
 
