@@ -451,7 +451,7 @@ def test_an_output_that_cannot_be_is_told_before_the_download(family, capsys):
 
     downloaded, told, *_ = printed.err.splitlines()
     assert "will be downloaded" in downloaded
-    assert "Nothing can be written to output (Not a directory)" in told and "--output" in told
+    assert "Cannot write to output (Not a directory)" in told and "see --output" in told
 
 
 @pytest.mark.parametrize(

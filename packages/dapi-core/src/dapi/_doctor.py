@@ -93,7 +93,9 @@ def _unusable_folders() -> Iterator[Problem]:
     for path in roots:
         if path != root and not (path.is_dir() and os.access(path, os.R_OK | os.X_OK)):
             what = f"it names {path}, which is not a directory that can be read"
-            yield Problem("DAPI_CACHE_READONLY", what, "Mount or create it, or take it out")
+            yield Problem(
+                "DAPI_CACHE_READONLY", what, "Mount or create it, or remove it from the variable"
+            )
 
 
 def _instead(name: str, known: Sequence[str] = _environment.KNOWN) -> str:
@@ -159,7 +161,8 @@ def _failure(builder: Callable[..., Any]) -> str:
         try:
             builder(weights=None, device="meta", **_required(builder))
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's code
-            return f"{type(error).__name__}: {error}".rstrip(": ")
+            first_line = str(error).strip().partition("\n")[0]
+            return f"{type(error).__name__}: {first_line}".rstrip(": ")
     return ""
 
 

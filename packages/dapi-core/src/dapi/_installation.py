@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -76,15 +79,24 @@ def _cache() -> dict[str, Any]:
         root, roots = folders.root(), folders.roots()
     except (OSError, RuntimeError, KeyError) as error:  # no home, and no variable
         return {"path": None, "problem": str(error)}
-    files = [path for path in root.rglob("*") if path.is_file() and not path.is_symlink()]
+    sizes = dict(_sizes(root))
     return {
         "path": str(root),
         "problem": _disk.obstacle(root),
-        "files": sum(path.parent.name == "blobs" and "." not in path.name for path in files),
-        "bytes": sum(path.lstat().st_size for path in files),
+        "files": sum(path.parent == root / "blobs" and len(path.name) == 64 for path in sizes),
+        "bytes": sum(sizes.values()),
         "free": _disk.free(root),
         "read_only": [str(path) for path in roots if path != root],
     }
+
+
+def _sizes(root: Path) -> Iterator[tuple[Path, int]]:
+    """Yield the files below a directory with their sizes; links are not followed."""
+    for folder, _, names in os.walk(root):
+        for path in (Path(folder, name) for name in names):
+            with suppress(OSError):  # another process has just removed it
+                if not path.is_symlink():
+                    yield path, path.stat().st_size
 
 
 def _rules() -> list[str]:

@@ -563,7 +563,8 @@ class BuilderError(DapiError, RuntimeError):
 
     def __init__(self, builder: str, *, distribution: str, cause: BaseException) -> None:
         self.builder, self.distribution = builder, distribution
-        self.reason = f"{type(cause).__name__}: {cause}".rstrip(": ").rstrip(".")
+        first_line = str(cause).strip().partition("\n")[0]
+        self.reason = f"{type(cause).__name__}: {first_line}".rstrip(".: ")
         super().__init__(
             f"{builder!r} of {distribution} cannot be used: {self.reason}. To look closer: "
             f"dapi doctor {distribution}"

@@ -103,7 +103,7 @@ def _may_download(
     downloads.announce(planned.weights, download, instead=_here(planned))
     obstacle = _disk.obstacle(options.output)
     if obstacle:  # of the default, which not every task writes to: another was checked
-        say(f"Nothing can be written to {options.output} ({obstacle}): choose another by --output")
+        say(f"Cannot write to {options.output} ({obstacle}): results in files fail; see --output")
     if downloads.is_agreed(download, yes=options.yes, unattended=False):
         return True
     say(
