@@ -390,6 +390,16 @@ def test_a_device_that_is_not_there_is_told(family, server, capsys):
         assert f"dapi: The device {device!r} cannot be used: " in printed.err
 
 
+def test_a_machine_without_torch_is_told(family, monkeypatch):
+    """With what to install, before anything is fetched."""
+    family()
+    planned = _prediction.plan("acme_net")
+    monkeypatch.setitem(sys.modules, "torch", None)
+
+    with pytest.raises(dapi.exceptions.MissingDependencyError, match=r"'dapi-core\[torch\]'"):
+        planned.check("cpu")
+
+
 def test_bad_inputs_are_told_before_anything_is_fetched(family, server, capsys):
     """If all are bad, nothing is; the lines for programs are as ever."""
     family()

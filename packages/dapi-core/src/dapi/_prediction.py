@@ -18,6 +18,7 @@ from dapi.exceptions import (
     DapiError,
     DeviceError,
     InputError,
+    MissingDependencyError,
     UnknownTaskError,
 )
 from dapi.tasks import Input, Prediction, Predictor, declared_inputs
@@ -51,6 +52,7 @@ class Plan(NamedTuple):
         """Find out that it cannot be run before its weights are fetched.
 
         Raises:
+            MissingDependencyError: PyTorch is not installed.
             DeviceError: There is no such device.
             InputError: The weights cannot be run on files at all, as far as the task says so.
             BuilderError: What the task looks at raised an error of its own.
@@ -145,8 +147,11 @@ _DEVICE_ERRORS = (AssertionError, NotImplementedError, RuntimeError)
 
 
 def _check_device(device: str) -> None:
-    import torch
-
+    try:
+        import torch
+    except ModuleNotFoundError as cause:
+        what = "Running a model needs PyTorch"
+        raise MissingDependencyError(what, requirement="dapi-core[torch]") from cause
     try:
         if torch.empty(1, device=device).is_meta:
             raise DeviceError(device, reason="it holds no values")
