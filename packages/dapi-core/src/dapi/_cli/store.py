@@ -46,7 +46,7 @@ def _add_cache(command: argparse.ArgumentParser) -> None:
 
 
 def _fetch(options: argparse.Namespace) -> int:
-    chosen, is_complete = _chosen(options.names)
+    chosen, is_complete = _chosen(options)
     if options.dry_run:
         _show(options, chosen)
         return 0 if is_complete else FAILED
@@ -69,15 +69,15 @@ def _fetch(options: argparse.Namespace) -> int:
     return 0 if is_complete else FAILED
 
 
-def _chosen(names: list[str]) -> tuple[dict[str, Weights], bool]:
+def _chosen(options: argparse.Namespace) -> tuple[dict[str, Weights], bool]:
     """Return the weights of names, and whether all names have some; it is said which do not."""
     chosen = {}
-    for name in names:
+    for name in options.names:
         try:
             chosen[name] = _fetching.latest_or_named(name)
         except DapiError as error:
             say(str(error))
-    return chosen, chosen.keys() == set(names)
+    return chosen, chosen.keys() == set(options.names)
 
 
 def _announce(chosen: dict[str, Weights]) -> None:
