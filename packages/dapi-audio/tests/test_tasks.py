@@ -268,3 +268,24 @@ def test_what_is_no_sound_is_told(content, reason):
 
     with pytest.raises(InputError, match=f"^a.wav: {reason}.*Expected a sound"):
         tasks._read_sound("a.wav")
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "reason"),
+    [
+        ("wav2vec2_base:LibriSpeech_ASR960h_RefV1", "absent.wav", "there is no such file"),
+        ("hubert_base", "absent.wav", "there is no such file"),
+        ("conv_tasnet_base", "absent.wav", "there is no such file"),
+        ("tacotron2", "absent.txt", "there is no such file"),
+        ("wavernn", "noise.wav", "they turn spectrograms into sound"),
+        ("squim_subjective_base", "noise.wav", "they compare two sounds"),
+        ("wav2vec2_xlsr_300m:MMS_ForcedAlignment_RefV1", "noise.wav", "what is said in the sound"),
+    ],
+)
+def test_what_cannot_be_done_is_told_before_a_download(name, source, reason, sound, capsys):
+    """A file that is not there, and weights that no file fits, need no model to be seen."""
+    status = main(["predict", name, source])
+    errors = capsys.readouterr().err
+
+    assert 1 == status
+    assert reason in errors and "will be downloaded" not in errors

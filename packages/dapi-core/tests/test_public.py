@@ -24,6 +24,7 @@ LAYERS = [
     {
         "_collector",
         "_construction",
+        "_disk",
         "_names",
         "_context",
         "_frozen",
@@ -48,11 +49,11 @@ LAYERS = [
     {"_offers"},
     {"_catalog"},
     {"_fetching", "_lookup", "_search"},
-    {"_prediction"},
+    {"_downloads", "_prediction"},
     {"_building"},
     {"_registration"},
     {"_saving"},
-    {"_doctor"},
+    {"_doctor", "_installation"},
     {"_cli"},
     {"__main__", "__init__"},
 ]

@@ -42,9 +42,14 @@ def everything(weights: Weights | WeightEntry) -> Iterator[File]:
 
 def missing(weights: Weights | WeightEntry) -> list[File]:
     """List the files of some weights, and of what they name, that are still to be fetched."""
+    return absent(everything(weights))
+
+
+def absent(files: Iterable[File]) -> list[File]:
+    """Return those of some files that are still to be fetched."""
     return [
         file
-        for file in everything(weights)
+        for file in files
         if not file.url.startswith(("file:", "package:")) and cache.find(file) is None
     ]
 

@@ -33,6 +33,7 @@ attributes; its text says what happened, what was expected or exists, and what t
     ├── CheckpointError           (ValueError)      a file that is no readable checkpoint
     ├── SavingError               (TypeError)       a model that cannot be saved
     ├── RebuildError              (RuntimeError)    a saved model that cannot be built again
+    ├── BuilderError              (RuntimeError)    a builder, or a task, that raised something
     ├── PluginLoadError           (ImportError)     a distribution's code fails to import
     │   └── IncompatiblePluginError                 ... must not: it needs another dapi-core
     ├── MissingDependencyError    (ImportError)     something optional is not installed
@@ -561,6 +562,19 @@ class RebuildError(DapiError, RuntimeError):
         super().__init__(
             f"{path} cannot be built again: {reason.rstrip('.')}. Its tensors can still be read: "
             "safetensors.torch.load_file(path)"
+        )
+
+
+class BuilderError(DapiError, RuntimeError):
+    """A builder, or what runs its task, raised an error of its own while a model was made ready."""
+
+    def __init__(self, builder: str, *, distribution: str, cause: BaseException) -> None:
+        self.builder, self.distribution = builder, distribution
+        first_line = str(cause).strip().partition("\n")[0]
+        self.reason = f"{type(cause).__name__}: {first_line}".rstrip(".: ")
+        super().__init__(
+            f"{builder!r} of {distribution} cannot be used: {self.reason}. To look closer: "
+            f"dapi doctor {distribution}"
         )
 
 

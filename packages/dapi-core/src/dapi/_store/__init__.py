@@ -27,7 +27,7 @@ def fetch(
 
     Args:
         file: What to fetch.
-        progress: Show a progress bar, on a terminal.
+        progress: Show a progress bar, or in a log a line every ten seconds.
         wanted: What the file is for, in errors; by default its name.
         patience: How long to wait and how often to try.
 
@@ -100,15 +100,15 @@ def _local(file: File) -> Path:
 def _fetch_once(file: File, progress: bool, wanted: str, patience: Settings) -> Path:
     """Take one's turn, then fetch what is still missing."""
     from dapi._store import locking
-    from dapi._store.progress import say
+    from dapi._store.progress import waiting
 
     key = cache.key(file)
     list(partial.sweep(patience))
     with locking.turn(
         key,
         is_done=lambda: cache.expected_path(file).exists() and cache.find(file) is not None,
-        state=lambda: partial.state(key),
-        tell=lambda text: say(text, enabled=progress),
+        state=lambda: partial.state(key, wanted),
+        tell=waiting(enabled=progress),
         settings=patience,
     ):
         found = cache.find(file)

@@ -43,6 +43,8 @@ def bring(
         HashMismatchError: They are not those that were published.
         CacheError: The disk is full, or fails.
     """
+    if partial.count:  # it is resumed, perhaps from another address
+        bar.expect(partial.total, partial.count)
     try:
         return _bring_once(url, file, partial, bar, reach, settings)
     except HashMismatchError:
