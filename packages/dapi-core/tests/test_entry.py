@@ -54,17 +54,19 @@ def test_entry_prints_on_a_screen():
     """What is not the default, a line each; the URL and the hash whole, long values shortened."""
     digest = "0123456789abcdef" * 4
     entry = WeightEntry(
-        f"{URL}?{'x' * 90}",
+        f"{URL}/{'x' * 90}",
         sha256=digest,
         meta={f"key {n}": "value" * 20 for n in range(100)},
         build=Build(config={f"argument{n}": n for n in range(100)}, adapt=Drop("x")),
     )
 
     lines = repr(entry).splitlines()
-    assert ["WeightEntry(", f"    url='{URL}?{'x' * 90}',"] == lines[:2]
+    assert ["WeightEntry(", f"    url='{URL}/{'x' * 90}',"] == lines[:2]
     assert [f"    sha256='{digest}',", ")"] == [lines[3], lines[-1]]
     assert 6 == len(lines) and all(len(line) <= 100 for line in lines[2:])
     assert f"WeightEntry(url={URL!r})" == repr(WeightEntry(URL))
+    secret = WeightEntry(URL, meta={"from": f"https://me:secret{'x' * 90}@example.org"})
+    assert "secret" not in repr(secret) + repr(WeightEntry(f"{URL}?token=secret"))
     assert "Build(adapt=(Drop(pattern='x', unless=None),))" == repr(Build(adapt=Drop("x")))
 
 

@@ -54,12 +54,14 @@ EXAMPLES = [
     exceptions.CheckpointError("net.pth", source="net:A", reason="it is empty"),
     exceptions.SavingError("Net", "its argument 'norm' is a class"),
     exceptions.RebuildError("net.safetensors", reason="dapi.save did not write it"),
+    exceptions.BuilderError("net", distribution="acme", cause=RuntimeError("why.")),
     exceptions.PluginLoadError("m:f", distribution="acme", cause=RuntimeError("why")),
     exceptions.IncompatiblePluginError(
         "acme", version="1.2", requirement="dapi-core<1", installed="1.4.1"
     ),
     exceptions.MissingDependencyError("x needs y", requirement="y"),
     exceptions.MissingDependencyError("x needs y", requirement=""),
+    exceptions.MissingHashError("net:A", files=["https://example.org/net.pth"]),
     exceptions.HashMismatchError("net.pth", expected="00", found="11"),
     exceptions.CacheError("cache", reason="read-only"),
     exceptions.FetchError("net:A", failures={"https://example.org/n": "404"}),
@@ -163,6 +165,7 @@ def test_excerpt_of_any_value_is_short():
     )
     assert ["a list", "a Silent"] == excerpts[2:]
     assert all(len(each) <= 120 for each in excerpts)
+    assert "secret" not in exceptions.excerpt(f"https://me:secret{'x' * 120}@example.org/n")
 
 
 def test_unknown_name_ignores_case_when_it_suggests():

@@ -9,6 +9,7 @@ from dapi._file import File
 from dapi._frozen import FrozenDict, freeze
 from dapi._lazy import Lazy
 from dapi._record import Record
+from dapi._urls import redact
 from dapi.exceptions import (
     MissingFileError,
     NoWeightsError,
@@ -246,19 +247,19 @@ class WeightEntry(Record):
         return _checkpoint.read(self.files, progress=progress, wanted=str(self))
 
     def __str__(self) -> str:
-        return f"WeightEntry({self.files[0].url!r})"
+        return redact(f"WeightEntry({self.files[0].url!r})")
 
     def __repr__(self) -> str:
         """Return what is not the default, a line each; what is longer is shortened."""
         lines = []
         for name in self.__match_args__[1:]:
             if getattr(self, name) != self._defaults[name]:
-                text = repr(getattr(self, name))
+                text = redact(repr(getattr(self, name)))
                 short = text if len(text) <= _WIDTH else f"{text[: _WIDTH - 4]}...{text[-1]}"
                 lines.append(f"    {name}={short},")
         if not lines:
-            return f"WeightEntry(url={self.url!r})"
-        return "\n".join(["WeightEntry(", f"    url={self.url!r},", *lines, ")"])
+            return redact(f"WeightEntry(url={self.url!r})")
+        return "\n".join(["WeightEntry(", redact(f"    url={self.url!r},"), *lines, ")"])
 
     @classmethod
     def from_file(cls, path: str | Path, **fields: Any) -> WeightEntry:

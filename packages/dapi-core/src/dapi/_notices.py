@@ -5,6 +5,9 @@ from __future__ import annotations
 import sys
 import warnings
 
+from dapi._untrusted import printable
+from dapi._urls import redact
+
 _said: set[str] = set()
 
 
@@ -13,12 +16,10 @@ def warn(message: str, category: type[Warning]) -> None:
 
     Strangers wrote some of the message: what controls a terminal is left out.
     """
-    from dapi._untrusted import printable  # not before: a listing warns of nothing
-
     depth, frame = 2, sys._getframe(1)
     while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == "dapi":
         depth, frame = depth + 1, frame.f_back
-    warnings.warn(printable(message), category, stacklevel=depth)
+    warnings.warn(printable(redact(message)), category, stacklevel=depth)
 
 
 def warn_once(message: str, category: type[Warning]) -> None:
