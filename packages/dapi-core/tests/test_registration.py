@@ -412,6 +412,19 @@ def test_argument_that_a_constructor_refuses_is_told_of_the_builder(argument, te
     assert 3 == narrow(size=3).size
 
 
+def test_argument_that_python_suggests_a_name_for_is_the_one_that_was_given():
+    """Since Python 3.13 the constructor's own words end in the nearest name."""
+
+    @register_model(name="narrow")
+    def build(*, weights=None, **config):
+        raise TypeError("Narrow.__init__() got an unexpected keyword argument 'sizes'. "
+                        "Did you mean 'size'?")  # fmt: skip
+
+    with pytest.raises(UnexpectedArgumentError, match="no argument 'sizes'") as caught:
+        build(sizes=3, size=2)
+    assert ("sizes", "Narrow") == (caught.value.argument, caught.value.constructor)
+
+
 def test_argument_that_a_builder_without_config_lacks_is_told():
     """A function that takes no others says what it has."""
 

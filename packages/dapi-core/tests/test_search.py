@@ -208,7 +208,11 @@ def test_wish_is_taken_in_the_forms_that_people_write(wishes, expected):
     [
         ({"max_params": "thirty"}, "'30M'"),
         ({"max_params": [30]}, "a number"),
+        ({"max_params": float("nan")}, "a number"),
+        ({"max_params": 10**400}, "a number"),
         ({"max_gflops": "4G"}, "a number"),
+        ({"min_metric": {1: 80}}, "a dict of metrics and values"),
+        ({"min_metric": {"acc@1": "nan"}}, "a dict of metrics and values"),
         ({"min_metric": "acc@1"}, r"min_metric=\{'acc@1': 80\}"),
         ({"min_metric": 80}, "a dict of metrics and values"),
         ({"max_metric": {"wer": "low"}}, "a dict of metrics and values"),

@@ -154,7 +154,8 @@ class Builder(Record):
         Raises:
             UnexpectedArgumentError: It did.
         """
-        found = re.fullmatch(r"(.*?)(?:\.__init__)?\(\) got an unexpected .*'(\w+)'.*", str(cause))
+        refusal = r"(.*?)(?:\.__init__)?\(\) got an unexpected keyword argument '(\w+)'.*"
+        found = re.fullmatch(refusal, str(cause))
         if found and found[2] in given and found[2] not in self.parameters:
             constructor = "" if found[1].rpartition(".")[2] == self.name else found[1]
             raise UnexpectedArgumentError(

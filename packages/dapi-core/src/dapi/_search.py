@@ -323,29 +323,39 @@ def _read_bounds(name: str, value: Any) -> Mapping[str, float] | None:
     if value is None:
         return None
     expected = f"a dict of metrics and values: {name}={{'acc@1': 80}}"
-    if not isinstance(value, Mapping):
+    if not isinstance(value, Mapping) or not all(isinstance(metric, str) for metric in value):
         raise ArgumentError("dapi.search", name, value, expected=expected)
     try:
-        return {metric: float(bound) for metric, bound in value.items()}
-    except (TypeError, ValueError):
+        return {metric: _as_float(bound) for metric, bound in value.items()}
+    except _NO_NUMBER:
         raise ArgumentError("dapi.search", name, str(value), expected=expected) from None
 
 
 def _read_count(name: str, value: Any) -> float | None:
     """Read a number of parameters."""
     try:
-        return number(value) if isinstance(value, str) else _read_number(name, value)
-    except ValueError:
+        return None if value is None else _as_float(value)
+    except _NO_NUMBER:
         expected = "a number, as in 30_000_000 or '30M'"
         raise ArgumentError("dapi.search", name, value, expected=expected) from None
 
 
 def _read_number(name: str, value: Any) -> float | None:
     try:
-        return None if value is None else float(value)
-    except (TypeError, ValueError):
+        return None if value is None else _as_float(value, units=False)
+    except _NO_NUMBER:
         raise ArgumentError("dapi.search", name, value, expected="a number, as in 4.1") from None
 
+
+def _as_float(value: Any, *, units: bool = True) -> float:
+    found = number(value) if units and isinstance(value, str) else float(value)
+    if found != found:
+        raise ValueError("NaN is neither more nor less than anything")
+    return found
+
+
+# What float() raises.
+_NO_NUMBER = (OverflowError, TypeError, ValueError)
 
 _UNITS = {"k": 1e3, "M": 1e6, "G": 1e9, "B": 1e9}
 _READERS: dict[str, Callable[[str, Any], Any]] = {
