@@ -27,6 +27,7 @@ from dapi._placement import Target
 from dapi._provenance import Provenance
 from dapi._weights import Weights, entry_of
 from dapi.exceptions import (
+    ArgumentError,
     ConfigConflictError,
     DapiError,
     ForeignWeightsError,
@@ -90,11 +91,19 @@ def build_model(
     Raises:
         ConfigConflictError: An argument contradicts the weights.
         StateDictMismatchError: The weights do not fit the model.
+        ArgumentError: ``constructor`` constructs nothing.
         CheckpointError: Their file cannot be read.
         UnreadOverrideError: No constructor read an override that the weights carry.
         WithdrawnWeightsError: The publisher took the weights back.
         FetchError: They could not be fetched. This function reads the cache and the network.
     """
+    if not callable(constructor):
+        raise ArgumentError(
+            "dapi.build_model",
+            "constructor",
+            constructor,
+            expected="a class, or a function that constructs; by name: dapi.get_model(name)",
+        )
     name = getattr(constructor, "__qualname__", str(constructor))
     if weights is not None and not isinstance(weights, Weights | WeightEntry):
         raise WeightsTypeError(name, weights, expected=["an enum of weights"])
@@ -319,7 +328,10 @@ def _merge(
         given = config.get(argument, fixed)
         may_differ = new_head and argument in _HEAD_ARGUMENTS
         if freeze(given) != fixed and not may_differ:
-            raise ConfigConflictError(str(weights), argument, given=given, fixed=fixed, head=head)
+            renewed = head if argument in _HEAD_ARGUMENTS else ()
+            raise ConfigConflictError(
+                str(weights), argument, given=given, fixed=fixed, head=renewed
+            )
     return {**wanted.defaults, **wanted.config, **config}
 
 
