@@ -55,7 +55,7 @@ LAYERS = [
     {"_downloads", "_prediction"},
     {"_building"},
     {"_registration"},
-    {"_saving"},
+    {"_saving", "catalog"},
     {"_doctor", "_installation"},
     {"_cli"},
     {"__main__", "__init__"},
