@@ -145,6 +145,18 @@ def test_a_batch_is_understood_as_its_waveforms_are(model, waveforms, heard):
     assert heard[:12] == MEMBER.postprocess()(logits, frames)
 
 
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is")
+def test_it_is_scripted_as_torchaudios_models_are(model, waveforms):
+    """torch.jit.script makes a model of it that returns the same, with lengths and without."""
+    scripted = torch.jit.script(model)
+    inputs, lengths = together(waveforms[:3])
+    with torch.inference_mode():
+        expected, found = model(inputs, lengths), scripted(inputs, lengths)
+
+        assert all(map(torch.equal, expected, found))
+        assert torch.equal(model(inputs)[0], scripted(inputs)[0])
+
+
 def test_any_sound_is_understood_alike(model, sounds, heard):
     """What is understood is so if it is softer, of another sample rate, and in two channels."""
     right = [each for each, text in zip(sounds, heard, strict=True) if each["text"] == text]
