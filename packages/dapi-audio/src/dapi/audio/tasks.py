@@ -70,7 +70,7 @@ def audio_to_audio(model: nn.Module, weights: Weights | WeightEntry) -> Predicto
         written = {f"{name}.wav": _written(each[0], rate) for name, each in sources.items()}
         return Prediction({"seconds": seconds, "sources": list(sources)}, written)
 
-    return Predictor(_read_sound, predict)
+    return Predictor(partial(_read_sound, channels=preprocess.channels), predict)
 
 
 def speech_quality_assessment(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
@@ -148,10 +148,14 @@ def _transducer(model: Any, weights: Weights | WeightEntry) -> Callable[[Any], A
     return lambda features: (search(*features, _BEAM),)
 
 
-def _read_sound(source: str) -> list[Input]:
+def _read_sound(source: str, *, channels: int = 1) -> list[Input]:
+    """Read a sound; for a model of one channel, those of the file are mixed."""
     from dapi.audio import _wav
 
-    return [Input(source, _wav.read(find_file(source, "a sound")))]
+    waveform, rate = _wav.read(find_file(source, "a sound"))
+    if channels == 1:
+        waveform = waveform.mean(dim=0, keepdim=True)
+    return [Input(source, (waveform, rate))]
 
 
 def _written(waveform: Tensor, sample_rate: int) -> Callable[[Path], None]:

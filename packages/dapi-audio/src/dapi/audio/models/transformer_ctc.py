@@ -78,9 +78,9 @@ def transformer_ctc_tiny(
     ``model(waveforms, lengths)`` takes waveforms (N, T) of 16,000 samples a second, of mean 0 and
     variance 1, and their lengths in samples, or None. It returns logits (N, frames, aux_num_out),
     a frame each 30 ms, and their lengths; ``weights.postprocess()`` reads text from them. Without
-    a head it returns features (N, frames, 128). ``weights.transforms()`` makes the input from any
-    waveform. A batch with lengths gives what its waveforms give one by one. Does not touch the
-    network: its weights come with the distribution.
+    a head it returns features (N, frames, 128). ``weights.transforms()`` makes the input from one
+    recording, its ``batch`` from several. A batch with lengths gives what its waveforms give one
+    by one. Does not touch the network: its weights come with the distribution.
 
     Args:
         weights: A member of TransformerCTCTinyWeights, any WeightEntry, or None for random
