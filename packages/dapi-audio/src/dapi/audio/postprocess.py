@@ -235,7 +235,7 @@ class CTCText:
 
     def _spell(self, path: Tensor, probabilities: Tensor) -> str:
         labels, counts = torch.unique_consecutive(path, return_counts=True)
-        runs = zip(labels.tolist(), probabilities.split(counts.tolist()), strict=True)
+        runs = zip(labels.tolist(), torch.split(probabilities, counts.tolist()), strict=True)
         letters = [(self.labels[label], float(run.max())) for label, run in runs if label]
         if not self.words:
             return "".join(letter for letter, _ in letters).replace("|", " ").strip()

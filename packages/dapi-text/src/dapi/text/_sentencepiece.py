@@ -59,9 +59,9 @@ def _tokenizer(pieces: list[Piece], unknown: int, charsmap: bytes) -> tokenizers
     tokenizer.decoder = decoders.Metaspace()
     tokenizer.add_tokens(
         [
-            tokenizers.AddedToken(piece.text, normalized=False, special=piece.type == _CONTROL)
+            tokenizers.AddedToken(piece.text, normalized=False, special=piece.type != _USER_DEFINED)
             for piece in pieces
-            if piece.type in (_CONTROL, _USER_DEFINED)
+            if piece.type in (_UNKNOWN, _CONTROL, _USER_DEFINED)
         ]
     )
     return tokenizer
