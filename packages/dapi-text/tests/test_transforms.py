@@ -320,6 +320,18 @@ def test_sentencepiece_model_splits_as_transformers_does(spm):
     assert len(vocabulary) == ours.tokenizer.token_to_id("[MASK]")
 
 
+def test_no_beginning_of_a_sentencepiece_file_is_a_model(spm, tmp_path):
+    """Also where it ends between two pieces: it would know fewer words, and normalize otherwise."""
+    spm("nmt_nfkc")
+    content = (tmp_path / "spm.model").read_bytes()
+    for length in (*range(1, 5000), len(content) - 1):  # the pieces, and what follows them
+        (tmp_path / "cut.model").write_bytes(content[:length])
+        with pytest.raises(ValueError, match="not a SentencePiece model"):
+            SentencePieceTokenizer(
+                tmp_path / "cut.model", max_length=8, padding="[PAD]", start="[CLS]", end="[SEP]"
+            )
+
+
 def test_wrong_sentencepiece_file_is_refused(minilm_folder, tmp_path):
     """Neither text, nor a file that is cut off, is taken for a model."""
     (tmp_path / "cut").write_bytes(b"\x0a\x20\x0a\x03abc")
