@@ -223,11 +223,7 @@ class CTCText:
                 f"The logits have the shape {tuple(logits.shape)}. Expected (N, frames, "
                 f"{len(self.labels)}), as the model returns them."
             )
-        if logits.isnan().any():
-            raise UnsupportedInputError(
-                "Some logits are not a number. Expected those of a finite waveform: where the "
-                "model computes in half precision, build it with dtype=torch.float32."
-            )
+        refuse_nan(logits)
         probabilities, paths = logits.detach().float().softmax(dim=2).max(dim=2)
         ends = [paths.shape[1]] * len(paths) if lengths is None else lengths.tolist()
         rows = zip(paths.cpu(), probabilities.cpu(), ends, strict=True)
@@ -358,6 +354,19 @@ class Scores:
 
     def __repr__(self) -> str:
         return f"Scores({list(self.names)})"
+
+
+def refuse_nan(logits: Tensor) -> None:
+    """Refuse logits that would pass for an answer: of nothing said, or of any time.
+
+    Raises:
+        UnsupportedInputError: Some are not a number.
+    """
+    if logits.isnan().any():
+        raise UnsupportedInputError(
+            "Some logits are not a number. Expected those of a finite waveform: where the model "
+            "computes in half precision, build it with dtype=torch.float32."
+        )
 
 
 def _load_pieces(path: Path) -> Any:
