@@ -52,11 +52,13 @@ EXAMPLES = [
     exceptions.CheckpointError("net.pth", source="net:A", reason="it is empty"),
     exceptions.SavingError("Net", "its argument 'norm' is a class"),
     exceptions.RebuildError("net.safetensors", reason="dapi.save did not write it"),
+    exceptions.BuilderError("net", distribution="acme", cause=RuntimeError("why.")),
     exceptions.PluginLoadError("m:f", distribution="acme", cause=RuntimeError("why")),
     exceptions.IncompatiblePluginError(
         "acme", version="1.2", requirement="dapi-core<1", installed="1.4.1"
     ),
     exceptions.MissingDependencyError("x needs y", requirement="y"),
+    exceptions.MissingHashError("net:A", files=["https://example.org/net.pth"]),
     exceptions.HashMismatchError("net.pth", expected="00", found="11"),
     exceptions.CacheError("cache", reason="read-only"),
     exceptions.FetchError("net:A", failures={"https://example.org/n": "404"}),

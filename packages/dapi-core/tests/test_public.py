@@ -18,10 +18,13 @@ SOURCE = Path(dapi.__file__).parent
 
 # Each may import those before it, and none after it.
 LAYERS = [
+    {"_untrusted"},
+    {"_urls"},
     {"exceptions"},
     {
         "_collector",
         "_construction",
+        "_disk",
         "_names",
         "_context",
         "_frozen",
@@ -46,11 +49,11 @@ LAYERS = [
     {"_offers"},
     {"_catalog"},
     {"_fetching", "_lookup", "_search"},
-    {"_prediction"},
+    {"_downloads", "_prediction"},
     {"_building"},
     {"_registration"},
     {"_saving"},
-    {"_doctor"},
+    {"_doctor", "_installation"},
     {"_cli"},
     {"__main__", "__init__"},
 ]

@@ -76,7 +76,7 @@ def build_model(
         new_head: Whether the size of the head (``num_classes``, ``num_keypoints``,
             ``num_labels`` or ``aux_num_out``) may contradict the weights, and the head is not
             loaded.
-        progress: Show a progress bar while fetching, on a terminal.
+        progress: Show a progress bar while fetching, or in a log a line every ten seconds.
         device: Where the model shall be; by default where the constructor puts it. ``"meta"``
             constructs what the weights need and loads nothing: parameters are on meta, buffers
             are as constructed. For a model that is then loaded in shards.

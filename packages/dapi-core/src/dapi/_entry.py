@@ -9,6 +9,7 @@ from dapi._file import File
 from dapi._frozen import FrozenDict, freeze
 from dapi._lazy import Lazy
 from dapi._record import Record
+from dapi._urls import redact
 from dapi.exceptions import MissingFileError, NoWeightsError, WeightsDeclarationError
 
 if TYPE_CHECKING:
@@ -212,7 +213,7 @@ class WeightEntry(Record):
         return _checkpoint.read(self.files, progress=progress, wanted=str(self))
 
     def __str__(self) -> str:
-        return f"WeightEntry({self.files[0].url!r})"
+        return redact(f"WeightEntry({self.files[0].url!r})")
 
     @classmethod
     def from_file(cls, path: str | Path, **fields: Any) -> WeightEntry:

@@ -20,6 +20,7 @@ KNOWN = (
     "DAPI_COPIES",
     "DAPI_MIRROR",
     "DAPI_OFFLINE",
+    "DAPI_TRUST_MIRROR",
     *LISTS,
 )
 

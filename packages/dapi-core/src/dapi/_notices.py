@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 import warnings
 
+from dapi._urls import redact
+
 _said: set[str] = set()
 
 
@@ -13,7 +15,7 @@ def warn(message: str, category: type[Warning]) -> None:
     depth, frame = 2, sys._getframe(1)
     while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == "dapi":
         depth, frame = depth + 1, frame.f_back
-    warnings.warn(message, category, stacklevel=depth)
+    warnings.warn(redact(message), category, stacklevel=depth)
 
 
 def warn_once(message: str, category: type[Warning]) -> None:

@@ -192,7 +192,7 @@ class Weights(Enum, metaclass=WeightsType):
         """Return a local path of the verified weights, fetching them if they are not cached.
 
         Args:
-            progress: Show a progress bar, on a terminal.
+            progress: Show a progress bar, or in a log a line every ten seconds.
             directory: Return a directory for a single file too: what
                 ``torch.distributed.checkpoint`` reads shards from.
 

@@ -33,13 +33,15 @@ attributes; its text says what happened, what was expected or exists, and what t
     ├── CheckpointError           (ValueError)      a file that is no readable checkpoint
     ├── SavingError               (TypeError)       a model that cannot be saved
     ├── RebuildError              (RuntimeError)    a saved model that cannot be built again
+    ├── BuilderError              (RuntimeError)    a builder, or a task, that raised something
     ├── PluginLoadError           (ImportError)     a distribution's code fails to import
     │   └── IncompatiblePluginError                 ... must not: it needs another dapi-core
     ├── MissingDependencyError    (ImportError)     something optional is not installed
     ├── HashMismatchError         (ValueError)      bytes that a published hash forbids
     ├── CacheError                (OSError)         the cache directory cannot be used
     └── FetchError                (OSError)         a file could not be had
-        └── OfflineError                            ... because ``DAPI_OFFLINE`` is set
+        ├── OfflineError                            ... because ``DAPI_OFFLINE`` is set
+        └── MissingHashError                        ... because no full sha256 is published
 
     DapiWarning (UserWarning)
     ├── OutdatedWeightsWarning                      later weights exist, or these are deprecated
@@ -54,9 +56,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from dapi._untrusted import printable
+from dapi._urls import redact, redacted
+
 
 class DapiError(Exception):
-    """The root of all of dapi's errors. Pickles with its facts."""
+    """The root of all of dapi's errors. Pickles with its facts, and shows no password of a URL."""
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(redact(arg) if isinstance(arg, str) else arg for arg in args))
 
     def __str__(self) -> str:
         """Return the message alone (OSError and KeyError would add to it)."""
@@ -379,7 +387,7 @@ class WeightsDeclarationError(DapiError, TypeError):
     """An entry, or an enum of weights, is declared wrongly."""
 
     def __init__(self, where: str, problem: str, remedy: str) -> None:
-        self.where, self.problem, self.remedy = where, problem, remedy
+        self.where, self.problem, self.remedy = redact(where), redact(problem), remedy
         super().__init__(f"{where} {problem}. {remedy}")
 
 
@@ -528,7 +536,7 @@ class CheckpointError(DapiError, ValueError):
     """A file cannot be read as a checkpoint."""
 
     def __init__(self, path: object, *, source: str, reason: str) -> None:
-        self.path, self.source, self.reason = path, source, reason
+        self.path, self.source, self.reason = path, redact(source), reason
         super().__init__(
             f"{source} cannot be read as a checkpoint: {reason} (file: {path}). Expected "
             "safetensors, or a .pth file that holds tensors only."
@@ -554,6 +562,19 @@ class RebuildError(DapiError, RuntimeError):
         super().__init__(
             f"{path} cannot be built again: {reason.rstrip('.')}. Its tensors can still be read: "
             "safetensors.torch.load_file(path)"
+        )
+
+
+class BuilderError(DapiError, RuntimeError):
+    """A builder, or what runs its task, raised an error of its own while a model was made ready."""
+
+    def __init__(self, builder: str, *, distribution: str, cause: BaseException) -> None:
+        self.builder, self.distribution = builder, distribution
+        first_line = str(cause).strip().partition("\n")[0]
+        self.reason = f"{type(cause).__name__}: {first_line}".rstrip(".: ")
+        super().__init__(
+            f"{builder!r} of {distribution} cannot be used: {self.reason}. To look closer: "
+            f"dapi doctor {distribution}"
         )
 
 
@@ -591,7 +612,7 @@ class MissingDependencyError(DapiError, ImportError):
     """Something optional is needed and not installed."""
 
     def __init__(self, what: str, *, requirement: str) -> None:
-        self.what, self.requirement = what, requirement
+        self.what, self.requirement = redact(what), requirement
         super().__init__(f"{what}. To install it: pip install '{requirement}'")
 
 
@@ -599,9 +620,12 @@ class HashMismatchError(DapiError, ValueError):
     """The bytes are not those that were published; what was fetched was discarded."""
 
     def __init__(self, source: str, *, expected: str, found: str, held_for: str = "") -> None:
-        self.source, self.expected, self.found = source, expected, found
+        self.source, self.expected, self.found = redact(source), expected, found
         why = "was trusted when it was first loaded" if held_for else "was published"
         if held_for:
+            from shlex import quote
+
+            held_for = quote(redact(held_for))
             remedy = f"If its publisher replaced it: dapi trust --forget {held_for}"
         elif "://" in source:
             remedy = (
@@ -628,21 +652,36 @@ class CacheError(DapiError, OSError):
 
 
 class FetchError(DapiError, OSError):
-    """A file could not be fetched from any of its addresses."""
+    """A file could not be fetched from any of its addresses.
 
-    def __init__(self, wanted: str, *, failures: Mapping[str, str]) -> None:
-        self.wanted, self.failures = wanted, dict(failures)
-        tried = "; ".join(f"{url}: {reason}" for url, reason in failures.items())
-        super().__init__(
-            f"{wanted} could not be fetched. Tried {tried}. Check the network and the proxy "
-            "settings, then try again."
-        )
+    Attributes:
+        wanted: What it is for.
+        failures: Why each address failed; the addresses without passwords and queries.
+        remedy: What to do, as a sentence; empty if the network may be the reason.
+    """
+
+    def __init__(self, wanted: str, *, failures: Mapping[str, str], remedy: str = "") -> None:
+        wanted = redact(printable(wanted))
+        self.wanted, self.failures, self.remedy = wanted, _without_secrets(failures), remedy
+        tried = "; ".join(f"{url}: {reason}" for url, reason in self.failures.items())
+        advice = remedy or "Check the network and the proxy settings, then try again."
+        super().__init__(f"{wanted} could not be fetched. Tried {tried}. {advice}")
+
+
+def _without_secrets(failures: Mapping[str, str]) -> dict[str, str]:
+    """Redact addresses; the reasons of those that then look the same are joined."""
+    found: dict[str, str] = {}
+    for url, reason in failures.items():
+        shown = redacted(url)
+        found[shown] = "; ".join(filter(None, (found.get(shown), redact(printable(reason)))))
+    return found
 
 
 class OfflineError(FetchError):
     """``DAPI_OFFLINE`` is set and the file is not in the cache."""
 
     def __init__(self, wanted: str, *, url: str, sha256: str | None, path: object) -> None:
+        wanted, url = redact(printable(wanted)), redacted(url)
         self.url, self.sha256, self.path = url, sha256, path
         DapiError.__init__(
             self,
@@ -650,7 +689,20 @@ class OfflineError(FetchError):
             f"(sha256 {sha256 or 'not published'}; expected at {path}). While online: "
             f"dapi fetch {wanted}; with a file that was carried here: dapi cache add FILE",
         )
-        self.wanted, self.failures = wanted, {url: "DAPI_OFFLINE is set"}
+        self.wanted, self.failures, self.remedy = wanted, {url: "DAPI_OFFLINE is set"}, ""
+
+
+class MissingHashError(FetchError):
+    """Files without a full published sha256 are not to be fetched."""
+
+    def __init__(self, wanted: str, *, files: Iterable[str]) -> None:
+        self.wanted, self.remedy = redact(wanted), ""
+        self.failures = _without_secrets(dict.fromkeys(files, "it has no full sha256"))
+        DapiError.__init__(
+            self,
+            f"{wanted} is not fetched: no full sha256 is published for "
+            f"{', '.join(self.failures)}. Choose other weights, or omit --require-hash.",
+        )
 
 
 class DapiWarning(UserWarning):

@@ -17,7 +17,7 @@ from dapi.exceptions import DapiError, DapiWarning, nearest
 
 # Those of core; a distribution adds others in the entry-point group dapi.commands.
 _COMMANDS = (
-    "list", "search", "show", "predict", "fetch", "verify", "trust", "cache", "doctor",
+    "list", "search", "show", "predict", "fetch", "verify", "trust", "cache", "doctor", "env",
 )  # fmt: skip
 
 # Those that authors read about before they have them.

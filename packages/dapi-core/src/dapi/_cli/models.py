@@ -16,6 +16,7 @@ from dapi._frozen import to_json
 from dapi._metrics import Metric
 from dapi._plugins import plugins
 from dapi._search import Found, Query
+from dapi._urls import redact, redacted
 
 _UNITS = {"k": 1e3, "M": 1e6, "G": 1e9, "B": 1e9}
 
@@ -230,10 +231,12 @@ def _details(weights: Any) -> dict[str, Any]:
         "latest": weights.latest,
         "status": weights.status.state,
         "files": [
-            {"url": file.url, "sha256": file.sha256, "size": file.size} for file in weights.files
+            {"url": redacted(file.url), "sha256": file.sha256, "size": file.size}
+            for file in weights.files
         ],
         "assets": {
-            name: str(getattr(asset, "url", asset)) for name, asset in weights.assets.items()
+            name: redact(str(getattr(asset, "url", asset)))
+            for name, asset in weights.assets.items()
         },
         "transforms": repr(weights.transforms),
         "config": to_json({**weights.build.defaults, **weights.build.config}),
