@@ -30,8 +30,8 @@ from dapi import File
 from dapi._store import fetch, verification
 from dapi.exceptions import DapiError
 hashed = []
-hash_file = verification.hash_file
-verification.hash_file = lambda path: hashed.append(str(path)) or hash_file(path)
+hash_stream = verification.hash_stream
+verification.hash_stream = lambda stream: hashed.append(stream.name) or hash_stream(stream)
 url, digest, size = sys.argv[1:]
 result = {}
 try:

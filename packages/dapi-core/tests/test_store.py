@@ -58,10 +58,10 @@ def test_fetch_addresses_by_hash(server, file):
 
 
 def test_fetch_honours_the_umask(file):
-    """A shared cache is readable by those whom the umask allows."""
+    """A shared cache is readable by those whom the umask allows, and written to by nobody."""
     before = os.umask(0o027)
     try:
-        assert 0o640 == fetch(file).stat().st_mode & 0o777
+        assert 0o440 == fetch(file).stat().st_mode & 0o777
     finally:
         os.umask(before)
 

@@ -9,6 +9,7 @@ from _dapi_command import other_owners, repair
 from dapi import _catalog, _environment, _models, _names, _offers, _removed
 from dapi._discovery import EntryPoint, Plugin, discover, entry_points, unmatched
 from dapi._plugins import findings
+from dapi._store import access, folders
 from dapi.exceptions import DapiError, PluginLoadError, UnknownPluginError, nearest
 
 
@@ -35,7 +36,7 @@ def examine(name: str | None = None) -> list[Problem]:
     plugins = [plugin for plugin in discover() if name in (None, plugin.name)]
     if name is not None and not plugins:
         raise UnknownPluginError(name, available=[plugin.name for plugin in discover()])
-    general = [] if name else [*_foreign_owners(), *_unmatched_variables()]
+    general = [] if name else [*_foreign_owners(), *_unmatched_variables(), *_open_caches()]
     return [*general, *(problem for plugin in plugins for problem in _examine(plugin))]
 
 
@@ -67,6 +68,15 @@ def _unmatched_variables() -> Iterator[Problem]:
         yield Problem(variable, what, _instead(name, known))
     for variable in _environment.unknown():
         yield Problem(variable, "no variable of dapi has that name", _instead(variable))
+
+
+def _open_caches() -> Iterator[Problem]:
+    """Find folders of caches in which others could plant something."""
+    for root in folders.roots():
+        for folder in access.strangers(root):
+            what = f"others can write to {folder}: each user hashes what is there before its use"
+            remedy = f"chmod go-w {folder} (as its owner), or set DAPI_CACHE to a folder of yours"
+            yield Problem("cache", what, remedy)
 
 
 def _instead(name: str, known: Sequence[str] = _environment.KNOWN) -> str:

@@ -640,14 +640,25 @@ class FetchError(DapiError, OSError):
 
 
 class OfflineError(FetchError):
-    """``DAPI_OFFLINE`` is set and the file is not in the cache."""
+    """``DAPI_OFFLINE`` is set and the file is not in the cache, or is damaged there."""
 
-    def __init__(self, wanted: str, *, url: str, sha256: str | None, path: object) -> None:
-        self.url, self.sha256, self.path = url, sha256, path
+    def __init__(
+        self,
+        wanted: str,
+        *,
+        url: str,
+        sha256: str | None,
+        path: object,
+        is_damaged: bool = False,
+    ) -> None:
+        self.url, self.sha256, self.path, self.is_damaged = url, sha256, path, is_damaged
+        what, where = "is not in the cache", f"expected at {path}"
+        if is_damaged:
+            what, where = f"is in the cache, but damaged ({path})", "which the file does not have"
         DapiError.__init__(
             self,
-            f"{wanted} is not in the cache, and DAPI_OFFLINE forbids to fetch {url} "
-            f"(sha256 {sha256 or 'not published'}; expected at {path}). While online: "
+            f"{wanted} {what}, and DAPI_OFFLINE forbids to fetch {url} "
+            f"(sha256 {sha256 or 'not published'}; {where}). While online: "
             f"dapi fetch {wanted}; with a file that was carried here: dapi cache add FILE",
         )
         self.wanted, self.failures = wanted, {url: "DAPI_OFFLINE is set"}

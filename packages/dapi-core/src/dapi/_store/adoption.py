@@ -76,7 +76,7 @@ def add(path: Path, file: File, partial: Partial, *, wanted: str) -> Path:
     """
     digest = copy(path, file, partial)
     partial.sync()
-    return cache.publish(file, partial.path, digest, wanted=wanted)
+    return cache.publish(file, partial, digest, wanted=wanted)
 
 
 def _torch_hub() -> Path:

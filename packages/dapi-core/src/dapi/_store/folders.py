@@ -18,21 +18,48 @@ import stat
 import tempfile
 from pathlib import Path
 
+from dapi.exceptions import CacheError
+
 
 def root() -> Path:
-    """Return the cache that is written to: ``DAPI_CACHE``, or the user's own by the system."""
+    """Return the cache that is written to: ``DAPI_CACHE``, or the user's own by the system.
+
+    Raises:
+        CacheError: It is in the home directory, and the user has none.
+    """
     chosen = os.environ.get("DAPI_CACHE")
     if chosen:
-        return Path(chosen).expanduser().absolute()
+        return _absolute(chosen)
     from platformdirs import user_cache_path
 
-    return user_cache_path("dapi", appauthor=False)
+    try:
+        found = user_cache_path("dapi", appauthor=False)
+    except RuntimeError:
+        found = Path("~")
+    if not found.is_absolute():  # what is left of "~" when nobody knows where it is
+        raise CacheError("~/.cache/dapi", reason="this user has no home directory")
+    return found
+
+
+def readonly() -> list[Path]:
+    """Return the caches that are only read: those of ``DAPI_CACHE_READONLY``."""
+    paths = os.environ.get("DAPI_CACHE_READONLY", "").split(os.pathsep)
+    return [_absolute(path) for path in paths if path]
 
 
 def roots() -> list[Path]:
-    """Return the cache that is written to, then those of ``DAPI_CACHE_READONLY``."""
-    further = os.environ.get("DAPI_CACHE_READONLY", "").split(os.pathsep)
-    return [root(), *(Path(path).expanduser().absolute() for path in further if path)]
+    """Return the cache that is written to, if the user has one, then those that are only read."""
+    try:
+        return [root(), *readonly()]
+    except CacheError:
+        return readonly()
+
+
+def _absolute(path: str) -> Path:
+    try:
+        return Path(path).expanduser().absolute()
+    except RuntimeError as cause:
+        raise CacheError(path, reason="this user has no home directory") from cause
 
 
 def blobs() -> Path:
@@ -41,19 +68,19 @@ def blobs() -> Path:
 
 
 def scratch() -> Path | None:
-    """Return a folder of this user's alone, for notes about caches that cannot be written.
+    """Return a folder of this user's alone, for notes about caches of others.
 
     None when there is no such folder, or when somebody else made one of that name.
     """
-    if not hasattr(os, "getuid"):
+    if not hasattr(os, "geteuid"):
         return None
-    path = Path(tempfile.gettempdir()) / f"dapi-{os.getuid()}"
     try:
+        path = Path(tempfile.gettempdir()) / f"dapi-{os.geteuid()}"
         path.mkdir(mode=0o700, exist_ok=True)
         status = path.lstat()
     except OSError:
         return None
-    is_ours = status.st_uid == os.getuid() and stat.S_IMODE(status.st_mode) == 0o700
+    is_ours = status.st_uid == os.geteuid() and stat.S_IMODE(status.st_mode) == 0o700
     return path if is_ours and stat.S_ISDIR(status.st_mode) else None
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 from time import time
+from typing import IO
 
 from dapi._file import File
-from dapi._store import folders, records, trust
+from dapi._store import access, folders, records, trust
 from dapi.exceptions import FetchError, HashMismatchError
 
 _BLOCK = 1 << 20
@@ -16,8 +18,8 @@ _BLOCK = 1 << 20
 # How often a stamp's time says that its blob was used, in seconds; dapi cache --older-than.
 _DAY = 86400.0
 
-# Digests of files whose stamp has no place on the disk, by path and stat: hashed once in this
-# process.
+# Digests of files whose stamp has no place on the disk, and of damaged ones, by path and state:
+# hashed once in this process.
 _digests: dict[tuple[str, str], str] = {}
 
 
@@ -58,28 +60,59 @@ def verify_local(file: File, path: Path) -> None:
 
 
 def is_intact(path: Path, digest: str) -> bool:
-    """Trust a blob while its stat is that of when it was verified; else hash it again.
+    """Return whether a blob has the bytes that its hash names.
+
+    It has while its status is that of when this was last found out; else it is hashed again.
+    What anybody else could have noted is not believed.
 
     Raises:
-        FileNotFoundError: It is gone.
+        OSError: It is gone, or cannot be read.
     """
-    state = stat_line(path)
-    known = _digests.get((str(path), state))
-    if known == digest or any(_holds(stamp, state) for stamp in _stamps(path, digest)):
-        return True
-    if hash_file(path) != digest:
+    status = os.lstat(path)
+    if not access.is_regular(status):
         return False
-    stamp(path, digest)
-    return True
+    state = line(status)
+    known = _digests.get((str(path), state))
+    if known:
+        return known == digest
+    if any(_holds(note, state) for note in _notes(path, digest, status)):
+        return True
+    found, state = examine(path)
+    if found == digest:
+        stamp(path, digest, state)
+    else:
+        _digests[str(path), state] = found
+    return found == digest
 
 
-def stamp(path: Path, digest: str, **origin: str) -> None:
-    """Note that a blob was verified in its present state, and whence it came."""
-    state = stat_line(path)
-    for candidate in _stamps(path, digest):
+def is_right(path: Path) -> bool:
+    """Hash a blob again, whatever is noted of it; return whether its name is its hash."""
+    try:
+        found, state = examine(path)
+        if found == path.name:
+            stamp(path, found, state)
+    except OSError:
+        return False
+    return found == path.name
+
+
+def examine(path: Path) -> tuple[str, str]:
+    """Hash a blob, and return the hash with the state that the hashed file had.
+
+    Raises:
+        OSError: It cannot be read, or is a link.
+    """
+    with access.open_file(path, "rb") as stream:
+        state = line(os.fstat(stream.fileno()))
+        return hash_stream(stream), state
+
+
+def stamp(path: Path, digest: str, state: str, **origin: str) -> None:
+    """Note that a blob was verified in a state, and where it came from."""
+    for note in _notes(path, digest, path.lstat()):
         try:
-            known = records.read(candidate)
-            records.write(candidate, {**known, **origin, "stat": state})
+            known = records.read(note)
+            records.write(note, {**known, **origin, "stat": state})
             return
         except OSError:
             continue  # a cache that cannot be written: the next place is the user's own
@@ -88,32 +121,46 @@ def stamp(path: Path, digest: str, **origin: str) -> None:
 
 def stat_line(path: Path) -> str:
     """Return what changes when a file does: size, times and inode."""
-    status = path.stat()
+    return line(path.stat())
+
+
+def line(status: os.stat_result) -> str:
+    """Return what changes when a file does: size, times and inode."""
     return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"
 
 
 def hash_file(path: Path) -> str:
     """Return a file's sha256."""
-    digest = sha256()
     with path.open("rb", buffering=0) as stream:
-        while block := stream.read(_BLOCK):
-            digest.update(block)
+        return hash_stream(stream)
+
+
+def hash_stream(stream: IO[bytes]) -> str:
+    """Return the sha256 of what is left in a stream."""
+    digest = sha256()
+    while block := stream.read(_BLOCK):
+        digest.update(block)
     return digest.hexdigest()
 
 
-def _stamps(path: Path, digest: str) -> list[Path]:
-    """Return where the stamp of a blob may be: in its cache, or with this user's own notes."""
-    own = path.parent.parent / "stamps" / digest
-    scratch = None if os.access(own.parent, os.W_OK) else folders.scratch()
-    name = sha256(str(path).encode()).hexdigest()
-    return [own, *([scratch / name] if scratch else [])]
+def _notes(path: Path, digest: str, status: os.stat_result) -> Iterator[Path]:
+    """Yield where it may be noted that a blob is intact: in its cache, or in this user's folder.
+
+    In a cache that others can write to, the first one could be a stranger's.
+    """
+    root = path.parent.parent
+    is_closed = access.is_ours(status) and access.is_closed(root, "blobs", "stamps")
+    if is_closed:
+        yield root / "stamps" / digest
+    if not (is_closed and os.access(root / "stamps", os.W_OK)) and (own := folders.scratch()):
+        yield own / sha256(str(path).encode()).hexdigest()
 
 
 def _holds(path: Path, state: str) -> bool:
     if records.read(path).get("stat") != state:
         return False
     try:
-        if time() - path.stat().st_mtime > _DAY:
+        if time() - os.stat(path).st_mtime > _DAY:
             os.utime(path)
     except OSError:
         pass  # when it was used is not worth an error

@@ -1,0 +1,133 @@
+"""Access: who can change a file of a cache, and how such a file is opened.
+
+Nothing in a cache is followed through a link, and nothing that others could have written is
+believed: another user of a shared cache may have planted it.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from functools import lru_cache
+from pathlib import Path
+from typing import IO
+
+# How files are opened, as far as the system knows it: a planted pipe must not block either.
+FLAGS = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"))
+
+
+def is_ours(status: os.stat_result) -> bool:
+    """Return whether only this user and root can change a file or a folder that is no link."""
+    if os.name == "nt":  # there, folders of a user are closed to others by default
+        return True
+    mode = status.st_mode
+    if stat.S_ISLNK(mode) or mode & stat.S_IWOTH or status.st_uid not in (0, os.geteuid()):
+        return False
+    return not mode & stat.S_IWGRP or _is_alone(os.geteuid(), status.st_gid)
+
+
+def is_regular(status: os.stat_result) -> bool:
+    """Return whether it is that of a file, and not of a link, a folder, a pipe or a device."""
+    return stat.S_ISREG(status.st_mode)
+
+
+@lru_cache(maxsize=16)
+def _is_alone(user: int, group: int) -> bool:
+    """Return whether a group is one user's alone, as many systems make one for each user.
+
+    Root's is not: containers run as any user, with root's group.
+    """
+    import grp
+    import pwd
+
+    try:
+        owner, members = pwd.getpwuid(user), grp.getgrgid(group)
+    except KeyError:
+        return False
+    is_primary = group == owner.pw_gid != 0 and members.gr_name == owner.pw_name
+    return is_primary and set(members.gr_mem) <= {owner.pw_name}
+
+
+def is_closed(cache: Path, *names: str) -> bool:
+    """Return whether only this user and root can put files into these folders of a cache.
+
+    What is not there yet counts as closed: this user will make it.
+    """
+    # The user himself may have put a link in the place of the cache; not in that of a folder.
+    for look, path in ((os.stat, str(cache)), *((os.lstat, f"{cache}/{name}") for name in names)):
+        try:
+            if not is_ours(look(path)):
+                return False
+        except FileNotFoundError:
+            continue
+        except OSError:
+            return False
+    return True
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder of a cache if it is not there.
+
+    Raises:
+        OSError: It cannot be made, or is a link.
+    """
+    path.mkdir(parents=True, exist_ok=True)
+    if path.is_symlink():
+        raise OSError(f"{path} is a link; expected a folder")
+
+
+def files(folder: Path) -> list[Path]:
+    """List what lies in a folder of a cache; nothing if it is a link or not there."""
+    if folder.is_symlink() or not folder.is_dir():
+        return []
+    return list(folder.iterdir())
+
+
+def open_file(path: Path, mode: str, *, permissions: int = 0o666) -> IO[bytes]:
+    """Open a regular file of a cache without a buffer, and never through a link.
+
+    Args:
+        path: The file.
+        mode: As of ``open``, in binary. ``"xb"`` makes a new file.
+        permissions: Those of a new file, before the umask.
+
+    Raises:
+        OSError: It cannot be opened, or is a link or another odd thing.
+    """
+
+    def opener(name: str, flags: int) -> int:
+        return os.open(name, flags | FLAGS, permissions)
+
+    try:
+        stream: IO[bytes] = open(path, mode, buffering=0, opener=opener)  # noqa: SIM115
+    except OSError as cause:
+        if path.is_symlink():
+            raise OSError(f"{path} is a link; expected a file") from cause
+        raise
+    if not is_regular(os.fstat(stream.fileno())):
+        stream.close()
+        raise OSError(f"{path} is not a regular file")
+    return stream
+
+
+def is_same(stream: IO[bytes], path: Path) -> bool:
+    """Return whether an open file is still the one that lies at a path."""
+    try:
+        return os.path.samestat(os.fstat(stream.fileno()), path.lstat())
+    except OSError:
+        return False
+
+
+def strangers(cache: Path) -> list[Path]:
+    """List the folders of a cache, and those above it, that others can change."""
+    if not cache.is_dir():
+        return []
+    inside = [path for path in cache.iterdir() if path.is_symlink() or path.is_dir()]
+    found = [path for path in inside if not is_ours(path.lstat())]
+    found += [] if is_ours(cache.stat()) else [cache]
+    return found + [path for path in cache.resolve().parents if _lets_others_rename(path.stat())]
+
+
+def _lets_others_rename(status: os.stat_result) -> bool:
+    """Return whether others can put something else in the place of what lies in a folder."""
+    return not is_ours(status) and not status.st_mode & stat.S_ISVTX
