@@ -92,6 +92,16 @@ def owners_by_hash() -> dict[str, list[str]]:
     return owners
 
 
+def owners_by_key() -> dict[str, list[str]]:
+    """Map the hashes of files, and the keys of those without one, to the names that need them."""
+    owners: dict[str, list[str]] = {}
+    for weights in _catalog.list_weights():
+        for key in {key for file in everything(weights) for key in (cache.key(file), _hash(file))}:
+            if key:
+                owners.setdefault(key, []).append(str(weights))
+    return owners
+
+
 def used_hashes() -> set[str]:
     """Return the hashes that installed weights name.
 
