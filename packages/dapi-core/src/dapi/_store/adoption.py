@@ -85,7 +85,9 @@ def _torch_hub() -> Path:
     if torch is not None and hasattr(torch, "hub"):
         return Path(torch.hub.get_dir()) / "checkpoints"
     base = os.environ.get("XDG_CACHE_HOME", "~/.cache")
-    return Path(os.environ.get("TORCH_HOME", f"{base}/torch")).expanduser() / "hub" / "checkpoints"
+    home = os.environ.get("TORCH_HOME", f"{base}/torch")
+    # Of Path, expanduser fails for a user without a home directory.
+    return Path(os.path.expanduser(home)) / "hub" / "checkpoints"  # noqa: PTH111
 
 
 def _share(source: IO[bytes], target: IO[bytes]) -> bool:

@@ -43,7 +43,10 @@ def key(file: File) -> str:
 
 def expected_path(file: File) -> Path:
     """Return where a file is looked for: its blob, or the record of what it was last."""
-    return folders.blobs() / str(file.sha256) if file.is_pinned else trust.path(file)
+    if not file.is_pinned:
+        return trust.path(file)
+    root = next(iter(folders.roots()), None) or folders.root()
+    return root / "blobs" / str(file.sha256)
 
 
 def find(file: File) -> Path | None:
