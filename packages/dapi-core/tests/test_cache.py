@@ -126,6 +126,18 @@ class TestCommands:
         assert DIGEST in errors
         assert 1 == run(capsys, "cache", "add", str(tmp_path / "absent"))[0]
 
+    @pytest.mark.parametrize("words", [(), ("--for", "acme_net:Digits_RefV1")])
+    def test_add_of_a_git_lfs_pointer_says_what_it_is(self, family, capsys, tmp_path, words):
+        """A clone without Git LFS has 130 bytes in the place of the weights."""
+        path = tmp_path / "net.pth"
+        path.write_text(
+            f"version https://git-lfs.github.com/spec/v1\noid sha256:{DIGEST}\nsize 7\n"
+        )
+
+        status, _, errors = run(capsys, "cache", "add", str(path), *words)
+        assert 1 == status
+        assert "is a Git LFS pointer" in errors and "git lfs pull" in errors
+
     def test_remove_by_name_or_digits(self, family, capsys):
         """A model's name means all of its weights; digits mean a hash."""
         for name in ("acme_net", "acme_net:Digits_RefV1", DIGEST[:8]):

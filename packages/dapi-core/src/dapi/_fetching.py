@@ -134,6 +134,7 @@ def add(path: Path, *, owner: str | None = None) -> list[tuple[str, Path]]:
     if owner is not None:
         name = str(latest_or_named(owner))
         return [(name, _store.add(path, _only(path, files_of(name), name), wanted=name))]
+    verification.refuse_pointer(path)
     digest = verification.hash_file(path)
     found = [
         (str(weights), file)

@@ -37,6 +37,7 @@ attributes; its text says what happened, what was expected or exists, and what t
     │   └── IncompatiblePluginError                 ... must not: it needs another dapi-core
     ├── MissingDependencyError    (ImportError)     something optional is not installed
     ├── HashMismatchError         (ValueError)      bytes that a published hash forbids
+    │   └── LFSPointerError                         ... as a Git LFS pointer is in their place
     ├── CacheError                (OSError)         the cache directory cannot be used
     └── FetchError                (OSError)         a file could not be had
         └── OfflineError                            ... because ``DAPI_OFFLINE`` is set
@@ -614,6 +615,19 @@ class HashMismatchError(DapiError, ValueError):
                 "describe a file of your own anew: dapi.WeightEntry.from_file(path)"
             )
         super().__init__(f"{source} has sha256 {found}, but {expected} {why}. {remedy}")
+
+
+class LFSPointerError(HashMismatchError):
+    """A local file is a Git LFS pointer, which only names the file that is meant."""
+
+    def __init__(self, path: object, *, expected: str, found: str) -> None:
+        self.source, self.expected, self.found = str(path), expected, found
+        DapiError.__init__(
+            self,
+            f"{path} is a Git LFS pointer, not the file itself (sha256 {expected or 'unknown'}). "
+            "To get the file, in a clone of its repository: git lfs pull. If a distribution "
+            "installed the pointer, it was built without its files: install another release of it.",
+        )
 
 
 class CacheError(DapiError, OSError):

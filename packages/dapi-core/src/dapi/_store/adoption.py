@@ -54,6 +54,7 @@ def copy(path: Path, file: File, partial: Partial) -> str:
         CacheError: The disk is full.
         OSError: It cannot be read.
     """
+    verification.refuse_pointer(path)
     with path.open("rb", buffering=0) as stream:
         if not partial.clone(lambda target: _share(stream, target)):
             partial.expect(path.stat().st_size, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -11,9 +12,12 @@ from typing import IO
 
 from dapi._file import File
 from dapi._store import access, folders, records, trust
-from dapi.exceptions import FetchError, HashMismatchError
+from dapi.exceptions import FetchError, HashMismatchError, LFSPointerError
 
 _BLOCK = 1 << 20
+
+# The specification of Git LFS has it.
+_LARGEST_POINTER = 1024
 
 # How often a stamp's time says that its blob was used, in seconds; dapi cache --older-than.
 _DAY = 86400.0
@@ -50,6 +54,7 @@ def verify_local(file: File, path: Path) -> None:
     """
     if not path.is_file():
         raise FetchError(file.name, failures={file.url: "there is no such file"})
+    refuse_pointer(path)
     if file.sha256 is None:
         return  # there is nothing to compare it with
     state = (str(path), stat_line(path))
@@ -57,6 +62,22 @@ def verify_local(file: File, path: Path) -> None:
     _digests[state] = digest
     if not digest.startswith(file.sha256):
         raise HashMismatchError(str(path), expected=file.sha256, found=digest)
+
+
+def refuse_pointer(path: Path) -> None:
+    """Refuse what a checkout without Git LFS has in the place of a large file.
+
+    Raises:
+        LFSPointerError: It is a pointer.
+        OSError: It cannot be read.
+    """
+    if path.stat().st_size > _LARGEST_POINTER:
+        return
+    content = path.read_bytes()
+    if content.startswith(b"version https://git-lfs"):
+        match = re.search(rb"oid sha256:([0-9a-f]{64})", content)
+        expected = match[1].decode() if match else ""
+        raise LFSPointerError(path, expected=expected, found=sha256(content).hexdigest())
 
 
 def is_intact(path: Path, digest: str) -> bool:
