@@ -151,6 +151,7 @@ def test_harmed_copy_is_made_again(publish, harm):
     entry = publish()
     read(entry, 2)
     path = copies.find(blob(entry))
+    path.chmod(0o644)
     path.write_bytes(harm)
 
     assert copies.find(blob(entry)) is None

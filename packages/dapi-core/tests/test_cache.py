@@ -371,6 +371,7 @@ def test_change_that_hides_behind_the_time_is_seen(server):
     file = File(server.serve("/net.pth", BODY), sha256=DIGEST)
     path = _store.fetch(file)
     status = path.stat()
+    path.chmod(0o644)
     with path.open("r+b") as stream:
         stream.write(b"X")
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))

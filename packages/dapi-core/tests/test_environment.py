@@ -116,6 +116,7 @@ def test_further_roots_are_read_and_not_written(url, faulty, own_cache, tmp_path
     path = fetch(File(url, sha256=DIGEST))
     assert shared / "blobs" / DIGEST == path
     assert not own_cache.exists()
+    path.chmod(0o644)
     path.write_bytes(bytes(len(BODY)))
     with pytest.warns(UserWarning, match="damaged"):
         assert own_cache / "blobs" / DIGEST == fetch(File(url, sha256=DIGEST))

@@ -153,6 +153,7 @@ def test_fetch_through_a_scheme_of_a_distribution(advertise, own_cache):
 def test_fetch_repairs_a_damaged_blob(server, file):
     """A blob that changed is fetched again, and that is said."""
     path = fetch(file)
+    path.chmod(0o644)
     path.write_bytes(b"\x01" + BODY[1:])
 
     with pytest.warns(CacheWarning, match="damaged"):
