@@ -45,7 +45,9 @@ def hashed(monkeypatch):
     """The names of the files that are hashed as a whole."""
     names, hash_stream = [], verification.hash_stream
     monkeypatch.setattr(
-        verification, "hash_stream", lambda stream: names.append(stream.name) or hash_stream(stream)
+        verification,
+        "hash_stream",
+        lambda stream: names.append(str(stream.name)) or hash_stream(stream),
     )
     return names
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import stat
 from functools import lru_cache
+from io import FileIO
 from pathlib import Path
-from typing import IO
 
 # How files are opened, as far as the system knows it: a planted pipe must not block either.
 FLAGS = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"))
@@ -83,12 +83,12 @@ def files(folder: Path) -> list[Path]:
     return list(folder.iterdir())
 
 
-def open_file(path: Path, mode: str, *, permissions: int = 0o666) -> IO[bytes]:
+def open_file(path: Path, mode: str, *, permissions: int = 0o666) -> FileIO:
     """Open a regular file of a cache without a buffer, and never through a link.
 
     Args:
         path: The file.
-        mode: As of ``open``, in binary. ``"xb"`` makes a new file.
+        mode: As of ``open``, in binary; ``"xb"`` makes a new file.
         permissions: Those of a new file, before the umask.
 
     Raises:
@@ -99,7 +99,7 @@ def open_file(path: Path, mode: str, *, permissions: int = 0o666) -> IO[bytes]:
         return os.open(name, flags | FLAGS, permissions)
 
     try:
-        stream: IO[bytes] = open(path, mode, buffering=0, opener=opener)  # noqa: SIM115
+        stream = FileIO(path, mode, opener=opener)
     except OSError as cause:
         if path.is_symlink():
             raise OSError(f"{path} is a link; expected a file") from cause
@@ -110,7 +110,7 @@ def open_file(path: Path, mode: str, *, permissions: int = 0o666) -> IO[bytes]:
     return stream
 
 
-def is_same(stream: IO[bytes], path: Path) -> bool:
+def is_same(stream: FileIO, path: Path) -> bool:
     """Return whether an open file is still the one that lies at a path."""
     try:
         return os.path.samestat(os.fstat(stream.fileno()), path.lstat())

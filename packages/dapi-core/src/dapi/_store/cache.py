@@ -93,7 +93,7 @@ def publish(file: File, new: Partial, digest: str, *, wanted: str) -> Path:
         trust.note(file, digest)
         verification.stamp(path, digest, verification.line(status), url=file.url, wanted=wanted)
     except OSError as cause:
-        raise partial.failure(cause, None) from cause
+        raise folders.failure(cause, None) from cause
     return path
 
 
@@ -152,7 +152,7 @@ def remove(digest: str) -> None:
         copies.remove(digest)
         views.remove_of(root / "blobs" / digest)
     except OSError as cause:
-        raise partial.failure(cause, None) from cause
+        raise folders.failure(cause, None) from cause
 
 
 def sweep() -> list[Path]:

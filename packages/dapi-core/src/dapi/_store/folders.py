@@ -13,9 +13,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import stat
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from dapi.exceptions import CacheError
@@ -82,6 +85,17 @@ def scratch() -> Path | None:
         return None
     is_ours = status.st_uid == os.geteuid() and stat.S_IMODE(status.st_mode) == 0o700
     return path if is_ours and stat.S_ISDIR(status.st_mode) else None
+
+
+def failure(cause: OSError, needed: int | None) -> CacheError:
+    """Describe why the cache cannot be written, and how much room is needed."""
+    reason, folder = cause.strerror or str(cause), blobs()
+    if cause.errno in (errno.ENOSPC, errno.EDQUOT):
+        with suppress(OSError):
+            reason += f" ({shutil.disk_usage(folder).free:,} bytes are free)"
+        if needed:
+            reason += f", {needed:,} bytes are needed"
+    return CacheError(folder, reason=reason)
 
 
 def umask() -> int:

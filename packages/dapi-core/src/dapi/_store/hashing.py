@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from hashlib import sha256
+from io import FileIO
 from threading import Event, Thread
-from typing import IO
 
 _BLOCK = 1 << 20
 
@@ -22,7 +22,7 @@ _STEP = 4 << 20
 class FrontHash:
     """Follows the front of a file: the end of what is written without a gap."""
 
-    def __init__(self, stream: IO[bytes]) -> None:
+    def __init__(self, stream: FileIO) -> None:
         self._stream = stream  # another one than it is written through
         self._hash, self._hashed, self._front = sha256(), 0, 0
         self._buffer = memoryview(bytearray(_BLOCK))

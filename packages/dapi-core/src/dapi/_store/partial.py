@@ -13,6 +13,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from io import FileIO
 from pathlib import Path
 from threading import RLock
 from typing import IO
@@ -20,7 +21,6 @@ from typing import IO
 from dapi._store import access, folders, locking, records
 from dapi._store.hashing import FrontHash
 from dapi._store.settings import Settings
-from dapi.exceptions import CacheError
 
 # Notes are written each time that this part of the file has come, and not more often.
 _NOTES, _LEAST_NOTE = 64, 1 << 16
@@ -80,7 +80,7 @@ class Partial:
                 while view:
                     view = view[self._stream.write(view) :]
             except OSError as cause:
-                raise failure(cause, self.total) from cause
+                raise folders.failure(cause, self.total) from cause
             self._done = _joined([*self._done, (offset, offset + len(block))])
             if self._done[0][0] == 0:
                 front = self._done[0][1]
@@ -96,7 +96,7 @@ class Partial:
         self.total, self.version = total, version
         left = (total or 0) - self.count
         if left > 0 and left > shutil.disk_usage(self.path.parent).free - _SPARE:
-            raise failure(OSError(errno.ENOSPC, "there is not enough room"), total)
+            raise folders.failure(OSError(errno.ENOSPC, "there is not enough room"), total)
 
     def clone(self, share: Callable[[IO[bytes]], bool]) -> bool:
         """Let ``share`` fill the whole file at once; false when it cannot."""
@@ -177,7 +177,9 @@ class Partial:
         except (TypeError, ValueError):  # damaged: none of the bytes are known to be right
             known, ranges = {}, []
         self._done = _joined([(a, b) for a, b in ranges if 0 <= a < b])
-        self.version, self.total = known.get("version"), known.get("total")
+        version, total = known.get("version"), known.get("total")
+        self.version = version if isinstance(version, str) else None
+        self.total = total if isinstance(total, int) else None
         self._noted = self.count
         if self._done and self._done[0][0] == 0:
             self._hash.advance(self._done[0][1])
@@ -194,12 +196,8 @@ class Partial:
         self._stream.close()
 
 
-def _open_own(path: Path) -> IO[bytes]:
-    """Open a partial file that only this process writes to.
-
-    Raises:
-        OSError: It is a link, also a hard one, or others can write to it.
-    """
+def _open_own(path: Path) -> FileIO:
+    """Open a partial file that only this process writes to, and no link, nor a hard one."""
     stream = access.open_file(path, "r+b")
     if _is_own(os.fstat(stream.fileno())):
         return stream
@@ -225,18 +223,7 @@ def create(key: str, settings: Settings) -> Partial:
             access.open_file(path, "xb", permissions=0o600).close()
         return Partial(path, key)
     except OSError as cause:
-        raise failure(cause, None) from cause
-
-
-def failure(cause: OSError, needed: int | None) -> CacheError:
-    """Describe why the cache cannot be written, and how much room is needed."""
-    reason, folder = cause.strerror or str(cause), folders.blobs()
-    if cause.errno in (errno.ENOSPC, errno.EDQUOT):
-        with suppress(OSError):
-            reason += f" ({shutil.disk_usage(folder).free:,} bytes are free)"
-        if needed:
-            reason += f", {needed:,} bytes are needed"
-    return CacheError(folder, reason=reason)
+        raise folders.failure(cause, None) from cause
 
 
 def state(key: str) -> tuple[str, object]:
