@@ -4,11 +4,12 @@ import functools
 import hashlib
 import os
 import sys
+import time
 
 import pytest
 
 from dapi import File, _store
-from dapi._store import confirm, fetch_all, reject
+from dapi._store import confirm, fetch_all, reject, verification
 from dapi._store.settings import Settings
 from dapi.exceptions import (
     CacheError,
@@ -313,6 +314,30 @@ def test_local_file_is_verified_once_for_each_state(tmp_path):
     assert path == fetch(file)
     path.write_bytes(b"changed")
 
+    with pytest.raises(HashMismatchError):
+        fetch(file)
+
+
+def test_local_file_is_hashed_once_for_all_processes(tmp_path, monkeypatch):
+    """That is noted in this user's own folder; a file that was just written may change yet."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    path, hash_file, hashed = tmp_path / "net.pth", verification.hash_file, []
+    monkeypatch.setattr(verification, "hash_file", lambda path: hashed.append(1) or hash_file(path))
+    path.write_bytes(BODY)
+    file = File(path.as_uri(), sha256=DIGEST)
+
+    def fetch_in_new_processes():
+        hashed.clear()
+        for _ in range(3):
+            verification._digests.clear()
+            fetch(file)
+        return len(hashed)
+
+    assert 3 == fetch_in_new_processes()
+    monkeypatch.setattr(verification, "time", lambda: time.time() + 60)
+    assert 1 == fetch_in_new_processes()
+    path.write_bytes(b"\x01" + BODY[1:])
+    verification._digests.clear()
     with pytest.raises(HashMismatchError):
         fetch(file)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from time import time
@@ -18,6 +19,10 @@ _BLOCK = 1 << 20
 
 # The specification of Git LFS has it.
 _LARGEST_POINTER = 1024
+
+# To hash a smaller file takes as long as to read a note, and seconds for which a file must have
+# been left alone before its hash is noted.
+_WORTH_NOTING, _TICK = 1 << 20, 2.0
 
 # How often a stamp's time says that its blob was used, in seconds; dapi cache --older-than.
 _DAY = 86400.0
@@ -46,7 +51,7 @@ def check(source: str, file: File, digest: str) -> None:
 
 
 def verify_local(file: File, path: Path) -> None:
-    """Check a file that is not the cache's own, once for each state it has in this process.
+    """Check a file that is not the cache's own, once for each state that it has.
 
     Raises:
         FetchError: It is not there.
@@ -57,11 +62,28 @@ def verify_local(file: File, path: Path) -> None:
     refuse_pointer(path)
     if file.sha256 is None:
         return  # there is nothing to compare it with
-    state = (str(path), stat_line(path))
-    digest = _digests.get(state) or hash_file(path)
-    _digests[state] = digest
+    digest = _digest_of_local(path)
     if not digest.startswith(file.sha256):
         raise HashMismatchError(str(path), expected=file.sha256, found=digest)
+
+
+def _digest_of_local(path: Path) -> str:
+    """Return the hash of a local file, which is noted in this user's folder for later processes."""
+    status = path.stat()
+    state = str(path), line(status)
+    if state in _digests:
+        return _digests[state]
+    own = folders.scratch() if status.st_size >= _WORTH_NOTING else None
+    note = own / sha256(f"local {path}".encode()).hexdigest() if own else None
+    known = records.read(note) if note else {}
+    if known.get("stat") != state[1] or "sha256" not in known:
+        known = {"stat": state[1], "sha256": hash_file(path)}
+        # What was just written may be written again before the clock of its times ticks.
+        if note and time() - max(status.st_mtime, status.st_ctime) > _TICK:
+            with suppress(OSError):
+                records.write(note, known)
+    _digests[state] = str(known["sha256"])
+    return _digests[state]
 
 
 def refuse_pointer(path: Path) -> None:
