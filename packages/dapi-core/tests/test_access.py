@@ -14,7 +14,7 @@ import pytest
 
 from dapi import File, _store
 from dapi._cli import main
-from dapi._store import access, cache, copies, folders, partial, trust, verification
+from dapi._store import cache, copies, folders, partial, trust, verification
 from dapi._store.settings import Settings
 from dapi.exceptions import CacheError, CacheWarning, FetchError, OfflineError
 
@@ -140,26 +140,35 @@ def test_closed_cache_is_not_hashed(file, hashed, tmp_path):
     assert [] == list((tmp_path / "scratch").iterdir())
 
 
-def test_group_of_one_user_is_no_stranger(monkeypatch):
-    """Many systems make a group for each user, which has no other member."""
-    import grp
-    import pwd
-    from types import SimpleNamespace
+def test_cache_is_closed_whatever_the_umask_is(file, hashed, own_cache):
+    """Many systems let groups write by default, as each user has one of his own."""
+    before = os.umask(0o002)
+    try:
+        path = _store.fetch(file)
+        view = _store.views.directory({"net.pth": path}, of="net")
+    finally:
+        os.umask(before)
+    verification._digests.clear()
 
-    members = SimpleNamespace(gr_name="ann", gr_mem=[])
-    monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    monkeypatch.setattr(pwd, "getpwuid", lambda user: SimpleNamespace(pw_name="ann", pw_gid=1000))
-    monkeypatch.setattr(grp, "getgrgid", lambda group: members)
-    status = os.stat_result((0o040775, 0, 0, 1, 1000, 1000, 0, 0, 0, 0))
+    assert path == _store.fetch(file)
+    assert own_cache == view.parent.parent
+    assert [] == hashed
+    assert {0o755, 0o644, 0o444} == {
+        path.stat().st_mode & 0o777 for path in own_cache.rglob("*") if not path.is_symlink()
+    }
 
-    assert access.is_ours(status)
-    access._is_alone.cache_clear()
-    members.gr_mem.append("bob")
-    assert not access.is_ours(status)
-    access._is_alone.cache_clear()
-    monkeypatch.setattr(grp, "getgrgid", lambda group: {}[group])
-    assert not access.is_ours(status)
-    access._is_alone.cache_clear()
+
+def test_folders_of_a_shared_cache_are_shared(file, own_cache):
+    """Where a group can write to the cache, and the umask lets it, it can write to all of it."""
+    own_cache.mkdir()
+    own_cache.chmod(0o2775)
+    before = os.umask(0o002)
+    try:
+        _store.fetch(file)
+    finally:
+        os.umask(before)
+
+    assert 0o775 == (own_cache / "blobs").stat().st_mode & 0o777
 
 
 class TestFirstTrust:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import stat
-from functools import lru_cache
 from io import FileIO
 from pathlib import Path
 
@@ -21,31 +20,13 @@ def is_ours(status: os.stat_result) -> bool:
     if os.name == "nt":  # there, folders of a user are closed to others by default
         return True
     mode = status.st_mode
-    if stat.S_ISLNK(mode) or mode & stat.S_IWOTH or status.st_uid not in (0, os.geteuid()):
-        return False
-    return not mode & stat.S_IWGRP or _is_alone(os.geteuid(), status.st_gid)
+    is_closed = not mode & (stat.S_IWGRP | stat.S_IWOTH) and not stat.S_ISLNK(mode)
+    return is_closed and status.st_uid in (0, os.geteuid())
 
 
 def is_regular(status: os.stat_result) -> bool:
     """Return whether it is that of a file, and not of a link, a folder, a pipe or a device."""
     return stat.S_ISREG(status.st_mode)
-
-
-@lru_cache(maxsize=16)
-def _is_alone(user: int, group: int) -> bool:
-    """Return whether a group is one user's alone, as many systems make one for each user.
-
-    Root's is not: containers run as any user, with root's group.
-    """
-    import grp
-    import pwd
-
-    try:
-        owner, members = pwd.getpwuid(user), grp.getgrgid(group)
-    except KeyError:
-        return False
-    is_primary = group == owner.pw_gid != 0 and members.gr_name == owner.pw_name
-    return is_primary and set(members.gr_mem) <= {owner.pw_name}
 
 
 def is_closed(cache: Path, *names: str) -> bool:
@@ -66,12 +47,18 @@ def is_closed(cache: Path, *names: str) -> bool:
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder of a cache if it is not there.
+    """Make a folder of a cache, and the cache, if they are not there.
+
+    Whatever the umask is, a group or others can write there only if they can write to the cache.
 
     Raises:
         OSError: It cannot be made, or is a link.
     """
-    path.mkdir(parents=True, exist_ok=True)
+    cache = path.parent
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    cache.mkdir(mode=0o755, exist_ok=True)
+    shared = cache.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    path.mkdir(mode=0o755 | shared, exist_ok=True)
     if path.is_symlink():
         raise OSError(f"{path} is a link; expected a folder")
 
@@ -83,7 +70,7 @@ def files(folder: Path) -> list[Path]:
     return list(folder.iterdir())
 
 
-def open_file(path: Path, mode: str, *, permissions: int = 0o666) -> FileIO:
+def open_file(path: Path, mode: str, *, permissions: int = 0o644) -> FileIO:
     """Open a regular file of a cache without a buffer, and never through a link.
 
     Args:
@@ -119,15 +106,15 @@ def is_same(stream: FileIO, path: Path) -> bool:
 
 
 def strangers(cache: Path) -> list[Path]:
-    """List the folders of a cache, and those above it, that others can change."""
+    """List the folders of a cache that others can change, and those above it that all can."""
     if not cache.is_dir():
         return []
-    inside = [path for path in cache.iterdir() if path.is_symlink() or path.is_dir()]
-    found = [path for path in inside if not is_ours(path.lstat())]
+    found = [path for path in cache.iterdir() if path.is_symlink() or path.is_dir()]
+    found = [path for path in found if not is_ours(path.lstat())]
     found += [] if is_ours(cache.stat()) else [cache]
-    return found + [path for path in cache.resolve().parents if _lets_others_rename(path.stat())]
+    return found + [path for path in cache.resolve().parents if _lets_all_rename(path.stat())]
 
 
-def _lets_others_rename(status: os.stat_result) -> bool:
-    """Return whether others can put something else in the place of what lies in a folder."""
-    return not is_ours(status) and not status.st_mode & stat.S_ISVTX
+def _lets_all_rename(status: os.stat_result) -> bool:
+    """Return whether anybody can put something else in the place of what lies in a folder."""
+    return bool(status.st_mode & stat.S_IWOTH) and not status.st_mode & stat.S_ISVTX

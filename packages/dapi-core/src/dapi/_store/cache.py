@@ -84,14 +84,15 @@ def publish(file: File, new: Partial, digest: str, *, wanted: str) -> Path:
     path = folders.blobs() / digest
     try:
         try:
-            status = new.publish(path)
+            state = verification.line(new.publish(path))
         except PermissionError:  # another user's blob, in a folder where only he may replace it
             if not (path.exists() and verification.is_intact(path, digest)):
                 raise
-            status = path.lstat()
+            trust.note(file, digest)
+            return path
         _sync(path.parent)
         trust.note(file, digest)
-        verification.stamp(path, digest, verification.line(status), url=file.url, wanted=wanted)
+        verification.stamp(path, digest, state, url=file.url, wanted=wanted)
     except OSError as cause:
         raise folders.failure(cause, None) from cause
     return path

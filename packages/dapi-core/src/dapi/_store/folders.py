@@ -59,6 +59,8 @@ def roots() -> list[Path]:
 
 
 def _absolute(path: str) -> Path:
+    if os.path.isabs(path):  # noqa: PTH117 - the fast way, as this is asked for each file
+        return Path(path)
     try:
         return Path(path).expanduser().absolute()
     except RuntimeError as cause:

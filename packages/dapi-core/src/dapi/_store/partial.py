@@ -142,7 +142,7 @@ class Partial:
         os.replace(self.path, path)
         if not access.is_same(self._stream, path):
             raise OSError(f"somebody replaced {path.name} while it was put there")
-        return path.lstat()
+        return os.fstat(self._stream.fileno())
 
     def discard(self) -> None:
         """Remove it, unless it was published."""

@@ -61,7 +61,7 @@ def _make(view: Path, files: Mapping[str, Path]) -> Path:
         return view
     access.make_folder(view.parent)
     made = view.with_name(f".{view.name}.{os.urandom(4).hex()}")
-    made.mkdir()
+    made.mkdir(mode=0o755)
     try:
         for name, path in files.items():
             try:
@@ -81,7 +81,8 @@ def _make(view: Path, files: Mapping[str, Path]) -> Path:
 def _holds(view: Path, files: Mapping[str, Path]) -> bool:
     """Return whether a view holds these files, and nothing else."""
     try:
-        if view.is_symlink() or {entry.name for entry in view.iterdir()} != set(files):
+        is_ours = access.is_ours(view.lstat())
+        if not is_ours or {entry.name for entry in view.iterdir()} != set(files):
             return False
         return all(_leads_to(view / name, path) for name, path in files.items())
     except OSError:
@@ -113,7 +114,7 @@ def damaged() -> Iterator[Path]:
 def _is_intact(view: Path) -> bool:
     """Return whether a view is what its name says: a hash of its names, and where they lead."""
     try:
-        if view.is_symlink():
+        if not access.is_ours(view.lstat()):
             return False
         entries = list(view.iterdir())
         if os.name == "nt" and not any(map(Path.is_symlink, entries)):
