@@ -372,7 +372,11 @@ def test_copy_has_a_hash_of_its_own(own_cache, tmp_path):
 
     copy.chmod(0o644)
     copy.write_bytes(b"EVIL")
-    assert [copy] == list(copies.damaged())
+    record = json.loads(copy.with_suffix(".json").read_text())
+    record["stat"] = verification.stat_line(copy)  # as if the disk had lost a bit
+    copy.with_suffix(".json").write_text(json.dumps(record))
+    for _ in range(2):
+        assert [copy] == list(copies.damaged())
     assert copies.find(blob) is None
 
 

@@ -205,7 +205,10 @@ class TestCommands:
         for _ in range(2):
             status, rows, _ = run(capsys, "verify")
             assert (1, "damaged", str(path)) == (status, rows[0]["state"], rows[0]["path"])
+            assert dapi.get_weights("acme_net:Digits_RefV1").url == rows[0]["from"]
         assert OTHER == path.read_bytes()
+        with pytest.warns(CacheWarning, match="damaged"):  # nobody gets what is known to be wrong
+            assert BODY == dapi.get_weights("acme_net:Digits_RefV1").fetch().read_bytes()
 
     def test_verify_repairs_on_request(self, family, capsys):
         """What is damaged is removed, and fetched again when it is needed."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 
@@ -34,15 +35,15 @@ def is_closed(cache: Path, *names: str) -> bool:
 
     What is not there yet counts as closed: this user will make it.
     """
-    # The user himself may have put a link in the place of the cache; not in that of a folder.
-    for look, path in ((os.stat, str(cache)), *((os.lstat, f"{cache}/{name}") for name in names)):
-        try:
-            if not is_ours(look(path)):
-                return False
-        except FileNotFoundError:
-            continue
-        except OSError:
+    try:
+        if not is_ours(os.stat(cache)):  # the user may have put a link in the place of the cache
             return False
+        for name in names:
+            with suppress(FileNotFoundError):
+                if not is_ours(os.lstat(f"{cache}/{name}")):
+                    return False
+    except OSError as error:
+        return isinstance(error, FileNotFoundError)
     return True
 
 

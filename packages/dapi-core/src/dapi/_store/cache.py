@@ -72,7 +72,7 @@ def paths(file: File) -> list[Path]:
     """Return where the blob of a file may be: in each cache, if its hash is known."""
     known = trust.find(file)
     digest = file.sha256 if file.is_pinned else known and known.sha256
-    return [root / "blobs" / digest for root in folders.roots()] if digest else []
+    return [root.joinpath("blobs", digest) for root in folders.roots()] if digest else []
 
 
 def publish(file: File, new: Partial, digest: str, *, wanted: str) -> Path:

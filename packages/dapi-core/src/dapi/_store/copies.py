@@ -133,7 +133,10 @@ def remove(digest: str) -> Path:
 
 
 def damaged() -> Iterator[Path]:
-    """Hash the copies again, and yield those that are not what was written to them."""
+    """Hash the copies again, and yield those that are not what was written to them.
+
+    These are not used any more.
+    """
     for path in access.files(folders.root() / "copies"):
         if _NAME.fullmatch(path.name) and path.suffix == ".safetensors" and path.name[0] != ".":
             known = records.read(_record(path)) if _is_closed() else {}
@@ -142,6 +145,8 @@ def damaged() -> Iterator[Path]:
             except OSError:
                 is_intact = not os.path.lexists(path)  # it was removed meanwhile
             if not is_intact:
+                with suppress(OSError):  # so that it is not used meanwhile
+                    records.write(_record(path), {"read": True})
                 yield path
 
 

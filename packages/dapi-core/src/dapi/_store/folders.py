@@ -46,8 +46,8 @@ def root() -> Path:
 
 def readonly() -> list[Path]:
     """Return the caches that are only read: those of ``DAPI_CACHE_READONLY``."""
-    paths = os.environ.get("DAPI_CACHE_READONLY", "").split(os.pathsep)
-    return [_absolute(path) for path in paths if path]
+    paths = os.environ.get("DAPI_CACHE_READONLY")
+    return [_absolute(path) for path in paths.split(os.pathsep) if path] if paths else []
 
 
 def roots() -> list[Path]:

@@ -129,11 +129,13 @@ def is_intact(path: Path, digest: str) -> bool:
 
 
 def is_right(path: Path) -> bool:
-    """Hash a blob again, whatever is noted of it; return whether its name is its hash."""
+    """Hash a blob again, whatever is noted of it; return whether its name is its hash.
+
+    If not, what was noted is withdrawn, so that the next call does not return it.
+    """
     try:
         found, state = examine(path)
-        if found == path.name:
-            stamp(path, found, state)
+        stamp(path, path.name, state if found == path.name else "changed")
     except OSError:
         return False
     return found == path.name
@@ -194,7 +196,7 @@ def _notes(path: Path, digest: str, status: os.stat_result) -> Iterator[Path]:
     root = path.parent.parent
     is_closed = access.is_ours(status) and access.is_closed(root, "blobs", "stamps")
     if is_closed:
-        yield root / "stamps" / digest
+        yield root.joinpath("stamps", digest)
     if not (is_closed and os.access(root / "stamps", os.W_OK)) and (own := folders.scratch()):
         yield own / sha256(str(path).encode()).hexdigest()
 
