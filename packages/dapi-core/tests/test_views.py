@@ -105,6 +105,31 @@ def test_verify_looks_at_views(parts, capsys):
     assert BODIES == read(_store.fetch_all(parts))
 
 
+def test_moved_cache_is_intact(parts, own_cache, tmp_path, monkeypatch):
+    """Its views lead where it was; they are not returned, and go when the cache is swept."""
+    view = _store.fetch_all(parts)
+    moved = own_cache.rename(tmp_path / "moved")
+    monkeypatch.setenv("DAPI_CACHE", str(moved))
+
+    assert 0 == main(["verify"])
+    assert BODIES == read(new := _store.fetch_all(parts))
+    assert 0 == main(["cache", "remove"])
+    assert [new] == list((moved / "views").iterdir())
+    assert view.name != new.name
+
+
+def test_view_of_others_is_reported_and_left_alone(parts, own_cache, tmp_path, monkeypatch, capsys):
+    """Nothing is written to a cache that is only read."""
+    view = _store.fetch_all(parts)
+    replace(view / "a.safetensors")
+    shared = own_cache.rename(tmp_path / "shared")
+    monkeypatch.setenv("DAPI_CACHE_READONLY", str(shared))
+
+    assert 1 == main(["verify", "--repair"])
+    assert "cache that is only read" in capsys.readouterr().out
+    assert (shared / "views" / view.name / "a.safetensors").exists()
+
+
 def test_removing_a_file_removes_its_views(parts, capsys):
     """What others put into one stays."""
     view = _store.fetch_all(parts)

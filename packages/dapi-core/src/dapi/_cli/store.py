@@ -17,6 +17,7 @@ from dapi._store import cache, copies, folders, trust, views
 from dapi.exceptions import DapiError, NoWeightsError
 
 _DAY = 86400.0
+_NOT_OURS = "It is in a cache that is only read: ask whoever filled it"
 
 
 def add_commands(commands: Any) -> None:
@@ -76,11 +77,14 @@ def _verify(options: argparse.Namespace) -> int:
     rows, status = [], 0
     for found in findings:
         row = {"state": found.state, "path": found.path, "from": found.url, "remedy": found.remedy}
-        if found.repair and options.repair:
-            found.repair()
-            row["remedy"] = "removed; it is fetched again when it is needed"
-        else:
-            status = FAILED
+        try:
+            if found.repair and options.repair:
+                found.repair()
+                row["remedy"] = "removed; it is fetched again when it is needed"
+            else:
+                status = FAILED
+        except OSError as error:  # the others are still mended
+            row["remedy"], status = f"it cannot be removed: {error.strerror or error}", FAILED
         rows.append(row)
     what = f"All files of {', '.join(options.names)}" if options.names else "All files in the cache"
     print_rows(options, rows, empty=f"{what} are intact.")
@@ -94,8 +98,11 @@ def _of_cache() -> Iterator[_Finding]:
         repair = partial(copies.remove, path.stem)
         yield _Finding("damaged", str(path), "", "To remove it: dapi verify --repair", repair)
     for view in views.damaged():
-        remedy = "To make it anew: dapi verify --repair (other files in it are kept)"
-        yield _Finding("changed", str(view), "", remedy, partial(views.discard, view))
+        if view.parent.parent == folders.root():
+            remedy = "To make it anew: dapi verify --repair (other files in it are kept)"
+            yield _Finding("changed", str(view), "", remedy, partial(views.discard, view))
+        else:
+            yield _Finding("changed", str(view), "", _NOT_OURS)
 
 
 def _of_weights(names: list[str]) -> Iterator[_Finding]:
@@ -115,7 +122,7 @@ def _damaged(path: Path, url: str) -> _Finding:
     if path.parent == folders.blobs():
         remedy, repair = "To remove it: dapi verify --repair", partial(cache.remove, path.name)
         return _Finding("damaged", str(path), url, remedy, repair)
-    return _Finding("damaged", str(path), url, "It is not in your cache: ask whoever put it there")
+    return _Finding("damaged", str(path), url, _NOT_OURS)
 
 
 def _trust(options: argparse.Namespace) -> int:

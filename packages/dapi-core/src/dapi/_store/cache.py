@@ -157,8 +157,8 @@ def remove(digest: str) -> None:
 
 
 def sweep() -> list[Path]:
-    """Remove copies of nothing, and what interrupted downloads left that nobody is at any more."""
-    return [*partial.sweep(DEFAULT, now=True), *copies.sweep()]
+    """Remove copies and views of nothing, and what interrupted downloads left that are over."""
+    return [*partial.sweep(DEFAULT, now=True), *copies.sweep(), *views.sweep()]
 
 
 def _blobs(root: Path) -> list[Path]:

@@ -124,7 +124,7 @@ def _is_intact(view: Path) -> bool:
         return True  # it was removed meanwhile
     except OSError:  # something in it is no link
         return False
-    return _hash(targets) == view.name and all(map(Path.exists, entries))
+    return _hash(targets) == view.name  # whether they exist or not: it may have been moved
 
 
 def discard(view: Path) -> None:
@@ -161,6 +161,14 @@ def remove_of(blob: Path) -> None:
         with suppress(FileNotFoundError):
             if _NAME.fullmatch(view.name) and blob in map(_target, access.files(view)):
                 discard(view)
+
+
+def sweep() -> Iterator[Path]:
+    """Remove the views of files that are no longer there, and yield where they were."""
+    for view in access.files(folders.root() / "views"):
+        if _NAME.fullmatch(view.name) and not all(map(Path.exists, access.files(view))):
+            discard(view)
+            yield view
 
 
 def _target(entry: Path) -> Path | None:
