@@ -47,7 +47,7 @@ attributes; its text says what happened, what was expected or exists, and what t
     ├── ReplacedBuilderWarning                      another builder supersedes this one
     ├── LegacyArgumentWarning     (FutureWarning)   ``pretrained=True`` and its like
     ├── PluginWarning             (RuntimeWarning)  a distribution was skipped
-    └── CacheWarning              (RuntimeWarning)  a damaged file was discarded
+    └── CacheWarning              (RuntimeWarning)  something in the cache is not used
 """
 
 from __future__ import annotations
@@ -699,4 +699,4 @@ class PluginWarning(DapiWarning, RuntimeWarning):
 
 
 class CacheWarning(DapiWarning, RuntimeWarning):
-    """A damaged file in the cache was discarded."""
+    """Something in the cache is damaged, was changed, or could be another user's."""
