@@ -85,7 +85,9 @@ def publish(file: File, new: Partial, digest: str, *, wanted: str) -> Path:
     try:
         try:
             state = verification.line(new.publish(path))
-        except PermissionError:  # another user's blob, in a folder where only he may replace it
+        except OSError:
+            # Another process may have published it at the same time, or another user before, in a
+            # folder where only he may replace it.
             if not (path.exists() and verification.is_intact(path, digest)):
                 raise
             trust.note(file, digest)
