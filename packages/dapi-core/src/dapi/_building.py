@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 M = TypeVar("M", bound="nn.Module")
+T = TypeVar("T")
 
 
 # What a new head may have otherwise than the weights; all else is of the rest of the model.
@@ -197,13 +198,25 @@ def _is_meta(target: Target) -> bool:
 
 def _construct_on_meta(make: Callable[[], M]) -> M:
     with _collector.paused():
-        try:
-            return _construction.construct(make)[0]
-        except DapiError:
-            raise
-        except Exception:  # noqa: BLE001 - the plain way raises it again if it is not ours
-            with _construction.suspended():
-                return _construction.emptied(make())
+        constructed = _attempt(partial(_construction.construct, make))
+        if constructed is not None:
+            return constructed[0]
+        with _construction.suspended():
+            return _construction.emptied(make())
+
+
+def _attempt(deferred: Callable[[], T]) -> T | None:
+    """Return what is made without values in the parameters; None if that needs the plain way.
+
+    The plain way follows outside of the ``except`` block: inside, Python before 3.12 makes a
+    KeyError of an argument that a constructor is given twice, and every traceback has two errors.
+    """
+    try:
+        return deferred()
+    except DapiError:
+        raise
+    except Exception:  # noqa: BLE001 - the plain way raises it again if it is not ours
+        return None
 
 
 class _Assembly(Generic[M]):
@@ -239,12 +252,9 @@ class _Assembly(Generic[M]):
         return model
 
     def _construct(self) -> tuple[M, _construction.Deferral | None]:
-        try:
-            return _construction.construct(self._make, fresh=self._of_head if self._fresh else None)
-        except DapiError:
-            raise
-        except Exception:  # noqa: BLE001 - the plain way raises it again if it is not ours
-            return self._construct_plainly(), None
+        of_head = self._of_head if self._fresh else None
+        constructed = _attempt(partial(_construction.construct, self._make, fresh=of_head))
+        return constructed or (self._construct_plainly(), None)
 
     def _construct_plainly(self) -> M:
         with _construction.suspended():
@@ -267,14 +277,9 @@ class _Assembly(Generic[M]):
             target=self._target,
         )
         if frame is not None:
-            try:
-                load(model, frame=frame)
-            except DapiError:
-                raise
-            except Exception:  # noqa: BLE001 - as above
-                model = self._construct_plainly()
-            else:
+            if _attempt(lambda: load(model, frame=frame) or model) is not None:
                 return model
+            model = self._construct_plainly()
         load(model)
         return model
 
