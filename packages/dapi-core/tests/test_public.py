@@ -19,6 +19,7 @@ SOURCE = Path(dapi.__file__).parent
 # Each may import those before it, and none after it.
 LAYERS = [
     {"exceptions"},
+    {"_holding"},
     {
         "_collector",
         "_construction",
