@@ -1,9 +1,14 @@
 """Saving and loading: a model comes back from its file alone, or says why it cannot."""
 
 import json
+import os
 import pickle
+import socket
+import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -561,3 +566,100 @@ def test_loading_forbids_fetching(acme, tmp_path, server):
     with pytest.raises(RebuildError, match="offline|OFFLINE"):
         dapi.load(path)
     assert [] == server.asked
+
+
+# What a mutation puts in place of a part of a header.
+_SEEDS = (
+    None, True, False, 0, 1, -1, 3, 2**63, 10**18, 0.5, 1e308, "", "a", "evil-org/evil@main",
+    "os:system", "acme_nets:Net", "evil:Digits_RefV1", "acme_net:Digits_RefV1", "weights",
+    "device", "attn_implementation", "__class__", "num_classes", "fc.weight", "\x00", "\ud800",
+    [], [[]], {}, {"a": 1}, {"0": "a"}, "[" * 2000, "NaN", "9" * 5000,
+)  # fmt: skip
+
+
+def mutated(value, random):
+    """Return JSON with one part changed: replaced, removed, added, or moved."""
+    if not isinstance(value, dict | list) or not value or random.random() < 0.2:
+        return random.choice(_SEEDS)
+    changed = value.copy()
+    places = list(changed) if isinstance(changed, dict) else range(len(changed))
+    place, action = random.choice(places), random.randrange(4)
+    if action == 0:
+        changed.pop(place)
+    elif action == 1 and isinstance(changed, dict):
+        changed[str(random.choice(_SEEDS))] = random.choice(_SEEDS)
+    elif action == 2 and isinstance(changed, dict):
+        changed[str(random.choice(_SEEDS))] = changed.pop(place)
+    else:
+        changed[place] = mutated(changed[place], random)
+    return changed
+
+
+def mutated_facts(corpus, random):
+    """Return a header with one to three changes, some of them in the text of its JSON."""
+    facts = dict(random.choice(corpus))
+    for _ in range(random.randint(1, 3)):
+        key = random.choice([*facts, "dtype", "new_head"])
+        text = facts.get(key, "")
+        if text[:1] == "{" and random.random() < 0.7:
+            try:
+                facts[key] = json.dumps(mutated(json.loads(text), random))
+            except ValueError:
+                facts.pop(key)
+        elif random.random() < 0.5:
+            facts[key] = str(random.choice(_SEEDS))
+        else:
+            at = random.randrange(len(text) + 1)
+            facts[key] = text[:at] + random.choice('{}[]":,0e-/ax') + text[at + 1 :]
+        if random.random() < 0.05:
+            facts.pop(random.choice(list(facts)), None)
+    return facts
+
+
+@pytest.mark.parametrize("count", [3000, pytest.param(100_000, marks=pytest.mark.slow)])
+def test_mutated_header_is_loaded_or_refused(acme, advertise, tmp_path, monkeypatch, count):
+    """By a RebuildError, without an import, a connection, a process or another file."""
+    points = "[dapi.models]\nevil = evil_nets:net\nnet = evil_nets:net\n"
+    points += "[dapi.weights]\nevil = evil_nets:NetWeights\n"
+    advertise("evil-nets", points, version="1", evil_nets="raise ImportError('it is imported')")
+    corpus = json.loads((Path(__file__).parent / "data" / "headers.json").read_text())
+    states = {
+        name: safetensors_text(dapi.get_model(name, weights=None, **few))
+        for name, few in {
+            "acme_net": {},
+            "acme_rich": {},
+            "acme_typed": {},
+            "acme_detector": {"weights_backbone": None},
+            "acme_other": {},
+        }.items()
+    }
+    for where, name in ((socket, "socket"), (subprocess, "Popen"), (os, "system")):
+        monkeypatch.setattr(where, name, lambda *args, **kwargs: pytest.fail("it came out"))
+    random, path = Random(12), tmp_path / "fuzz" / "net.safetensors"
+    path.parent.mkdir()
+    modules, loaded = set(sys.modules), 0
+    for _ in range(count):
+        facts = mutated_facts(corpus, random)
+        tensors, data = states.get(facts.get("builder"), states["acme_net"])
+        metadata = {f"dapi.{key}": value for key, value in facts.items()}
+        text = json.dumps({**tensors, "__metadata__": metadata}).encode()
+        path.write_bytes(len(text).to_bytes(8, "little") + text + data)
+        try:
+            loaded += isinstance(dapi.load(path), nn.Module)
+        except RebuildError:
+            continue
+    assert count / 20 < loaded < count
+    assert {
+        name for name in set(sys.modules) - modules if name.startswith(("evil", "acme"))
+    } == set()
+    assert [path] == list(path.parent.iterdir())
+
+
+def safetensors_text(model):
+    """Return what a file's header says of the tensors, and their bytes."""
+    tensors, data = {}, b""
+    for key, tensor in model.state_dict().items():
+        begin, data = len(data), data + tensor.contiguous().numpy().tobytes()
+        kind = "I64" if tensor.dtype == torch.int64 else "F32"
+        tensors[key] = {"dtype": kind, "shape": [*tensor.shape], "data_offsets": [begin, len(data)]}
+    return tensors, data

@@ -15,7 +15,7 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from dapi import _building, _catalog, _models, _registration
+from dapi import _building, _catalog, _models, _registration, _removed
 from dapi._arguments import CALLERS, Arguments, is_inert
 from dapi._discovery import discover
 from dapi._entry import Build, Status, WeightEntry
@@ -80,10 +80,8 @@ class Header:
             DapiError: The builder is not installed, or cannot be imported.
             ValueError: The header names what a file may not name.
         """
-        builder: Callable[..., nn.Module] = _catalog.find(self._name).load()
-        spec = getattr(builder, "__dapi_builder__", None)
-        if spec is None:
-            raise ValueError(f"{self._name} is not made by register_model")
+        builder = self._builder()
+        spec: _registration.Builder = builder.__dapi_builder__  # type: ignore[attr-defined]
         declared = Arguments.of(builder, spec.name)
         config = {name: declared.admit(name, value) for name, value in self._config.items()}
         weights = self._weights(spec)
@@ -114,6 +112,20 @@ class Header:
         """Say which versions of the distribution are at odds."""
         installed = _version(self._distribution) or "not installed"
         return f"{self._name} was of version {self._facts.get('version')}, now {installed}"
+
+    def _builder(self) -> Callable[..., nn.Module]:
+        distribution, name, member = parse(self._name)
+        is_known = member is None and any(
+            model.name == name and distribution in (None, model.distribution)
+            for model in _models.known()
+        )
+        # An error of the catalog would read every enum of every distribution for a suggestion.
+        if not is_known and not _removed.find(distribution, name):
+            raise ValueError(f"No model named {self._name!r} is installed")
+        builder: Callable[..., nn.Module] = _catalog.find(self._name).load()
+        if not hasattr(builder, "__dapi_builder__"):
+            raise ValueError(f"{self._name} is not made by register_model")
+        return builder
 
     def _weights(self, spec: _registration.Builder) -> Weights | None:
         """Return the member that the model started from, if the builder still takes it.

@@ -169,7 +169,7 @@ def load(
     header = _read(file)
     try:
         plan = header.plan()
-    except (DapiError, ValueError) as cause:
+    except (DapiError, RecursionError, ValueError) as cause:
         raise RebuildError(file, reason=str(cause)) from cause
     target = Target(device, dtype or header.dtype())
     try:
