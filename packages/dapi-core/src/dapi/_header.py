@@ -109,9 +109,11 @@ class Header:
         return found if isinstance(found, torch.dtype) else None
 
     def versions(self) -> str:
-        """Say which versions of the distribution are at odds."""
-        installed = _version(self._distribution) or "not installed"
-        return f"{self._name} was of version {self._facts.get('version')}, now {installed}"
+        """Say which versions of the distribution are at odds, if they are."""
+        saved, installed = self._facts.get("version"), _version(self._distribution)
+        if saved == installed:
+            return f"{self._name} {installed} makes another model"
+        return f"{self._name} was of version {saved}, now {installed or 'not installed'}"
 
     def _builder(self) -> Callable[..., nn.Module]:
         distribution, name, member = parse(self._name)
