@@ -176,6 +176,20 @@ def test_header_is_read_without_the_plugin(entry, tmp_path):
     assert (str(entry), entry.sha256) == (header["dapi.weights"], header["dapi.sha256"])
 
 
+def test_header_holds_no_secret(acme, tmp_path):
+    """A file is published, and the address of the weights may have been a private one."""
+    path = tmp_path / "net.safetensors"
+    model = dapi.get_model("acme_net", weights=None)
+    del model.scratch
+    private = WeightEntry("https://me:password@example.org:8/a/net.pth?X-Amz-Signature=abc")
+    _provenance.record(model, replace(_provenance.find(model), weights=private))
+    dapi.save(model, path)
+
+    header = _safetensors.read_header(path).metadata
+    assert "WeightEntry('https://example.org:8/a/net.pth')" == header["dapi.weights"]
+    assert b"password" not in path.read_bytes()
+
+
 def test_weights_of_an_enum_are_remembered(acme, tmp_path):
     """A model that was loaded again still knows its member, and what it needs."""
     path = tmp_path / "net.safetensors"

@@ -246,10 +246,21 @@ def _describe_building(provenance: Provenance) -> dict[str, str]:
         "version": _version(model.distribution) if model else "",
         "config": write(config, "argument"),
         "context": write(provenance.context, "override of"),
-        "weights": "" if weights is None else str(weights),
+        "weights": "" if weights is None else _without_secrets(weights),
         "sha256": " ".join(file.sha256 or "unknown" for file in files),
         **{name: "true" for name, is_set in flags.items() if is_set},
     }
+
+
+def _without_secrets(weights: Weights | WeightEntry) -> str:
+    """Name weights; of an address, without a password and a signed query: files are published."""
+    from urllib.parse import urlsplit
+
+    if isinstance(weights, Weights):
+        return str(weights)
+    parts = urlsplit(weights.files[0].url)
+    host = parts.netloc.rpartition("@")[2]
+    return f"WeightEntry({parts._replace(netloc=host, query='').geturl()!r})"
 
 
 def _describe_state(state_dict: Mapping[str, Tensor], builder: str) -> dict[str, str]:
