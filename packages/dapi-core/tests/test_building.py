@@ -109,6 +109,13 @@ def test_new_head_differs_under_the_head_only(entry):
         dapi.build_model(Net, weights=entry, head=("body",), new_head=True, num_classes=7)
 
 
+def test_wrapped_model_knows_its_weights(entry):
+    """What torch wraps around a model, in any order, does not hide where it came from."""
+    model = dapi.build_model(Net, weights=entry)
+    for wrapped in (nn.DataParallel(model), torch.optim.swa_utils.AveragedModel(model)):
+        assert entry == dapi.weights_of(torch.compile(nn.DataParallel(wrapped)))
+
+
 def test_new_head_waives_no_other_argument(entry):
     """What is not of the head may not contradict the weights, new head or not."""
     fixed = dataclasses.replace(entry, build=Build(config={"num_classes": 4, "scale": 2.0}))
@@ -123,6 +130,20 @@ def test_new_head_waives_no_other_argument(entry):
             Net, weights=fixed, head="fc", new_head=True, num_classes=7
         ).fc.out_features
     )
+
+
+@pytest.mark.parametrize("device", [None, "meta"])
+def test_argument_that_a_constructor_is_given_twice_is_a_type_error(entry, device):
+    """As Python says it, without weights too; one error, not two of which one came of the other."""
+
+    def construct(**config):
+        return Net(num_classes=4, **config)
+
+    twice = dataclasses.replace(entry, build=Build())
+    for weights in (twice, None):
+        with pytest.raises(TypeError, match="multiple values for keyword.*num_classes") as caught:
+            dapi.build_model(construct, weights=weights, num_classes=4, device=device)
+        assert caught.value.__context__ is None
 
 
 def test_entry_of_another_builder_says_so(entry):
