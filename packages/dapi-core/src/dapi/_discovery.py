@@ -345,7 +345,7 @@ def _folder_of_module(module: str) -> str:
     place = next(filter(None, places), None)
     if place is None:
         return ""
-    folder = os.path.realpath(place)
+    folder: str = os.path.realpath(place)
     for _ in top.split("."):
         folder = _folder(folder)
     return folder
