@@ -2,8 +2,9 @@
 
 Each module is one noun: ``schemes`` says what a URL stands for, ``transport`` what a web server
 answers, ``download`` carries on through what goes wrong, ``partial`` is a file on its way,
-``locking`` whose turn it is, ``verification`` whether bytes are right, ``trust`` what is known of
-files without a full hash, ``folders`` and ``cache`` where everything lies, ``copies`` what can be
+``locking`` whose turn it is, ``verification`` whether bytes are right, ``placeholder``
+what often lies in place of a file, ``trust`` what is known of files without a full hash,
+``folders`` and ``cache`` where everything lies, ``copies`` what can be
 mapped, ``adoption`` takes what is on this machine already. This module puts them together.
 """
 

@@ -13,11 +13,11 @@ import time
 from threading import Condition, Thread
 
 from dapi._file import File
-from dapi._store import schemes, verification
+from dapi._store import placeholder, schemes, verification
 from dapi._store.partial import Partial
 from dapi._store.progress import Progress
 from dapi._store.settings import Settings
-from dapi._store.transport import AttemptError, page
+from dapi._store.transport import AttemptError
 from dapi.exceptions import CacheError, HashMismatchError
 
 
@@ -264,8 +264,8 @@ class _Attempt:
         self._bar.expect(total)
 
     def _check_head(self, block: bytes | memoryview) -> None:
-        what = page(block)
-        if what and not self._file.name.endswith((".html", ".htm")):
+        what = placeholder.recognize(block, self._file.name)
+        if what:
             raise AttemptError(f"the server sent {what} instead of the file", may_pass=False)
 
     def _widen(self, elapsed: float, count: int) -> None:

@@ -37,7 +37,6 @@ from dapi._store.settings import Settings
 
 _BLOCK, _LARGE = 1 << 18, 1 << 20
 _MAY_PASS = (408, 425, 429, 500, 502, 503, 504)
-_PAGES = (b"<!doctype html", b"<html")
 
 
 class AttemptError(Exception):
@@ -372,11 +371,3 @@ def _content_range(text: str) -> tuple[int, int | None]:
     if match is None:
         raise AttemptError(f"a part has the Content-Range {text!r}", must_restart=True)
     return int(match[1]), None if match[2] == "*" else int(match[2])
-
-
-def page(head: bytes | memoryview) -> str:
-    """Recognize what is often served in place of a file, by its first bytes."""
-    start = bytes(head[:512]).lstrip().lower()
-    if start.startswith(_PAGES):
-        return "a web page"
-    return "a Git LFS pointer" if start.startswith(b"version https://git-lfs") else ""
