@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
@@ -77,9 +78,10 @@ def build_model(
             ``num_labels`` or ``aux_num_out``) may contradict the weights, and the head is not
             loaded.
         progress: Show a progress bar while fetching, on a terminal.
-        device: Where the model shall be; by default where the constructor puts it. ``"meta"``
-            constructs what the weights need and loads nothing: parameters are on meta, buffers
-            are as constructed. For a model that is then loaded in shards.
+        device: Where the model shall be; by default where the constructor puts it. ``"meta"``,
+            also as PyTorch's default device, constructs what the weights need, and fetches and
+            loads nothing: parameters are on meta, buffers are as constructed. For a model that
+            is then loaded in shards.
         dtype: The floating-point type of its parameters and buffers, as ``model.to(dtype)``
             sets it; by default the model's own, whatever the file has.
         **config: Keyword arguments of the constructor; merged with those of the weights.
@@ -144,8 +146,11 @@ def build(
         merged = _merge(weights, config, head=recipe.head, new_head=new_head)
         context = FrozenDict(entry_of(weights).build.context)
     make = partial(_construct, recipe, weights, merged)
-    if _is_meta(target):
-        model = _construct_on_meta(make)
+    if _nothing_is_loaded.get():
+        model = make()
+    elif _is_meta(target, weights):
+        with _on_meta():
+            model = _construct_on_meta(make)
     elif weights is None:
         model = make()
         target.move(model)
@@ -187,12 +192,35 @@ def _explain_foreign_config(name: str, weights: Weights | WeightEntry, cause: Ty
         raise ForeignWeightsError(name, str(weights), arguments=foreign) from cause
 
 
-def _is_meta(target: Target) -> bool:
-    if target.device is None:
+def _is_meta(target: Target, weights: Weights | WeightEntry | None) -> bool:
+    """Whether nothing shall be loaded, by the device that was given or the default device.
+
+    Without weights, a default device is torch's matter alone.
+    """
+    if target.device is None and weights is None:
         return False
     import torch
 
-    return torch.device(target.device).type == "meta"
+    return torch.device(target.device or torch.get_default_device()).type == "meta"
+
+
+# Set while a model is constructed on meta, whose parts (a backbone with weights) are not loaded
+# either.
+_nothing_is_loaded: ContextVar[bool] = ContextVar("_nothing_is_loaded", default=False)
+
+
+@contextmanager
+def _on_meta() -> Iterator[None]:
+    """Load nothing; what a constructor computes is real also where meta is the default device."""
+    import torch
+
+    is_default = torch.get_default_device().type == "meta"
+    token = _nothing_is_loaded.set(True)
+    try:
+        with torch.device("cpu") if is_default else nullcontext():
+            yield
+    finally:
+        _nothing_is_loaded.reset(token)
 
 
 def _construct_on_meta(make: Callable[[], M]) -> M:
