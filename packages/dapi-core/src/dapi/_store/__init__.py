@@ -65,8 +65,12 @@ def confirm(file: File) -> None:
 
 
 def reject(file: File) -> None:
-    """Forget an unpinned file that could not be loaded, so that the next call fetches it again."""
-    cache.reject(file)
+    """Forget an unpinned file that could not be loaded, so that the next call fetches it again.
+
+    Does nothing offline: no call could.
+    """
+    if not settings.is_offline():
+        cache.reject(file)
 
 
 def add(path: Path, file: File, *, wanted: str) -> Path:

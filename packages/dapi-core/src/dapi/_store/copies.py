@@ -7,13 +7,12 @@ room. A copy is trusted while its stat is that of when it was written.
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from dapi._store import folders, locking, records, verification
+from dapi._store import folders, locking, records, settings, verification
 
 # The room that is left on the disk for others after a copy was made, as a part of all there is.
 _SPARE = 0.1
@@ -53,7 +52,7 @@ def _may_have_one(blob: Path) -> bool:
 
 
 def _is_allowed() -> bool:
-    return os.environ.get("DAPI_COPIES", "1").lower() not in ("0", "false", "no", "off")
+    return settings.allows("DAPI_COPIES") and settings.allows("DAPI_MMAP")  # made to be mapped
 
 
 def _has_room(blob: Path) -> bool:

@@ -61,3 +61,8 @@ def is_offline() -> bool:
         "no",
         "off",
     )
+
+
+def allows(variable: str) -> bool:
+    """Return whether a variable, which allows something unless it says no, allows it."""
+    return os.environ.get(variable, "1").lower() not in ("0", "false", "no", "off")
