@@ -135,7 +135,7 @@ def test_long_numbers_cost_nothing(tmp_path, digits):
     path.write_bytes(len(text).to_bytes(8, "little") + text.encode() + b"12345678")
 
     began = time.process_time()
-    with pytest.raises(ValueError, match="in a way that is not known"):
+    with pytest.raises(ValueError, match="a number that is too large, or too long"):
         _safetensors.read_header(path)
     assert time.process_time() - began < 1  # of up to 24 s
 
@@ -333,10 +333,10 @@ def as_ours(content, path):
     }
 
 
-@pytest.mark.parametrize("count", [2_000, pytest.param(200_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [2_000, pytest.param(100_000, marks=pytest.mark.slow)])
 def test_same_files_are_accepted_as_by_the_library(tmp_path, count):
     """And the same is read from them; only keys that occur twice are refused here alone."""
-    fuzz, accepted = Fuzz(count), 0
+    fuzz, accepted = Fuzz(seed=12), 0
     for _ in range(count):
         content = fuzz.file()
         theirs, ours = as_theirs(content), as_ours(content, tmp_path / "net.safetensors")

@@ -66,8 +66,9 @@ def build_model(
 
     The result is the same, to the bit, as that of constructing the model and calling its
     ``load_state_dict`` with what the file holds, but parameters are not initialised only to be
-    overwritten, and the file is mapped where that is possible. A constructor that needs values
-    in its parameters (it runs a forward, say) may be called a second time, in the plain way.
+    overwritten, and a file that nobody writes to is mapped where that is possible. A constructor
+    that needs values in its parameters (it runs a forward, say) may be called a second time, in
+    the plain way.
 
     Args:
         constructor: A class, or a function that constructs.

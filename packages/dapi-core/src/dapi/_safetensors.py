@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from functools import cache
+from math import isinf
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple
@@ -27,6 +28,8 @@ _LARGEST_HEADER = 100_000_000
 # Of a hostile header: each value costs time and memory. Half a million tensors have so many.
 _MOST_VALUES = 5_000_000
 _LARGEST_NUMBER = 2**64 - 1
+# In characters: of a fraction that is none of a tensor's facts.
+_LONGEST_NUMBER = 400
 
 # A number may be negative, or of more than 64 bits; it may also be part of a key.
 _ODD_NUMBER = re.compile(rb"-[0-9]|[0-9]{20}")
@@ -153,8 +156,10 @@ def _number(digits: str) -> object:
     return number if 0 <= number <= _LARGEST_NUMBER and digits != "-0" else _nothing(digits)
 
 
-def _nothing(_: str) -> object:
-    """Stand for a number that is no fact of a tensor; others do not count, and cost nothing."""
+def _nothing(digits: str) -> object:
+    """Stand for a number that is no fact of a tensor: a header may have more than those."""
+    if len(digits) > _LONGEST_NUMBER or isinf(float(digits)):
+        raise ValueError(f"its header has a number that is too large, or too long: {digits[:20]}")
     return ...
 
 
