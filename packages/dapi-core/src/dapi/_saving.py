@@ -17,7 +17,6 @@ from dapi._entry import Build, Status, WeightEntry
 from dapi._frozen import freeze
 from dapi._placement import Target
 from dapi._provenance import Provenance
-from dapi._store import placeholder
 from dapi._weights import Weights, entry_of
 from dapi.exceptions import DapiError, RebuildError, SavingError
 
@@ -118,8 +117,7 @@ class _Saved:
                 _mapping(self._header[key]) for key in ("config", "context", "code_version")
             )
         except (KeyError, RecursionError, ValueError) as cause:
-            reason = placeholder.explain(path) or "dapi.save did not write it"
-            raise RebuildError(path, reason=reason) from cause
+            raise RebuildError(path, reason="dapi.save did not write it") from cause
 
     def build(self, target: Target) -> nn.Module:
         """Call the builder's function, as it was called then, and load the file."""
@@ -145,15 +143,11 @@ class _Saved:
         """Give each tensor the type it was saved in: a model may have been cast in part."""
         import torch
 
-        current = model.state_dict(keep_vars=True)
-        saved = _safetensors.read_header(self._path).tensors
-        if all(saved[key][0] == _safetensors.type_name(key, each) for key, each in current.items()):
-            return  # as nearly always: the file is not read a second time
-        tensors = _safetensors.read(self._path).tensors
-        for key, tensor in current.items():
-            if tensor.dtype != tensors[key].dtype:
-                typed = torch.empty_like(tensor, dtype=tensors[key].dtype, requires_grad=False)
-                tensor.data = typed.copy_(tensors[key])
+        saved = _safetensors.read(self._path).tensors
+        for key, tensor in model.state_dict(keep_vars=True).items():
+            if tensor.dtype != saved[key].dtype:
+                typed = torch.empty_like(tensor, dtype=saved[key].dtype, requires_grad=False)
+                tensor.data = typed.copy_(saved[key])
 
     def dtype(self) -> torch.dtype | None:
         """Return the floating-point type that the whole model had, if it was not the usual one."""
