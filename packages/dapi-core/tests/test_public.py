@@ -19,8 +19,10 @@ SOURCE = Path(dapi.__file__).parent
 # Each may import those before it, and none after it.
 LAYERS = [
     {"exceptions"},
+    {"_holding"},
     {
         "_collector",
+        "_arguments",
         "_construction",
         "_names",
         "_context",
@@ -43,12 +45,14 @@ LAYERS = [
     {"_aligned", "_placement"},
     {"_weights", "_checkpoint"},
     {"_loading", "_models", "_provenance"},
+    {"_comparison"},
     {"_offers"},
     {"_catalog"},
     {"_fetching", "_lookup", "_search"},
     {"_prediction"},
     {"_building"},
     {"_registration"},
+    {"_header"},
     {"_saving"},
     {"_doctor"},
     {"_cli"},
