@@ -155,8 +155,7 @@ def build(
     if _nothing_is_loaded.get():
         model = make()
     elif _is_meta(target, weights):
-        with _on_meta():
-            model = _construct_on_meta(make)
+        model = _construct_on_meta(make)
         _check_head(model, fresh, weights)
     elif weights is None:
         model = make()
@@ -249,7 +248,7 @@ def _on_meta() -> Iterator[None]:
 
 
 def _construct_on_meta(make: Callable[[], M]) -> M:
-    with _collector.paused():
+    with _collector.paused(), _on_meta():
         constructed = _attempt(partial(_construction.construct, make))
         if constructed is not None:
             return constructed[0]
