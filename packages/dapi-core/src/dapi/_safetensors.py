@@ -235,10 +235,10 @@ def read(path: Path, *, may_map: bool = False) -> Content:
     with path.open("rb", buffering=0) as stream:
         for key, (dtype, shape, begin, end) in header.tensors.items():
             start, stop = header.start + begin, header.start + end
-            is_mapped = mapped is not None and (begin == end or start % ALIGNMENT == 0)
-            memory = mapped[start:stop] if is_mapped else None
+            is_aligned = begin == end or start % ALIGNMENT == 0
+            memory = mapped[start:stop] if mapped is not None and is_aligned else None
             tensors[key] = _make(key, dtype, shape, memory)
-            if not is_mapped:
+            if memory is None:
                 _fill(tensors[key], stream, start)
                 unmapped += end - begin
     return Content(header.metadata, tensors, unmapped)
