@@ -293,3 +293,10 @@ def test_scores_are_of_each_item():
     assert repr(Scores(["MOS"])) == "Scores(['MOS'])"
     with pytest.raises(UnsupportedInputError, match="2 scores. Expected 1: MOS"):
         Scores(["MOS"])(scores)
+
+
+@pytest.mark.parametrize("kind", [Sources, Scores])
+def test_equal_names_are_refused(kind):
+    """One source, or score, would take another's place."""
+    with pytest.raises(ValueError, match="The names have 'voice' more than once"):
+        kind(["voice", "noise", "voice"])

@@ -64,7 +64,8 @@ class FaultyServer(ThreadingHTTPServer):
     A fault is a dict: ``status``, ``headers``, ``body`` (other bytes), ``etag``, ``length`` (what
     is announced; None for nothing), ``cut`` or ``reset`` (after so many bytes), ``stall`` (seconds
     after a tenth), ``no_ranges``, ``shift`` (a part begins elsewhere than said), ``lie`` (a part
-    says that it begins elsewhere), ``endless``, ``gzip``, ``ignore_if_range``.
+    says that it begins elsewhere), ``endless``, ``gzip``, ``ignore_if_range``, ``reason`` (the
+    phrase behind the status).
 
     Attributes:
         sent: How many bytes of bodies were sent.
@@ -149,7 +150,7 @@ class _FaultyHandler(BaseHTTPRequestHandler):
         length = fault.get("length", len(part))
         if length is not None and not fault.get("endless"):
             headers["Content-Length"] = length
-        self.send_head(status, headers | self.about(fault, etag))
+        self.send_head(status, headers | self.about(fault, etag), fault.get("reason"))
         if status < 300 and self.command == "GET":
             self.send(part * 20 if fault.get("endless") else part, fault)
 
@@ -159,8 +160,8 @@ class _FaultyHandler(BaseHTTPRequestHandler):
         ranges = {} if fault.get("no_ranges") else {"Accept-Ranges": "bytes"}
         return ranges | ({"ETag": etag} if etag else {})
 
-    def send_head(self, status, headers):
-        self.send_response(status)
+    def send_head(self, status, headers, reason=None):
+        self.send_response(status, reason)
         for name, value in {**headers, "Connection": "close"}.items():
             self.send_header(name, str(value))
         self.end_headers()

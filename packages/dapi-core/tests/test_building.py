@@ -11,6 +11,7 @@ import dapi
 from dapi import Build, ContextParams, Status, WeightEntry, Weights
 from dapi.adapt import Rename, StripPrefix
 from dapi.exceptions import (
+    ArgumentError,
     ConfigConflictError,
     ForeignWeightsError,
     NoWeightsError,
@@ -90,6 +91,12 @@ def test_contradiction_says_both(entry):
     assert 4 == dapi.build_model(Net, weights=entry, num_classes=4).fc.out_features
 
 
+def test_name_is_no_constructor():
+    """Who gives a model's name is told which function takes names."""
+    with pytest.raises(ArgumentError, match=r"constructor='resnet20'.*dapi.get_model\(name\)"):
+        dapi.build_model("resnet20")
+
+
 def test_new_head_differs_under_the_head_only(entry):
     """A new head is asked for; everything else is loaded as strictly as ever."""
     model = dapi.build_model(Net, weights=entry, head=("fc",), new_head=True, num_classes=7)
@@ -106,8 +113,10 @@ def test_new_head_waives_no_other_argument(entry):
     """What is not of the head may not contradict the weights, new head or not."""
     fixed = dataclasses.replace(entry, build=Build(config={"num_classes": 4, "scale": 2.0}))
 
-    with pytest.raises(ConfigConflictError, match="scale=5.0"):
-        dapi.build_model(Net, weights=fixed, head="fc", new_head=True, num_classes=7, scale=5.0)
+    for asked in ({}, {"new_head": True, "num_classes": 7}):
+        with pytest.raises(ConfigConflictError, match="scale=5.0") as caught:
+            dapi.build_model(Net, weights=fixed, head="fc", scale=5.0, **asked)
+        assert str(caught.value).endswith("Leave scale out, or pass weights=None.")
     assert (
         7
         == dapi.build_model(

@@ -84,6 +84,30 @@ class TestCommands:
         assert str(own_cache / "blobs" / DIGEST) == rows[0]["path"]
         assert rows == run(capsys, "cache", "list")[1]
 
+    def test_fetch_may_require_hashes(self, family, capsys, server):
+        """What has no full published hash is refused, by file, before anything is fetched."""
+        status, rows, errors = run(
+            capsys, "fetch", "--require-hash", "acme_net:Digits_RefV2", "acme_net:Digits_RefV1"
+        )
+
+        assert 1 == status
+        assert "acme_net:Digits_RefV2 is not fetched: no full sha256 is published for" in errors
+        assert "https://localhost:1/later-" in errors
+        assert ["acme_net:Digits_RefV1"] == [row["name"] for row in rows]
+        assert ["/net.pth"] == server.asked
+
+    def test_trust_is_forgotten_by_the_url_that_is_shown(self, capsys):
+        """No command prints a password or a signature, and none is needed."""
+        file, path = put("https://me:s3cret@localhost:1/old.pth?sig=s3cret", OTHER)
+        confirm(file)
+
+        shown = run(capsys, "trust")[1][0]["url"]
+        assert "https://localhost:1/old.pth?***" == shown
+        path.write_bytes(BODY)
+        assert "s3cret" not in str(run(capsys, "verify"))
+        assert 0 == run(capsys, "trust", "--forget", shown)[0]
+        assert [] == run(capsys, "trust")[1]
+
     def test_list_remembers_whose_a_file_was(self, capsys):
         """What no installed weights need is shown with what it was fetched for."""
         put("https://localhost:1/old.pth", OTHER)

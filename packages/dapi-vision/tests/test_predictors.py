@@ -269,3 +269,23 @@ def test_features_are_written():
 
     assert (512, 13, 13) == tuple(load_file("a.safetensors")["features"].shape)
     assert "(512, 13, 13)" == prediction.facts["shape"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "resnet50",
+        "fasterrcnn_resnet50_fpn",
+        "fcn_resnet50",
+        "mvit_v1_b",
+        "raft_small",
+        "vgg16:ImageNet1K_Features_RefV1",
+    ],
+)
+def test_a_bad_input_is_told_before_a_download(name, capsys):
+    """Whether a picture or a film is there needs no model to be seen."""
+    status = main(["predict", name, "absent.png"])
+    errors = capsys.readouterr().err
+
+    assert 1 == status
+    assert "there is no such file" in errors and "will be downloaded" not in errors

@@ -30,6 +30,7 @@ from dapi._placement import Target
 from dapi._provenance import Provenance
 from dapi._weights import Weights, entry_of
 from dapi.exceptions import (
+    ArgumentError,
     ConfigConflictError,
     DapiError,
     ForeignWeightsError,
@@ -82,7 +83,7 @@ def build_model(
         new_head: Whether the size of the head (``num_classes``, ``num_keypoints``,
             ``num_labels`` or ``aux_num_out``) may contradict the weights, and the head is not
             loaded.
-        progress: Show a progress bar while fetching, on a terminal.
+        progress: Show a progress bar while fetching, or in a log a line every ten seconds.
         device: Where the model shall be; by default where the constructor puts it. ``"meta"``,
             also as PyTorch's default device, constructs what the weights need, and fetches and
             loads nothing: parameters are on meta, buffers are as constructed. For a model that
@@ -97,11 +98,19 @@ def build_model(
     Raises:
         ConfigConflictError: An argument contradicts the weights.
         StateDictMismatchError: The weights do not fit the model.
+        ArgumentError: ``constructor`` constructs nothing.
         CheckpointError: Their file cannot be read.
         UnreadOverrideError: No constructor read an override that the weights carry.
         WithdrawnWeightsError: The publisher took the weights back.
         FetchError: They could not be fetched. This function reads the cache and the network.
     """
+    if not callable(constructor):
+        raise ArgumentError(
+            "dapi.build_model",
+            "constructor",
+            constructor,
+            expected="a class, or a function that constructs; by name: dapi.get_model(name)",
+        )
     name = getattr(constructor, "__qualname__", str(constructor))
     if weights is not None and not isinstance(weights, Weights | WeightEntry):
         raise WeightsTypeError(name, weights, expected=["an enum of weights"])
@@ -395,7 +404,10 @@ def _merge(
         given = config.get(argument, fixed)
         may_differ = new_head and argument in HEAD_ARGUMENTS
         if freeze(given) != fixed and not may_differ:
-            raise ConfigConflictError(str(weights), argument, given=given, fixed=fixed, head=head)
+            renewed = head if argument in HEAD_ARGUMENTS else ()
+            raise ConfigConflictError(
+                str(weights), argument, given=given, fixed=fixed, head=renewed
+            )
     return {**wanted.defaults, **wanted.config, **config}
 
 

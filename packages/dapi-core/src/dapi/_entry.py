@@ -9,7 +9,14 @@ from dapi._file import File
 from dapi._frozen import FrozenDict, freeze
 from dapi._lazy import Lazy
 from dapi._record import Record
-from dapi.exceptions import MissingFileError, NoWeightsError, WeightsDeclarationError
+from dapi._urls import redact
+from dapi.exceptions import (
+    MissingFileError,
+    NoWeightsError,
+    WeightsDeclarationError,
+    excerpt,
+    how_to_load,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,6 +25,10 @@ if TYPE_CHECKING:
 
     from dapi._weights import Weights
     from dapi.adapt import Step
+
+
+# Of a value in the repr of an entry.
+_WIDTH = 80
 
 
 class Undeclared(Record):
@@ -56,6 +67,16 @@ class Status(Record):
             )
 
 
+def _wrong_type(argument: str, value: object, expected: str) -> WeightsDeclarationError:
+    """Return the error that says what to write instead of a value of a wrong type."""
+    remedy = f"Expected {expected}."
+    if value is None:
+        remedy += " If there is none, leave it out."
+    elif argument == "WeightEntry(url":
+        remedy += f" {how_to_load(value)}".rstrip()
+    return WeightsDeclarationError(f"{argument}={excerpt(value)})", "is of a wrong type", remedy)
+
+
 class Build(Record):
     """What a builder must do for these weights to work.
 
@@ -79,9 +100,24 @@ class Build(Record):
 
     def __post_init__(self) -> None:
         for name in ("config", "defaults", "context", "code_version"):
-            object.__setattr__(self, name, freeze(getattr(self, name)))
-        steps = (self.adapt,) if callable(self.adapt) else tuple(self.adapt)
-        object.__setattr__(self, "adapt", steps)
+            value = getattr(self, name)
+            if not isinstance(value, Mapping):
+                raise _wrong_type(f"Build({name}", value, "a mapping")
+            object.__setattr__(self, name, freeze(value))
+        for params in self.context.values():
+            if not isinstance(params, Mapping):
+                raise _wrong_type("Build(context", self.context, "{'module:Class': {name: value}}")
+        steps = (self.adapt,) if callable(self.adapt) else self.adapt
+        if not isinstance(steps, list | tuple) or not all(map(callable, steps)):
+            raise _wrong_type("Build(adapt", self.adapt, "steps of dapi.adapt")
+        object.__setattr__(self, "adapt", tuple(steps))
+
+    def __repr__(self) -> str:
+        """Return what is not the default."""
+        given = [
+            f"{name}={getattr(self, name)!r}" for name in self.__match_args__ if getattr(self, name)
+        ]
+        return f"Build({', '.join(given)})"
 
 
 class WeightEntry(Record):
@@ -132,7 +168,7 @@ class WeightEntry(Record):
     status: Status = Status()
 
     def __post_init__(self) -> None:
-        if not isinstance(self.url, str):
+        if isinstance(self.url, File | list):
             parts = (self.url,) if isinstance(self.url, File) else tuple(self.url)
             object.__setattr__(self, "url", parts)
         self._check_types()
@@ -165,10 +201,12 @@ class WeightEntry(Record):
 
     def _check_types(self) -> None:
         expected = {
-            "url": isinstance(self.url, str) or all(isinstance(part, File) for part in self.url),
+            "url": isinstance(self.url, str)
+            or (isinstance(self.url, tuple) and all(isinstance(part, File) for part in self.url)),
             "transforms": callable(self.transforms),
             "postprocess": callable(self.postprocess),
             "meta": isinstance(self.meta, Mapping),
+            "latest": isinstance(self.latest, bool),
             "assets": isinstance(self.assets, Mapping)
             and not any(isinstance(asset, str) for asset in self.assets.values()),
             "build": isinstance(self.build, Build),
@@ -176,18 +214,15 @@ class WeightEntry(Record):
         }
         for name, is_right in expected.items():
             if not is_right:
-                raise WeightsDeclarationError(
-                    f"WeightEntry({name}={getattr(self, name)!r})",
-                    "is of a wrong type",
-                    f"Expected {type(self).__annotations__[name]}.",
-                )
+                expected_type = type(self).__annotations__[name]
+                raise _wrong_type(f"WeightEntry({name}", getattr(self, name), expected_type)
 
     def _check_meta(self) -> None:
         try:
             hash(self.meta)
         except TypeError as cause:
             raise WeightsDeclarationError(
-                f"WeightEntry(meta={self.meta!r})",
+                f"WeightEntry(meta={excerpt(self.meta)})",
                 f"holds what cannot be hashed ({cause})",
                 "Use dicts, lists, strings, numbers, or None.",
             ) from None
@@ -213,7 +248,19 @@ class WeightEntry(Record):
         return _checkpoint.read(self.files, progress=progress, wanted=str(self))
 
     def __str__(self) -> str:
-        return f"WeightEntry({self.files[0].url!r})"
+        return redact(f"WeightEntry({self.files[0].url!r})")
+
+    def __repr__(self) -> str:
+        """Return what is not the default, a line each; what is longer is shortened."""
+        lines = []
+        for name in self.__match_args__[1:]:
+            if getattr(self, name) != self._defaults[name]:
+                text = redact(repr(getattr(self, name)))
+                short = text if len(text) <= _WIDTH else f"{text[: _WIDTH - 4]}...{text[-1]}"
+                lines.append(f"    {name}={short},")
+        if not lines:
+            return redact(f"WeightEntry(url={self.url!r})")
+        return "\n".join(["WeightEntry(", redact(f"    url={self.url!r},"), *lines, ")"])
 
     @classmethod
     def from_file(cls, path: str | Path, **fields: Any) -> WeightEntry:

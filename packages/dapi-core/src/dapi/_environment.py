@@ -21,6 +21,7 @@ KNOWN = (
     "DAPI_MIRROR",
     "DAPI_MMAP",
     "DAPI_OFFLINE",
+    "DAPI_TRUST_MIRROR",
     *LISTS,
 )
 

@@ -10,8 +10,9 @@ from dapi import _catalog, _names, _offers, _store
 from dapi._entry import WeightEntry
 from dapi._file import File
 from dapi._store import cache, trust, verification
+from dapi._urls import redacted
 from dapi._weights import Weights
-from dapi.exceptions import NoWeightsError, PluginWarning
+from dapi.exceptions import MissingHashError, NoWeightsError, PluginWarning
 
 # So many published digits tell files apart.
 _ENOUGH_DIGITS = 8
@@ -41,11 +42,29 @@ def everything(weights: Weights | WeightEntry) -> Iterator[File]:
 
 def missing(weights: Weights | WeightEntry) -> list[File]:
     """List the files of some weights, and of what they name, that are still to be fetched."""
+    return absent(everything(weights))
+
+
+def absent(files: Iterable[File]) -> list[File]:
+    """Return those of some files that are still to be fetched."""
     return [
         file
-        for file in everything(weights)
+        for file in files
         if not file.url.startswith(("file:", "package:")) and cache.find(file) is None
     ]
+
+
+def require_hashes(weights: Weights | WeightEntry) -> None:
+    """Refuse weights for which a file without a full published sha256 would be fetched.
+
+    Raises:
+        MissingHashError: There is such a file.
+    """
+    local = ("file:", "package:")
+    files = [file for file in everything(weights) if not file.url.startswith(local)]
+    unpinned = [file.url for file in files if not file.is_pinned]
+    if unpinned:
+        raise MissingHashError(str(weights), files=unpinned)
 
 
 def latest_or_named(name: str) -> Weights:
@@ -74,12 +93,19 @@ def hashes(files: Iterable[File]) -> set[str]:
     return {digest for file in files if (digest := _hash(file))}
 
 
+def urls() -> Iterator[str]:
+    """List the URLs, mirrors included, of all files of the installed weights."""
+    for weights in _catalog.list_weights():
+        for file in everything(weights):
+            yield from (file.url, *file.mirrors)
+
+
 def owners_by_url() -> dict[str, list[str]]:
-    """Map the URLs of all installed weights to the names of those who need them."""
+    """Map the URLs (as shown) of all installed weights to the names of those who need them."""
     owners: dict[str, list[str]] = {}
     for weights in _catalog.list_weights():
         for file in everything(weights):
-            owners.setdefault(file.url, []).append(str(weights))
+            owners.setdefault(redacted(file.url), []).append(str(weights))
     return owners
 
 

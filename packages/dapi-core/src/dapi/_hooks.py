@@ -17,7 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dapi import _notices
+from dapi import _notices, _urls
 from dapi._discovery import EntryPoint, entry_points
 from dapi.exceptions import PluginWarning
 
@@ -26,10 +26,19 @@ if TYPE_CHECKING:
 
 
 class FetchRequest(NamedTuple):
-    """What is sent for a file: its URL, and headers such as credentials."""
+    """What is sent for a file: its URL, and headers such as credentials.
+
+    The headers are for the server of this URL. They go to no other: neither where it redirects to,
+    nor to a mirror that ``DAPI_MIRROR`` puts in its place.
+    """
 
     url: str
     headers: Mapping[str, str] = {}
+
+    def __repr__(self) -> str:
+        """Show no secret: not the values of headers, and the URL without password and query."""
+        headers = f", headers of {', '.join(self.headers)}" if self.headers else ""
+        return f"FetchRequest({_urls.redacted(self.url)!r}{headers})"
 
 
 class Specifications:
@@ -39,7 +48,8 @@ class Specifications:
         """Say where ``url`` is fetched from instead (a URL is enough), or with which headers.
 
         The first answer that is not None counts. The bytes are verified all the same, so that
-        a mirror need not be trusted. An exception ends the fetch.
+        a mirror need not be trusted; for a file of whose sha256 fewer than 16 digits are known,
+        another server is refused unless ``DAPI_TRUST_MIRROR=1``. An exception ends the fetch.
         """
 
     def dapi_file_fetched(self, url: str, path: Path) -> None:

@@ -11,6 +11,8 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
+from dapi._urls import redact
+
 if TYPE_CHECKING:
     from dataclasses import Field
 
@@ -118,4 +120,4 @@ class Record:
 
     def __repr__(self) -> str:
         fields = (f"{name}={getattr(self, name)!r}" for name in self.__match_args__)
-        return f"{type(self).__qualname__}({', '.join(fields)})"
+        return redact(f"{type(self).__qualname__}({', '.join(fields)})")

@@ -6,6 +6,7 @@ others turn logits and hypotheses into text, and name the sources or the scores 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -264,6 +265,9 @@ class Sources:
     Args:
         names: Of the sources, in the order of the model's output.
 
+    Raises:
+        ValueError: Two of them are equal.
+
     Example:
         >>> separated = Sources(["voice", "noise"])(torch.zeros(1, 2, 8000))
         >>> {name: tuple(waveforms.shape) for name, waveforms in separated.items()}
@@ -271,7 +275,7 @@ class Sources:
     """
 
     def __init__(self, names: Sequence[str]) -> None:
-        self.names = tuple(names)
+        self.names = _distinct(names)
 
     def __call__(self, separated: Tensor) -> dict[str, Tensor]:
         """Return the waveforms (N, ..., T) of each source, by name.
@@ -299,13 +303,16 @@ class Scores:
     Args:
         names: Of the scores, in the order of the model's output.
 
+    Raises:
+        ValueError: Two of them are equal.
+
     Example:
         >>> Scores(["STOI", "PESQ"])([torch.tensor([0.75]), torch.tensor([2.5])])
         [{'STOI': 0.75, 'PESQ': 2.5}]
     """
 
     def __init__(self, names: Sequence[str]) -> None:
-        self.names = tuple(names)
+        self.names = _distinct(names)
 
     def __call__(self, scores: Tensor | Sequence[Tensor]) -> list[dict[str, float]]:
         """Return the scores of each item of a batch, by name.
@@ -327,6 +334,17 @@ class Scores:
 
     def __repr__(self) -> str:
         return f"Scores({list(self.names)})"
+
+
+def _distinct(names: Sequence[str]) -> tuple[str, ...]:
+    """Refuse equal names of what is returned by name: one would take the other's place."""
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    if repeated:
+        raise ValueError(
+            f"The names have {', '.join(map(repr, repeated))} more than once. Results are by name: "
+            "give each a name of its own."
+        )
+    return tuple(names)
 
 
 def _load_pieces(path: Path) -> Any:

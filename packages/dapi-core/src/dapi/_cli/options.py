@@ -1,10 +1,13 @@
-"""What all commands share: their options, and their exit status."""
+"""What all commands share: their options, their exit status, and how they speak."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
 from typing import Any
+
+from dapi._untrusted import printable
 
 # The exit status after an error, or when doctor or verify found a problem.
 FAILED = 1
@@ -24,3 +27,8 @@ def add_command(
     command.add_argument("--json", action="store_true", help="print JSON instead of a table")
     command.set_defaults(run=run)
     return command
+
+
+def say(text: str) -> None:
+    """Print a sentence on standard error: results alone are for standard output."""
+    print(f"dapi: {printable(text)}", file=sys.stderr, flush=True)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
-from dapi import _fetching
-from dapi._cli.options import FAILED, add_command
+from dapi import _downloads, _fetching
+from dapi._cli import downloads
+from dapi._cli.options import FAILED, add_command, say
 from dapi._cli.tables import print_rows
-from dapi._store import cache, copies, trust
+from dapi._store import cache, copies, settings, trust
+from dapi._urls import redacted
+from dapi._weights import Weights
 from dapi.exceptions import DapiError, NoWeightsError
 
 _DAY = 86400.0
@@ -21,7 +23,11 @@ def add_commands(commands: Any) -> None:
     """Add the commands of this module."""
     fetch = add_command(commands, "fetch", _fetch, "fetch weights with all that they need")
     fetch.add_argument("names", nargs="+", metavar="name", help="a model (its latest) or weights")
-    fetch.add_argument("--quiet", action="store_true", help="draw no progress bar")
+    fetch.add_argument("--quiet", action="store_true", help="say nothing and show no progress")
+    fetch.add_argument("--dry-run", action="store_true", help="only list what is to be downloaded")
+    fetch.add_argument("--yes", action="store_true", help="do not ask before a large download")
+    text = "refuse files whose full sha256 is not published"
+    fetch.add_argument("--require-hash", action="store_true", help=text)
     text = "hash every file in the cache again, and remove those that changed"
     add_command(commands, "verify", _verify, text)
     text = "list the files that are trusted without a published sha256, or forget some"
@@ -43,17 +49,64 @@ def _add_cache(command: argparse.ArgumentParser) -> None:
 
 
 def _fetch(options: argparse.Namespace) -> int:
-    rows, status = [], 0
+    chosen, is_complete = _chosen(options)
+    if options.dry_run:
+        _show(options, chosen)
+        return 0 if is_complete else FAILED
+    download = _downloads.of(*chosen.values())
+    if not settings.is_offline():  # then each error says what is missing
+        if not options.quiet:
+            _announce(chosen)
+        if not downloads.is_agreed(download, yes=options.yes, unattended=True):
+            say("Nothing was downloaded.")
+            return FAILED
+    rows = []
+    for name, weights in chosen.items():
+        try:
+            for file, path in _fetching.fetch_everything(weights, progress=not options.quiet):
+                rows.append({"name": name, "url": redacted(file.url), "path": str(path)})
+        except DapiError as error:  # the others are still fetched
+            say(str(error))
+            is_complete = False
+    print_rows(options, rows, empty="")
+    return 0 if is_complete else FAILED
+
+
+def _chosen(options: argparse.Namespace) -> tuple[dict[str, Weights], bool]:
+    """Return the weights of names, and whether all names have some; it is said which do not."""
+    chosen = {}
     for name in options.names:
         try:
             weights = _fetching.latest_or_named(name)
-            for file, path in _fetching.fetch_everything(weights, progress=not options.quiet):
-                rows.append({"name": name, "url": file.url, "path": str(path)})
-        except DapiError as error:  # the others are still fetched
-            print(f"dapi: {error}", file=sys.stderr)
-            status = FAILED
-    print_rows(options, rows, empty="")
-    return status
+            if options.require_hash:
+                _fetching.require_hashes(weights)
+            chosen[name] = weights
+        except DapiError as error:
+            say(str(error))
+    return chosen, chosen.keys() == set(options.names)
+
+
+def _announce(chosen: dict[str, Weights]) -> None:
+    for weights in chosen.values():
+        download = _downloads.of(weights)
+        if download.parts:
+            downloads.announce(weights, download)
+
+
+def _show(options: argparse.Namespace, chosen: dict[str, Weights]) -> None:
+    """Print what would be downloaded, and check that there is room for it."""
+    rows = [
+        {
+            "name": name,
+            "bytes": part.size,
+            "estimated": part.is_estimated,
+            "url": redacted(part.file.url),
+        }
+        for name, weights in chosen.items()
+        for part in _downloads.of(weights).parts
+    ]
+    print_rows(options, rows, empty="Nothing needs to be downloaded." if chosen else "")
+    downloads.check_room(_downloads.of(*chosen.values()))
 
 
 def _verify(options: argparse.Namespace) -> int:
@@ -88,7 +141,7 @@ def _forget(options: argparse.Namespace) -> int:
     rows = []
     for name in options.forget:
         urls = {name} if "://" in name else {file.url for file in _fetching.files_of(name)}
-        found = [known for known in trust.every() if known.url in urls]
+        found = [known for known in trust.every() if known.url in map(redacted, urls)]
         if not found:
             raise NoWeightsError(f"{name!r} is not trusted on first use", "To see all: dapi trust")
         for known in found:

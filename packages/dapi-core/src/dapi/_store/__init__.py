@@ -17,6 +17,7 @@ from dapi._file import File
 from dapi._store import cache, partial, settings, trust, verification
 from dapi._store.partial import Partial
 from dapi._store.settings import Settings
+from dapi._urls import redacted
 from dapi.exceptions import FetchError, HashMismatchError, OfflineError, WeightsDeclarationError
 
 
@@ -27,7 +28,7 @@ def fetch(
 
     Args:
         file: What to fetch.
-        progress: Show a progress bar, on a terminal.
+        progress: Show a progress bar, or in a log a line every ten seconds.
         wanted: What the file is for, in errors; by default its name.
         patience: How long to wait and how often to try.
 
@@ -104,15 +105,15 @@ def _local(file: File) -> Path:
 def _fetch_once(file: File, progress: bool, wanted: str, patience: Settings) -> Path:
     """Take one's turn, then fetch what is still missing."""
     from dapi._store import locking
-    from dapi._store.progress import say
+    from dapi._store.progress import waiting
 
     key = cache.key(file)
     list(partial.sweep(patience))
     with locking.turn(
         key,
         is_done=lambda: cache.expected_path(file).exists() and cache.find(file) is not None,
-        state=lambda: partial.state(key),
-        tell=lambda text: say(text, enabled=progress),
+        state=lambda: partial.state(key, wanted),
+        tell=waiting(enabled=progress),
         settings=patience,
     ):
         found = cache.find(file)
@@ -152,6 +153,7 @@ def _download(
 
     urls = dict.fromkeys((file.url, *file.mirrors))
     failures: dict[str, str] = {}
+    remedies: dict[str, None] = {}
     mismatch: HashMismatchError | None = None
     with Progress(file.name, enabled=progress) as bar:
         for url in urls:
@@ -162,9 +164,11 @@ def _download(
                 failures[url], mismatch = str(error), error
                 target.restart()
             except FetchError as error:
-                failures[url] = str(error.failures.get(url, error))
+                failures[url] = error.failures.get(redacted(url), str(error))
+                remedies[error.remedy] = None
             except AttemptError as problem:
                 failures[url] = problem.reason
+                remedies[problem.remedy] = None
     if mismatch is not None and len(urls) == 1:
         raise mismatch
-    raise FetchError(wanted, failures=failures)
+    raise FetchError(wanted, failures=failures, remedy=" ".join(filter(None, remedies)))

@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
-from dapi import _notices
+from dapi import _notices, _urls
 from dapi._file import File
 from dapi._store import copies, folders, partial, records, trust, verification
 from dapi._store.settings import DEFAULT
@@ -37,7 +37,8 @@ class Blob(NamedTuple):
 
 def key(file: File) -> str:
     """Return what a file is fetched under: its hash, or a hash of its URL."""
-    return str(file.sha256) if file.is_pinned else f"url{sha256(file.url.encode()).hexdigest()}"
+    url, _ = _urls.split_userinfo(file.url)
+    return str(file.sha256) if file.is_pinned else f"url{sha256(url.encode()).hexdigest()}"
 
 
 def expected_path(file: File) -> Path:
@@ -75,7 +76,7 @@ def publish(file: File, new: Path, digest: str, *, wanted: str) -> Path:
         os.replace(new, path)
         _sync(path.parent)
         trust.note(file, digest)
-        verification.stamp(path, digest, url=file.url, wanted=wanted)
+        verification.stamp(path, digest, url=_urls.redacted(file.url), wanted=wanted)
     except OSError as cause:
         raise partial.failure(cause, None) from cause
     return path
@@ -192,6 +193,7 @@ def _describe(path: Path) -> Blob:
     known = records.read(stamp)
     used = max(path.stat().st_mtime, stamp.stat().st_mtime if stamp.exists() else 0.0)
     used = min(used, time.time())
-    url, wanted = str(known.get("url", "")), str(known.get("wanted", ""))
+    url = _urls.redacted(str(known.get("url", "")))
+    wanted = _urls.redact(str(known.get("wanted", "")))
     size, copy_size = path.stat().st_size, copies.size(path.name)
     return Blob(path.name, path, size, copy_size, used, url, wanted)

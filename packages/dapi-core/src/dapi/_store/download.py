@@ -8,8 +8,9 @@ more, in one piece.
 
 from __future__ import annotations
 
-import random
 import time
+from contextlib import suppress
+from random import SystemRandom
 from threading import Condition, Thread
 
 from dapi._file import File
@@ -17,8 +18,11 @@ from dapi._store import placeholder, schemes, verification
 from dapi._store.partial import Partial
 from dapi._store.progress import Progress
 from dapi._store.settings import Settings
-from dapi._store.transport import AttemptError
+from dapi._store.transport import TELL, AttemptError
 from dapi.exceptions import CacheError, HashMismatchError
+
+# Python's own generator is the caller's, who may have seeded it.
+_JITTER = SystemRandom()
 
 
 def bring(
@@ -39,6 +43,8 @@ def bring(
         HashMismatchError: They are not those that were published.
         CacheError: The disk is full, or fails.
     """
+    if partial.count:  # it is resumed, perhaps from another address
+        bar.expect(partial.total, partial.count)
     try:
         return _bring_once(url, file, partial, bar, reach, settings)
     except HashMismatchError:
@@ -94,7 +100,7 @@ class _Patience:
         if not problem.may_pass or self._failures >= self._settings.attempts:
             raise problem
         wait = self._settings.backoff * 2 ** (self._failures - 1)
-        wait = max(problem.wait or 0.0, wait * random.uniform(0.7, 1.0))  # noqa: S311
+        wait = max(problem.wait or 0.0, wait * _JITTER.uniform(0.7, 1.0))
         left = self._end - time.monotonic() - wait
         if problem.is_unreachable and left < self.reach:
             raise problem
@@ -111,6 +117,27 @@ class _Segment:
     def left(self) -> int:
         """How many bytes are missing, as far as that is known."""
         return 0 if self.stop is None else max(0, self.stop - self.position)
+
+
+def _replaced(answer: schemes.Answer, file: File) -> AttemptError:
+    """Say what a server has in place of a file of another size; asking again does not help."""
+    head: bytes | memoryview = b""
+    if answer.start == 0:
+        with suppress(AttemptError):
+            head = next(answer.decoded(), b"")
+    sizes = f"{answer.total:,} bytes are offered, {file.size:,} bytes were published"
+    text = f"the file was replaced on the server: {sizes}"
+    return _other_kind(head, file) or AttemptError(text, remedy=TELL, may_pass=False)
+
+
+def _other_kind(head: bytes | memoryview, file: File) -> AttemptError | None:
+    what = placeholder.recognize(head, file.name)
+    if not what:
+        return None
+    remedy = TELL if "pointer" in what else ""
+    return AttemptError(
+        f"the server sent {what} instead of the file", remedy=remedy, may_pass=False
+    )
 
 
 class _Attempt:
@@ -231,25 +258,26 @@ class _Attempt:
         segment.position += len(block)
         self._bar.advance(len(block))
         if segment.stop is None and segment.position > self._settings.largest:
-            raise AttemptError("it does not end", may_pass=False)
+            text = f"it sent more than {self._settings.largest:,} bytes without announcing a length"
+            raise AttemptError(text, remedy=TELL, may_pass=False, must_restart=True)
         return segment.stop is None or segment.left > 0
 
     def _check(self, answer: schemes.Answer, segment: _Segment, *, is_first: bool) -> None:
         """Compare what the server announces with what was published, and with what is there."""
         partial, size = self._partial, self._file.size
         if size is not None and answer.total not in (None, size):
-            text = f"{answer.total:,} bytes are offered, {size:,} bytes were published"
-            raise AttemptError(text, must_restart=True)
+            raise _replaced(answer, self._file)
         if not partial.count and answer.start == 0:
             self._begin(answer, segment)
         elif answer.start != segment.position or not self._is_same(answer):
             if not is_first or answer.start != 0:
                 text = "the file changed on the server, or it serves no parts"
                 raise AttemptError(text, must_restart=True)
+            announced = partial.total if self._is_same(answer) else None
             _restart(partial, self._bar)
             self._open.clear()
             segment.position = 0
-            self._begin(answer, segment)
+            self._begin(answer, segment, announced)
 
     def _is_same(self, answer: schemes.Answer) -> bool:
         """Whether the answer goes on with what is there; the hash of the whole decides later."""
@@ -257,16 +285,20 @@ class _Attempt:
             return answer.version == self._partial.version and self._file.sha256 is not None
         return answer.version == self._partial.version
 
-    def _begin(self, answer: schemes.Answer, segment: _Segment) -> None:
-        total = self._file.size if answer.total is None else answer.total
+    def _begin(
+        self, answer: schemes.Answer, segment: _Segment, announced: int | None = None
+    ) -> None:
+        """Take what the answer, the entry or an earlier answer says about the length."""
+        known = (answer.total, self._file.size, announced)
+        total = next((length for length in known if length is not None), None)
         segment.stop = total
         self._partial.expect(total, answer.version)
         self._bar.expect(total)
 
     def _check_head(self, block: bytes | memoryview) -> None:
-        what = placeholder.recognize(block, self._file.name)
-        if what:
-            raise AttemptError(f"the server sent {what} instead of the file", may_pass=False)
+        problem = _other_kind(block, self._file)
+        if problem:
+            raise problem
 
     def _widen(self, elapsed: float, count: int) -> None:
         """Open further connections once one has proved slow."""

@@ -103,7 +103,7 @@ def turn(
         key: What is fetched.
         is_done: Whether there is nothing left to do.
         state: Who fetches it, and a value that changes as long as that gets on.
-        tell: Called once with whom is waited for.
+        tell: Called with whom is waited for, at each look.
         settings: How long to wait.
 
     Raises:
@@ -153,14 +153,12 @@ def _wait(
     tell: Callable[[str], None],
     settings: Settings,
 ) -> bool:
-    seen, since, is_told = None, time.monotonic(), False
+    seen, since = None, time.monotonic()
     while not _try_lock(stream):
         if is_done():
             return False
         who, progress = state()
-        if not is_told:
-            tell(f"Waiting for {who}.")
-            is_told = True
+        tell(f"Waiting for {who}.")
         if progress != seen:
             seen, since = progress, time.monotonic()
         elif time.monotonic() - since > settings.patience:

@@ -18,6 +18,7 @@ from typing import IO
 
 from dapi._store import folders, locking, records
 from dapi._store.hashing import FrontHash
+from dapi._store.progress import share
 from dapi._store.settings import Settings
 from dapi.exceptions import CacheError
 
@@ -195,16 +196,33 @@ def failure(cause: OSError, needed: int | None) -> CacheError:
     return CacheError(folder, reason=reason)
 
 
-def state(key: str) -> tuple[str, object]:
-    """Tell who fetches ``key``, and a value that changes while that gets on."""
+def progress(key: str) -> tuple[int, int | None]:
+    """Return how many bytes of ``key`` an unfinished download has, and of how many if known."""
+    found: list[tuple[int, int | None]] = []
+    for path in _notes(key):
+        known = records.read(path)
+        with suppress(KeyError, TypeError, ValueError):  # a damaged note says nothing
+            total = known.get("total") and int(known["total"])
+            found.append((sum(int(stop) - int(start) for start, stop in known["done"]), total))
+    return max(found, key=lambda pair: pair[0], default=(0, None))
+
+
+def state(key: str, wanted: str) -> tuple[str, object]:
+    """Tell who downloads ``key`` and how far it is, and a value that changes while it gets on.
+
+    Args:
+        key: As of ``create``.
+        wanted: What the file is for.
+    """
     for path in _of(key):
         owner = locking.owner_of(path.name.removeprefix(f"partial-{key}-"))
         with suppress(OSError):
             status = path.stat()
             where = "" if owner is None or owner.is_here else " on another machine"
             who = f"process {owner.pid}{where}" if owner else "another process"
-            return f"{who}, which fetches {path}", (path.name, status.st_size, status.st_mtime_ns)
-    return "another process, which is about to fetch the same file", None
+            value = (path.name, status.st_size, status.st_mtime_ns)
+            return f"{who}, which fetches {wanted} ({share(*progress(key))})", value
+    return f"another process, which is about to fetch {wanted}", None
 
 
 def sweep(settings: Settings, *, now: bool = False) -> Iterator[Path]:

@@ -8,7 +8,8 @@ headers), or a binary stream (a download that broke off goes on if it can ``seek
 
 from __future__ import annotations
 
-import os
+import os.path
+import re
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from importlib.util import find_spec
@@ -17,14 +18,23 @@ from typing import IO, Any, Protocol
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
-from dapi import _hooks
+from dapi import _hooks, _urls
 from dapi._discovery import entry_points, extension
 from dapi._file import File
-from dapi._store.settings import Settings
+from dapi._store import verification
+from dapi._store.mirrors import mirrored
+from dapi._store.settings import Settings, trusts_mirrors
 from dapi._store.transport import AttemptError, Reply, get
 from dapi.exceptions import DapiError, FetchError, MissingDependencyError
 
 _BLOCK = 1 << 18
+
+# Fewer digits of a sha256 can be forged: whoever serves a file can append bytes until they agree.
+_ENOUGH_DIGITS = 16
+
+# What can stand behind ``pip install`` in a message; an address is a stranger's.
+_REQUIREMENT = re.compile(r"[A-Za-z0-9][\w.-]*(\[[\w.,-]+\])?([<>=!~]=?[\w.*+!]+,?)*", re.ASCII)
+
 _OWN = {"hf": "hub", "s3": "objects", "gs": "objects"}
 
 
@@ -73,7 +83,7 @@ def _package_path(url: str, location: str, requirement: str) -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise MissingDependencyError(
             f"{url} is a file of the package {package}, which is not installed",
-            requirement=requirement or package.replace("_", "-").replace(".", "-"),
+            requirement=requirement if _REQUIREMENT.fullmatch(requirement) else "",
         )
     for folder in map(Path, spec.submodule_search_locations):
         path = Path(os.path.normpath(folder / inside))
@@ -88,12 +98,13 @@ def source(url: str, file: File, settings: Settings) -> Source:
     """Return what the bytes of a URL are asked of, after hooks and mirrors had their say.
 
     Raises:
-        FetchError: Nobody provides the scheme.
-        AttemptError: Its provider failed.
+        FetchError: Nobody provides the scheme, or a rule of ``DAPI_MIRROR`` is wrong.
+        AttemptError: Its provider failed, or a mirror would have to be believed.
     """
-    request = _hooks.before_fetch(url)
-    request = request._replace(url=mirrored(request.url))
-    if urlsplit(request.url).scheme not in ("http", "https"):
+    request = _routed(url)
+    if _urls.origin(request.url) != _urls.origin(url):
+        _check_mirror(request.url, file)
+    if _urls.origin(request.url)[0] not in ("http", "https"):
         opened = _open(request.url)
         if not isinstance(opened, _hooks.FetchRequest):
             return _Stream(opened, lambda: _open(request.url))
@@ -108,24 +119,26 @@ def source(url: str, file: File, settings: Settings) -> Source:
     return ask
 
 
-def mirrored(url: str) -> str:
-    """Rewrite a URL as ``DAPI_MIRROR`` says.
+def _routed(url: str) -> _hooks.FetchRequest:
+    """Ask hooks and mirrors; headers are for the origin that they were given for, and no other."""
+    request = _hooks.before_fetch(url)
+    target = mirrored(request.url)
+    if _urls.origin(target) != _urls.origin(request.url):
+        return _hooks.FetchRequest(target)
+    return request._replace(url=target)
 
-    ``https://mirror`` replaces every host (``https://mirror/<host>/<path>``);
-    ``host=https://mirror/x`` only that one (``https://mirror/x/<path>``). Commas separate several;
-    the first that applies counts.
-    """
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https"):
-        return url
-    query = f"?{parts.query}" if parts.query else ""
-    for rule in filter(None, os.environ.get("DAPI_MIRROR", "").split(",")):
-        host, equals, base = rule.strip().partition("=")
-        if not equals or "/" in host:
-            return f"{rule.strip().rstrip('/')}/{parts.netloc}{parts.path}{query}"
-        if host == parts.netloc:
-            return f"{base.rstrip('/')}{parts.path}{query}"
-    return url
+
+def _check_mirror(url: str, file: File) -> None:
+    """Refuse a mirror for a file that its hash does not vouch for."""
+    digits = len(verification.expected(file))
+    if digits < _ENOUGH_DIGITS and not trusts_mirrors():
+        known = f"only {digits} digits of its sha256 are" if digits else "no sha256 is"
+        reason = f"{known} published, so that a mirror ({url}) could serve other bytes"
+        remedy = (
+            "To trust the mirror: DAPI_TRUST_MIRROR=1. To use the file's own server instead: "
+            "remove its host from the rules of the mirror."
+        )
+        raise AttemptError(reason, remedy=remedy, may_pass=False)
 
 
 def _open(url: str) -> Any:

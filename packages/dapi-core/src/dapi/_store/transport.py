@@ -6,18 +6,22 @@ to another host, a body that ends too early is an error, and nothing waits for e
 
 from __future__ import annotations
 
-import netrc
 import os
 import re
 import socket
 import ssl
 import time
 import zlib
-from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 from functools import lru_cache, partial
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from http.client import (
+    HTTPConnection,
+    HTTPException,
+    HTTPResponse,
+    HTTPSConnection,
+    InvalidURL,
+)
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urljoin, urlsplit
@@ -32,18 +36,26 @@ from urllib.request import (
     Request,
 )
 
+from dapi import _urls
 from dapi._hooks import FetchRequest
+from dapi._store.credentials import Credentials
 from dapi._store.settings import Settings
+from dapi._untrusted import printable
 
 _BLOCK, _LARGE = 1 << 18, 1 << 20
+_LONGEST = 500  # characters of a reason: a server may write what it likes
 _MAY_PASS = (408, 425, 429, 500, 502, 503, 504)
+
+# The remedy when a server no longer has what was published.
+TELL = "Upgrade the distribution that names the file; if that does not help, tell its publisher."
 
 
 class AttemptError(Exception):
     """One attempt failed.
 
     Attributes:
-        reason: What happened, as a clause.
+        reason: What happened, as a clause; without secrets and control characters.
+        remedy: What to do, as a sentence; empty if it is the network.
         may_pass: Whether another attempt may succeed.
         is_unreachable: Whether no connection could be made at all.
         must_restart: Whether what is there already cannot be gone on with.
@@ -54,13 +66,15 @@ class AttemptError(Exception):
         self,
         reason: str,
         *,
+        remedy: str = "",
         may_pass: bool = True,
         is_unreachable: bool = False,
         must_restart: bool = False,
         wait: float | None = None,
     ) -> None:
-        super().__init__(reason)
-        self.reason, self.may_pass, self.is_unreachable = reason, may_pass, is_unreachable
+        self.reason = _urls.redact(printable(reason))[:_LONGEST]
+        super().__init__(self.reason)
+        self.remedy, self.may_pass, self.is_unreachable = remedy, may_pass, is_unreachable
         self.must_restart, self.wait = must_restart, wait
 
 
@@ -135,6 +149,9 @@ class Reply:
                 except zlib.error as cause:
                     raise AttemptError(f"{self._host} sends a damaged encoding") from cause
                 rest = decoder.unconsumed_tail
+            if decoder.eof:  # what follows is nobody's, and may never end
+                return
+        raise AttemptError(f"{self._host} closed the connection inside an encoded body")
 
 
 def get(
@@ -165,15 +182,16 @@ def get(
     if start or stop is not None:
         headers["Range"] = f"bytes={start}-{'' if stop is None else stop - 1}"
         headers.update({"If-Range": version} if version else {})
-    if urlsplit(request.url).scheme == "http" and not is_pinned:
-        raise AttemptError("plain http needs a full sha256", may_pass=False)
-    host = urlsplit(request.url).netloc.rpartition("@")[2]
+    credentials = Credentials(request)
+    url, host = credentials.url, _urls.netloc(credentials.url)
+    if _urls.origin(url)[0] == "http" and not is_pinned:
+        raise AttemptError("plain http needs a full sha256", remedy="Use https.", may_pass=False)
     try:
-        sent = Request(request.url, headers=headers)  # noqa: S310 - the opener knows http(s) only
-        _add_secrets(sent, request)
-        response = _opener(request, is_pinned, reach).open(sent, timeout=settings.stall)
+        sent = Request(url, headers=headers)  # noqa: S310 - the opener knows http(s) only
+        _authorize(sent, credentials)
+        response = _opener(credentials, is_pinned, reach).open(sent, timeout=settings.stall)
     except (OSError, HTTPException, ValueError) as cause:
-        raise _attempt_error(host, cause, settings) from cause
+        raise _attempt_error(host, cause, settings, credentials.problem) from cause
     try:
         return _checked(Reply(host, response, settings), start, host)
     except BaseException:
@@ -189,14 +207,14 @@ def _checked(reply: Reply, start: int, host: str) -> Reply:
     return reply
 
 
-def _opener(request: FetchRequest, is_pinned: bool, reach: float) -> OpenerDirector:
+def _opener(credentials: Credentials, is_pinned: bool, reach: float) -> OpenerDirector:
     """Make an opener for http and https alone, with the environment's proxies."""
     opener = OpenerDirector()
     for handler in (
         ProxyHandler(),
         _Http(reach),
         _Https(reach),
-        _SafeRedirects(request, is_pinned),
+        _SafeRedirects(credentials, is_pinned),
         HTTPDefaultErrorHandler(),
         HTTPErrorProcessor(),
     ):
@@ -277,21 +295,23 @@ class _SafeRedirects(HTTPRedirectHandler):
     max_redirections = 10
     http_error_308 = HTTPRedirectHandler.http_error_302  # Python 3.10 does not know it
 
-    def __init__(self, request: FetchRequest, is_pinned: bool) -> None:
-        self._request, self._is_pinned = request, is_pinned
+    def __init__(self, credentials: Credentials, is_pinned: bool) -> None:
+        self._credentials, self._is_pinned = credentials, is_pinned
 
     def redirect_request(
         self, req: Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
     ) -> Request | None:
-        newurl = urljoin(req.full_url, newurl)
+        fp.close()  # or urllib reads its body, which may be endless
+        before = urlsplit(req.full_url).scheme  # req.type is that of a proxy
+        newurl, _ = _urls.split_userinfo(urljoin(req.full_url, newurl))
         scheme = urlsplit(newurl).scheme
-        is_downgrade = scheme == "http" and (req.type == "https" or not self._is_pinned)
+        is_downgrade = scheme == "http" and (before == "https" or not self._is_pinned)
         if scheme not in ("http", "https") or is_downgrade:
-            fp.close()
             raise _RefusedError(f"it redirects to {newurl}, which is not safe to follow")
         following = super().redirect_request(req, fp, 302, msg, headers, newurl)
         if following is not None:
-            _add_secrets(following, self._request)
+            following.remove_header("Proxy-authorization")  # ProxyHandler adds it for a proxy
+            _authorize(following, self._credentials)
         return following
 
 
@@ -299,38 +319,18 @@ class _RefusedError(OSError):
     """The server asks for what is not done."""
 
 
-def _add_secrets(sent: Request, request: FetchRequest) -> None:
-    """Add a hook's headers and .netrc's credentials, each for its own host alone."""
-    if _origin(sent.full_url) == _origin(request.url):
-        for name, value in request.headers.items():
-            sent.add_unredirected_header(name, value)
-    if not sent.has_header("Authorization") and sent.type == "https":
-        for name, value in _credentials(urlsplit(sent.full_url).hostname or "").items():
-            sent.add_unredirected_header(name, value)
+def _authorize(sent: Request, credentials: Credentials) -> None:
+    for name, value in credentials.headers(sent.full_url).items():
+        sent.add_unredirected_header(name, value)
 
 
-def _origin(url: str) -> tuple[str, str]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.netloc
-
-
-def _credentials(host: str) -> Mapping[str, str]:
-    """Return what .netrc (or the file that NETRC names) has for a host."""
-    try:
-        found = netrc.netrc(os.environ.get("NETRC")).authenticators(host)
-    except (OSError, netrc.NetrcParseError):
-        return {}
-    if found is None:
-        return {}
-    login, _, password = found
-    return {"Authorization": "Basic " + b64encode(f"{login}:{password}".encode()).decode()}
-
-
-def _attempt_error(host: str, cause: Exception, settings: Settings) -> AttemptError:
+def _attempt_error(
+    host: str, cause: Exception, settings: Settings, problem: str = ""
+) -> AttemptError:
     """Say what happened, and whether it may pass."""
     if isinstance(cause, HTTPError):
         cause.close()
-        return _refused(host, cause, settings)
+        return _refused(_urls.netloc(cause.url), cause, settings, problem)
     reason = cause.reason if isinstance(cause, URLError) else cause
     if isinstance(reason, _UnreachableError):
         return AttemptError(str(reason), is_unreachable=True)
@@ -338,14 +338,23 @@ def _attempt_error(host: str, cause: Exception, settings: Settings) -> AttemptEr
         return AttemptError(f"{host} sent nothing for {settings.stall:g} s")
     if isinstance(reason, ssl.SSLCertVerificationError):
         text = f"the certificate of {host} is not trusted: {reason.verify_message}"
-        return AttemptError(text, may_pass=False)
+        remedy = "To trust a company's certificates: SSL_CERT_FILE=/path/of/them.pem"
+        return AttemptError(text, remedy=remedy, may_pass=False)
+    if isinstance(reason, InvalidURL) or not isinstance(reason, (OSError, HTTPException)):
+        text = f"{host}: its address, a header, or the address of the proxy is not valid"
+        return AttemptError(text, may_pass=False)  # their text may quote a secret
     return AttemptError(f"{host}: {reason}", may_pass=not isinstance(reason, _RefusedError))
 
 
-def _refused(host: str, cause: HTTPError, settings: Settings) -> AttemptError:
-    text = f"{host} answered {cause.code} {' '.join(str(cause.reason).split())}"
+def _refused(host: str, cause: HTTPError, settings: Settings, problem: str) -> AttemptError:
+    text = f"{host} answered {cause.code} {printable(str(cause.reason))[:100]}"
     if cause.code == 416:
         return AttemptError(text, must_restart=True)
+    if cause.code in (401, 403, 404, 410):
+        text += f" ({problem})" if problem else ""
+        login = f"If {host} needs a login, add one to ~/.netrc; it is sent over https only."
+        remedy = login if cause.code in (401, 403) else TELL
+        return AttemptError(text, remedy=remedy, may_pass=False)
     wait = _seconds(cause.headers.get("Retry-After", "")) if cause.headers else None
     if wait is not None and wait > settings.longest_wait:
         return AttemptError(f"{text}, and asks to wait for {wait:g} s", may_pass=False)

@@ -10,12 +10,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
+from dapi import _urls
 from dapi._file import File
 from dapi._store import folders, records
 
 
 class Known(NamedTuple):
-    """What is known of a file without a full hash."""
+    """What is known of a file without a full hash; its URL as it may be shown."""
 
     url: str
     sha256: str
@@ -51,7 +52,9 @@ def note(file: File, digest: str) -> None:
     """
     if not file.is_pinned:
         loaded = held(file) == digest
-        records.write(path(file), {"url": file.url, "sha256": digest, "loaded": loaded})
+        records.write(
+            path(file), {"url": _urls.redacted(file.url), "sha256": digest, "loaded": loaded}
+        )
 
 
 def confirm(file: File) -> None:
@@ -77,7 +80,7 @@ def forget(known: Known) -> None:
 
 
 def _path(root: Path, url: str) -> Path:
-    return root / "refs" / sha256(url.encode()).hexdigest()
+    return root / "refs" / sha256(_urls.split_userinfo(url)[0].encode()).hexdigest()
 
 
 def _read(path: Path) -> Known | None:
@@ -87,4 +90,4 @@ def _read(path: Path) -> Known | None:
         return None
     if not set(digest) <= set("0123456789abcdef"):  # it becomes a file's name
         return None
-    return Known(found["url"], digest, bool(found.get("loaded")), path)
+    return Known(_urls.redacted(found["url"]), digest, bool(found.get("loaded")), path)

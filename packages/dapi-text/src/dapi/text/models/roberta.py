@@ -9,7 +9,7 @@ from dapi import Asset, Build, File, Lines, WeightEntry, Weights, lazy, register
 from dapi.adapt import Drop, StripPrefix
 from dapi.text.models._config import TransformersConfig, configure
 from dapi.text.models._encoder import encoder
-from dapi.text.models._hub import ON_TRUST, Repository, file_mib, pinned_by
+from dapi.text.models._hub import Repository, file_mib, pinned_by
 
 if TYPE_CHECKING:
     from transformers import RobertaForSequenceClassification, RobertaModel
@@ -150,7 +150,10 @@ class DistilRoBERTaBaseWeights(Weights):
     """Weights of ``distilroberta_base``."""
 
     OpenWebText_RefV1 = _published(
-        _DISTILLED_REPOSITORY.file("model.safetensors"),
+        _DISTILLED_REPOSITORY.file(
+            "model.safetensors",
+            sha256="2b11ca9cf3d2cbb44cc1a93ad96aedc2894231ae6e33e2d2268c3d7b1ff97663",
+        ),
         _BASE_TOKENIZER,
         _DISTILLED,
         license="Apache-2.0",
@@ -159,8 +162,8 @@ class DistilRoBERTaBaseWeights(Weights):
         "distillation",
         paper="https://arxiv.org/abs/1910.01108",
         num_params=81_527_808,
-        hash_source=f"{ON_TRUST} (one project states a hash); the tokenizer is that of "
-        "roberta-base: pinned alike by 3",
+        hash_source=f"{pinned_by(2)}, without its size; the tokenizer is that of roberta-base: "
+        "pinned alike by 3",
         known_as=(
             "ROBERTA_DISTILLED_ENCODER",
             "distilbert/distilroberta-base",

@@ -38,6 +38,7 @@ class ConvNeXtTinyWeights(Weights):
         "convnext_tiny",
         "convnext_tiny-983f1562.pth",
         sha256="983f1562536e84ff750a1576fb08e54de751dbf2e17c0d8a4a13704341fdcd3d",
+        size=114419221,
         sources=4,
         known_as="ConvNeXt_Tiny_Weights.IMAGENET1K_V1",
         accuracy=(82.52, 96.146),
@@ -73,6 +74,9 @@ class ConvNeXtBaseWeights(Weights):
     ImageNet1K_RefV1 = _entry(
         "convnext_base",
         "convnext_base-6075fbad.pth",
+        sha256="6075fbad31c688f9ed013922a59daf0fc2f4dc12e6e43bc01fa840c7bd1ca2cd",
+        size=354486097,
+        sources=2,
         known_as="ConvNeXt_Base_Weights.IMAGENET1K_V1",
         accuracy=(84.062, 96.87),
         num_params=88591464,

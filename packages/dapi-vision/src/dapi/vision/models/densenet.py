@@ -93,6 +93,9 @@ class DenseNet201Weights(Weights):
     ImageNet1K_RefV1 = _entry(
         "densenet201",
         "densenet201-c1103571.pth",
+        sha256="c1103571aad4f45d0b5b15556d92944db94c33bee68cd58babba3d76225a6401",
+        size=81131730,
+        sources=1,
         known_as="DenseNet201_Weights.IMAGENET1K_V1",
         accuracy=(76.896, 93.37),
         num_params=20013928,

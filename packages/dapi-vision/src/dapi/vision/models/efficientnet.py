@@ -136,6 +136,9 @@ class EfficientNetB3Weights(Weights):
     ImageNet1K_RefV1 = classification(
         "efficientnet_b3",
         "efficientnet_b3_rwightman-b3899882.pth",
+        sha256="b3899882250c22946d0229d266049fcd133c169233530b36b9ffa7983988362f",
+        size=49475909,
+        sources=2,
         known_as="EfficientNet_B3_Weights.IMAGENET1K_V1",
         accuracy=(82.008, 96.054),
         num_params=12233232,

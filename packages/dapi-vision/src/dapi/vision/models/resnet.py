@@ -145,6 +145,7 @@ class ResNet101Weights(Weights):
         "resnet101",
         "resnet101-cd907fc2.pth",
         sha256="cd907fc2a0de2292b2ba2b27d2216bc672d84632d1cf20058d01c0c03b5e020e",
+        size=178814045,
         sources=2,
         known_as="ResNet101_Weights.IMAGENET1K_V2",
         accuracy=(81.886, 95.78),
@@ -178,6 +179,9 @@ class ResNet152Weights(Weights):
     ImageNet1K_RefV2 = _entry(
         "resnet152",
         "resnet152-f82ba261.pth",
+        sha256="f82ba2614b9f35a7e1b8a26c229c30845634c5921dbc66621c5a1a524f926e44",
+        size=241669177,
+        sources=1,
         known_as="ResNet152_Weights.IMAGENET1K_V2",
         accuracy=(82.284, 96.002),
         num_params=60192808,
@@ -198,6 +202,9 @@ class ResNeXt50_32x4dWeights(Weights):  # noqa: N801  # the usual name of the va
     ImageNet1K_RefV1 = _entry(
         "resnext50_32x4d",
         "resnext50_32x4d-7cdf4587.pth",
+        sha256="7cdf458735e4f17e63e904909f785cffa00b8789e74d320eac9f122247aaf754",
+        size=100441675,
+        sources=1,
         known_as="ResNeXt50_32X4D_Weights.IMAGENET1K_V1",
         accuracy=(77.618, 93.698),
         num_params=25028904,
@@ -239,6 +246,9 @@ class ResNeXt101_32x8dWeights(Weights):  # noqa: N801  # the usual name of the v
     ImageNet1K_RefV2 = _entry(
         "resnext101_32x8d",
         "resnext101_32x8d-110c445d.pth",
+        sha256="110c445dd97f9f44b568bef777a0504979acbc9eff3fbd4534af59a1f5517d20",
+        size=356173021,
+        sources=1,
         known_as="ResNeXt101_32X8D_Weights.IMAGENET1K_V2",
         accuracy=(82.834, 96.228),
         num_params=88791336,

@@ -74,6 +74,9 @@ class SwinBWeights(Weights):
     ImageNet1K_RefV1 = classification(
         "swin_b",
         "swin_b-68c6b09e.pth",
+        sha256="68c6b09e73c66f27db19af59df563497fac4fc7889e42d82a0858b32c451a893",
+        size=351654207,
+        sources=1,
         known_as="Swin_B_Weights.IMAGENET1K_V1",
         accuracy=(83.582, 96.64),
         num_params=87768224,
@@ -130,6 +133,9 @@ class SwinV2BWeights(Weights):
     ImageNet1K_RefV1 = classification(
         "swin_v2_b",
         "swin_v2_b-781e5279.pth",
+        sha256="781e527929786d129968a5de1d494f7d3d4daba99610f7df2c575ae98df77648",
+        size=352711377,
+        sources=1,
         known_as="Swin_V2_B_Weights.IMAGENET1K_V1",
         accuracy=(84.112, 96.864),
         num_params=87930848,
