@@ -15,6 +15,7 @@ from dapi import File, WeightEntry, _store
 from dapi._store import cache
 from dapi.exceptions import (
     CheckpointError,
+    DapiError,
     HashMismatchError,
     RebuildError,
     UnreadableFileError,
@@ -241,7 +242,7 @@ def test_pointer_of_git_lfs_is_named_with_the_remedy(tmp_path, name):
     path = tmp_path / name
     path.write_bytes(POINTER)
 
-    with pytest.raises(CheckpointError, match="Git LFS pointer, not the file.*git lfs pull"):
+    with pytest.raises(DapiError, match=r"(?s)Git LFS pointer.*git lfs pull"):
         WeightEntry.from_file(path).state_dict()
     if name == "net.safetensors":
         with pytest.raises(RebuildError, match="Git LFS pointer, not the file.*git lfs pull"):
@@ -268,7 +269,7 @@ class TestUnpinned:
         ("content", "reason"),
         [
             (b"<!DOCTYPE html>Please log in", "a web page"),
-            (POINTER, "Git LFS pointer"),
+            (b"/annex/objects/SHA256E-s9--00", "git-annex pointer"),
             (os.urandom(64), "it is damaged"),
         ],
     )

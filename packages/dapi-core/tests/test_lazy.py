@@ -9,7 +9,7 @@ import pytest
 
 from dapi import Asset, File, _store, lazy
 from dapi._store import cache
-from dapi.exceptions import AssetError, WeightsDeclarationError
+from dapi.exceptions import AssetError, DapiError, WeightsDeclarationError
 
 
 def test_lazy_imports_nothing_until_called():
@@ -86,7 +86,7 @@ class TestAssets:
 
         assert cache.find(self.FILE) is None
 
-    @pytest.mark.parametrize("content", [b"<html>", b"version https://git-lfs.github.com/spec/v1"])
+    @pytest.mark.parametrize("content", [b"<html>", b"/annex/objects/SHA256E-s9--00"])
     def test_placeholder_is_named_and_downloaded_again(self, factory, content):
         """Some readers would take it for a vocabulary of a few odd words."""
         with pytest.raises(AssetError, match="vocabulary.json cannot be used: it is a"):
@@ -126,7 +126,7 @@ def test_pointer_in_a_package_is_named(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(tmp_path))
     factory = lazy("pathlib:Path.read_text", self=File("package:acme_words/vocab.txt"))
 
-    with pytest.raises(AssetError, match="Git LFS pointer, not the file itself.*git lfs pull"):
+    with pytest.raises(DapiError, match=r"(?s)Git LFS pointer.*git lfs pull"):
         factory()
 
 
