@@ -162,8 +162,8 @@ def load(
 
     Raises:
         FileNotFoundError: There is no such file.
-        RebuildError: It was not written by ``dapi.save``, its builder is not installed, or what
-            is installed no longer fits.
+        RebuildError: It was not written by ``dapi.save``, its builder is not installed, it names
+            what a file may not name, or what is installed no longer fits.
     """
     file = Path(path).resolve(strict=True)
     header = _read(file)
