@@ -55,6 +55,7 @@ def read(files: Sequence[File], *, progress: bool, wanted: str) -> dict[str, Ten
     Raises:
         CheckpointError: A file is no checkpoint that holds tensors only. An unpinned one is
             forgotten, so that the next call fetches it again.
+        UnreadableFileError: This machine cannot read a file, which is kept.
     """
     parts = [_read_file(file, progress=progress, wanted=wanted) for file in files]
     if len(parts) == 1:
