@@ -109,6 +109,13 @@ def test_new_head_differs_under_the_head_only(entry):
         dapi.build_model(Net, weights=entry, head=("body",), new_head=True, num_classes=7)
 
 
+def test_wrapped_model_knows_its_weights(entry):
+    """What torch wraps around a model, in any order, does not hide where it came from."""
+    model = dapi.build_model(Net, weights=entry)
+    for wrapped in (nn.DataParallel(model), torch.optim.swa_utils.AveragedModel(model)):
+        assert entry == dapi.weights_of(torch.compile(nn.DataParallel(wrapped)))
+
+
 def test_new_head_waives_no_other_argument(entry):
     """What is not of the head may not contradict the weights, new head or not."""
     fixed = dataclasses.replace(entry, build=Build(config={"num_classes": 4, "scale": 2.0}))

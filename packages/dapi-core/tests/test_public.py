@@ -59,7 +59,7 @@ LAYERS = [
     {"_building"},
     {"_registration"},
     {"_header"},
-    {"_saving"},
+    {"_saving", "catalog"},
     {"_doctor", "_installation"},
     {"_cli"},
     {"__main__", "__init__"},

@@ -16,7 +16,7 @@ del extend_path
 __version__: str
 
 if TYPE_CHECKING:
-    from dapi import adapt, exceptions, hooks, tasks
+    from dapi import adapt, catalog, exceptions, hooks, tasks
     from dapi._building import build_model
     from dapi._catalog import get_builder, get_weights, list_weights
     from dapi._context import ContextParams
@@ -106,6 +106,7 @@ __all__ = [
     "Weights",
     "adapt",
     "build_model",
+    "catalog",
     "exceptions",
     "get_builder",
     "get_model",

@@ -342,8 +342,13 @@ def _folder_of_module(module: str) -> str:
         top, path = f"dapi.{rest.partition('.')[0]}", sys.modules["dapi"].__path__
     spec = PathFinder.find_spec(top, path)
     places = [*(spec.submodule_search_locations or ()), spec.origin] if spec else []
-    place = os.path.realpath(next(filter(None, places), ""))
-    return place.rpartition(os.sep + top.replace(".", os.sep))[0]
+    place = next(filter(None, places), None)
+    if place is None:
+        return ""
+    folder = os.path.realpath(place)
+    for _ in top.split("."):
+        folder = _folder(folder)
+    return folder
 
 
 def _ours(found: Metadata) -> tuple[tuple[EntryPoint, ...], str]:

@@ -292,9 +292,9 @@ class WeightEntry(Record):
 def fetch(files: Sequence[File], *, progress: bool, wanted: str, directory: bool) -> Path:
     """Return the local file, or a directory that holds the files by name."""
     from dapi import _store
-    from dapi._store import cache
+    from dapi._store import views
 
     path = _store.fetch_all(files, progress=progress, wanted=wanted)
     if directory and len(files) == 1:
-        return cache.directory_view({files[0].name: path}, of=wanted)
+        return views.directory({files[0].name: path}, of=wanted)
     return path
