@@ -247,6 +247,30 @@ def test_step_may_bring_versions(tmp_path):
         assert version == dapi.build_model(Versioned, weights=entry).seen
 
 
+def test_wrapper_of_a_model_leaves_its_versions(tmp_path):
+    """A file that DataParallel wrote has them under "module"."""
+    torch.save(nn.DataParallel(Versioned()).state_dict(), tmp_path / "net.pth")
+    for steps in ((StripPrefix("module."),), (Rename("^module", "net"), StripPrefix("net."))):
+        entry = WeightEntry.from_file(tmp_path / "net.pth", build=Build(adapt=steps))
+        assert 2 == dapi.build_model(Versioned, weights=entry).seen
+
+
+def test_code_version_counts_where_a_step_lost_the_file_s(tmp_path):
+    """A step of one's own that renames, and says nothing of versions, leaves those of no module."""
+    torch.save(nn.DataParallel(Versioned()).state_dict(), tmp_path / "net.pth")
+
+    def strip(state, config):
+        return {key.removeprefix("module."): value for key, value in state.items()}
+
+    build = Build(adapt=(strip,), code_version={"": 2})
+    entry = WeightEntry.from_file(tmp_path / "net.pth", build=build)
+    assert 2 == dapi.build_model(Versioned, weights=entry).seen
+
+    build = Build(adapt=(StripPrefix("module."),), code_version={"": 1})
+    entry = WeightEntry.from_file(tmp_path / "net.pth", build=build)
+    assert 2 == dapi.build_model(Versioned, weights=entry).seen  # the file knows
+
+
 def test_weights_of_survives_copies_and_pickles(entry):
     """The model knows its weights, wherever it goes."""
     model = dapi.build_model(nn.Linear, 3, 5, weights=None)

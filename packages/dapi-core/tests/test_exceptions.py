@@ -52,6 +52,8 @@ EXAMPLES = [
         "net:A", missing=["a.weight"], unexpected=["a.weigth"], shapes={"b": ((1,), (2,))}
     ),
     exceptions.CheckpointError("net.pth", source="net:A", reason="it is empty"),
+    exceptions.UnreadableFileError("net.pth", source="net:A", reason="Input/output error"),
+    exceptions.AssetError("vocab.txt", name="vocab.txt", reason="it is a web page"),
     exceptions.SavingError("Net", "its argument 'norm' is a class"),
     exceptions.RebuildError("net.safetensors", reason="dapi.save did not write it"),
     exceptions.BuilderError("net", distribution="acme", cause=RuntimeError("why.")),

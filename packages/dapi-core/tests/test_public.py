@@ -47,7 +47,7 @@ LAYERS = [
     {"_plugins", "_store", "hooks", "tasks"},
     {"_lazy"},
     {"_entry"},
-    {"_safetensors"},
+    {"_archive", "_safetensors"},
     {"_aligned", "_placement"},
     {"_weights", "_checkpoint"},
     {"_loading", "_models", "_provenance"},

@@ -157,7 +157,7 @@ def test_model_comes_back_after_a_new_head_and_training(entry, tmp_path):
     assert_same(model, found)
     assert (0.0, 9, True) == (found.eps, found.fc.out_features, found.training)
     assert path.as_uri() == dapi.weights_of(found).url
-    dapi.save(found, path)  # over the very file that is mapped
+    dapi.save(found, path)  # over the very file that it came from
     assert_same(model, dapi.load(path))
 
 

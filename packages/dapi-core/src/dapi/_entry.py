@@ -88,7 +88,8 @@ class Build(Record):
             ``"module:Class"``.
         adapt: Steps that map the file's keys to the model's, in order (see ``dapi.adapt``).
         code_version: State-dict versions by module path, for files that lost their own
-            (safetensors) and modules that dispatch on them (vision#1224).
+            (safetensors, or by a step of ``adapt`` that does not keep them) and modules that
+            dispatch on them (vision#1224).
     """
 
     config: Mapping[str, Any] = FrozenDict()
@@ -268,7 +269,7 @@ class WeightEntry(Record):
         Reads the file once, for its hash; it is checked against that when it is loaded.
 
         Args:
-            path: A ``.safetensors`` or ``.pth`` file.
+            path: A file of safetensors, or one that ``torch.save`` wrote, whatever its suffix.
             **fields: Further attributes of the entry, such as ``transforms`` or ``meta``.
 
         Raises:

@@ -32,6 +32,8 @@ attributes; its text says what happened, what was expected or exists, and what t
     ├── StateDictMismatchError    (RuntimeError)    keys or shapes that do not fit
     ├── MissingFileError          (FileNotFoundError)  no such local checkpoint
     ├── CheckpointError           (ValueError)      a file that is no readable checkpoint
+    ├── AssetError                (ValueError)      a tokenizer or vocabulary that is none
+    ├── UnreadableFileError       (OSError)         a checkpoint that this machine cannot read
     ├── SavingError               (TypeError)       a model that cannot be saved
     ├── RebuildError              (RuntimeError)    a saved model that cannot be built again
     ├── BuilderError              (RuntimeError)    a builder, or a task, that raised something
@@ -639,6 +641,25 @@ class CheckpointError(DapiError, ValueError):
         super().__init__(
             f"{source} cannot be read as a checkpoint: {reason} (file: {path}). Expected "
             "safetensors, or a .pth file that holds tensors only."
+        )
+
+
+class AssetError(DapiError, ValueError):
+    """A file that weights need beside their own, such as a vocabulary, cannot be used."""
+
+    def __init__(self, path: object, *, name: str, reason: str) -> None:
+        self.path, self.name, self.reason = path, name, reason
+        super().__init__(f"{name} cannot be used: {reason} (file: {path}).")
+
+
+class UnreadableFileError(DapiError, OSError):
+    """A file could not be read, and is not to blame: memory, the disk or torch gave out."""
+
+    def __init__(self, path: object, *, source: str, reason: str) -> None:
+        self.path, self.source, self.reason = path, source, reason
+        super().__init__(
+            f"{source} could not be read on this machine: {reason} (file: {path}). The file is "
+            "kept. Check the free memory, the disk, and the version of torch, then try again."
         )
 
 

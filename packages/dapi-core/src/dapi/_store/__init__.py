@@ -2,10 +2,11 @@
 
 Each module is one noun: ``schemes`` says what a URL stands for, ``transport`` what a web server
 answers, ``download`` carries on through what goes wrong, ``partial`` is a file on its way,
-``locking`` whose turn it is, ``verification`` whether bytes are right, ``trust`` what is known of
-files without a full hash, ``folders`` and ``cache`` where everything lies, ``access`` whose it is,
-``views`` several files by name, ``copies`` what can be mapped, ``adoption`` takes what is on this
-machine already. This module puts them together.
+``locking`` whose turn it is, ``verification`` whether bytes are right, ``placeholder`` what often
+lies in place of a file, ``trust`` what is known of files without a full hash, ``folders`` and
+``cache`` where everything lies, ``access`` whose it is, ``views`` several files by name, ``copies``
+what can be mapped, ``mapping`` which files may be, ``faults`` whether a file or the machine is to
+blame, ``adoption`` takes what is on this machine already. This module puts them together.
 """
 
 from __future__ import annotations
@@ -82,8 +83,12 @@ def confirm(file: File) -> None:
 
 
 def reject(file: File) -> None:
-    """Forget an unpinned file that could not be loaded, so that the next call fetches it again."""
-    cache.reject(file)
+    """Forget an unpinned file that could not be loaded, so that the next call fetches it again.
+
+    Does nothing offline: no call could.
+    """
+    if not settings.is_offline():
+        cache.reject(file)
 
 
 def add(path: Path, file: File, *, wanted: str) -> Path:

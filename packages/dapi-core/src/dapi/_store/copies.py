@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from dapi._store import access, folders, locking, records, verification
+from dapi._store import access, folders, locking, records, settings, verification
 from dapi.exceptions import CacheError
 
 # What dapi names its copies, their records, and those that it had begun to write.
@@ -86,7 +86,7 @@ def _may_have_one(blob: Path) -> bool:
 
 
 def _is_allowed() -> bool:
-    return os.environ.get("DAPI_COPIES", "1").lower() not in ("0", "false", "no", "off")
+    return settings.allows("DAPI_COPIES") and settings.allows("DAPI_MMAP")  # made to be mapped
 
 
 def _has_room(blob: Path) -> bool:
