@@ -296,7 +296,7 @@ def test_pieces_that_are_none_say_so(tmp_path):
     (tmp_path / "page.model").write_text("<html></html>")
 
     for name in ("page.model", "absent.model"):
-        with pytest.raises(AssetError, match="Expected a SentencePiece model"):
+        with pytest.raises(AssetError, match="it is no SentencePiece model"):
             TransducerText(pieces=tmp_path / name)
 
 

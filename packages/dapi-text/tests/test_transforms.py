@@ -21,7 +21,8 @@ from transformers import (
     XLMRobertaTokenizer,
 )
 
-from dapi import WeightEntry
+from dapi import File, WeightEntry, _store
+from dapi._store import cache
 from dapi.text import (
     BERTBaseWeights,
     DeBERTaV3BaseWeights,
@@ -249,6 +250,36 @@ def test_wrong_file_is_refused(minilm_folder):
         Tokenizer(minilm_folder / "vocab.txt", max_length=8, padding="[PAD]")
     with pytest.raises(ValueError, match="no token '<pad>'"):
         Tokenizer(minilm_folder / "tokenizer.json", max_length=8, padding="<pad>")
+
+
+LYING_THERE = {
+    "pointer": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "Git LFS.*lfs pull"),
+    "page": (b"<!DOCTYPE html><title>Sign in</title>", "web page.*download it again"),
+    "cut": (b'{"version": "1.0", "added_tokens": [', "not a tokenizer.json|SentencePiece"),
+}
+
+
+@pytest.mark.parametrize("lying", LYING_THERE)
+@pytest.mark.parametrize(
+    "member",
+    [
+        DeBERTaV3BaseWeights.English160GB_RefV1,
+        MPNetBaseWeights.SentencePairs1B_RefV1,
+        T5SmallWeights.C4_RefV1,
+    ],
+    ids=str,
+)
+def test_what_is_no_vocabulary_is_named_and_downloaded_again(member, lying, tmp_path):
+    """Instead of words about JSON; without a full hash it does not stay in the cache."""
+    content, said = LYING_THERE[lying]
+    (tmp_path / "lying").write_bytes(content)
+    file = File("https://localhost:1/tokenizer.json")
+    entry = dataclasses.replace(member.value, assets=dict.fromkeys(member.assets, file))
+    for make in (entry.transforms, *([entry.postprocess] if member.name == "C4_RefV1" else [])):
+        _store.add(tmp_path / "lying", file, wanted="net")
+        with pytest.raises(ValueError, match=said):
+            make()
+        assert cache.find(file) is None
 
 
 def test_length_without_room_for_text_is_refused(minilm_folder):

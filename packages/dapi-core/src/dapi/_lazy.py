@@ -151,7 +151,8 @@ def _reject(files: Sequence[File], cause: Exception) -> None:
     from dapi import _store
     from dapi._store import faults
 
-    if not faults.is_of_machine(cause) and not isinstance(cause, DapiError | TypeError):
+    is_of_caller = isinstance(cause, DapiError | TypeError) and not isinstance(cause, AssetError)
+    if not faults.is_of_machine(cause) and not is_of_caller:
         for file in files:
             _store.reject(file)
 

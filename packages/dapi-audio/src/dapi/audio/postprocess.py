@@ -398,7 +398,7 @@ def _load_pieces(path: Path) -> Any:
     try:
         return SentencePieceProcessor(model_file=str(path))
     except (OSError, RuntimeError) as cause:
-        raise AssetError(path, expected="a SentencePiece model") from cause
+        raise AssetError(path, name=path.name, reason="it is no SentencePiece model") from cause
 
 
 def _check(mel: Tensor, *, bands: int, frames: int) -> None:

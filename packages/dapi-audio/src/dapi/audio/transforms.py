@@ -418,14 +418,14 @@ def _check_rate(sample_rate: object) -> None:
 
 def _read_statistics(path: Path, *, bands: int) -> tuple[Tensor, Tensor]:
     """Return the mean and the reciprocal of the deviation of each band."""
-    expected = f"JSON with the lists mean and invstddev, of {bands} numbers each"
+    reason = f"it is no JSON with the lists mean and invstddev, of {bands} numbers each"
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         mean, scale = torch.tensor(found["mean"]), torch.tensor(found["invstddev"])
     except (ValueError, KeyError, TypeError) as cause:
-        raise AssetError(path, expected=expected) from cause
+        raise AssetError(path, name=path.name, reason=reason) from cause
     if mean.shape != (bands,) or scale.shape != (bands,):
-        raise AssetError(path, expected=expected)
+        raise AssetError(path, name=path.name, reason=reason)
     return mean, scale
 
 
