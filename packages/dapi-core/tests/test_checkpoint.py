@@ -122,6 +122,8 @@ def test_what_is_no_state_dict_is_refused(tmp_path, content):
 
 
 @pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor:UserWarning")
+# pickle asks every imported module for the type, and one of torch's warns when it is asked.
+@pytest.mark.filterwarnings("ignore:`torch.jit.script_method`:FutureWarning")
 @pytest.mark.parametrize("layout", ["zip", "legacy"])
 def test_quantized_tensors_are_read(tmp_path, layout):
     """So is what quantized layers put beside them: packed parameters, and their type."""
