@@ -200,7 +200,8 @@ def write(model: str, path: Path, name: str) -> None:
     import torch
     from safetensors.torch import save_file
 
-    from dapi import _safetensors, _store
+    from dapi import _store
+    from dapi._loader import safetensors
 
     path.parent.mkdir(exist_ok=True)
     state = constructor(model)().state_dict()
@@ -209,7 +210,7 @@ def write(model: str, path: Path, name: str) -> None:
     if name.startswith("pth"):
         torch.save(state, path, _use_new_zipfile_serialization="legacy" not in name)
     elif "(unaligned)" not in name:
-        _safetensors.write(path, state, {"format": "pt"})
+        safetensors.write(path, state, {"format": "pt"})
     else:
         save_file({key: value.clone() for key, value in state.items()}, path, {"format": "pt"})
     entry = describe(path)

@@ -12,7 +12,9 @@ from functools import partial
 import pytest
 
 import dapi
-from dapi import Build, WeightEntry, _building, _construction, _store
+from dapi import Build, WeightEntry, _store
+from dapi._building import assembly
+from dapi._loader import construction
 
 torch = pytest.importorskip("torch")
 safetensors_torch = pytest.importorskip("safetensors.torch")
@@ -305,13 +307,13 @@ def one_thread():
 def constructed_plainly(monkeypatch):
     """Count how often a model was constructed in the plain way."""
     calls = []
-    original = _building._Assembly._construct_plainly
+    original = assembly._Assembly._construct_plainly
 
     def spy(self):
         calls.append(self)
         return original(self)
 
-    monkeypatch.setattr(_building._Assembly, "_construct_plainly", spy)
+    monkeypatch.setattr(assembly._Assembly, "_construct_plainly", spy)
     return calls
 
 
@@ -444,11 +446,11 @@ def plain_way():
     """Let models be constructed with values, on meta too, and torch copy into them."""
 
     def refuse(*args, **options):
-        raise _construction.CannotDeferError
+        raise construction.CannotDeferError
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_construction, "construct", refuse)
-        patch.setattr(_construction, "emptied", lambda model: model)
+        patch.setattr(construction, "construct", refuse)
+        patch.setattr(construction, "emptied", lambda model: model)
         yield
 
 

@@ -5,7 +5,7 @@ from typing import Any, Literal, Optional, TypedDict, Union
 
 import pytest
 
-from dapi._arguments import CALLERS, Arguments, is_inert
+from dapi._building.arguments import CALLERS, Arguments, is_inert
 
 
 class Shared(TypedDict, total=False):

@@ -158,7 +158,9 @@ def test_entry_of_another_builder_says_so(entry):
 
 def test_config_that_cannot_be_pickled_keeps_no_model_from_it(entry):
     """What a model remembers of how it was built does not stand in its way."""
-    provenance = dapi._provenance.Provenance("Net", entry, {"norm_layer": lambda: None, "a": 1})
+    provenance = dapi._building.provenance.Provenance(
+        "Net", entry, {"norm_layer": lambda: None, "a": 1}
+    )
 
     assert {"a": 1} == pickle.loads(pickle.dumps(provenance)).config
     step = dataclasses.replace(entry, build=Build(adapt=(lambda state, config: state,)))

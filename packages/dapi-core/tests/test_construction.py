@@ -16,7 +16,9 @@ from functools import wraps
 import pytest
 
 import dapi
-from dapi import WeightEntry, _building, _collector, _construction, _store
+from dapi import WeightEntry, _store
+from dapi._building import assembly
+from dapi._loader import collector, construction
 from dapi.exceptions import FetchError, StateDictMismatchError
 
 torch = pytest.importorskip("torch")
@@ -44,9 +46,9 @@ class Net(nn.Module):
 @pytest.fixture(autouse=True)
 def plain(monkeypatch):
     """Count how often the plain way was taken."""
-    calls, original = [], _building._Assembly._construct_plainly
+    calls, original = [], assembly._Assembly._construct_plainly
     monkeypatch.setattr(
-        _building._Assembly,
+        assembly._Assembly,
         "_construct_plainly",
         lambda self: calls.append(self) or original(self),
     )
@@ -211,7 +213,7 @@ def test_what_needs_values_is_built_in_the_plain_way(constructor, publish, plain
     assert list(expected.state_dict()) == list(found.state_dict())
     images = torch.ones(2, 8)
     assert torch.equal(expected(images), found(images))
-    assert not _construction.on_meta(found)
+    assert not construction.on_meta(found)
 
 
 class Borrowing(nn.Module):
@@ -548,7 +550,7 @@ def test_other_threads_construct_as_ever():
     """The patch is felt by one thread only, and is gone afterwards."""
     original = nn.Module.register_parameter, torch.Tensor.normal_
     seen = []
-    with _construction.deferred():
+    with construction.deferred():
         thread = threading.Thread(target=lambda: seen.append(nn.Linear(2, 2).weight.is_meta))
         thread.start()
         thread.join()
@@ -561,7 +563,7 @@ def test_other_threads_construct_as_ever():
 def test_patches_of_others_are_left_in_place():
     """Who wraps the same method meanwhile finds the wrapper where it was put."""
     original = nn.Module.register_parameter
-    with _construction.deferred():
+    with construction.deferred():
         ours = nn.Module.register_parameter
 
         @wraps(ours)
@@ -589,7 +591,7 @@ def test_numbers_are_drawn_where_there_is_memory():
     torch.manual_seed(0)
     expected = torch.zeros(99).normal_().clamp_(-1, 1)
     torch.manual_seed(0)
-    model, _ = _construction.construct(Drawing)
+    model, _ = construction.construct(Drawing)
 
     assert torch.equal(expected, model.noise)
     assert model.weight.is_meta
@@ -598,8 +600,8 @@ def test_numbers_are_drawn_where_there_is_memory():
 
 def test_collector_is_paused_and_resumed():
     """As it was before, on an exception and when nested too [1, 18]."""
-    with pytest.raises(KeyError), _collector.paused():
-        with _collector.paused():
+    with pytest.raises(KeyError), collector.paused():
+        with collector.paused():
             assert not gc.isenabled()
         assert not gc.isenabled()
         raise KeyError
@@ -621,7 +623,7 @@ def test_child_that_is_forked_meanwhile_is_as_ever():
     entered, leave = threading.Event(), threading.Event()
 
     def build():
-        with _collector.paused(), _construction.deferred():
+        with collector.paused(), construction.deferred():
             entered.set()
             leave.wait()
 
@@ -630,7 +632,7 @@ def test_child_that_is_forked_meanwhile_is_as_ever():
     entered.wait()
     try:
         assert forked(is_as_ever)
-        with _collector.paused(), _construction.deferred():
+        with collector.paused(), construction.deferred():
             assert forked(lambda: nn.Linear(2, 2).weight.is_meta and not gc.isenabled())
         assert not gc.isenabled()
     finally:
@@ -646,11 +648,11 @@ def test_child_is_never_forked_with_a_change_half_made():
 
     def build():
         while not ended.is_set():
-            with _collector.paused(), _construction.deferred():
+            with collector.paused(), construction.deferred():
                 nn.Linear(2, 2)
 
     def can_build():
-        with _collector.paused(), _construction.deferred():
+        with collector.paused(), construction.deferred():
             deferred = nn.Linear(2, 2).weight.is_meta
         return deferred and gc.isenabled() and not nn.Linear(2, 2).weight.is_meta
 
@@ -712,7 +714,7 @@ def test_copies_are_of_one_tensor_each(publish):
 def test_what_torch_cannot_tell_is_built_in_the_plain_way(monkeypatch):
     """Without the count of who holds a memory, parameters are initialised as ever."""
     monkeypatch.delattr(torch._C, "_storage_Use_Count")
-    with _construction.deferred():
+    with construction.deferred():
         layer = torch.nn.Linear(3, 2)
 
     assert not layer.weight.is_meta

@@ -5,7 +5,9 @@ import dataclasses
 import pytest
 
 import dapi
-from dapi import Build, WeightEntry, _registry, _safetensors, _store
+from dapi import Build, WeightEntry, _store
+from dapi._catalog import registry
+from dapi._loader import safetensors
 from dapi.exceptions import CheckpointError, StateDictMismatchError
 
 torch = pytest.importorskip("torch")
@@ -30,7 +32,7 @@ def load(tmp_path, request):
     def run(constructor, state, layout="zip"):
         if layout == "safetensors":
             path = tmp_path / "net.safetensors"
-            _safetensors.write(path, state, {})
+            safetensors.write(path, state, {})
         else:
             path = tmp_path / "net.pth"
             torch.save(state, path, _use_new_zipfile_serialization=layout == "zip")
@@ -147,7 +149,7 @@ def _on_meta():
 
 def test_dtype_and_device_are_refused_as_near_misses(monkeypatch):
     """What every builder takes is known to the check of misspelt arguments."""
-    monkeypatch.setattr(_registry, "_builders", {})
+    monkeypatch.setattr(registry, "_builders", {})
 
     @dapi.register_model()
     def tiny_linear(*, weights=None, **config):

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dapi import File, WeightEntry, _aligned, _safetensors, _store
+from dapi import File, WeightEntry, _store
+from dapi._loader import aligned, safetensors
 from dapi._store import cache, copies, mapping
 
 torch = pytest.importorskip("torch")
@@ -37,7 +38,7 @@ print("saved")
 
 def save(path, state=STATE):
     if path.suffix == ".safetensors":
-        _safetensors.write(path, state, {})
+        safetensors.write(path, state, {})
     else:
         torch.save(state, path)
     return path
@@ -113,7 +114,7 @@ def test_blob_that_others_may_write_is_read(tmp_path, is_mapped):
 def test_mapping_can_be_forbidden(tmp_path, is_mapped, monkeypatch):
     """DAPI_MMAP=0 reads everything, and makes no copies to be mapped."""
     monkeypatch.setenv("DAPI_MMAP", "0")
-    monkeypatch.setattr(_aligned, "WORTHWHILE", 1)
+    monkeypatch.setattr(aligned, "WORTHWHILE", 1)
     entry = publish(save(tmp_path / "net.pth"))
 
     assert [False] * 3 == [is_mapped(entry) for _ in range(3)]

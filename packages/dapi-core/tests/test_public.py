@@ -14,7 +14,8 @@ from pkgutil import iter_modules
 import pytest
 
 import dapi
-from dapi import _discovery, _environment
+from dapi._plugins import discovery
+from dapi._plugins import environment as _environment
 
 SOURCE = Path(dapi.__file__).parent
 
@@ -201,7 +202,7 @@ def test_variables_are_those_that_the_sources_read():
 )
 def test_examples_give_what_they_show(path, monkeypatch):
     """The examples in docstrings are right."""
-    monkeypatch.setattr(_discovery, "_cached", _discovery._NOTHING)  # not what a test advertised
+    monkeypatch.setattr(discovery, "_cached", discovery._NOTHING)  # not what a test advertised
     for word, needed in {"resnet20": "dapi.vision", ">>> import torch": "torch"}.items():
         if word in path.read_text("utf-8"):
             pytest.importorskip(needed)
@@ -246,9 +247,9 @@ def test_known_models_is_a_map_of_names():
 
 def test_asking_for_a_known_model_names_its_distribution(monkeypatch):
     """Who has not installed a domain is told which to install."""
-    monkeypatch.setattr(_discovery, "_cached", _discovery._NOTHING)
-    monkeypatch.setattr("dapi._discovery._scan", lambda: ((), {}))
-    monkeypatch.setattr("dapi._registry._builders", {})
+    monkeypatch.setattr(discovery, "_cached", discovery._NOTHING)
+    monkeypatch.setattr("dapi._plugins.discovery._scan", lambda: ((), {}))
+    monkeypatch.setattr("dapi._catalog.registry._builders", {})
     known = json.loads((SOURCE / "known_models.json").read_text())
 
     for name, distribution in known.items():

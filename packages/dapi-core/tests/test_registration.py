@@ -10,7 +10,8 @@ from pathlib import PurePath
 import pytest
 
 import dapi
-from dapi import Build, LegacyArgument, WeightEntry, Weights, _registry, register_model
+from dapi import Build, LegacyArgument, WeightEntry, Weights, register_model
+from dapi._catalog import registry
 from dapi.exceptions import (
     DuplicateModelError,
     InvalidNameError,
@@ -40,7 +41,7 @@ class OtherWeights(Weights):
 @pytest.fixture(autouse=True)
 def forget_registered(monkeypatch):
     """What these tests register does not outlive them."""
-    monkeypatch.setattr(_registry, "_builders", {})
+    monkeypatch.setattr(registry, "_builders", {})
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ import time
 
 import pytest
 
-from dapi import WeightEntry, _safetensors
+from dapi import WeightEntry
+from dapi._loader import safetensors as _safetensors
 from dapi.exceptions import CheckpointError, UnreadableFileError
 
 torch = pytest.importorskip("torch")

@@ -13,7 +13,10 @@ from random import Random
 import pytest
 
 import dapi
-from dapi import Build, WeightEntry, _discovery, _provenance, _safetensors
+from dapi import Build, WeightEntry
+from dapi._building import provenance
+from dapi._loader import safetensors
+from dapi._plugins import discovery
 from dapi.exceptions import NoWeightsError, RebuildError, SavingError
 
 torch = pytest.importorskip("torch")
@@ -166,7 +169,7 @@ def test_header_is_read_without_the_plugin(entry, tmp_path):
     path = tmp_path / "net.safetensors"
     dapi.save(dapi.get_model("acme_net", weights=entry), path)
 
-    header = _safetensors.read_header(path).metadata
+    header = safetensors.read_header(path).metadata
 
     assert ("acme-nets", "1.2", "acme_net") == tuple(
         header[f"dapi.{key}"] for key in ("distribution", "version", "builder")
@@ -182,10 +185,10 @@ def test_header_holds_no_secret(acme, tmp_path):
     model = dapi.get_model("acme_net", weights=None)
     del model.scratch
     private = WeightEntry("https://me:password@example.org:8/a/net.pth?X-Amz-Signature=abc")
-    _provenance.record(model, replace(_provenance.find(model), weights=private))
+    provenance.record(model, replace(provenance.find(model), weights=private))
     dapi.save(model, path)
 
-    header = _safetensors.read_header(path).metadata
+    header = safetensors.read_header(path).metadata
     assert "WeightEntry('https://example.org:8/a/net.pth')" == header["dapi.weights"]
     assert b"password" not in path.read_bytes()
 
@@ -196,9 +199,7 @@ def test_weights_of_an_enum_are_remembered(acme, tmp_path):
     model = dapi.get_model("acme_net", weights=None)
     enum = sys.modules["acme_nets"].NetWeights
     del model.scratch
-    _provenance.record(
-        model, replace(_provenance.find(model), weights=enum.Digits_RefV1, config={})
-    )
+    provenance.record(model, replace(provenance.find(model), weights=enum.Digits_RefV1, config={}))
     dapi.save(model, path)
 
     found = dapi.load(path)
@@ -270,8 +271,8 @@ def test_builder_that_is_gone_is_named(acme, tmp_path, monkeypatch):
     path = tmp_path / "net.safetensors"
     dapi.save(dapi.get_model("acme_other", weights=None), path)
     (acme / "entry_points.txt").write_text("")
-    monkeypatch.setattr("dapi._discovery._cached", _discovery._NOTHING)
-    monkeypatch.setattr("dapi._registry._builders", {})
+    monkeypatch.setattr("dapi._plugins.discovery._cached", discovery._NOTHING)
+    monkeypatch.setattr("dapi._catalog.registry._builders", {})
 
     with pytest.raises(RebuildError, match="No model named 'acme-nets/acme_other'"):
         dapi.load(path)
@@ -281,11 +282,11 @@ def test_builder_that_no_longer_fits_is_named(acme, tmp_path):
     """What is missing is told, and the versions then and now."""
     path = tmp_path / "net.safetensors"
     dapi.save(dapi.get_model("acme_net", weights=None), path)
-    content = _safetensors.read(path)
+    content = safetensors.read(path)
     content.tensors["fc.weight"] = torch.ones(77, 5)
     words_by_version = {"1.2": "acme_net 1.2 makes another", "1.1": "of version 1.1, now 1.2"}
     for version, words in words_by_version.items():
-        _safetensors.write(path, content.tensors, {**content.metadata, "dapi.version": version})
+        safetensors.write(path, content.tensors, {**content.metadata, "dapi.version": version})
         with pytest.raises(RebuildError, match=rf"{words}.*fc.weight is \(77, 5\)"):
             dapi.load(path)
 
@@ -296,7 +297,7 @@ def test_file_of_others_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError):
         dapi.load(path)
     for metadata in ({}, {"dapi.builder": "os:system"}):
-        _safetensors.write(path, {"a": torch.ones(1)}, metadata)
+        safetensors.write(path, {"a": torch.ones(1)}, metadata)
         with pytest.raises(RebuildError, match="dapi.save did not write it"):
             dapi.load(path)
     path.write_bytes(b"\x80\x04N.")
@@ -309,7 +310,7 @@ def test_header_cannot_name_code(tmp_path):
     path = tmp_path / "net.safetensors"
     header = dict.fromkeys(("config", "context", "code_version"), "{}")
     header |= {"distribution": "os", "builder": "system", "weights": ""}
-    _safetensors.write(path, {"a": torch.ones(1)}, {f"dapi.{k}": v for k, v in header.items()})
+    safetensors.write(path, {"a": torch.ones(1)}, {f"dapi.{k}": v for k, v in header.items()})
 
     with pytest.raises(RebuildError, match="No model named 'os/system'"):
         dapi.load(path)
@@ -330,8 +331,8 @@ def test_header_imports_and_fetches_nothing(acme, tmp_path, monkeypatch, key, va
     monkeypatch.syspath_prepend(tmp_path)
     path = tmp_path / "net.safetensors"
     dapi.save(dapi.get_model("acme_net", weights=None), path)
-    tensors, metadata = _safetensors.read(path).tensors, _safetensors.read_header(path).metadata
-    _safetensors.write(path, tensors, {**metadata, f"dapi.{key}": value})
+    tensors, metadata = safetensors.read(path).tensors, safetensors.read_header(path).metadata
+    safetensors.write(path, tensors, {**metadata, f"dapi.{key}": value})
 
     with pytest.raises(RebuildError, match=reason):
         dapi.load(path)
@@ -482,7 +483,7 @@ def test_model_with_pretrained_backbone_comes_back(acme, tmp_path):
     found = dapi.load(path)
 
     assert_same(model, found)
-    assert (True, None) == (found.is_trained, _provenance.find(found).weights)
+    assert (True, None) == (found.is_trained, provenance.find(found).weights)
 
 
 def test_numbers_as_keys_of_an_argument_come_back(acme, tmp_path):
@@ -508,7 +509,7 @@ def test_how_a_model_runs_is_not_saved(acme, tmp_path):
     path = tmp_path / "net.safetensors"
     dapi.save(dapi.get_model("acme_typed", weights=None, attn_implementation="eager"), path)
 
-    assert {} == json.loads(_safetensors.read_header(path).metadata["dapi.config"])
+    assert {} == json.loads(safetensors.read_header(path).metadata["dapi.config"])
     assert "sdpa" == dapi.load(path).attn_implementation
 
 
@@ -527,7 +528,7 @@ def test_names_of_a_new_head_are_the_callers(acme, tmp_path):
     path = tmp_path / "tuned.safetensors"
     dapi.save(model, path)
     saved = dapi.load(path)
-    _provenance.record(saved, replace(_provenance.find(saved), weights=named))
+    provenance.record(saved, replace(provenance.find(saved), weights=named))
 
     for tuned in (model, saved):
         weights = dapi.weights_of(tuned)
@@ -569,8 +570,8 @@ def test_header_says_only_what_the_builder_declares(acme, tmp_path, builder, key
     path = tmp_path / "net.safetensors"
     backbone = {"weights_backbone": None} if builder == "acme_detector" else {}
     dapi.save(dapi.get_model(builder, weights=None, **backbone), path)
-    content = _safetensors.read(path)
-    _safetensors.write(path, content.tensors, {**content.metadata, f"dapi.{key}": value})
+    content = safetensors.read(path)
+    safetensors.write(path, content.tensors, {**content.metadata, f"dapi.{key}": value})
 
     with pytest.raises(RebuildError, match=reason):
         dapi.load(path)
@@ -589,10 +590,10 @@ def test_weights_of_another_builder_are_not_looked_up(acme, advertise, tmp_path)
     advertise("evil-nets", points, version="1", evil_nets="raise SystemExit('it was imported')")
     path = tmp_path / "net.safetensors"
     dapi.save(dapi.get_model("acme_net", weights=None, num_classes=3), path)
-    content = _safetensors.read(path)
+    content = safetensors.read(path)
     content.tensors.pop("scratch.weight")
     content.tensors.pop("scratch.bias")
-    _safetensors.write(
+    safetensors.write(
         path, content.tensors, {**content.metadata, "dapi.weights": "evil:Digits_RefV1"}
     )
 

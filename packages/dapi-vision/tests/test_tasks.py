@@ -13,7 +13,7 @@ import torch
 import torchvision.models as peer
 
 import dapi
-from dapi import _construction
+from dapi._loader import construction
 
 BUILDERS = [
     name
@@ -69,7 +69,7 @@ def test_architecture_is_torchvisions_with_weights(name, member, structure, monk
         file = {key: torch.zeros_like(tensor, device="cpu") for key, tensor in file.items()}
     download = "torchvision.models._api.load_state_dict_from_url"
     monkeypatch.setattr(download, lambda *args, **options: file)
-    with nullcontext() if name in NEEDS_VALUES else _construction.deferred():
+    with nullcontext() if name in NEEDS_VALUES else construction.deferred():
         oracle = peer.get_model_builder(name)(weights=torchvisions(member, name))
 
     expected, actual = structure(oracle), structure(ours)

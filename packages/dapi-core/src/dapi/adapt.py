@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol, TypeVar
 
-from dapi._record import Record
+from dapi._values.record import Record
 
 V = TypeVar("V")
 

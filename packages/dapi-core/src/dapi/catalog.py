@@ -12,15 +12,15 @@ Example:
 
 from __future__ import annotations
 
-from dapi._catalog import find
-from dapi._fetching import everything as files
-from dapi._lookup import resolve
-from dapi._models import Model as Builder
-from dapi._models import known as builders
-from dapi._names import Name, normalize, parse
-from dapi._offers import enums
-from dapi._registration import Builder as Declaration
-from dapi._weights import entry_of
+from dapi._building.register_model import Builder as Declaration
+from dapi._catalog.catalog import find
+from dapi._catalog.files import everything as files
+from dapi._catalog.lookup import resolve
+from dapi._catalog.models import Model as Builder
+from dapi._catalog.models import known as builders
+from dapi._catalog.offers import enums
+from dapi._values.names import Name, normalize, parse
+from dapi._weights.enum import entry_of
 
 __all__ = [
     "Builder",

@@ -63,8 +63,8 @@ from enum import Enum
 from os import PathLike
 from typing import Any
 
-from dapi._untrusted import printable
-from dapi._urls import redact, redacted
+from dapi._text.untrusted import printable
+from dapi._text.urls import redact, redacted
 
 # What is longer says less to a reader than its type.
 _LONGEST = 120

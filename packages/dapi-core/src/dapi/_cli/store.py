@@ -9,13 +9,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dapi import _downloads, _fetching, _store
+from dapi import _store
+from dapi._catalog import downloads as _downloads
+from dapi._catalog import files
 from dapi._cli import downloads
 from dapi._cli.options import FAILED, add_command, say
 from dapi._cli.tables import print_rows
 from dapi._store import cache, copies, folders, settings, trust, views
-from dapi._urls import redacted
-from dapi._weights import Weights
+from dapi._text.urls import redacted
+from dapi._weights.enum import Weights
 from dapi.exceptions import DapiError, NoWeightsError
 
 _DAY = 86400.0
@@ -69,7 +71,7 @@ def _fetch(options: argparse.Namespace) -> int:
     rows = []
     for name, weights in chosen.items():
         try:
-            for file, path in _fetching.fetch_everything(weights, progress=not options.quiet):
+            for file, path in files.fetch_everything(weights, progress=not options.quiet):
                 rows.append({"name": name, "url": redacted(file.url), "path": str(path)})
         except DapiError as error:  # the others are still fetched
             say(str(error))
@@ -83,9 +85,9 @@ def _chosen(options: argparse.Namespace) -> tuple[dict[str, Weights], bool]:
     chosen = {}
     for name in options.names:
         try:
-            weights = _fetching.latest_or_named(name)
+            weights = files.latest_or_named(name)
             if options.require_hash:
-                _fetching.require_hashes(weights)
+                files.require_hashes(weights)
             chosen[name] = weights
         except DapiError as error:
             say(str(error))
@@ -160,7 +162,7 @@ def _of_cache() -> Iterator[_Finding]:
 
 def _of_weights(names: list[str]) -> Iterator[_Finding]:
     for name in names:
-        for file in _fetching.everything(_fetching.latest_or_named(name)):
+        for file in files.everything(files.latest_or_named(name)):
             state, path = _store.examine(file)
             is_local = file.url.startswith(("file:", "package:"))
             if state != "intact" and is_local:
@@ -181,7 +183,7 @@ def _damaged(path: Path, url: str) -> _Finding:
 def _trust(options: argparse.Namespace) -> int:
     if options.forget:
         return _forget(options)
-    owners = _fetching.owners_by_url()
+    owners = files.owners_by_url()
     rows = [
         {
             "weights": ", ".join(owners.get(known.url, ())),
@@ -198,7 +200,7 @@ def _trust(options: argparse.Namespace) -> int:
 def _forget(options: argparse.Namespace) -> int:
     rows = []
     for name in options.forget:
-        urls = {name} if "://" in name else {file.url for file in _fetching.files_of(name)}
+        urls = {name} if "://" in name else {file.url for file in files.files_of(name)}
         found = [known for known in trust.every() if known.url in map(redacted, urls)]
         if not found:
             raise NoWeightsError(f"{name!r} is not trusted on first use", "To see all: dapi trust")
@@ -211,7 +213,7 @@ def _forget(options: argparse.Namespace) -> int:
 
 
 def _list(options: argparse.Namespace) -> int:
-    owners = _fetching.owners_by_key()
+    owners = files.owners_by_key()
     rows = [
         _row(owners.get(blob.sha256, ()) or [f"({blob.wanted or 'unknown'})"], blob)
         for blob in cache.listing()
@@ -241,7 +243,7 @@ def _add(options: argparse.Namespace) -> int:
         raise NoWeightsError(f"{options.file} is no file", "Name the file that was carried here.")
     rows = [
         {"weights": owner, "path": str(path)}
-        for owner, path in _fetching.add(options.file, owner=options.owner)
+        for owner, path in files.add(options.file, owner=options.owner)
     ]
     print_rows(options, rows, empty="")
     return 0
@@ -252,7 +254,7 @@ def _remove(options: argparse.Namespace) -> int:
     if options.names:
         chosen |= _named(options.names)
     if options.unused:
-        chosen |= {blob.sha256 for blob in cache.listing()} - set(_fetching.used_hashes())
+        chosen |= {blob.sha256 for blob in cache.listing()} - set(files.used_hashes())
     if options.older_than is not None:
         limit = time.time() - options.older_than * _DAY
         chosen |= {blob.sha256 for blob in cache.listing() if blob.used < limit}
@@ -274,5 +276,5 @@ def _named(names: list[str]) -> set[str]:
     chosen = set()
     for name in names:
         by_digits = {digest for digest in there if len(name) >= 8 and digest.startswith(name)}
-        chosen |= by_digits or _fetching.hashes(_fetching.files_of(name))
+        chosen |= by_digits or files.hashes(files.files_of(name))
     return chosen

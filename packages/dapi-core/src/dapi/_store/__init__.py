@@ -14,12 +14,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from dapi import _notices
-from dapi._file import File
 from dapi._store import cache, partial, settings, trust, verification, views
 from dapi._store.partial import Partial
 from dapi._store.settings import Settings
-from dapi._urls import redacted
+from dapi._text.urls import redacted
+from dapi._values import notices
+from dapi._values.file import File
 from dapi.exceptions import (
     CacheWarning,
     FetchError,
@@ -61,7 +61,7 @@ def fetch(
             wanted, url=file.url, sha256=file.sha256, path=path, is_damaged=is_damaged
         )
     for path in damaged:
-        _notices.warn(f"{path} is damaged; {file.url} is fetched again.", CacheWarning)
+        notices.warn(f"{path} is damaged; {file.url} is fetched again.", CacheWarning)
     return _fetch_once(file, progress, wanted, patience)
 
 
@@ -158,7 +158,7 @@ def _fetch_once(file: File, progress: bool, wanted: str, patience: Settings) -> 
 
 def _fill(file: File, key: str, progress: bool, wanted: str, patience: Settings) -> Path:
     """Fill a partial file and publish it; whatever happens, it is no burden afterwards."""
-    from dapi import _hooks
+    from dapi._plugins import hooks
     from dapi._store import adoption
 
     target = partial.create(key, patience)
@@ -175,7 +175,7 @@ def _fill(file: File, key: str, progress: bool, wanted: str, patience: Settings)
         raise
     finally:
         target.release(worth_keeping=keep) if keep else target.discard()
-    _hooks.file_fetched(url, path)
+    hooks.file_fetched(url, path)
     return path
 
 

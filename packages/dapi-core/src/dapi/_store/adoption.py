@@ -11,9 +11,9 @@ import sys
 from pathlib import Path
 from typing import IO, Any
 
-from dapi._file import File
 from dapi._store import cache, verification
 from dapi._store.partial import Partial
+from dapi._values.file import File
 from dapi.exceptions import HashMismatchError
 
 _BLOCK = 1 << 20

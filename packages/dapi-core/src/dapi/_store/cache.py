@@ -11,11 +11,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
-from dapi import _urls
-from dapi._file import File
 from dapi._store import access, copies, folders, partial, records, trust, verification, views
 from dapi._store.partial import Partial
 from dapi._store.settings import DEFAULT
+from dapi._text import urls
+from dapi._values.file import File
 
 _NAME = re.compile("[0-9a-f]{64}")
 
@@ -39,7 +39,7 @@ class Blob(NamedTuple):
 
 def key(file: File) -> str:
     """Return what a file is fetched under: its hash, or a hash of its URL."""
-    url, _ = _urls.split_userinfo(file.url)
+    url, _ = urls.split_userinfo(file.url)
     return str(file.sha256) if file.is_pinned else f"url{sha256(url.encode()).hexdigest()}"
 
 
@@ -96,7 +96,7 @@ def publish(file: File, new: Partial, digest: str, *, wanted: str) -> Path:
             return path
         _sync(path.parent)
         trust.note(file, digest)
-        url = _urls.redacted(file.url)
+        url = urls.redacted(file.url)
         verification.stamp(path, digest, state, url=url, wanted=wanted)
     except OSError as cause:
         raise folders.failure(cause, None) from cause
@@ -178,6 +178,6 @@ def _describe(path: Path) -> Blob:
     status = path.lstat()
     used = max(status.st_mtime, stamp.lstat().st_mtime if known else 0.0)
     used = min(used, time.time())
-    url = _urls.redacted(str(known.get("url", "")))
-    wanted = _urls.redact(str(known.get("wanted", "")))
+    url = urls.redacted(str(known.get("url", "")))
+    wanted = urls.redact(str(known.get("wanted", "")))
     return Blob(path.name, path, status.st_size, copies.size(path.name), used, url, wanted)

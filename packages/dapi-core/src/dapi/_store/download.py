@@ -13,12 +13,12 @@ from contextlib import suppress
 from random import SystemRandom
 from threading import Condition, Thread
 
-from dapi._file import File
 from dapi._store import placeholder, schemes, verification
 from dapi._store.partial import Partial
 from dapi._store.progress import Progress
 from dapi._store.settings import Settings
 from dapi._store.transport import TELL, AttemptError
+from dapi._values.file import File
 from dapi.exceptions import CacheError, HashMismatchError
 
 # Python's own generator is the caller's, who may have seeded it.

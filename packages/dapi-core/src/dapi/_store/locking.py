@@ -17,9 +17,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from dapi import _notices
 from dapi._store import access, folders
 from dapi._store.settings import Settings
+from dapi._values import notices
 from dapi.exceptions import CacheError, CacheWarning
 
 
@@ -175,7 +175,7 @@ def _wait(
             seen, since = progress, time.monotonic()
         elif time.monotonic() - since > settings.patience:
             text = f"{who} has got no further for {settings.patience:g} s, and is not waited for."
-            _notices.warn(text, CacheWarning)
+            notices.warn(text, CacheWarning)
             return False
         time.sleep(settings.poll)
     return True

@@ -12,8 +12,8 @@ import os
 from pathlib import Path
 from stat import S_IWGRP, S_IWOTH
 
-from dapi._file import File
 from dapi._store import settings
+from dapi._values.file import File
 
 _INSTALLED = frozenset(("site-packages", "dist-packages"))
 

@@ -36,11 +36,11 @@ from urllib.request import (
     Request,
 )
 
-from dapi import _urls
-from dapi._hooks import FetchRequest
+from dapi._plugins.hooks import FetchRequest
 from dapi._store.credentials import Credentials
 from dapi._store.settings import Settings
-from dapi._untrusted import printable
+from dapi._text import urls
+from dapi._text.untrusted import printable
 
 _BLOCK, _LARGE = 1 << 18, 1 << 20
 _LONGEST = 500  # characters of a reason: a server may write what it likes
@@ -72,7 +72,7 @@ class AttemptError(Exception):
         must_restart: bool = False,
         wait: float | None = None,
     ) -> None:
-        self.reason = _urls.redact(printable(reason))[:_LONGEST]
+        self.reason = urls.redact(printable(reason))[:_LONGEST]
         super().__init__(self.reason)
         self.remedy, self.may_pass, self.is_unreachable = remedy, may_pass, is_unreachable
         self.must_restart, self.wait = must_restart, wait
@@ -183,8 +183,8 @@ def get(
         headers["Range"] = f"bytes={start}-{'' if stop is None else stop - 1}"
         headers.update({"If-Range": version} if version else {})
     credentials = Credentials(request)
-    url, host = credentials.url, _urls.netloc(credentials.url)
-    if _urls.origin(url)[0] == "http" and not is_pinned:
+    url, host = credentials.url, urls.netloc(credentials.url)
+    if urls.origin(url)[0] == "http" and not is_pinned:
         raise AttemptError("plain http needs a full sha256", remedy="Use https.", may_pass=False)
     try:
         sent = Request(url, headers=headers)  # noqa: S310 - the opener knows http(s) only
@@ -303,7 +303,7 @@ class _SafeRedirects(HTTPRedirectHandler):
     ) -> Request | None:
         fp.close()  # or urllib reads its body, which may be endless
         before = urlsplit(req.full_url).scheme  # req.type is that of a proxy
-        newurl, _ = _urls.split_userinfo(urljoin(req.full_url, newurl))
+        newurl, _ = urls.split_userinfo(urljoin(req.full_url, newurl))
         scheme = urlsplit(newurl).scheme
         is_downgrade = scheme == "http" and (before == "https" or not self._is_pinned)
         if scheme not in ("http", "https") or is_downgrade:
@@ -330,7 +330,7 @@ def _attempt_error(
     """Say what happened, and whether it may pass."""
     if isinstance(cause, HTTPError):
         cause.close()
-        return _refused(_urls.netloc(cause.url), cause, settings, problem)
+        return _refused(urls.netloc(cause.url), cause, settings, problem)
     reason = cause.reason if isinstance(cause, URLError) else cause
     if isinstance(reason, _UnreachableError):
         return AttemptError(str(reason), is_unreachable=True)

@@ -11,9 +11,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
-from dapi import _notices, _urls
-from dapi._file import File
 from dapi._store import access, folders, records
+from dapi._text import urls
+from dapi._values import notices
+from dapi._values.file import File
 from dapi.exceptions import CacheError, CacheWarning
 
 
@@ -62,7 +63,7 @@ def note(file: File, digest: str) -> None:
     if not file.is_pinned:
         loaded = held(file) == digest
         records.write(
-            path(file), {"url": _urls.redacted(file.url), "sha256": digest, "loaded": loaded}
+            path(file), {"url": urls.redacted(file.url), "sha256": digest, "loaded": loaded}
         )
 
 
@@ -116,7 +117,7 @@ def _warn_of_doubtful(file: File) -> None:
                 f"{doubtful} is not used: others can write there. It says which hash {file.url} "
                 "had when it was first loaded. To see which folders are open: dapi doctor"
             )
-            _notices.warn_once(text, CacheWarning)
+            notices.warn_once(text, CacheWarning)
 
 
 def _is_believed(root: Path, record: Path) -> bool:
@@ -127,7 +128,7 @@ def _is_believed(root: Path, record: Path) -> bool:
 
 
 def _path(folder: Path, url: str) -> Path:
-    return folder / sha256(_urls.split_userinfo(url)[0].encode()).hexdigest()
+    return folder / sha256(urls.split_userinfo(url)[0].encode()).hexdigest()
 
 
 def _read(path: Path) -> Known | None:
@@ -137,4 +138,4 @@ def _read(path: Path) -> Known | None:
         return None
     if not set(digest) <= set("0123456789abcdef"):  # it becomes a file's name
         return None
-    return Known(_urls.redacted(found["url"]), digest, bool(found.get("loaded")), path)
+    return Known(urls.redacted(found["url"]), digest, bool(found.get("loaded")), path)

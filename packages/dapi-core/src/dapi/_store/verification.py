@@ -11,8 +11,8 @@ from pathlib import Path
 from time import time
 from typing import IO
 
-from dapi._file import File
 from dapi._store import access, folders, records, trust
+from dapi._values.file import File
 from dapi.exceptions import FetchError, HashMismatchError, LFSPointerError
 
 _BLOCK = 1 << 20

@@ -14,8 +14,8 @@ from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
-from dapi import _notices
 from dapi._store import access, folders
+from dapi._values import notices
 from dapi.exceptions import CacheError, CacheWarning, WeightsDeclarationError
 
 _NAME = re.compile("[0-9a-f]{64}")
@@ -144,7 +144,7 @@ def discard(view: Path) -> None:
     except OSError:
         aside = view.with_name(f"{view.name}-changed-{os.urandom(4).hex()}")
         view.rename(aside)
-        _notices.warn(
+        notices.warn(
             f"{view} is a directory of the cache, and files were written to it. They are in "
             f"{aside} now; move them to a directory of your own.",
             CacheWarning,
