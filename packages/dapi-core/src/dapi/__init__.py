@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from dapi import adapt, exceptions, hooks, tasks
     from dapi._building import build_model
     from dapi._catalog import get_builder, get_weights, list_weights
+    from dapi._checking import check
+    from dapi._comparison import Check, Difference
     from dapi._context import ContextParams
     from dapi._entry import Build, Status, WeightEntry
     from dapi._file import File
@@ -34,6 +36,8 @@ else:
     _HOMES = {
         "_building": ("build_model",),
         "_catalog": ("get_builder", "get_weights", "list_weights"),
+        "_checking": ("check",),
+        "_comparison": ("Check", "Difference"),
         "_context": ("ContextParams",),
         "_entry": ("Build", "Status", "WeightEntry"),
         "_file": ("File",),
@@ -72,7 +76,9 @@ __all__ = [
     "LATEST",
     "Asset",
     "Build",
+    "Check",
     "ContextParams",
+    "Difference",
     "File",
     "FrozenDict",
     "LegacyArgument",
@@ -86,6 +92,7 @@ __all__ = [
     "Weights",
     "adapt",
     "build_model",
+    "check",
     "exceptions",
     "get_builder",
     "get_model",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from dapi import _catalog, _names, _offers, _store
@@ -33,7 +33,12 @@ def fetch_everything(
 def everything(weights: Weights | WeightEntry) -> Iterator[File]:
     """List the files of some weights, and those of the assets and entries that they name."""
     yield from weights.files
-    for asset in weights.assets.values():
+    yield from everything_in(weights.assets)
+
+
+def everything_in(assets: Mapping[str, File | WeightEntry | Weights]) -> Iterator[File]:
+    """List the files among assets, and those of the entries among them."""
+    for asset in assets.values():
         if isinstance(asset, File):
             yield asset
         else:
@@ -42,9 +47,14 @@ def everything(weights: Weights | WeightEntry) -> Iterator[File]:
 
 def missing(weights: Weights | WeightEntry) -> list[File]:
     """List the files of some weights, and of what they name, that are still to be fetched."""
+    return missing_of(everything(weights))
+
+
+def missing_of(files: Iterable[File]) -> list[File]:
+    """List those of some files that are still to be fetched."""
     return [
         file
-        for file in everything(weights)
+        for file in files
         if not file.url.startswith(("file:", "package:")) and cache.find(file) is None
     ]
 

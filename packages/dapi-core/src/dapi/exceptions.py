@@ -332,6 +332,14 @@ class InputError(DapiError, ValueError):
         super().__init__(f"{source}: {reason}. Expected {expected}.")
 
 
+class AnswersError(DapiError, ValueError):
+    """The answers of a distribution cannot be read, or must not be replaced."""
+
+    def __init__(self, source: object, reason: str, remedy: str) -> None:
+        self.source, self.reason, self.remedy = str(source), reason, remedy
+        super().__init__(f"The answers of {source} cannot be used: {reason}. {remedy}")
+
+
 class DeviceError(DapiError, ValueError):
     """A model cannot be put on a device."""
 

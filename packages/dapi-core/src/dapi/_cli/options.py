@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
 from typing import Any
+
+from dapi._cli.tables import printable
 
 # The exit status after an error, or when doctor or verify found a problem.
 FAILED = 1
@@ -24,3 +27,8 @@ def add_command(
     command.add_argument("--json", action="store_true", help="print JSON instead of a table")
     command.set_defaults(run=run)
     return command
+
+
+def say(text: str) -> None:
+    """Print a line for people to standard error."""
+    print(f"dapi: {printable(text)}", file=sys.stderr, flush=True)

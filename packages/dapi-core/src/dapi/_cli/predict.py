@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dapi import _catalog, _fetching
-from dapi._cli.options import FAILED, add_command
-from dapi._cli.tables import print_facts, printable
+from dapi._cli.options import FAILED, add_command, say
+from dapi._cli.tables import print_facts
 from dapi._frozen import to_json
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def _announce(planned: Plan) -> None:
         more = " and more" if any(sizes) and not all(sizes) else ""
         others = ", ".join(map(str, _here(planned)))
         instead = f" Here already: {others}." if others else ""
-        _say(f"{planned.weights} is to be fetched: {files}{known}{more}.{instead}")
+        say(f"{planned.weights} is to be fetched: {files}{known}{more}.{instead}")
 
 
 def _here(planned: Plan) -> list[Weights]:
@@ -136,7 +136,7 @@ def _watched(run: Run, sources: Sequence[str]) -> Iterator[Outcome]:
 def _report(options: argparse.Namespace, planned: Plan, outcome: Outcome) -> None:
     """Print what became of an input; results are for standard output, errors for both."""
     if outcome.error:
-        _say(f"{outcome.name if outcome.name.strip() else repr(outcome.name)}: {outcome.error}")
+        say(f"{outcome.name if outcome.name.strip() else repr(outcome.name)}: {outcome.error}")
     if options.json:
         print(json.dumps(_finite(to_json(_as_json(planned, outcome)))), flush=True)
     elif not outcome.error:
@@ -164,7 +164,3 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list):
         return [_finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _say(text: str) -> None:
-    print(f"dapi: {printable(text)}", file=sys.stderr, flush=True)
