@@ -238,6 +238,18 @@ def test_a_model_in_memory_is_compared(leaves):
     assert model.blocks[1].bn.eps == 1e-3 and model.training and model.fc.weight.dtype.itemsize == 4
 
 
+def test_a_model_with_other_arguments_is_not_compared(leaves):
+    """What its answers are of, and what it has instead, is told."""
+    leaves.change('meta={{"task"', 'build=Build(config={{"outputs": 4}}), meta={{"task"')
+    leaves.change("from dapi import", "from dapi import Build,")
+    leaves.change("def __init__(self):", "def __init__(self, outputs=4):")
+
+    found = dapi.check(dapi.get_model("leafnet", weights=None, outputs=7))
+
+    assert (found.state, dapi.check("leafnet").state) == ("unchecked", "equal")
+    assert "outputs=7" in found.reason
+
+
 def test_a_model_that_dapi_did_not_build_is_not_compared(leaves):
     """It is told why, and what to do."""
     found = dapi.check(torch.nn.Linear(2, 2))

@@ -30,6 +30,7 @@ EXAMPLES = [
     exceptions.UnknownTaskError("net:A", "guessing", available=["image-classification"]),
     exceptions.UnknownTaskError("net:A", None, available=[]),
     exceptions.InputError("a.png", "it is empty", expected="a picture"),
+    exceptions.AnswersError("answers.json", "it is damaged", "Install its distribution again."),
     exceptions.DeviceError("cuda", reason="There is none."),
     exceptions.RemovedWeightsError(
         "net", "RefV1", distribution="acme", version="2.0", last_version="1.9"

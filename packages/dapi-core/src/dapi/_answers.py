@@ -95,6 +95,8 @@ class Answers:
             for name, fields in content["answers"].items():
                 by = FrozenDict(content["recorded"][fields.pop("by")])
                 leaves = tuple(fields.pop("leaves"))
+                if fields["dtype"] not in ("float64", "float32"):
+                    raise ValueError(f"{name} has the type {fields['dtype']!r}")
                 answers.found[name] = Answer(name, **fields, leaves=leaves, recorded=by)
         except (ValueError, LookupError, TypeError, AttributeError) as cause:
             if isinstance(cause, AnswersError):

@@ -8,10 +8,20 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dapi import _answers, _catalog, _discovery, _fetching, _lookup, _models, _names, _provenance
+from dapi import (
+    _answers,
+    _catalog,
+    _discovery,
+    _fetching,
+    _lookup,
+    _models,
+    _names,
+    _offers,
+    _provenance,
+)
 from dapi._answers import Answer, Answers
 from dapi._comparison import ROUNDED, Check, compare
-from dapi._frozen import FrozenDict
+from dapi._frozen import FrozenDict, freeze
 from dapi._models import Model
 from dapi._recording import Subject, quiet, record
 from dapi._stages import UncheckedError
@@ -150,19 +160,13 @@ def _measured(subject: Subject, answer: Answer) -> Answer:
 
 def recordable(distribution: str) -> list[str]:
     """List the builders of a distribution, and its weights whose files are here."""
-    found = []
-    for model in _models.known():
-        if model.distribution == distribution:
-            found.append(model.name)
-            weights = _catalog.list_weights(model.qualified)
-            here = [each for each in weights if not _fetching.missing(each)]
-            found += [f"{model.name}:{each.name}" for each in here if _is_own(each, distribution)]
+    found = [model.name for model in _models.known() if model.distribution == distribution]
+    for point in _discovery.entry_points("dapi.weights"):
+        if point.distribution == distribution:
+            builder = point.name.rpartition("/")[2]
+            here = [each for each in _offers.load_enum(point) if not _fetching.missing(each)]
+            found += [f"{builder}:{member.name}" for member in here]
     return sorted(found)
-
-
-def _is_own(weights: Weights, distribution: str) -> bool:
-    points = _discovery.entry_points("dapi.weights")
-    return any(p.distribution == distribution and p.leads_to(type(weights)) for p in points)
 
 
 def _reason(error: BaseException) -> str:
@@ -195,7 +199,7 @@ def _template(model: Model) -> Weights:
 def _in_memory(model: nn.Module) -> tuple[Subject, str]:
     """Find what a model in memory is to be compared as."""
     noted = _provenance.find(model)
-    builder = noted and _models.find_target(noted.target)
+    builder = _models.find_target(noted.target) if noted else None
     if noted is None or builder is None:
         raise UncheckedError(
             "No registered builder made this model. Build it with dapi.get_model, or by a "
@@ -206,6 +210,10 @@ def _in_memory(model: nn.Module) -> tuple[Subject, str]:
         name = f"{builder.name}:{weights.name}"
         return Subject(builder, weights, False, built=model), name
     template = weights or _template(builder)
+    for name, value in template.build.config.items():
+        if freeze(noted.config.get(name, value)) != value:
+            given = noted.config[name]
+            raise UncheckedError(f"It has {name}={given!r}, and its answers are of {value!r}.")
     return Subject(builder, template, True, built=model), builder.name
 
 
@@ -229,6 +237,9 @@ def _compared(subject: Subject, name: str, kept: Answers) -> Check:
     if subject.built is not None and answer.config:
         text = ", ".join(f"{key}={value}" for key, value in answer.config.items())
         raise UncheckedError(f"Its answers are of a smaller model ({text}): dapi check {short}")
+    # A file of answers may be a stranger's: it chooses among what the sample says, no more.
+    if answer.config and not answer.config.keys() <= subject.sample().config.keys():
+        raise UncheckedError("Its answers name arguments of the builder that its sample does not.")
     subject = subject._replace(
         config=answer.config, dtype=answer.dtype, trains="training" not in answer.omitted
     )

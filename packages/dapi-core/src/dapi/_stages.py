@@ -95,7 +95,7 @@ class Run:
         """Run the model as its task does, or with the arguments that the sample has."""
         if self.plan.sample.value is None:
             said = self.model(*entry.transforms()())
-            if entry.postprocess:
+            if bool(entry.postprocess):
                 entry.postprocess()(said)
             return
         self.plan.task(self.model, entry).predict(self.plan.sample.value)
@@ -112,7 +112,7 @@ class Run:
         else:
             noted = _Noted(transforms, self._transformed)
         fields: dict[str, Any] = {"transforms": lambda: noted}
-        if entry.postprocess:
+        if bool(entry.postprocess):  # it may be undeclared
             postprocess = self._made("postprocess", entry.postprocess)
             ended = _Noted(postprocess or (lambda *_, **__: None), self._said, self._single)
             fields["postprocess"] = lambda: ended
@@ -270,7 +270,8 @@ class Run:
         model.zero_grad()
         try:
             with torch.enable_grad(), self._undropped():
-                _tracing.loss(model(*args, **kwargs)).backward()
+                loss = _tracing.loss(model(*args, **kwargs))
+                loss.backward()  # type: ignore[no-untyped-call]
         except Exception as error:  # noqa: BLE001 - it may want targets
             first = str(error).strip().partition("\n")[0][:100]
             self.omitted["training"] = f"it raised {type(error).__name__}: {first}"

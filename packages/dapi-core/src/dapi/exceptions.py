@@ -17,6 +17,7 @@ attributes; its text says what happened, what was expected or exists, and what t
     ├── UnknownFacetError         (LookupError)     a search for what no weights have
     ├── UnknownTaskError          (LookupError)     nobody says how a task's files are read
     ├── InputError                (ValueError)      a file or text that no model can work on
+    ├── AnswersError              (ValueError)      answers that cannot be read, or replaced
     ├── DeviceError               (ValueError)      a device that is not there
     ├── WeightsTypeError          (TypeError)       not weights of this builder
     ├── ForeignWeightsError       (TypeError)       an entry that another builder needs
