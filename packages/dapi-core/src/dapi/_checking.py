@@ -20,7 +20,7 @@ from dapi import (
     _provenance,
 )
 from dapi._answers import Answer, Answers
-from dapi._comparison import ROUNDED, Check, compare
+from dapi._comparison import ROUNDED, Check, compare, stage_of
 from dapi._frozen import FrozenDict, freeze
 from dapi._models import Model
 from dapi._recording import Subject, quiet, record
@@ -146,9 +146,7 @@ def _measured(subject: Subject, answer: Answer) -> Answer:
         for leaf in answer.leaves
         if {"samples", "norms"} & leaf.keys() or leaf == others.get(leaf["at"])
     }
-    lost = {leaf["at"].partition("[")[0].partition(".")[0] for leaf in answer.leaves} - {
-        at.partition("[")[0].partition(".")[0] for at in kept
-    }
+    lost = set(map(stage_of, answer.leaves)) - set(map(stage_of, kept.values()))
     omitted = {**answer.omitted, **dict.fromkeys(lost, "in float32, it is not stable")}
     answer = replace(answer, leaves=tuple(kept.values()), omitted=FrozenDict(omitted))
     other = replace(other, leaves=tuple(others[at] for at in kept if at in others))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from math import hypot, inf, isnan
 from typing import Any, Literal, NamedTuple
@@ -93,21 +94,27 @@ def _measured(recorded: Answer, today: Answer, least: float) -> Iterator[Differe
         if at in now:
             yield from _of_leaf(leaf, now[at], 0.0 if is_exact else least)
         elif not at.startswith("model:"):  # the name of a module inside is nobody's business
-            why = today.omitted.get(_place(leaf)[0])
+            why = today.omitted.get(stage_of(leaf))
             yield Difference(*_place(leaf), f"it is gone{f' ({why})' if why else ''}", inf)
     for at, leaf in now.items():
-        stage = _place(leaf)[0]
+        stage = stage_of(leaf)
         if at not in before and not at.startswith("model:") and stage not in recorded.omitted:
             yield Difference(*_place(leaf), "it is new", inf)
 
 
 def _place(leaf: Leaf) -> tuple[str, str]:
-    stage, _, where = leaf["at"].partition(":")
-    for mark in ".[":
-        head, _, tail = stage.partition(mark)
-        if tail:
-            return head, f"{mark}{tail}"
-    return stage, where
+    """Split where a leaf is into its stage, and what is in it."""
+    stage = stage_of(leaf)
+    return stage, leaf["at"][len(stage) :].removeprefix(":")
+
+
+def stage_of(leaf: Leaf) -> str:
+    """Return the stage that a leaf belongs to.
+
+    >>> stage_of({"at": "postprocess[*].label"})
+    'postprocess'
+    """
+    return re.split(r"\W", leaf["at"], maxsplit=1)[0]
 
 
 def _of_leaf(leaf: Leaf, other: Leaf, least: float) -> Iterator[Difference]:
