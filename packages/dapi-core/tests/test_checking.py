@@ -346,6 +346,20 @@ def test_answers_that_cannot_be_read_say_what_to_do(leaves, content, remedy):
         dapi.check("leafnet")
 
 
+def test_a_file_of_answers_chooses_no_argument_of_a_builder(leaves, tmp_path):
+    """It may be a stranger's: only what the sample names is passed on, and known types."""
+    path, kept = leaves.folder / "answers.json", tmp_path / "answers.json"
+    text = path.read_text()
+    kept.write_text(text.replace('"config":{}', '"config":{"device":"meta"}'))
+
+    found = dapi.check("leafnet", answers=kept)
+
+    assert found.state == "unchecked" and "sample" in found.reason
+    kept.write_text(text.replace('"dtype":"float64","tolerance"', '"dtype":"load","tolerance"'))
+    with pytest.raises(AnswersError, match="damaged"):
+        dapi.check("leafnet", answers=kept)
+
+
 def test_without_a_sample_a_model_could_not_be_checked(leaves):
     """It is told how to provide one."""
     points = leaves.folder.parent / "acme_leaves-1.0.dist-info" / "entry_points.txt"
