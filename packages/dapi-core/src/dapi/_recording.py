@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -85,6 +86,7 @@ def record(subject: Subject, name: str) -> Answer:
     """
     import torch
 
+    gc.collect()  # the model before this one refers to itself, and this one needs its memory
     with quiet(), torch.random.fork_rng(devices=[]):
         run, leaves = _ran(subject)
     weights = subject.weights
