@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import dapi
-from dapi import _answers, _checking, _cli, _comparison, _discovery, _registry
+from dapi import _answers, _checking, _cli, _differences, _discovery, _registry
 from dapi.exceptions import AnswersError
 
 torch = pytest.importorskip("torch")
@@ -463,4 +463,4 @@ def test_an_answer_survives_its_file(tmp_path_factory, value):
     found = _answers.Answers.read(path)
 
     assert found.text() == kept.text()
-    assert _comparison.compare(found.found["net"], answer).state == "equal"
+    assert _differences.compare(found.found["net"], answer).state == "equal"

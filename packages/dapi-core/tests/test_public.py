@@ -53,7 +53,7 @@ LAYERS = [
     {"_registration"},
     {"_saving"},
     {"_answers", "_synthetic"},
-    {"_comparison", "_tracing"},
+    {"_differences", "_tracing"},
     {"_stages"},
     {"_recording"},
     {"_checking"},

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from dapi._building import build_model
     from dapi._catalog import get_builder, get_weights, list_weights
     from dapi._checking import check
-    from dapi._comparison import Check, Difference
+    from dapi._differences import Check, Difference
     from dapi._context import ContextParams
     from dapi._entry import Build, Status, WeightEntry
     from dapi._file import File
@@ -37,7 +37,7 @@ else:
         "_building": ("build_model",),
         "_catalog": ("get_builder", "get_weights", "list_weights"),
         "_checking": ("check",),
-        "_comparison": ("Check", "Difference"),
+        "_differences": ("Check", "Difference"),
         "_context": ("ContextParams",),
         "_entry": ("Build", "Status", "WeightEntry"),
         "_file": ("File",),

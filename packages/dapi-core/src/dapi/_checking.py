@@ -20,7 +20,7 @@ from dapi import (
     _provenance,
 )
 from dapi._answers import Answer, Answers
-from dapi._comparison import ROUNDED, Check, compare, stage_of
+from dapi._differences import ROUNDED, Check, compare, stage_of
 from dapi._frozen import FrozenDict, freeze
 from dapi._models import Model
 from dapi._recording import Subject, quiet, record

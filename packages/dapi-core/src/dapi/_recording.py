@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dapi import _discovery, _prediction, _synthetic
 from dapi._answers import Answer, Leaf
-from dapi._comparison import MIXED
+from dapi._differences import MIXED
 from dapi._entry import Status, WeightEntry
 from dapi._frozen import FrozenDict
 from dapi._models import Model

@@ -13,7 +13,7 @@ from dapi._cli.tables import printable
 from dapi.exceptions import DapiError
 
 if TYPE_CHECKING:
-    from dapi._comparison import Check
+    from dapi._differences import Check
 
 # The exit status if a model could not be compared, and none differs.
 UNCHECKED = 2
@@ -56,7 +56,7 @@ def _check(options: argparse.Namespace) -> int:
 
 def _checked(name: str, answers: Path | None) -> Check:
     from dapi._checking import check
-    from dapi._comparison import Check
+    from dapi._differences import Check
 
     try:
         return check(name, answers=answers)
