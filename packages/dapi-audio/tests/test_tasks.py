@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 import torch
@@ -11,7 +12,14 @@ from torchaudio.models.rnnt import emformer_rnnt_model
 
 import dapi
 from dapi._cli import main
-from dapi.audio import TransformerCTCTinyWeights, _wav, tasks, transformer_ctc_tiny
+from dapi.audio import (
+    SileroVADWeights,
+    TransformerCTCTinyWeights,
+    _wav,
+    silero_vad,
+    tasks,
+    transformer_ctc_tiny,
+)
 from dapi.audio.exceptions import UnsupportedInputError
 from dapi.audio.postprocess import GriffinLim
 from dapi.audio.transforms import Characters, Waveform
@@ -160,6 +168,16 @@ def test_sources_are_written_apart(sound):
     )
 
 
+def test_channels_of_a_file_are_mixed_for_a_model_of_one():
+    """A file says that they are of one recording, as a tensor does not."""
+    _wav.write(Path("a.wav"), torch.tensor([[0.5, 0.25], [0.0, 0.75]]), 16000)
+    [found] = tasks._read_sound("a.wav")
+    [stereo] = tasks._read_sound("a.wav", channels=2)
+
+    assert [[0.25, 0.5]] == found.value[0].mul(100).round().div(100).tolist()
+    assert (2, 2) == tuple(stereo.value[0].shape)
+
+
 def test_quality_is_scored_by_name(sound):
     """As the weights name the scores."""
     model = dapi.get_builder("squim_objective_base")()
@@ -201,6 +219,41 @@ def test_a_missing_transcript_is_told(sound):
         predict(tasks.forced_alignment, torch.nn.Identity(), weights, sound)
 
 
+def test_speech_is_found_and_drawn():
+    """When somebody speaks, in seconds; the drawing has a ground for each segment."""
+    pytest.importorskip("silero_vad")
+    weights = SileroVADWeights.get_latest()
+    folder = Path(__file__).parent / "data" / "espeak"
+    phrases = [_wav.read(folder / name)[0] for name in ("00.wav", "01.wav")]
+    silence = torch.zeros(1, 16000)
+    _wav.write(Path("a.wav"), torch.cat([silence, phrases[0], silence, phrases[1]], dim=1), 16000)
+    model = silero_vad(weights=weights)
+    found = predict(tasks.voice_activity_detection, model, weights, "a.wav")
+    found.files["speech.svg"](Path("a.svg"))
+
+    assert found.facts["seconds"] == 4.77
+    assert [1.1, 3.1] == [round(each["start"], 1) for each in found.facts["speech"]]
+    assert 2 < found.facts["spoken"] < 3
+    drawn = ET.parse("a.svg").getroot()
+    [wave] = drawn.findall("{*}path")
+    assert (3, 800) == (len(drawn.findall("{*}rect")), wave.get("d").count("M"))
+    assert "1.1" in drawn.find("{*}text").text
+
+
+def test_silence_has_no_speech():
+    """Of a sound of one sample as well: nothing is told, and the drawing has a wave."""
+    pytest.importorskip("silero_vad")
+    weights = SileroVADWeights.get_latest()
+    model = silero_vad(weights=weights)
+    for samples in (1, 48000):
+        _wav.write(Path("a.wav"), torch.zeros(1, samples), 48000)
+        found = predict(tasks.voice_activity_detection, model, weights, "a.wav")
+        found.files["speech.svg"](Path("a.svg"))
+
+        assert {"seconds": round(samples / 48000, 2), "spoken": 0, "speech": []} == found.facts
+        assert 1 == len(ET.parse("a.svg").getroot().findall("{*}rect"))
+
+
 def test_features_are_written(sound):
     """Of each frame, as tensors in a file."""
     from safetensors.torch import load_file
@@ -225,3 +278,24 @@ def test_what_is_no_sound_is_told(content, reason):
 
     with pytest.raises(InputError, match=f"^a.wav: {reason}.*Expected a sound"):
         tasks._read_sound("a.wav")
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "reason"),
+    [
+        ("wav2vec2_base:LibriSpeech_ASR960h_RefV1", "absent.wav", "there is no such file"),
+        ("hubert_base", "absent.wav", "there is no such file"),
+        ("conv_tasnet_base", "absent.wav", "there is no such file"),
+        ("tacotron2", "absent.txt", "there is no such file"),
+        ("wavernn", "noise.wav", "they turn spectrograms into sound"),
+        ("squim_subjective_base", "noise.wav", "they compare two sounds"),
+        ("wav2vec2_xlsr_300m:MMS_ForcedAlignment_RefV1", "noise.wav", "what is said in the sound"),
+    ],
+)
+def test_what_cannot_be_done_is_told_before_a_download(name, source, reason, sound, capsys):
+    """A file that is not there, and weights that no file fits, need no model to be seen."""
+    status = main(["predict", name, source])
+    errors = capsys.readouterr().err
+
+    assert 1 == status
+    assert reason in errors and "will be downloaded" not in errors

@@ -1,6 +1,7 @@
 """The ``dapi`` command: tables for people, JSON for programs, and errors that are sentences."""
 
 import hashlib
+import io
 import json
 import os
 import subprocess
@@ -13,7 +14,7 @@ import dapi
 from dapi import _registry
 from dapi._cli import main
 from dapi._cli.tables import print_facts
-from dapi.exceptions import PluginWarning
+from dapi.exceptions import PluginWarning, WithdrawnWeightsError
 
 FAMILY = """
 from dapi import File, WeightEntry, Weights, register_model
@@ -38,7 +39,9 @@ class NetWeights(Weights):
     )
 
 @register_model(weights=NetWeights)
-def acme_net(*, weights=None, progress=True, **config): ...
+def acme_net(*, weights=None, progress=True, **config):
+    from torch import nn
+    return nn.Identity()
 """
 POINTS = """
 [dapi.models]
@@ -328,6 +331,62 @@ def test_fetch_goes_on_after_a_failure(family, capsys, monkeypatch):
     assert "net.pth" in printed.out
 
 
+def test_fetch_says_before_how_much_it_is(family, capsys):
+    """Equal files once; not what is in the cache, and nothing of it with --quiet."""
+    _, printed = run(capsys, "fetch", "acme_net")
+    told = "dapi: acme_net:Digits_RefV2 will be downloaded: 1 file of unknown size.\n"
+    assert told == printed.err
+    assert "" == run(capsys, "fetch", "acme_net")[1].err
+    dapi._store.cache.remove(hashlib.sha256(b"weights").hexdigest())
+    assert "" == run(capsys, "fetch", "acme_net", "--quiet")[1].err
+
+
+def test_fetch_of_nothing_shows_what_it_would_do(family, capsys):
+    """--dry-run lists the files and their sizes, and asks no server."""
+    status, printed = run(capsys, "fetch", "acme_net", "absent_net", "--dry-run", "--json")
+    rows = json.loads(printed.out)
+
+    assert (1, [], ["acme_net"]) == (status, family.asked, [row["name"] for row in rows])
+    assert ["name", "bytes", "estimated", "url"] == list(rows[0])
+    assert "absent_net" in printed.err
+    run(capsys, "fetch", "acme_net")
+    status, printed = run(capsys, "fetch", "acme_net", "--dry-run")
+    assert (0, "Nothing needs to be downloaded.\n") == (status, printed.out)
+
+
+def test_fetch_that_does_not_fit_is_told_before(alone, capsys):
+    """By --dry-run too; an estimate can be overruled."""
+
+    class VastWeights(dapi.Weights):
+        A_RefV1 = dapi.WeightEntry(
+            "https://example.org/vast.pth", latest=True, meta={"num_params": 10**14}
+        )
+
+    @dapi.register_model(weights=VastWeights)
+    def vast_net(*, weights=None, progress=True): ...
+
+    name = dapi._models.list_models()[0]
+    for words in ((), ("--dry-run",)):
+        status, printed = run(capsys, "fetch", name, *words)
+        assert 1 == status
+        assert "about 400000.0 GB are needed" in printed.err and "could not be" not in printed.err
+
+
+@pytest.mark.parametrize("is_terminal", [False, True])
+def test_large_fetch_is_asked_about_on_a_terminal_only(family, capsys, monkeypatch, is_terminal):
+    """A script that says fetch means it."""
+    monkeypatch.setattr("dapi._cli.downloads.LARGE", 0)
+    stdin = io.StringIO("no\n")
+    stdin.isatty = lambda: is_terminal
+    monkeypatch.setattr(sys, "stdin", stdin)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    status, printed = run(capsys, "fetch", "acme_net")
+
+    assert (int(is_terminal), is_terminal) == (status, family.asked == [])
+    assert is_terminal == ("Nothing was downloaded." in printed.err)
+    assert 0 == run(capsys, "fetch", "acme_net", "--yes")[0]
+
+
 def test_offline_error_names_the_model_and_the_command(family, capsys, monkeypatch):
     """Who is offline learns what to run while online."""
     monkeypatch.setenv("DAPI_OFFLINE", "1")
@@ -469,7 +528,8 @@ def test_doctor_checks_tombstones(advertise, capsys):
 def test_doctor_accepts_a_shared_name_that_is_decided(family, advertise, capsys, monkeypatch):
     """Two givers of a name are a problem only until DAPI_PREFER names one."""
     source = (
-        "from dapi import register_model\n@register_model()\ndef acme_net(*, weights=None): ..."
+        "from dapi import register_model\n@register_model()\ndef acme_net(*, weights=None):\n"
+        "    from torch import nn\n    return nn.Identity()\n"
     )
     points = "[dapi.models]\nacme_net = acme_twin:acme_net\n"
     advertise("acme-twin", points, folder="twin", acme_twin=source)
@@ -479,6 +539,122 @@ def test_doctor_accepts_a_shared_name_that_is_decided(family, advertise, capsys,
     monkeypatch.setenv("DAPI_PREFER", "acme-nets")
     assert 0 == run(capsys, "doctor", "acme-twin")[0]
     sys.modules.pop("acme_twin")
+
+
+UNBUILDABLE = """
+from dapi import register_model
+
+@register_model()
+def acme_poor(*, weights=None):
+    import absent_framework
+
+@register_model()
+def acme_needy(*, weights=None, width):
+    from torch import nn
+    return nn.Linear(width, 1)
+"""
+
+
+def test_doctor_builds_what_it_is_asked_about(alone, advertise, capsys):
+    """A builder that raises is a problem, though it can be imported; --build asks about all."""
+    pytest.importorskip("torch")
+    points = "[dapi.models]\nacme_poor = acme_sick:acme_poor\nacme_needy = acme_sick:acme_needy\n"
+    advertise("acme-sick", points, acme_sick=UNBUILDABLE)
+
+    for words in (["acme-sick"], ["--build"]):
+        status, printed = run(capsys, "doctor", *words)
+        assert 1 == status
+        assert "its builder 'acme_poor' cannot be built: ModuleNotFoundError" in printed.out
+        assert "'acme_needy' cannot be built: TypeError" in printed.out
+        assert "not built" not in printed.out
+    sys.modules.pop("acme_sick")
+
+
+def test_doctor_says_that_it_built_nothing(family, capsys):
+    """Without a name it only imports, which is quick, and says so to people and programs."""
+    assert "imported, not built" in run(capsys, "doctor")[1].out
+    assert not json.loads(run(capsys, "doctor", "--json")[1].out)["built"]
+
+
+def test_doctor_sees_a_cache_that_cannot_be_written(family, capsys, monkeypatch, own_cache):
+    """By trying, as root passes all permissions; a cache that is yet to be made is none."""
+    assert 0 == run(capsys, "doctor")[0]
+    assert not own_cache.exists()
+    for place in ("/proc/cache", __file__):
+        monkeypatch.setenv("DAPI_CACHE", place)
+        status, printed = run(capsys, "doctor")
+        assert 1 == status
+        assert f"DAPI_CACHE: the cache at {place} cannot be written to (" in printed.out
+        assert "Set DAPI_CACHE to a directory that can be written to" in printed.out
+
+
+def test_doctor_sees_further_caches_that_are_not_there(family, capsys, monkeypatch, tmp_path):
+    """A share that is not mounted costs downloads that nobody expects."""
+    absent = tmp_path / "absent"
+    monkeypatch.setenv("DAPI_CACHE_READONLY", os.pathsep.join([str(tmp_path), str(absent)]))
+
+    status, printed = run(capsys, "doctor")
+    assert 1 == status
+    assert 1 == printed.out.count("DAPI_CACHE_READONLY: it names")
+    assert f"it names {absent}, which is not a directory that can be read." in printed.out
+
+
+SECRETS = {
+    "DAPI_MIRROR": "https://me:hidden@mirror.example:8443/hidden/x?key=hidden,a.org=//hidden",
+    "https_proxy": "http://me:hidden@proxy.example",
+    "DAPI_TOKEN": "hidden",
+    "NETRC": "/home/hidden",
+}
+
+
+def test_env_shows_what_a_bug_report_needs(family, capsys, monkeypatch, own_cache, tmp_path):
+    """Versions, the cache, and settings, for people and programs."""
+    run(capsys, "fetch", "acme_net")
+    monkeypatch.setenv("DAPI_OFFLINE", "1")
+    monkeypatch.setenv("DAPI_CACHE_READONLY", str(tmp_path))
+    monkeypatch.setenv("DAPI_PREFER", "acme-nets")
+    status, printed = run(capsys, "env", "--json")
+    facts = json.loads(printed.out)
+
+    assert 0 == status
+    assert version("dapi-core") == facts["distributions"]["dapi-core"]
+    assert "1.0" == facts["distributions"]["acme-nets"]
+    assert version("tqdm") == facts["packages"]["tqdm"]
+    assert (str(own_cache), 1, "") == tuple(
+        facts["cache"][key] for key in ("path", "files", "problem")
+    )
+    assert facts["cache"]["bytes"] >= len(b"weights") and facts["cache"]["free"] > 0
+    assert (True, [str(tmp_path)]) == (facts["offline"], facts["cache"]["read_only"])
+    assert "acme-nets" == facts["variables"]["DAPI_PREFER"]
+
+    lines = dict(line.split(None, 1) for line in run(capsys, "env")[1].out.splitlines())
+    assert f"{own_cache} (1 file, " in lines["cache"]
+    assert ("yes", version("dapi-core")) == (lines["offline"], lines["dapi-core"])
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_env_shows_no_secret(family, capsys, monkeypatch, options):
+    """Of a mirror its host, and of proxies, credentials and unknown variables that they are set."""
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(name, value)
+    _, printed = run(capsys, "env", *options)
+
+    assert "hidden" not in printed.out + printed.err
+    assert "https://mirror.example:8443/..." in printed.out and "a.org=(no URL)" in printed.out
+    assert all(name in printed.out for name in SECRETS)
+
+
+def test_env_describes_what_is_broken(family, advertise, capsys, monkeypatch):
+    """It imports no distribution, and needs no cache."""
+    advertise(
+        "acme-poor", "[dapi.models]\nx = acme_poor:x\n", folder="b", requires=["absent-thing"]
+    )
+    monkeypatch.setenv("DAPI_CACHE", "/proc/cache")
+    status, printed = run(capsys, "env")
+
+    assert 0 == status and "acme_family" not in sys.modules
+    assert "1.0 (missing-dependency)" in printed.out
+    assert "/proc/cache (0 files, " in printed.out and "cannot be written to" in printed.out
 
 
 def test_command_of_a_distribution_runs(advertise, capsys):
@@ -500,10 +676,59 @@ def test_command_of_a_distribution_runs(advertise, capsys):
 
 
 def test_nothing_that_is_printed_steers_a_terminal(capsys):
-    """Names and facts are other people's: in a line, a table or a tree, escapes are spelt out."""
+    """Names and facts are other people's: in a line, a table or a tree, escapes are left out."""
     steers = "\x1b[31m"
     facts = {"text": steers, "table": [{steers: steers}], "tree": {steers: [steers, [steers]]}}
     print_facts(steers, facts)
 
     printed = capsys.readouterr().out
-    assert "\x1b" not in printed and 7 == printed.count(r"\x1b[31m")
+    assert "\x1b" not in printed and 7 == printed.count("[31m")
+
+
+HOSTILE = """
+from dapi import Status, WeightEntry, Weights, register_model
+meta = dict.fromkeys(("task", "license", "recipe"), {evil!r})
+meta |= {{"datasets": [{evil!r}], "categories": [{evil!r}], {evil!r}: {evil!r}, "num_params": 1}}
+meta["metrics"] = [{{"dataset": {evil!r}, "name": {evil!r}, "value": 1.0, "source": {evil!r}}}]
+class EvilWeights(Weights):
+    A_RefV1 = WeightEntry("https://x.org/1", meta=meta, latest=True)
+    B_RefV1 = WeightEntry("https://x.org/2", status=Status("withdrawn", reason={evil!r}))
+@register_model(weights=EvilWeights)
+def evil(*, weights=None): ...
+"""
+
+
+def test_no_plugin_steers_a_terminal(alone, advertise, capsys, monkeypatch):
+    """Its names, facts, versions, requirements and errors are shown without what it would do."""
+    evil = "\x1b]0;owned\x07\u202ebad\r\n\x9b31mline"
+    points = "[dapi.models]\nevil = acme_evil:evil\nbroken\x1b[1m = acme_broken:net\n"
+    points += "[dapi.weights]\nevil = acme_evil:EvilWeights\nbroken\x1b[1m = acme_broken:W\n"
+    points += "[dapi.commands]\nrun\x1b[2J = acme_evil:run\n"
+    source = HOSTILE.format(evil=evil)
+    version = "1.0\x1b[31m"
+    requires = ("absent\x1b[8m>=1", "absent-two>=1; python_version > '\x1b[5m'")
+    advertise("acme-evil", points, version=version, requires=requires, acme_evil=source,
+              acme_broken=f"raise RuntimeError({evil!r})")  # fmt: skip
+    points = "[dapi.models]\nnet = acme_broken:net\n[dapi.weights]\nnet = acme_broken:W\n"
+    advertise("acme-broken", points, folder="broken")
+    monkeypatch.setenv("DAPI_DISABLE_PLUGINS", "typo\x1b[31m")
+    monkeypatch.setenv("DAPI_OFFLINE", "1")
+
+    shown = []
+    with pytest.warns() as caught:
+        for words in (
+            ["list"], ["search"], ["show", "evil"], ["show", "evil:A_RefV1"], ["show", "net"],
+            ["doctor"], ["search", "--task", "tusk"], ["search", "--sort", evil], ["list", "no*"],
+            ["predict", "evil", "x"], ["fetch", "evil:A_RefV1"], ["rum\x1b[2J"],
+        ):  # fmt: skip
+            printed = run(capsys, *words)[1]
+            shown += [printed.out, printed.err]
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    shown += [capsys.readouterr().out, *(str(each.message) for each in caught)]
+    with pytest.raises(WithdrawnWeightsError) as refused:
+        dapi.get_model("evil:B_RefV1")
+    shown.append(str(refused.value))
+
+    assert not set("\x1b\x07\x9b\u202e\r") & set("".join(shown))
+    assert sum("owned" in each for each in shown) > 5

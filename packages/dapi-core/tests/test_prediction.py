@@ -5,6 +5,8 @@ import io
 import json
 import os
 import sys
+import threading
+import types
 from pathlib import Path
 
 import pytest
@@ -24,22 +26,33 @@ class NetWeights(Weights):
         "{urls[0]}", sha256="{hashes[0]}", meta={{"task": "acme-counting"}}
     )
     Words_RefV2 = WeightEntry(
-        "{urls[1]}", sha256="{hashes[1]}", size={size}, latest=True, meta={{"task": "{task}"}}
+        "{urls[1]}", sha256="{hashes[1]}", size={size}, latest=True,
+        meta={{"task": "{task}", **{meta}}},
     )
 
 @register_model(weights=NetWeights)
 def acme_net(*, weights=None, progress=True, **config):
+    {body}
     from torch import nn
     return nn.Linear(2, 1, **config)
 """
 TASK = """
 import torch
 from dapi.exceptions import InputError
-from dapi.tasks import Prediction, Predictor, place, read_texts
+from dapi.tasks import Prediction, Predictor, place, read_texts, reads
 seen = []
 
+def check(weights):
+    if weights.meta.get("unfit"):
+        raise InputError(str(weights), "they turn numbers into words", expected="others")
+    if weights.meta.get("broken") == "check":
+        1 / 0
+
+@{reads}
 def counting(model, weights):
     assert not model.training
+    if weights.meta.get("broken") == "task":
+        1 / 0
 
     def read(source):
         return [] if source == "nothing" else read_texts(source)
@@ -86,12 +99,19 @@ def family(alone, advertise, server, tmp_path, monkeypatch):
     folder.mkdir()
     monkeypatch.chdir(folder)
 
-    def put(task="acme-counting"):
+    def put(
+        task="acme-counting", *, body="", meta=None, size=None,
+        reads="reads(read_texts, check=check)",
+    ):  # fmt: skip
         bodies = [safetensors_torch.save(torch.nn.Linear(2, 1).state_dict()) for _ in range(2)]
         urls = [server.serve(f"/words{n}.safetensors", body) for n, body in enumerate(bodies)]
         hashes = [hashlib.sha256(body).hexdigest() for body in bodies]
-        source = FAMILY.format(task=task, urls=urls, hashes=hashes, size=len(bodies[1]))
-        advertise("acme-nets", POINTS, acme_family=source, acme_task=TASK)
+        size = len(bodies[1]) if size is None else size
+        source = FAMILY.format(
+            task=task, urls=urls, hashes=hashes, size=size, body=body, meta=meta or {}
+        )
+        task_source = TASK.replace("{reads}", reads)
+        advertise("acme-nets", POINTS, acme_family=source, acme_task=task_source)
 
     yield put
     for module in ("acme_family", "acme_task", "acme_other"):
@@ -159,7 +179,7 @@ def test_what_will_be_fetched_is_told_before(family, capsys):
     _, first = run(capsys, "acme_net", "ab")
     _, second = run(capsys, "acme_net", "ab")
 
-    assert "dapi: acme_net:Words_RefV2 is to be fetched: 1 file, 0.1 kB.\n" == first.err
+    assert "dapi: acme_net:Words_RefV2 will be downloaded: 0.1 kB in 1 file.\n" == first.err
     assert "" == second.err
 
 
@@ -170,7 +190,7 @@ def test_what_is_here_already_is_named(family, capsys):
         run(capsys, "acme_net:Words_RefV1", "ab")
     _, printed = run(capsys, "acme_net", "ab")
 
-    assert "kB. Here already: acme_net:Words_RefV1.\n" in printed.err
+    assert " Already in the cache: acme_net:Words_RefV1.\n" in printed.err
 
 
 def test_bad_inputs_stop_no_others(family, capsys, tmp_path):
@@ -199,7 +219,7 @@ def test_what_cannot_be_seen_is_shown_quoted(family, capsys):
     family()
     _, printed = run(capsys, "acme_net", "", "two")
 
-    assert printed.err.endswith("dapi: '': it is blank. Expected words, or a file of them.\n")
+    assert "dapi: '': it is blank. Expected words, or a file of them.\n" in printed.err
 
 
 @pytest.mark.parametrize(
@@ -360,10 +380,171 @@ def test_the_bar_counts_what_is_in_a_file(family, capsys):
     assert [3, 3, 3, 3] == [run.total - 1 for _ in run.outcomes(["words.txt", "four"])]
 
 
-def test_a_device_that_is_not_there_is_told(family, capsys):
-    """With what there could be."""
+def test_a_device_that_is_not_there_is_told(family, server, capsys):
+    """Before anything is fetched, with what there could be."""
     family()
-    status, printed = run(capsys, "acme_net", "ab", "--device", "absent")
+    for device in ("absent", "meta"):
+        status, printed = run(capsys, "acme_net", "ab", "--device", device)
+
+        assert (1, []) == (status, server.asked)
+        assert f"dapi: The device {device!r} cannot be used: " in printed.err
+
+
+def test_a_machine_without_torch_is_told(family, monkeypatch):
+    """With what to install, before anything is fetched."""
+    family()
+    planned = _prediction.plan("acme_net")
+    monkeypatch.setitem(sys.modules, "torch", None)
+
+    with pytest.raises(dapi.exceptions.MissingDependencyError, match=r"'dapi-core\[torch\]'"):
+        planned.check("cpu")
+
+
+def test_bad_inputs_are_told_before_anything_is_fetched(family, server, capsys):
+    """If all are bad, nothing is; the lines for programs are as ever."""
+    family()
+    status, lines, errors = run_json(capsys, "acme_net", "absent.txt", "", "absent.txt")
+
+    assert (1, []) == (status, server.asked)
+    assert ["absent.txt", "", "absent.txt"] == [line["input"] for line in lines]
+    assert "there is no such file" in lines[0]["error"] and "will be downloaded" not in errors
+
+
+def test_a_bad_input_among_good_ones_is_told_before_the_download(family, capsys):
+    """And once: the good ones are done after that."""
+    family()
+    status, lines, errors = run_json(capsys, "acme_net", "good", "absent.txt")
+
+    assert (1, ["good", "absent.txt", "summary"]) == (status, [line["input"] for line in lines])
+    first, second = errors.splitlines()
+    assert first.startswith("dapi: absent.txt: there is no such file")
+    assert "will be downloaded" in second
+
+
+def test_what_can_be_read_once_is_not_read_before(family, capsys, monkeypatch):
+    """Standard input and pipes are for the model."""
+    family()
+    os.mkfifo("pipe.txt")
+    words = threading.Thread(target=lambda: Path("pipe.txt").write_text("piped"))
+    words.start()
+    stdin = types.SimpleNamespace(buffer=io.BytesIO(b"typed"), isatty=lambda: False)
+    monkeypatch.setattr(sys, "stdin", stdin)
+    status, lines, _ = run_json(capsys, "acme_net", "-", "pipe.txt")
+    words.join()
+
+    assert (0, [5, 5]) == (status, [line["facts"]["length"] for line in lines[:-1]])
+
+
+def test_a_task_that_declares_no_reader_works_as_ever(family, server, capsys):
+    """Bad inputs are found when the model is there."""
+    family(reads="staticmethod")
+    status, lines, _ = run_json(capsys, "acme_net", "absent.txt")
+
+    assert (1, True) == (status, bool(server.asked))
+    assert "there is no such file" in lines[0]["error"]
+
+
+def test_weights_that_cannot_be_run_on_files_are_not_fetched(family, server, capsys):
+    """The task says so of them, knowing no model."""
+    family(meta={"unfit": True})
+    status, printed = run(capsys, "acme_net", "ab")
+
+    assert (1, [], "") == (status, server.asked, printed.out)
+    assert "acme_net:Words_RefV2: they turn numbers into words. Expected others." in printed.err
+
+
+def test_an_output_that_cannot_be_is_told_before_the_download(family, capsys):
+    """Of the default too; whether the task writes anything, only it knows."""
+    family()
+    Path("output").write_text("")
+    _, printed = run(capsys, "acme_net", "ab")
+
+    downloaded, told, *_ = printed.err.splitlines()
+    assert "will be downloaded" in downloaded
+    assert "Cannot write to output (Not a directory)" in told and "see --output" in told
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("import absent_framework", "ModuleNotFoundError: No module named 'absent_framework'"),
+        ("raise ValueError", "ValueError"),
+    ],
+)
+def test_a_builder_that_fails_is_one_sentence(family, capsys, body, reason):
+    """A stranger's error is no traceback: it names the model, whose it is, and what to ask."""
+    family(body=body)
+    status, printed = run(capsys, "acme_net", "ab")
+
+    told = f"dapi: 'acme_net' of acme-nets cannot be used: {reason}. To look closer: "
+    assert (1, f"{told}dapi doctor acme-nets") == (status, printed.err.splitlines()[-1])
+
+
+@pytest.mark.parametrize("part", ["check", "task"])
+def test_a_task_that_fails_is_one_sentence(family, capsys, part):
+    """What it raises of its own is told as of the builder."""
+    family(meta={"broken": part})
+    status, printed = run(capsys, "acme_net", "ab")
 
     assert 1 == status
-    assert "dapi: The device 'absent' cannot be used: " in printed.err
+    assert "dapi: 'acme_net' of acme-nets cannot be used: ZeroDivisionError" in printed.err
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    """Somebody sits at a terminal; returns what makes them answer."""
+
+    def answer(text):
+        stdin = io.StringIO(text)
+        stdin.isatty = lambda: True
+        monkeypatch.setattr(sys, "stdin", stdin)
+        monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+
+    return answer
+
+
+@pytest.mark.parametrize(("answer", "expected"), [("y\n", 0), ("n\n", 1), ("\n", 1), ("", 1)])
+def test_a_large_download_is_asked_about(
+    family, server, capsys, terminal, monkeypatch, answer, expected
+):
+    """On a terminal; what is no yes is a no, and nothing is fetched."""
+    monkeypatch.setattr("dapi._cli.downloads.LARGE", 100)
+    family()
+    terminal(answer)
+    status, printed = run(capsys, "acme_net", "ab")
+
+    assert (expected, expected == 0) == (status, bool(server.asked))
+    assert "Download 0.1 kB in 1 file? [y/N] " in printed.err
+    assert ("dapi fetch acme_net:Words_RefV2" in printed.err) == bool(expected)
+
+
+def test_a_large_download_without_a_terminal_needs_yes(family, server, capsys, monkeypatch):
+    """A script does not fetch gigabytes that nobody spoke of."""
+    monkeypatch.setattr("dapi._cli.downloads.LARGE", 100)
+    family()
+    status, printed = run(capsys, "acme_net", "ab")
+
+    assert (1, [], "") == (status, server.asked, printed.out)
+    assert "add --yes, or first run: dapi fetch acme_net:Words_RefV2" in printed.err
+    assert 0 == run(capsys, "acme_net", "ab", "--yes")[0]
+    assert 0 == run(capsys, "acme_net", "ab")[0]  # it is in the cache now
+
+
+def test_a_disk_without_room_is_told_before_the_download(family, server, capsys, own_cache):
+    """With what is needed and what is free; --yes helps only against an estimate."""
+    family(size=10**17)
+    for words in ((), ("--yes",)):
+        status, printed = run(capsys, "acme_net", "ab", *words)
+
+        assert (1, []) == (status, server.asked)
+        assert f"cache at {own_cache} cannot be used: 100000000.0 GB are needed, " in printed.err
+
+
+def test_an_estimate_beyond_the_disk_can_be_overruled(family, server, capsys):
+    """The number of parameters is no size."""
+    family(size="None", meta={"num_params": 2 * 10**14})
+    status, printed = run(capsys, "acme_net", "ab")
+
+    assert (1, []) == (status, server.asked)
+    assert "about 800000.0 GB are needed" in printed.err and "--yes downloads" in printed.err
+    assert 0 == run(capsys, "acme_net", "ab", "--yes")[0]

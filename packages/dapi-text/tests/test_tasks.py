@@ -117,3 +117,20 @@ def test_languages_are_named(capsys):
     assert (1, "German", [], "French") == (status, labels[0][0], labels[1], labels[2][0])
     assert "it is blank" in lines[1]["error"]
     assert sorted(probabilities, reverse=True) == probabilities
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "reason"),
+    [
+        ("flan_t5_xxl", "absent.txt", "there is no such file"),
+        ("roberta_base", "absent.txt", "there is no such file"),
+        ("flan_t5_xxl:Flan_EncoderDecoder_RefV1", "words", "how its output becomes one vector"),
+    ],
+)
+def test_what_cannot_be_done_is_told_before_a_download(name, source, reason, capsys):
+    """A file that is not there, and weights that have no result, need no model to be seen."""
+    status = main(["predict", name, source])
+    errors = capsys.readouterr().err
+
+    assert 1 == status
+    assert reason in errors and "will be downloaded" not in errors

@@ -7,4 +7,4 @@ class TestConformance(Conformance):
     """Larger models are loaded by ``nox -s slow``."""
 
     distribution = "dapi-vision"
-    max_parameters = 2_500_000  # there are 123 builders
+    max_parameters = 2_500_000  # there are 125 builders

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
@@ -20,6 +22,7 @@ from dapi import (
     _provenance,
     _store,
 )
+from dapi._arguments import CALLERS
 from dapi._context import ContextParams
 from dapi._entry import WeightEntry
 from dapi._frozen import FrozenDict, freeze
@@ -27,6 +30,7 @@ from dapi._placement import Target
 from dapi._provenance import Provenance
 from dapi._weights import Weights, entry_of
 from dapi.exceptions import (
+    ArgumentError,
     ConfigConflictError,
     DapiError,
     ForeignWeightsError,
@@ -35,6 +39,7 @@ from dapi.exceptions import (
     OutdatedWeightsWarning,
     StateDictMismatchError,
     UnreadOverrideError,
+    WeightsDeclarationError,
     WeightsTypeError,
     WithdrawnWeightsError,
 )
@@ -44,10 +49,11 @@ if TYPE_CHECKING:
     from torch import nn
 
 M = TypeVar("M", bound="nn.Module")
+T = TypeVar("T")
 
 
 # What a new head may have otherwise than the weights; all else is of the rest of the model.
-_HEAD_ARGUMENTS = ("num_classes", "num_keypoints", "num_labels", "aux_num_out")
+HEAD_ARGUMENTS = ("num_classes", "num_keypoints", "num_labels", "aux_num_out")
 
 
 def build_model(
@@ -65,8 +71,9 @@ def build_model(
 
     The result is the same, to the bit, as that of constructing the model and calling its
     ``load_state_dict`` with what the file holds, but parameters are not initialised only to be
-    overwritten, and the file is mapped where that is possible. A constructor that needs values
-    in its parameters (it runs a forward, say) may be called a second time, in the plain way.
+    overwritten, and a file that nobody writes to is mapped where that is possible. A constructor
+    that needs values in its parameters (it runs a forward, say) may be called a second time, in
+    the plain way.
 
     Args:
         constructor: A class, or a function that constructs.
@@ -76,10 +83,11 @@ def build_model(
         new_head: Whether the size of the head (``num_classes``, ``num_keypoints``,
             ``num_labels`` or ``aux_num_out``) may contradict the weights, and the head is not
             loaded.
-        progress: Show a progress bar while fetching, on a terminal.
-        device: Where the model shall be; by default where the constructor puts it. ``"meta"``
-            constructs what the weights need and loads nothing: parameters are on meta, buffers
-            are as constructed. For a model that is then loaded in shards.
+        progress: Show a progress bar while fetching, or in a log a line every ten seconds.
+        device: Where the model shall be; by default where the constructor puts it. ``"meta"``,
+            also as PyTorch's default device, constructs what the weights need, and fetches and
+            loads nothing: parameters are on meta, buffers are as constructed. For a model that
+            is then loaded in shards.
         dtype: The floating-point type of its parameters and buffers, as ``model.to(dtype)``
             sets it; by default the model's own, whatever the file has.
         **config: Keyword arguments of the constructor; merged with those of the weights.
@@ -90,11 +98,19 @@ def build_model(
     Raises:
         ConfigConflictError: An argument contradicts the weights.
         StateDictMismatchError: The weights do not fit the model.
+        ArgumentError: ``constructor`` constructs nothing.
         CheckpointError: Their file cannot be read.
         UnreadOverrideError: No constructor read an override that the weights carry.
         WithdrawnWeightsError: The publisher took the weights back.
         FetchError: They could not be fetched. This function reads the cache and the network.
     """
+    if not callable(constructor):
+        raise ArgumentError(
+            "dapi.build_model",
+            "constructor",
+            constructor,
+            expected="a class, or a function that constructs; by name: dapi.get_model(name)",
+        )
     name = getattr(constructor, "__qualname__", str(constructor))
     if weights is not None and not isinstance(weights, Weights | WeightEntry):
         raise WeightsTypeError(name, weights, expected=["an enum of weights"])
@@ -144,19 +160,41 @@ def build(
         merged = _merge(weights, config, head=recipe.head, new_head=new_head)
         context = FrozenDict(entry_of(weights).build.context)
     make = partial(_construct, recipe, weights, merged)
-    if _is_meta(target):
+    fresh = recipe.head if new_head else ()
+    if _nothing_is_loaded.get():
+        model = make()
+    elif _is_meta(target, weights):
         model = _construct_on_meta(make)
+        _check_head(model, fresh, weights)
     elif weights is None:
         model = make()
         target.move(model)
     else:
-        fresh = recipe.head if new_head else ()
         model = _Assembly(make, weights, merged, fresh, target).run(progress=progress)
     noted = FrozenDict({key: value for key, value in merged.items() if key != "progress"})
-    _provenance.record(model, Provenance(recipe.name, weights, noted, context, recipe.target))
+    provenance = Provenance(recipe.name, weights, noted, context, recipe.target, new_head=new_head)
+    _provenance.record(model, provenance)
     if weights is not None:
         _hooks.model_built(model, recipe.name, weights)
     return model
+
+
+def twin(recipe: Recipe[M], weights: WeightEntry, config: Mapping[str, Any]) -> M:
+    """Construct on meta what loading the weights would construct, to compare a model with it.
+
+    It leaves no trace: no warning, no random numbers that are used up, no other engine of
+    quantized models.
+    """
+    import torch
+
+    engine = torch.backends.quantized.engine
+    with warnings.catch_warnings(), torch.random.fork_rng(devices=()):
+        warnings.simplefilter("ignore")
+        try:
+            return _construct_on_meta(partial(_construct, recipe, weights, config))
+        finally:
+            if torch.backends.quantized.engine != engine:
+                torch.backends.quantized.engine = engine
 
 
 def _require_torch(name: str) -> None:
@@ -187,23 +225,71 @@ def _explain_foreign_config(name: str, weights: Weights | WeightEntry, cause: Ty
         raise ForeignWeightsError(name, str(weights), arguments=foreign) from cause
 
 
-def _is_meta(target: Target) -> bool:
-    if target.device is None:
+def _is_meta(target: Target, weights: Weights | WeightEntry | None) -> bool:
+    """Whether nothing shall be loaded, by the device that was given or the default device.
+
+    Without weights, a default device is torch's matter alone.
+    """
+    if target.device is None and weights is None:
         return False
     import torch
 
-    return torch.device(target.device).type == "meta"
+    return torch.device(target.device or torch.get_default_device()).type == "meta"
+
+
+# Set while a model is constructed on meta, whose parts (a backbone with weights) are not loaded
+# either.
+_nothing_is_loaded: ContextVar[bool] = ContextVar("_nothing_is_loaded", default=False)
+
+
+@contextmanager
+def _on_meta() -> Iterator[None]:
+    """Load nothing; what a constructor computes is real also where meta is the default device."""
+    import torch
+
+    is_default = torch.get_default_device().type == "meta"
+    token = _nothing_is_loaded.set(True)
+    try:
+        with torch.device("cpu") if is_default else nullcontext():
+            yield
+    finally:
+        _nothing_is_loaded.reset(token)
 
 
 def _construct_on_meta(make: Callable[[], M]) -> M:
-    with _collector.paused():
-        try:
-            return _construction.construct(make)[0]
-        except DapiError:
-            raise
-        except Exception:  # noqa: BLE001 - the plain way raises it again if it is not ours
-            with _construction.suspended():
-                return _construction.emptied(make())
+    with _collector.paused(), _on_meta():
+        constructed = _attempt(partial(_construction.construct, make))
+        if constructed is not None:
+            return constructed[0]
+        with _construction.suspended():
+            return _construction.emptied(make())
+
+
+def _attempt(deferred: Callable[[], T]) -> T | None:
+    """Return what is made without values in the parameters; None if that needs the plain way.
+
+    The plain way follows outside of the ``except`` block: inside, Python before 3.12 makes a
+    KeyError of an argument that a constructor is given twice, and every traceback has two errors.
+    """
+    try:
+        return deferred()
+    except DapiError:
+        raise
+    except Exception:  # noqa: BLE001 - the plain way raises it again if it is not ours
+        return None
+
+
+def _check_head(
+    model: nn.Module, fresh: Sequence[str], weights: Weights | WeightEntry | None
+) -> None:
+    """Refuse a new head that nobody could train: quantized layers have no parameters."""
+    if not fresh or any(_loading.is_under(key, fresh) for key, _ in model.named_parameters()):
+        return
+    if any(_loading.is_under(key, fresh) for key in model.state_dict()):
+        raise NoWeightsError(
+            f"A new head of {weights} would be quantized, and could not be trained",
+            "Give new_head=True to float weights, and quantize the model when it is trained.",
+        )
 
 
 class _Assembly(Generic[M]):
@@ -227,6 +313,7 @@ class _Assembly(Generic[M]):
     def run(self, *, progress: bool) -> M:
         with _collector.paused():
             model, frame = self._construct()
+        _check_head(model, self._fresh, self._weights)
         files, name = entry_of(self._weights).files, str(self._weights)
         origin = _loading.Origin(name, _store.fetch_all(files, progress=progress, wanted=name))
         try:
@@ -239,12 +326,9 @@ class _Assembly(Generic[M]):
         return model
 
     def _construct(self) -> tuple[M, _construction.Deferral | None]:
-        try:
-            return _construction.construct(self._make, fresh=self._of_head if self._fresh else None)
-        except DapiError:
-            raise
-        except Exception:  # noqa: BLE001 - the plain way raises it again if it is not ours
-            return self._construct_plainly(), None
+        of_head = self._of_head if self._fresh else None
+        constructed = _attempt(partial(_construction.construct, self._make, fresh=of_head))
+        return constructed or (self._construct_plainly(), None)
 
     def _construct_plainly(self) -> M:
         with _construction.suspended():
@@ -267,14 +351,9 @@ class _Assembly(Generic[M]):
             target=self._target,
         )
         if frame is not None:
-            try:
-                load(model, frame=frame)
-            except DapiError:
-                raise
-            except Exception:  # noqa: BLE001 - as above
-                model = self._construct_plainly()
-            else:
+            if _attempt(lambda: load(model, frame=frame) or model) is not None:
                 return model
+            model = self._construct_plainly()
         load(model)
         return model
 
@@ -310,6 +389,12 @@ def _merge(
 ) -> dict[str, Any]:
     """Join the arguments that the weights want with those of the caller, who may not contradict."""
     wanted = entry_of(weights).build
+    for argument in sorted(CALLERS & {*wanted.defaults, *wanted.config}):
+        raise WeightsDeclarationError(
+            f"The Build of {weights}",
+            f"names {argument}, which only a caller does",
+            f"Remove it from the entry, and give it where the model is built: {argument}=...",
+        )
     if new_head and not head:
         raise NoWeightsError(
             "new_head=True was given to a builder that declares no head",
@@ -317,9 +402,12 @@ def _merge(
         )
     for argument, fixed in wanted.config.items():
         given = config.get(argument, fixed)
-        may_differ = new_head and argument in _HEAD_ARGUMENTS
+        may_differ = new_head and argument in HEAD_ARGUMENTS
         if freeze(given) != fixed and not may_differ:
-            raise ConfigConflictError(str(weights), argument, given=given, fixed=fixed, head=head)
+            renewed = head if argument in HEAD_ARGUMENTS else ()
+            raise ConfigConflictError(
+                str(weights), argument, given=given, fixed=fixed, head=renewed
+            )
     return {**wanted.defaults, **wanted.config, **config}
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
+import os
 import warnings
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 from _dapi_command import other_owners, repair
-from dapi import _catalog, _environment, _fetching, _models, _names, _offers, _removed
+from dapi import _catalog, _disk, _environment, _fetching, _models, _names, _offers, _removed
 from dapi._discovery import EntryPoint, Plugin, discover, entry_points, unmatched
 from dapi._plugins import findings
-from dapi._store import mirrors
+from dapi._store import access, folders, mirrors
 from dapi.exceptions import (
     DapiError,
     PluginLoadError,
@@ -28,7 +30,7 @@ class Problem(NamedTuple):
     remedy: str
 
 
-def examine(name: str | None = None) -> list[Problem]:
+def examine(name: str | None = None, *, build: bool = False) -> list[Problem]:
     """Look for problems, of all distributions or of one.
 
     Imports what they advertise, each on its own; nothing of those that are disabled, need another
@@ -36,6 +38,8 @@ def examine(name: str | None = None) -> list[Problem]:
 
     Args:
         name: The name of a distribution; None for all, and for what is nobody's alone.
+        build: Whether each builder is called too, without weights and on the meta device: that
+            takes no memory, but imports PyTorch and what the builders need.
 
     Raises:
         UnknownPluginError: No distribution of that name advertises anything to dapi.
@@ -43,16 +47,27 @@ def examine(name: str | None = None) -> list[Problem]:
     plugins = [plugin for plugin in discover() if name in (None, plugin.name)]
     if name is not None and not plugins:
         raise UnknownPluginError(name, available=[plugin.name for plugin in discover()])
-    general = [] if name else [*_foreign_owners(), *_unmatched_variables(), *_idle_mirrors()]
-    return [*general, *(problem for plugin in plugins for problem in _examine(plugin))]
+    general = [] if name else _of_nobody()
+    return [*general, *(problem for plugin in plugins for problem in _examine(plugin, build))]
 
 
-def _examine(plugin: Plugin) -> Iterator[Problem]:
+def _of_nobody() -> Iterator[Problem]:
+    """Find what is wrong with the environment, whatever is installed."""
+    yield from _foreign_owners()
+    yield from _unmatched_variables()
+    yield from _idle_mirrors()
+    yield from _unusable_folders()
+    yield from _open_caches()
+
+
+def _examine(plugin: Plugin, build: bool) -> Iterator[Problem]:
     if not any(found.state in _UNFIT for found in findings(plugin)):
         for point in {(point.group, point.target): point for point in plugin.entry_points}.values():
             _try(point)
         yield from _drift(plugin)
         yield from _misplaced_tombstones(plugin)
+        if build:
+            yield from _unbuildable(plugin)
     for found in findings(plugin):
         yield Problem(plugin.name, found.reason, found.remedy)
     yield from _shared_names(plugin)
@@ -82,6 +97,35 @@ def _idle_mirrors() -> Iterator[Problem]:
         warnings.simplefilter("ignore", PluginWarning)  # told as the problem of its distribution
         for what, remedy in mirrors.idle(_fetching.urls()):
             yield Problem("DAPI_MIRROR", what, remedy)
+
+
+def _unusable_folders() -> Iterator[Problem]:
+    """Find a cache that cannot be written to, and further caches that cannot be read."""
+    try:
+        root, roots = folders.root(), folders.roots()
+    except (OSError, RuntimeError, KeyError) as error:  # no home, and no variable
+        yield Problem("DAPI_CACHE", f"there is no cache: {error}", "Set DAPI_CACHE to a directory")
+        return
+    obstacle = _disk.obstacle(root)
+    if obstacle:
+        what = f"the cache at {root} cannot be written to ({obstacle})"
+        remedy = "Set DAPI_CACHE to a directory that can be written to"
+        yield Problem("DAPI_CACHE", what, f"{remedy}; DAPI_CACHE_READONLY names those to read only")
+    for path in roots:
+        if path != root and not (path.is_dir() and os.access(path, os.R_OK | os.X_OK)):
+            what = f"it names {path}, which is not a directory that can be read"
+            yield Problem(
+                "DAPI_CACHE_READONLY", what, "Mount or create it, or remove it from the variable"
+            )
+
+
+def _open_caches() -> Iterator[Problem]:
+    """Find folders of caches in which others could plant something."""
+    for root in folders.roots():
+        for folder in access.strangers(root):
+            what = f"others can write to {folder}: each user hashes what is there before its use"
+            remedy = f"chmod go-w {folder} (as its owner), or set DAPI_CACHE to a folder of yours"
+            yield Problem("cache", what, remedy)
 
 
 def _instead(name: str, known: Sequence[str] = _environment.KNOWN) -> str:
@@ -122,6 +166,46 @@ def _declared(point: EntryPoint) -> str | None:
     except PluginLoadError:
         return None
     return name
+
+
+def _unbuildable(plugin: Plugin) -> Iterator[Problem]:
+    """Find builders that raise when they are called; what fails to import is told already."""
+    for point in plugin.entry_points:
+        if point.group != "dapi.models":
+            continue
+        try:
+            builder = _models.load_builder(point)
+        except PluginLoadError:
+            continue
+        reason = _failure(builder)
+        if reason:
+            what = f"its builder {point.name!r} cannot be built: {reason}"
+            remedy = f"pip install --upgrade {plugin.name}; if that does not help, tell its authors"
+            yield Problem(plugin.name, what, remedy)
+
+
+def _failure(builder: Callable[..., Any]) -> str:
+    """Return why a builder cannot be called without weights; an empty text if it can."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a model that is built only to see whether it can be
+        try:
+            builder(weights=None, device="meta", **_required(builder))
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's code
+            first_line = str(error).strip().partition("\n")[0]
+            return f"{type(error).__name__}: {first_line}".rstrip(": ")
+    return ""
+
+
+def _required(builder: Callable[..., Any]) -> dict[str, Any]:
+    """Take the arguments without a default from the builder's first weights."""
+    builds = [member.build for enum in builder.__dapi_builder__.weights for member in enum]  # type: ignore[attr-defined]
+    given = {**builds[0].defaults, **builds[0].config} if builds else {}
+    parameters = inspect.signature(builder).parameters.items()
+    return {
+        name: given[name]
+        for name, parameter in parameters
+        if parameter.default is parameter.empty and name in given
+    }
 
 
 def _misplaced_tombstones(plugin: Plugin) -> Iterator[Problem]:

@@ -47,11 +47,11 @@ def everything_in(assets: Mapping[str, File | WeightEntry | Weights]) -> Iterato
 
 def missing(weights: Weights | WeightEntry) -> list[File]:
     """List the files of some weights, and of what they name, that are still to be fetched."""
-    return missing_of(everything(weights))
+    return absent(everything(weights))
 
 
-def missing_of(files: Iterable[File]) -> list[File]:
-    """List those of some files that are still to be fetched."""
+def absent(files: Iterable[File]) -> list[File]:
+    """Return those of some files that are still to be fetched."""
     return [
         file
         for file in files
@@ -123,6 +123,16 @@ def owners_by_hash() -> dict[str, list[str]]:
     return owners
 
 
+def owners_by_key() -> dict[str, list[str]]:
+    """Map the hashes of files, and the keys of those without one, to the names that need them."""
+    owners: dict[str, list[str]] = {}
+    for weights in _catalog.list_weights():
+        for key in {key for file in everything(weights) for key in (cache.key(file), _hash(file))}:
+            if key:
+                owners.setdefault(key, []).append(str(weights))
+    return owners
+
+
 def used_hashes() -> set[str]:
     """Return the hashes that installed weights name.
 
@@ -155,6 +165,7 @@ def add(path: Path, *, owner: str | None = None) -> list[tuple[str, Path]]:
     if owner is not None:
         name = str(latest_or_named(owner))
         return [(name, _store.add(path, _only(path, files_of(name), name), wanted=name))]
+    verification.refuse_pointer(path)
     digest = verification.hash_file(path)
     found = [
         (str(weights), file)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
 from dapi._file import File
 from dapi._frozen import FrozenDict, freeze
-from dapi.exceptions import WeightsDeclarationError
+from dapi.exceptions import AssetError, DapiError, NoWeightsError, WeightsDeclarationError
 
 _NOTHING: FrozenDict[Any] = FrozenDict()
+# What a postprocess has of one head only: names of its outputs, and words that they spell.
+_HEAD_NAMES = ("categories", "keypoint_names", "labels")
+_HEAD_WORDS = "words"
 
 
 class Asset:
@@ -38,15 +41,21 @@ class Asset:
 class Lazy:
     """What ``lazy`` returns: call it to import the target and call that."""
 
-    __slots__ = ("assets", "kwargs", "target")
+    __slots__ = ("assets", "kwargs", "nameless", "target")
     target: str
     kwargs: FrozenDict[Any]
     assets: FrozenDict[Any]
+    nameless: tuple[str, ...]  # arguments that name outputs of a new head: the caller must
 
     def __init__(
-        self, target: str, kwargs: Mapping[str, Any], assets: Mapping[str, Any] | None = None
+        self,
+        target: str,
+        kwargs: Mapping[str, Any],
+        assets: Mapping[str, Any] | None = None,
+        nameless: tuple[str, ...] = (),
     ) -> None:
         object.__setattr__(self, "target", target)
+        object.__setattr__(self, "nameless", nameless)
         object.__setattr__(self, "kwargs", freeze(kwargs))
         object.__setattr__(self, "assets", freeze(assets or _NOTHING))
 
@@ -60,10 +69,26 @@ class Lazy:
 
         Args:
             **overrides: Arguments that replace the declared ones.
+
+        Raises:
+            NoWeightsError: It names outputs of a new head, and the caller does not.
+            AssetError: Something else lies in place of a file.
         """
+        missing = [name for name in self.nameless if name not in overrides]
+        if missing:
+            names = ", ".join(f"{name}=[...]" for name in missing)
+            raise NoWeightsError(
+                "The outputs of a new head have no names yet", f"Name them: postprocess({names})."
+            )
         declared = {key: value for key, value in self.kwargs.items() if key not in overrides}
+        files = [file for file in map(self._bound, declared.values()) if isinstance(file, File)]
         arguments = {key: self._argument(value) for key, value in declared.items()}
-        return resolve(self.target)(**arguments, **overrides)
+        try:
+            return resolve(self.target)(**arguments, **overrides)
+        except Exception as cause:
+            if files and not overrides:
+                _reject(files, cause)
+            raise
 
     def bind(self, assets: Mapping[str, Any]) -> Lazy:
         """Return a copy whose Assets stand for those of ``assets`` that it names.
@@ -74,18 +99,38 @@ class Lazy:
         names = [value.name for value in self.kwargs.values() if isinstance(value, Asset)]
         if not names and not self.assets:
             return self
-        return Lazy(self.target, self.kwargs, {name: assets[name] for name in names})
+        bound = {name: assets[name] for name in names}
+        return Lazy(self.target, self.kwargs, bound, self.nameless)
+
+    def without_names(self) -> Lazy:
+        """Return a copy that leaves it to the caller to name the outputs of a new head."""
+        names = tuple(name for name in _HEAD_NAMES if name in self.kwargs)
+        kept = {
+            key: value
+            for key, value in self.kwargs.items()
+            if not names or key not in (*names, _HEAD_WORDS)
+        }
+        return Lazy(self.target, kept, self.assets, names)
+
+    def _bound(self, value: Any) -> Any:
+        return self.assets[value.name] if isinstance(value, Asset) else value
 
     def _argument(self, value: Any) -> Any:
-        found = self.assets[value.name] if isinstance(value, Asset) else value
+        found = self._bound(value)
         if not isinstance(found, File):
             return found
         from dapi import _store  # a declaration costs nothing of what fetching imports
+        from dapi._store import placeholder
 
-        return _store.fetch(found)
+        path = _store.fetch(found)
+        reason = "" if found.is_pinned else placeholder.explain(path, found.name)
+        if reason:
+            _store.reject(found)
+            raise AssetError(path, name=found.name, reason=reason)
+        return path
 
-    def _value(self) -> tuple[str, FrozenDict[Any], FrozenDict[Any]]:
-        return self.target, self.kwargs, self.assets
+    def _value(self) -> tuple[str, FrozenDict[Any], FrozenDict[Any], tuple[str, ...]]:
+        return self.target, self.kwargs, self.assets, self.nameless
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Lazy) and self._value() == other._value()
@@ -99,6 +144,17 @@ class Lazy:
     def __repr__(self) -> str:
         arguments = "".join(f", {key}={value!r}" for key, value in self.kwargs.items())
         return f"lazy({self.target!r}{arguments})"
+
+
+def _reject(files: Sequence[File], cause: Exception) -> None:
+    """Forget files without a full hash that could not be used, unless they are not to blame."""
+    from dapi import _store
+    from dapi._store import faults
+
+    is_of_caller = isinstance(cause, DapiError | TypeError) and not isinstance(cause, AssetError)
+    if not faults.is_of_machine(cause) and not is_of_caller:
+        for file in files:
+            _store.reject(file)
 
 
 def lazy(target: str, /, **kwargs: Any) -> Lazy:

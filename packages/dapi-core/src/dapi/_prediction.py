@@ -5,15 +5,23 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dapi import _discovery, _lookup, _models
 from dapi._frozen import FrozenDict
-from dapi.exceptions import DapiError, DeviceError, InputError, UnknownTaskError
-from dapi.tasks import Prediction, Predictor
+from dapi.exceptions import (
+    BuilderError,
+    DapiError,
+    DeviceError,
+    InputError,
+    MissingDependencyError,
+    UnknownTaskError,
+)
+from dapi.tasks import Input, Prediction, Predictor, declared_inputs
 
 if TYPE_CHECKING:
     from torch import nn
@@ -40,15 +48,54 @@ class Plan(NamedTuple):
     weights: Weights | WeightEntry
     task: Callable[[nn.Module, Weights | WeightEntry], Predictor]
 
+    def check(self, device: str) -> None:
+        """Find out that it cannot be run before its weights are fetched.
+
+        Raises:
+            MissingDependencyError: PyTorch is not installed.
+            DeviceError: There is no such device.
+            InputError: The weights cannot be run on files at all, as far as the task says so.
+            BuilderError: What the task looks at raised an error of its own.
+        """
+        _check_device(device)
+        inputs = declared_inputs(self.task)
+        if inputs is not None and inputs.check is not None:
+            with self._explained():
+                inputs.check(self.weights)
+
+    def unreadable(self, sources: Sequence[str]) -> dict[str, str]:
+        """Return which sources cannot be read and why, as far as the task declares its reader.
+
+        Standard input and pipes, which can be read only once, are left alone.
+        """
+        inputs = declared_inputs(self.task)
+        if inputs is None:
+            return {}
+        found = {each: _unreadable(inputs.read, each) for each in sources if _is_lasting(each)}
+        return {source: reason for source, reason in found.items() if reason}
+
     def build(self, device: str) -> Predictor:
         """Build the model on a device, and make it ready. Reads the cache and the network.
 
         Raises:
             FetchError: The weights could not be fetched.
             DeviceError: There is no such device.
+            BuilderError: The builder, or what runs the task, raised an error of its own.
         """
-        built = _placed(self.model.load()(weights=self.weights).eval(), device)
-        return self.task(built, self.weights)
+        with self._explained():
+            built = _placed(self.model.load()(weights=self.weights).eval(), device)
+            return self.task(built, self.weights)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Say of a stranger's error whose it is: a traceback helps only its author."""
+        try:
+            yield
+        except DapiError:
+            raise
+        except Exception as cause:
+            name, distribution = self.model.name, self.model.distribution
+            raise BuilderError(name, distribution=distribution, cause=cause) from cause
 
 
 class Outcome(NamedTuple):
@@ -100,12 +147,51 @@ def for_task(group: str, task: str | None, model: _models.Model) -> Any:
     return point.load() if point else _discovery.extension(group, str(task))
 
 
+# Torch raises an AssertionError where it was built without CUDA, and these for all else.
+_DEVICE_ERRORS = (AssertionError, NotImplementedError, RuntimeError)
+
+
+def _check_device(device: str) -> None:
+    try:
+        import torch
+    except ModuleNotFoundError as cause:
+        what = "Running a model needs PyTorch"
+        raise MissingDependencyError(what, requirement="dapi-core[torch]") from cause
+    try:
+        if torch.empty(1, device=device).is_meta:
+            raise DeviceError(device, reason="it holds no values")
+    except _DEVICE_ERRORS as cause:
+        raise DeviceError(device, reason=str(cause).partition("\n")[0]) from cause
+
+
 def _placed(model: nn.Module, device: str) -> nn.Module:
     try:
         return model.to(device)
-    # Torch raises an AssertionError where it was built without CUDA, and these for all else.
-    except (AssertionError, NotImplementedError, RuntimeError) as cause:
+    except _DEVICE_ERRORS as cause:
         raise DeviceError(device, reason=str(cause).partition("\n")[0]) from cause
+
+
+def _read(read: Callable[[str], Iterable[Input]], source: str) -> list[Input]:
+    found = list(read(source))
+    if not found:
+        raise InputError(source, "there is nothing in it", expected="at least one input")
+    return found
+
+
+def _unreadable(read: Callable[[str], Iterable[Input]], source: str) -> str:
+    """Return why a source cannot be read; an empty text if it can."""
+    try:
+        _read(read, source)
+    except Exception as error:  # noqa: BLE001 - what a file can do to its reader is open
+        return _reason(error, source)
+    return ""
+
+
+def _is_lasting(source: str) -> bool:
+    """Whether reading it changes nothing, as it does of standard input and of a pipe."""
+    return source != "-" and (
+        not _exists(source) or Path(source).is_file() or Path(source).is_dir()
+    )
 
 
 class Run:
@@ -140,9 +226,7 @@ class Run:
 
     def _of_source(self, source: str) -> Iterator[Outcome]:
         try:
-            found = list(self.predictor.read(source))
-            if not found:
-                raise InputError(source, "there is nothing in it", expected="at least one input")
+            found = _read(self.predictor.read, source)
         except Exception as error:  # noqa: BLE001 - what a file can do to its reader is open
             self._stem(source)  # so that the names of the others' files do not hang on this one
             yield Outcome(source, error=_reason(error, source))

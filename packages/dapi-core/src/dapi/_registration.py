@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
@@ -9,6 +10,7 @@ from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from dapi import _aliases, _notices, _offers, _registry
+from dapi._annotations import Annotations
 from dapi._entry import WeightEntry
 from dapi._frozen import FrozenDict
 from dapi._names import parse
@@ -19,11 +21,13 @@ from dapi.exceptions import (
     LegacyArgumentWarning,
     LegacyConflictError,
     PositionalArgumentError,
+    RandomBackboneWarning,
     ReplacedBuilderWarning,
     UnexpectedArgumentError,
     UnknownWeightsError,
     WeightsDeclarationError,
     WeightsTypeError,
+    excerpt,
 )
 
 if TYPE_CHECKING:
@@ -39,6 +43,7 @@ _CO_VARARGS = 0x04  # of ``inspect``, which takes longer to import than all buil
 
 P = ParamSpec("P")
 M = TypeVar("M", bound="nn.Module")
+T = TypeVar("T")
 
 
 class LegacyArgument(Record):
@@ -105,7 +110,7 @@ class Builder(Record):
     def check_positional(self, args: Sequence[Any]) -> None:
         """Refuse what builders of the past took by position, such as ``pretrained``."""
         if len(args) > self.most_positional:
-            given = ", ".join(map(repr, args))
+            given = ", ".join(map(excerpt, args))
             raise PositionalArgumentError(self.name, given, parameters=self.parameters)
 
     def check_weights(self, weights: Any, builder: Callable[..., Any]) -> None:
@@ -144,12 +149,44 @@ class Builder(Record):
             if near:
                 raise UnexpectedArgumentError(self.name, argument, available=near)
 
+    def explain(self, cause: TypeError, given: Mapping[str, Any]) -> None:
+        """Say so when a constructor refused an argument that only the caller can have given.
+
+        Raises:
+            UnexpectedArgumentError: It did.
+        """
+        refusal = r"(.*?)(?:\.__init__)?\(\) got an unexpected keyword argument '(\w+)'.*"
+        found = re.fullmatch(refusal, str(cause))
+        if found and found[2] in given and found[2] not in self.parameters:
+            constructor = "" if found[1].rpartition(".")[2] == self.name else found[1]
+            raise UnexpectedArgumentError(
+                self.name,
+                found[2],
+                available=[*self.parameters, *_EVERY_BUILDERS],
+                constructor=constructor,
+            ) from cause
+
     def warn_if_replaced(self) -> None:
         """Say, once, which builder supersedes this one."""
         successor = _registry.successor(self.name, self.module)
         if successor:
             text = f"{self.name} was replaced by {successor}; it stays as it was, for its weights."
             _notices.warn_once(text, ReplacedBuilderWarning)
+
+    def warn_of_random_backbone(self, model: nn.Module) -> None:
+        """Say, once, that the backbone of a model starts at random; one on meta has no values."""
+        takes_backbone = "weights_backbone" in self.parameters and hasattr(model, "parameters")
+        if not takes_backbone or any(each.is_meta for each in model.parameters()):
+            return
+        former = (old for old in self.legacy if old.parameter == "weights_backbone")
+        published = [member for old in former for member in old.values.values() if member]
+        names = [f"{type(member).__name__}.{member.name}" for member in published] or ["..."]
+        _notices.warn_once(
+            f"{self.name} starts with a random backbone. For a pretrained one: "
+            f"{self.name}(weights_backbone={names[0]}). "
+            f"If that is intended: {self.name}(weights_backbone=None).",
+            RandomBackboneWarning,
+        )
 
     def name_arguments(
         self, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -198,7 +235,8 @@ def register_model(
     done here: arguments of the past are translated, misspelt ones refused, ``weights`` checked,
     their config merged and their context applied; then the state dict is loaded strictly, and
     recorded for ``dapi.weights_of``. The body sees ``weights`` as they were given. A parameter
-    ``weights_backbone`` is set to None when ``weights`` is given: it would be overwritten.
+    ``weights_backbone`` is set to None when ``weights`` is given: it would be overwritten. Where
+    neither is given, and the model is not on meta, a warning says once that the backbone is random.
 
     A distribution also names the builder in its entry points; until then it is registered for
     this process only, as in a notebook.
@@ -227,9 +265,9 @@ def register_model(
             name=_checked_name(name or function.__name__),
             module=function.__module__,
             weights=enums,
-            head=(head,) if isinstance(head, str) else tuple(head),
+            head=_checked("head", head, str),
             replaces=replaces,
-            legacy=(legacy,) if isinstance(legacy, LegacyArgument) else tuple(legacy),
+            legacy=_checked("legacy", legacy, LegacyArgument),
             parameters=parameters.names,
             function=function.__qualname__,
             positional=parameters.by_name,
@@ -245,9 +283,14 @@ def register_model(
 def _wrap(function: Callable[P, M], spec: Builder) -> Callable[P, M]:
     @wraps(function)
     def builder(*args: P.args, **kwargs: P.kwargs) -> M:
-        return _call(function, builder, spec, args, kwargs)
+        try:
+            return _call(function, builder, spec, args, kwargs)
+        except TypeError as cause:
+            spec.explain(cause, kwargs)
+            raise
 
     builder.__dapi_builder__ = spec  # type: ignore[attr-defined]
+    builder.__annotations__ = Annotations(function)
     return builder
 
 
@@ -270,7 +313,7 @@ def _call(
     spec.warn_if_replaced()
     if weights is not None and "weights_backbone" in spec.parameters:
         config["weights_backbone"] = None
-    return _building.build(
+    model = _building.build(
         _building.Recipe(
             partial(function, *args, weights=weights), spec.name, spec.head, spec.target
         ),
@@ -280,6 +323,9 @@ def _call(
         progress=config.get("progress", True),
         target=spec.take_target(config),
     )
+    if weights is None and "weights_backbone" not in config:
+        spec.warn_of_random_backbone(model)
+    return model
 
 
 def recipe(builder: Callable[..., M], *, weights: WeightEntry | None) -> Recipe[M]:
@@ -306,6 +352,18 @@ def _checked_name(name: str) -> str:
     return name
 
 
+def _checked(argument: str, value: T | Sequence[T], kind: type[T]) -> tuple[T, ...]:
+    """Read an argument of the decorator that is one of a kind, or several."""
+    several = (value,) if isinstance(value, kind) else value
+    if isinstance(several, Sequence) and all(isinstance(each, kind) for each in several):
+        return tuple(several)
+    raise WeightsDeclarationError(
+        f"register_model({argument}={excerpt(value)})",
+        "is of a wrong type",
+        f"Expected a {kind.__name__}, or a sequence of them.",
+    )
+
+
 def _checked_enums(
     weights: type[Weights] | Sequence[type[Weights]],
 ) -> tuple[type[Weights], ...]:
@@ -315,7 +373,7 @@ def _checked_enums(
     ):
         return tuple(enums)
     raise WeightsDeclarationError(
-        f"register_model(weights={weights!r})",
+        f"register_model(weights={excerpt(weights)})",
         "is no enum of weights, nor several",
         "Pass a subclass of dapi.Weights, not a member of it.",
     )

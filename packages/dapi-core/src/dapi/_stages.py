@@ -125,7 +125,7 @@ class Run:
         if self.plan.is_synthetic:
             is_here = all(file.url.startswith("package:") for file in files)
         else:
-            is_here = not _fetching.missing_of(files)
+            is_here = not _fetching.absent(files)
         if is_here:
             return factory()
         self.omitted[stage] = "it needs a file that is fetched"

@@ -138,6 +138,11 @@ class Weights(Enum, metaclass=WeightsType):
                 )
             super().__setattr__(name, value)
 
+    @classmethod
+    def _missing_(cls, value: object) -> Self:
+        """Find a member by its name too: ``Enum("Name")``."""
+        return cls[value] if isinstance(value, str) else super()._missing_(value)
+
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         return getattr, (type(self), self._name_)
 
@@ -146,6 +151,10 @@ class Weights(Enum, metaclass=WeightsType):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self
+
+    def __dir__(self) -> list[str]:
+        """List the entry's attributes too, so that an editor completes them."""
+        return sorted({*super().__dir__(), *_ENTRY_ATTRIBUTES})
 
     def __str__(self) -> str:
         """Return the name under which dapi finds it, or ``Enum.Member`` if it is in no list."""
@@ -192,7 +201,7 @@ class Weights(Enum, metaclass=WeightsType):
         """Return a local path of the verified weights, fetching them if they are not cached.
 
         Args:
-            progress: Show a progress bar, on a terminal.
+            progress: Show a progress bar, or in a log a line every ten seconds.
             directory: Return a directory for a single file too: what
                 ``torch.distributed.checkpoint`` reads shards from.
 

@@ -32,9 +32,19 @@ from dapi.exceptions import InputError
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["Input", "Prediction", "Predictor", "Sample", "find_file", "place", "read_texts"]
+__all__ = [
+    "Input",
+    "Prediction",
+    "Predictor",
+    "Sample",
+    "find_file",
+    "place",
+    "read_texts",
+    "reads",
+]
 
 _T = TypeVar("_T")
+_Task = TypeVar("_Task", bound="Callable[..., Predictor]")
 
 _BEGINNINGS = ("/", "./", "../", "~/")  # of what is meant as a path
 
@@ -110,6 +120,45 @@ class Sample(NamedTuple):
     config: Mapping[str, Any] = FrozenDict()
     crop: int | None = None
     prepared: Any = None
+
+
+class Inputs(NamedTuple):
+    """What a task declares of its inputs; see ``reads``."""
+
+    read: Callable[[str], Iterable[Input]]
+    check: Callable[[Any], object] | None = None
+
+
+def reads(
+    read: Callable[[str], Iterable[Input]], *, check: Callable[[Any], object] | None = None
+) -> Callable[[_Task], _Task]:
+    """Declare how a task reads its inputs, so that a bad one is found before a long download.
+
+    A decorator for the function that the entry point of a task names. Without it, inputs are
+    looked at once the weights are there.
+
+    Args:
+        read: As ``Predictor.read``, but known without a model. When weights must be downloaded, it
+            is called for each input before that, and its result is not kept.
+        check: Called with the weights; raises an ``InputError`` when they cannot be run on files
+            at all.
+
+    Example:
+        >>> @reads(read_texts)
+        ... def emotion_detection(model, weights): ...
+    """
+
+    def declare(task: _Task) -> _Task:
+        task.__dapi_inputs__ = Inputs(read, check)  # type: ignore[attr-defined]
+        return task
+
+    return declare
+
+
+def declared_inputs(task: Callable[..., Predictor]) -> Inputs | None:
+    """Return what a task declares of its inputs; None when it declares nothing."""
+    found: Inputs | None = getattr(task, "__dapi_inputs__", None)
+    return found
 
 
 def find_file(source: str, expected: str = "a file") -> Path:

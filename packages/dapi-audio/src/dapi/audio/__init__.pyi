@@ -10,6 +10,8 @@ from .models.hubert import HuBERTXLargeWeights as HuBERTXLargeWeights
 from .models.hubert import hubert_base as hubert_base
 from .models.hubert import hubert_large as hubert_large
 from .models.hubert import hubert_xlarge as hubert_xlarge
+from .models.silero_vad import SileroVADWeights as SileroVADWeights
+from .models.silero_vad import silero_vad as silero_vad
 from .models.squim import SquimObjectiveBaseWeights as SquimObjectiveBaseWeights
 from .models.squim import SquimSubjectiveBaseWeights as SquimSubjectiveBaseWeights
 from .models.squim import squim_objective_base as squim_objective_base

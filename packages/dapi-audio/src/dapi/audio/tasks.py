@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from dapi import WeightEntry, Weights
 from dapi.audio.exceptions import UnsupportedInputError
 from dapi.exceptions import InputError
-from dapi.tasks import Input, Prediction, Predictor, find_file, place, read_texts
+from dapi.tasks import Input, Prediction, Predictor, find_file, place, read_texts, reads
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -26,11 +26,45 @@ __all__ = [
     "speech_quality_assessment",
     "text_to_speech",
     "vocoder",
+    "voice_activity_detection",
 ]
 
 _BEAM = 10  # hypotheses that an RNN-T keeps
 
 
+def _read_sound(source: str, *, channels: int = 1) -> list[Input]:
+    """Read a sound; for a model of one channel, those of the file are mixed."""
+    from dapi.audio import _wav
+
+    waveform, rate = _wav.read(find_file(source, "a sound"))
+    if channels == 1:
+        waveform = waveform.mean(dim=0, keepdim=True)
+    return [Input(source, (waveform, rate))]
+
+
+def _read_spoken(source: str) -> list[Input]:
+    """Read a sound, and what is said in it: the file of the same name, with ``.txt``."""
+    [(_, sound)] = _read_sound(source)
+    words = str(Path(source).with_suffix(".txt"))
+    find_file(words, "what is said in the sound")
+    return [Input(source, (sound, " ".join(line.value for line in read_texts(words))))]
+
+
+def _check_is_of_one_sound(weights: Weights | WeightEntry) -> None:
+    """Refuse weights that compare two sounds."""
+    if "MOS" in weights.postprocess().names:
+        reason = "they compare two sounds, what is judged and clean speech"
+        raise InputError(str(weights), reason, expected="squim_objective_base, which needs one")
+
+
+def _refuse(weights: Weights | WeightEntry) -> NoReturn:
+    """Say that a vocoder works on spectrograms, of which there are no files."""
+    reason = "they turn spectrograms into sound, and no kind of file holds one"
+    expected = "weights that speak with it: tacotron2:LJSpeech_CharactersWaveRNN_RefV1"
+    raise InputError(str(weights), reason, expected=expected)
+
+
+@reads(_read_sound)
 def automatic_speech_recognition(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
     """Write down what is said."""
     preprocess, postprocess = weights.transforms(), weights.postprocess()
@@ -42,6 +76,7 @@ def automatic_speech_recognition(model: nn.Module, weights: Weights | WeightEntr
     return Predictor(_read_sound, predict)
 
 
+@reads(read_texts)
 def text_to_speech(model: Any, weights: Weights | WeightEntry) -> Predictor:
     """Speak texts."""
     preprocess, vocoder = weights.transforms(), weights.postprocess()
@@ -59,6 +94,7 @@ def text_to_speech(model: Any, weights: Weights | WeightEntry) -> Predictor:
     return Predictor(read_texts, predict)
 
 
+@reads(_read_sound)
 def audio_to_audio(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
     """Separate sounds into their sources."""
     preprocess, postprocess = weights.transforms(), weights.postprocess()
@@ -70,15 +106,14 @@ def audio_to_audio(model: nn.Module, weights: Weights | WeightEntry) -> Predicto
         written = {f"{name}.wav": _written(each[0], rate) for name, each in sources.items()}
         return Prediction({"seconds": seconds, "sources": list(sources)}, written)
 
-    return Predictor(_read_sound, predict)
+    return Predictor(partial(_read_sound, channels=preprocess.channels), predict)
 
 
+@reads(_read_sound, check=_check_is_of_one_sound)
 def speech_quality_assessment(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
     """Estimate how good speech sounds."""
     preprocess, postprocess = weights.transforms(), weights.postprocess()
-    if "MOS" in postprocess.names:
-        reason = "they compare two sounds, what is judged and clean speech"
-        raise InputError(str(weights), reason, expected="squim_objective_base, which needs one")
+    _check_is_of_one_sound(weights)
 
     def predict(sound: tuple[Tensor, int]) -> Prediction:
         [scores] = postprocess(model(place(preprocess(*sound), model)))
@@ -87,15 +122,10 @@ def speech_quality_assessment(model: nn.Module, weights: Weights | WeightEntry) 
     return Predictor(_read_sound, predict)
 
 
+@reads(_read_spoken)
 def forced_alignment(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
     """Say when each word is spoken that stands in the file of the same name, with ``.txt``."""
     preprocess, align = weights.transforms(), weights.postprocess()
-
-    def read(source: str) -> list[Input]:
-        [(_, sound)] = _read_sound(source)
-        words = str(Path(source).with_suffix(".txt"))
-        find_file(words, "what is said in the sound")
-        return [Input(source, (sound, " ".join(line.value for line in read_texts(words))))]
 
     def predict(spoken: tuple[tuple[Tensor, int], str]) -> Prediction:
         sound, transcript = spoken
@@ -106,9 +136,31 @@ def forced_alignment(model: nn.Module, weights: Weights | WeightEntry) -> Predic
         ]
         return Prediction({"words": rows})
 
-    return Predictor(read, predict)
+    return Predictor(_read_spoken, predict)
 
 
+@reads(_read_sound)
+def voice_activity_detection(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
+    """Say when somebody speaks, and draw it."""
+    preprocess, postprocess = weights.transforms(), weights.postprocess()
+
+    def predict(sound: tuple[Tensor, int]) -> Prediction:
+        from dapi.audio import _drawing
+
+        waveform = preprocess(*sound)
+        seconds = waveform.shape[-1] / preprocess.sample_rate
+        probabilities, _ = model(place(waveform, model))
+        [segments] = postprocess(probabilities, [seconds])
+        rows = [{"start": round(each.start, 2), "end": round(each.end, 2)} for each in segments]
+        spoken = sum(each.end - each.start for each in segments)
+        facts = {"seconds": round(seconds, 2), "spoken": round(spoken, 2), "speech": rows}
+        drawn = partial(_drawing.speech, waveform=waveform[0], seconds=seconds, segments=segments)
+        return Prediction(facts, {"speech.svg": drawn})
+
+    return Predictor(_read_sound, predict)
+
+
+@reads(_read_sound)
 def feature_extraction(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
     """Write the features of each frame of a sound, (frames, width)."""
     preprocess = weights.transforms()
@@ -123,11 +175,10 @@ def feature_extraction(model: nn.Module, weights: Weights | WeightEntry) -> Pred
     return Predictor(_read_sound, predict)
 
 
+@reads(_read_sound, check=_refuse)
 def vocoder(_model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
     """Say that a vocoder works on spectrograms, of which there are no files."""
-    reason = "they turn spectrograms into sound, and no kind of file holds one"
-    expected = "weights that speak with it: tacotron2:LJSpeech_CharactersWaveRNN_RefV1"
-    raise InputError(str(weights), reason, expected=expected)
+    _refuse(weights)
 
 
 def _ctc(model: nn.Module) -> Callable[[Tensor], Any]:
@@ -146,12 +197,6 @@ def _transducer(model: Any, weights: Weights | WeightEntry) -> Callable[[Any], A
 
     search = RNNTBeamSearch(model, blank=weights.meta["blank"])
     return lambda features: (search(*features, _BEAM),)
-
-
-def _read_sound(source: str) -> list[Input]:
-    from dapi.audio import _wav
-
-    return [Input(source, _wav.read(find_file(source, "a sound")))]
 
 
 def _written(waveform: Tensor, sample_rate: int) -> Callable[[Path], None]:

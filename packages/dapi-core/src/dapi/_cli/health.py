@@ -1,15 +1,18 @@
-"""``dapi doctor``: what keeps models from being found or built."""
+"""``dapi doctor`` and ``dapi env``: what keeps models from being built, and what is installed."""
 
 from __future__ import annotations
 
 import argparse
 import json
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Any
 
+from dapi import _disk
 from dapi._cli.options import FAILED, add_command
-from dapi._cli.tables import print_rows
+from dapi._cli.tables import print_rows, put
 from dapi._doctor import examine
+from dapi._installation import describe
 from dapi._names import normalize
 from dapi._plugins import PluginInfo, plugins
 
@@ -18,22 +21,70 @@ def add_commands(commands: Any) -> None:
     """Add the commands of this module."""
     text = "tell the state of every distribution, and what keeps models from being found or built"
     doctor = add_command(commands, "doctor", _doctor, text)
-    doctor.add_argument("name", nargs="?", help="only this distribution, as in dapi-vision")
+    doctor.add_argument(
+        "name", nargs="?", help="only this distribution, as in dapi-vision; its models are built"
+    )
+    doctor.add_argument("--build", action="store_true", help="build all models, without weights")
+    text = "show versions, the cache and settings, as they belong into a bug report; no secrets"
+    add_command(commands, "env", _env, text)
 
 
 def _doctor(options: argparse.Namespace) -> int:
     name = options.name and normalize(options.name)
-    problems = examine(name)
+    build = bool(options.build or name) and find_spec("torch") is not None
+    problems = examine(name, build=build)
     found = [plugin for plugin in plugins() if name in (None, plugin.name)]
     if options.json:
         parts: dict[str, Sequence[Any]] = {"plugins": found, "problems": problems}
         told = {key: [each._asdict() for each in part] for key, part in parts.items()}
-        print(json.dumps(told, indent=2))
+        print(json.dumps({**told, "built": build}, indent=2))
     else:
         print_rows(options, list(map(_row, found)), empty="No distribution with models is here.")
         for problem in problems:
-            print(f"\n{problem.distribution}: {problem.what.rstrip('.')}.\n  {problem.remedy}")
+            print()
+            put(f"{problem.distribution}: {problem.what.rstrip('.')}.")
+            put(f"  {problem.remedy}")
+        if found and not build:
+            print(f"\nThe models were imported, not built. {_how_to_build()}")
     return FAILED if problems else 0
+
+
+def _how_to_build() -> str:
+    if find_spec("torch") is None:
+        return "To build them, install PyTorch: pip install torch"
+    return "To build them too: dapi doctor --build"
+
+
+def _env(options: argparse.Namespace) -> int:
+    facts = describe()
+    if options.json:
+        print(json.dumps(facts, indent=2))
+        return 0
+    cache = facts.pop("cache")
+    versions = {**facts.pop("distributions"), **facts.pop("packages")}
+    shown = {
+        "python": facts["python"],
+        "platform": facts["platform"],
+        **versions,
+        "cache": _described(cache),
+        "read-only caches": ", ".join(cache.get("read_only", ())) or "none",
+        "offline": "yes" if facts["offline"] else "no",
+        "mirrors": ", ".join(facts["mirrors"]) or "none",
+        **facts["variables"],
+    }
+    width = max(map(len, shown))
+    for name, value in shown.items():
+        put(f"{name:{width}}  {value}")
+    return 0
+
+
+def _described(cache: dict[str, Any]) -> str:
+    if cache["path"] is None:
+        return f"none: {cache['problem']}"
+    problem = f"; it cannot be written to ({cache['problem']})" if cache["problem"] else ""
+    free = f"; {_disk.amount(cache['free'])} free" if cache["free"] is not None else ""
+    size = f"{cache['files']} file{'s' * (cache['files'] != 1)}, {_disk.amount(cache['bytes'])}"
+    return f"{cache['path']} ({size}{free}{problem})"
 
 
 def _row(plugin: PluginInfo) -> dict[str, Any]:

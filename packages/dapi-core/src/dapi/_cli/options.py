@@ -1,4 +1,4 @@
-"""What all commands share: their options, and their exit status."""
+"""What all commands share: their options, their exit status, and how they speak."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from dapi._cli.tables import printable
+from dapi._untrusted import printable
 
 # The exit status after an error, or when doctor or verify found a problem.
 FAILED = 1
@@ -30,5 +30,5 @@ def add_command(
 
 
 def say(text: str) -> None:
-    """Print a line for people to standard error."""
+    """Print a sentence on standard error: results alone are for standard output."""
     print(f"dapi: {printable(text)}", file=sys.stderr, flush=True)

@@ -6,18 +6,23 @@ import argparse
 import json
 import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dapi import _catalog, _fetching
+from dapi import _catalog, _disk, _downloads, _fetching
+from dapi._cli import downloads
 from dapi._cli.options import FAILED, add_command, say
-from dapi._cli.tables import print_facts
+from dapi._cli.tables import print_facts, put
+from dapi._downloads import Download
 from dapi._frozen import to_json
+from dapi._store import settings
 
 if TYPE_CHECKING:
     from dapi._prediction import Outcome, Plan, Run
     from dapi._weights import Weights
+
+_OUTPUT = Path("output")
 
 
 def add_commands(commands: Any) -> None:
@@ -32,9 +37,10 @@ def add_commands(commands: Any) -> None:
     )
     predict.add_argument("--weights", metavar="MEMBER", help="which weights of the model")
     predict.add_argument(
-        "--output", type=_folder, default=Path("output"), metavar="DIR",
+        "--output", type=_folder, default=_OUTPUT, metavar="DIR",
         help="where pictures and sounds are written (default: output)",
     )  # fmt: skip
+    predict.add_argument("--yes", action="store_true", help="do not ask before a large download")
     predict.add_argument("--device", default="cpu", help="as in cuda (default: cpu)")
     predict.add_argument(
         "--seed", type=_seed, default=0, metavar="N",
@@ -44,19 +50,14 @@ def add_commands(commands: Any) -> None:
 
 def _folder(text: str) -> Path:
     """Read where to write; that it cannot be should not be found out after all was fetched."""
-    import tempfile
-
     path = Path(text)
-    try:
-        whole = path.absolute()
-        there = next(each for each in (whole, *whole.parents) if each.exists())
-        with tempfile.TemporaryFile(dir=there):
-            return path
-    except OSError as cause:
+    obstacle = _disk.obstacle(path)
+    if obstacle:
         raise argparse.ArgumentTypeError(
-            f"{text} is no place to write to ({cause.strerror}); "
+            f"{text} is no place to write to ({obstacle}); "
             "expected a directory that can be written to, or a new name in one"
-        ) from cause
+        )
+    return path
 
 
 def _seed(text: str) -> int:
@@ -70,31 +71,47 @@ def _predict(options: argparse.Namespace) -> int:
     from dapi._prediction import Run, plan  # the other commands need nothing of it
 
     planned = plan(options.model, options.weights)
-    _announce(planned)
+    planned.check(options.device)
+    download = _downloads.of(planned.weights)
+    bad: dict[str, str] = {}
+    if download.parts and not settings.is_offline():
+        bad = planned.unreadable(options.inputs)
+        if not _may_download(options, planned, download, bad):
+            return FAILED
     run = Run(planned.build(options.device), output=options.output, seed=options.seed)
     if not options.json:
-        print(f"{planned.weights}:", flush=True)
+        put(f"{planned.weights}:")
+        sys.stdout.flush()
     failed = 0
     for outcome in _watched(run, options.inputs):
         failed += bool(outcome.error)
-        _report(options, planned, outcome)
-    summary = run.summary()
-    if summary:
-        failed += bool(summary.error)
-        _report(options, planned, summary)
+        _report(options, planned, outcome, is_known=outcome.name in bad)
     return FAILED if failed else 0
 
 
-def _announce(planned: Plan) -> None:
-    """Say what will be fetched, before it is."""
-    sizes = [file.size or 0 for file in _fetching.missing(planned.weights)]
-    if sizes:
-        files = f"{len(sizes)} file{'s' * (len(sizes) > 1)}"
-        known = f", {_amount(sum(sizes))}" if any(sizes) else " of unknown size"
-        more = " and more" if any(sizes) and not all(sizes) else ""
-        others = ", ".join(map(str, _here(planned)))
-        instead = f" Here already: {others}." if others else ""
-        say(f"{planned.weights} is to be fetched: {files}{known}{more}.{instead}")
+def _may_download(
+    options: argparse.Namespace, planned: Plan, download: Download, bad: Mapping[str, str]
+) -> bool:
+    """Say which inputs are bad and what will be downloaded; ask before a large download."""
+    from dapi._prediction import Outcome
+
+    if bad.keys() >= set(options.inputs):  # there is nothing to download for
+        for source in options.inputs:
+            _report(options, planned, Outcome(source, error=bad[source]))
+        return False
+    for source, reason in bad.items():
+        _complain(source, reason)
+    downloads.announce(planned.weights, download, instead=_here(planned))
+    obstacle = _disk.obstacle(options.output)
+    if obstacle:  # of the default, which not every task writes to: another was checked
+        say(f"Cannot write to {options.output} ({obstacle}): results in files fail; see --output")
+    if downloads.is_agreed(download, yes=options.yes, unattended=False):
+        return True
+    say(
+        f"Nothing was downloaded. To download {_disk.amount(download.size)} without being asked: "
+        f"add --yes, or first run: dapi fetch {planned.weights}"
+    )
+    return False
 
 
 def _here(planned: Plan) -> list[Weights]:
@@ -107,21 +124,8 @@ def _here(planned: Plan) -> list[Weights]:
     ]
 
 
-def _amount(size: float) -> str:
-    """Say how many bytes, in the unit in which they are few.
-
-    >>> _amount(102_530_333)
-    '102.5 MB'
-    """
-    for unit in ("kB", "MB"):
-        size /= 1000
-        if size < 1000:
-            return f"{size:.1f} {unit}"
-    return f"{size / 1000:.1f} GB"
-
-
 def _watched(run: Run, sources: Sequence[str]) -> Iterator[Outcome]:
-    """Draw a bar on a terminal when there is something to wait for."""
+    """Yield what becomes of each input, and of all, with a bar on a terminal if it takes long."""
     from tqdm import tqdm
 
     # disable=None: not where standard error is no terminal; what is done at once needs no bar
@@ -131,18 +135,23 @@ def _watched(run: Run, sources: Sequence[str]) -> Iterator[Outcome]:
             bar.clear()  # what is printed meanwhile stands above it
             yield outcome
             bar.update()
+    summary = run.summary()
+    if summary:
+        yield summary
 
 
-def _report(options: argparse.Namespace, planned: Plan, outcome: Outcome) -> None:
+def _report(
+    options: argparse.Namespace, planned: Plan, outcome: Outcome, *, is_known: bool = False
+) -> None:
     """Print what became of an input; results are for standard output, errors for both."""
-    if outcome.error:
-        say(f"{outcome.name if outcome.name.strip() else repr(outcome.name)}: {outcome.error}")
+    if outcome.error and not is_known:
+        _complain(outcome.name, outcome.error)
     if options.json:
         print(json.dumps(_finite(to_json(_as_json(planned, outcome)))), flush=True)
     elif not outcome.error:
         print_facts(outcome.name, outcome.facts, "  ")
         for path in outcome.files:
-            print(f"    written  {path}")
+            put(f"    written  {path}")
         sys.stdout.flush()
 
 
@@ -164,3 +173,7 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list):
         return [_finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _complain(name: str, error: str) -> None:
+    say(f"{name if name.strip() else repr(name)}: {error}")

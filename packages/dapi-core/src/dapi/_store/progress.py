@@ -1,29 +1,93 @@
-"""Progress: a bar for each file that is fetched, on a terminal only."""
+"""Progress: a bar for each download on a terminal and in a notebook, and lines in a log."""
 
 from __future__ import annotations
 
 import logging
 import sys
+import time
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
+from importlib import import_module
 from typing import Any
+
+from dapi import _disk
 
 _log = logging.getLogger("dapi")
 
+# Seconds between two lines about one download: a log shows that it goes on, and stays short.
+_INTERVAL = 10.0
 
-def say(text: str, *, enabled: bool) -> None:
-    """Say a sentence above the bars, on a terminal; log it everywhere."""
-    _log.info(text)
-    if enabled and _is_terminal():
-        from tqdm import tqdm
 
-        tqdm.write(text, file=sys.stderr)
+def share(count: int, total: int | None) -> str:
+    """Return how much of a file is there, as text.
+
+    >>> share(120_000_000, 480_000_000), share(120_000_000, None)
+    ('25% of 480.0 MB', '120.0 MB')
+    """
+    return f"{100 * count // total}% of {_disk.amount(total)}" if total else _disk.amount(count)
+
+
+class Lines:
+    """Lines on standard error about something that takes long, one every ten seconds.
+
+    A terminal shows the first one at once. Elsewhere what is done in ten seconds writes nothing.
+
+    Args:
+        enabled: False for silence.
+        at_once: Whether the first line need not wait.
+    """
+
+    def __init__(self, *, enabled: bool, at_once: bool = False) -> None:
+        self._enabled, self._due = enabled, time.monotonic()
+        self._due += 0.0 if at_once else _INTERVAL
+        self.count = 0
+
+    def say(self, text: Callable[[], str]) -> None:
+        """Write a line if it is time for one."""
+        now = time.monotonic()
+        if self._enabled and now >= self._due:
+            self._due = now + _INTERVAL
+            self.count += 1
+            _write(text())
+
+
+def waiting(*, enabled: bool) -> Callable[[str], None]:
+    """Return what tells, as often as it is called, for whom this process waits.
+
+    The first call is logged; a terminal shows it at once, and any standard error every ten seconds.
+    """
+    lines = Lines(enabled=enabled, at_once=_is_terminal())
+    is_logged = False
+
+    def tell(text: str) -> None:
+        nonlocal is_logged
+        if not is_logged:
+            _log.info(text)
+            is_logged = True
+        lines.say(lambda: text)
+
+    return tell
+
+
+def _write(text: str) -> None:
+    with suppress(OSError, ValueError):  # a pipe that nobody reads any more ends no download
+        if _is_terminal():
+            from tqdm import tqdm
+
+            tqdm.write(text, file=sys.stderr)  # above the bars
+        elif sys.stderr is not None:
+            print(text, file=sys.stderr, flush=True)  # noqa: T201 - a log that would be silent
 
 
 def _is_terminal() -> bool:
-    return sys.stderr is not None and sys.stderr.isatty()
+    with suppress(ValueError):  # it was closed
+        return sys.stderr is not None and sys.stderr.isatty()
+    return False
 
 
 class Progress:
-    """A progress bar in bytes, drawn with tqdm when standard error is a terminal.
+    """The progress of a download in bytes: a bar where one can be drawn, and lines elsewhere.
 
     Several at once, of several threads, are drawn below each other; each goes when it is done.
 
@@ -33,34 +97,64 @@ class Progress:
     """
 
     def __init__(self, label: str, *, enabled: bool) -> None:
+        self._label, self._began = label, time.monotonic()
         self._bar: Any = None
-        if enabled and _is_terminal():
-            from tqdm import tqdm
-
-            self._bar = tqdm(
-                desc=label, unit="B", unit_scale=True, unit_divisor=1024, leave=None,
-                dynamic_ncols=True,
-            )  # fmt: skip
+        self._draw = _drawing() if enabled else None
+        self._lines = Lines(enabled=enabled and self._draw is None)
+        self._count = 0
+        self._total: int | None = None
 
     def __enter__(self) -> Progress:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, failure: object, *_: object) -> None:
         if self._bar is not None:
             self._bar.close()
+        elif self._lines.count and failure is None:
+            seconds = time.monotonic() - self._began
+            _write(f"{self._label}: {_disk.amount(self._count)} after {seconds:.0f} s")
 
-    def expect(self, total: int | None) -> None:
-        """Say how many bytes there will be; None when nobody knows."""
-        if self._bar is not None:
-            self._bar.total = total
+    def expect(self, total: int | None, there: int = 0) -> None:
+        """Say how many bytes there will be (None when nobody knows), and how many there are."""
+        self._total, self._count = total, there
+        if self._draw is None:
+            return
+        if self._bar is not None:  # one in a notebook takes no other total
+            self._bar.leave = False
+            self._bar.close()
+        self._bar = self._draw(
+            desc=self._label, total=total, initial=there, unit="B", unit_scale=True,
+            unit_divisor=1024, leave=None, dynamic_ncols=True,
+        )  # fmt: skip
 
     def advance(self, size: int) -> None:
         """Say that ``size`` more bytes have come."""
+        self._count += size
         if self._bar is not None:
             self._bar.update(size)
+        else:
+            self._lines.say(lambda: f"{self._label}: {share(self._count, self._total)}")
 
     def restart(self) -> None:
         """Say that what has come was discarded."""
-        if self._bar is not None:
-            self._bar.n = 0
-            self._bar.refresh()
+        self.expect(self._total)
+
+
+def _drawing() -> Any:
+    """Return the class of tqdm that draws bars here; None where only lines can be written."""
+    if _is_terminal():
+        from tqdm import tqdm
+
+        return tqdm
+    if "IPython" not in sys.modules:
+        return None
+    try:
+        with warnings.catch_warnings():  # about widgets that are not installed: lines do
+            warnings.simplefilter("ignore")
+            fitting: Any = import_module("tqdm.autonotebook").tqdm
+        is_notebook: bool = fitting.__module__ == "tqdm.notebook"
+        if is_notebook:
+            fitting.status_printer(None, 1).close()  # widgets that are installed need not work
+    except Exception:  # noqa: BLE001 - as above
+        return None
+    return fitting if is_notebook else None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from dapi import WeightEntry, Weights
 from dapi.exceptions import InputError, NoWeightsError
-from dapi.tasks import Input, Prediction, Predictor, place, read_texts
+from dapi.tasks import Input, Prediction, Predictor, place, read_texts, reads
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -24,6 +24,17 @@ __all__ = [
 _LONGEST = 200  # tokens of what is written; transformers would stop after 20
 
 
+def _pooling(weights: Weights | WeightEntry) -> Any:
+    """Return the postprocessing, which the halves of an encoder-decoder do not have."""
+    try:
+        return weights.postprocess()
+    except NoWeightsError as cause:
+        reason = "nothing says how its output becomes one vector"
+        expected = "an encoder, or a model that answers"
+        raise InputError(str(weights), reason, expected=expected) from cause
+
+
+@reads(read_texts)
 def text_classification(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
     """Name what texts are: labels with their probabilities."""
     preprocess, postprocess = weights.transforms(), weights.postprocess()
@@ -36,6 +47,7 @@ def text_classification(model: nn.Module, weights: Weights | WeightEntry) -> Pre
     return Predictor(read_texts, predict)
 
 
+@reads(read_texts, check=_pooling)
 def sentence_similarity(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
     """Say how near the meaning of each text is to that of the first."""
     from torch.nn.functional import normalize
@@ -67,6 +79,7 @@ def sentence_similarity(model: nn.Module, weights: Weights | WeightEntry) -> Pre
     return Predictor(read, predict, summarize)
 
 
+@reads(read_texts, check=_pooling)
 def feature_extraction(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
     """Turn each text into one vector."""
     embed = _embedder(model, weights)
@@ -77,6 +90,7 @@ def feature_extraction(model: nn.Module, weights: Weights | WeightEntry) -> Pred
     return Predictor(read_texts, predict)
 
 
+@reads(read_texts)
 def text2text_generation(model: Any, weights: Weights | WeightEntry) -> Predictor:
     """Answer each text with a text."""
     preprocess, postprocess = weights.transforms(), weights.postprocess()
@@ -99,13 +113,3 @@ def _embedder(model: nn.Module, weights: Weights | WeightEntry) -> Any:
         return embedding.cpu()
 
     return embed
-
-
-def _pooling(weights: Weights | WeightEntry) -> Any:
-    """Return the postprocessing, which the halves of an encoder-decoder do not have."""
-    try:
-        return weights.postprocess()
-    except NoWeightsError as cause:
-        reason = "nothing says how its output becomes one vector"
-        expected = "an encoder, or a model that answers"
-        raise InputError(str(weights), reason, expected=expected) from cause

