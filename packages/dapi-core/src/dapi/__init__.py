@@ -18,7 +18,9 @@ __version__: str
 if TYPE_CHECKING:
     from dapi import adapt, catalog, exceptions, hooks, tasks
     from dapi._building.assembly import build_model
+    from dapi._building.checking import check
     from dapi._building.context import ContextParams
+    from dapi._building.differences import Check, Difference
     from dapi._building.provenance import Provenance, weights_of
     from dapi._building.register_model import LegacyArgument, register_model
     from dapi._building.saving import load, save
@@ -38,6 +40,8 @@ else:
     _HOMES = {
         "_building.assembly": ("build_model",),
         "_catalog.catalog": ("get_builder", "get_weights", "list_weights"),
+        "_building.checking": ("check",),
+        "_building.differences": ("Check", "Difference"),
         "_building.context": ("ContextParams",),
         "_weights.entry": ("Build", "Status", "WeightEntry"),
         "_values.file": ("File",),
@@ -92,7 +96,9 @@ __all__ = [
     "LATEST",
     "Asset",
     "Build",
+    "Check",
     "ContextParams",
+    "Difference",
     "File",
     "FrozenDict",
     "LegacyArgument",
@@ -107,6 +113,7 @@ __all__ = [
     "adapt",
     "build_model",
     "catalog",
+    "check",
     "exceptions",
     "get_builder",
     "get_model",
