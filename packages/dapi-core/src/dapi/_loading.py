@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dapi._construction import CannotDeferError, Deferral, on_meta, remembers_meta, suspended
 from dapi._entry import WeightEntry
-from dapi._placement import Placement, Target, are_equal, copy_into, memory
+from dapi._placement import Placement, are_equal, copy_into, memory
+from dapi._target import Target
 from dapi._weights import Weights, entry_of
 from dapi.exceptions import StateDictMismatchError
 

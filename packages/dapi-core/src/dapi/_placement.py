@@ -9,26 +9,14 @@ copies each into itself, which it knows to be nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from dapi._construction import CannotDeferError, Deferral, fill
 from dapi._safetensors import ALIGNMENT
+from dapi._target import Target
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor, nn
-
-
-class Target(NamedTuple):
-    """Where a model shall be, and in which floating-point type; None leaves it as it is."""
-
-    device: torch.device | str | None = None
-    dtype: torch.dtype | None = None
-
-    def move(self, model: nn.Module) -> None:
-        """Move what is not there yet."""
-        if self.device is not None or self.dtype is not None:
-            model.to(device=self.device, dtype=self.dtype)
 
 
 class Placement:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dapi._entry import WeightEntry
 from dapi._frozen import FrozenDict
 from dapi._lazy import Lazy
+from dapi._record import Record
 from dapi._weights import Weights, entry_of
 from dapi.exceptions import NoWeightsError
 
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-@dataclass(frozen=True)
-class Provenance:
+class Provenance(Record):
     """Where a model and its weights came from; kept on the model, through copies and pickles.
 
     Attributes:
@@ -120,6 +119,8 @@ def weights_of(model: nn.Module) -> Weights | WeightEntry:
 
 def _with_new_head(weights: Weights | WeightEntry) -> WeightEntry:
     """Describe weights without what is true of their own head only."""
+    from dataclasses import replace
+
     entry = entry_of(weights)
     if not isinstance(entry.postprocess, Lazy):
         return entry

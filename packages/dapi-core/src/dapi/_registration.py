@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from dapi._building import Recipe
-    from dapi._placement import Target
+    from dapi._target import Target
 
 # What the decorator takes out of the arguments; the function sees none of it.
 _EVERY_BUILDERS = ("new_head", "device", "dtype")
@@ -199,7 +199,7 @@ class Builder(Record):
 
     def take_target(self, config: dict[str, Any]) -> Target:
         """Take ``device`` and ``dtype`` out of the arguments, unless they are the builder's own."""
-        from dapi._placement import Target
+        from dapi._target import Target
 
         taken = {
             name: config.pop(name)

@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dapi import _building, _catalog, _provenance, _safetensors
+from dapi import _building, _catalog, _demands, _provenance, _safetensors
 from dapi._arguments import Arguments
 from dapi._comparison import Difference, Tree, differences
 from dapi._header import PREFIX, Header, describe
 from dapi._loading import is_under
-from dapi._placement import Target
 from dapi._provenance import Provenance
 from dapi._store import placeholder, settings
+from dapi._target import Target
 from dapi.exceptions import DapiError, RebuildError, SavingError
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def _remedy(
         return "Save it before such changes, and repeat them after loading"
     sizes = {len(state_dict[each.place]) for each in changes if each.place in state_dict}
     arguments = Arguments.of(builder, provenance.builder).types
-    name = next((each for each in _building.HEAD_ARGUMENTS if each in arguments), "num_classes")
+    name = next((each for each in _demands.HEAD_ARGUMENTS if each in arguments), "num_classes")
     size = sizes.pop() if len(sizes) == 1 else "..."
     new = "" if provenance.weights is None else ", new_head=True"
     return f"Build it with {name}={size}{new}"
