@@ -141,10 +141,10 @@ class Builder(Record):
 
     def check_arguments(self, config: Mapping[str, Any]) -> None:
         """Refuse what is nearly an argument of the builder: ``**config`` would swallow it."""
-        from difflib import get_close_matches
-
         known = (*self.parameters, *(old.name for old in self.legacy), *_EVERY_BUILDERS)
         for argument in [each for each in config if each not in known]:
+            from difflib import get_close_matches  # few calls have such an argument
+
             near = get_close_matches(argument, known, n=1, cutoff=0.8)
             if near:
                 raise UnexpectedArgumentError(self.name, argument, available=near)
