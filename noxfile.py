@@ -80,7 +80,7 @@ def oldest(session: nox.Session) -> None:
     """Test with the oldest releases that the pyprojects allow: core's own, then all together."""
     lowest = ["--resolution", "lowest-direct", "-e"]
     session.install(*lowest, "packages/dapi-core[torch]")
-    session.install(*TEST_TOOLS, "numpy")  # safetensors 0.5 writes with numpy
+    session.install(*TEST_TOOLS, "numpy")
     session.run("pytest", "packages/dapi-core", *session.posargs)
     session.install(*lowest, *" -e ".join(DISTRIBUTIONS).split())
     session.run("pytest", *OLDEST_SAMPLE, *session.posargs)
