@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from dapi import File, _store
+from dapi import File, WeightEntry, _store
 from dapi._store import confirm, fetch_all, reject, verification
 from dapi._store.settings import Settings
 from dapi.exceptions import (
@@ -347,6 +347,22 @@ def test_local_file_is_hashed_once_for_all_processes(tmp_path, monkeypatch):
     verification._digests.clear()
     with pytest.raises(HashMismatchError):
         fetch(file)
+
+
+def test_file_that_is_described_here_is_hashed_once(tmp_path, monkeypatch):
+    """By from_file; loading it takes the hash for the state that the file still has."""
+    path, hash_file, hashed = tmp_path / "net.pth", verification.hash_file, []
+    monkeypatch.setattr(verification, "hash_file", lambda path: hashed.append(1) or hash_file(path))
+    path.write_bytes(BODY)
+
+    entry = WeightEntry.from_file(path)
+
+    assert (DIGEST, len(BODY)) == (entry.sha256, entry.size)
+    assert path == entry.fetch()
+    assert 1 == len(hashed)
+    path.write_bytes(b"changed")
+    with pytest.raises(HashMismatchError):
+        entry.fetch()
 
 
 @pytest.mark.parametrize("sha256", [DIGEST, None])

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from dapi._building.assembly import Recipe
-    from dapi._loader.placement import Target
+    from dapi._loader.target import Target
 
 # What the decorator takes out of the arguments; the function sees none of it.
 _EVERY_BUILDERS = ("new_head", "device", "dtype")
@@ -143,10 +143,10 @@ class Builder(Record):
 
     def check_arguments(self, config: Mapping[str, Any]) -> None:
         """Refuse what is nearly an argument of the builder: ``**config`` would swallow it."""
-        from difflib import get_close_matches
-
         known = (*self.parameters, *(old.name for old in self.legacy), *_EVERY_BUILDERS)
         for argument in [each for each in config if each not in known]:
+            from difflib import get_close_matches  # few calls have such an argument
+
             near = get_close_matches(argument, known, n=1, cutoff=0.8)
             if near:
                 raise UnexpectedArgumentError(self.name, argument, available=near)
@@ -201,7 +201,7 @@ class Builder(Record):
 
     def take_target(self, config: dict[str, Any]) -> Target:
         """Take ``device`` and ``dtype`` out of the arguments, unless they are the builder's own."""
-        from dapi._loader.placement import Target
+        from dapi._loader.target import Target
 
         taken = {
             name: config.pop(name)

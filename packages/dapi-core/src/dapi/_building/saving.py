@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dapi._building import assembly
+from dapi._building import assembly, demands
 from dapi._building import provenance as _provenance
 from dapi._building.arguments import Arguments
 from dapi._building.comparison import Difference, Tree, differences
@@ -16,7 +16,7 @@ from dapi._building.provenance import Provenance
 from dapi._catalog import catalog
 from dapi._loader import safetensors
 from dapi._loader.loading import is_under
-from dapi._loader.placement import Target
+from dapi._loader.target import Target
 from dapi._store import placeholder, settings
 from dapi.exceptions import DapiError, RebuildError, SavingError
 
@@ -125,7 +125,7 @@ def _remedy(
         return "Save it before such changes, and repeat them after loading"
     sizes = {len(state_dict[each.place]) for each in changes if each.place in state_dict}
     arguments = Arguments.of(builder, provenance.builder).types
-    name = next((each for each in assembly.HEAD_ARGUMENTS if each in arguments), "num_classes")
+    name = next((each for each in demands.HEAD_ARGUMENTS if each in arguments), "num_classes")
     size = sizes.pop() if len(sizes) == 1 else "..."
     new = "" if provenance.weights is None else ", new_head=True"
     return f"Build it with {name}={size}{new}"

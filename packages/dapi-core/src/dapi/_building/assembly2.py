@@ -1,0 +1,91 @@
+"""Assembly: one model, from constructing it to the weights in its parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from dapi import _store
+from dapi._building import demands
+from dapi._loader import checkpoint, collector, construction, loading
+from dapi._loader.target import Target
+from dapi._weights.entry import WeightEntry
+from dapi._weights.enum import Weights, entry_of
+from dapi.exceptions import StateDictMismatchError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+M = TypeVar("M", bound="nn.Module")
+
+
+class Assembly(Generic[M]):
+    """One model, from constructing to loading: without initialising, or else in the plain way.
+
+    What fails without values in the parameters, but for keys that do not fit, is decided by the
+    plain way: only that says whether the constructor, or the weights, are at fault.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[], M],
+        weights: Weights | WeightEntry,
+        config: Mapping[str, Any],
+        fresh: Sequence[str],
+        target: Target,
+    ) -> None:
+        self._make, self._weights, self._config = make, weights, config
+        self._fresh, self._target = tuple(fresh), target
+
+    def run(self, *, progress: bool) -> M:
+        with collector.paused():
+            model, frame = self._construct()
+        demands.check_head(model, self._fresh, self._weights)
+        files, name = entry_of(self._weights).files, str(self._weights)
+        origin = loading.Origin(name, _store.fetch_all(files, progress=progress, wanted=name))
+        try:
+            with collector.paused():
+                model = self._load(model, frame, origin)
+        except StateDictMismatchError:
+            checkpoint.reject(files)
+            raise
+        checkpoint.confirm(files)
+        return model
+
+    def _construct(self) -> tuple[M, construction.Deferral | None]:
+        of_head = self._of_head if self._fresh else None
+        constructed = construction.attempt(
+            partial(construction.construct, self._make, fresh=of_head), str(self._weights)
+        )
+        return constructed or (self._construct_plainly(), None)
+
+    def _construct_plainly(self) -> M:
+        with construction.suspended():
+            return self._make()
+
+    def _of_head(self, model: M) -> list[nn.Parameter]:
+        return [
+            parameter
+            for name, parameter in model.named_parameters()
+            if loading.is_under(name, self._fresh)
+        ]
+
+    def _load(self, model: M, frame: construction.Deferral | None, origin: loading.Origin) -> M:
+        state_dict = loading.read(self._weights, self._config, self._fresh)
+        load = partial(
+            loading.load,
+            state_dict=state_dict,
+            origin=origin,
+            fresh=self._fresh,
+            target=self._target,
+        )
+        if frame is not None:
+            placed = construction.attempt(
+                lambda: load(model, frame=frame) or model, str(self._weights)
+            )
+            if placed is not None:
+                return model
+            model = self._construct_plainly()
+        load(model)
+        return model
