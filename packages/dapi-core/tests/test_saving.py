@@ -45,6 +45,16 @@ def acme_net(*, weights=None, progress=True, **config):
     return model
 
 @register_model()
+def acme_large(*, weights=None, num_classes=4, widths=(1,), copies=1, table=1, needs_values=False):
+    model = nn.Sequential(*(nn.Linear(1, 1) for _ in range(copies)))
+    model.scale = torch.ones(2).sum().item() if needs_values else 2.0
+    model.fc = nn.Linear(5, num_classes)
+    model.register_buffer("table", torch.ones(table, table), persistent=False)
+    if needs_values:
+        model.rows = nn.Parameter(torch.empty(table, table))
+    return model
+
+@register_model()
 def acme_image(*, weights=None):
     model = nn.Sequential(nn.Conv2d(3, 4, 2), nn.Conv2d(4, 1, 1))
     return model.to(memory_format=torch.channels_last)
@@ -112,6 +122,7 @@ acme_lazy = acme_nets:acme_lazy
 acme_typed = acme_nets:acme_typed
 acme_detector = acme_nets:acme_detector
 acme_fetching = acme_nets:acme_fetching
+acme_large = acme_nets:acme_large
 [dapi.weights]
 acme_net = acme_nets:NetWeights
 """
@@ -571,6 +582,28 @@ def test_header_says_only_what_the_builder_declares(acme, tmp_path, builder, key
     dapi.save(dapi.get_model(builder, weights=None, **backbone), path)
     content = _safetensors.read(path)
     _safetensors.write(path, content.tensors, {**content.metadata, f"dapi.{key}": value})
+
+    with pytest.raises(RebuildError, match=reason):
+        dapi.load(path)
+
+
+@pytest.mark.parametrize(
+    ("config", "reason"),
+    [
+        ('{"num_classes": 1000000000}', "the number 1000000000, and holds 26 numbers"),
+        ('{"num_classes": 10000000}', "larger than the tensors that it holds"),
+        ('{"widths": [1, -1000000000]}', "the number 1000000000, and holds 26 numbers"),
+        ('{"copies": 10000000}', "larger than the tensors that it holds"),
+        ('{"table": 5000}', "larger than the tensors that it holds"),
+        ('{"table": 5000, "needs_values": true}', "larger than the tensors that it holds"),
+    ],
+)
+def test_file_asks_for_no_more_than_it_holds(acme, tmp_path, config, reason):
+    """A small file cannot make a builder take memory or time for a model of any size."""
+    path = tmp_path / "net.safetensors"
+    dapi.save(dapi.get_model("acme_large", weights=None), path)
+    content = _safetensors.read(path)
+    _safetensors.write(path, content.tensors, {**content.metadata, "dapi.config": config})
 
     with pytest.raises(RebuildError, match=reason):
         dapi.load(path)
