@@ -13,6 +13,7 @@ from dapi import _catalog, _disk, _environment, _fetching, _models, _names, _off
 from dapi._discovery import EntryPoint, Plugin, discover, entry_points, unmatched
 from dapi._plugins import findings
 from dapi._store import access, folders, mirrors
+from dapi._urls import redact
 from dapi.exceptions import (
     DapiError,
     PluginLoadError,
@@ -192,7 +193,7 @@ def _failure(builder: Callable[..., Any]) -> str:
             builder(weights=None, device="meta", **_required(builder))
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's code
             first_line = str(error).strip().partition("\n")[0]
-            return f"{type(error).__name__}: {first_line}".rstrip(": ")
+            return redact(f"{type(error).__name__}: {first_line}".rstrip(": "))
     return ""
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from dapi._file import File
 from dapi._frozen import FrozenDict, freeze
+from dapi._urls import redact
 from dapi.exceptions import AssetError, DapiError, NoWeightsError, WeightsDeclarationError
 
 _NOTHING: FrozenDict[Any] = FrozenDict()
@@ -143,7 +144,7 @@ class Lazy:
 
     def __repr__(self) -> str:
         arguments = "".join(f", {key}={value!r}" for key, value in self.kwargs.items())
-        return f"lazy({self.target!r}{arguments})"
+        return redact(f"lazy({self.target!r}{arguments})")
 
 
 def _reject(files: Sequence[File], cause: Exception) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from dapi._frozen import to_json
 from dapi._untrusted import printable
+from dapi._urls import redact
 
 
 def print_rows(
@@ -16,11 +17,27 @@ def print_rows(
 ) -> None:
     """Print rows as a table or as JSON; ``empty`` when there are none."""
     if options.json:
-        print(json.dumps(rows, indent=2, default=to_json))
+        print_json(rows)
     elif rows:
-        _print_table(rows, indent)
+        _print_table(without_secrets(rows), indent)
     elif empty:
         put(empty)
+
+
+def print_json(value: Any) -> None:
+    """Print what is told as JSON."""
+    print(json.dumps(without_secrets(value), indent=2))
+
+
+def without_secrets(value: Any) -> Any:
+    """Return dicts, lists and scalars in which every URL is as it may be shown."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, Mapping):
+        return {redact(str(key)): without_secrets(item) for key, item in value.items()}
+    if isinstance(value, Sequence):
+        return list(map(without_secrets, value))
+    return to_json(value)
 
 
 def _print_table(rows: list[dict[str, Any]], indent: str) -> None:
