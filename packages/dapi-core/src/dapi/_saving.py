@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Final
 from dapi import _building, _catalog, _provenance, _safetensors
 from dapi._arguments import Arguments
 from dapi._comparison import Difference, Tree, differences
+from dapi._disk import given_path
 from dapi._header import PREFIX, Header, Plan, describe
 from dapi._loading import is_under
 from dapi._placement import Target
 from dapi._provenance import Provenance
 from dapi._store import placeholder, settings
-from dapi.exceptions import DapiError, RebuildError, SavingError
+from dapi.exceptions import DapiError, MissingFileError, RebuildError, SavingError
 
 if TYPE_CHECKING:
     import torch
@@ -57,7 +58,7 @@ def save(model: nn.Module, path: str | Path) -> None:
         >>> import dapi
         >>> dapi.save(model, "plants.safetensors")  # doctest: +SKIP
     """
-    target = Path(path)
+    target = given_path("dapi.save", path, "a model, then the path of a new .safetensors file")
     model = _provenance.unwrapped(model)
     subject = type(model).__name__
     if target.suffix != ".safetensors":
@@ -170,7 +171,10 @@ def load(
         RebuildError: It was not written by ``dapi.save``, its builder is not installed, it names
             what a file may not name, or what is installed no longer fits.
     """
-    file = Path(path).resolve(strict=True)
+    expected = "the path of a file that dapi.save wrote; for a name: dapi.get_model(name)"
+    file = given_path("dapi.load", path, expected).resolve()
+    if not file.is_file():
+        raise MissingFileError(path)
     header, shapes = _read(file)
     try:
         plan = header.plan()
