@@ -684,6 +684,13 @@ def test_command_of_a_distribution_runs(advertise, capsys):
     sys.modules.pop("acme_commands")
 
 
+def test_fact_that_is_empty_is_seen(capsys):
+    """Silence says nothing: that is a result, and no missing one."""
+    print_facts("silence.wav", {"text": ""}, "  ")
+
+    assert "  silence.wav  text -\n" == capsys.readouterr().out
+
+
 def test_nothing_that_is_printed_steers_a_terminal(capsys):
     """Names and facts are other people's: in a line, a table or a tree, escapes are left out."""
     steers = "\x1b[31m"

@@ -64,7 +64,7 @@ def print_facts(name: str, facts: Mapping[str, Any], indent: str = "") -> None:
     """Print what is known of something: what is short in one line, the rest below it."""
     plain: dict[str, Any] = to_json(facts)
     nested = {key: value for key, value in plain.items() if isinstance(value, dict | list)}
-    short = [f"{key} {_cell(value)}" for key, value in plain.items() if key not in nested]
+    short = [f"{key} {_cell(value) or '-'}" for key, value in plain.items() if key not in nested]
     put(indent + "  ".join([name, *short]))
     for key, value in nested.items():
         if isinstance(value, list) and _is_table(value):
