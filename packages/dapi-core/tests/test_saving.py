@@ -203,8 +203,8 @@ def test_header_holds_no_secret(acme, tmp_path):
     dapi.save(model, path)
 
     header = _safetensors.read_header(path).metadata
-    assert "WeightEntry('https://example.org:8/a/net.pth')" == header["dapi.weights"]
-    assert b"password" not in path.read_bytes()
+    assert "WeightEntry('https://example.org:8/a/net.pth?***')" == header["dapi.weights"]
+    assert b"password" not in path.read_bytes() and b"Amz" not in path.read_bytes()
 
 
 def test_weights_of_an_enum_are_remembered(acme, tmp_path):
@@ -584,6 +584,13 @@ def test_names_of_a_new_head_are_the_callers(acme, tmp_path):
         ("acme_net", "config", '{"device": 0}', "which only a caller does"),
         ("acme_net", "config", '{"num_classes": NaN}', "dapi.save did not write it"),
         ("acme_net", "config", f'{{"num_classes": {"9" * 99}}}', "dapi.save did not write it"),
+        pytest.param(
+            "acme_net",
+            "config",
+            f'{{"widths": [{"[]," * 2_000_000}1]}}',
+            "dapi.save did not write",
+            id="long",
+        ),
         ("acme_other", "config", '{"wide": 3}', "'wide', which acme_other does not have"),
         ("acme_typed", "config", '{"attn_implementation": "a/b"}', "which only a caller does"),
         ("acme_typed", "config", '{"hidden_act": 3}', "acme_typed declares no such value"),
