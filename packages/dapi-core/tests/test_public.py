@@ -40,7 +40,7 @@ LAYERS = [
         "_notices",
         "_record",
     },
-    {"adapt"},
+    {"_measure", "adapt"},
     {"_environment", "_metadata", "_requirements"},
     {"_discovery", "_file", "_registry"},
     {"_removed"},

@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 from stat import S_IWGRP, S_IWOTH
 
-from dapi._store import settings
+from dapi._store import access, settings
 from dapi._values.file import File
 
 _INSTALLED = frozenset(("site-packages", "dist-packages"))
@@ -22,11 +22,12 @@ def is_allowed(file: File, path: Path) -> bool:
     """Whether a file that was fetched to ``path`` may be mapped; ``DAPI_MMAP=0`` forbids all."""
     if not settings.allows("DAPI_MMAP") or file.url.startswith("file:"):
         return False
-    if file.url.startswith("package:"):
-        path = path.resolve()
-        if _INSTALLED.isdisjoint(parent.name for parent in path.parents):
-            return False  # a checkout, where its developer writes
-    # Windows lets nobody truncate what is mapped, and has no such modes.
+    if not file.url.startswith("package:"):
+        return access.is_ours(path.stat())
+    path = path.resolve()
+    if _INSTALLED.isdisjoint(parent.name for parent in path.parents):
+        return False  # a checkout, where its developer writes
+    # Whoever installed it, its code is run. Windows lets nobody truncate what is mapped.
     return os.name == "nt" or not path.stat().st_mode & (S_IWGRP | S_IWOTH)
 
 

@@ -17,6 +17,9 @@ from dapi.exceptions import FetchError, HashMismatchError, LFSPointerError
 
 _BLOCK = 1 << 20
 
+# Fewer digits of a sha256 can be forged: whoever serves a file can append bytes until they agree.
+_ENOUGH_DIGITS = 16
+
 # The specification of Git LFS has it.
 _LARGEST_POINTER = 1024
 
@@ -35,6 +38,11 @@ _digests: dict[tuple[str, str], str] = {}
 def expected(file: File) -> str:
     """Return the digits that a file's sha256 must begin with: published, or held since a load."""
     return trust.held(file) or file.sha256 or ""
+
+
+def is_vouched_for(file: File) -> bool:
+    """Whether so many digits of a file's hash are known that nobody can forge them."""
+    return len(expected(file)) >= _ENOUGH_DIGITS
 
 
 def check(source: str, file: File, digest: str) -> None:
