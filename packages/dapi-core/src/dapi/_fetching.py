@@ -9,7 +9,7 @@ from pathlib import Path
 from dapi import _catalog, _names, _offers, _store
 from dapi._entry import WeightEntry
 from dapi._file import File
-from dapi._store import cache, trust, verification
+from dapi._store import cache, placeholder, trust, verification
 from dapi._urls import redacted
 from dapi._weights import Weights
 from dapi.exceptions import MissingHashError, NoWeightsError, PluginWarning
@@ -160,7 +160,7 @@ def add(path: Path, *, owner: str | None = None) -> list[tuple[str, Path]]:
     if owner is not None:
         name = str(latest_or_named(owner))
         return [(name, _store.add(path, _only(path, files_of(name), name), wanted=name))]
-    verification.refuse_pointer(path)
+    placeholder.refuse(path)
     digest = verification.hash_file(path)
     found = [
         (str(weights), file)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from contextlib import suppress
 from hashlib import sha256
@@ -12,13 +11,10 @@ from time import time
 from typing import IO
 
 from dapi._file import File
-from dapi._store import access, folders, records, trust
-from dapi.exceptions import FetchError, HashMismatchError, LFSPointerError
+from dapi._store import access, folders, placeholder, records, trust
+from dapi.exceptions import FetchError, HashMismatchError
 
 _BLOCK = 1 << 20
-
-# The specification of Git LFS has it.
-_LARGEST_POINTER = 1024
 
 # To hash a smaller file takes as long as to read a note, and seconds for which a file must have
 # been left alone before its hash is noted.
@@ -55,11 +51,11 @@ def verify_local(file: File, path: Path) -> None:
 
     Raises:
         FetchError: It is not there.
-        HashMismatchError: It is not what its entry says.
+        HashMismatchError: It is not what its entry says, or a pointer to it.
     """
     if not path.is_file():
         raise FetchError(file.name, failures={file.url: "there is no such file"})
-    refuse_pointer(path)
+    placeholder.refuse(path, file.name)
     if file.sha256 is None:
         return  # there is nothing to compare it with
     digest = _digest_of_local(path)
@@ -84,22 +80,6 @@ def _digest_of_local(path: Path) -> str:
                 records.write(note, known)
     _digests[state] = str(known["sha256"])
     return _digests[state]
-
-
-def refuse_pointer(path: Path) -> None:
-    """Refuse what a checkout without Git LFS has in the place of a large file.
-
-    Raises:
-        LFSPointerError: It is a pointer.
-        OSError: It cannot be read.
-    """
-    if path.stat().st_size > _LARGEST_POINTER:
-        return
-    content = path.read_bytes()
-    if content.startswith(b"version https://git-lfs"):
-        match = re.search(rb"oid sha256:([0-9a-f]{64})", content)
-        expected = match[1].decode() if match else ""
-        raise LFSPointerError(path, expected=expected, found=sha256(content).hexdigest())
 
 
 def is_intact(path: Path, digest: str) -> bool:
