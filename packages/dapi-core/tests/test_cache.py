@@ -234,6 +234,36 @@ class TestCommands:
         with pytest.warns(CacheWarning, match="damaged"):  # nobody gets what is known to be wrong
             assert BODY == dapi.get_weights("acme_net:Digits_RefV1").fetch().read_bytes()
 
+    def test_nothing_is_written_to_a_cache_that_is_only_read(
+        self, family, own_cache, tmp_path, monkeypatch, capsys
+    ):
+        """Though it could be: neither that a file was hashed there, nor that it is damaged."""
+        weights = dapi.get_weights("acme_net:Digits_RefV1")
+        path = weights.fetch()
+        os.utime(path, (0, 0))  # as in a copy: it is hashed again
+        for stamp in (own_cache / "stamps").iterdir():
+            os.utime(stamp, (0, 0))  # and was not used for long
+
+        def snapshot():
+            times = {each: each.stat().st_mtime_ns for each in own_cache.rglob("*")}
+            return times, [each.read_bytes() for each in times if each.is_file()]
+
+        monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+        monkeypatch.setenv("DAPI_CACHE", str(tmp_path / "other"))
+        monkeypatch.setenv("DAPI_CACHE_READONLY", str(own_cache))
+        before = snapshot()
+        assert path == weights.fetch() == weights.fetch()
+        assert (0, []) == run(capsys, "verify")[:2]
+        assert before == snapshot()
+
+        self.damage(path)
+        before = snapshot()
+        assert 1 == run(capsys, "verify")[0]
+        with pytest.warns(CacheWarning, match="is damaged"):
+            assert path != weights.fetch()
+        assert BODY == weights.fetch().read_bytes()
+        assert before == snapshot()
+
     def test_verify_repairs_on_request(self, family, capsys):
         """What is damaged is removed, and fetched again when it is needed."""
         path = dapi.get_weights("acme_net:Digits_RefV1").fetch()

@@ -23,6 +23,9 @@ _WORTH_NOTING, _TICK = 1 << 20, 2.0
 # How often a stamp's time says that its blob was used, in seconds; dapi cache --older-than.
 _DAY = 86400.0
 
+# The state of a blob that was hashed again, and was not right; it is hashed before each use.
+_CHANGED = "changed"
+
 # Digests of files whose stamp has no place on the disk, and of damaged ones, by path and state:
 # hashed once in this process.
 _digests: dict[tuple[str, str], str] = {}
@@ -98,8 +101,13 @@ def is_intact(path: Path, digest: str) -> bool:
     known = _digests.get((str(path), state))
     if known:
         return known == digest
-    if any(_holds(note, state) for note in _notes(path, digest, status)):
-        return True
+    for note in _notes(path, digest, status):
+        noted = records.read(note).get("stat")
+        if noted == state:
+            _touch(note)
+            return True
+        if noted == _CHANGED:
+            break
     found, state = examine(path)
     if found == digest:
         stamp(path, digest, state)
@@ -115,7 +123,7 @@ def is_right(path: Path) -> bool:
     """
     try:
         found, state = examine(path)
-        stamp(path, path.name, state if found == path.name else "changed")
+        stamp(path, path.name, state if found == path.name else _CHANGED)
     except OSError:
         return False
     return found == path.name
@@ -135,6 +143,8 @@ def examine(path: Path) -> tuple[str, str]:
 def stamp(path: Path, digest: str, state: str, **origin: str) -> None:
     """Note that a blob was verified in a state, and where it came from."""
     for note in _notes(path, digest, path.lstat()):
+        if note.parent.parent in folders.readonly():
+            continue
         try:
             known = records.read(note)
             records.write(note, {**known, **origin, "stat": state})
@@ -171,22 +181,24 @@ def hash_stream(stream: IO[bytes]) -> str:
 def _notes(path: Path, digest: str, status: os.stat_result) -> Iterator[Path]:
     """Yield where it may be noted that a blob is intact: in its cache, or in this user's folder.
 
-    In a cache that others can write to, the first one could be a stranger's.
+    In a cache that others can write to, the first one could be a stranger's; in one that is only
+    read, this user's own note is newer.
     """
     root = path.parent.parent
     is_closed = access.is_ours(status) and access.is_closed(root, "blobs", "stamps")
-    if is_closed:
+    is_written = is_closed and root not in folders.readonly()
+    if is_written:
         yield root.joinpath("stamps", digest)
-    if not (is_closed and os.access(root / "stamps", os.W_OK)) and (own := folders.scratch()):
+    if not (is_written and os.access(root / "stamps", os.W_OK)) and (own := folders.scratch()):
         yield own / sha256(str(path).encode()).hexdigest()
+    if is_closed and not is_written:
+        yield root.joinpath("stamps", digest)
 
 
-def _holds(path: Path, state: str) -> bool:
-    if records.read(path).get("stat") != state:
-        return False
+def _touch(note: Path) -> None:
+    """Say that a blob was used, but in a cache that is only read."""
     try:
-        if time() - os.stat(path).st_mtime > _DAY:
-            os.utime(path)
+        if time() - os.stat(note).st_mtime > _DAY and note.parent.parent not in folders.readonly():
+            os.utime(note)
     except OSError:
         pass  # when it was used is not worth an error
-    return True
