@@ -44,8 +44,12 @@ import dapi
 from dapi import WeightEntry, _store
 
 local = Path(sys.argv[1])
-entry = WeightEntry("https://localhost:1/net.pth", sha256=WeightEntry.from_file(local).sha256)
-_store.add(local, entry.files[0], wanted="net.pth")
+if "site-packages" in local.parts:
+    sys.path.insert(0, str(local.parent.parent))
+    entry = WeightEntry("package:acme_data/net.pth")
+else:
+    entry = WeightEntry("https://localhost:1/net.pth", sha256=WeightEntry.from_file(local).sha256)
+    _store.add(local, entry.files[0], wanted="net.pth")
 view = entry.fetch(directory=True)
 model = dapi.build_model(torch.nn.Linear, 64, 64, weights=entry)
 before = {key: value.clone() for key, value in model.state_dict().items()}
@@ -109,9 +113,12 @@ def test_a_checkpoint_is_saved_over_the_one_that_was_loaded(tmp_path, name):
     assert (0, "saved\n") == (done.returncode, done.stdout), done.stderr
 
 
-def test_no_process_dies_by_what_it_saves_into_a_view(tmp_path, own_cache):
-    """Names in it lead to files of the cache, which are read-only; root writes to them even so."""
-    path = save(tmp_path / "net.pth")
+@pytest.mark.parametrize("place", ["", "site-packages/acme_data"])
+def test_no_process_dies_by_what_it_saves_into_a_view(tmp_path, own_cache, place):
+    """Names in it lead to files of the cache, read-only but for root, and of packages."""
+    (tmp_path / place).mkdir(parents=True, exist_ok=True)
+    (tmp_path / place / "__init__.py").touch()
+    path = save(tmp_path / place / "net.pth")
     command = [sys.executable, "-W", "error", "-c", WRITE_THROUGH, path]
     done = subprocess.run(command, capture_output=True, text=True)
 

@@ -85,6 +85,9 @@ def publish(file: File, new: Partial, digest: str, *, wanted: str) -> Path:
     """
     path = folders.blobs() / digest
     try:
+        with suppress(OSError):  # nothing is there, as nearly always
+            if not verification.is_intact(path, digest):
+                views.set_aside(path)
         try:
             state = verification.line(new.publish(path))
         except OSError:

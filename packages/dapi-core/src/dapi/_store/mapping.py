@@ -3,8 +3,8 @@
 A process that maps a file dies (SIGBUS) when somebody truncates it, and saving to a file begins
 with that; a file that is overwritten in place changes the weights that were loaded from it. So a
 file is mapped only if it is replaced whole when it changes, and nobody else can write to it: a
-blob, a copy, or a file of an installed distribution. A blob is read-only, which root passes: that
-one may write to it through a view.
+blob, a copy, or a file of an installed distribution. Who may write to one of these (root may write
+to whatever is read-only) could do so through a view, where it has a name that invites to.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ def is_allowed(file: File, path: Path) -> bool:
     """Whether a file that was fetched to ``path`` may be mapped; ``DAPI_MMAP=0`` forbids all."""
     if not settings.allows("DAPI_MMAP") or file.url.startswith("file:"):
         return False
+    if os.access(path, os.W_OK) and views.lead_to(path):
+        return False
     writers = S_IWGRP | S_IWOTH
     if file.url.startswith("package:"):
         path = path.resolve()
@@ -30,8 +32,6 @@ def is_allowed(file: File, path: Path) -> bool:
             return False  # a checkout, where its developer writes
     else:
         writers |= S_IWUSR  # else it lost its mode, as in a copy of the cache
-        if hasattr(os, "geteuid") and os.geteuid() == 0 and views.lead_to(path):
-            return False
     # Windows lets nobody truncate what is mapped, and has no such modes.
     return os.name == "nt" or not path.stat().st_mode & writers
 

@@ -151,9 +151,26 @@ def discard(view: Path) -> None:
         )
 
 
-def lead_to(blob: Path) -> bool:
-    """Return whether a file of a cache has a name in a view of this user's."""
-    return any(_of(blob))
+def lead_to(file: Path) -> bool:
+    """Return whether a file has a name in a view of this user's."""
+    return any(_of(file))
+
+
+def set_aside(blob: Path) -> None:
+    """Move a damaged file that has a name in a view aside: somebody may have saved work there.
+
+    Raises:
+        OSError: The cache cannot be written.
+    """
+    if lead_to(blob):
+        aside = blob.parent.with_name("views") / f"{blob.name}-changed-{os.urandom(4).hex()}"
+        access.make_folder(aside.parent)
+        blob.rename(aside)
+        _notices.warn(
+            f"{blob} is a file of the cache, and was written to. What was written is in {aside} "
+            "now; move it to a directory of your own.",
+            CacheWarning,
+        )
 
 
 def remove_of(blob: Path) -> None:
@@ -175,10 +192,10 @@ def sweep() -> Iterator[Path]:
             yield view
 
 
-def _of(blob: Path) -> Iterator[Path]:
+def _of(file: Path) -> Iterator[Path]:
     for view in _existing():
         with suppress(FileNotFoundError):
-            if blob in map(_target, access.files(view)):
+            if file in map(_target, access.files(view)):
                 yield view
 
 
