@@ -24,7 +24,7 @@ from dapi._file import File
 from dapi._store import verification
 from dapi._store.mirrors import mirrored
 from dapi._store.settings import Settings, trusts_mirrors
-from dapi._store.transport import AttemptError, Reply, get
+from dapi._store.transport import TELL, AttemptError, Reply, get
 from dapi.exceptions import DapiError, FetchError, MissingDependencyError
 
 _BLOCK = 1 << 18
@@ -34,6 +34,9 @@ _ENOUGH_DIGITS = 16
 
 # What can stand behind ``pip install`` in a message; an address is a stranger's.
 _REQUIREMENT = re.compile(r"[A-Za-z0-9][\w.-]*(\[[\w.,-]+\])?([<>=!~]=?[\w.*+!]+,?)*", re.ASCII)
+
+# The remedy when a mirror, or the server that a hook names, lacks a file.
+_NOT_THERE = "Put the file onto the mirror, or remove its host from the rules of the mirror."
 
 _OWN = {"hf": "hub", "s3": "objects", "gs": "objects"}
 
@@ -102,7 +105,8 @@ def source(url: str, file: File, settings: Settings) -> Source:
         AttemptError: Its provider failed, or a mirror would have to be believed.
     """
     request = _routed(url)
-    if _urls.origin(request.url) != _urls.origin(url):
+    is_elsewhere = _urls.origin(request.url) != _urls.origin(url)
+    if is_elsewhere:
         _check_mirror(request.url, file)
     if _urls.origin(request.url)[0] not in ("http", "https"):
         opened = _open(request.url)
@@ -111,10 +115,15 @@ def source(url: str, file: File, settings: Settings) -> Source:
         request = opened
 
     def ask(start: int, stop: int | None, version: str | None, reach: float) -> Reply:
-        return get(
-            request, start=start, stop=stop, version=version, is_pinned=file.is_pinned,
-            reach=reach, settings=settings,
-        )  # fmt: skip
+        try:
+            return get(
+                request, start=start, stop=stop, version=version, is_pinned=file.is_pinned,
+                reach=reach, settings=settings,
+            )  # fmt: skip
+        except AttemptError as problem:
+            if problem.remedy == TELL and is_elsewhere:  # not its publisher's server
+                problem.remedy = _NOT_THERE
+            raise
 
     return ask
 
