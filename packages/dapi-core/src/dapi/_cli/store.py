@@ -152,7 +152,7 @@ def _of_cache() -> Iterator[_Finding]:
         repair = partial(copies.remove, path.stem)
         yield _Finding("damaged", str(path), "", "To remove it: dapi verify --repair", repair)
     for view in views.damaged():
-        if view.parent.parent == folders.root():
+        if view.parent.parent not in folders.readonly():
             remedy = "To make it anew: dapi verify --repair (other files in it are kept)"
             yield _Finding("changed", str(view), "", remedy, partial(views.discard, view))
         else:
@@ -182,7 +182,7 @@ def _of_file(file: File, state: str, path: Path, name: str) -> _Finding:
 
 
 def _damaged(path: Path, url: str) -> _Finding:
-    if path.parent == folders.blobs():
+    if path.parent.parent not in folders.readonly():
         remedy, repair = "To remove it: dapi verify --repair", partial(cache.remove, path.name)
         return _Finding("damaged", str(path), url, remedy, repair)
     return _Finding("damaged", str(path), url, _NOT_OURS)

@@ -34,7 +34,7 @@ class Blob(NamedTuple):
     @property
     def is_ours(self) -> bool:
         """Whether it lies in the cache that is written to."""
-        return self.path.parent == folders.blobs()
+        return self.path.parent.parent not in folders.readonly()
 
 
 def key(file: File) -> str:
