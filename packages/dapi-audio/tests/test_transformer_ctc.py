@@ -15,6 +15,7 @@ from torchaudio.functional import edit_distance, resample
 import dapi
 from dapi.audio import TransformerCTCTinyWeights, _wav, transformer_ctc_tiny
 from dapi.audio.models._transformer_ctc import MelExtractor
+from dapi.exceptions import NoWeightsError
 
 SOUNDS = Path(__file__).parent / "data" / "espeak"
 MEMBER = TransformerCTCTinyWeights.Espeak_RefV1
@@ -178,9 +179,20 @@ def test_a_new_head_is_initialised_and_the_rest_is_loaded():
     model = transformer_ctc_tiny(weights=MEMBER, aux_num_out=40, new_head=True)
     file = MEMBER.state_dict()
 
-    assert model.aux.out_features == 40 and MEMBER is dapi.weights_of(model)
+    assert model.aux.out_features == 40
     for key, value in model.state_dict().items():
         assert key.startswith("aux.") or torch.equal(value, file[key]), key
+
+
+def test_labels_of_a_new_head_are_given():
+    """And the words that the old one had learnt are not what is read."""
+    model = transformer_ctc_tiny(weights=MEMBER, aux_num_out=4, new_head=True)
+    weights = dapi.weights_of(model)
+    with pytest.raises(NoWeightsError, match=r"postprocess\(labels=\[\.\.\.\]\)"):
+        weights.postprocess()
+    frames = torch.tensor([1, 1, 0, 1, 2, 3, 3])
+
+    assert ["XX Y"] == weights.postprocess(labels="-X|Y")(torch.eye(4)[frames].unsqueeze(0))
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")

@@ -116,6 +116,20 @@ def test_new_head_waives_no_other_argument(entry):
     )
 
 
+@pytest.mark.parametrize("device", [None, "meta"])
+def test_argument_that_a_constructor_is_given_twice_is_a_type_error(entry, device):
+    """As Python says it, without weights too; one error, not two of which one came of the other."""
+
+    def construct(**config):
+        return Net(num_classes=4, **config)
+
+    twice = dataclasses.replace(entry, build=Build())
+    for weights in (twice, None):
+        with pytest.raises(TypeError, match="multiple values for keyword.*num_classes") as caught:
+            dapi.build_model(construct, weights=weights, num_classes=4, device=device)
+        assert caught.value.__context__ is None
+
+
 def test_entry_of_another_builder_says_so(entry):
     """An argument that only the weights want is not blamed on the caller."""
     foreign = dataclasses.replace(entry, build=Build(config={"n_symbol": 38}))

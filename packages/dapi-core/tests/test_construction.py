@@ -5,7 +5,10 @@ The numbers in brackets are those of the pitfalls that other loaders were seen t
 
 import copy
 import gc
+import os
+import signal
 import threading
+import warnings
 import zipfile
 from functools import wraps
 
@@ -515,6 +518,80 @@ def test_collector_is_paused_and_resumed():
         assert not gc.isenabled()
         raise KeyError
     assert gc.isenabled()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+def test_child_that_is_forked_meanwhile_is_as_ever():
+    """While another thread builds: torch makes parameters, and garbage is collected, in the child.
+
+    Where the thread that forks builds, its own building goes on.
+    """
+
+    def is_as_ever():
+        layer = nn.Linear(2, 2)
+        original = nn.Module.register_parameter.__module__ == "torch.nn.modules.module"
+        return gc.isenabled() and not layer.weight.is_meta and original
+
+    entered, leave = threading.Event(), threading.Event()
+
+    def build():
+        with _collector.paused(), _construction.deferred():
+            entered.set()
+            leave.wait()
+
+    thread = threading.Thread(target=build)
+    thread.start()
+    entered.wait()
+    try:
+        assert forked(is_as_ever)
+        with _collector.paused(), _construction.deferred():
+            assert forked(lambda: nn.Linear(2, 2).weight.is_meta and not gc.isenabled())
+        assert not gc.isenabled()
+    finally:
+        leave.set()
+        thread.join()
+    assert is_as_ever()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+def test_child_is_never_forked_with_a_change_half_made():
+    """While other threads begin and end to build, every child can build too: no lock is held."""
+    ended = threading.Event()
+
+    def build():
+        while not ended.is_set():
+            with _collector.paused(), _construction.deferred():
+                nn.Linear(2, 2)
+
+    def can_build():
+        with _collector.paused(), _construction.deferred():
+            deferred = nn.Linear(2, 2).weight.is_meta
+        return deferred and gc.isenabled() and not nn.Linear(2, 2).weight.is_meta
+
+    threads = [threading.Thread(target=build) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        assert [True] * 20 == [forked(can_build) for _ in range(20)]
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join()
+
+
+def forked(holds):
+    """Whether something holds in a child that is forked here; a child that hangs is killed."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # that there are other threads
+        child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            signal.alarm(20)
+            code = 0 if holds() else 1
+        finally:
+            os._exit(code)
+    return os.waitpid(child, 0)[1] == 0
 
 
 def test_collector_rests_while_a_model_is_built(publish):

@@ -15,6 +15,7 @@ import dapi
 from dapi.exceptions import (
     ConfigConflictError,
     HashMismatchError,
+    NoWeightsError,
     OutdatedWeightsWarning,
     ReplacedBuilderWarning,
     StateDictMismatchError,
@@ -154,7 +155,19 @@ def test_new_head_keeps_the_rest(builder):
             assert 7 == len(tensor)
         else:
             assert torch.equal(file[key], tensor), key
-    assert member is dapi.weights_of(model)
+    assert member.files == dapi.weights_of(model).files
+
+
+def test_names_of_a_new_head_are_given():
+    """The old model's would be wrong, however many there are."""
+    weights = dapi.weights_of(resnet20(weights=ResNet20Weights.Digits_RefV2, new_head=True))
+    with pytest.raises(NoWeightsError, match=r"postprocess\(categories=\[\.\.\.\]\)"):
+        weights.postprocess()
+    names = list("abcdefghij")
+    [(label, _)] = weights.postprocess(categories=names, k=1)(torch.eye(10)[:1])[0]
+
+    assert "a" == label
+    assert "categories" not in weights.meta
 
 
 def test_new_head_of_the_same_size_is_new():

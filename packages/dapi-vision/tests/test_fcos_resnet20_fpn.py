@@ -300,7 +300,7 @@ def test_new_head_keeps_the_rest():
 
 def test_pyramid_has_steps_of_4_and_8_pixels():
     """And 64 channels each, of colour images too."""
-    model = fcos_resnet20_fpn()
+    model = fcos_resnet20_fpn(weights_backbone=None)
     with torch.inference_mode():
         levels = model.backbone(torch.zeros(1, 3, 96, 128))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from dapi import (
     _provenance,
     _store,
 )
+from dapi._arguments import CALLERS
 from dapi._context import ContextParams
 from dapi._entry import WeightEntry
 from dapi._frozen import FrozenDict, freeze
@@ -35,6 +37,7 @@ from dapi.exceptions import (
     OutdatedWeightsWarning,
     StateDictMismatchError,
     UnreadOverrideError,
+    WeightsDeclarationError,
     WeightsTypeError,
     WithdrawnWeightsError,
 )
@@ -44,10 +47,11 @@ if TYPE_CHECKING:
     from torch import nn
 
 M = TypeVar("M", bound="nn.Module")
+T = TypeVar("T")
 
 
 # What a new head may have otherwise than the weights; all else is of the rest of the model.
-_HEAD_ARGUMENTS = ("num_classes", "num_keypoints", "num_labels", "aux_num_out")
+HEAD_ARGUMENTS = ("num_classes", "num_keypoints", "num_labels", "aux_num_out")
 
 
 def build_model(
@@ -144,19 +148,39 @@ def build(
         merged = _merge(weights, config, head=recipe.head, new_head=new_head)
         context = FrozenDict(entry_of(weights).build.context)
     make = partial(_construct, recipe, weights, merged)
+    fresh = recipe.head if new_head else ()
     if _is_meta(target):
         model = _construct_on_meta(make)
+        _check_head(model, fresh, weights)
     elif weights is None:
         model = make()
         target.move(model)
     else:
-        fresh = recipe.head if new_head else ()
         model = _Assembly(make, weights, merged, fresh, target).run(progress=progress)
     noted = FrozenDict({key: value for key, value in merged.items() if key != "progress"})
-    _provenance.record(model, Provenance(recipe.name, weights, noted, context, recipe.target))
+    provenance = Provenance(recipe.name, weights, noted, context, recipe.target, new_head=new_head)
+    _provenance.record(model, provenance)
     if weights is not None:
         _hooks.model_built(model, recipe.name, weights)
     return model
+
+
+def twin(recipe: Recipe[M], weights: WeightEntry, config: Mapping[str, Any]) -> M:
+    """Construct on meta what loading the weights would construct, to compare a model with it.
+
+    It leaves no trace: no warning, no random numbers that are used up, no other engine of
+    quantized models.
+    """
+    import torch
+
+    engine = torch.backends.quantized.engine
+    with warnings.catch_warnings(), torch.random.fork_rng(devices=()):
+        warnings.simplefilter("ignore")
+        try:
+            return _construct_on_meta(partial(_construct, recipe, weights, config))
+        finally:
+            if torch.backends.quantized.engine != engine:
+                torch.backends.quantized.engine = engine
 
 
 def _require_torch(name: str) -> None:
@@ -197,13 +221,38 @@ def _is_meta(target: Target) -> bool:
 
 def _construct_on_meta(make: Callable[[], M]) -> M:
     with _collector.paused():
-        try:
-            return _construction.construct(make)[0]
-        except DapiError:
-            raise
-        except Exception:  # noqa: BLE001 - the plain way raises it again if it is not ours
-            with _construction.suspended():
-                return _construction.emptied(make())
+        constructed = _attempt(partial(_construction.construct, make))
+        if constructed is not None:
+            return constructed[0]
+        with _construction.suspended():
+            return _construction.emptied(make())
+
+
+def _attempt(deferred: Callable[[], T]) -> T | None:
+    """Return what is made without values in the parameters; None if that needs the plain way.
+
+    The plain way follows outside of the ``except`` block: inside, Python before 3.12 makes a
+    KeyError of an argument that a constructor is given twice, and every traceback has two errors.
+    """
+    try:
+        return deferred()
+    except DapiError:
+        raise
+    except Exception:  # noqa: BLE001 - the plain way raises it again if it is not ours
+        return None
+
+
+def _check_head(
+    model: nn.Module, fresh: Sequence[str], weights: Weights | WeightEntry | None
+) -> None:
+    """Refuse a new head that nobody could train: quantized layers have no parameters."""
+    if not fresh or any(_loading.is_under(key, fresh) for key, _ in model.named_parameters()):
+        return
+    if any(_loading.is_under(key, fresh) for key in model.state_dict()):
+        raise NoWeightsError(
+            f"A new head of {weights} would be quantized, and could not be trained",
+            "Give new_head=True to float weights, and quantize the model when it is trained.",
+        )
 
 
 class _Assembly(Generic[M]):
@@ -227,6 +276,7 @@ class _Assembly(Generic[M]):
     def run(self, *, progress: bool) -> M:
         with _collector.paused():
             model, frame = self._construct()
+        _check_head(model, self._fresh, self._weights)
         files, name = entry_of(self._weights).files, str(self._weights)
         origin = _loading.Origin(name, _store.fetch_all(files, progress=progress, wanted=name))
         try:
@@ -239,12 +289,9 @@ class _Assembly(Generic[M]):
         return model
 
     def _construct(self) -> tuple[M, _construction.Deferral | None]:
-        try:
-            return _construction.construct(self._make, fresh=self._of_head if self._fresh else None)
-        except DapiError:
-            raise
-        except Exception:  # noqa: BLE001 - the plain way raises it again if it is not ours
-            return self._construct_plainly(), None
+        of_head = self._of_head if self._fresh else None
+        constructed = _attempt(partial(_construction.construct, self._make, fresh=of_head))
+        return constructed or (self._construct_plainly(), None)
 
     def _construct_plainly(self) -> M:
         with _construction.suspended():
@@ -267,14 +314,9 @@ class _Assembly(Generic[M]):
             target=self._target,
         )
         if frame is not None:
-            try:
-                load(model, frame=frame)
-            except DapiError:
-                raise
-            except Exception:  # noqa: BLE001 - as above
-                model = self._construct_plainly()
-            else:
+            if _attempt(lambda: load(model, frame=frame) or model) is not None:
                 return model
+            model = self._construct_plainly()
         load(model)
         return model
 
@@ -310,6 +352,12 @@ def _merge(
 ) -> dict[str, Any]:
     """Join the arguments that the weights want with those of the caller, who may not contradict."""
     wanted = entry_of(weights).build
+    for argument in sorted(CALLERS.intersection({**wanted.defaults, **wanted.config})):
+        raise WeightsDeclarationError(
+            f"The Build of {weights}",
+            f"names {argument}, which only a caller does",
+            f"Remove it from the entry, and give it where the model is built: {argument}=...",
+        )
     if new_head and not head:
         raise NoWeightsError(
             "new_head=True was given to a builder that declares no head",
@@ -317,7 +365,7 @@ def _merge(
         )
     for argument, fixed in wanted.config.items():
         given = config.get(argument, fixed)
-        may_differ = new_head and argument in _HEAD_ARGUMENTS
+        may_differ = new_head and argument in HEAD_ARGUMENTS
         if freeze(given) != fixed and not may_differ:
             raise ConfigConflictError(str(weights), argument, given=given, fixed=fixed, head=head)
     return {**wanted.defaults, **wanted.config, **config}

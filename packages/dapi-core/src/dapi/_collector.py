@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 import gc
-from _thread import allocate_lock  # as threading's, which a search does without
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
-_pauses = 0
+from dapi._holding import Holding
+
 _resume = False
-_pausing = allocate_lock()
 
 
-@contextmanager
-def paused() -> Iterator[None]:
+def paused() -> AbstractContextManager[None]:
     """Pause Python's cyclic garbage collector, in the whole process.
 
     One full collection costs about 200 ms with torch imported, several times what is left of
     building a model, and the objects made here make one likely.
     """
-    global _pauses, _resume
-    with _pausing:
-        if _pauses == 0:
-            _resume = gc.isenabled()
-            gc.disable()
-        _pauses += 1
-    try:
-        yield
-    finally:
-        with _pausing:
-            _pauses -= 1
-            if _pauses == 0 and _resume:
-                gc.enable()
+    return _pause.hold()
+
+
+def _stop() -> None:
+    global _resume
+    _resume = gc.isenabled()
+    gc.disable()
+
+
+def _go_on() -> None:
+    if _resume:
+        gc.enable()
+
+
+_pause = Holding(_stop, _go_on)

@@ -16,6 +16,8 @@ from functools import wraps
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from dapi._holding import Holding
+
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
@@ -110,16 +112,16 @@ def _on_meta(parameter: nn.Parameter) -> Tensor:
 
 
 _frames = threading.local()
-_patched = 0
 _replaced: list[tuple[type, str, Any, Callable[..., Any]]] = []
-_patching = threading.Lock()
 
 
 @contextmanager
 def deferred(keep: frozenset[int] = frozenset()) -> Iterator[Deferral]:
     """Put the parameters that this thread makes and registers meanwhile on meta."""
+    import torch  # noqa: F401 - not while the patches are being made, when no thread can fork
+
     frame = Deferral(keep)
-    with _frame(frame), _patch():
+    with _frame(frame), _patches.hold():
         yield frame
 
 
@@ -140,25 +142,8 @@ def _frame(frame: Deferral | None) -> Iterator[None]:
         _frames.top = outer
 
 
-@contextmanager
-def _patch() -> Iterator[None]:
-    """Hold the patches of torch while any thread needs them."""
-    global _patched
-    with _patching:
-        if _patched == 0:
-            _replace()
-        _patched += 1
-    try:
-        yield
-    finally:
-        with _patching:
-            _patched -= 1
-            if _patched == 0:
-                _restore()
-
-
 def _replace() -> None:
-    for owner, name, change in _patches():
+    for owner, name, change in _replacements():
         ours = change(getattr(owner, name))
         _replaced.append((owner, name, vars(owner).get(name), ours))
         setattr(owner, name, ours)
@@ -175,7 +160,11 @@ def _restore() -> None:
             setattr(owner, name, own)
 
 
-def _patches() -> list[tuple[type, str, Callable[[Callable[..., Any]], Callable[..., Any]]]]:
+# The patches of torch, for as long as any thread needs them.
+_patches = Holding(_replace, _restore)
+
+
+def _replacements() -> list[tuple[type, str, Callable[[Callable[..., Any]], Callable[..., Any]]]]:
     """List what is replaced: the class, the method, and what makes the new one of the old."""
     from torch import Tensor, nn
 

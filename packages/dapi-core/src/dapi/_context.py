@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextvars import ContextVar
+from functools import partial, wraps
 from types import TracebackType
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class _Frame:
@@ -41,13 +44,16 @@ class ContextParams:
     ``threading.Thread`` starts without any context, as everywhere in Python before 3.14; use
     ``contextvars.copy_context().run`` or ``asyncio.to_thread`` to hand it on.)
 
+    As a decorator it overrides the defaults during each call of a function or method, and while
+    the body of a generator or coroutine runs: what takes its items, in between, sees nothing.
+
     Args:
         target_class: The class whose constructors read the parameters.
         active: Whether the context does anything; False spares the caller an ``if``.
         **params: The defaults to override.
 
     Raises:
-        TypeError: ``target_class`` is no class.
+        TypeError: ``target_class`` is no class, or a class is decorated.
         RuntimeError: On entering one that is entered already. It can be used again after.
 
     Source: the RFC "DAPI Model Versioning", implementation details.
@@ -60,6 +66,11 @@ class ContextParams:
     0.0
     >>> Norm().eps
     1e-05
+    >>> @ContextParams(Norm, eps=0.0)
+    ... def build():
+    ...     return Norm()
+    >>> build().eps
+    0.0
     """
 
     def __init__(self, target_class: type, active: bool = True, **params: Any) -> None:
@@ -87,6 +98,23 @@ class ContextParams:
         if self._frame is not None:
             self._frame.is_open = False
         _frames.set(_open_frames())
+
+    def __call__(self, function: F) -> F:
+        """Return a function that applies the overrides in each of its calls."""
+        if isinstance(function, type):
+            raise TypeError(
+                f"{self!r} cannot decorate the class {function.__qualname__}. Decorate a function "
+                "or method that constructs, such as its __init__."
+            )
+        decorated: Any
+        if isinstance(function, staticmethod | classmethod):
+            decorated = type(function)(self(function.__func__))
+        else:
+            decorated = _decorated(function, self._copy)
+        return decorated  # type: ignore[no-any-return]
+
+    def _copy(self) -> ContextParams:
+        return type(self)(self._target, self._active, **self._params)
 
     def __repr__(self) -> str:
         params = ", ".join(f"{name}={value!r}" for name, value in self._params.items())
@@ -117,3 +145,81 @@ class ContextParams:
 
 def _open_frames() -> tuple[_Frame, ...]:
     return tuple(frame for frame in _frames.get() if frame.is_open)
+
+
+def _decorated(function: Callable[..., Any], context: Callable[[], ContextParams]) -> Any:
+    """Wrap a function in one of its own kind, with a context of its own for each call."""
+    import inspect  # not before: only who decorates pays for it
+
+    if inspect.isasyncgenfunction(function):
+        return _async_generator(function, context)
+    if inspect.isgeneratorfunction(function):
+        return _generator(function, context)
+    if inspect.iscoroutinefunction(function):
+        return _coroutine(function, context)
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        with context():
+            return function(*args, **kwargs)
+
+    return call
+
+
+def _coroutine(function: Callable[..., Any], context: Callable[[], ContextParams]) -> Any:
+    @wraps(function)
+    async def call(*args: Any, **kwargs: Any) -> Any:
+        with context():
+            return await function(*args, **kwargs)
+
+    return call
+
+
+def _generator(function: Callable[..., Any], context: Callable[[], ContextParams]) -> Any:
+    """Wrap a generator function: the context is open while its body runs, and not in between."""
+
+    @wraps(function)
+    def generate(*args: Any, **kwargs: Any) -> Any:
+        body, around = function(*args, **kwargs), context()
+        step = partial(next, body)
+        while True:
+            try:
+                with around:
+                    item = step()
+            except StopIteration as end:
+                return end.value
+            try:
+                step = partial(body.send, (yield item))
+            except GeneratorExit:
+                with around:
+                    body.close()
+                raise
+            except BaseException as error:  # noqa: BLE001 - the body decides what becomes of it
+                step = partial(body.throw, error)
+
+    return generate
+
+
+def _async_generator(function: Callable[..., Any], context: Callable[[], ContextParams]) -> Any:
+    """Wrap an asynchronous generator function, as above."""
+
+    @wraps(function)
+    async def generate(*args: Any, **kwargs: Any) -> Any:
+        body, around = function(*args, **kwargs), context()
+        step = body.__anext__
+        while True:
+            try:
+                with around:
+                    item = await step()
+            except StopAsyncIteration:
+                return
+            try:
+                step = partial(body.asend, (yield item))
+            except GeneratorExit:
+                with around:
+                    await body.aclose()
+                raise
+            except BaseException as error:  # noqa: BLE001 - the body decides what becomes of it
+                step = partial(body.athrow, error)
+
+    return generate

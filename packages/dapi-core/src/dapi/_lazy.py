@@ -8,9 +8,12 @@ from typing import Any
 
 from dapi._file import File
 from dapi._frozen import FrozenDict, freeze
-from dapi.exceptions import WeightsDeclarationError
+from dapi.exceptions import NoWeightsError, WeightsDeclarationError
 
 _NOTHING: FrozenDict[Any] = FrozenDict()
+# What a postprocess has of one head only: names of its outputs, and words that they spell.
+_HEAD_NAMES = ("categories", "keypoint_names", "labels")
+_HEAD_WORDS = "words"
 
 
 class Asset:
@@ -38,15 +41,21 @@ class Asset:
 class Lazy:
     """What ``lazy`` returns: call it to import the target and call that."""
 
-    __slots__ = ("assets", "kwargs", "target")
+    __slots__ = ("assets", "kwargs", "nameless", "target")
     target: str
     kwargs: FrozenDict[Any]
     assets: FrozenDict[Any]
+    nameless: tuple[str, ...]  # arguments that name outputs of a new head: the caller must
 
     def __init__(
-        self, target: str, kwargs: Mapping[str, Any], assets: Mapping[str, Any] | None = None
+        self,
+        target: str,
+        kwargs: Mapping[str, Any],
+        assets: Mapping[str, Any] | None = None,
+        nameless: tuple[str, ...] = (),
     ) -> None:
         object.__setattr__(self, "target", target)
+        object.__setattr__(self, "nameless", nameless)
         object.__setattr__(self, "kwargs", freeze(kwargs))
         object.__setattr__(self, "assets", freeze(assets or _NOTHING))
 
@@ -60,7 +69,16 @@ class Lazy:
 
         Args:
             **overrides: Arguments that replace the declared ones.
+
+        Raises:
+            NoWeightsError: It names outputs of a new head, and the caller does not.
         """
+        missing = [name for name in self.nameless if name not in overrides]
+        if missing:
+            names = ", ".join(f"{name}=[...]" for name in missing)
+            raise NoWeightsError(
+                "The outputs of a new head have no names yet", f"Name them: postprocess({names})."
+            )
         declared = {key: value for key, value in self.kwargs.items() if key not in overrides}
         arguments = {key: self._argument(value) for key, value in declared.items()}
         return resolve(self.target)(**arguments, **overrides)
@@ -74,7 +92,18 @@ class Lazy:
         names = [value.name for value in self.kwargs.values() if isinstance(value, Asset)]
         if not names and not self.assets:
             return self
-        return Lazy(self.target, self.kwargs, {name: assets[name] for name in names})
+        bound = {name: assets[name] for name in names}
+        return Lazy(self.target, self.kwargs, bound, self.nameless)
+
+    def without_names(self) -> Lazy:
+        """Return a copy that leaves it to the caller to name the outputs of a new head."""
+        names = tuple(name for name in _HEAD_NAMES if name in self.kwargs)
+        kept = {
+            key: value
+            for key, value in self.kwargs.items()
+            if not names or key not in (*names, _HEAD_WORDS)
+        }
+        return Lazy(self.target, kept, self.assets, names)
 
     def _argument(self, value: Any) -> Any:
         found = self.assets[value.name] if isinstance(value, Asset) else value
@@ -84,8 +113,8 @@ class Lazy:
 
         return _store.fetch(found)
 
-    def _value(self) -> tuple[str, FrozenDict[Any], FrozenDict[Any]]:
-        return self.target, self.kwargs, self.assets
+    def _value(self) -> tuple[str, FrozenDict[Any], FrozenDict[Any], tuple[str, ...]]:
+        return self.target, self.kwargs, self.assets, self.nameless
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Lazy) and self._value() == other._value()

@@ -19,6 +19,7 @@ from dapi.exceptions import (
     LegacyArgumentWarning,
     LegacyConflictError,
     PositionalArgumentError,
+    RandomBackboneWarning,
     ReplacedBuilderWarning,
     UnexpectedArgumentError,
     UnknownWeightsError,
@@ -151,6 +152,21 @@ class Builder(Record):
             text = f"{self.name} was replaced by {successor}; it stays as it was, for its weights."
             _notices.warn_once(text, ReplacedBuilderWarning)
 
+    def warn_of_random_backbone(self, model: nn.Module) -> None:
+        """Say, once, that the backbone of a model starts at random; one on meta has no values."""
+        takes_backbone = "weights_backbone" in self.parameters and hasattr(model, "parameters")
+        if not takes_backbone or any(each.is_meta for each in model.parameters()):
+            return
+        former = (old for old in self.legacy if old.parameter == "weights_backbone")
+        published = [member for old in former for member in old.values.values() if member]
+        names = [f"{type(member).__name__}.{member.name}" for member in published] or ["..."]
+        _notices.warn_once(
+            f"{self.name} starts with a random backbone. For a pretrained one: "
+            f"{self.name}(weights_backbone={names[0]}). "
+            f"If that is intended: {self.name}(weights_backbone=None).",
+            RandomBackboneWarning,
+        )
+
     def name_arguments(
         self, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -198,7 +214,8 @@ def register_model(
     done here: arguments of the past are translated, misspelt ones refused, ``weights`` checked,
     their config merged and their context applied; then the state dict is loaded strictly, and
     recorded for ``dapi.weights_of``. The body sees ``weights`` as they were given. A parameter
-    ``weights_backbone`` is set to None when ``weights`` is given: it would be overwritten.
+    ``weights_backbone`` is set to None when ``weights`` is given: it would be overwritten. Where
+    neither is given, and the model is not on meta, a warning says once that the backbone is random.
 
     A distribution also names the builder in its entry points; until then it is registered for
     this process only, as in a notebook.
@@ -270,7 +287,7 @@ def _call(
     spec.warn_if_replaced()
     if weights is not None and "weights_backbone" in spec.parameters:
         config["weights_backbone"] = None
-    return _building.build(
+    model = _building.build(
         _building.Recipe(
             partial(function, *args, weights=weights), spec.name, spec.head, spec.target
         ),
@@ -280,6 +297,9 @@ def _call(
         progress=config.get("progress", True),
         target=spec.take_target(config),
     )
+    if weights is None and "weights_backbone" not in config:
+        spec.warn_of_random_backbone(model)
+    return model
 
 
 def recipe(builder: Callable[..., M], *, weights: WeightEntry | None) -> Recipe[M]:

@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Mapping
-from dataclasses import replace
-from functools import partial
-from math import isfinite
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
-from dapi import _building, _catalog, _models, _provenance, _registration, _safetensors
-from dapi._discovery import discover
-from dapi._entry import Build, Status, WeightEntry
-from dapi._frozen import freeze
+from dapi import _building, _catalog, _provenance, _safetensors
+from dapi._arguments import Arguments
+from dapi._comparison import Difference, Tree, differences
+from dapi._header import PREFIX, Header, describe
+from dapi._loading import is_under
 from dapi._placement import Target
 from dapi._provenance import Provenance
-from dapi._weights import Weights, entry_of
+from dapi._store import settings
 from dapi.exceptions import DapiError, RebuildError, SavingError
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
-
-_PREFIX: Final = "dapi."
 
 
 def save(model: nn.Module, path: str | Path) -> None:
@@ -36,13 +31,21 @@ def save(model: nn.Module, path: str | Path) -> None:
     since is saved. Other programs read the file like any safetensors file; tied tensors stand in
     it under each of their keys. Touches no network.
 
+    Before anything is written, the model is compared with what its builder makes of the same
+    arguments: keys, shapes and ties, each module's class, and its attributes that are numbers,
+    text or functions. What was changed by hand, such as a layer that was replaced or an ``eps``,
+    would be lost, and is an error. Which parameters are trained is saved. Whether the model is in
+    training mode is not, nor how it runs (``attn_implementation``, a device).
+
     Args:
-        model: A model that a registered builder made, with weights or without.
+        model: A model that a registered builder made, with weights or without; or what
+            ``torch.compile``, DataParallel, DistributedDataParallel and AveragedModel made of it,
+            in whole or in part, which is saved without them.
         path: Where to; its suffix is ``.safetensors``. An existing file is replaced whole.
 
     Raises:
-        SavingError: The model was not made by a registered builder, or an argument or a part of
-            its state cannot be written.
+        SavingError: The model was not made by a registered builder, is no longer what that makes,
+            or an argument or a part of its state cannot be written.
         OSError: The directory cannot be written.
 
     Example:
@@ -50,19 +53,89 @@ def save(model: nn.Module, path: str | Path) -> None:
         >>> dapi.save(model, "plants.safetensors")  # doctest: +SKIP
     """
     target = Path(path)
+    model = _provenance.unwrapped(model)
     subject = type(model).__name__
     if target.suffix != ".safetensors":
         raise SavingError(subject, f"{target.name!r} does not end in .safetensors")
     provenance = _provenance.find(model)
     if provenance is None or not provenance.target:
         raise SavingError(subject, "it was not made by a builder that register_model declared")
-    state_dict = model.state_dict()
-    header = {**_describe(provenance), **_describe_state(state_dict, provenance)}
-    metadata = {_PREFIX + key: value for key, value in header.items()}
+    tree, whole = Tree.of(model), model.state_dict()
+    state_dict = {tree.plain(key): value for key, value in whole.items()}
+    facts = describe(provenance, state_dict, _versions(tree, whole))
+    twin = Tree.of(_twin(subject, Header(target.absolute(), facts)))
+    _check(subject, provenance, state_dict, list(differences(tree, state_dict, twin)))
+    facts["requires_grad"] = json.dumps(_unlike(tree, twin))
+    metadata = {PREFIX + key: value for key, value in facts.items()}
     try:
         _safetensors.write(target, state_dict, {"format": "pt", **metadata})
     except TypeError as cause:
         raise SavingError(subject, str(cause)) from cause
+
+
+def _versions(tree: Tree, state_dict: Mapping[str, Tensor]) -> dict[str, int]:
+    """Return the versions of the modules' code, by path."""
+    facts = getattr(state_dict, "_metadata", {})
+    return {
+        tree.plain(f"{path}." if path else "").removesuffix("."): each["version"]
+        for path, each in facts.items()
+        if each.get("version") is not None
+    }
+
+
+def _twin(subject: str, header: Header) -> nn.Module:
+    """Construct on meta what loading the file will construct."""
+    try:
+        plan = header.plan()
+        with settings.offline():
+            return _building.twin(plan.recipe, plan.entry, plan.config)
+    except Exception as cause:  # whatever a constructor raises
+        raise SavingError(subject, f"its builder cannot make it again. {cause}") from cause
+
+
+def _check(
+    subject: str,
+    provenance: Provenance,
+    state_dict: Mapping[str, Tensor],
+    changes: Sequence[Difference],
+) -> None:
+    """Refuse a model that its builder makes otherwise: loading would refuse it, or change it."""
+    if not changes:
+        return
+    more = f"; and {len(changes) - 3} more" if len(changes) > 3 else ""
+    listed = "; ".join(change.text for change in changes[:3])
+    builder = provenance.builder
+    raise SavingError(
+        subject,
+        f"it is not what {builder} makes: {listed}{more}. "
+        f"{_remedy(provenance, state_dict, changes)}, or register a builder that makes it",
+    )
+
+
+def _remedy(
+    provenance: Provenance, state_dict: Mapping[str, Tensor], changes: Sequence[Difference]
+) -> str:
+    """Say how the builder itself makes a model with this head, if the head is all that differs."""
+    builder = _catalog.find(provenance.builder).load()
+    head = builder.__dapi_builder__.head
+    if not all(is_under(f"{change.place}.", head) for change in changes):
+        return "Save it before such changes, and repeat them after loading"
+    sizes = {len(state_dict[each.place]) for each in changes if each.place in state_dict}
+    arguments = Arguments.of(builder, provenance.builder).types
+    name = next((each for each in _building.HEAD_ARGUMENTS if each in arguments), "num_classes")
+    size = sizes.pop() if len(sizes) == 1 else "..."
+    new = "" if provenance.weights is None else ", new_head=True"
+    return f"Build it with {name}={size}{new}"
+
+
+def _unlike(tree: Tree, twin: Tree) -> dict[str, bool]:
+    """Return which parameters are trained though the builder freezes them, or the other way."""
+    usual = {key: each.requires_grad for key, each in twin.parameters()}
+    return {
+        key: each.requires_grad
+        for key, each in tree.parameters()
+        if each.requires_grad != usual[key]
+    }
 
 
 def load(
@@ -73,8 +146,10 @@ def load(
 ) -> nn.Module:
     """Build the model that ``dapi.save`` wrote, from the file alone.
 
-    Only a registered builder is called, found by its name among the installed distributions;
-    nothing in the file is executed. No network is used, and no other weights are loaded.
+    Only a registered builder is called, found by its name among the installed distributions, and
+    only with arguments that it declares, by values of their types: to an argument that it declares
+    without a type, a file may give numbers, booleans and None. Nothing in the file is executed or
+    imported. No network is used, and no other weights are loaded.
 
     Args:
         path: A file that ``dapi.save`` wrote.
@@ -91,197 +166,46 @@ def load(
             is installed no longer fits.
     """
     file = Path(path).resolve(strict=True)
-    saved = _Saved(file)
+    header = _read(file)
     try:
-        return saved.build(Target(device, dtype or saved.dtype()))
-    except RebuildError:
-        raise
-    except (DapiError, TypeError, ValueError, RuntimeError) as cause:
-        raise RebuildError(file, reason=f"{saved.versions()}. {cause}") from cause
-
-
-class _Saved:
-    """What the header of a file says of a model."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        try:
-            found = _safetensors.read_header(path).metadata
-            self._header = {
-                key.removeprefix(_PREFIX): value
-                for key, value in found.items()
-                if key.startswith(_PREFIX)
-            }
-            self._name = f"{self._header['distribution']}/{self._header['builder']}"
-            self._config, self._context, self._code_version = (
-                _mapping(self._header[key]) for key in ("config", "context", "code_version")
+        plan = header.plan()
+    except (DapiError, RecursionError, ValueError) as cause:
+        raise RebuildError(file, reason=str(cause)) from cause
+    target = Target(device, dtype or header.dtype())
+    try:
+        with settings.offline():
+            model = _building.build(
+                plan.recipe, plan.entry, plan.config, new_head=False, progress=False, target=target
             )
-        except (KeyError, RecursionError, ValueError) as cause:
-            raise RebuildError(path, reason="dapi.save did not write it") from cause
-
-    def build(self, target: Target) -> nn.Module:
-        """Call the builder's function, as it was called then, and load the file."""
-        builder = self._builder()
-        self._check(builder)
-        weights = self._weights()
-        entry = self._entry(weights)
-        seen = entry if self._header.get("weights") else None
-        recipe = _registration.recipe(builder, weights=seen)
-        model = _building.build(
-            recipe, entry, self._config, new_head=False, progress=False, target=target
-        )
         if target.dtype is None:
-            self._restore_types(model)
-        context = entry.build.context
-        _provenance.record(
-            model,
-            Provenance(recipe.name, weights or seen, self._config, context, recipe.target),
-        )
-        return model
-
-    def _restore_types(self, model: nn.Module) -> None:
-        """Give each tensor the type it was saved in: a model may have been cast in part."""
-        import torch
-
-        saved = _safetensors.read(self._path).tensors
-        for key, tensor in model.state_dict(keep_vars=True).items():
-            if tensor.dtype != saved[key].dtype:
-                typed = torch.empty_like(tensor, dtype=saved[key].dtype, requires_grad=False)
-                tensor.data = typed.copy_(saved[key])
-
-    def dtype(self) -> torch.dtype | None:
-        """Return the floating-point type that the whole model had, if it was not the usual one."""
-        import torch
-
-        found = getattr(torch, self._header.get("dtype", ""), None)
-        return found if isinstance(found, torch.dtype) else None
-
-    def versions(self) -> str:
-        """Say which versions of the distribution are at odds."""
-        name = self._header["distribution"]
-        installed = _version(name) or "not installed"
-        return f"{self._name} was of version {self._header.get('version')}, now {installed}"
-
-    def _builder(self) -> Callable[..., nn.Module]:
-        try:
-            builder: Callable[..., nn.Module] = _catalog.find(self._name).load()
-        except DapiError as cause:
-            raise RebuildError(self._path, reason=str(cause)) from cause
-        if not hasattr(builder, "__dapi_builder__"):
-            raise RebuildError(self._path, reason=f"{self._name} is not made by register_model")
-        return builder
-
-    def _check(self, builder: Callable[..., nn.Module]) -> None:
-        """Refuse what would import a module only because the file names it, or fetch weights."""
-        enums = builder.__dapi_builder__.weights  # type: ignore[attr-defined]
-        known = {target for enum in enums for member in enum for target in member.build.context}
-        for target, params in self._context.items():
-            if target not in known and target.partition(":")[0] not in sys.modules:
-                reason = f"it overrides {target}, of a module that {self._name} does not import"
-                raise RebuildError(self._path, reason=reason)
-            if not isinstance(params, Mapping):
-                raise RebuildError(self._path, reason=f"it overrides {target} with {params!r}")
-        if "weights" in self._config:
-            raise RebuildError(self._path, reason="it names weights among the arguments")
-
-    def _weights(self) -> Weights | None:
-        name = self._header.get("weights", "")
-        try:
-            return _catalog.get_weights(name) if ":" in name else None
-        except DapiError:
-            return None  # they were renamed or removed since, and are not needed
-
-    def _entry(self, weights: Weights | None) -> WeightEntry:
-        """Describe the file itself, with the transforms of the weights it started from."""
-        build = Build(context=self._context, code_version=self._code_version)
-        url = self._path.as_uri()
-        if weights is None:
-            return WeightEntry(url, build=build)
-        return replace(
-            entry_of(weights),
-            url=url,
-            sha256=None,
-            size=None,
-            mirrors=(),
-            build=build,
-            status=Status(),
-        )
+            _restore_types(model, file)
+        for key, parameter in model.named_parameters(remove_duplicate=False):
+            parameter.requires_grad_(header.requires_grad.get(key, parameter.requires_grad))
+    except Exception as cause:  # whatever a constructor raises for arguments that a file gives it
+        raise RebuildError(file, reason=f"{header.versions()}. {cause}") from cause
+    _provenance.record(model, plan.provenance)
+    return model
 
 
-def _mapping(text: str) -> Mapping[str, Any]:
-    found = json.loads(text)
-    if not isinstance(found, dict):
-        raise ValueError("not a mapping")
-    frozen: Mapping[str, Any] = freeze(found)
-    return frozen
+def _read(file: Path) -> Header:
+    try:
+        found = _safetensors.read_header(file).metadata
+        facts = {
+            key.removeprefix(PREFIX): value
+            for key, value in found.items()
+            if key.startswith(PREFIX)
+        }
+        return Header(file, facts)
+    except (KeyError, RecursionError, ValueError) as cause:
+        raise RebuildError(file, reason="dapi.save did not write it") from cause
 
 
-def _describe(provenance: Provenance) -> dict[str, str]:
-    """Say in strings how a model was built."""
-    model = _models.find_target(provenance.target)
-    weights = provenance.weights
-    files = entry_of(weights).files if weights is not None else ()
-    write = partial(_to_json, provenance.builder)
-    return {
-        "builder": provenance.builder,
-        "distribution": model.distribution if model else "",
-        "version": _version(model.distribution) if model else "",
-        "config": write(provenance.config, "argument"),
-        "context": write(provenance.context, "override of"),
-        "weights": "" if weights is None else str(weights),
-        "sha256": " ".join(file.sha256 or "unknown" for file in files),
-    }
-
-
-def _describe_state(state_dict: Mapping[str, Tensor], provenance: Provenance) -> dict[str, str]:
-    """Say in strings what a safetensors file has no place for."""
+def _restore_types(model: nn.Module, file: Path) -> None:
+    """Give each tensor the type it was saved in: a model may have been cast in part."""
     import torch
 
-    foreign = [key for key, value in state_dict.items() if not _is_complete(value)]
-    if foreign:
-        reason = f"{foreign[0]} in its state is no dense tensor with values"
-        raise SavingError(provenance.builder, reason)
-    types = {value.dtype for value in state_dict.values() if value.is_floating_point()}
-    facts = getattr(state_dict, "_metadata", {})
-    versions = {
-        path: each["version"] for path, each in facts.items() if each.get("version") is not None
-    }
-    described = {"code_version": json.dumps(versions)}
-    if len(types) == 1 and torch.get_default_dtype() not in types:
-        described["dtype"] = str(types.pop()).removeprefix("torch.")
-    return described
-
-
-def _is_complete(value: Any) -> bool:
-    """Whether a value has all its numbers here: one on meta, or in shards, has not."""
-    import torch
-
-    is_dense = type(value) is torch.Tensor and value.layout is torch.strided
-    return is_dense and not value.is_meta
-
-
-def _to_json(builder: str, values: Mapping[str, Any], what: str) -> str:
-    for key, value in values.items():
-        if not _is_json(value):
-            raise SavingError(builder, f"its {what} {key!r} is {value!r}, which JSON does not have")
-    return json.dumps({key: _thawed(value) for key, value in values.items()})
-
-
-def _is_json(value: Any) -> bool:
-    if isinstance(value, Mapping):
-        return all(isinstance(key, str) and _is_json(item) for key, item in value.items())
-    if isinstance(value, tuple | list) and not hasattr(value, "_fields"):
-        return all(map(_is_json, value))
-    if type(value) is float:
-        return isfinite(value)
-    return value is None or type(value) in (str, bool, int)
-
-
-def _thawed(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _thawed(item) for key, item in value.items()}
-    return [_thawed(item) for item in value] if isinstance(value, tuple | list) else value
-
-
-def _version(distribution: str) -> str:
-    return next((each.version for each in discover() if each.name == distribution), "")
+    saved = _safetensors.read(file).tensors
+    for key, tensor in model.state_dict(keep_vars=True).items():
+        if tensor.dtype != saved[key].dtype:
+            typed = torch.empty_like(tensor, dtype=saved[key].dtype, requires_grad=False)
+            tensor.data = typed.copy_(saved[key])

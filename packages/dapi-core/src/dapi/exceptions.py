@@ -46,6 +46,7 @@ attributes; its text says what happened, what was expected or exists, and what t
     DapiWarning (UserWarning)
     ├── OutdatedWeightsWarning                      later weights exist, or these are deprecated
     ├── ReplacedBuilderWarning                      another builder supersedes this one
+    ├── RandomBackboneWarning                       a network is built on one that knows nothing
     ├── LegacyArgumentWarning     (FutureWarning)   ``pretrained=True`` and its like
     ├── PluginWarning             (RuntimeWarning)  a distribution was skipped
     └── CacheWarning              (RuntimeWarning)  a damaged file was discarded
@@ -715,6 +716,10 @@ class OutdatedWeightsWarning(DapiWarning):
 
 class ReplacedBuilderWarning(DapiWarning):
     """Another builder of the same module supersedes this one."""
+
+
+class RandomBackboneWarning(DapiWarning):
+    """A detector or the like was built without weights, and without those of its backbone."""
 
 
 class LegacyArgumentWarning(DapiWarning, FutureWarning):
