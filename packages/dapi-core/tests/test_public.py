@@ -31,6 +31,7 @@ LAYERS = [
         "_context",
         "_frozen",
         "_lines",
+        "_meta",
         "_aliases",
         "_metrics",
         "_notices",

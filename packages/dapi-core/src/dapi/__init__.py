@@ -22,10 +22,11 @@ if TYPE_CHECKING:
     from dapi._lazy import Asset, lazy
     from dapi._lines import Lines
     from dapi._lookup import LATEST, get_model
+    from dapi._meta import Meta
     from dapi._models import list_models
     from dapi._plugins import PluginInfo, Refreshed, plugins, refresh
     from dapi._provenance import Provenance, weights_of
-    from dapi._registration import LegacyArgument, register_model
+    from dapi._registration import BuilderConfig, LegacyArgument, register_model
     from dapi._removed import Removed
     from dapi._saving import load, save
     from dapi._search import search
@@ -41,10 +42,11 @@ else:
         "_lazy": ("Asset", "lazy"),
         "_lines": ("Lines",),
         "_lookup": ("LATEST", "get_model"),
+        "_meta": ("Meta",),
         "_models": ("list_models",),
         "_plugins": ("PluginInfo", "Refreshed", "plugins", "refresh"),
         "_provenance": ("Provenance", "weights_of"),
-        "_registration": ("LegacyArgument", "register_model"),
+        "_registration": ("BuilderConfig", "LegacyArgument", "register_model"),
         "_removed": ("Removed",),
         "_saving": ("load", "save"),
         "_search": ("search",),
@@ -72,11 +74,13 @@ __all__ = [
     "LATEST",
     "Asset",
     "Build",
+    "BuilderConfig",
     "ContextParams",
     "File",
     "FrozenDict",
     "LegacyArgument",
     "Lines",
+    "Meta",
     "PluginInfo",
     "Provenance",
     "Refreshed",
