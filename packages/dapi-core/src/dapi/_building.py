@@ -352,7 +352,7 @@ def _merge(
 ) -> dict[str, Any]:
     """Join the arguments that the weights want with those of the caller, who may not contradict."""
     wanted = entry_of(weights).build
-    for argument in sorted(CALLERS.intersection({**wanted.defaults, **wanted.config})):
+    for argument in sorted(CALLERS & {*wanted.defaults, *wanted.config}):
         raise WeightsDeclarationError(
             f"The Build of {weights}",
             f"names {argument}, which only a caller does",

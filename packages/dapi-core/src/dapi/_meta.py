@@ -10,7 +10,7 @@ class Meta(TypedDict, total=False):
     """What an entry says of its weights. A publisher may add keys of its own.
 
     The first seven are required of published entries. What a publisher adds is read through the
-    entry, as in ``member.value.meta["frames"]``: its type is not known.
+    entry, whose metadata may have any key: ``member.value.meta["text_sources"]``.
 
     Attributes:
         task: What a model with these weights does, such as ``image-classification``.
@@ -28,6 +28,7 @@ class Meta(TypedDict, total=False):
         file_mib: The size of the files in MiB, where their publisher does not say it in bytes.
         min_size: Height and width of the smallest input.
         min_temporal_size: The fewest frames of a video.
+        frames: How many frames of a video the metrics are of.
         categories: The name of each class.
         keypoint_names: The name of each keypoint.
         labels: The label of each output of a recogniser of speech.
@@ -52,6 +53,7 @@ class Meta(TypedDict, total=False):
     file_mib: float
     min_size: Sequence[int]
     min_temporal_size: int
+    frames: int
     categories: Sequence[str]
     keypoint_names: Sequence[str]
     labels: Sequence[str]

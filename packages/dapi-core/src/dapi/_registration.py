@@ -175,7 +175,7 @@ class Builder(Record):
         for argument in [each for each in config if each not in known]:
             near = get_close_matches(argument, known, n=1, cutoff=0.8)
             if near or not declared.takes_others:
-                raise UnexpectedArgumentError(self.name, argument, available=near or known)
+                raise UnexpectedArgumentError(self.name, argument, available=near or sorted(known))
 
     def warn_if_replaced(self) -> None:
         """Say, once, which builder supersedes this one."""

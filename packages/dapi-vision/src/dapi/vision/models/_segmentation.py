@@ -7,8 +7,6 @@ from typing import Any
 from dapi import Build, Lines, WeightEntry, lazy
 from dapi.vision.models._torchvision import published
 
-__all__ = ["SEGMENTATION_RECIPES", "segmentation"]
-
 VOC = Lines("dapi.vision:data/voc.txt")
 SEGMENTATION_RECIPES = "https://github.com/pytorch/vision/tree/main/references/segmentation"
 
@@ -19,9 +17,6 @@ def segmentation(
     *,
     miou: float,
     pixel_acc: float,
-    num_params: int,
-    gflops: float,
-    file_mib: float,
     recipe: str,
     build: Build,
     **fields: Any,
@@ -33,9 +28,6 @@ def segmentation(
         file: The file's name.
         miou: Mean over the categories of intersection over union, in percent.
         pixel_acc: How many pixels are right, in percent.
-        num_params: How many parameters.
-        gflops: Billions of multiply-adds for one image, as torchvision counts them.
-        file_mib: Size of the file in MiB, as torchvision states it.
         recipe: Where the training is described.
         build: What building needs.
         **fields: As of ``published``.
@@ -47,9 +39,6 @@ def segmentation(
         meta={
             "task": "image-segmentation",
             "datasets": ["COCO"],
-            "num_params": num_params,
-            "gflops": gflops,
-            "file_mib": file_mib,
             "min_size": (1, 1),
             "recipe": recipe,
             "categories": VOC,

@@ -8,8 +8,6 @@ from typing import Any
 from dapi import Build, Lines, WeightEntry, lazy
 from dapi.vision.models._torchvision import published
 
-__all__ = ["video"]
-
 KINETICS400 = Lines("dapi.vision:data/kinetics400.txt")
 
 
@@ -18,9 +16,6 @@ def video(
     file: str,
     *,
     accuracy: tuple[float, float],
-    num_params: int,
-    gflops: float,
-    file_mib: float,
     recipe: str,
     crop_size: tuple[int, int],
     resize_size: Sequence[int],
@@ -37,9 +32,6 @@ def video(
         model: The model's name.
         file: The file's name.
         accuracy: Top 1 and top 5, in percent.
-        num_params: How many parameters.
-        gflops: Billions of multiply-adds for one clip, as torchvision counts them.
-        file_mib: Size of the file in MiB, as torchvision states it.
         recipe: Where the training is described.
         crop_size: Height and width of what the model is given.
         resize_size: Of the frames before the crop: of the shorter side, or height and width.
@@ -58,9 +50,6 @@ def video(
         meta={
             "task": "video-classification",
             "datasets": list(datasets),
-            "num_params": num_params,
-            "gflops": gflops,
-            "file_mib": file_mib,
             "min_size": min_size,
             "frames": frames,
             **fewest,
