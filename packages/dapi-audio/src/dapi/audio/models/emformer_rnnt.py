@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import Asset, Build, File, WeightEntry, Weights, lazy, register_model
+from dapi import Asset, Build, BuilderConfig, File, WeightEntry, Weights, lazy, register_model
 from dapi.audio.models._torchaudio import MODELS, published
 
 if TYPE_CHECKING:
     from torchaudio.models import RNNT
-
-__all__ = ["EmformerRNNTBaseWeights", "emformer_rnnt_base"]
+    from typing_extensions import Unpack
 
 _ASSETS = "https://download.pytorch.org/torchaudio/pipeline-assets"
 
 
-class EmformerRNNTBaseWeights(Weights):
+class EmformerRNNTBaseWeights(Weights, meta={"num_params": 76_738_049}):
     """Weights of ``emformer_rnnt_base``, as torchaudio publishes them.
 
     ``LibriSpeech_RefV1`` writes English, in 4096 pieces of words. Its assets are the mean and the
@@ -36,7 +35,6 @@ class EmformerRNNTBaseWeights(Weights):
         postprocess=lazy("dapi.audio.postprocess:TransducerText", pieces=Asset("pieces")),
         meta={
             "task": "automatic-speech-recognition",
-            "num_params": 76_738_049,
             "datasets": ["LibriSpeech"],
             "recipe": "https://github.com/pytorch/audio/tree/main/examples/asr/emformer_rnnt",
             "language": "en",
@@ -61,6 +59,7 @@ def emformer_rnnt_base(
     weights: EmformerRNNTBaseWeights | WeightEntry | None = None,
     progress: bool = True,
     num_symbols: int = 4097,
+    **config: Unpack[BuilderConfig],
 ) -> RNNT:
     """Build an Emformer RNN-T (Shi et al. 2020, arXiv:2010.10759), as torchaudio has it.
 
@@ -81,6 +80,7 @@ def emformer_rnnt_base(
             initialisation.
         progress: Show a progress bar while fetching, on a terminal.
         num_symbols: Pieces of words and the blank, which is the last; the weights fix it.
+        **config: ``new_head``, ``device`` and ``dtype``, see ``dapi.BuilderConfig``.
 
     Returns:
         The model, in training mode: call ``.eval()`` to use it.

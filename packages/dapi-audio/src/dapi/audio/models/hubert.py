@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dapi import WeightEntry, Weights, register_model
-from dapi.audio.models._speech import ENGLISH, dropout, features, recognition
+from dapi.audio.models._speech import ENGLISH, Wav2Vec2Config, dropout, features, recognition
 
 if TYPE_CHECKING:
     from torchaudio.models import Wav2Vec2Model
-
-__all__ = [
-    "HuBERTBaseWeights",
-    "HuBERTLargeWeights",
-    "HuBERTXLargeWeights",
-    "hubert_base",
-    "hubert_large",
-    "hubert_xlarge",
-]
+    from typing_extensions import Unpack
 
 _FAIRSEQ = "https://github.com/pytorch/fairseq/blob/ce6c9eeae163ac04b79539c78e74f292f29eaa18"
 _META = {
@@ -32,7 +24,7 @@ _BOTH = {**_META, "datasets": ["LibriSpeech", "Libri-Light"]}
 _FINE_TUNING = dropout(activation=0.1, layer=0.1)
 
 
-class HuBERTBaseWeights(Weights):
+class HuBERTBaseWeights(Weights, meta={"num_params": 94_370_944}):
     """Weights of ``hubert_base``, as torchaudio publishes them: 960 hours, not fine-tuned."""
 
     LibriSpeech_RefV1 = features(
@@ -42,7 +34,6 @@ class HuBERTBaseWeights(Weights):
         meta={
             **_META,
             "datasets": ["LibriSpeech"],
-            "num_params": 94_370_944,
             "known_as": ("HUBERT_BASE",),
         },
     )
@@ -54,7 +45,7 @@ def hubert_base(
     weights: HuBERTBaseWeights | WeightEntry | None = None,
     progress: bool = True,
     aux_num_out: int | None = None,
-    **config: Any,
+    **config: Unpack[Wav2Vec2Config],
 ) -> Wav2Vec2Model:
     """Build a HuBERT (Hsu et al. 2021, arXiv:2106.07447), as torchaudio has it.
 
@@ -71,8 +62,7 @@ def hubert_base(
         progress: Show a progress bar while fetching, on a terminal.
         aux_num_out: Size of the head, the number of labels with the blank; None for none. The
             weights fix it, unless ``new_head=True``.
-        **config: Further arguments of ``torchaudio.models.hubert_base``, such as
-            ``encoder_layer_drop=0.0``.
+        **config: Further arguments, see ``Wav2Vec2Config``, such as ``encoder_layer_drop=0.0``.
 
     Returns:
         The model, in training mode: call ``.eval()`` to use it.
@@ -117,11 +107,14 @@ def hubert_large(
     weights: HuBERTLargeWeights | WeightEntry | None = None,
     progress: bool = True,
     aux_num_out: int | None = None,
-    **config: Any,
+    **config: Unpack[Wav2Vec2Config],
 ) -> Wav2Vec2Model:
     """Build the large HuBERT: 24 layers of width 1024.
 
-    Arguments, input and output are those of ``hubert_base``.
+    ``model(waveforms, lengths)`` takes waveforms (N, T) of 16,000 samples a second, as
+    ``weights.transforms()`` makes them, and their lengths in samples, or None. It returns logits
+    (N, frames, aux_num_out), a frame each 20 ms, and their lengths; with ``aux_num_out=None``, the
+    features of the last layer. The weights fix ``aux_num_out``, unless ``new_head=True``.
     """
     from torchaudio.models import hubert_large
 
@@ -152,11 +145,14 @@ def hubert_xlarge(
     weights: HuBERTXLargeWeights | WeightEntry | None = None,
     progress: bool = True,
     aux_num_out: int | None = None,
-    **config: Any,
+    **config: Unpack[Wav2Vec2Config],
 ) -> Wav2Vec2Model:
     """Build the extra large HuBERT: 48 layers of width 1280.
 
-    Arguments, input and output are those of ``hubert_base``.
+    ``model(waveforms, lengths)`` takes waveforms (N, T) of 16,000 samples a second, as
+    ``weights.transforms()`` makes them, and their lengths in samples, or None. It returns logits
+    (N, frames, aux_num_out), a frame each 20 ms, and their lengths; with ``aux_num_out=None``, the
+    features of the last layer. The weights fix ``aux_num_out``, unless ``new_head=True``.
     """
     from torchaudio.models import hubert_xlarge
 
