@@ -14,6 +14,8 @@ from dapi.exceptions import InvalidNameError, NoWeightsError
 if TYPE_CHECKING:
     from torch import nn
 
+    from dapi._known_models import KnownModel
+
 
 class Latest(Enum):
     """The type of ``dapi.LATEST``."""
@@ -28,7 +30,10 @@ LATEST: Final = Latest.LATEST
 
 
 def get_model(
-    name: str, *, weights: Latest | Weights | WeightEntry | str | None = LATEST, **config: Any
+    name: KnownModel | str,  # any name will do; an editor completes those of our distributions
+    *,
+    weights: Latest | Weights | WeightEntry | str | None = LATEST,
+    **config: Any,
 ) -> nn.Module:
     """Build a model by name.
 
