@@ -1,5 +1,6 @@
 """What is published: what of it is beyond one distribution's own conformance tests."""
 
+import re
 import runpy
 import subprocess
 import sys
@@ -55,6 +56,22 @@ def test_nothing_is_shipped_that_no_entry_describes():
     }
 
     assert shipped == described
+
+
+@pytest.mark.parametrize("factory", ["transforms", "postprocess"])
+def test_type_of_a_factory_is_what_the_entries_make(factory):
+    """An enum tells type checkers the class that its members name to be imported."""
+    typed = 0
+    for member in MEMBERS:
+        hints = [vars(cls).get("__annotations__", {}).get(factory) for cls in type(member).__mro__]
+        hint = str(next(filter(None, hints)))
+        made = getattr(member, factory)
+        if made and "Callable[..., Callable" not in hint:
+            typed += 1
+            name = made.target.rpartition(":")[2]
+            assert re.search(rf"[ .]{name}\]$", hint), member
+
+    assert typed > 0.8 * len(MEMBERS)
 
 
 def test_known_models_are_those_of_the_domains():

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from PIL import Image
 from torch import Tensor, nn
 from torchvision.models.resnet import ResNet
 from typing_extensions import assert_type
@@ -24,6 +25,8 @@ from dapi.audio import wav2vec2_base
 from dapi.devkit import Conformance
 from dapi.text import bert_base
 from dapi.vision import ResNet50Weights, fasterrcnn_resnet50_fpn, resnet50
+from dapi.vision.postprocess import Classification
+from dapi.vision.transforms import ImageClassification
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -47,9 +50,11 @@ assert_type(weights.files, tuple[File, ...])
 assert_type(weights.fetch(), Path)
 assert_type(weights.state_dict(), dict[str, Tensor])
 assert_type(ResNet50Weights.get_latest(), ResNet50Weights)
-assert_type(weights.transforms(crop_size=176), Callable[..., Any])
-assert_type(weights.postprocess(), Callable[..., Any])
-crop = weights.transforms().crop  # type: ignore[attr-defined]
+assert_type(weights.transforms(crop_size=176), ImageClassification)
+assert_type(weights.transforms()(Image.new("RGB", (8, 8))), Tensor)
+assert_type(weights.postprocess(), Classification)
+assert_type(dapi.get_weights("resnet50:ImageNet1K_RefV2").transforms(), Callable[..., Any])
+crop = weights.transforms.crop_size  # type: ignore[attr-defined]
 absent = ResNet50Weights.ImageNet1K_RefV9  # type: ignore[attr-defined]
 
 model = resnet50(weights=weights)

@@ -109,7 +109,8 @@ class Weights(Enum, metaclass=WeightsType):
 
     What is true of the model, and so of all members, is said once:
     ``class NetWeights(Weights, meta={"num_params": 269434})`` gives it to the ``meta`` of each
-    member, unless that says otherwise.
+    member, unless that says otherwise. So is what the transforms are:
+    ``transforms: Callable[..., ImageClassification]`` in the class tells it to type checkers.
 
     Making the class raises WeightsDeclarationError when a value is not a WeightEntry (a trailing
     comma makes it a tuple), when two entries are equal (Python would make one member of them),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from dapi import Build, BuilderConfig, WeightEntry, Weights, lazy, register_model
@@ -11,9 +12,15 @@ if TYPE_CHECKING:
     from torchaudio.models import ConvTasNet
     from typing_extensions import Unpack
 
+    from dapi.audio.postprocess import Sources
+    from dapi.audio.transforms import Waveform
+
 
 class ConvTasNetBaseWeights(Weights, meta={"num_params": 4_984_881}):
     """Weights of ``conv_tasnet_base``, as torchaudio publishes them: two speakers, at 8 kHz."""
+
+    transforms: Callable[..., Waveform]
+    postprocess: Callable[..., Sources]
 
     Libri2Mix_RefV1 = published(
         f"{MODELS}conv_tasnet_base_libri2mix.pt",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from dapi import Asset, Build, BuilderConfig, File, WeightEntry, Weights, lazy, register_model
@@ -10,6 +11,9 @@ from dapi.audio.models._torchaudio import MODELS, published
 if TYPE_CHECKING:
     from torchaudio.models import RNNT
     from typing_extensions import Unpack
+
+    from dapi.audio.postprocess import TransducerText
+    from dapi.audio.transforms import LogMel
 
 _ASSETS = "https://download.pytorch.org/torchaudio/pipeline-assets"
 
@@ -20,6 +24,9 @@ class EmformerRNNTBaseWeights(Weights, meta={"num_params": 76_738_049}):
     ``LibriSpeech_RefV1`` writes English, in 4096 pieces of words. Its assets are the mean and the
     deviation of the features that it was trained on, and the SentencePiece model of the pieces.
     """
+
+    transforms: Callable[..., LogMel]
+    postprocess: Callable[..., TransducerText]
 
     LibriSpeech_RefV1 = published(
         f"{MODELS}emformer_rnnt_base_librispeech.pt",

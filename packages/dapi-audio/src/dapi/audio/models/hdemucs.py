@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from dapi import Build, BuilderConfig, WeightEntry, Weights, lazy, register_model
@@ -11,6 +11,9 @@ from dapi.audio.models._torchaudio import MODELS, published
 if TYPE_CHECKING:
     from torchaudio.models import HDemucs
     from typing_extensions import Unpack
+
+    from dapi.audio.postprocess import Sources
+    from dapi.audio.transforms import Waveform
 
 _SOURCES = ("drums", "bass", "other", "vocals")
 _TO_STEREO = lazy("dapi.audio.transforms:Waveform", sample_rate=44100, channels=2)
@@ -31,6 +34,9 @@ class HDemucsHighWeights(Weights, meta={"num_params": 83_639_368}):
     150 further songs that were never published: do not measure it on that test set.
     ``MUSDB18HQ_RefV1`` was trained on the training set alone.
     """
+
+    transforms: Callable[..., Waveform]
+    postprocess: Callable[..., Sources]
 
     MUSDB18HQ_Plus_RefV1 = published(
         f"{MODELS}hdemucs_high_trained.pt",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from dapi import WeightEntry, Weights, register_model
@@ -10,6 +11,8 @@ from dapi.audio.models._speech import ENGLISH, Wav2Vec2Config, dropout, features
 if TYPE_CHECKING:
     from torchaudio.models import Wav2Vec2Model
     from typing_extensions import Unpack
+
+    from dapi.audio.transforms import Waveform
 
 _FAIRSEQ = "https://github.com/pytorch/fairseq/blob/ce6c9eeae163ac04b79539c78e74f292f29eaa18"
 _META = {
@@ -26,6 +29,8 @@ _FINE_TUNING = dropout(activation=0.1, layer=0.1)
 
 class HuBERTBaseWeights(Weights, meta={"num_params": 94_370_944}):
     """Weights of ``hubert_base``, as torchaudio publishes them: 960 hours, not fine-tuned."""
+
+    transforms: Callable[..., Waveform]
 
     LibriSpeech_RefV1 = features(
         "hubert_fairseq_base_ls960.pth",
@@ -86,6 +91,8 @@ class HuBERTLargeWeights(Weights):
     960 hours of LibriSpeech. Both want normalized waveforms.
     """
 
+    transforms: Callable[..., Waveform]
+
     LibriLight_RefV1 = features(
         "hubert_fairseq_large_ll60k.pth",
         normalize=True,
@@ -123,6 +130,8 @@ def hubert_large(
 
 class HuBERTXLargeWeights(Weights):
     """Weights of ``hubert_xlarge``, trained as those of ``hubert_large``."""
+
+    transforms: Callable[..., Waveform]
 
     LibriLight_RefV1 = features(
         "hubert_fairseq_xlarge_ll60k.pth",

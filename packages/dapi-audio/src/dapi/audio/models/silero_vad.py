@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from dapi import Build, BuilderConfig, WeightEntry, Weights, lazy, register_model
@@ -10,7 +11,9 @@ from dapi.audio.models._speech import speech
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+    from dapi.audio.activity import VoiceActivity
     from dapi.audio.models._silero_vad import SileroVAD
+    from dapi.audio.transforms import Waveform
 
 
 class SileroVADWeights(Weights, meta={"num_params": 309_633}):
@@ -21,6 +24,9 @@ class SileroVADWeights(Weights, meta={"num_params": 309_633}):
     ``meta["differs_from"]`` states how much the results differ. No metrics of this file are
     published.
     """
+
+    transforms: Callable[..., Waveform]
+    postprocess: Callable[..., VoiceActivity]
 
     Speech6000Languages_RefV1 = speech(
         "package:silero_vad/data/silero_vad_16k.safetensors#dapi-audio[vad]",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from dapi import BuilderConfig, WeightEntry, Weights, lazy, register_model
@@ -10,6 +11,9 @@ from dapi.audio.models._torchaudio import MODELS, published
 if TYPE_CHECKING:
     from torchaudio.models import SquimObjective, SquimSubjective
     from typing_extensions import Unpack
+
+    from dapi.audio.postprocess import Scores
+    from dapi.audio.transforms import Waveform
 
 _TO_WAVEFORM = lazy("dapi.audio.transforms:Waveform", sample_rate=16000, channels=1)
 _META = {
@@ -21,6 +25,9 @@ _META = {
 
 class SquimObjectiveBaseWeights(Weights, meta={"num_params": 7_387_658}):
     """Weights of ``squim_objective_base``, as torchaudio publishes them."""
+
+    transforms: Callable[..., Waveform]
+    postprocess: Callable[..., Scores]
 
     DNS2020_RefV1 = published(
         f"{MODELS}squim_objective_dns2020.pth",
@@ -77,6 +84,9 @@ def squim_objective_base(
 
 class SquimSubjectiveBaseWeights(Weights, meta={"num_params": 94_395_942}):
     """Weights of ``squim_subjective_base``, as torchaudio publishes them."""
+
+    transforms: Callable[..., Waveform]
+    postprocess: Callable[..., Scores]
 
     BVCC_DAPS_RefV1 = published(
         f"{MODELS}squim_subjective_bvcc_daps.pth",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from dapi import (
@@ -21,6 +22,9 @@ from dapi.audio.models.wavernn import WaveRNNWeights
 if TYPE_CHECKING:
     from torchaudio.models import Tacotron2
     from typing_extensions import Unpack
+
+    from dapi.audio.postprocess import GriffinLim
+    from dapi.audio.transforms import Characters
 
 _META = {
     "task": "text-to-speech",
@@ -263,6 +267,9 @@ class Tacotron2TinyWeights(Weights, meta={"num_params": 1_568_753}):
     ``meta["metrics"]`` tells how many phrases a recogniser writes down word for word; of what
     espeak-ng itself says it is 98.75 % of them, and 97.5 % once this vocoder made that again.
     """
+
+    transforms: Callable[..., Characters]
+    postprocess: Callable[..., GriffinLim]
 
     Espeak_RefV1 = WeightEntry(
         "package:dapi.audio/models/data/tacotron2_tiny_espeak_v1.safetensors",

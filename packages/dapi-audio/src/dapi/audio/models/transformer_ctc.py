@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from dapi import Build, BuilderConfig, Lines, WeightEntry, Weights, lazy, register_model
@@ -10,6 +11,9 @@ from dapi.audio.models._speech import dropout, speech
 if TYPE_CHECKING:
     from torchaudio.models import Wav2Vec2Model
     from typing_extensions import Unpack
+
+    from dapi.audio.postprocess import CTCText
+    from dapi.audio.transforms import Waveform
 
 _RECIPE = "recipes/ctc_espeak.py"
 # The first is CTC's blank, "|" ends a word.
@@ -63,6 +67,9 @@ class TransformerCTCTinyWeights(Weights, meta={"num_params": 739_259}):
     4.5 % of the words, 9.1 % in letters; and in 0.2 % and 1.0 % of what ``SPEAKER`` of
     ``recipes/espeak_phrases.py`` says, whose accent it knows.
     """
+
+    transforms: Callable[..., Waveform]
+    postprocess: Callable[..., CTCText]
 
     Espeak_RefV1 = speech(
         "package:dapi.audio/models/data/transformer_ctc_tiny_espeak_v1.safetensors",

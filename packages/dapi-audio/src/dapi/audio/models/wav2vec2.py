@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from dapi import WeightEntry, Weights, register_model
@@ -10,6 +11,8 @@ from dapi.audio.models._speech import ENGLISH, Wav2Vec2Config, dropout, features
 if TYPE_CHECKING:
     from torchaudio.models import Wav2Vec2Model
     from typing_extensions import Unpack
+
+    from dapi.audio.transforms import Waveform
 
 _FAIRSEQ = "https://github.com/pytorch/fairseq/blob/ce6c9eeae163ac04b79539c78e74f292f29eaa18"
 _VOXPOPULI = (
@@ -58,6 +61,8 @@ class Wav2Vec2BaseWeights(Weights):
     or of all 960 of LibriSpeech. Those of VoxPopuli were pretrained on 10,000 hours in 23
     languages, and fine-tuned on one of them.
     """
+
+    transforms: Callable[..., Waveform]
 
     LibriSpeech_RefV1 = features(
         "wav2vec2_fairseq_base_ls960.pth",
@@ -181,6 +186,8 @@ class Wav2Vec2LargeWeights(Weights):
     Trained on what the English members of ``Wav2Vec2BaseWeights`` were trained on.
     """
 
+    transforms: Callable[..., Waveform]
+
     LibriSpeech_RefV1 = features(
         "wav2vec2_fairseq_large_ls960.pth",
         normalize=False,
@@ -239,6 +246,8 @@ class Wav2Vec2LargeLV60KWeights(Weights):
     ``LibriLight_RefV1`` was pretrained on 60,000 hours, and gives features; the others were then
     fine-tuned on transcripts, as those of ``Wav2Vec2BaseWeights``. All want normalized waveforms.
     """
+
+    transforms: Callable[..., Waveform]
 
     LibriLight_RefV1 = features(
         "wav2vec2_fairseq_large_lv60k.pth",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from dapi import Build, BuilderConfig, LegacyArgument, WeightEntry, Weights, lazy, register_model
@@ -11,6 +11,9 @@ from dapi.audio.models._torchaudio import MODELS, published
 if TYPE_CHECKING:
     from torchaudio.models import WaveRNN
     from typing_extensions import Unpack
+
+    from dapi.audio.postprocess import MuLawWaveform
+    from dapi.audio.transforms import NormalizedDecibels
 
 
 class WaveRNNConfig(BuilderConfig, total=False):
@@ -40,6 +43,9 @@ class WaveRNNWeights(Weights, meta={"num_params": 4_349_613}):
     spectrograms with ``n_fft=2048``, ``win_length=1100``, ``hop_length=275``, ``f_min=40`` and
     ``f_max=11025``: it is the vocoder of the Tacotron2 weights that were trained with those.
     """
+
+    transforms: Callable[..., NormalizedDecibels]
+    postprocess: Callable[..., MuLawWaveform]
 
     LJSpeech_RefV1 = published(
         f"{MODELS}wavernn_10k_epochs_8bits_ljspeech.pth",

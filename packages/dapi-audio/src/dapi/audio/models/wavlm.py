@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from dapi import WeightEntry, Weights, register_model
@@ -10,6 +11,8 @@ from dapi.audio.models._speech import Wav2Vec2Config, dropout, features
 if TYPE_CHECKING:
     from torchaudio.models import Wav2Vec2Model
     from typing_extensions import Unpack
+
+    from dapi.audio.transforms import Waveform
 
 _UNILM = "https://github.com/microsoft/unilm/{}/65f15af2a307ebb64cfb25adf54375b002e6fe8d"
 _META = {
@@ -28,6 +31,8 @@ class WavLMBaseWeights(Weights, meta={"num_params": 94_381_168}):
     ``LibriSpeech_RefV1`` was trained on 960 hours. ``Mix94k_RefV1``, which its authors call
     WavLM Base+, on 94,000: of Libri-Light, GigaSpeech and VoxPopuli.
     """
+
+    transforms: Callable[..., Waveform]
 
     LibriSpeech_RefV1 = features(
         "wavlm_base.pth",
@@ -94,6 +99,8 @@ class WavLMLargeWeights(Weights, meta={"num_params": 315_452_096}):
 
     They want normalized waveforms.
     """
+
+    transforms: Callable[..., Waveform]
 
     Mix94k_RefV1 = features(
         "wavlm_large.pth",

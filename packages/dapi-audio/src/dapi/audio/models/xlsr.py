@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from dapi import WeightEntry, Weights, lazy, register_model
@@ -10,6 +11,8 @@ from dapi.audio.models._speech import Wav2Vec2Config, dropout, features, labelle
 if TYPE_CHECKING:
     from torchaudio.models import Wav2Vec2Model
     from typing_extensions import Unpack
+
+    from dapi.audio.transforms import Waveform
 
 _FAIRSEQ = "https://github.com/pytorch/fairseq/blob/ce6c9eeae163ac04b79539c78e74f292f29eaa18"
 _XLSR = "https://github.com/facebookresearch/fairseq/{}/30c912b73c0f88d41171879b2f03226a171004ef"
@@ -44,6 +47,8 @@ class XLSR300MWeights(Weights):
     hours in 1,130 languages to find when each letter of a romanized transcript is spoken. All
     want normalized waveforms.
     """
+
+    transforms: Callable[..., Waveform]
 
     XLSR128_RefV1 = features(
         "wav2vec2_xlsr_300m.pth",
@@ -106,6 +111,8 @@ def wav2vec2_xlsr_300m(
 class XLSR1BWeights(Weights, meta={"num_params": 962_496_128}):
     """Weights of ``wav2vec2_xlsr_1b``: of XLS-R, as torchaudio publishes them."""
 
+    transforms: Callable[..., Waveform]
+
     XLSR128_RefV1 = features(
         "wav2vec2_xlsr_1b.pth",
         normalize=True,
@@ -136,6 +143,8 @@ def wav2vec2_xlsr_1b(
 
 class XLSR2BWeights(Weights, meta={"num_params": 2_159_257_728}):
     """Weights of ``wav2vec2_xlsr_2b``: of XLS-R, as torchaudio publishes them."""
+
+    transforms: Callable[..., Waveform]
 
     XLSR128_RefV1 = features(
         "wav2vec2_xlsr_2b.pth",

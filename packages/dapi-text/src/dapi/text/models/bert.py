@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from dapi import Build, File, WeightEntry, Weights, register_model
@@ -14,6 +14,9 @@ from dapi.text.models._hub import ON_TRUST, TOKENIZER_ON_TRUST, Repository, pinn
 if TYPE_CHECKING:
     from transformers import BertModel
     from typing_extensions import Unpack
+
+    from dapi.text.postprocess import SentenceEmbeddings
+    from dapi.text.transforms import Tokenizer
 
 _FREE = {
     "attention_probs_dropout_prob": 0.1,
@@ -95,6 +98,9 @@ _LARGE_CASED = Repository(
 class BERTBaseWeights(Weights):
     """Weights of ``bert_base``; each has a vocabulary of its own."""
 
+    transforms: Callable[..., Tokenizer]
+    postprocess: Callable[..., SentenceEmbeddings]
+
     BookCorpusWikipedia_Uncased_RefV1 = _published(
         _BASE_UNCASED,
         _BASE_UNCASED.file(
@@ -174,6 +180,9 @@ def bert_base(
 
 class BERTLargeWeights(Weights):
     """Weights of ``bert_large``; each has a vocabulary of its own."""
+
+    transforms: Callable[..., Tokenizer]
+    postprocess: Callable[..., SentenceEmbeddings]
 
     BookCorpusWikipedia_Uncased_RefV1 = _published(
         _LARGE_UNCASED,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from dapi import Asset, Build, File, WeightEntry, Weights, lazy, register_model
@@ -13,6 +13,9 @@ from dapi.text.models._hub import ON_TRUST, Repository, pinned_by
 if TYPE_CHECKING:
     from transformers import DebertaV2Model
     from typing_extensions import Unpack
+
+    from dapi.text.postprocess import SentenceEmbeddings
+    from dapi.text.transforms import SentencePieceTokenizer
 
 _FREE = {
     "attention_probs_dropout_prob": 0.1,
@@ -138,6 +141,9 @@ class DeBERTaV3Config(EncoderConfig, total=False):
 class DeBERTaV3XSmallWeights(Weights, meta={"num_params": 70_682_112}):
     """Weights of ``deberta_v3_xsmall``."""
 
+    transforms: Callable[..., SentencePieceTokenizer]
+    postprocess: Callable[..., SentenceEmbeddings]
+
     English160GB_RefV1 = _published(
         _XSMALL_REPOSITORY.file("pytorch_model.bin"),
         _XSMALL_REPOSITORY.file("spm.model"),
@@ -195,6 +201,9 @@ def deberta_v3_xsmall(
 class DeBERTaV3SmallWeights(Weights, meta={"num_params": 141_304_320}):
     """Weights of ``deberta_v3_small``."""
 
+    transforms: Callable[..., SentencePieceTokenizer]
+    postprocess: Callable[..., SentenceEmbeddings]
+
     English160GB_RefV1 = _published(
         _SMALL_REPOSITORY.file("pytorch_model.bin"),
         _SMALL_REPOSITORY.file("spm.model"),
@@ -226,6 +235,9 @@ def deberta_v3_small(
 
 class DeBERTaV3BaseWeights(Weights, meta={"num_params": 183_831_552}):
     """Weights of ``deberta_v3_base``."""
+
+    transforms: Callable[..., SentencePieceTokenizer]
+    postprocess: Callable[..., SentenceEmbeddings]
 
     English160GB_RefV1 = _published(
         _BASE_REPOSITORY.file(
@@ -262,6 +274,9 @@ def deberta_v3_base(
 
 class DeBERTaV3LargeWeights(Weights, meta={"num_params": 434_012_160}):
     """Weights of ``deberta_v3_large``."""
+
+    transforms: Callable[..., SentencePieceTokenizer]
+    postprocess: Callable[..., SentenceEmbeddings]
 
     English160GB_RefV1 = _published(
         _LARGE_REPOSITORY.file(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from dapi import Build, File, WeightEntry, Weights, register_model
@@ -13,6 +14,9 @@ from dapi.text.models._hub import ON_TRUST, Repository, pinned_by
 if TYPE_CHECKING:
     from transformers import DistilBertModel
     from typing_extensions import Unpack
+
+    from dapi.text.postprocess import SentenceEmbeddings
+    from dapi.text.transforms import Tokenizer
 
 _FREE = {"attention_dropout": 0.1, "dropout": 0.1, "initializer_range": 0.02}
 _FIXED = {
@@ -81,6 +85,9 @@ class DistilBERTConfig(TransformersConfig, total=False):
 
 class DistilBERTBaseWeights(Weights):
     """Weights of ``distilbert_base``; each has a vocabulary of its own."""
+
+    transforms: Callable[..., Tokenizer]
+    postprocess: Callable[..., SentenceEmbeddings]
 
     BookCorpusWikipedia_Uncased_RefV1 = _published(
         _UNCASED_REPOSITORY,

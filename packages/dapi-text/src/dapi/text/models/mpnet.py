@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from dapi import Build, WeightEntry, Weights, register_model
@@ -14,6 +15,9 @@ from dapi.text.models._sentences import SENTENCE_PAIRS_1B, published_averages
 if TYPE_CHECKING:
     from transformers import MPNetModel
     from typing_extensions import Unpack
+
+    from dapi.text.postprocess import SentenceEmbeddings
+    from dapi.text.transforms import Tokenizer
 
 _REPOSITORY = Repository(
     "sentence-transformers/all-mpnet-base-v2", "e8c3b32edf5434bc2275fc9bab85f82640a19130"
@@ -48,6 +52,9 @@ class MPNetBaseConfig(EncoderConfig, total=False):
 
 class MPNetBaseWeights(Weights, meta={"num_params": 109_486_464}):
     """Weights of ``mpnet_base``."""
+
+    transforms: Callable[..., Tokenizer]
+    postprocess: Callable[..., SentenceEmbeddings]
 
     SentencePairs1B_RefV1 = encoder(
         _REPOSITORY.file(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from dapi import Asset, Build, File, Lines, WeightEntry, Weights, lazy, register_model
@@ -14,6 +14,9 @@ from dapi.text.models._hub import Repository, pinned_by
 if TYPE_CHECKING:
     from transformers import RobertaForSequenceClassification, RobertaModel
     from typing_extensions import Unpack
+
+    from dapi.text.postprocess import Classification, SentenceEmbeddings
+    from dapi.text.transforms import Tokenizer
 
 _BASE_REPOSITORY = Repository("FacebookAI/roberta-base", "e2da8e2f811d1448a5b465c236feacd80ffbac7b")
 _LARGE_REPOSITORY = Repository(
@@ -102,6 +105,9 @@ def _published(file: File, tokenizer: File, config: Mapping[str, Any], **meta: A
 class RoBERTaBaseWeights(Weights, meta={"num_params": 124_055_040}):
     """Weights of ``roberta_base``."""
 
+    transforms: Callable[..., Tokenizer]
+    postprocess: Callable[..., SentenceEmbeddings]
+
     English160GB_RefV1 = _published(
         _BASE_REPOSITORY.file(
             "model.safetensors",
@@ -160,6 +166,9 @@ def roberta_base(
 class RoBERTaLargeWeights(Weights, meta={"num_params": 354_310_144}):
     """Weights of ``roberta_large``."""
 
+    transforms: Callable[..., Tokenizer]
+    postprocess: Callable[..., SentenceEmbeddings]
+
     English160GB_RefV1 = _published(
         _LARGE_REPOSITORY.file(
             "model.safetensors",
@@ -197,6 +206,9 @@ def roberta_large(
 
 class DistilRoBERTaBaseWeights(Weights, meta={"num_params": 81_527_808}):
     """Weights of ``distilroberta_base``."""
+
+    transforms: Callable[..., Tokenizer]
+    postprocess: Callable[..., SentenceEmbeddings]
 
     OpenWebText_RefV1 = _published(
         _DISTILLED_REPOSITORY.file(
@@ -293,6 +305,9 @@ class RoBERTaTinyWeights(Weights, meta={"num_params": 634_262}):
     They name one of 22 languages, whatever the text. A few words can be too little to tell; what
     they confuse most is Danish and Norwegian.
     """
+
+    transforms: Callable[..., Tokenizer]
+    postprocess: Callable[..., Classification]
 
     ManPages_RefV1 = WeightEntry(
         _LANGUAGE_FILE.url,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
 
 from dapi import Asset, Build, File, WeightEntry, Weights, lazy, register_model
@@ -13,6 +13,8 @@ from dapi.text.models._hub import ON_TRUST, Repository, pinned_by
 if TYPE_CHECKING:
     from transformers import T5EncoderModel, T5ForConditionalGeneration, T5Model
     from typing_extensions import Unpack
+
+    from dapi.text.transforms import Tokenizer
 
     T5: TypeAlias = "T5EncoderModel | T5ForConditionalGeneration | T5Model"
 
@@ -182,6 +184,8 @@ class T5ModelConfig(TransformersConfig, total=False):
 class T5SmallWeights(Weights):
     """Weights of ``t5_small``: one file, of which each member loads a part."""
 
+    transforms: Callable[..., Tokenizer]
+
     C4_RefV1 = _SMALL_CHECKPOINT.part(
         "generation", 60_506_624, "T5_SMALL_GENERATION", "google-t5/t5-small", "t5-small"
     )
@@ -253,6 +257,8 @@ _BASE_CHECKPOINT = _Checkpoint(_BASE_FILES, _BASE, _BASE_SOURCE)
 class T5BaseWeights(Weights):
     """Weights of ``t5_base``: one file, of which each member loads a part."""
 
+    transforms: Callable[..., Tokenizer]
+
     C4_RefV1 = _BASE_CHECKPOINT.part(
         "generation", 222_903_552, "T5_BASE_GENERATION", "google-t5/t5-base", "t5-base"
     )
@@ -291,6 +297,8 @@ _LARGE_CHECKPOINT = _Checkpoint(_LARGE_FILES, _LARGE, _SMALL_SOURCE)
 
 class T5LargeWeights(Weights):
     """Weights of ``t5_large``: one file, of which each member loads a part."""
+
+    transforms: Callable[..., Tokenizer]
 
     C4_RefV1 = _LARGE_CHECKPOINT.part(
         "generation", 737_668_096, "T5_LARGE_GENERATION", "google-t5/t5-large", "t5-large"
@@ -335,6 +343,8 @@ _3B_CHECKPOINT = _Checkpoint(_3B_FILES, _3B, _3B_SOURCE)
 class T53BWeights(Weights):
     """Weights of ``t5_3b``: one file, of which each member loads a part."""
 
+    transforms: Callable[..., Tokenizer]
+
     C4_RefV1 = _3B_CHECKPOINT.part(
         "generation", 2_851_598_336, "T5_3B_GENERATION", "google-t5/t5-3b", "t5-3b"
     )
@@ -372,6 +382,8 @@ _11B_CHECKPOINT = _Checkpoint(_11B_FILES, _11B, _11B_SOURCE)
 
 class T511BWeights(Weights):
     """Weights of ``t5_11b``: one file, of which each member loads a part."""
+
+    transforms: Callable[..., Tokenizer]
 
     C4_RefV1 = _11B_CHECKPOINT.part(
         "generation", 11_307_321_344, "T5_11B_GENERATION", "google-t5/t5-11b", "t5-11b"
@@ -413,6 +425,8 @@ _FLAN_SMALL_CHECKPOINT = _Checkpoint(_FLAN_SMALL_FILES, _FLAN_SMALL, _FLAN_SMALL
 class FlanT5SmallWeights(Weights):
     """Weights of ``flan_t5_small``: one file, of which each member loads a part."""
 
+    transforms: Callable[..., Tokenizer]
+
     Flan_RefV1 = _FLAN_SMALL_CHECKPOINT.part("generation", 76_961_152, "google/flan-t5-small")
     Flan_EncoderDecoder_RefV1 = _FLAN_SMALL_CHECKPOINT.part("encoder-decoder", 60_511_616)
     Flan_Encoder_RefV1 = _FLAN_SMALL_CHECKPOINT.part("encoder", 35_332_800)
@@ -453,6 +467,8 @@ _FLAN_BASE_CHECKPOINT = _Checkpoint(_FLAN_BASE_FILES, _FLAN_BASE, _FLAN_BASE_SOU
 class FlanT5BaseWeights(Weights):
     """Weights of ``flan_t5_base``: one file, of which each member loads a part."""
 
+    transforms: Callable[..., Tokenizer]
+
     Flan_RefV1 = _FLAN_BASE_CHECKPOINT.part(
         "generation", 247_577_856, "FLAN_T5_BASE_GENERATION", "google/flan-t5-base"
     )
@@ -492,6 +508,8 @@ _FLAN_LARGE_CHECKPOINT = _Checkpoint(_FLAN_LARGE_FILES, _FLAN_LARGE, _FLAN_LARGE
 
 class FlanT5LargeWeights(Weights):
     """Weights of ``flan_t5_large``: one file, of which each member loads a part."""
+
+    transforms: Callable[..., Tokenizer]
 
     Flan_RefV1 = _FLAN_LARGE_CHECKPOINT.part(
         "generation", 783_150_080, "FLAN_T5_LARGE_GENERATION", "google/flan-t5-large"
@@ -535,6 +553,8 @@ _FLAN_XL_CHECKPOINT = _Checkpoint(_FLAN_XL_FILES, _FLAN_XL, _FLAN_XL_SOURCE)
 class FlanT5XLWeights(Weights):
     """Weights of ``flan_t5_xl``: two files, of which each member loads a part."""
 
+    transforms: Callable[..., Tokenizer]
+
     Flan_RefV1 = _FLAN_XL_CHECKPOINT.part(
         "generation", 2_849_757_184, "FLAN_T5_XL_GENERATION", "google/flan-t5-xl"
     )
@@ -573,6 +593,8 @@ _FLAN_XXL_CHECKPOINT = _Checkpoint(_FLAN_XXL_FILES, _FLAN_XXL, _FLAN_XXL_SOURCE)
 
 class FlanT5XXLWeights(Weights):
     """Weights of ``flan_t5_xxl``: five files, of which each member loads a part."""
+
+    transforms: Callable[..., Tokenizer]
 
     Flan_RefV1 = _FLAN_XXL_CHECKPOINT.part(
         "generation", 11_135_332_352, "FLAN_T5_XXL_GENERATION", "google/flan-t5-xxl"

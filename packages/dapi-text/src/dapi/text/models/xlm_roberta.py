@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from dapi import Build, File, WeightEntry, Weights, register_model
@@ -14,6 +14,9 @@ from dapi.text.models._hub import ON_TRUST, Repository, pinned_by
 if TYPE_CHECKING:
     from transformers import XLMRobertaModel
     from typing_extensions import Unpack
+
+    from dapi.text.postprocess import SentenceEmbeddings
+    from dapi.text.transforms import Tokenizer
 
 _BASE_REPOSITORY = Repository(
     "FacebookAI/xlm-roberta-base", "e73636d4f797dec63c3081bb6ed5c7b0bb3f2089"
@@ -88,6 +91,9 @@ def _published(file: File, config: Mapping[str, Any], **meta: Any) -> WeightEntr
 class XLMRoBERTaBaseWeights(Weights, meta={"num_params": 277_453_056}):
     """Weights of ``xlm_roberta_base``."""
 
+    transforms: Callable[..., Tokenizer]
+    postprocess: Callable[..., SentenceEmbeddings]
+
     CC100_RefV1 = _published(
         _BASE_REPOSITORY.file(
             "model.safetensors",
@@ -144,6 +150,9 @@ def xlm_roberta_base(
 
 class XLMRoBERTaLargeWeights(Weights, meta={"num_params": 558_840_832}):
     """Weights of ``xlm_roberta_large``."""
+
+    transforms: Callable[..., Tokenizer]
+    postprocess: Callable[..., SentenceEmbeddings]
 
     CC100_RefV1 = _published(
         _LARGE_REPOSITORY.file("model.safetensors"),

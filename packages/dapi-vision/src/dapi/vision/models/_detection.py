@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from dapi import Build, BuilderConfig, Lines, WeightEntry, lazy
+from dapi import Build, BuilderConfig, Lines, WeightEntry, Weights, lazy
 from dapi.vision.models._torchvision import published
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from dapi.vision.postprocess import Detection
+    from dapi.vision.transforms import ObjectDetection
 
 
 class RCNNConfig(BuilderConfig, total=False):
@@ -87,6 +90,13 @@ COCO_BUILD = Build(config={"num_classes": 91})
 # vision#2940.
 ANCIENT_EPS = {"dapi.vision.models._frozen_norm:FrozenBatchNorm2d": {"eps": 0.0}}
 ANCIENT_BUILD = Build(config={"num_classes": 91}, context=ANCIENT_EPS)
+
+
+class DetectionWeights(Weights):
+    """Weights that find objects in photos."""
+
+    transforms: Callable[..., ObjectDetection]
+    postprocess: Callable[..., Detection]
 
 
 def detection(

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
-from dapi import Build, Lines, WeightEntry, lazy
+from dapi import Build, Lines, WeightEntry, Weights, lazy
 from dapi.vision.models._torchvision import published
+
+if TYPE_CHECKING:
+    from dapi.vision import postprocess as postprocesses
+    from dapi.vision.transforms import SemanticSegmentation
 
 VOC = Lines("dapi.vision:data/voc.txt")
 SEGMENTATION_RECIPES = "https://github.com/pytorch/vision/tree/main/references/segmentation"
+
+
+class SegmentationWeights(Weights):
+    """Weights that say what each pixel of a photo belongs to."""
+
+    transforms: Callable[..., SemanticSegmentation]
+    postprocess: Callable[..., postprocesses.SemanticSegmentation]
 
 
 def segmentation(

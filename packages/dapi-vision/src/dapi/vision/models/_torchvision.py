@@ -8,10 +8,14 @@ torchvision 0.29's own metadata.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from dapi import Build, LegacyArgument, Lines, WeightEntry, Weights, lazy
+
+if TYPE_CHECKING:
+    from dapi.vision.postprocess import Classification
+    from dapi.vision.transforms import ImageClassification
 
 IMAGENET1K = Lines("dapi.vision:data/imagenet1k.txt")
 RECIPES = "https://github.com/pytorch/vision/tree/main/references/classification"
@@ -25,6 +29,13 @@ SWAG = {
 
 _FILES = "https://download.pytorch.org/models"
 _PAGES = "https://pytorch.org/vision/stable/models/generated/torchvision.models"
+
+
+class ClassificationWeights(Weights):
+    """Weights that name what is in a photo."""
+
+    transforms: Callable[..., ImageClassification]
+    postprocess: Callable[..., Classification]
 
 
 def published(

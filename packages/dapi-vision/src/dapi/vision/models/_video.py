@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from dapi import Build, Lines, WeightEntry, lazy
+from dapi import Build, Lines, WeightEntry, Weights, lazy
 from dapi.vision.models._torchvision import published
 
+if TYPE_CHECKING:
+    from dapi.vision.postprocess import Classification
+    from dapi.vision.transforms import VideoClassification
+
 KINETICS400 = Lines("dapi.vision:data/kinetics400.txt")
+
+
+class VideoWeights(Weights):
+    """Weights that name what happens in a video."""
+
+    transforms: Callable[..., VideoClassification]
+    postprocess: Callable[..., Classification]
 
 
 def video(

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import BuilderConfig, WeightEntry, Weights, register_model
-from dapi.vision.models._torchvision import RECIPES, classification, pretrained
+from dapi import BuilderConfig, WeightEntry, register_model
+from dapi.vision.models._torchvision import (
+    RECIPES,
+    ClassificationWeights,
+    classification,
+    pretrained,
+)
 
 if TYPE_CHECKING:
     from torchvision.models.alexnet import AlexNet
@@ -22,7 +27,7 @@ class AlexNetConfig(BuilderConfig, total=False):
     dropout: float
 
 
-class AlexNetWeights(Weights, meta={"num_params": 61_100_840, "gflops": 0.714}):
+class AlexNetWeights(ClassificationWeights, meta={"num_params": 61_100_840, "gflops": 0.714}):
     """Weights of ``alexnet``: torchvision's IMAGENET1K_V1.
 
     Trained by a simplified recipe to about the accuracy of the paper.

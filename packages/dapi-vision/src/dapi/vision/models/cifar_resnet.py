@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from dapi import Build, BuilderConfig, WeightEntry, Weights, lazy, register_model
@@ -10,6 +11,8 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from dapi.vision.models._cifar_resnet import CIFARResNet, PreActCIFARResNet
+    from dapi.vision.postprocess import Classification
+    from dapi.vision.transforms import GrayscaleClassification
 
 DIGITS = "Optical Recognition of Handwritten Digits (scikit-learn's copy)"
 DIGITS_SOURCE = "https://archive.ics.uci.edu/dataset/80/optical+recognition+of+handwritten+digits"
@@ -47,6 +50,9 @@ class ResNet20Weights(Weights, meta={"num_params": 269_434}):
     RefV1 follows the paper's recipe. RefV2 sees distorted images, longer, and with smoothed
     labels.
     """
+
+    transforms: Callable[..., GrayscaleClassification]
+    postprocess: Callable[..., Classification]
 
     Digits_RefV1 = WeightEntry(
         url=f"{_FOLDER}/resnet20_digits_v1.safetensors",
@@ -121,6 +127,9 @@ class ResNet20V2Weights(Weights, meta={"num_params": 269_434}):
 
     RefV1 follows the recipe of ``ResNet20Weights.Digits_RefV2``.
     """
+
+    transforms: Callable[..., GrayscaleClassification]
+    postprocess: Callable[..., Classification]
 
     Digits_RefV1 = WeightEntry(
         url=f"{_FOLDER}/resnet20_v2_digits_v1.safetensors",

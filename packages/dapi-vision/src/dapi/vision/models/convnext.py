@@ -5,8 +5,13 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from dapi import BuilderConfig, WeightEntry, Weights, register_model
-from dapi.vision.models._torchvision import RECIPES, classification, pretrained
+from dapi import BuilderConfig, WeightEntry, register_model
+from dapi.vision.models._torchvision import (
+    RECIPES,
+    ClassificationWeights,
+    classification,
+    pretrained,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -32,7 +37,7 @@ class ConvNeXtConfig(BuilderConfig, total=False):
     norm_layer: Callable[..., nn.Module] | None
 
 
-class ConvNeXtTinyWeights(Weights, meta={"num_params": 28_589_128, "gflops": 4.456}):
+class ConvNeXtTinyWeights(ClassificationWeights, meta={"num_params": 28_589_128, "gflops": 4.456}):
     """Weights of ``convnext_tiny``: torchvision's IMAGENET1K_V1.
 
     Trained by torchvision's new recipe. The image's shorter side is resized to another length
@@ -101,7 +106,7 @@ def convnext_tiny(
     )
 
 
-class ConvNeXtSmallWeights(Weights, meta={"num_params": 50_223_688, "gflops": 8.684}):
+class ConvNeXtSmallWeights(ClassificationWeights, meta={"num_params": 50_223_688, "gflops": 8.684}):
     """Weights of ``convnext_small``: torchvision's IMAGENET1K_V1."""
 
     ImageNet1K_RefV1 = _entry(
@@ -144,7 +149,7 @@ def convnext_small(
     )
 
 
-class ConvNeXtBaseWeights(Weights, meta={"num_params": 88_591_464, "gflops": 15.355}):
+class ConvNeXtBaseWeights(ClassificationWeights, meta={"num_params": 88_591_464, "gflops": 15.355}):
     """Weights of ``convnext_base``: torchvision's IMAGENET1K_V1."""
 
     ImageNet1K_RefV1 = _entry(
@@ -187,7 +192,9 @@ def convnext_base(
     )
 
 
-class ConvNeXtLargeWeights(Weights, meta={"num_params": 197_767_336, "gflops": 34.361}):
+class ConvNeXtLargeWeights(
+    ClassificationWeights, meta={"num_params": 197_767_336, "gflops": 34.361}
+):
     """Weights of ``convnext_large``: torchvision's IMAGENET1K_V1."""
 
     ImageNet1K_RefV1 = _entry(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from dapi import Build, BuilderConfig, WeightEntry, Weights, register_model
-from dapi.vision.models._segmentation import SEGMENTATION_RECIPES, segmentation
+from dapi import Build, BuilderConfig, WeightEntry, register_model
+from dapi.vision.models._segmentation import SEGMENTATION_RECIPES, SegmentationWeights, segmentation
 from dapi.vision.models._torchvision import pretrained, pretrained_backbone
 from dapi.vision.models.mobilenet_v3 import MobileNetV3LargeWeights
 from dapi.vision.models.resnet import ResNet50Weights, ResNet101Weights
@@ -20,7 +20,9 @@ _entry = partial(segmentation, build=Build(config={"num_classes": 21, "aux_loss"
 _HEADS = ("classifier.4", "aux_classifier.4")
 
 
-class DeepLabV3ResNet50Weights(Weights, meta={"num_params": 42_004_074, "gflops": 178.722}):
+class DeepLabV3ResNet50Weights(
+    SegmentationWeights, meta={"num_params": 42_004_074, "gflops": 178.722}
+):
     """Weights of ``deeplabv3_resnet50``: torchvision's COCO_WITH_VOC_LABELS_V1."""
 
     COCO_VOCLabels_RefV1 = _entry(
@@ -92,7 +94,9 @@ def deeplabv3_resnet50(
     return _deeplabv3(network, ("layer4", 2048), ("layer3", 1024), num_classes, aux_loss=aux_loss)
 
 
-class DeepLabV3ResNet101Weights(Weights, meta={"num_params": 60_996_202, "gflops": 258.743}):
+class DeepLabV3ResNet101Weights(
+    SegmentationWeights, meta={"num_params": 60_996_202, "gflops": 258.743}
+):
     """Weights of ``deeplabv3_resnet101``: torchvision's COCO_WITH_VOC_LABELS_V1."""
 
     COCO_VOCLabels_RefV1 = _entry(
@@ -142,7 +146,9 @@ def deeplabv3_resnet101(
     return _deeplabv3(network, ("layer4", 2048), ("layer3", 1024), num_classes, aux_loss=aux_loss)
 
 
-class DeepLabV3MobileNetV3LargeWeights(Weights, meta={"num_params": 11_029_328, "gflops": 10.452}):
+class DeepLabV3MobileNetV3LargeWeights(
+    SegmentationWeights, meta={"num_params": 11_029_328, "gflops": 10.452}
+):
     """Weights of ``deeplabv3_mobilenet_v3_large``: torchvision's COCO_WITH_VOC_LABELS_V1."""
 
     COCO_VOCLabels_RefV1 = _entry(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from dapi import Build, BuilderConfig, WeightEntry, Weights, register_model
+from dapi import Build, BuilderConfig, WeightEntry, register_model
 from dapi.adapt import Rename
-from dapi.vision.models._torchvision import classification, pretrained
+from dapi.vision.models._torchvision import ClassificationWeights, classification, pretrained
 
 if TYPE_CHECKING:
     from torchvision.models.densenet import DenseNet
@@ -40,7 +40,7 @@ class DenseNetConfig(BuilderConfig, total=False):
     memory_efficient: bool
 
 
-class DenseNet121Weights(Weights, meta={"num_params": 7_978_856, "gflops": 2.834}):
+class DenseNet121Weights(ClassificationWeights, meta={"num_params": 7_978_856, "gflops": 2.834}):
     """Weights of ``densenet121``: torchvision's IMAGENET1K_V1.
 
     Ported from those of the paper; the keys in the file are those of an older DenseNet.
@@ -100,7 +100,7 @@ def densenet121(
     return DenseNet(32, (6, 12, 24, 16), 64, num_classes=num_classes, **config)
 
 
-class DenseNet161Weights(Weights, meta={"num_params": 28_681_000, "gflops": 7.728}):
+class DenseNet161Weights(ClassificationWeights, meta={"num_params": 28_681_000, "gflops": 7.728}):
     """Weights of ``densenet161``: torchvision's IMAGENET1K_V1."""
 
     ImageNet1K_RefV1 = _entry(
@@ -135,7 +135,7 @@ def densenet161(
     return DenseNet(48, (6, 12, 36, 24), 96, num_classes=num_classes, **config)
 
 
-class DenseNet169Weights(Weights, meta={"num_params": 14_149_480, "gflops": 3.36}):
+class DenseNet169Weights(ClassificationWeights, meta={"num_params": 14_149_480, "gflops": 3.36}):
     """Weights of ``densenet169``: torchvision's IMAGENET1K_V1."""
 
     ImageNet1K_RefV1 = _entry(
@@ -170,7 +170,7 @@ def densenet169(
     return DenseNet(32, (6, 12, 32, 32), 64, num_classes=num_classes, **config)
 
 
-class DenseNet201Weights(Weights, meta={"num_params": 20_013_928, "gflops": 4.291}):
+class DenseNet201Weights(ClassificationWeights, meta={"num_params": 20_013_928, "gflops": 4.291}):
     """Weights of ``densenet201``: torchvision's IMAGENET1K_V1."""
 
     ImageNet1K_RefV1 = _entry(

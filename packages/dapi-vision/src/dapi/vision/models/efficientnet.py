@@ -5,8 +5,14 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from dapi import BuilderConfig, WeightEntry, Weights, register_model
-from dapi.vision.models._torchvision import NEW_RECIPES, RECIPES, classification, pretrained
+from dapi import BuilderConfig, WeightEntry, register_model
+from dapi.vision.models._torchvision import (
+    NEW_RECIPES,
+    RECIPES,
+    ClassificationWeights,
+    classification,
+    pretrained,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -43,7 +49,7 @@ class EfficientNetConfig(BuilderConfig, total=False):
     last_channel: int | None
 
 
-class EfficientNetB0Weights(Weights, meta={"num_params": 5_288_548, "gflops": 0.386}):
+class EfficientNetB0Weights(ClassificationWeights, meta={"num_params": 5_288_548, "gflops": 0.386}):
     """Weights of ``efficientnet_b0``: torchvision's IMAGENET1K_V1.
 
     Of B0 to B7, those named RefV1 are ported from those of the paper.
@@ -106,7 +112,7 @@ def efficientnet_b0(
     return _efficientnet(1.0, 1.0, dropout=dropout, num_classes=num_classes, **config)
 
 
-class EfficientNetB1Weights(Weights, meta={"num_params": 7_794_184, "gflops": 0.687}):
+class EfficientNetB1Weights(ClassificationWeights, meta={"num_params": 7_794_184, "gflops": 0.687}):
     """Weights of ``efficientnet_b1``: torchvision's IMAGENET1K_V1 and IMAGENET1K_V2.
 
     RefV2 is trained by torchvision's new recipe.
@@ -156,7 +162,7 @@ def efficientnet_b1(
     return _efficientnet(1.0, 1.1, dropout=dropout, num_classes=num_classes, **config)
 
 
-class EfficientNetB2Weights(Weights, meta={"num_params": 9_109_994, "gflops": 1.088}):
+class EfficientNetB2Weights(ClassificationWeights, meta={"num_params": 9_109_994, "gflops": 1.088}):
     """Weights of ``efficientnet_b2``: torchvision's IMAGENET1K_V1."""
 
     ImageNet1K_RefV1 = classification(
@@ -193,7 +199,9 @@ def efficientnet_b2(
     return _efficientnet(1.1, 1.2, dropout=dropout, num_classes=num_classes, **config)
 
 
-class EfficientNetB3Weights(Weights, meta={"num_params": 12_233_232, "gflops": 1.827}):
+class EfficientNetB3Weights(
+    ClassificationWeights, meta={"num_params": 12_233_232, "gflops": 1.827}
+):
     """Weights of ``efficientnet_b3``: torchvision's IMAGENET1K_V1."""
 
     ImageNet1K_RefV1 = classification(
@@ -232,7 +240,9 @@ def efficientnet_b3(
     return _efficientnet(1.2, 1.4, dropout=dropout, num_classes=num_classes, **config)
 
 
-class EfficientNetB4Weights(Weights, meta={"num_params": 19_341_616, "gflops": 4.394}):
+class EfficientNetB4Weights(
+    ClassificationWeights, meta={"num_params": 19_341_616, "gflops": 4.394}
+):
     """Weights of ``efficientnet_b4``: torchvision's IMAGENET1K_V1."""
 
     ImageNet1K_RefV1 = classification(
@@ -271,7 +281,9 @@ def efficientnet_b4(
     return _efficientnet(1.4, 1.8, dropout=dropout, num_classes=num_classes, **config)
 
 
-class EfficientNetB5Weights(Weights, meta={"num_params": 30_389_784, "gflops": 10.266}):
+class EfficientNetB5Weights(
+    ClassificationWeights, meta={"num_params": 30_389_784, "gflops": 10.266}
+):
     """Weights of ``efficientnet_b5``: torchvision's IMAGENET1K_V1."""
 
     ImageNet1K_RefV1 = classification(
@@ -316,7 +328,9 @@ def efficientnet_b5(
     )
 
 
-class EfficientNetB6Weights(Weights, meta={"num_params": 43_040_704, "gflops": 19.068}):
+class EfficientNetB6Weights(
+    ClassificationWeights, meta={"num_params": 43_040_704, "gflops": 19.068}
+):
     """Weights of ``efficientnet_b6``: torchvision's IMAGENET1K_V1."""
 
     ImageNet1K_RefV1 = classification(
@@ -359,7 +373,9 @@ def efficientnet_b6(
     )
 
 
-class EfficientNetB7Weights(Weights, meta={"num_params": 66_347_960, "gflops": 37.746}):
+class EfficientNetB7Weights(
+    ClassificationWeights, meta={"num_params": 66_347_960, "gflops": 37.746}
+):
     """Weights of ``efficientnet_b7``: torchvision's IMAGENET1K_V1."""
 
     ImageNet1K_RefV1 = classification(
@@ -402,7 +418,9 @@ def efficientnet_b7(
     )
 
 
-class EfficientNetV2SWeights(Weights, meta={"num_params": 21_458_488, "gflops": 8.366}):
+class EfficientNetV2SWeights(
+    ClassificationWeights, meta={"num_params": 21_458_488, "gflops": 8.366}
+):
     """Weights of ``efficientnet_v2_s``: torchvision's IMAGENET1K_V1."""
 
     ImageNet1K_RefV1 = classification(
@@ -458,7 +476,9 @@ def efficientnet_v2_s(
     )
 
 
-class EfficientNetV2MWeights(Weights, meta={"num_params": 54_139_356, "gflops": 24.582}):
+class EfficientNetV2MWeights(
+    ClassificationWeights, meta={"num_params": 54_139_356, "gflops": 24.582}
+):
     """Weights of ``efficientnet_v2_m``: torchvision's IMAGENET1K_V1."""
 
     ImageNet1K_RefV1 = classification(
@@ -511,7 +531,9 @@ def efficientnet_v2_m(
     )
 
 
-class EfficientNetV2LWeights(Weights, meta={"num_params": 118_515_272, "gflops": 56.08}):
+class EfficientNetV2LWeights(
+    ClassificationWeights, meta={"num_params": 118_515_272, "gflops": 56.08}
+):
     """Weights of ``efficientnet_v2_l``: torchvision's IMAGENET1K_V1.
 
     Ported from those of the paper; pixels are scaled to -1..1.

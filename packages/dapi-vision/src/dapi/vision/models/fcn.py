@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from dapi import Build, BuilderConfig, WeightEntry, Weights, register_model
-from dapi.vision.models._segmentation import SEGMENTATION_RECIPES, segmentation
+from dapi import Build, BuilderConfig, WeightEntry, register_model
+from dapi.vision.models._segmentation import SEGMENTATION_RECIPES, SegmentationWeights, segmentation
 from dapi.vision.models._torchvision import pretrained, pretrained_backbone
 from dapi.vision.models.resnet import ResNet50Weights, ResNet101Weights
 
@@ -19,7 +19,7 @@ _entry = partial(segmentation, build=Build(config={"num_classes": 21, "aux_loss"
 _HEADS = ("classifier.4", "aux_classifier.4")
 
 
-class FCNResNet50Weights(Weights, meta={"num_params": 35_322_218, "gflops": 152.717}):
+class FCNResNet50Weights(SegmentationWeights, meta={"num_params": 35_322_218, "gflops": 152.717}):
     """Weights of ``fcn_resnet50``: torchvision's COCO_WITH_VOC_LABELS_V1."""
 
     COCO_VOCLabels_RefV1 = _entry(
@@ -90,7 +90,7 @@ def fcn_resnet50(
     return _fcn(network, num_classes, aux_loss=bool(aux_loss))
 
 
-class FCNResNet101Weights(Weights, meta={"num_params": 54_314_346, "gflops": 232.738}):
+class FCNResNet101Weights(SegmentationWeights, meta={"num_params": 54_314_346, "gflops": 232.738}):
     """Weights of ``fcn_resnet101``: torchvision's COCO_WITH_VOC_LABELS_V1."""
 
     COCO_VOCLabels_RefV1 = _entry(

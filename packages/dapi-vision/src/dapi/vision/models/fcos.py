@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from dapi import Build, BuilderConfig, WeightEntry, Weights, lazy, register_model
-from dapi.vision.models._detection import DETECTION_RECIPES, detection
+from dapi.vision.models._detection import DETECTION_RECIPES, DetectionWeights, detection
 from dapi.vision.models._torchvision import pretrained, pretrained_backbone
 from dapi.vision.models.cifar_resnet import DIGITS, DIGITS_SOURCE, NOT_TRAINED_ON, ResNet20Weights
 from dapi.vision.models.resnet import ResNet50Weights
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from torch import nn
     from torchvision.models.detection import FCOS
     from typing_extensions import Unpack
+
+    from dapi.vision.postprocess import Detection
+    from dapi.vision.transforms import GrayscaleDetection
 
 _RECIPE = "recipes/fcos_resnet20_fpn_digits.py"
 _DIGITS = ["__background__", *map(str, range(10))]
@@ -109,6 +113,9 @@ class FCOSResNet20FPNWeights(Weights, meta={"num_params": 467_328}):
     sees more digits a scene, and is trained longer.
     """
 
+    transforms: Callable[..., GrayscaleDetection]
+    postprocess: Callable[..., Detection]
+
     Digits_RefV1 = WeightEntry(
         **_digits(
             "fcos_resnet20_fpn_digits_v1.safetensors",
@@ -187,7 +194,7 @@ def fcos_resnet20_fpn(
     return FCOS(backbone, num_classes, anchor_generator=anchors, head=head, **config)
 
 
-class FCOSResNet50FPNWeights(Weights, meta={"num_params": 32_269_600, "gflops": 128.207}):
+class FCOSResNet50FPNWeights(DetectionWeights, meta={"num_params": 32_269_600, "gflops": 128.207}):
     """Weights of ``fcos_resnet50_fpn``: torchvision's COCO_V1."""
 
     COCO_RefV1 = detection(

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import Build, BuilderConfig, WeightEntry, Weights, register_model
+from dapi import Build, BuilderConfig, WeightEntry, register_model
 from dapi.adapt import Drop
-from dapi.vision.models._torchvision import RECIPES, classification, pretrained
+from dapi.vision.models._torchvision import (
+    RECIPES,
+    ClassificationWeights,
+    classification,
+    pretrained,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +50,7 @@ class GoogLeNetConfig(QuantizedGoogLeNetConfig, total=False):
     blocks: list[Callable[..., nn.Module]] | None
 
 
-class GoogLeNetWeights(Weights, meta={"num_params": 6_624_904, "gflops": 1.498}):
+class GoogLeNetWeights(ClassificationWeights, meta={"num_params": 6_624_904, "gflops": 1.498}):
     """Weights of ``googlenet``: torchvision's IMAGENET1K_V1.
 
     Ported from those of the paper. The model rescales its input to what they were trained with, and

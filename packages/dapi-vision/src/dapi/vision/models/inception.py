@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import Build, BuilderConfig, WeightEntry, Weights, register_model
+from dapi import Build, BuilderConfig, WeightEntry, register_model
 from dapi.adapt import Drop
-from dapi.vision.models._torchvision import RECIPES, classification, pretrained
+from dapi.vision.models._torchvision import (
+    RECIPES,
+    ClassificationWeights,
+    classification,
+    pretrained,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +48,7 @@ class InceptionConfig(QuantizedInceptionConfig, total=False):
     inception_blocks: list[Callable[..., nn.Module]] | None
 
 
-class InceptionV3Weights(Weights, meta={"num_params": 27_161_264, "gflops": 5.713}):
+class InceptionV3Weights(ClassificationWeights, meta={"num_params": 27_161_264, "gflops": 5.713}):
     """Weights of ``inception_v3``: torchvision's IMAGENET1K_V1.
 
     Ported from those of the paper. The model rescales its input to what they were trained with.

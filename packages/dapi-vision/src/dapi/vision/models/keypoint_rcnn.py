@@ -5,8 +5,14 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from dapi import Build, LegacyArgument, Lines, WeightEntry, Weights, register_model
-from dapi.vision.models._detection import ANCIENT_EPS, DETECTION_RECIPES, RCNNConfig, detection
+from dapi import Build, LegacyArgument, Lines, WeightEntry, register_model
+from dapi.vision.models._detection import (
+    ANCIENT_EPS,
+    DETECTION_RECIPES,
+    DetectionWeights,
+    RCNNConfig,
+    detection,
+)
 from dapi.vision.models._torchvision import pretrained_backbone
 from dapi.vision.models.resnet import ResNet50Weights
 
@@ -38,7 +44,7 @@ class KeypointRCNNConfig(RCNNConfig, total=False):
     keypoint_predictor: nn.Module | None
 
 
-class KeypointRCNNResNet50FPNWeights(Weights, meta={"num_params": 59_137_258}):
+class KeypointRCNNResNet50FPNWeights(DetectionWeights, meta={"num_params": 59_137_258}):
     """Weights of ``keypointrcnn_resnet50_fpn``: torchvision's COCO_LEGACY and COCO_V1.
 
     Both were trained with eps=0 in FrozenBatchNorm2d, and are built with it. torchvision does so

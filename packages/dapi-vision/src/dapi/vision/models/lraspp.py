@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import Build, BuilderConfig, WeightEntry, Weights, register_model
-from dapi.vision.models._segmentation import SEGMENTATION_RECIPES, segmentation
+from dapi import Build, BuilderConfig, WeightEntry, register_model
+from dapi.vision.models._segmentation import SEGMENTATION_RECIPES, SegmentationWeights, segmentation
 from dapi.vision.models._torchvision import pretrained, pretrained_backbone
 from dapi.vision.models.mobilenet_v3 import MobileNetV3LargeWeights
 
@@ -24,7 +24,9 @@ class LRASPPConfig(BuilderConfig, total=False):
     inter_channels: int
 
 
-class LRASPPMobileNetV3LargeWeights(Weights, meta={"num_params": 3_221_538, "gflops": 2.086}):
+class LRASPPMobileNetV3LargeWeights(
+    SegmentationWeights, meta={"num_params": 3_221_538, "gflops": 2.086}
+):
     """Weights of ``lraspp_mobilenet_v3_large``: torchvision's COCO_WITH_VOC_LABELS_V1."""
 
     COCO_VOCLabels_RefV1 = segmentation(

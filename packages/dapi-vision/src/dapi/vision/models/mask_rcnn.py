@@ -5,8 +5,14 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from dapi import WeightEntry, Weights, register_model
-from dapi.vision.models._detection import ANCIENT_BUILD, DETECTION_RECIPES, RCNNConfig, detection
+from dapi import WeightEntry, register_model
+from dapi.vision.models._detection import (
+    ANCIENT_BUILD,
+    DETECTION_RECIPES,
+    DetectionWeights,
+    RCNNConfig,
+    detection,
+)
 from dapi.vision.models._torchvision import pretrained, pretrained_backbone
 from dapi.vision.models.resnet import ResNet50Weights
 
@@ -36,7 +42,9 @@ class MaskRCNNConfig(RCNNConfig, total=False):
 _BACKBONE_LEGACY = pretrained_backbone(ResNet50Weights.ImageNet1K_RefV1)
 
 
-class MaskRCNNResNet50FPNWeights(Weights, meta={"num_params": 44_401_393, "gflops": 134.38}):
+class MaskRCNNResNet50FPNWeights(
+    DetectionWeights, meta={"num_params": 44_401_393, "gflops": 134.38}
+):
     """Weights of ``maskrcnn_resnet50_fpn``: torchvision's COCO_V1.
 
     They were trained with eps=0 in FrozenBatchNorm2d, and are built with it.
@@ -114,7 +122,9 @@ def maskrcnn_resnet50_fpn(
     return MaskRCNN(backbone, num_classes, **config)
 
 
-class MaskRCNNResNet50FPNV2Weights(Weights, meta={"num_params": 46_359_409, "gflops": 333.577}):
+class MaskRCNNResNet50FPNV2Weights(
+    DetectionWeights, meta={"num_params": 46_359_409, "gflops": 333.577}
+):
     """Weights of ``maskrcnn_resnet50_fpn_v2``: torchvision's COCO_V1 for that model.
 
     Trained by a recipe that is improved too.

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import Build, BuilderConfig, WeightEntry, Weights, register_model
-from dapi.vision.models._torchvision import RECIPES, classification, pretrained
+from dapi import Build, BuilderConfig, WeightEntry, register_model
+from dapi.vision.models._torchvision import (
+    RECIPES,
+    ClassificationWeights,
+    classification,
+    pretrained,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +44,7 @@ class MaxVitConfig(BuilderConfig, total=False):
     attention_dropout: float
 
 
-class MaxVitTWeights(Weights, meta={"num_params": 30_919_624, "gflops": 5.558}):
+class MaxVitTWeights(ClassificationWeights, meta={"num_params": 30_919_624, "gflops": 5.558}):
     """Weights of ``maxvit_t``: torchvision's IMAGENET1K_V1.
 
     Trained by a recipe like the paper's, but with a momentum of 0.99 in batch normalisation, which

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from dapi import Build, BuilderConfig, WeightEntry, Weights, register_model
-from dapi.vision.models._torchvision import classification, pretrained
+from dapi import Build, BuilderConfig, WeightEntry, register_model
+from dapi.vision.models._torchvision import ClassificationWeights, classification, pretrained
 
 if TYPE_CHECKING:
     from torchvision.models.mnasnet import MNASNet
@@ -30,7 +30,7 @@ class MNASNetConfig(BuilderConfig, total=False):
     dropout: float
 
 
-class MNASNet0_5Weights(Weights, meta={"num_params": 2_218_512, "gflops": 0.104}):
+class MNASNet0_5Weights(ClassificationWeights, meta={"num_params": 2_218_512, "gflops": 0.104}):
     """Weights of ``mnasnet0_5``: torchvision's IMAGENET1K_V1.
 
     Trained to about the accuracy of the paper.
@@ -91,7 +91,7 @@ def mnasnet0_5(
     return MNASNet(0.5, num_classes=num_classes, **config)
 
 
-class MNASNet0_75Weights(Weights, meta={"num_params": 3_170_208, "gflops": 0.215}):
+class MNASNet0_75Weights(ClassificationWeights, meta={"num_params": 3_170_208, "gflops": 0.215}):
     """Weights of ``mnasnet0_75``: torchvision's IMAGENET1K_V1.
 
     Trained by torchvision's new recipe.
@@ -131,7 +131,7 @@ def mnasnet0_75(
     return MNASNet(0.75, num_classes=num_classes, **config)
 
 
-class MNASNet1_0Weights(Weights, meta={"num_params": 4_383_312, "gflops": 0.314}):
+class MNASNet1_0Weights(ClassificationWeights, meta={"num_params": 4_383_312, "gflops": 0.314}):
     """Weights of ``mnasnet1_0``: torchvision's IMAGENET1K_V1.
 
     Trained to about the accuracy of the paper.
@@ -170,7 +170,7 @@ def mnasnet1_0(
     return MNASNet(1.0, num_classes=num_classes, **config)
 
 
-class MNASNet1_3Weights(Weights, meta={"num_params": 6_282_256, "gflops": 0.526}):
+class MNASNet1_3Weights(ClassificationWeights, meta={"num_params": 6_282_256, "gflops": 0.526}):
     """Weights of ``mnasnet1_3``: torchvision's IMAGENET1K_V1.
 
     Trained by torchvision's new recipe.

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import BuilderConfig, WeightEntry, Weights, register_model
-from dapi.vision.models._torchvision import NEW_RECIPES, RECIPES, classification, pretrained
+from dapi import BuilderConfig, WeightEntry, register_model
+from dapi.vision.models._torchvision import (
+    NEW_RECIPES,
+    RECIPES,
+    ClassificationWeights,
+    classification,
+    pretrained,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +49,7 @@ class MobileNetV2Config(QuantizedMobileNetV2Config, total=False):
     block: Callable[..., nn.Module] | None
 
 
-class MobileNetV2Weights(Weights, meta={"num_params": 3_504_872, "gflops": 0.301}):
+class MobileNetV2Weights(ClassificationWeights, meta={"num_params": 3_504_872, "gflops": 0.301}):
     """Weights of ``mobilenet_v2``: torchvision's IMAGENET1K_V1 and IMAGENET1K_V2.
 
     RefV1 is trained by a simple recipe to about the accuracy of the paper, RefV2 by torchvision's

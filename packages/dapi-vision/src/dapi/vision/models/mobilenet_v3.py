@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import BuilderConfig, WeightEntry, Weights, register_model
-from dapi.vision.models._torchvision import NEW_RECIPES, RECIPES, classification, pretrained
+from dapi import BuilderConfig, WeightEntry, register_model
+from dapi.vision.models._torchvision import (
+    NEW_RECIPES,
+    RECIPES,
+    ClassificationWeights,
+    classification,
+    pretrained,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +43,9 @@ class MobileNetV3Config(QuantizedMobileNetV3Config, total=False):
     block: Callable[..., nn.Module] | None
 
 
-class MobileNetV3LargeWeights(Weights, meta={"num_params": 5_483_032, "gflops": 0.217}):
+class MobileNetV3LargeWeights(
+    ClassificationWeights, meta={"num_params": 5_483_032, "gflops": 0.217}
+):
     """Weights of ``mobilenet_v3_large``: torchvision's IMAGENET1K_V1 and IMAGENET1K_V2.
 
     RefV1 is trained by a simple recipe, RefV2 by torchvision's new recipe.
@@ -125,7 +133,9 @@ def mobilenet_v3_large(
     )
 
 
-class MobileNetV3SmallWeights(Weights, meta={"num_params": 2_542_856, "gflops": 0.057}):
+class MobileNetV3SmallWeights(
+    ClassificationWeights, meta={"num_params": 2_542_856, "gflops": 0.057}
+):
     """Weights of ``mobilenet_v3_small``: torchvision's IMAGENET1K_V1.
 
     Trained by a simple recipe to more than the accuracy of the paper.

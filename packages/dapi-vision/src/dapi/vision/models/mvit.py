@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from dapi import BuilderConfig, WeightEntry, Weights, register_model
+from dapi import BuilderConfig, WeightEntry, register_model
 from dapi.vision.models._torchvision import pretrained
-from dapi.vision.models._video import video
+from dapi.vision.models._video import VideoWeights, video
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,7 +52,7 @@ class MViTConfig(BuilderConfig, total=False):
     patch_embed_padding: tuple[int, int, int]
 
 
-class MViTV1BWeights(Weights, meta={"num_params": 36_610_672, "gflops": 70.599}):
+class MViTV1BWeights(VideoWeights, meta={"num_params": 36_610_672, "gflops": 70.599}):
     """Weights of ``mvit_v1_b``: torchvision's KINETICS400_V1.
 
     Ported from those of the paper. Accuracies are of videos, from five clips of 16 frames at 7.5
@@ -138,7 +138,7 @@ def mvit_v1_b(
     )
 
 
-class MViTV2SWeights(Weights, meta={"num_params": 34_537_744, "gflops": 64.224}):
+class MViTV2SWeights(VideoWeights, meta={"num_params": 34_537_744, "gflops": 64.224}):
     """Weights of ``mvit_v2_s``: torchvision's KINETICS400_V1.
 
     Ported from those of the paper. Accuracies are of videos, from five clips of 16 frames at 7.5

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import WeightEntry, Weights, register_model
+from dapi import WeightEntry, register_model
 from dapi.adapt import Drop
 from dapi.vision.models._quantized import build, pretrained_quantized, quantized
+from dapi.vision.models._torchvision import ClassificationWeights
 from dapi.vision.models.googlenet import GoogLeNetWeights, QuantizedGoogLeNetConfig
 
 if TYPE_CHECKING:
@@ -21,7 +22,9 @@ _BUILD = build(
 )
 
 
-class QuantizedGoogLeNetWeights(Weights, meta={"num_params": 6_624_904, "gflops": 1.498}):
+class QuantizedGoogLeNetWeights(
+    ClassificationWeights, meta={"num_params": 6_624_904, "gflops": 1.498}
+):
     """Weights of ``quantized_googlenet``: torchvision's IMAGENET1K_FBGEMM_V1.
 
     Quantized after training.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import WeightEntry, Weights, register_model
+from dapi import WeightEntry, register_model
 from dapi.vision.models._quantized import build, pretrained_quantized, quantized
+from dapi.vision.models._torchvision import ClassificationWeights
 from dapi.vision.models.inception import InceptionV3Weights, QuantizedInceptionConfig
 
 if TYPE_CHECKING:
@@ -19,7 +20,9 @@ _BUILD = build(
 )
 
 
-class QuantizedInceptionV3Weights(Weights, meta={"num_params": 27_161_264, "gflops": 5.713}):
+class QuantizedInceptionV3Weights(
+    ClassificationWeights, meta={"num_params": 27_161_264, "gflops": 5.713}
+):
     """Weights of ``quantized_inception_v3``: torchvision's IMAGENET1K_FBGEMM_V1.
 
     Quantized after training, without the auxiliary head.

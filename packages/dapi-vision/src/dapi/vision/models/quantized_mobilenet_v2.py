@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import WeightEntry, Weights, register_model
+from dapi import WeightEntry, register_model
 from dapi.vision.models._quantized import pretrained_quantized, quantized
-from dapi.vision.models._torchvision import RECIPES
+from dapi.vision.models._torchvision import RECIPES, ClassificationWeights
 from dapi.vision.models.mobilenet_v2 import MobileNetV2Weights, QuantizedMobileNetV2Config
 
 if TYPE_CHECKING:
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 
-class QuantizedMobileNetV2Weights(Weights, meta={"num_params": 3_504_872, "gflops": 0.301}):
+class QuantizedMobileNetV2Weights(
+    ClassificationWeights, meta={"num_params": 3_504_872, "gflops": 0.301}
+):
     """Weights of ``quantized_mobilenet_v2``: torchvision's IMAGENET1K_QNNPACK_V1.
 
     Trained on from the float weights, with quantization in mind. Nothing of the file's hash is

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dapi import WeightEntry, Weights, register_model
+from dapi import WeightEntry, register_model
 from dapi.vision.models._quantized import build, pretrained_quantized, quantized
-from dapi.vision.models._torchvision import RECIPES
+from dapi.vision.models._torchvision import RECIPES, ClassificationWeights
 from dapi.vision.models.mobilenet_v3 import MobileNetV3LargeWeights, QuantizedMobileNetV3Config
 
 if TYPE_CHECKING:
@@ -50,7 +50,9 @@ class QuantizedMobileNetV3LargeConfig(QuantizedMobileNetV3Config, total=False):
     dilated: bool
 
 
-class QuantizedMobileNetV3LargeWeights(Weights, meta={"num_params": 5_483_032, "gflops": 0.217}):
+class QuantizedMobileNetV3LargeWeights(
+    ClassificationWeights, meta={"num_params": 5_483_032, "gflops": 0.217}
+):
     """Weights of ``quantized_mobilenet_v3_large``: torchvision's IMAGENET1K_QNNPACK_V1.
 
     Trained on from the float weights, with quantization in mind; the file has not been quantized.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dapi import WeightEntry, Weights, register_model
+from dapi import WeightEntry, register_model
 from dapi.vision.models._quantized import pretrained_quantized, quantized
+from dapi.vision.models._torchvision import ClassificationWeights
 from dapi.vision.models.resnet import (
     ResNet18Weights,
     ResNet50Weights,
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 
-class QuantizedResNet18Weights(Weights, meta={"num_params": 11_689_512, "gflops": 1.814}):
+class QuantizedResNet18Weights(
+    ClassificationWeights, meta={"num_params": 11_689_512, "gflops": 1.814}
+):
     """Weights of ``quantized_resnet18``: torchvision's IMAGENET1K_FBGEMM_V1.
 
     Quantized after training; nothing of the file's hash is published.
@@ -95,7 +98,9 @@ def quantized_resnet18(
     return finished(model, quantize=quantize, backend=backend)
 
 
-class QuantizedResNet50Weights(Weights, meta={"num_params": 25_557_032, "gflops": 4.089}):
+class QuantizedResNet50Weights(
+    ClassificationWeights, meta={"num_params": 25_557_032, "gflops": 4.089}
+):
     """Weights of ``quantized_resnet50``: torchvision's IMAGENET1K_FBGEMM_V1 and _V2.
 
     Quantized after training, from the float weights of the same version. Nothing of the hash of
@@ -150,7 +155,9 @@ def quantized_resnet50(
     )
 
 
-class QuantizedResNeXt101_32x8dWeights(Weights, meta={"num_params": 88_791_336, "gflops": 16.414}):
+class QuantizedResNeXt101_32x8dWeights(
+    ClassificationWeights, meta={"num_params": 88_791_336, "gflops": 16.414}
+):
     """Weights of ``quantized_resnext101_32x8d``: torchvision's IMAGENET1K_FBGEMM_V1 and _V2.
 
     Quantized after training, RefV1 and RefV2 from the float weights of the same names.
@@ -211,7 +218,9 @@ def quantized_resnext101_32x8d(
     )
 
 
-class QuantizedResNeXt101_64x4dWeights(Weights, meta={"num_params": 83_455_272, "gflops": 15.46}):
+class QuantizedResNeXt101_64x4dWeights(
+    ClassificationWeights, meta={"num_params": 83_455_272, "gflops": 15.46}
+):
     """Weights of ``quantized_resnext101_64x4d``: torchvision's IMAGENET1K_FBGEMM_V1.
 
     Quantized after training.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import BuilderConfig, WeightEntry, Weights, register_model
+from dapi import BuilderConfig, WeightEntry, register_model
 from dapi.vision.models._quantized import pretrained_quantized, quantized
+from dapi.vision.models._torchvision import ClassificationWeights
 from dapi.vision.models.shufflenet_v2 import (
     ShuffleNetV2X0_5Weights,
     ShuffleNetV2X1_0Weights,
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 
-class QuantizedShuffleNetV2X0_5Weights(Weights, meta={"num_params": 1_366_792, "gflops": 0.04}):
+class QuantizedShuffleNetV2X0_5Weights(
+    ClassificationWeights, meta={"num_params": 1_366_792, "gflops": 0.04}
+):
     """Weights of ``quantized_shufflenet_v2_x0_5``: torchvision's IMAGENET1K_FBGEMM_V1.
 
     Quantized after training.
@@ -94,7 +97,9 @@ def quantized_shufflenet_v2_x0_5(
     )
 
 
-class QuantizedShuffleNetV2X1_0Weights(Weights, meta={"num_params": 2_278_604, "gflops": 0.145}):
+class QuantizedShuffleNetV2X1_0Weights(
+    ClassificationWeights, meta={"num_params": 2_278_604, "gflops": 0.145}
+):
     """Weights of ``quantized_shufflenet_v2_x1_0``: torchvision's IMAGENET1K_FBGEMM_V1.
 
     Quantized after training.
@@ -143,7 +148,9 @@ def quantized_shufflenet_v2_x1_0(
     )
 
 
-class QuantizedShuffleNetV2X1_5Weights(Weights, meta={"num_params": 3_503_624, "gflops": 0.296}):
+class QuantizedShuffleNetV2X1_5Weights(
+    ClassificationWeights, meta={"num_params": 3_503_624, "gflops": 0.296}
+):
     """Weights of ``quantized_shufflenet_v2_x1_5``: torchvision's IMAGENET1K_FBGEMM_V1.
 
     Quantized after training.
@@ -194,7 +201,9 @@ def quantized_shufflenet_v2_x1_5(
     )
 
 
-class QuantizedShuffleNetV2X2_0Weights(Weights, meta={"num_params": 7_393_996, "gflops": 0.583}):
+class QuantizedShuffleNetV2X2_0Weights(
+    ClassificationWeights, meta={"num_params": 7_393_996, "gflops": 0.583}
+):
     """Weights of ``quantized_shufflenet_v2_x2_0``: torchvision's IMAGENET1K_FBGEMM_V1.
 
     Quantized after training.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from torch import nn
     from torchvision.models.optical_flow import RAFT
     from typing_extensions import Unpack
+
+    from dapi.vision import postprocess as postprocesses
+    from dapi.vision.transforms import OpticalFlow
 
 _ORIGINAL = "https://github.com/princeton-vl/RAFT"
 _RECIPES = "https://github.com/pytorch/vision/tree/main/references/optical_flow"
@@ -60,6 +64,9 @@ class RaftLargeWeights(
     Sintel, KITTI, HD1K and FlyingThings3D, and those of KITTI on KITTI after that. RefV1 is ported
     from the paper's, RefV2 trained by torchvision.
     """
+
+    transforms: Callable[..., OpticalFlow]
+    postprocess: Callable[..., postprocesses.OpticalFlow]
 
     Sintel_RefV1 = _large(
         "raft_large_C_T_SKHT_V1-0b8c9e55.pth",
@@ -188,6 +195,9 @@ class RaftSmallWeights(Weights, meta={"num_params": 990_162, "gflops": 47.655, "
     Both are trained on FlyingChairs and FlyingThings3D. RefV1 is ported from the paper's, RefV2
     trained by torchvision.
     """
+
+    transforms: Callable[..., OpticalFlow]
+    postprocess: Callable[..., postprocesses.OpticalFlow]
 
     FlyingThings_RefV1 = _small(
         "raft_small_C_T_V1-ad48884c.pth",

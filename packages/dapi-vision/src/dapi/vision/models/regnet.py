@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dapi import BuilderConfig, WeightEntry, Weights, register_model
-from dapi.vision.models._torchvision import NEW_RECIPES, RECIPES, SWAG, classification, pretrained
+from dapi import BuilderConfig, WeightEntry, register_model
+from dapi.vision.models._torchvision import (
+    NEW_RECIPES,
+    RECIPES,
+    SWAG,
+    ClassificationWeights,
+    classification,
+    pretrained,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +40,7 @@ class RegNetConfig(BuilderConfig, total=False):
     activation: Callable[..., nn.Module] | None
 
 
-class RegNetX400MFWeights(Weights, meta={"num_params": 5_495_976, "gflops": 0.414}):
+class RegNetX400MFWeights(ClassificationWeights, meta={"num_params": 5_495_976, "gflops": 0.414}):
     """Weights of ``regnet_x_400mf``: torchvision's IMAGENET1K_V1 and IMAGENET1K_V2.
 
     Of all sizes, RefV1 is trained by a simple recipe to about the accuracy of the paper, RefV2 by
@@ -99,7 +106,7 @@ def regnet_x_400mf(
     return _regnet(22, 24, 24.48, 2.54, 16, num_classes=num_classes, **config)
 
 
-class RegNetX800MFWeights(Weights, meta={"num_params": 7_259_656, "gflops": 0.8}):
+class RegNetX800MFWeights(ClassificationWeights, meta={"num_params": 7_259_656, "gflops": 0.8}):
     """Weights of ``regnet_x_800mf``: torchvision's IMAGENET1K_V1 and IMAGENET1K_V2."""
 
     ImageNet1K_RefV1 = classification(
@@ -140,7 +147,7 @@ def regnet_x_800mf(
     return _regnet(16, 56, 35.73, 2.28, 16, num_classes=num_classes, **config)
 
 
-class RegNetX1_6GFWeights(Weights, meta={"num_params": 9_190_136, "gflops": 1.603}):
+class RegNetX1_6GFWeights(ClassificationWeights, meta={"num_params": 9_190_136, "gflops": 1.603}):
     """Weights of ``regnet_x_1_6gf``: torchvision's IMAGENET1K_V1 and IMAGENET1K_V2."""
 
     ImageNet1K_RefV1 = classification(
@@ -181,7 +188,7 @@ def regnet_x_1_6gf(
     return _regnet(18, 80, 34.01, 2.25, 24, num_classes=num_classes, **config)
 
 
-class RegNetX3_2GFWeights(Weights, meta={"num_params": 15_296_552, "gflops": 3.177}):
+class RegNetX3_2GFWeights(ClassificationWeights, meta={"num_params": 15_296_552, "gflops": 3.177}):
     """Weights of ``regnet_x_3_2gf``: torchvision's IMAGENET1K_V1 and IMAGENET1K_V2."""
 
     ImageNet1K_RefV1 = classification(
@@ -222,7 +229,7 @@ def regnet_x_3_2gf(
     return _regnet(25, 88, 26.31, 2.25, 48, num_classes=num_classes, **config)
 
 
-class RegNetX8GFWeights(Weights, meta={"num_params": 39_572_648, "gflops": 7.995}):
+class RegNetX8GFWeights(ClassificationWeights, meta={"num_params": 39_572_648, "gflops": 7.995}):
     """Weights of ``regnet_x_8gf``: torchvision's IMAGENET1K_V1 and IMAGENET1K_V2."""
 
     ImageNet1K_RefV1 = classification(
@@ -263,7 +270,7 @@ def regnet_x_8gf(
     return _regnet(23, 80, 49.56, 2.88, 120, num_classes=num_classes, **config)
 
 
-class RegNetX16GFWeights(Weights, meta={"num_params": 54_278_536, "gflops": 15.941}):
+class RegNetX16GFWeights(ClassificationWeights, meta={"num_params": 54_278_536, "gflops": 15.941}):
     """Weights of ``regnet_x_16gf``: torchvision's IMAGENET1K_V1 and IMAGENET1K_V2."""
 
     ImageNet1K_RefV1 = classification(
@@ -304,7 +311,7 @@ def regnet_x_16gf(
     return _regnet(22, 216, 55.59, 2.1, 128, num_classes=num_classes, **config)
 
 
-class RegNetX32GFWeights(Weights, meta={"num_params": 107_811_560, "gflops": 31.736}):
+class RegNetX32GFWeights(ClassificationWeights, meta={"num_params": 107_811_560, "gflops": 31.736}):
     """Weights of ``regnet_x_32gf``: torchvision's IMAGENET1K_V1 and IMAGENET1K_V2."""
 
     ImageNet1K_RefV1 = classification(
@@ -345,7 +352,7 @@ def regnet_x_32gf(
     return _regnet(23, 320, 69.86, 2.0, 168, num_classes=num_classes, **config)
 
 
-class RegNetY400MFWeights(Weights, meta={"num_params": 4_344_144, "gflops": 0.402}):
+class RegNetY400MFWeights(ClassificationWeights, meta={"num_params": 4_344_144, "gflops": 0.402}):
     """Weights of ``regnet_y_400mf``: torchvision's IMAGENET1K_V1 and IMAGENET1K_V2."""
 
     ImageNet1K_RefV1 = classification(
@@ -386,7 +393,7 @@ def regnet_y_400mf(
     return _regnet(16, 48, 27.89, 2.09, 8, se_ratio=0.25, num_classes=num_classes, **config)
 
 
-class RegNetY800MFWeights(Weights, meta={"num_params": 6_432_512, "gflops": 0.834}):
+class RegNetY800MFWeights(ClassificationWeights, meta={"num_params": 6_432_512, "gflops": 0.834}):
     """Weights of ``regnet_y_800mf``: torchvision's IMAGENET1K_V1 and IMAGENET1K_V2."""
 
     ImageNet1K_RefV1 = classification(
@@ -427,7 +434,7 @@ def regnet_y_800mf(
     return _regnet(14, 56, 38.84, 2.4, 16, se_ratio=0.25, num_classes=num_classes, **config)
 
 
-class RegNetY1_6GFWeights(Weights, meta={"num_params": 11_202_430, "gflops": 1.612}):
+class RegNetY1_6GFWeights(ClassificationWeights, meta={"num_params": 11_202_430, "gflops": 1.612}):
     """Weights of ``regnet_y_1_6gf``: torchvision's IMAGENET1K_V1 and IMAGENET1K_V2."""
 
     ImageNet1K_RefV1 = classification(
@@ -468,7 +475,7 @@ def regnet_y_1_6gf(
     return _regnet(27, 48, 20.71, 2.65, 24, se_ratio=0.25, num_classes=num_classes, **config)
 
 
-class RegNetY3_2GFWeights(Weights, meta={"num_params": 19_436_338, "gflops": 3.176}):
+class RegNetY3_2GFWeights(ClassificationWeights, meta={"num_params": 19_436_338, "gflops": 3.176}):
     """Weights of ``regnet_y_3_2gf``: torchvision's IMAGENET1K_V1 and IMAGENET1K_V2."""
 
     ImageNet1K_RefV1 = classification(
@@ -509,7 +516,7 @@ def regnet_y_3_2gf(
     return _regnet(21, 80, 42.63, 2.66, 24, se_ratio=0.25, num_classes=num_classes, **config)
 
 
-class RegNetY8GFWeights(Weights, meta={"num_params": 39_381_472, "gflops": 8.473}):
+class RegNetY8GFWeights(ClassificationWeights, meta={"num_params": 39_381_472, "gflops": 8.473}):
     """Weights of ``regnet_y_8gf``: torchvision's IMAGENET1K_V1 and IMAGENET1K_V2."""
 
     ImageNet1K_RefV1 = classification(
@@ -550,7 +557,7 @@ def regnet_y_8gf(
     return _regnet(17, 192, 76.82, 2.19, 56, se_ratio=0.25, num_classes=num_classes, **config)
 
 
-class RegNetY16GFWeights(Weights, meta={"gflops": 15.912, "num_params": 83_590_140}):
+class RegNetY16GFWeights(ClassificationWeights, meta={"gflops": 15.912, "num_params": 83_590_140}):
     """Weights of ``regnet_y_16gf``: torchvision's, of its two recipes and of SWAG.
 
     Those of `SWAG <https://arxiv.org/abs/2201.08371>`_ were pretrained on hashtags, and then
@@ -619,7 +626,7 @@ def regnet_y_16gf(
     return _regnet(18, 200, 106.23, 2.48, 112, se_ratio=0.25, num_classes=num_classes, **config)
 
 
-class RegNetY32GFWeights(Weights, meta={"gflops": 32.28, "num_params": 145_046_770}):
+class RegNetY32GFWeights(ClassificationWeights, meta={"gflops": 32.28, "num_params": 145_046_770}):
     """Weights of ``regnet_y_32gf``: torchvision's, of its two recipes and of SWAG.
 
     Those of `SWAG <https://arxiv.org/abs/2201.08371>`_ were pretrained on hashtags, and then
@@ -688,7 +695,7 @@ def regnet_y_32gf(
     return _regnet(20, 232, 115.89, 2.53, 232, se_ratio=0.25, num_classes=num_classes, **config)
 
 
-class RegNetY128GFWeights(Weights, meta={"num_params": 644_812_894}):
+class RegNetY128GFWeights(ClassificationWeights, meta={"num_params": 644_812_894}):
     """Weights of ``regnet_y_128gf``: torchvision's, of its two recipes and of SWAG.
 
     Those of `SWAG <https://arxiv.org/abs/2201.08371>`_ were pretrained on hashtags, and then

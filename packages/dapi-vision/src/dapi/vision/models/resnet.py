@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import BuilderConfig, WeightEntry, Weights, register_model
+from dapi import BuilderConfig, WeightEntry, register_model
 from dapi.vision.models._torchvision import (
     NEW_RECIPES,
     RECIPES,
+    ClassificationWeights,
     classification,
     pretrained,
 )
@@ -46,7 +47,7 @@ class ResNetConfig(ResNeXtConfig, total=False):
     width_per_group: int
 
 
-class ResNet18Weights(Weights, meta={"num_params": 11_689_512, "gflops": 1.814}):
+class ResNet18Weights(ClassificationWeights, meta={"num_params": 11_689_512, "gflops": 1.814}):
     """Weights of ``resnet18``: torchvision's IMAGENET1K_V1.
 
     Trained by the paper's recipe.
@@ -105,7 +106,7 @@ def resnet18(
     return ResNet(BasicBlock, [2, 2, 2, 2], num_classes=num_classes, **config)
 
 
-class ResNet34Weights(Weights, meta={"num_params": 21_797_672, "gflops": 3.664}):
+class ResNet34Weights(ClassificationWeights, meta={"num_params": 21_797_672, "gflops": 3.664}):
     """Weights of ``resnet34``: torchvision's IMAGENET1K_V1.
 
     Trained by the paper's recipe.
@@ -144,7 +145,7 @@ def resnet34(
     return ResNet(BasicBlock, [3, 4, 6, 3], num_classes=num_classes, **config)
 
 
-class ResNet50Weights(Weights, meta={"num_params": 25_557_032, "gflops": 4.089}):
+class ResNet50Weights(ClassificationWeights, meta={"num_params": 25_557_032, "gflops": 4.089}):
     """Weights of ``resnet50``: torchvision's IMAGENET1K_V1 and IMAGENET1K_V2.
 
     RefV1 follows the paper's recipe. RefV2 is trained longer and with more augmentation; its images
@@ -197,7 +198,7 @@ def resnet50(
     return ResNet(Bottleneck, [3, 4, 6, 3], num_classes=num_classes, **config)
 
 
-class ResNet101Weights(Weights, meta={"num_params": 44_549_160, "gflops": 7.801}):
+class ResNet101Weights(ClassificationWeights, meta={"num_params": 44_549_160, "gflops": 7.801}):
     """Weights of ``resnet101``: torchvision's IMAGENET1K_V1 and IMAGENET1K_V2.
 
     RefV1 follows the paper's recipe. RefV2 is trained longer and with more augmentation; its images
@@ -248,7 +249,7 @@ def resnet101(
     return ResNet(Bottleneck, [3, 4, 23, 3], num_classes=num_classes, **config)
 
 
-class ResNet152Weights(Weights, meta={"num_params": 60_192_808, "gflops": 11.514}):
+class ResNet152Weights(ClassificationWeights, meta={"num_params": 60_192_808, "gflops": 11.514}):
     """Weights of ``resnet152``: torchvision's IMAGENET1K_V1 and IMAGENET1K_V2.
 
     RefV1 follows the paper's recipe. RefV2 is trained longer and with more augmentation; its images
@@ -299,7 +300,9 @@ def resnet152(
     return ResNet(Bottleneck, [3, 8, 36, 3], num_classes=num_classes, **config)
 
 
-class ResNeXt50_32x4dWeights(Weights, meta={"num_params": 25_028_904, "gflops": 4.23}):
+class ResNeXt50_32x4dWeights(
+    ClassificationWeights, meta={"num_params": 25_028_904, "gflops": 4.23}
+):
     """Weights of ``resnext50_32x4d``: torchvision's IMAGENET1K_V1 and IMAGENET1K_V2.
 
     RefV1 follows the paper's recipe. RefV2 is trained longer and with more augmentation; its images
@@ -355,7 +358,9 @@ def resnext50_32x4d(
     )
 
 
-class ResNeXt101_32x8dWeights(Weights, meta={"num_params": 88_791_336, "gflops": 16.414}):
+class ResNeXt101_32x8dWeights(
+    ClassificationWeights, meta={"num_params": 88_791_336, "gflops": 16.414}
+):
     """Weights of ``resnext101_32x8d``: torchvision's IMAGENET1K_V1 and IMAGENET1K_V2.
 
     RefV1 follows the paper's recipe. RefV2 is trained longer and with more augmentation; its images
@@ -408,7 +413,9 @@ def resnext101_32x8d(
     )
 
 
-class ResNeXt101_64x4dWeights(Weights, meta={"num_params": 83_455_272, "gflops": 15.46}):
+class ResNeXt101_64x4dWeights(
+    ClassificationWeights, meta={"num_params": 83_455_272, "gflops": 15.46}
+):
     """Weights of ``resnext101_64x4d``: torchvision's IMAGENET1K_V1.
 
     Trained by the newer recipe only.
@@ -450,7 +457,9 @@ def resnext101_64x4d(
     )
 
 
-class WideResNet50_2Weights(Weights, meta={"num_params": 68_883_240, "gflops": 11.398}):
+class WideResNet50_2Weights(
+    ClassificationWeights, meta={"num_params": 68_883_240, "gflops": 11.398}
+):
     """Weights of ``wide_resnet50_2``: torchvision's IMAGENET1K_V1 and IMAGENET1K_V2.
 
     RefV1 follows the paper's recipe. RefV2 is trained longer and with more augmentation; its images
@@ -506,7 +515,9 @@ def wide_resnet50_2(
     return ResNet(Bottleneck, [3, 4, 6, 3], width_per_group=128, num_classes=num_classes, **config)
 
 
-class WideResNet101_2Weights(Weights, meta={"num_params": 126_886_696, "gflops": 22.753}):
+class WideResNet101_2Weights(
+    ClassificationWeights, meta={"num_params": 126_886_696, "gflops": 22.753}
+):
     """Weights of ``wide_resnet101_2``: torchvision's IMAGENET1K_V1 and IMAGENET1K_V2.
 
     RefV1 follows the paper's recipe. RefV2 is trained longer and with more augmentation; its images

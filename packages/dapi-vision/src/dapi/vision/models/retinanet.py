@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dapi import BuilderConfig, WeightEntry, Weights, register_model
-from dapi.vision.models._detection import ANCIENT_BUILD, DETECTION_RECIPES, detection
+from dapi import BuilderConfig, WeightEntry, register_model
+from dapi.vision.models._detection import (
+    ANCIENT_BUILD,
+    DETECTION_RECIPES,
+    DetectionWeights,
+    detection,
+)
 from dapi.vision.models._torchvision import pretrained, pretrained_backbone
 from dapi.vision.models.resnet import ResNet50Weights
 
@@ -65,7 +70,9 @@ _HEAD = "head.classification_head.cls_logits"
 _BACKBONE_LEGACY = pretrained_backbone(ResNet50Weights.ImageNet1K_RefV1)
 
 
-class RetinaNetResNet50FPNWeights(Weights, meta={"num_params": 34_014_999, "gflops": 151.54}):
+class RetinaNetResNet50FPNWeights(
+    DetectionWeights, meta={"num_params": 34_014_999, "gflops": 151.54}
+):
     """Weights of ``retinanet_resnet50_fpn``: torchvision's COCO_V1.
 
     They were trained with eps=0 in FrozenBatchNorm2d, and are built with it.
@@ -149,7 +156,9 @@ def retinanet_resnet50_fpn(
     return RetinaNet(backbone, num_classes, **config)
 
 
-class RetinaNetResNet50FPNV2Weights(Weights, meta={"num_params": 38_198_935, "gflops": 152.238}):
+class RetinaNetResNet50FPNV2Weights(
+    DetectionWeights, meta={"num_params": 38_198_935, "gflops": 152.238}
+):
     """Weights of ``retinanet_resnet50_fpn_v2``: torchvision's COCO_V1 for that model.
 
     Trained by a recipe that is improved too.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import BuilderConfig, WeightEntry, Weights, register_model
+from dapi import BuilderConfig, WeightEntry, register_model
 from dapi.vision.models._torchvision import pretrained
-from dapi.vision.models._video import video
+from dapi.vision.models._video import VideoWeights, video
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +28,7 @@ class S3DConfig(BuilderConfig, total=False):
     norm_layer: Callable[..., nn.Module] | None
 
 
-class S3DWeights(Weights, meta={"num_params": 8_320_048, "gflops": 17.979}):
+class S3DWeights(VideoWeights, meta={"num_params": 8_320_048, "gflops": 17.979}):
     """Weights of ``s3d``: torchvision's KINETICS400_V1.
 
     Accuracies are of single clips of 128 frames at 15 a second.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import BuilderConfig, WeightEntry, Weights, register_model
-from dapi.vision.models._torchvision import classification, pretrained
+from dapi import BuilderConfig, WeightEntry, register_model
+from dapi.vision.models._torchvision import ClassificationWeights, classification, pretrained
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +25,9 @@ class ShuffleNetV2Config(BuilderConfig, total=False):
     inverted_residual: Callable[..., nn.Module]
 
 
-class ShuffleNetV2X0_5Weights(Weights, meta={"num_params": 1_366_792, "gflops": 0.04}):
+class ShuffleNetV2X0_5Weights(
+    ClassificationWeights, meta={"num_params": 1_366_792, "gflops": 0.04}
+):
     """Weights of ``shufflenet_v2_x0_5``: torchvision's IMAGENET1K_V1.
 
     Trained to about the accuracy of the paper.
@@ -84,7 +86,9 @@ def shufflenet_v2_x0_5(
     return ShuffleNetV2([4, 8, 4], [24, 48, 96, 192, 1024], num_classes=num_classes, **config)
 
 
-class ShuffleNetV2X1_0Weights(Weights, meta={"num_params": 2_278_604, "gflops": 0.145}):
+class ShuffleNetV2X1_0Weights(
+    ClassificationWeights, meta={"num_params": 2_278_604, "gflops": 0.145}
+):
     """Weights of ``shufflenet_v2_x1_0``: torchvision's IMAGENET1K_V1.
 
     Trained to about the accuracy of the paper.
@@ -123,7 +127,9 @@ def shufflenet_v2_x1_0(
     return ShuffleNetV2([4, 8, 4], [24, 116, 232, 464, 1024], num_classes=num_classes, **config)
 
 
-class ShuffleNetV2X1_5Weights(Weights, meta={"num_params": 3_503_624, "gflops": 0.296}):
+class ShuffleNetV2X1_5Weights(
+    ClassificationWeights, meta={"num_params": 3_503_624, "gflops": 0.296}
+):
     """Weights of ``shufflenet_v2_x1_5``: torchvision's IMAGENET1K_V1.
 
     Trained by torchvision's new recipe.
@@ -163,7 +169,9 @@ def shufflenet_v2_x1_5(
     return ShuffleNetV2([4, 8, 4], [24, 176, 352, 704, 1024], num_classes=num_classes, **config)
 
 
-class ShuffleNetV2X2_0Weights(Weights, meta={"num_params": 7_393_996, "gflops": 0.583}):
+class ShuffleNetV2X2_0Weights(
+    ClassificationWeights, meta={"num_params": 7_393_996, "gflops": 0.583}
+):
     """Weights of ``shufflenet_v2_x2_0``: torchvision's IMAGENET1K_V1.
 
     Trained by torchvision's new recipe.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from dapi import BuilderConfig, WeightEntry, Weights, register_model
-from dapi.vision.models._torchvision import classification, pretrained
+from dapi import BuilderConfig, WeightEntry, register_model
+from dapi.vision.models._torchvision import ClassificationWeights, classification, pretrained
 
 if TYPE_CHECKING:
     from torchvision.models.squeezenet import SqueezeNet
@@ -27,7 +27,7 @@ class SqueezeNetConfig(BuilderConfig, total=False):
     dropout: float
 
 
-class SqueezeNet1_0Weights(Weights, meta={"num_params": 1_248_424, "gflops": 0.819}):
+class SqueezeNet1_0Weights(ClassificationWeights, meta={"num_params": 1_248_424, "gflops": 0.819}):
     """Weights of ``squeezenet1_0``: torchvision's IMAGENET1K_V1.
 
     Ported from those of the paper.
@@ -87,7 +87,7 @@ def squeezenet1_0(
     return SqueezeNet("1_0", num_classes=num_classes, **config)
 
 
-class SqueezeNet1_1Weights(Weights, meta={"num_params": 1_235_496, "gflops": 0.349}):
+class SqueezeNet1_1Weights(ClassificationWeights, meta={"num_params": 1_235_496, "gflops": 0.349}):
     """Weights of ``squeezenet1_1``: torchvision's IMAGENET1K_V1.
 
     Ported from those of its authors.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import BuilderConfig, WeightEntry, Weights, register_model
-from dapi.vision.models._detection import DETECTION_RECIPES, detection
+from dapi import BuilderConfig, WeightEntry, register_model
+from dapi.vision.models._detection import DETECTION_RECIPES, DetectionWeights, detection
 from dapi.vision.models._torchvision import pretrained, pretrained_backbone
 from dapi.vision.models.vgg import VGG16Weights
 
@@ -49,7 +49,7 @@ class SSD300Config(SSDConfig, total=False):
     head: nn.Module | None
 
 
-class SSD300VGG16Weights(Weights, meta={"num_params": 35_641_826, "gflops": 34.858}):
+class SSD300VGG16Weights(DetectionWeights, meta={"num_params": 35_641_826, "gflops": 34.858}):
     """Weights of ``ssd300_vgg16``: torchvision's COCO_V1."""
 
     COCO_RefV1 = detection(

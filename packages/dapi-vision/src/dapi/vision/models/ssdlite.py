@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import WeightEntry, Weights, register_model
-from dapi.vision.models._detection import DETECTION_RECIPES, detection
+from dapi import WeightEntry, register_model
+from dapi.vision.models._detection import DETECTION_RECIPES, DetectionWeights, detection
 from dapi.vision.models._torchvision import pretrained, pretrained_backbone
 from dapi.vision.models.mobilenet_v3 import MobileNetV3LargeWeights
 from dapi.vision.models.ssd import SSDConfig
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 
-class SSDLite320MobileNetV3LargeWeights(Weights, meta={"num_params": 3_440_060, "gflops": 0.583}):
+class SSDLite320MobileNetV3LargeWeights(
+    DetectionWeights, meta={"num_params": 3_440_060, "gflops": 0.583}
+):
     """Weights of ``ssdlite320_mobilenet_v3_large``: torchvision's COCO_V1."""
 
     COCO_RefV1 = detection(

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dapi import BuilderConfig, WeightEntry, Weights, register_model
-from dapi.vision.models._torchvision import RECIPES, classification, pretrained
+from dapi import BuilderConfig, WeightEntry, register_model
+from dapi.vision.models._torchvision import (
+    RECIPES,
+    ClassificationWeights,
+    classification,
+    pretrained,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +48,7 @@ class SwinConfig(SwinV2Config, total=False):
     downsample_layer: Callable[..., nn.Module]
 
 
-class SwinTWeights(Weights, meta={"num_params": 28_288_354, "gflops": 4.491}):
+class SwinTWeights(ClassificationWeights, meta={"num_params": 28_288_354, "gflops": 4.491}):
     """Weights of ``swin_t``: torchvision's IMAGENET1K_V1.
 
     Of all variants, trained by recipes like the papers'.
@@ -101,7 +106,7 @@ def swin_t(
     return _swin(96, 6, 3, 0.2, num_classes=num_classes, **config)
 
 
-class SwinSWeights(Weights, meta={"num_params": 49_606_258, "gflops": 8.741}):
+class SwinSWeights(ClassificationWeights, meta={"num_params": 49_606_258, "gflops": 8.741}):
     """Weights of ``swin_s``: torchvision's IMAGENET1K_V1."""
 
     ImageNet1K_RefV1 = classification(
@@ -133,7 +138,7 @@ def swin_s(
     return _swin(96, 18, 3, 0.3, num_classes=num_classes, **config)
 
 
-class SwinBWeights(Weights, meta={"num_params": 87_768_224, "gflops": 15.431}):
+class SwinBWeights(ClassificationWeights, meta={"num_params": 87_768_224, "gflops": 15.431}):
     """Weights of ``swin_b``: torchvision's IMAGENET1K_V1."""
 
     ImageNet1K_RefV1 = classification(
@@ -167,7 +172,7 @@ def swin_b(
     return _swin(128, 18, 4, 0.5, num_classes=num_classes, **config)
 
 
-class SwinV2TWeights(Weights, meta={"num_params": 28_351_570, "gflops": 5.94}):
+class SwinV2TWeights(ClassificationWeights, meta={"num_params": 28_351_570, "gflops": 5.94}):
     """Weights of ``swin_v2_t``: torchvision's IMAGENET1K_V1."""
 
     ImageNet1K_RefV1 = classification(
@@ -204,7 +209,7 @@ def swin_v2_t(
     return _swin_v2(96, 6, 3, 0.2, num_classes=num_classes, **config)
 
 
-class SwinV2SWeights(Weights, meta={"num_params": 49_737_442, "gflops": 11.546}):
+class SwinV2SWeights(ClassificationWeights, meta={"num_params": 49_737_442, "gflops": 11.546}):
     """Weights of ``swin_v2_s``: torchvision's IMAGENET1K_V1."""
 
     ImageNet1K_RefV1 = classification(
@@ -239,7 +244,7 @@ def swin_v2_s(
     return _swin_v2(96, 18, 3, 0.3, num_classes=num_classes, **config)
 
 
-class SwinV2BWeights(Weights, meta={"num_params": 87_930_848, "gflops": 20.325}):
+class SwinV2BWeights(ClassificationWeights, meta={"num_params": 87_930_848, "gflops": 20.325}):
     """Weights of ``swin_v2_b``: torchvision's IMAGENET1K_V1."""
 
     ImageNet1K_RefV1 = classification(

@@ -5,8 +5,14 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from dapi import Build, BuilderConfig, WeightEntry, Weights, lazy, register_model
-from dapi.vision.models._torchvision import RECIPES, classification, pretrained, published
+from dapi import Build, BuilderConfig, WeightEntry, lazy, register_model
+from dapi.vision.models._torchvision import (
+    RECIPES,
+    ClassificationWeights,
+    classification,
+    pretrained,
+    published,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +38,7 @@ class VGGConfig(BuilderConfig, total=False):
     dropout: float
 
 
-class VGG11Weights(Weights, meta={"num_params": 132_863_336, "gflops": 7.609}):
+class VGG11Weights(ClassificationWeights, meta={"num_params": 132_863_336, "gflops": 7.609}):
     """Weights of ``vgg11``: torchvision's IMAGENET1K_V1.
 
     Of all depths, trained by a simplified recipe.
@@ -87,7 +93,7 @@ def vgg11(
     return _vgg((1, 1, 2, 2, 2), batch_norm=False, num_classes=num_classes, **config)
 
 
-class VGG11BNWeights(Weights, meta={"num_params": 132_868_840, "gflops": 7.609}):
+class VGG11BNWeights(ClassificationWeights, meta={"num_params": 132_868_840, "gflops": 7.609}):
     """Weights of ``vgg11_bn``: torchvision's IMAGENET1K_V1."""
 
     ImageNet1K_RefV1 = _entry(
@@ -119,7 +125,7 @@ def vgg11_bn(
     return _vgg((1, 1, 2, 2, 2), batch_norm=True, num_classes=num_classes, **config)
 
 
-class VGG13Weights(Weights, meta={"num_params": 133_047_848, "gflops": 11.308}):
+class VGG13Weights(ClassificationWeights, meta={"num_params": 133_047_848, "gflops": 11.308}):
     """Weights of ``vgg13``: torchvision's IMAGENET1K_V1."""
 
     ImageNet1K_RefV1 = _entry(
@@ -151,7 +157,7 @@ def vgg13(
     return _vgg((2, 2, 2, 2, 2), batch_norm=False, num_classes=num_classes, **config)
 
 
-class VGG13BNWeights(Weights, meta={"num_params": 133_053_736, "gflops": 11.308}):
+class VGG13BNWeights(ClassificationWeights, meta={"num_params": 133_053_736, "gflops": 11.308}):
     """Weights of ``vgg13_bn``: torchvision's IMAGENET1K_V1."""
 
     ImageNet1K_RefV1 = _entry(
@@ -183,7 +189,7 @@ def vgg13_bn(
     return _vgg((2, 2, 2, 2, 2), batch_norm=True, num_classes=num_classes, **config)
 
 
-class VGG16Weights(Weights, meta={"num_params": 138_357_544, "gflops": 15.47}):
+class VGG16Weights(ClassificationWeights, meta={"num_params": 138_357_544, "gflops": 15.47}):
     """Weights of ``vgg16``: torchvision's IMAGENET1K_V1 and IMAGENET1K_FEATURES.
 
     Those named Features are the paper's, for what is built upon ``model.features``, such as a
@@ -243,7 +249,7 @@ def vgg16(
     return _vgg((2, 2, 3, 3, 3), batch_norm=False, num_classes=num_classes, **config)
 
 
-class VGG16BNWeights(Weights, meta={"num_params": 138_365_992, "gflops": 15.47}):
+class VGG16BNWeights(ClassificationWeights, meta={"num_params": 138_365_992, "gflops": 15.47}):
     """Weights of ``vgg16_bn``: torchvision's IMAGENET1K_V1."""
 
     ImageNet1K_RefV1 = _entry(
@@ -277,7 +283,7 @@ def vgg16_bn(
     return _vgg((2, 2, 3, 3, 3), batch_norm=True, num_classes=num_classes, **config)
 
 
-class VGG19Weights(Weights, meta={"num_params": 143_667_240, "gflops": 19.632}):
+class VGG19Weights(ClassificationWeights, meta={"num_params": 143_667_240, "gflops": 19.632}):
     """Weights of ``vgg19``: torchvision's IMAGENET1K_V1."""
 
     ImageNet1K_RefV1 = _entry(
@@ -311,7 +317,7 @@ def vgg19(
     return _vgg((2, 2, 4, 4, 4), batch_norm=False, num_classes=num_classes, **config)
 
 
-class VGG19BNWeights(Weights, meta={"num_params": 143_678_248, "gflops": 19.632}):
+class VGG19BNWeights(ClassificationWeights, meta={"num_params": 143_678_248, "gflops": 19.632}):
     """Weights of ``vgg19_bn``: torchvision's IMAGENET1K_V1."""
 
     ImageNet1K_RefV1 = _entry(

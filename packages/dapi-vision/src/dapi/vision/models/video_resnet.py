@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from dapi import BuilderConfig, WeightEntry, Weights, register_model
+from dapi import BuilderConfig, WeightEntry, register_model
 from dapi.vision.models._torchvision import pretrained
-from dapi.vision.models._video import video
+from dapi.vision.models._video import VideoWeights, video
 
 if TYPE_CHECKING:
     from torchvision.models.video import VideoResNet
@@ -31,7 +31,7 @@ class VideoResNetConfig(BuilderConfig, total=False):
     zero_init_residual: bool
 
 
-class R3D18Weights(Weights, meta={"num_params": 33_371_472, "gflops": 40.697}):
+class R3D18Weights(VideoWeights, meta={"num_params": 33_371_472, "gflops": 40.697}):
     """Weights of ``r3d_18``: torchvision's KINETICS400_V1.
 
     Accuracies are of videos, from five clips of 16 frames at 15 a second.
@@ -90,7 +90,7 @@ def r3d_18(
     )
 
 
-class MC3_18Weights(Weights, meta={"num_params": 11_695_440, "gflops": 43.343}):
+class MC3_18Weights(VideoWeights, meta={"num_params": 11_695_440, "gflops": 43.343}):
     """Weights of ``mc3_18``: torchvision's KINETICS400_V1.
 
     Accuracies are of videos, from five clips of 16 frames at 15 a second.
@@ -136,7 +136,7 @@ def mc3_18(
     )
 
 
-class R2Plus1D18Weights(Weights, meta={"num_params": 31_505_325, "gflops": 40.519}):
+class R2Plus1D18Weights(VideoWeights, meta={"num_params": 31_505_325, "gflops": 40.519}):
     """Weights of ``r2plus1d_18``: torchvision's KINETICS400_V1.
 
     Accuracies are of videos, from five clips of 16 frames at 15 a second.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from dapi import BuilderConfig, WeightEntry, Weights, register_model
+from dapi import BuilderConfig, WeightEntry, register_model
 from dapi.vision.models._torchvision import pretrained
-from dapi.vision.models._video import video
+from dapi.vision.models._video import VideoWeights, video
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +51,7 @@ class Swin3DConfig(BuilderConfig, total=False):
     patch_embed: Callable[..., nn.Module] | None
 
 
-class Swin3DTWeights(Weights, meta={"num_params": 28_158_070, "gflops": 43.882}):
+class Swin3DTWeights(VideoWeights, meta={"num_params": 28_158_070, "gflops": 43.882}):
     """Weights of ``swin3d_t``: torchvision's KINETICS400_V1.
 
     Ported from those of the paper. Accuracies are of videos, from twelve clips of 32 frames at 15
@@ -105,7 +105,7 @@ def swin3d_t(
     return _swin3d(96, [2, 2, 6, 2], [3, 6, 12, 24], num_classes=num_classes, **config)
 
 
-class Swin3DSWeights(Weights, meta={"num_params": 49_816_678, "gflops": 82.841}):
+class Swin3DSWeights(VideoWeights, meta={"num_params": 49_816_678, "gflops": 82.841}):
     """Weights of ``swin3d_s``: torchvision's KINETICS400_V1.
 
     Ported from those of the paper. Accuracies are of videos, from twelve clips of 32 frames at 15
@@ -139,7 +139,7 @@ def swin3d_s(
     return _swin3d(96, [2, 2, 18, 2], [3, 6, 12, 24], num_classes=num_classes, **config)
 
 
-class Swin3DBWeights(Weights, meta={"num_params": 88_048_984, "gflops": 140.667}):
+class Swin3DBWeights(VideoWeights, meta={"num_params": 88_048_984, "gflops": 140.667}):
     """Weights of ``swin3d_b``: torchvision's KINETICS400_V1 and KINETICS400_IMAGENET22K_V1.
 
     Ported from those of the paper. Accuracies are of videos, from twelve clips of 32 frames at 15

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dapi import Build, BuilderConfig, WeightEntry, Weights, register_model
-from dapi.vision.models._torchvision import RECIPES, SWAG, classification, pretrained
+from dapi import Build, BuilderConfig, WeightEntry, register_model
+from dapi.vision.models._torchvision import (
+    RECIPES,
+    SWAG,
+    ClassificationWeights,
+    classification,
+    pretrained,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +51,7 @@ class VisionTransformerConfig(BuilderConfig, total=False):
     conv_stem_configs: list[Any] | None
 
 
-class ViTB16Weights(Weights, meta={"num_params": 86_567_656, "gflops": 17.564}):
+class ViTB16Weights(ClassificationWeights, meta={"num_params": 86_567_656, "gflops": 17.564}):
     """Weights of ``vit_b_16``: torchvision's, of its recipe and of SWAG.
 
     RefV1 is trained by a recipe like that of `DeiT <https://arxiv.org/abs/2012.12877>`_. Those of
@@ -146,7 +152,7 @@ def vit_b_16(
     )
 
 
-class ViTB32Weights(Weights, meta={"num_params": 88_224_232, "gflops": 4.409}):
+class ViTB32Weights(ClassificationWeights, meta={"num_params": 88_224_232, "gflops": 4.409}):
     """Weights of ``vit_b_32``: torchvision's IMAGENET1K_V1."""
 
     ImageNet1K_RefV1 = _entry(
@@ -192,7 +198,7 @@ def vit_b_32(
     )
 
 
-class ViTL16Weights(Weights, meta={"num_params": 304_326_632, "gflops": 61.555}):
+class ViTL16Weights(ClassificationWeights, meta={"num_params": 304_326_632, "gflops": 61.555}):
     """Weights of ``vit_l_16``: torchvision's, of its recipe and of SWAG.
 
     RefV1 is trained by torchvision's new recipe. It is the DEFAULT of torchvision, and not the
@@ -271,7 +277,7 @@ def vit_l_16(
     )
 
 
-class ViTL32Weights(Weights, meta={"num_params": 306_535_400, "gflops": 15.378}):
+class ViTL32Weights(ClassificationWeights, meta={"num_params": 306_535_400, "gflops": 15.378}):
     """Weights of ``vit_l_32``: torchvision's IMAGENET1K_V1."""
 
     ImageNet1K_RefV1 = _entry(
@@ -317,7 +323,7 @@ def vit_l_32(
     )
 
 
-class ViTH14Weights(Weights):
+class ViTH14Weights(ClassificationWeights):
     """Weights of ``vit_h_14``: torchvision's IMAGENET1K_SWAG_E2E_V1 and IMAGENET1K_SWAG_LINEAR_V1.
 
     Those of `SWAG <https://arxiv.org/abs/2201.08371>`_ were pretrained on hashtags, and then
