@@ -60,7 +60,7 @@ def test_nothing_is_shipped_that_no_entry_describes():
 
 @pytest.mark.parametrize("factory", ["transforms", "postprocess"])
 def test_type_of_a_factory_is_what_the_entries_make(factory):
-    """An enum tells type checkers the class that its members name to be imported."""
+    """An enum that tells type checkers a class tells them the one that its members name."""
     typed = 0
     for member in MEMBERS:
         hints = [vars(cls).get("__annotations__", {}).get(factory) for cls in type(member).__mro__]
@@ -71,7 +71,7 @@ def test_type_of_a_factory_is_what_the_entries_make(factory):
             name = made.target.rpartition(":")[2]
             assert re.search(rf"[ .]{name}\]$", hint), member
 
-    assert typed > 0.8 * len(MEMBERS)
+    assert typed > 20
 
 
 def test_known_models_are_those_of_the_domains():

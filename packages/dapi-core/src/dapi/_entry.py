@@ -229,13 +229,13 @@ class WeightEntry(Record):
         return cls(local.as_uri(), sha256=digest.hexdigest(), size=size, **fields)
 
 
-def frozen_meta(owner: str, meta: Mapping[str, Any]) -> Mapping[str, Any]:
+def frozen_meta(owner: str, meta: Mapping[str, Any]) -> FrozenDict[Any]:
     """Return metadata made read-only, at every depth.
 
     Raises:
         WeightsDeclarationError: It holds what cannot be hashed.
     """
-    frozen: Mapping[str, Any] = freeze(meta)
+    frozen: FrozenDict[Any] = freeze(meta)
     try:
         hash(frozen)
     except TypeError as cause:
@@ -247,11 +247,12 @@ def frozen_meta(owner: str, meta: Mapping[str, Any]) -> Mapping[str, Any]:
     return frozen
 
 
-def with_meta(entry: WeightEntry, meta: Mapping[str, Any]) -> WeightEntry:
+def with_meta(entry: WeightEntry, meta: FrozenDict[Any]) -> WeightEntry:
     """Return the entry with further metadata, where its own says nothing of it."""
     # Both were checked already, and every search reads every enum: nothing is checked again.
     made = object.__new__(type(entry))
-    vars(made).update(vars(entry), meta=FrozenDict({**meta, **entry.meta}))
+    fields = vars(entry)
+    vars(made).update(fields, meta=meta | fields["meta"])
     return made
 
 

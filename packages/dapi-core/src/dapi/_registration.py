@@ -40,7 +40,25 @@ P = ParamSpec("P")
 M = TypeVar("M", bound="nn.Module")
 
 
-class BuilderConfig(TypedDict, total=False):
+if TYPE_CHECKING:
+
+    class _Declared(TypedDict):
+        pass
+else:
+
+    class _Declared(dict):
+        # TypedDict compiles each annotation, for every family that a search reads; this merges
+        # them with those of the bases, as that does, and is a dict when it is called.
+        def __init_subclass__(cls, total: bool = True) -> None:
+            inherited = (getattr(base, "__annotations__", {}) for base in reversed(cls.__bases__))
+            own = vars(cls).get("__annotations__", {})
+            cls.__annotations__ = {
+                key: each for hints in (*inherited, own) for key, each in hints.items()
+            }
+            cls.__total__ = total
+
+
+class BuilderConfig(_Declared, total=False):
     """What every builder takes beside its own arguments. The decorator takes it out of them.
 
     Extend it by the arguments that a builder passes on, so that editors complete them, type

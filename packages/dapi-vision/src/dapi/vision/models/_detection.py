@@ -92,11 +92,15 @@ ANCIENT_EPS = {"dapi.vision.models._frozen_norm:FrozenBatchNorm2d": {"eps": 0.0}
 ANCIENT_BUILD = Build(config={"num_classes": 91}, context=ANCIENT_EPS)
 
 
-class DetectionWeights(Weights):
-    """Weights that find objects in photos."""
+if TYPE_CHECKING:
 
-    transforms: Callable[..., ObjectDetection]
-    postprocess: Callable[..., Detection]
+    class DetectionWeights(Weights):
+        """Weights that find objects in photos."""
+
+        transforms: Callable[..., ObjectDetection]
+        postprocess: Callable[..., Detection]
+else:  # a search makes every enum: what only types see costs it nothing
+    DetectionWeights = Weights
 
 
 def detection(

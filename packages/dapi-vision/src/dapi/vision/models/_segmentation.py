@@ -13,14 +13,20 @@ if TYPE_CHECKING:
     from dapi.vision.transforms import SemanticSegmentation
 
 VOC = Lines("dapi.vision:data/voc.txt")
+_TRANSFORMS = lazy("dapi.vision.transforms:SemanticSegmentation", resize_size=520)
+_REGIONS = lazy("dapi.vision.postprocess:SemanticSegmentation", categories=VOC)
 SEGMENTATION_RECIPES = "https://github.com/pytorch/vision/tree/main/references/segmentation"
 
 
-class SegmentationWeights(Weights):
-    """Weights that say what each pixel of a photo belongs to."""
+if TYPE_CHECKING:
 
-    transforms: Callable[..., SemanticSegmentation]
-    postprocess: Callable[..., postprocesses.SemanticSegmentation]
+    class SegmentationWeights(Weights):
+        """Weights that say what each pixel of a photo belongs to."""
+
+        transforms: Callable[..., SemanticSegmentation]
+        postprocess: Callable[..., postprocesses.SemanticSegmentation]
+else:  # a search makes every enum: what only types see costs it nothing
+    SegmentationWeights = Weights
 
 
 def segmentation(
@@ -55,8 +61,8 @@ def segmentation(
             "recipe": recipe,
             "categories": VOC,
         },
-        transforms=lazy("dapi.vision.transforms:SemanticSegmentation", resize_size=520),
-        postprocess=lazy("dapi.vision.postprocess:SemanticSegmentation", categories=VOC),
+        transforms=_TRANSFORMS,
+        postprocess=_REGIONS,
         build=build,
         latest=True,
         **fields,

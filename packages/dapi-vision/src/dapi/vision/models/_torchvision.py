@@ -28,14 +28,19 @@ SWAG = {
 }
 
 _FILES = "https://download.pytorch.org/models"
+_NAMES = lazy("dapi.vision.postprocess:Classification", categories=IMAGENET1K)
 _PAGES = "https://pytorch.org/vision/stable/models/generated/torchvision.models"
 
 
-class ClassificationWeights(Weights):
-    """Weights that name what is in a photo."""
+if TYPE_CHECKING:
 
-    transforms: Callable[..., ImageClassification]
-    postprocess: Callable[..., Classification]
+    class ClassificationWeights(Weights):
+        """Weights that name what is in a photo."""
+
+        transforms: Callable[..., ImageClassification]
+        postprocess: Callable[..., Classification]
+else:  # a search makes every enum: what only types see costs it nothing
+    ClassificationWeights = Weights
 
 
 def published(
@@ -150,7 +155,7 @@ def classification(
         transforms=lazy(
             "dapi.vision.transforms:ImageClassification", crop_size=crop_size, **(preset or {})
         ),
-        postprocess=lazy("dapi.vision.postprocess:Classification", categories=IMAGENET1K),
+        postprocess=_NAMES,
         build=build,
         **fields,
     )

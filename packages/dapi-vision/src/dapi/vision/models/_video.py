@@ -13,13 +13,18 @@ if TYPE_CHECKING:
     from dapi.vision.transforms import VideoClassification
 
 KINETICS400 = Lines("dapi.vision:data/kinetics400.txt")
+_NAMES = lazy("dapi.vision.postprocess:Classification", categories=KINETICS400)
 
 
-class VideoWeights(Weights):
-    """Weights that name what happens in a video."""
+if TYPE_CHECKING:
 
-    transforms: Callable[..., VideoClassification]
-    postprocess: Callable[..., Classification]
+    class VideoWeights(Weights):
+        """Weights that name what happens in a video."""
+
+        transforms: Callable[..., VideoClassification]
+        postprocess: Callable[..., Classification]
+else:  # a search makes every enum: what only types see costs it nothing
+    VideoWeights = Weights
 
 
 def video(
@@ -73,7 +78,7 @@ def video(
             resize_size=resize_size,
             **(preset or {}),
         ),
-        postprocess=lazy("dapi.vision.postprocess:Classification", categories=KINETICS400),
+        postprocess=_NAMES,
         build=Build(config={"num_classes": 400}),
         latest=True,
         **fields,
