@@ -11,6 +11,7 @@ import dapi
 from dapi import Build, ContextParams, Status, WeightEntry, Weights
 from dapi.adapt import Rename, StripPrefix
 from dapi.exceptions import (
+    ArgumentError,
     ConfigConflictError,
     ForeignWeightsError,
     NoWeightsError,
@@ -90,6 +91,12 @@ def test_contradiction_says_both(entry):
     assert 4 == dapi.build_model(Net, weights=entry, num_classes=4).fc.out_features
 
 
+def test_name_is_no_constructor():
+    """Who gives a model's name is told which function takes names."""
+    with pytest.raises(ArgumentError, match=r"constructor='resnet20'.*dapi.get_model\(name\)"):
+        dapi.build_model("resnet20")
+
+
 def test_new_head_differs_under_the_head_only(entry):
     """A new head is asked for; everything else is loaded as strictly as ever."""
     model = dapi.build_model(Net, weights=entry, head=("fc",), new_head=True, num_classes=7)
@@ -102,12 +109,21 @@ def test_new_head_differs_under_the_head_only(entry):
         dapi.build_model(Net, weights=entry, head=("body",), new_head=True, num_classes=7)
 
 
+def test_wrapped_model_knows_its_weights(entry):
+    """What torch wraps around a model, in any order, does not hide where it came from."""
+    model = dapi.build_model(Net, weights=entry)
+    for wrapped in (nn.DataParallel(model), torch.optim.swa_utils.AveragedModel(model)):
+        assert entry == dapi.weights_of(torch.compile(nn.DataParallel(wrapped)))
+
+
 def test_new_head_waives_no_other_argument(entry):
     """What is not of the head may not contradict the weights, new head or not."""
     fixed = dataclasses.replace(entry, build=Build(config={"num_classes": 4, "scale": 2.0}))
 
-    with pytest.raises(ConfigConflictError, match="scale=5.0"):
-        dapi.build_model(Net, weights=fixed, head="fc", new_head=True, num_classes=7, scale=5.0)
+    for asked in ({}, {"new_head": True, "num_classes": 7}):
+        with pytest.raises(ConfigConflictError, match="scale=5.0") as caught:
+            dapi.build_model(Net, weights=fixed, head="fc", scale=5.0, **asked)
+        assert str(caught.value).endswith("Leave scale out, or pass weights=None.")
     assert (
         7
         == dapi.build_model(
@@ -229,6 +245,30 @@ def test_step_may_bring_versions(tmp_path):
     for steps, version in (((), 1), ((Renewed(),), 2), ((Renewed(), StripPrefix("x.")), 2)):
         entry = WeightEntry.from_file(tmp_path / "net.pth", build=Build(adapt=steps))
         assert version == dapi.build_model(Versioned, weights=entry).seen
+
+
+def test_wrapper_of_a_model_leaves_its_versions(tmp_path):
+    """A file that DataParallel wrote has them under "module"."""
+    torch.save(nn.DataParallel(Versioned()).state_dict(), tmp_path / "net.pth")
+    for steps in ((StripPrefix("module."),), (Rename("^module", "net"), StripPrefix("net."))):
+        entry = WeightEntry.from_file(tmp_path / "net.pth", build=Build(adapt=steps))
+        assert 2 == dapi.build_model(Versioned, weights=entry).seen
+
+
+def test_code_version_counts_where_a_step_lost_the_file_s(tmp_path):
+    """A step of one's own that renames, and says nothing of versions, leaves those of no module."""
+    torch.save(nn.DataParallel(Versioned()).state_dict(), tmp_path / "net.pth")
+
+    def strip(state, config):
+        return {key.removeprefix("module."): value for key, value in state.items()}
+
+    build = Build(adapt=(strip,), code_version={"": 2})
+    entry = WeightEntry.from_file(tmp_path / "net.pth", build=build)
+    assert 2 == dapi.build_model(Versioned, weights=entry).seen
+
+    build = Build(adapt=(StripPrefix("module."),), code_version={"": 1})
+    entry = WeightEntry.from_file(tmp_path / "net.pth", build=build)
+    assert 2 == dapi.build_model(Versioned, weights=entry).seen  # the file knows
 
 
 def test_weights_of_survives_copies_and_pickles(entry):

@@ -8,6 +8,7 @@ import pytest
 import dapi
 from dapi.exceptions import (
     AmbiguousModelError,
+    ArgumentError,
     InvalidNameError,
     NoWeightsError,
     PluginLoadError,
@@ -183,6 +184,83 @@ def test_member_prints_as_the_name_that_finds_it(install):
     member = dapi.get_weights("fancynet:First_RefV1")
 
     assert member is dapi.get_weights(str(member))
+
+
+def test_weights_stand_for_their_model_and_for_themselves(install, monkeypatch):
+    """What search and list_weights return is taken wherever a name is."""
+    pytest.importorskip("torch")
+    monkeypatch.setenv("DAPI_OFFLINE", "1")
+    install("acme-one")
+    member = dapi.get_weights("fancynet:First_RefV2")
+
+    assert member is dapi.get_weights(member)
+    assert dapi.get_builder("fancynet") is dapi.get_builder(member)
+    assert dapi.list_weights("fancynet") == dapi.list_weights(member)
+    for given in (member, member.value):
+        with pytest.raises(OSError, match="AcmeOneWeights2.pth"):
+            dapi.get_model(given)
+
+
+def test_weights_of_two_distributions_each_find_their_own(install):
+    """A member says whose it is, where the bare name of its model would be ambiguous."""
+    install("acme-one")
+    install("acme-two")
+
+    for weights in dapi.list_weights("acme-two/fancynet"):
+        assert "acme_two" == dapi.get_builder(weights)()
+
+
+def test_weights_for_a_builder_of_others_find_it(install, advertise):
+    """A member that is offered for somebody else's builder is built by that one."""
+    install("acme-one")
+    source = "from dapi import WeightEntry, Weights\nclass Extra(Weights):\n"
+    source += "    Plants_RefV1 = WeightEntry('https://example.org/p.pth')\n"
+    points = "[dapi.weights]\nacme-one/fancynet = acme_extra:Extra\n"
+    advertise("acme-extra", points, folder="extra", acme_extra=source)
+
+    member = dapi.get_weights("fancynet:Plants_RefV1")
+    assert "acme_one" == dapi.get_builder(member)()
+    sys.modules.pop("acme_extra")
+
+
+def test_weights_of_a_notebook_find_their_builder():
+    """Until they are registered with one they are weights of none."""
+
+    class LooseWeights(dapi.Weights):
+        Digits_RefV1 = dapi.WeightEntry("https://example.org/loose.pth")
+
+    with pytest.raises(NoWeightsError, match=r"register_model\(weights=LooseWeights\)"):
+        dapi.get_builder(LooseWeights.Digits_RefV1)
+
+    @dapi.register_model(weights=LooseWeights)
+    def loose_net(*, weights=None):
+        return "loose"
+
+    assert loose_net is dapi.get_builder(LooseWeights.Digits_RefV1)
+
+
+def test_entry_that_nobody_published_needs_its_model(install):
+    """An entry names no builder: the error says where to name it."""
+    install("acme-one")
+
+    with pytest.raises(ArgumentError, match=r"dapi.get_model\('resnet50', weights=entry\)"):
+        dapi.get_model(dapi.WeightEntry("https://example.org/mine.pth"))
+
+
+def test_other_things_than_names_are_told_what_to_write(install):
+    """A builder, an enum and a file each lead to the call that takes them; none fills a screen."""
+    install("acme-one")
+    builder, enum = dapi.get_builder("fancynet"), type(dapi.get_weights("fancynet:First_RefV1"))
+
+    for ask in (dapi.get_model, dapi.get_builder, dapi.get_weights, dapi.list_weights):
+        for given, text in {
+            builder: r"Call it: fancynet\(weights=...\)",
+            enum: "members: First_RefV1, First_RefV2",
+            "/tmp/net.safetensors": r"dapi.load\('/tmp/net.safetensors'\)",
+            (0,) * 100_000: "a tuple is not a name",
+        }.items():
+            with pytest.raises(InvalidNameError, match=text):
+                ask(given)
 
 
 def test_preferred_distribution_decides_a_shared_name(install, monkeypatch):

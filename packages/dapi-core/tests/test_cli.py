@@ -14,7 +14,7 @@ import dapi
 from dapi import _registry
 from dapi._cli import main
 from dapi._cli.tables import print_facts
-from dapi.exceptions import PluginWarning
+from dapi.exceptions import PluginWarning, WithdrawnWeightsError
 
 FAMILY = """
 from dapi import File, WeightEntry, Weights, register_model
@@ -676,10 +676,59 @@ def test_command_of_a_distribution_runs(advertise, capsys):
 
 
 def test_nothing_that_is_printed_steers_a_terminal(capsys):
-    """Names and facts are other people's: in a line, a table or a tree, escapes are spelt out."""
+    """Names and facts are other people's: in a line, a table or a tree, escapes are left out."""
     steers = "\x1b[31m"
     facts = {"text": steers, "table": [{steers: steers}], "tree": {steers: [steers, [steers]]}}
     print_facts(steers, facts)
 
     printed = capsys.readouterr().out
-    assert "\x1b" not in printed and 7 == printed.count(r"\x1b[31m")
+    assert "\x1b" not in printed and 7 == printed.count("[31m")
+
+
+HOSTILE = """
+from dapi import Status, WeightEntry, Weights, register_model
+meta = dict.fromkeys(("task", "license", "recipe"), {evil!r})
+meta |= {{"datasets": [{evil!r}], "categories": [{evil!r}], {evil!r}: {evil!r}, "num_params": 1}}
+meta["metrics"] = [{{"dataset": {evil!r}, "name": {evil!r}, "value": 1.0, "source": {evil!r}}}]
+class EvilWeights(Weights):
+    A_RefV1 = WeightEntry("https://x.org/1", meta=meta, latest=True)
+    B_RefV1 = WeightEntry("https://x.org/2", status=Status("withdrawn", reason={evil!r}))
+@register_model(weights=EvilWeights)
+def evil(*, weights=None): ...
+"""
+
+
+def test_no_plugin_steers_a_terminal(alone, advertise, capsys, monkeypatch):
+    """Its names, facts, versions, requirements and errors are shown without what it would do."""
+    evil = "\x1b]0;owned\x07\u202ebad\r\n\x9b31mline"
+    points = "[dapi.models]\nevil = acme_evil:evil\nbroken\x1b[1m = acme_broken:net\n"
+    points += "[dapi.weights]\nevil = acme_evil:EvilWeights\nbroken\x1b[1m = acme_broken:W\n"
+    points += "[dapi.commands]\nrun\x1b[2J = acme_evil:run\n"
+    source = HOSTILE.format(evil=evil)
+    version = "1.0\x1b[31m"
+    requires = ("absent\x1b[8m>=1", "absent-two>=1; python_version > '\x1b[5m'")
+    advertise("acme-evil", points, version=version, requires=requires, acme_evil=source,
+              acme_broken=f"raise RuntimeError({evil!r})")  # fmt: skip
+    points = "[dapi.models]\nnet = acme_broken:net\n[dapi.weights]\nnet = acme_broken:W\n"
+    advertise("acme-broken", points, folder="broken")
+    monkeypatch.setenv("DAPI_DISABLE_PLUGINS", "typo\x1b[31m")
+    monkeypatch.setenv("DAPI_OFFLINE", "1")
+
+    shown = []
+    with pytest.warns() as caught:
+        for words in (
+            ["list"], ["search"], ["show", "evil"], ["show", "evil:A_RefV1"], ["show", "net"],
+            ["doctor"], ["search", "--task", "tusk"], ["search", "--sort", evil], ["list", "no*"],
+            ["predict", "evil", "x"], ["fetch", "evil:A_RefV1"], ["rum\x1b[2J"],
+        ):  # fmt: skip
+            printed = run(capsys, *words)[1]
+            shown += [printed.out, printed.err]
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    shown += [capsys.readouterr().out, *(str(each.message) for each in caught)]
+    with pytest.raises(WithdrawnWeightsError) as refused:
+        dapi.get_model("evil:B_RefV1")
+    shown.append(str(refused.value))
+
+    assert not set("\x1b\x07\x9b\u202e\r") & set("".join(shown))
+    assert sum("owned" in each for each in shown) > 5

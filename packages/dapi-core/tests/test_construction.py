@@ -10,13 +10,14 @@ import signal
 import threading
 import warnings
 import zipfile
+from contextlib import contextmanager
 from functools import wraps
 
 import pytest
 
 import dapi
-from dapi import WeightEntry, _building, _collector, _construction
-from dapi.exceptions import StateDictMismatchError
+from dapi import WeightEntry, _building, _collector, _construction, _store
+from dapi.exceptions import FetchError, StateDictMismatchError
 
 torch = pytest.importorskip("torch")
 nn = torch.nn
@@ -61,14 +62,22 @@ def filled(model):
     return model
 
 
+def cached(path, **fields):
+    """Put a file into the cache, where it is mapped, and describe it."""
+    local = WeightEntry.from_file(path)
+    entry = WeightEntry(f"https://localhost:1/{path.name}", sha256=local.sha256, **fields)
+    _store.add(path, entry.files[0], wanted=path.name)
+    return entry
+
+
 @pytest.fixture
 def publish(tmp_path):
-    """Write a state dict to a file and describe it."""
+    """Write a state dict to a file, and put that into the cache."""
 
     def write(state, **fields):
         path = tmp_path / f"{len(list(tmp_path.iterdir()))}.pth"
         torch.save(state, path)
-        return WeightEntry.from_file(path, **fields)
+        return cached(path, **fields)
 
     return write
 
@@ -311,7 +320,7 @@ def test_memory_that_a_file_shares_is_not_shared_by_the_model(is_zip, publish, t
     for state in (overlapping, dict.fromkeys(overlapping, whole[:4].clone())):
         path = tmp_path / "shared.pth"
         torch.save(state, path, _use_new_zipfile_serialization=is_zip)
-        found = dapi.build_model(Pair, weights=WeightEntry.from_file(path))
+        found = dapi.build_model(Pair, weights=cached(path))
         with torch.no_grad():
             found.one.weight.zero_()
 
@@ -326,7 +335,7 @@ def test_parameters_are_aligned_wherever_a_zip_has_them(publish, tmp_path):
     with zipfile.ZipFile(entry.fetch()) as source, zipfile.ZipFile(path, "w") as target:
         for name in source.namelist():
             target.writestr(name, source.read(name))
-    packed = WeightEntry.from_file(path)
+    packed = cached(path)
     assert any(each.data_ptr() % 64 for each in packed.state_dict().values())
 
     found = dapi.build_model(nn.Linear, 64, 64, weights=packed)
@@ -422,6 +431,83 @@ def test_device_meta_serves_constructors_that_need_values(publish):
 
     assert all(each.is_meta for each in found.parameters())
     assert 16 == found.width
+
+
+@pytest.fixture(params=["context", "default"])
+def on_meta(request):
+    """Make meta the default device, in one of torch's two ways."""
+
+    @contextmanager
+    def enter():
+        if request.param == "context":
+            with torch.device("meta"):
+                yield
+            return
+        torch.set_default_device("meta")
+        try:
+            yield
+        finally:
+            torch.set_default_device(None)
+
+    return enter
+
+
+UNREACHABLE = WeightEntry("https://localhost:1/net.pth", sha256="0" * 64)
+
+
+@pytest.mark.parametrize("constructor", [Net, Measured])
+def test_meta_as_default_device_is_as_if_it_were_given(on_meta, constructor):
+    """Nothing is fetched; buffers are as constructed, which fails where torch has no values."""
+    given = dapi.build_model(constructor, weights=UNREACHABLE, device="meta")
+    with on_meta():
+        found = dapi.build_model(constructor, weights=UNREACHABLE)
+
+    assert all(each.is_meta for each in found.parameters())
+    described = [
+        {name: (each.device, each.shape) for name, each in model.named_buffers()}
+        for model in (given, found)
+    ]
+    assert described[0] == described[1]
+
+
+def test_without_weights_a_default_device_is_torch_s_own(on_meta):
+    """All of the model is there, as without dapi."""
+    with on_meta():
+        found = dapi.build_model(Net)
+
+    assert all(each.is_meta for each in [*found.parameters(), *found.buffers()])
+
+
+def test_given_device_counts_under_another_default(on_meta, publish):
+    """Who says where a model shall be means it."""
+    entry = publish(Net().state_dict())
+    with on_meta():
+        found = dapi.build_model(nn.Linear, 8, 8, weights=None, device="meta")
+        assert entry.state_dict()["first.weight"].is_cpu
+
+    assert found.weight.is_meta
+
+
+class Detector(nn.Module):
+    """Has a backbone with weights, and may need values in it."""
+
+    def __init__(self, is_measured):
+        super().__init__()
+        self.backbone = dapi.build_model(nn.Linear, 8, 8, weights=UNREACHABLE)
+        if is_measured:
+            self.width = int(self.backbone(torch.zeros(1, 8)).isfinite().sum())
+
+
+@pytest.mark.parametrize("is_measured", [False, True])
+@pytest.mark.parametrize("weights", [UNREACHABLE, None])
+def test_device_meta_fetches_no_part_of_a_model(is_measured, weights):
+    """The weights of a backbone are loaded as little as the model's own."""
+    found = dapi.build_model(Detector, is_measured, weights=weights, device="meta")
+
+    assert found.backbone.weight.is_meta
+    assert UNREACHABLE == dapi.weights_of(found.backbone)
+    with pytest.raises(FetchError, match="localhost"):  # it was on meta only for that call
+        Detector(is_measured)
 
 
 def test_dtype_is_as_casting_after_loading(publish):

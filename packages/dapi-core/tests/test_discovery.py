@@ -92,6 +92,43 @@ def test_first_copy_on_the_path_wins(advertise):
     assert "2.0" == find("acme").version
 
 
+@pytest.mark.parametrize("listing", [sorted, lambda names: sorted(names, reverse=True)])
+def test_newest_copy_of_a_directory_counts(advertise, listing, monkeypatch):
+    """An upgrade that left the old metadata behind: the code is the new one's."""
+    advertise("acme", "[dapi.models]\nold = m:old\n", version="9.0")
+    advertise("acme", "[dapi.models]\nnew = m:new\n", version="10.0")
+    listdir = os.listdir
+    monkeypatch.setattr(os, "listdir", lambda folder: listing(listdir(folder)))
+
+    assert [("acme", "new")] == [found for found in names() if found[0] == "acme"]
+    assert ("10.0", "shadowed") == (find("acme").version, find("acme").state)
+
+
+@pytest.mark.parametrize("layout", ["module", "package", "one directory", "editable"])
+def test_imported_copy_is_described_though_it_advertises_nothing(
+    advertise, tmp_path, monkeypatch, layout
+):
+    """A newer version without entry points is the one that would be imported: it has no models."""
+    points = MODELS.format(module="acme_code.nets" if layout == "package" else "acme_code")
+    newer = "site" if layout == "one directory" else "first"
+    advertise("acme", points, version="1.0", acme_code="net = 1\n")
+    advertise("acme", "", version="2.0", folder=newer)
+    if layout == "module":
+        (tmp_path / newer / "acme_code.py").touch()
+    elif layout == "package":
+        (tmp_path / newer / "acme_code").mkdir()
+        (tmp_path / newer / "acme_code" / "__init__.py").touch()
+    elif layout == "editable":
+        (tmp_path / "source").mkdir()
+        (tmp_path / "source" / "acme_code.py").touch()
+        monkeypatch.syspath_prepend(str(tmp_path / "source"))
+
+    found = find("acme")
+    assert ("acme", "net") not in names()
+    assert ("2.0", "shadowed", ()) == (found.version, found.state, found.models)
+    assert "acme-1.0.dist-info" in found.reason
+
+
 def test_damaged_entry_points_fail_alone(advertise):
     """A file that cannot be parsed makes its own distribution fail, and no other."""
     advertise("acme-broken", "[dapi.models\nnot = = a file\n", folder="broken")

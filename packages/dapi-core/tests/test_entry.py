@@ -4,6 +4,7 @@ import copy
 import dataclasses
 import hashlib
 import pickle
+from pathlib import Path
 
 import pytest
 
@@ -47,6 +48,26 @@ def test_entry_cannot_be_written_to():
         entry.meta["task"] = "other"
     with pytest.raises(TypeError):
         entry.build.config["a"] = 2
+
+
+def test_entry_prints_on_a_screen():
+    """What is not the default, a line each; the URL and the hash whole, long values shortened."""
+    digest = "0123456789abcdef" * 4
+    entry = WeightEntry(
+        f"{URL}/{'x' * 90}",
+        sha256=digest,
+        meta={f"key {n}": "value" * 20 for n in range(100)},
+        build=Build(config={f"argument{n}": n for n in range(100)}, adapt=Drop("x")),
+    )
+
+    lines = repr(entry).splitlines()
+    assert ["WeightEntry(", f"    url='{URL}/{'x' * 90}',"] == lines[:2]
+    assert [f"    sha256='{digest}',", ")"] == [lines[3], lines[-1]]
+    assert 6 == len(lines) and all(len(line) <= 100 for line in lines[2:])
+    assert f"WeightEntry(url={URL!r})" == repr(WeightEntry(URL))
+    secret = WeightEntry(URL, meta={"from": f"https://me:secret{'x' * 90}@example.org"})
+    assert "secret" not in repr(secret) + repr(WeightEntry(f"{URL}?token=secret"))
+    assert "Build(adapt=(Drop(pattern='x', unless=None),))" == repr(Build(adapt=Drop("x")))
 
 
 @pytest.mark.parametrize("what", ["transforms", "postprocess"])
@@ -126,13 +147,42 @@ def test_from_file_absent_is_an_error(tmp_path):
         {"status": "withdrawn"},
         {"assets": {"vocabulary": "https://example.org/words.txt"}},
         {"meta": {"classes": {1, 2}}},
+        {"sha256": 3},
+        {"mirrors": 3},
+        {"latest": "yes"},
+        {"transforms": None},
+        {"meta": None},
+        {"url": Path("net.pth")},
+        {"url": (URL,)},
+        {"url": File(URL), "build": {"config": {}}},
+        {"meta": {"classes": [{1, 2}] * 100_000}},
     ],
-    ids=str,
+    ids=lambda fields: str(fields)[:40],
 )
 def test_entry_of_wrong_types_is_refused(fields):
-    """A wrong type is told when the entry is made, not when it is used."""
-    with pytest.raises(TypeError):
+    """A wrong type is told in words when the entry is made, not when it is used."""
+    with pytest.raises(WeightsDeclarationError) as caught:
         WeightEntry(**{"url": URL, **fields})
+    assert len(str(caught.value)) < 300
+
+
+def test_entry_of_what_others_would_write_is_told_what_to_write():
+    """A path is described by from_file; what there is none of is left out."""
+    with pytest.raises(WeightsDeclarationError, match=r"WeightEntry.from_file\('net.pth'\)"):
+        WeightEntry(Path("net.pth"))
+    with pytest.raises(WeightsDeclarationError, match=r"transforms=None\).*leave it out"):
+        WeightEntry(URL, transforms=None)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"config": 3}, {"context": {"m:C": 3}}, {"adapt": 3}, {"adapt": ["x"]}, {"defaults": None}],
+    ids=str,
+)
+def test_build_of_wrong_types_is_refused(fields):
+    """When it is declared, not when a user builds."""
+    with pytest.raises(WeightsDeclarationError, match=rf"Build\({next(iter(fields))}="):
+        Build(**fields)
 
 
 def test_entry_accepts_what_is_nearly_right():

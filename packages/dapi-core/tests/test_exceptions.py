@@ -2,6 +2,7 @@
 
 import inspect
 import pickle
+import re
 
 import pytest
 
@@ -29,6 +30,7 @@ EXAMPLES = [
     exceptions.UnknownFacetError("task", "detect", available=[]),
     exceptions.UnknownTaskError("net:A", "guessing", available=["image-classification"]),
     exceptions.UnknownTaskError("net:A", None, available=[]),
+    exceptions.ArgumentError("dapi.search", "max_params", "many", expected="a number"),
     exceptions.InputError("a.png", "it is empty", expected="a picture"),
     exceptions.DeviceError("cuda", reason="There is none."),
     exceptions.RemovedWeightsError(
@@ -50,6 +52,8 @@ EXAMPLES = [
         "net:A", missing=["a.weight"], unexpected=["a.weigth"], shapes={"b": ((1,), (2,))}
     ),
     exceptions.CheckpointError("net.pth", source="net:A", reason="it is empty"),
+    exceptions.UnreadableFileError("net.pth", source="net:A", reason="Input/output error"),
+    exceptions.AssetError("vocab.txt", name="vocab.txt", reason="it is a web page"),
     exceptions.SavingError("Net", "its argument 'norm' is a class"),
     exceptions.RebuildError("net.safetensors", reason="dapi.save did not write it"),
     exceptions.BuilderError("net", distribution="acme", cause=RuntimeError("why.")),
@@ -58,8 +62,10 @@ EXAMPLES = [
         "acme", version="1.2", requirement="dapi-core<1", installed="1.4.1"
     ),
     exceptions.MissingDependencyError("x needs y", requirement="y"),
+    exceptions.MissingDependencyError("x needs y", requirement=""),
     exceptions.MissingHashError("net:A", files=["https://example.org/net.pth"]),
     exceptions.HashMismatchError("net.pth", expected="00", found="11"),
+    exceptions.LFSPointerError("net.pth", expected="00", found="11"),
     exceptions.CacheError("cache", reason="read-only"),
     exceptions.FetchError("net:A", failures={"https://example.org/n": "404"}),
     exceptions.OfflineError("net:A", url="https://example.org/n", sha256=None, path="cache/x"),
@@ -117,6 +123,52 @@ def test_tree_in_the_docstring_is_the_tree():
         "ImportError", "OSError", "FileNotFoundError",
         "FutureWarning", "RuntimeWarning", "UserWarning",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("wanted", "command"),
+    [
+        ("acme/net:A_RefV1", "dapi fetch acme/net:A_RefV1;"),
+        ("WeightEntry('https://example.org/n')", r"call fetch\(\) of the weights;"),
+        ("NetWeights.A_RefV1", r"call fetch\(\) of the weights;"),
+        ("/tmp/dir with spaces/n", r"call fetch\(\) of the weights;"),
+    ],
+)
+def test_offline_error_shows_a_command_only_where_it_runs(wanted, command):
+    """What has no name cannot be fetched by one."""
+    error = exceptions.OfflineError(wanted, url="https://x.org/n", sha256=None, path="cache/x")
+
+    assert re.search(f"While online: {command}", str(error))
+
+
+def test_remedy_for_a_class_names_no_command_for_builders():
+    """build_model takes classes, which no command finds by name."""
+    errors = [
+        exceptions.WeightsTypeError("Net", "A_RefV1", expected=["an enum of weights"]),
+        exceptions.WeightsTypeError("test.<locals>.net", True, expected=["an enum of weights"]),
+        exceptions.ForeignWeightsError("Net", "net:A_RefV1", arguments=["size"]),
+    ]
+
+    for error in errors:
+        assert "dapi.get_model" not in str(error) and "dapi show" not in str(error)
+
+
+def test_excerpt_of_any_value_is_short():
+    """A state dict by its first keys, an object by its type, and one without a repr too."""
+
+    class Silent:
+        def __repr__(self):
+            raise RuntimeError
+
+    values = [{f"layer{n}.weight": [0.0] * n for n in range(100)}, "x" * 999, [0] * 999, Silent()]
+    excerpts = [exceptions.excerpt(value) for value in values]
+
+    assert excerpts[0] == (
+        "a dict of 100 items: 'layer0.weight', 'layer1.weight', 'layer2.weight', ..."
+    )
+    assert ["a list", "a Silent"] == excerpts[2:]
+    assert all(len(each) <= 120 for each in excerpts)
+    assert "secret" not in exceptions.excerpt(f"https://me:secret{'x' * 120}@example.org/n")
 
 
 def test_unknown_name_ignores_case_when_it_suggests():

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from dapi import Lines
+from dapi.exceptions import WeightsDeclarationError
 
 
 @pytest.fixture
@@ -23,6 +24,13 @@ def test_lines_reads_on_first_use(reference):
     """The file's lines are its items."""
     assert ["tench", "goldfish", "N/A"] == list(Lines(reference))
     assert ("goldfish", "N/A") == Lines(reference)[1:]
+
+
+@pytest.mark.parametrize("reference", ["names.txt", 3, ["tench", "goldfish"]])
+def test_lines_of_no_reference_are_refused(reference):
+    """When they are declared: a list of names is no reference to one."""
+    with pytest.raises(WeightsDeclarationError, match="package:path/in/package.txt"):
+        Lines(reference)
 
 
 def test_lines_is_its_reference(reference):

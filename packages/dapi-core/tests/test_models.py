@@ -10,6 +10,7 @@ import pytest
 import dapi
 from dapi import _registry
 from dapi.exceptions import (
+    ArgumentError,
     PluginLoadError,
 )
 
@@ -25,6 +26,20 @@ def test_list_models_filters(install):
     assert ["beta_net"] == dapi.list_models("*_net", distribution="Acme_Two")
     assert ["alpha_net"] == dapi.list_models(module="acme_one")
     assert [] == dapi.list_models("alpha*", module="acme")
+
+
+def test_list_models_takes_several_of_each(install):
+    """Patterns, distributions, and a module itself; other kinds are refused in words."""
+    install("acme-one", "alpha_net")
+    install("acme-two", "beta_net")
+
+    assert ["alpha_net", "beta_net"] == dapi.list_models(["alpha*", "b*_net", "nothing*"])
+    assert ["alpha_net", "beta_net"] == dapi.list_models(distribution={"acme-one", "Acme_Two"})
+    assert ["beta_net"] == dapi.list_models(module=importlib.import_module("acme_two"))
+    assert [] == dapi.list_models([]) == dapi.list_models(distribution=[])
+    for given in ({"pattern": 3}, {"distribution": [None]}, {"module": ["acme_two"]}):
+        with pytest.raises(ArgumentError, match=rf"list_models cannot take {next(iter(given))}="):
+            dapi.list_models(**given)
 
 
 def test_names_that_are_none_are_not_listed(advertise):

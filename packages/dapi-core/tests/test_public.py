@@ -7,7 +7,9 @@ import json
 import re
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
+from pkgutil import iter_modules
 
 import pytest
 
@@ -33,6 +35,7 @@ LAYERS = [
         "_lines",
         "_meta",
         "_aliases",
+        "_annotations",
         "_metrics",
         "_notices",
         "_record",
@@ -45,7 +48,7 @@ LAYERS = [
     {"_plugins", "_store", "hooks", "tasks"},
     {"_lazy"},
     {"_entry"},
-    {"_safetensors"},
+    {"_archive", "_safetensors"},
     {"_aligned", "_placement"},
     {"_weights", "_checkpoint"},
     {"_loading", "_models", "_provenance"},
@@ -57,7 +60,7 @@ LAYERS = [
     {"_building"},
     {"_registration"},
     {"_header"},
-    {"_saving"},
+    {"_saving", "catalog"},
     {"_doctor", "_installation"},
     {"_cli"},
     {"__main__", "__init__"},
@@ -137,6 +140,44 @@ def test_public_names_are_sorted_complete_and_importable():
     assert set(dapi.__all__) <= set(dir(dapi))
     with pytest.raises(AttributeError, match="absent"):
         dapi.absent  # noqa: B018
+
+
+def test_dir_shows_what_people_use():
+    """Public names, public modules, those of other distributions included; no tool of ours."""
+    shown = {name for name in dir(dapi) if not name.startswith("__")}
+    modules = {found.name for found in iter_modules(dapi.__path__) if found.name[0] != "_"}
+
+    assert {*dapi.__all__, *modules} == shown
+    assert modules >= {"adapt", "exceptions", "hooks", "tasks"}
+
+
+def test_version_is_that_of_the_distribution():
+    """As pip knows it."""
+    assert version("dapi-core") == dapi.__version__
+
+
+def test_domain_is_imported_when_it_is_asked_for():
+    """``import dapi`` is enough for what is installed; listing still imports none of it."""
+    pytest.importorskip("dapi.vision")
+    code = (
+        "import dapi, json, sys; dapi.list_models(); dir(dapi)\n"
+        "early = 'dapi.vision' in sys.modules\n"
+        "print(json.dumps([early, dapi.vision.__name__, 'torch' in sys.modules]))"
+    )
+
+    assert [False, "dapi.vision", False] == run(code)
+
+
+@pytest.mark.parametrize("domain", ["audio", "text", "vision"])
+def test_domain_that_is_not_installed_says_what_to_install(monkeypatch, domain):
+    """As an attribute, which hasattr understands."""
+    monkeypatch.setattr(dapi, "__path__", [str(SOURCE)])
+    monkeypatch.delattr(dapi, domain, raising=False)
+    monkeypatch.delitem(sys.modules, f"dapi.{domain}", raising=False)
+
+    with pytest.raises(AttributeError, match=f"pip install dapi-{domain}$"):
+        getattr(dapi, domain)
+    assert not hasattr(dapi, "nothing") and not hasattr(dapi, "_nothing")
 
 
 def test_every_public_name_is_documented():

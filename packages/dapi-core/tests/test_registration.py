@@ -5,6 +5,7 @@ import inspect
 import pickle
 import warnings
 from enum import Enum
+from pathlib import PurePath
 
 import pytest
 
@@ -156,6 +157,27 @@ def test_wrong_weights_are_refused(net, weights, text):
         net(weights=weights)
 
 
+@pytest.mark.parametrize(
+    ("weights", "text"),
+    [
+        ("/tmp/net.pth", r"weights=dapi.WeightEntry.from_file\('/tmp/net.pth'\)"),
+        (PurePath("net"), r"weights=dapi.WeightEntry.from_file\('net'\).*dapi.load\('net'\)"),
+        ("https://example.org/net.pth", r"weights=dapi.WeightEntry\('https://example.org/net.pth'"),
+        ({"weight": [0.0] * 100_000}, "a dict of 1 items: 'weight'.*load_state_dict"),
+        ([0.0] * 100_000, "weights=a list"),
+        ("x" * 100_000, "weights='xxx.*xxx...'"),
+        (NetWeights, "Expected a member of NetWeights"),
+        (True, r"dapi.get_model\('net'\)"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_wrong_weights_are_told_shortly_and_how_to_pass_them(net, weights, text):
+    """A path, a URL and a state dict lead to the call that takes them; no value fills a screen."""
+    with pytest.raises(WeightsTypeError, match=text) as caught:
+        net(weights=weights)
+    assert len(str(caught.value)) < 500
+
+
 class Net_Weights(Enum):
     """As another library has it."""
 
@@ -264,6 +286,15 @@ def test_weights_of_a_declaration_must_be_enums(weights):
     """A member, another class, or a name, is no enum of weights."""
     with pytest.raises(WeightsDeclarationError, match="subclass of dapi.Weights"):
         register_model(weights=weights)
+
+
+@pytest.mark.parametrize(
+    "declared", [{"head": 3}, {"head": ["fc", 3]}, {"legacy": "pretrained"}], ids=str
+)
+def test_declaration_of_wrong_types_is_refused(declared):
+    """When it is made, and not at the first call that needs it."""
+    with pytest.raises(WeightsDeclarationError, match=f"{next(iter(declared))}=.*Expected a"):
+        register_model(name="made", **declared)(lambda *, weights=None: None)
 
 
 def test_backbone_is_not_fetched_when_weights_are_given(tmp_path):
@@ -389,8 +420,98 @@ def test_get_model_takes_latest_of_the_own_enum(net, monkeypatch):
     for wrong in ("", "/tmp/net.pth", "NetWeights.Digits_RefV2"):
         with pytest.raises(UnknownWeightsError, match="Digits_RefV2"):
             dapi.get_model("net", weights=wrong)
-    with pytest.raises(NoWeightsError, match="already names weights"):
-        dapi.get_model("net:Digits_RefV2", weights=None)
+    with pytest.raises(UnknownWeightsError, match=r"WeightEntry.from_file\('/tmp/net.pth'\)"):
+        dapi.get_model("net", weights="/tmp/net.pth")
+    for named in ("net:Digits_RefV2", NetWeights.Digits_RefV2):
+        with pytest.raises(NoWeightsError, match="already names weights"):
+            dapi.get_model(named, weights=None)
+
+
+def test_get_model_takes_an_argument_of_the_past_for_the_weights(net, monkeypatch):
+    """``pretrained=False`` means no weights, by name too, and not the latest that a name means."""
+    pytest.importorskip("torch")
+    monkeypatch.setenv("DAPI_OFFLINE", "1")
+
+    with pytest.warns(LegacyArgumentWarning, match=r"Write net\(weights=None\)"):
+        assert dapi.get_model("net", pretrained=False)["weights"] is None
+    with (
+        pytest.warns(LegacyArgumentWarning),
+        pytest.warns(OutdatedWeightsWarning),
+        pytest.raises(OSError, match="https://example.org/1.pth"),
+    ):
+        dapi.get_model("net", pretrained=True)
+    with (
+        pytest.warns(LegacyArgumentWarning, match="weights_backbone"),
+        pytest.raises(OSError, match="https://example.org/2.pth"),
+    ):
+        dapi.get_model("net", pretrained_backbone=True)
+    with pytest.raises(LegacyConflictError):
+        dapi.get_model("net:Digits_RefV2", pretrained=False)
+
+
+class Narrow:
+    """A constructor with one argument."""
+
+    def __init__(self, size=1):
+        self.size = size
+
+
+@pytest.mark.parametrize("weights", [None, NetWeights.Digits_RefV2])
+@pytest.mark.parametrize(
+    ("argument", "text"),
+    [
+        ("pretrained", r"narrow\(weights=...\).*dapi.get_model\('narrow'\).*weights=None"),
+        ("depth", "There are: .*dtype.*weights. Others are those of Narrow."),
+    ],
+)
+def test_argument_that_a_constructor_refuses_is_told_of_the_builder(argument, text, weights):
+    """Not with the words of a constructor that the caller never called."""
+    pytest.importorskip("torch")
+
+    @register_model(weights=NetWeights)
+    def narrow(*, weights=None, progress=True, **config):
+        return Narrow(**config)
+
+    with pytest.raises(UnexpectedArgumentError, match=f"narrow.*'{argument}'.*{text}") as caught:
+        narrow(weights=weights, **{argument: True})
+    assert isinstance(caught.value.__cause__, TypeError)
+    assert 3 == narrow(size=3).size
+
+
+def test_argument_that_python_suggests_a_name_for_is_the_one_that_was_given():
+    """Since Python 3.13 the constructor's own words end in the nearest name."""
+
+    @register_model(name="narrow")
+    def build(*, weights=None, **config):
+        raise TypeError("Narrow.__init__() got an unexpected keyword argument 'sizes'. "
+                        "Did you mean 'size'?")  # fmt: skip
+
+    with pytest.raises(UnexpectedArgumentError, match="no argument 'sizes'") as caught:
+        build(sizes=3, size=2)
+    assert ("sizes", "Narrow") == (caught.value.argument, caught.value.constructor)
+
+
+def test_argument_that_a_builder_without_config_lacks_is_told():
+    """A function that takes no others says what it has."""
+
+    @register_model()
+    def fixed(*, weights=None, size=1):
+        return size
+
+    with pytest.raises(UnexpectedArgumentError, match="There are: .*size, weights.$"):
+        fixed(colour="red")
+
+
+def test_type_error_of_a_constructor_itself_stays():
+    """What the builder's own code does wrong is no fault of the caller's arguments."""
+
+    @register_model()
+    def broken(*, weights=None, size=1):
+        return Narrow(length=size)
+
+    with pytest.raises(TypeError, match="'length'") as caught:
+        broken(size=2)
+    assert not isinstance(caught.value, UnexpectedArgumentError)
 
 
 def test_get_model_without_published_weights_says_so():

@@ -87,6 +87,10 @@ def acme_detector(*, weights=None, weights_backbone=None):
         model.register_buffer("mean", torch.ones(1))
     return model
 
+@register_model()
+def acme_lazy(*, weights=None):
+    return nn.Sequential(nn.LazyLinear(2))
+
 URL = None
 
 @register_model()
@@ -104,6 +108,7 @@ acme_net = acme_nets:acme_net
 acme_image = acme_nets:acme_image
 acme_other = acme_nets:acme_other
 acme_rich = acme_nets:acme_rich
+acme_lazy = acme_nets:acme_lazy
 acme_typed = acme_nets:acme_typed
 acme_detector = acme_nets:acme_detector
 acme_fetching = acme_nets:acme_fetching
@@ -152,7 +157,7 @@ def test_model_comes_back_after_a_new_head_and_training(entry, tmp_path):
     assert_same(model, found)
     assert (0.0, 9, True) == (found.eps, found.fc.out_features, found.training)
     assert path.as_uri() == dapi.weights_of(found).url
-    dapi.save(found, path)  # over the very file that is mapped
+    dapi.save(found, path)  # over the very file that it came from
     assert_same(model, dapi.load(path))
 
 
@@ -169,6 +174,20 @@ def test_header_is_read_without_the_plugin(entry, tmp_path):
     assert {"num_classes": 4, "widths": [6]} == json.loads(header["dapi.config"])
     assert {"acme_nets:Net": {"eps": 0.0}} == json.loads(header["dapi.context"])
     assert (str(entry), entry.sha256) == (header["dapi.weights"], header["dapi.sha256"])
+
+
+def test_header_holds_no_secret(acme, tmp_path):
+    """A file is published, and the address of the weights may have been a private one."""
+    path = tmp_path / "net.safetensors"
+    model = dapi.get_model("acme_net", weights=None)
+    del model.scratch
+    private = WeightEntry("https://me:password@example.org:8/a/net.pth?X-Amz-Signature=abc")
+    _provenance.record(model, replace(_provenance.find(model), weights=private))
+    dapi.save(model, path)
+
+    header = _safetensors.read_header(path).metadata
+    assert "WeightEntry('https://example.org:8/a/net.pth')" == header["dapi.weights"]
+    assert b"password" not in path.read_bytes()
 
 
 def test_weights_of_an_enum_are_remembered(acme, tmp_path):
@@ -264,10 +283,11 @@ def test_builder_that_no_longer_fits_is_named(acme, tmp_path):
     dapi.save(dapi.get_model("acme_net", weights=None), path)
     content = _safetensors.read(path)
     content.tensors["fc.weight"] = torch.ones(77, 5)
-    _safetensors.write(path, content.tensors, content.metadata)
-
-    with pytest.raises(RebuildError, match=r"was of version 1.2, now 1.2.*fc.weight is \(77, 5\)"):
-        dapi.load(path)
+    words_by_version = {"1.2": "acme_net 1.2 makes another", "1.1": "of version 1.1, now 1.2"}
+    for version, words in words_by_version.items():
+        _safetensors.write(path, content.tensors, {**content.metadata, "dapi.version": version})
+        with pytest.raises(RebuildError, match=rf"{words}.*fc.weight is \(77, 5\)"):
+            dapi.load(path)
 
 
 def test_file_of_others_is_refused(tmp_path):
@@ -410,6 +430,30 @@ def test_wrapped_model_is_saved_without_what_wraps_it(acme, tmp_path):
         dapi.save(model, path)
         assert_same(plain, dapi.load(path))
     assert dapi.load(path).norm.training
+
+
+def test_what_changes_no_result_is_saved(acme, tmp_path):
+    """How several processes run a model, what it remembers, and notes of its owner."""
+    path = tmp_path / "net.safetensors"
+    model = dapi.get_model("acme_rich", weights=None)
+    model.norm.inplace = True
+    model.seen = {"steps": 3}
+    model.class_names = ["a", "b"]
+    dapi.save(nn.SyncBatchNorm.convert_sync_batchnorm(model), path)
+
+    assert nn.BatchNorm1d is type(dapi.load(path).norm)
+
+
+def test_module_that_learns_its_shape_comes_back(acme, tmp_path):
+    """Its class and its shape are those of its first input."""
+    path = tmp_path / "net.safetensors"
+    model = dapi.get_model("acme_lazy", weights=None)
+    model(torch.ones(1, 3))
+    dapi.save(model, path)
+    found = dapi.load(path)
+
+    assert_same(model, found)
+    assert torch.equal(model(torch.ones(1, 3)), found(torch.ones(1, 3)))
 
 
 def test_what_is_trained_comes_back(acme, tmp_path):

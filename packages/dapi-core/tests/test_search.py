@@ -6,7 +6,7 @@ import pytest
 
 import dapi
 from dapi import _search
-from dapi.exceptions import PluginWarning, UnknownFacetError, UnknownModelError
+from dapi.exceptions import ArgumentError, PluginWarning, UnknownFacetError, UnknownModelError
 
 FAMILY = """
 from dapi import Status, WeightEntry, Weights, register_model
@@ -181,6 +181,56 @@ def test_wish_for_what_nothing_has_is_an_error(wishes, nearest):
     """Not an empty list: the nearest that exists is named."""
     with pytest.raises(UnknownFacetError, match=f"'{nearest}'|: {nearest}"):
         dapi.search(**wishes)
+
+
+@pytest.mark.parametrize(
+    ("wishes", "expected"),
+    [
+        ({"max_params": "30M"}, EYES),
+        ({"max_params": "25000k"}, EYES),
+        ({"max_gflops": "5"}, EYES[:1]),
+        ({"license": ["MIT", "unknown"], "task": "image-classification"}, EYES),
+        ({"task": {"object-detection", "image-classification"}}, [*EYES, "Fin.COCO_RefV1"]),
+        ({"distribution": ("Acme_Senses",), "task": "object-detection"}, ["Fin.COCO_RefV1"]),
+        ({"dataset": ["voc", "imagenet"]}, [*EYES, "Fin.COCO_RefV1"]),
+        ({"min_metric": {"box_map": "50"}, "dataset": ["COCO", "VOC"]}, ["Fin.COCO_RefV1"]),
+        ({"sort": None, "task": "object-detection"}, ["Fin.COCO_RefV1"]),
+    ],
+    ids=str,
+)
+def test_wish_is_taken_in_the_forms_that_people_write(wishes, expected):
+    """A number with its unit, and several names of which any will do."""
+    assert expected == found(**wishes)
+
+
+@pytest.mark.parametrize(
+    ("wishes", "hint"),
+    [
+        ({"max_params": "thirty"}, "'30M'"),
+        ({"max_params": [30]}, "a number"),
+        ({"max_params": float("nan")}, "a number"),
+        ({"max_params": 10**400}, "a number"),
+        ({"max_gflops": "4G"}, "a number"),
+        ({"min_metric": {1: 80}}, "a dict of metrics and values"),
+        ({"min_metric": {"acc@1": "nan"}}, "a dict of metrics and values"),
+        ({"min_metric": "acc@1"}, r"min_metric=\{'acc@1': 80\}"),
+        ({"min_metric": 80}, "a dict of metrics and values"),
+        ({"max_metric": {"wer": "low"}}, "a dict of metrics and values"),
+        ({"max_metric": {"wer": None}}, "a dict of metrics and values"),
+        ({"license": 0}, "a name, or a list of names"),
+        ({"task": [None]}, "a name, or a list of names"),
+        ({"dataset": {"COCO": 1, 2: 3}}, "a name, or a list of names"),
+        ({"distribution": b"acme"}, "a name, or a list of names"),
+        ({"sort": ["acc@1"]}, "params"),
+        ({"text": ["eye", "net"]}, "'resnet imagenet'"),
+    ],
+    ids=str,
+)
+def test_wish_of_another_kind_is_refused_in_words(wishes, hint):
+    """The error names the argument and says what it takes; never a failure of the search itself."""
+    with pytest.raises(ArgumentError, match=hint) as caught:
+        dapi.search(**wishes)
+    assert next(iter(wishes)) == caught.value.argument
 
 
 def test_broken_distribution_is_skipped_with_a_warning(advertise):

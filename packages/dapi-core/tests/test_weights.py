@@ -1,6 +1,7 @@
 """Weights: enums that refuse what Python would accept silently."""
 
 import copy
+import dataclasses
 import importlib
 import multiprocessing
 import pickle
@@ -130,6 +131,27 @@ def test_misspelt_member_suggests_the_nearest(ask):
         ask()
     assert isinstance(caught.value, AttributeError) and isinstance(caught.value, LookupError)
     assert not hasattr(NetWeights, "ImageNet1K_RefV3")
+
+
+def test_members_list_the_attributes_of_their_entry():
+    """What an editor completes behind ``member.`` is all that can be read there."""
+    member = NetWeights.ImageNet1K_RefV1
+
+    listed = set(dir(member))
+    assert {field.name for field in dataclasses.fields(member.value)} | {"files"} <= listed
+    assert {"name", "value", "dataset", "fetch", "state_dict"} <= listed
+    assert all(hasattr(member, name) for name in listed)
+
+
+def test_member_is_found_by_calling_the_enum():
+    """With its name, as with its entry; a misspelt one suggests the nearest."""
+    member = NetWeights.ImageNet1K_RefV1
+
+    assert member is NetWeights("ImageNet1K_RefV1") is NetWeights(member.value)
+    with pytest.raises(UnknownWeightsError, match="Did you mean"):
+        NetWeights("ImageNet1K_RefV3")
+    with pytest.raises(ValueError, match="3 is not a valid NetWeights"):
+        NetWeights(3)
 
 
 def test_equal_entries_are_refused():

@@ -10,7 +10,8 @@ NETS = '''
 
 from __future__ import annotations
 
-from dapi import Build, File, LegacyArgument, Lines, Status, WeightEntry, Weights, register_model
+from dapi import Build, File, LegacyArgument, Lines, Status, WeightEntry, Weights
+from dapi import lazy, register_model
 
 
 class PlantNetWeights(Weights):
@@ -52,7 +53,7 @@ plantnet = acme_plants.nets:PlantNetWeights
 def acme(tmp_path, monkeypatch):
     """Install ``acme-plants``: with replacements in its module, and further modules."""
 
-    def install(*replacements, entry_points=ENTRY_POINTS, **modules):
+    def install(*replacements, entry_points=ENTRY_POINTS, requires=(), **modules):
         site = tmp_path / "site"
         package = site / "acme_plants"
         package.mkdir(parents=True)
@@ -68,6 +69,7 @@ def acme(tmp_path, monkeypatch):
         metadata.mkdir()
         (metadata / "METADATA").write_text(
             "Metadata-Version: 2.1\nName: acme-plants\nVersion: 1.0\n"
+            + "".join(f"Requires-Dist: {line}\n" for line in requires)
         )
         (metadata / "entry_points.txt").write_text(entry_points)
         monkeypatch.syspath_prepend(str(site))

@@ -6,6 +6,7 @@ import pickle
 from importlib import import_module
 from pathlib import Path
 
+import pytest
 import torch
 
 import dapi
@@ -33,7 +34,7 @@ def test_prints_a_ready_entry(capsys):
 
     assert 0 == status
     assert "# It fits resnet20." in printed
-    assert "package:dapi.vision/models/data/resnet20_digits_v1.safetensors" == entry.url
+    assert "package:dapi.vision/models/data/resnet20_digits_v1.safetensors#dapi-vision" == entry.url
     assert 269434 == entry.meta["num_params"]
     assert "image-classification" == entry.meta["task"]
     assert entry.transforms() and entry.fetch() == DIGITS
@@ -122,8 +123,23 @@ def test_file_that_is_not_there(capsys):
 
 
 def test_package_url_of_a_file_in_a_package(tmp_path):
-    """Only what can be imported has one."""
+    """Only what can be imported has one; it says what to install to have the file."""
     (tmp_path / "a.pth").touch()
 
-    assert "package:dapi.vision/models/data/resnet20_digits_v1.safetensors" == package_url(DIGITS)
+    assert (
+        "package:dapi.vision/models/data/resnet20_digits_v1.safetensors#dapi-vision"
+        == package_url(DIGITS)
+    )
+    assert "package:pytest/__init__.py#pytest" == package_url(Path(pytest.__file__))
     assert package_url(tmp_path / "a.pth") is None
+
+
+def test_package_that_no_distribution_has_is_told(acme, capsys):
+    """Its address cannot say what to install: the author is asked to."""
+    acme()
+    file = Path(import_module("acme_plants").__file__).with_name("net.safetensors")
+    status, printed = run(capsys, file)
+
+    assert 0 == status
+    assert 'url="package:acme_plants/net.safetensors",' in printed
+    assert "# No installed distribution has the file." in printed

@@ -244,6 +244,29 @@ def test_builder_may_be_advertised_by_another_way(acme):
 
 
 @pytest.mark.parametrize(
+    ("url", "requires", "text"),
+    [
+        ("package:pytest/__init__.py", (), "does not say what to install: add #REQUIREMENT"),
+        ("package:pytest/__init__.py#pytest", (), "pytest, which acme-plants does not require"),
+        ("package:pytest/__init__.py#pluggy", ("pluggy",), "a file of pytest, not of pluggy"),
+        ("package:pytest/__init__.py#a b", ("pytest",), "no requirement"),
+        ("package:absent_weights/n.pth#acme-plants[x]", ("pytest",), "does not require"),
+        ("package:pytest/__init__.py#pytest>=7", ("pytest<99",), ""),
+        ("package:pytest/__init__.py#acme-plants[x]", ('pytest; extra == "x"',), ""),
+        ("package:absent_weights/n.pth#absent", ("absent>1",), ""),
+        ("package:acme_plants.data/net.safetensors", (), ""),
+    ],
+)
+def test_package_behind_an_address_is_required(acme, url, requires, text):
+    """It is the distribution's own, a dependency of it, or of its extra that the address names."""
+    acme(("package:acme_plants/net.safetensors", url), requires=requires)
+    (case,) = (case for case in cases() if "C039" in case.id)
+
+    kind, found = outcome(case)
+    assert (FAILED if text else None) is kind and text in found
+
+
+@pytest.mark.parametrize(
     ("old", "new", "check"),
     [
         ('sha256="', 'mirrors=(), # "', "DAPI-C034"),
@@ -252,6 +275,13 @@ def test_builder_may_be_advertised_by_another_way(acme):
         ('"metrics": []', '"metrics": [{"name": "acc", "value": 1}]', "DAPI-C033"),
         ('"MIT"', '"mit"', "DAPI-C032"),
         ("meta={", 'build=Build({"num_labels": 3}), meta={"categories": ["a", "b"],', "DAPI-C036"),
+        ('"tabular-classification"', '"image-segmentation", "categories": ["a", "a"]', "DAPI-C036"),
+        ('"metrics": []', '"keypoint_names": ["eye", "eye"], "metrics": []', "DAPI-C036"),
+        (
+            "meta={",
+            'postprocess=lazy("fractions:Fraction", numerator="1/x"), meta={',
+            "DAPI-C038",
+        ),
         ("acme_plants/net.saf", "acme_plants/absent.saf", "DAPI-C035"),
         ("latest=True", 'latest=True, status=Status("withdrawn")', "DAPI-C021"),
         ("_RefV1 =", "_RefV1x =", "DAPI-C030"),

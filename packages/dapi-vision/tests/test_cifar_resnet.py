@@ -68,6 +68,18 @@ def test_accuracy_is_what_the_recipe_measures(member, recipe, offline):
     assert found["num_params"] == member.meta["num_params"]
 
 
+@members
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is")
+def test_it_is_traced_and_scripted(member):
+    """torch.fx and torch.jit.script make a model of it that returns the same, to the bit."""
+    model = BUILDERS[type(member)](weights=member).eval()
+    images = torch.rand(2, 1, 48, 32, generator=torch.Generator().manual_seed(0))
+
+    for make in (torch.fx.symbolic_trace, torch.jit.script):
+        with torch.inference_mode():
+            assert torch.equal(model(images), make(model)(images))
+
+
 def test_held_out_images_are_those_that_meta_names(recipe):
     """The metadata says which images the weights did not see."""
     first, *_, last = recipe.held_out_indices().tolist()

@@ -170,6 +170,19 @@ def test_segmentation_refuses_what_is_no_logits(wrong, error, text):
         SemanticSegmentation(NAMES)(wrong)
 
 
+def test_equal_names_of_what_is_returned_by_name_are_refused():
+    """A third of an image would be gone; of a list, two items may have one name."""
+    with pytest.raises(ValueError, match="categories has 'crane' more than once"):
+        SemanticSegmentation(["crane", "sky", "crane"])
+    with pytest.raises(ValueError, match="keypoint_names has 'eye', 'ear' more than once"):
+        Detection(["person"], keypoint_names=["eye", "eye", "ear", "nose", "ear"])
+
+    logits = torch.tensor([[3.0, 2.0, 1.0]])
+    assert ["crane", "crane"] == [each for each, _ in Classification(["crane"] * 3, k=2)(logits)[0]]
+    boxes = found(((0.0, 0.0, 4.0, 4.0), 0, 0.9), ((9.0, 9.0, 12.0, 12.0), 1, 0.8))
+    assert ["crane", "crane"] == [each["label"] for each in Detection(["crane"] * 2)([boxes])[0]]
+
+
 def test_flow_becomes_a_picture():
     """The last flow of a list is shown; what moves has a colour, and what stays is white."""
     flow = torch.zeros(1, 2, 2, 2)

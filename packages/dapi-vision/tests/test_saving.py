@@ -13,6 +13,8 @@ from dapi.vision import resnet18, resnet20_v2
 ARGUMENTS = {
     "googlenet": {"init_weights": False, "num_classes": 5},
     "inception_v3": {"init_weights": False, "num_classes": 5},
+    "quantized_googlenet": {"init_weights": False},
+    "quantized_inception_v3": {"init_weights": False},
     "resnet18": {"zero_init_residual": True, "num_classes": 7},
     "ssdlite320_mobilenet_v3_large": {"num_classes": 4, "score_thresh": 0.1},
 }
@@ -74,12 +76,11 @@ def test_detector_that_was_used_comes_back(tmp_path, no_sockets):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [each for each in dapi.list_models() if each not in SMALL])
+@pytest.mark.filterwarnings("ignore::dapi.exceptions.ReplacedBuilderWarning")
+@pytest.mark.parametrize("name", dapi.list_models(distribution="dapi-vision"))
 def test_model_comes_back(name, tmp_path, no_sockets):
-    """Every builder's, but for those that are quantized and the largest."""
+    """Every builder's, but for the largest; quantized ones as the float models that they make."""
     builder = dapi.get_builder(name)
-    if not builder.__module__.startswith("dapi.vision."):
-        pytest.skip("of another distribution")
     backbone = "weights_backbone" in builder.__dapi_builder__.parameters
     arguments = ARGUMENTS.get(name, {}) | ({"weights_backbone": None} if backbone else {})
     size = sum(each.numel() for each in builder(**arguments, device="meta").parameters())

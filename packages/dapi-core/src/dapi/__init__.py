@@ -11,8 +11,12 @@ __path__ = extend_path(__path__, __name__)
 
 from typing import TYPE_CHECKING
 
+del extend_path
+
+__version__: str
+
 if TYPE_CHECKING:
-    from dapi import adapt, exceptions, hooks, tasks
+    from dapi import adapt, catalog, exceptions, hooks, tasks
     from dapi._building import build_model
     from dapi._catalog import get_builder, get_weights, list_weights
     from dapi._context import ContextParams
@@ -53,21 +57,37 @@ else:
         "_weights": ("Weights",),
     }
 
-    _MODULES = ("adapt", "exceptions", "hooks", "tasks")
+    # What other distributions of ours add to this package.
+    _DOMAINS = ("audio", "devkit", "text", "vision")
 
     def __getattr__(name: str) -> object:
         from importlib import import_module
 
-        if name in _MODULES:
-            return import_module(f"{__name__}.{name}")
         for home, names in _HOMES.items():
             if name in names:
                 globals()[name] = getattr(import_module(f"{__name__}.{home}"), name)
                 return globals()[name]
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
+        if name == "__version__":
+            from dapi._discovery import CORE, versions
+
+            return versions().get(CORE, "unknown")
+        if not name.startswith("_"):
+            from importlib.util import find_spec
+
+            if find_spec(f"{__name__}.{name}"):
+                return import_module(f"{__name__}.{name}")
+        message = f"module {__name__!r} has no attribute {name!r}"
+        if name in _DOMAINS:
+            needed = f"dapi-{name}"
+            message += f": {needed} is not installed. To install it: pip install {needed}"
+        raise AttributeError(message, name=name)
 
     def __dir__() -> list[str]:
-        return sorted({*globals(), *__all__})
+        from pkgutil import iter_modules
+
+        modules = (found.name for found in iter_modules(__path__) if found.name[0] != "_")
+        special = (name for name in globals() if name.startswith("__"))
+        return sorted({*__all__, *modules, *special, "__version__"})
 
 
 __all__ = [
@@ -90,6 +110,7 @@ __all__ = [
     "Weights",
     "adapt",
     "build_model",
+    "catalog",
     "exceptions",
     "get_builder",
     "get_model",

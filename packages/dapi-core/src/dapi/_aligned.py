@@ -29,7 +29,7 @@ def read(blob: Path) -> dict[str, Tensor] | None:
     if path is None:
         return None
     try:
-        content = _safetensors.read(path)
+        content = _safetensors.read(path, may_map=True)
         facts = json.loads(content.metadata["state_dict"])
         return _restored(content.tensors, facts)
     except (OSError, RuntimeError, ValueError, KeyError):  # torch's, if it was removed meanwhile

@@ -73,7 +73,7 @@ class Arguments(NamedTuple):
         declared = _evaluated(annotations.get(rest, Any), scope)
         if not hasattr(declared, "__total__"):
             return cls(builder, found, takes_others=True)
-        own = vars(sys.modules[declared.__module__])
+        own = getattr(sys.modules.get(declared.__module__), "__dict__", {})
         found |= {key: _evaluated(hint, own) for key, hint in declared.__annotations__.items()}
         return cls(builder, found, takes_others=False)
 

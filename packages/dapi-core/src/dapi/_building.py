@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
@@ -29,6 +30,7 @@ from dapi._placement import Target
 from dapi._provenance import Provenance
 from dapi._weights import Weights, entry_of
 from dapi.exceptions import (
+    ArgumentError,
     ConfigConflictError,
     DapiError,
     ForeignWeightsError,
@@ -69,8 +71,9 @@ def build_model(
 
     The result is the same, to the bit, as that of constructing the model and calling its
     ``load_state_dict`` with what the file holds, but parameters are not initialised only to be
-    overwritten, and the file is mapped where that is possible. A constructor that needs values
-    in its parameters (it runs a forward, say) may be called a second time, in the plain way.
+    overwritten, and a file that nobody writes to is mapped where that is possible. A constructor
+    that needs values in its parameters (it runs a forward, say) may be called a second time, in
+    the plain way.
 
     Args:
         constructor: A class, or a function that constructs.
@@ -81,9 +84,10 @@ def build_model(
             ``num_labels`` or ``aux_num_out``) may contradict the weights, and the head is not
             loaded.
         progress: Show a progress bar while fetching, or in a log a line every ten seconds.
-        device: Where the model shall be; by default where the constructor puts it. ``"meta"``
-            constructs what the weights need and loads nothing: parameters are on meta, buffers
-            are as constructed. For a model that is then loaded in shards.
+        device: Where the model shall be; by default where the constructor puts it. ``"meta"``,
+            also as PyTorch's default device, constructs what the weights need, and fetches and
+            loads nothing: parameters are on meta, buffers are as constructed. For a model that
+            is then loaded in shards.
         dtype: The floating-point type of its parameters and buffers, as ``model.to(dtype)``
             sets it; by default the model's own, whatever the file has.
         **config: Keyword arguments of the constructor; merged with those of the weights.
@@ -94,11 +98,19 @@ def build_model(
     Raises:
         ConfigConflictError: An argument contradicts the weights.
         StateDictMismatchError: The weights do not fit the model.
+        ArgumentError: ``constructor`` constructs nothing.
         CheckpointError: Their file cannot be read.
         UnreadOverrideError: No constructor read an override that the weights carry.
         WithdrawnWeightsError: The publisher took the weights back.
         FetchError: They could not be fetched. This function reads the cache and the network.
     """
+    if not callable(constructor):
+        raise ArgumentError(
+            "dapi.build_model",
+            "constructor",
+            constructor,
+            expected="a class, or a function that constructs; by name: dapi.get_model(name)",
+        )
     name = getattr(constructor, "__qualname__", str(constructor))
     if weights is not None and not isinstance(weights, Weights | WeightEntry):
         raise WeightsTypeError(name, weights, expected=["an enum of weights"])
@@ -149,7 +161,9 @@ def build(
         context = FrozenDict(entry_of(weights).build.context)
     make = partial(_construct, recipe, weights, merged)
     fresh = recipe.head if new_head else ()
-    if _is_meta(target):
+    if _nothing_is_loaded.get():
+        model = make()
+    elif _is_meta(target, weights):
         model = _construct_on_meta(make)
         _check_head(model, fresh, weights)
     elif weights is None:
@@ -211,16 +225,39 @@ def _explain_foreign_config(name: str, weights: Weights | WeightEntry, cause: Ty
         raise ForeignWeightsError(name, str(weights), arguments=foreign) from cause
 
 
-def _is_meta(target: Target) -> bool:
-    if target.device is None:
+def _is_meta(target: Target, weights: Weights | WeightEntry | None) -> bool:
+    """Whether nothing shall be loaded, by the device that was given or the default device.
+
+    Without weights, a default device is torch's matter alone.
+    """
+    if target.device is None and weights is None:
         return False
     import torch
 
-    return torch.device(target.device).type == "meta"
+    return torch.device(target.device or torch.get_default_device()).type == "meta"
+
+
+# Set while a model is constructed on meta, whose parts (a backbone with weights) are not loaded
+# either.
+_nothing_is_loaded: ContextVar[bool] = ContextVar("_nothing_is_loaded", default=False)
+
+
+@contextmanager
+def _on_meta() -> Iterator[None]:
+    """Load nothing; what a constructor computes is real also where meta is the default device."""
+    import torch
+
+    is_default = torch.get_default_device().type == "meta"
+    token = _nothing_is_loaded.set(True)
+    try:
+        with torch.device("cpu") if is_default else nullcontext():
+            yield
+    finally:
+        _nothing_is_loaded.reset(token)
 
 
 def _construct_on_meta(make: Callable[[], M]) -> M:
-    with _collector.paused():
+    with _collector.paused(), _on_meta():
         constructed = _attempt(partial(_construction.construct, make))
         if constructed is not None:
             return constructed[0]
@@ -367,7 +404,10 @@ def _merge(
         given = config.get(argument, fixed)
         may_differ = new_head and argument in HEAD_ARGUMENTS
         if freeze(given) != fixed and not may_differ:
-            raise ConfigConflictError(str(weights), argument, given=given, fixed=fixed, head=head)
+            renewed = head if argument in HEAD_ARGUMENTS else ()
+            raise ConfigConflictError(
+                str(weights), argument, given=given, fixed=fixed, head=renewed
+            )
     return {**wanted.defaults, **wanted.config, **config}
 
 

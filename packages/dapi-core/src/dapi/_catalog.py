@@ -6,9 +6,10 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from dapi import _aliases, _models, _names, _offers
+from dapi import _aliases, _models, _names, _offers, _registry
 from dapi._discovery import Plugin, discover, entry_points, preferred
 from dapi._models import Model
+from dapi._weights import Weights
 from dapi.exceptions import (
     AmbiguousModelError,
     DisabledModelError,
@@ -19,19 +20,18 @@ from dapi.exceptions import (
     RemovedWeightsError,
     UnknownModelError,
     UnknownWeightsError,
+    how_to_load,
 )
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from dapi._weights import Weights
 
-
-def get_builder(name: str) -> Callable[..., nn.Module]:
+def get_builder(name: str | Weights) -> Callable[..., nn.Module]:
     """Import the builder of a model and return it.
 
     Args:
-        name: As in ``"resnet50"`` or ``"dapi-vision/resnet50"``.
+        name: As in ``"resnet50"`` or ``"dapi-vision/resnet50"``; or weights of the model.
 
     Raises:
         InvalidNameError: ``name`` is not a model's name.
@@ -46,7 +46,7 @@ def get_builder(name: str) -> Callable[..., nn.Module]:
     return builder
 
 
-def list_weights(model: str | None = None) -> list[Weights]:
+def list_weights(model: str | Weights | None = None) -> list[Weights]:
     """List the weights of a model over all distributions, or all weights of all models.
 
     Imports only the enums that are asked for (all of them, without ``model``), and no framework.
@@ -54,7 +54,7 @@ def list_weights(model: str | None = None) -> list[Weights]:
     the model's own.
 
     Args:
-        model: The model's name; None for all models.
+        model: The model's name, or some of its weights; None for all models.
 
     Returns:
         The members: the model's own first, then by distribution; each enum in its own order.
@@ -71,12 +71,12 @@ def list_weights(model: str | None = None) -> list[Weights]:
     return [member for enum in dict.fromkeys(found) for member in enum]
 
 
-def get_weights(name: str) -> Weights:
+def get_weights(name: str | Weights) -> Weights:
     """Return the weights that a name stands for.
 
     Args:
         name: As in ``"resnet50:ImageNet1K_RefV1"``; a distribution in front is the one that
-            offers the weights.
+            offers the weights. A member stands for itself.
 
     Raises:
         UnknownModelError: There is no such model.
@@ -86,6 +86,8 @@ def get_weights(name: str) -> Weights:
         NoWeightsError: ``name`` names a model only.
         PluginLoadError: The enum that has them cannot be imported.
     """
+    if isinstance(name, Weights):
+        return name
     distribution, builder, member = parse(name)
     if member is None:
         find(name)
@@ -108,11 +110,24 @@ def parse(name: str) -> _names.Name:
     try:
         return _names.parse(name)
     except InvalidNameError:
-        raise InvalidNameError(name, equivalents=_equivalents(name)) from None
+        equivalents = _equivalents(name)
+        raise InvalidNameError(name, equivalents=equivalents, remedy=_remedy(name)) from None
 
 
-def find(name: str) -> Model:
-    """Find the model of a name without importing it."""
+def _remedy(name: object) -> str:
+    """Say what to write instead of something that is no name, where that is known."""
+    if isinstance(name, type) and issubclass(name, Weights):
+        return f"Name one of its members: {', '.join(name.__members__)}."
+    spec = getattr(name, "__dapi_builder__", None)
+    if spec is not None:
+        return f"It is a builder. Call it: {spec.name}(weights=...)"
+    return how_to_load(name)
+
+
+def find(name: str | Weights) -> Model:
+    """Find the model of a name, or that of some weights, without importing it."""
+    if isinstance(name, Weights):
+        return _find_for(type(name))
     distribution, builder, _ = parse(name)
     models = [
         model
@@ -125,6 +140,22 @@ def find(name: str) -> Model:
     if not models:
         raise _absence(name, distribution, builder)
     return models[0]
+
+
+def _find_for(enum: type[Weights]) -> Model:
+    """Find the model that an enum of weights is for; of several, the one that its members name."""
+    for point in _offers.leading_to(enum):
+        owner, _, builder = point.name.rpartition("/")
+        return find_offered(owner or point.distribution, builder)
+    for each in _registry.builders():
+        spec = getattr(each.function, "__dapi_builder__", None)
+        model = spec and enum in spec.weights and _models.find_target(each.target)
+        if model:
+            return model
+    raise NoWeightsError(
+        f"{enum.__name__} are weights of no builder that is registered",
+        f"Register one: register_model(weights={enum.__name__}).",
+    )
 
 
 def find_offered(distribution: str | None, builder: str) -> Model:

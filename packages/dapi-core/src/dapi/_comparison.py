@@ -96,12 +96,21 @@ def _in_modules(
 ) -> Iterator[Difference]:
     for path in dict.fromkeys((*found, *expected)):
         one, other = found.get(path), expected.get(path)
-        if _name(type(one)) != _name(type(other)):
+        if not _is_of_kind(one, other):
             if not _awaits_input(other):
                 place = path or "the model"
                 yield Difference(path, f"{place} is {_kind(one)}, not {_kind(other)}")
         elif one is not None and other is not None and not _awaits_input(other):
             yield from _in_attributes(path, vars(one), vars(other))
+
+
+def _is_of_kind(module: nn.Module | None, other: nn.Module | None) -> bool:
+    """Whether two modules are of one class, but for what several processes need."""
+    from torch.nn import BatchNorm1d, BatchNorm2d, BatchNorm3d, SyncBatchNorm
+
+    if type(module) is SyncBatchNorm and type(other) in (BatchNorm1d, BatchNorm2d, BatchNorm3d):
+        return True
+    return _name(type(module)) == _name(type(other))
 
 
 def _awaits_input(module: nn.Module | None) -> bool:
@@ -126,7 +135,8 @@ def _in_attributes(
 def _facts(name: str, value: Any) -> dict[str, Any]:
     """Describe an attribute; of a configuration as transformers has it, each of its own."""
     if name != "config" or not hasattr(value, "to_dict"):
-        return {name: _described(value)}
+        is_memory = isinstance(value, dict)  # what a module has seen, not what it is
+        return {} if is_memory else {name: _described(value)}
     return {
         f"{name}.{key}": _described(each)
         for key, each in value.to_dict().items()
@@ -134,8 +144,15 @@ def _facts(name: str, value: Any) -> dict[str, Any]:
     }
 
 
-# How and where a model runs, and who wrote its configuration.
-_OF_NO_MODEL: Final = CALLERS | {"architectures", "training", "transformers_version"}
+# How and where a model runs, and who wrote its configuration: none changes what it computes.
+_OF_NO_MODEL: Final = CALLERS | {
+    "architectures",
+    "gradient_checkpointing",
+    "inplace",
+    "training",
+    "transformers_version",
+    "use_cache",
+}
 _OPAQUE: Final = object()
 
 
@@ -170,7 +187,7 @@ def _in_tensors(found: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterat
             yield Difference(key, f"{key} is {'missing' if key not in found else 'left over'}")
             continue
         one, other = found[key], expected[key]
-        if not hasattr(one, "shape") or not hasattr(other, "shape") or _is_uninitialized(other):
+        if _is_uninitialized(other) or not hasattr(one, "shape") or not hasattr(other, "shape"):
             continue
         if one.shape != other.shape:
             shapes = f"{tuple(one.shape)}, not {tuple(other.shape)}"

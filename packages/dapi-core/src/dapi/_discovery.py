@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib import import_module, invalidate_caches
+from importlib.machinery import PathFinder
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from dapi import _environment, _metadata, _notices
@@ -265,15 +266,15 @@ def _mtime(path: str) -> int:
 def _scan() -> tuple[tuple[Plugin, ...], dict[str, str]]:
     """Group metadata by distribution, then describe those distributions that advertise."""
     copies: dict[str, list[Metadata]] = {}
-    versions: dict[str, str] = {}
     advertising: set[str] = set()
     for found in _metadata.installed():
         copies.setdefault(found.name, []).append(found)
-        versions.setdefault(found.name, found.version)
         if _advertises(found):
             advertising.add(found.name)
-    plugins = (_describe_copies(_in_import_order(copies[name])) for name in advertising)
-    return tuple(sorted(plugins, key=lambda plugin: plugin.name)), versions
+    copies = {name: _in_import_order(found) for name, found in copies.items()}
+    plugins = tuple(_describe_copies(copies[name]) for name in sorted(advertising))
+    versions = {name: found[0].version for name, found in copies.items()}
+    return plugins, versions | {plugin.name: plugin.version for plugin in plugins}
 
 
 def _advertises(found: Metadata) -> bool:
@@ -284,14 +285,20 @@ def _advertises(found: Metadata) -> bool:
 
 
 def _in_import_order(copies: list[Metadata]) -> list[Metadata]:
-    """Sort copies as Python would import them; in one directory an egg-info is the stale one."""
+    """Sort copies as Python would import them: in one directory what was installed last is there.
+
+    That is the newest version; an egg-info beside a dist-info is the stale one.
+    """
     if len(copies) == 1:
         return copies
+    from dapi._requirements import order as order_of  # not before: few have copies
+
     unique: dict[str, Metadata] = {}  # a folder may be on the path twice, or linked
     for found in copies:
         unique.setdefault(os.path.realpath(found.location), found)
     folders = list(dict.fromkeys(map(_folder, unique)))
-    order = sorted(unique, key=lambda path: (folders.index(_folder(path)), ".egg-info" in path))
+    newest = sorted(unique, key=lambda path: order_of(unique[path].version), reverse=True)
+    order = sorted(newest, key=lambda path: (folders.index(_folder(path)), ".egg-info" in path))
     return [unique[path] for path in order]
 
 
@@ -300,8 +307,7 @@ def _folder(path: str) -> str:
 
 
 def _describe_copies(copies: list[Metadata]) -> Plugin:
-    """Take the first copy that advertises: a stale egg-info without entry points hides nothing."""
-    first = copies[0] if len(copies) == 1 else next(filter(_advertises, copies))
+    first = copies[0] if len(copies) == 1 else _imported(copies)
     points, problem = _ours(first)
     return Plugin(
         first.name,
@@ -313,6 +319,36 @@ def _describe_copies(copies: list[Metadata]) -> Plugin:
         _environment.disabling(first.name),
         first,
     )
+
+
+def _imported(copies: list[Metadata]) -> Metadata:
+    """Choose the copy whose code Python imports, whether it advertises or not.
+
+    Of a stale egg-info there is no code: the first that advertises is then the one.
+    """
+    first = next(filter(_advertises, copies))
+    folders = {_folder_of_module(point.target.partition(":")[0]) for point in _ours(first)[0]}
+    if not folders - {""} or os.path.realpath(_folder(first.location)) in folders:
+        folders = {os.path.realpath(_folder(first.location))}
+    there = (each for each in copies if os.path.realpath(_folder(each.location)) in folders)
+    return next(there, copies[0])  # an editable installation has its code elsewhere
+
+
+def _folder_of_module(module: str) -> str:
+    """Return the directory on the path that Python would import a module from; empty if none."""
+    top, _, rest = module.partition(".")
+    path = None
+    if top == "dapi":  # the one package that several distributions share
+        top, path = f"dapi.{rest.partition('.')[0]}", sys.modules["dapi"].__path__
+    spec = PathFinder.find_spec(top, path)
+    places = [*(spec.submodule_search_locations or ()), spec.origin] if spec else []
+    place = next(filter(None, places), None)
+    if place is None:
+        return ""
+    folder: str = os.path.realpath(place)
+    for _ in top.split("."):
+        folder = _folder(folder)
+    return folder
 
 
 def _ours(found: Metadata) -> tuple[tuple[EntryPoint, ...], str]:
@@ -328,4 +364,4 @@ def _ours(found: Metadata) -> tuple[tuple[EntryPoint, ...], str]:
         for group, name, target in lines
         if group.startswith("dapi.")
     )
-    return points, "" if points else "its entry_points.txt is damaged"
+    return points, "" if points or not _advertises(found) else "its entry_points.txt is damaged"

@@ -12,7 +12,7 @@ from _dapi_command import other_owners, repair
 from dapi import _catalog, _disk, _environment, _fetching, _models, _names, _offers, _removed
 from dapi._discovery import EntryPoint, Plugin, discover, entry_points, unmatched
 from dapi._plugins import findings
-from dapi._store import folders, mirrors
+from dapi._store import access, folders, mirrors
 from dapi.exceptions import (
     DapiError,
     PluginLoadError,
@@ -57,6 +57,7 @@ def _of_nobody() -> Iterator[Problem]:
     yield from _unmatched_variables()
     yield from _idle_mirrors()
     yield from _unusable_folders()
+    yield from _open_caches()
 
 
 def _examine(plugin: Plugin, build: bool) -> Iterator[Problem]:
@@ -116,6 +117,15 @@ def _unusable_folders() -> Iterator[Problem]:
             yield Problem(
                 "DAPI_CACHE_READONLY", what, "Mount or create it, or remove it from the variable"
             )
+
+
+def _open_caches() -> Iterator[Problem]:
+    """Find folders of caches in which others could plant something."""
+    for root in folders.roots():
+        for folder in access.strangers(root):
+            what = f"others can write to {folder}: each user hashes what is there before its use"
+            remedy = f"chmod go-w {folder} (as its owner), or set DAPI_CACHE to a folder of yours"
+            yield Problem("cache", what, remedy)
 
 
 def _instead(name: str, known: Sequence[str] = _environment.KNOWN) -> str:

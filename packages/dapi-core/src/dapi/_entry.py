@@ -10,7 +10,13 @@ from dapi._frozen import FrozenDict, freeze
 from dapi._lazy import Lazy
 from dapi._record import Record
 from dapi._urls import redact
-from dapi.exceptions import MissingFileError, NoWeightsError, WeightsDeclarationError
+from dapi.exceptions import (
+    MissingFileError,
+    NoWeightsError,
+    WeightsDeclarationError,
+    excerpt,
+    how_to_load,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,6 +25,10 @@ if TYPE_CHECKING:
 
     from dapi._weights import Weights
     from dapi.adapt import Step
+
+
+# Of a value in the repr of an entry.
+_WIDTH = 80
 
 
 class Undeclared(Record):
@@ -57,6 +67,16 @@ class Status(Record):
             )
 
 
+def _wrong_type(argument: str, value: object, expected: str) -> WeightsDeclarationError:
+    """Return the error that says what to write instead of a value of a wrong type."""
+    remedy = f"Expected {expected}."
+    if value is None:
+        remedy += " If there is none, leave it out."
+    elif argument == "WeightEntry(url":
+        remedy += f" {how_to_load(value)}".rstrip()
+    return WeightsDeclarationError(f"{argument}={excerpt(value)})", "is of a wrong type", remedy)
+
+
 class Build(Record):
     """What a builder must do for these weights to work.
 
@@ -68,7 +88,8 @@ class Build(Record):
             ``"module:Class"``.
         adapt: Steps that map the file's keys to the model's, in order (see ``dapi.adapt``).
         code_version: State-dict versions by module path, for files that lost their own
-            (safetensors) and modules that dispatch on them (vision#1224).
+            (safetensors, or by a step of ``adapt`` that does not keep them) and modules that
+            dispatch on them (vision#1224).
     """
 
     config: Mapping[str, Any] = FrozenDict()
@@ -79,9 +100,24 @@ class Build(Record):
 
     def __post_init__(self) -> None:
         for name in ("config", "defaults", "context", "code_version"):
-            object.__setattr__(self, name, freeze(getattr(self, name)))
-        steps = (self.adapt,) if callable(self.adapt) else tuple(self.adapt)
-        object.__setattr__(self, "adapt", steps)
+            value = getattr(self, name)
+            if not isinstance(value, Mapping):
+                raise _wrong_type(f"Build({name}", value, "a mapping")
+            object.__setattr__(self, name, freeze(value))
+        for params in self.context.values():
+            if not isinstance(params, Mapping):
+                raise _wrong_type("Build(context", self.context, "{'module:Class': {name: value}}")
+        steps = (self.adapt,) if callable(self.adapt) else self.adapt
+        if not isinstance(steps, list | tuple) or not all(map(callable, steps)):
+            raise _wrong_type("Build(adapt", self.adapt, "steps of dapi.adapt")
+        object.__setattr__(self, "adapt", tuple(steps))
+
+    def __repr__(self) -> str:
+        """Return what is not the default."""
+        given = [
+            f"{name}={getattr(self, name)!r}" for name in self.__match_args__ if getattr(self, name)
+        ]
+        return f"Build({', '.join(given)})"
 
 
 class WeightEntry(Record):
@@ -130,7 +166,7 @@ class WeightEntry(Record):
     status: Status = Status()
 
     def __post_init__(self) -> None:
-        if not isinstance(self.url, str):
+        if isinstance(self.url, File | list):
             parts = (self.url,) if isinstance(self.url, File) else tuple(self.url)
             object.__setattr__(self, "url", parts)
         self._check_types()
@@ -162,10 +198,12 @@ class WeightEntry(Record):
 
     def _check_types(self) -> None:
         expected = {
-            "url": isinstance(self.url, str) or all(isinstance(part, File) for part in self.url),
+            "url": isinstance(self.url, str)
+            or (isinstance(self.url, tuple) and all(isinstance(part, File) for part in self.url)),
             "transforms": callable(self.transforms),
             "postprocess": callable(self.postprocess),
             "meta": isinstance(self.meta, Mapping),
+            "latest": isinstance(self.latest, bool),
             "assets": isinstance(self.assets, Mapping)
             and not any(isinstance(asset, str) for asset in self.assets.values()),
             "build": isinstance(self.build, Build),
@@ -173,11 +211,8 @@ class WeightEntry(Record):
         }
         for name, is_right in expected.items():
             if not is_right:
-                raise WeightsDeclarationError(
-                    f"WeightEntry({name}={getattr(self, name)!r})",
-                    "is of a wrong type",
-                    f"Expected {type(self).__annotations__[name]}.",
-                )
+                expected_type = type(self).__annotations__[name]
+                raise _wrong_type(f"WeightEntry({name}", getattr(self, name), expected_type)
 
     def _bind(self, factory: Callable[..., Any]) -> Callable[..., Any]:
         try:
@@ -202,6 +237,18 @@ class WeightEntry(Record):
     def __str__(self) -> str:
         return redact(f"WeightEntry({self.files[0].url!r})")
 
+    def __repr__(self) -> str:
+        """Return what is not the default, a line each; what is longer is shortened."""
+        lines = []
+        for name in self.__match_args__[1:]:
+            if getattr(self, name) != self._defaults[name]:
+                text = redact(repr(getattr(self, name)))
+                short = text if len(text) <= _WIDTH else f"{text[: _WIDTH - 4]}...{text[-1]}"
+                lines.append(f"    {name}={short},")
+        if not lines:
+            return redact(f"WeightEntry(url={self.url!r})")
+        return "\n".join(["WeightEntry(", redact(f"    url={self.url!r},"), *lines, ")"])
+
     @classmethod
     def from_file(cls, path: str | Path, **fields: Any) -> WeightEntry:
         """Describe a local checkpoint, so that any builder can load it.
@@ -209,7 +256,7 @@ class WeightEntry(Record):
         Reads the file once, for its hash; it is checked against that when it is loaded.
 
         Args:
-            path: A ``.safetensors`` or ``.pth`` file.
+            path: A file of safetensors, or one that ``torch.save`` wrote, whatever its suffix.
             **fields: Further attributes of the entry, such as ``transforms`` or ``meta``.
 
         Raises:
@@ -240,7 +287,7 @@ def frozen_meta(owner: str, meta: Mapping[str, Any]) -> FrozenDict[Any]:
         hash(frozen)
     except TypeError as cause:
         raise WeightsDeclarationError(
-            f"{owner}(meta={frozen!r})",
+            f"{owner}(meta={excerpt(frozen)})",
             f"holds what cannot be hashed ({cause})",
             "Use dicts, lists, strings, numbers, or None.",
         ) from None
@@ -259,9 +306,9 @@ def with_meta(entry: WeightEntry, meta: FrozenDict[Any]) -> WeightEntry:
 def fetch(files: Sequence[File], *, progress: bool, wanted: str, directory: bool) -> Path:
     """Return the local file, or a directory that holds the files by name."""
     from dapi import _store
-    from dapi._store import cache
+    from dapi._store import views
 
     path = _store.fetch_all(files, progress=progress, wanted=wanted)
     if directory and len(files) == 1:
-        return cache.directory_view({files[0].name: path}, of=wanted)
+        return views.directory({files[0].name: path}, of=wanted)
     return path

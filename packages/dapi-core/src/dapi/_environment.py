@@ -19,6 +19,7 @@ KNOWN = (
     "DAPI_CACHE_READONLY",
     "DAPI_COPIES",
     "DAPI_MIRROR",
+    "DAPI_MMAP",
     "DAPI_OFFLINE",
     "DAPI_TRUST_MIRROR",
     *LISTS,

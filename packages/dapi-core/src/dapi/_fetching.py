@@ -118,6 +118,16 @@ def owners_by_hash() -> dict[str, list[str]]:
     return owners
 
 
+def owners_by_key() -> dict[str, list[str]]:
+    """Map the hashes of files, and the keys of those without one, to the names that need them."""
+    owners: dict[str, list[str]] = {}
+    for weights in _catalog.list_weights():
+        for key in {key for file in everything(weights) for key in (cache.key(file), _hash(file))}:
+            if key:
+                owners.setdefault(key, []).append(str(weights))
+    return owners
+
+
 def used_hashes() -> set[str]:
     """Return the hashes that installed weights name.
 
@@ -150,6 +160,7 @@ def add(path: Path, *, owner: str | None = None) -> list[tuple[str, Path]]:
     if owner is not None:
         name = str(latest_or_named(owner))
         return [(name, _store.add(path, _only(path, files_of(name), name), wanted=name))]
+    verification.refuse_pointer(path)
     digest = verification.hash_file(path)
     found = [
         (str(weights), file)

@@ -38,8 +38,12 @@ class File(Record):
 
     def __post_init__(self) -> None:
         mirrors: str | Sequence[str] = self.mirrors
-        mirrors = (mirrors,) if isinstance(mirrors, str) else tuple(mirrors)
-        object.__setattr__(self, "mirrors", mirrors)
+        mirrors = (mirrors,) if isinstance(mirrors, str) else mirrors
+        if not isinstance(mirrors, list | tuple):
+            raise WeightsDeclarationError(
+                f"File({self.url!r})", f"has mirrors={mirrors!r}", "Give a list of URLs."
+            )
+        object.__setattr__(self, "mirrors", tuple(mirrors))
         if self.size is not None and not (isinstance(self.size, int) and self.size >= 0):
             raise WeightsDeclarationError(
                 f"File({self.url!r})", f"has size={self.size!r}", "Give its bytes, or None."
@@ -52,13 +56,14 @@ class File(Record):
             self._check_scheme(url)
 
     def _check_scheme(self, url: str) -> None:
-        if url.startswith("https://"):
+        is_text = isinstance(url, str)
+        if is_text and url.startswith("https://"):
             return
-        scheme = _SCHEME.match(url)
+        scheme = _SCHEME.match(url) if is_text else None
         if not scheme:
-            raise WeightsDeclarationError(
-                f"File({url!r})", "has no scheme", "For a local file: WeightEntry.from_file(path)."
-            )
+            problem = "has no scheme" if is_text else "is no text"
+            remedy = "Give a URL. For a local file: WeightEntry.from_file(path)."
+            raise WeightsDeclarationError(f"File({url!r})", problem, remedy)
         if scheme[1].lower() == "http" and not self.is_pinned:
             raise WeightsDeclarationError(
                 f"File({url!r})", "is plain http without a full sha256", "Use https, or pin it."
@@ -77,5 +82,7 @@ class File(Record):
         return basename(unquote(urlsplit(self.url).path))
 
 
-def _is_hexadecimal(digits: str) -> bool:
+def _is_hexadecimal(digits: object) -> bool:
+    if not isinstance(digits, str):
+        return False
     return 0 < len(digits) <= 64 and not digits.strip("0123456789abcdef")

@@ -109,9 +109,11 @@ class Header:
         return found if isinstance(found, torch.dtype) else None
 
     def versions(self) -> str:
-        """Say which versions of the distribution are at odds."""
-        installed = _version(self._distribution) or "not installed"
-        return f"{self._name} was of version {self._facts.get('version')}, now {installed}"
+        """Say which versions of the distribution are at odds, if they are."""
+        saved, installed = self._facts.get("version"), _version(self._distribution)
+        if saved == installed:
+            return f"{self._name} {installed} makes another model"
+        return f"{self._name} was of version {saved}, now {installed or 'not installed'}"
 
     def _builder(self) -> Callable[..., nn.Module]:
         distribution, name, member = parse(self._name)
@@ -244,10 +246,21 @@ def _describe_building(provenance: Provenance) -> dict[str, str]:
         "version": _version(model.distribution) if model else "",
         "config": write(config, "argument"),
         "context": write(provenance.context, "override of"),
-        "weights": "" if weights is None else str(weights),
+        "weights": "" if weights is None else _without_secrets(weights),
         "sha256": " ".join(file.sha256 or "unknown" for file in files),
         **{name: "true" for name, is_set in flags.items() if is_set},
     }
+
+
+def _without_secrets(weights: Weights | WeightEntry) -> str:
+    """Name weights; of an address, without a password and a signed query: files are published."""
+    from urllib.parse import urlsplit
+
+    if isinstance(weights, Weights):
+        return str(weights)
+    parts = urlsplit(weights.files[0].url)
+    host = parts.netloc.rpartition("@")[2]
+    return f"WeightEntry({parts._replace(netloc=host, query='').geturl()!r})"
 
 
 def _describe_state(state_dict: Mapping[str, Tensor], builder: str) -> dict[str, str]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
 from dapi._file import File
 from dapi._frozen import FrozenDict, freeze
-from dapi.exceptions import NoWeightsError, WeightsDeclarationError
+from dapi.exceptions import AssetError, DapiError, NoWeightsError, WeightsDeclarationError
 
 _NOTHING: FrozenDict[Any] = FrozenDict()
 # What a postprocess has of one head only: names of its outputs, and words that they spell.
@@ -72,6 +72,7 @@ class Lazy:
 
         Raises:
             NoWeightsError: It names outputs of a new head, and the caller does not.
+            AssetError: Something else lies in place of a file.
         """
         missing = [name for name in self.nameless if name not in overrides]
         if missing:
@@ -80,8 +81,14 @@ class Lazy:
                 "The outputs of a new head have no names yet", f"Name them: postprocess({names})."
             )
         declared = {key: value for key, value in self.kwargs.items() if key not in overrides}
+        files = [file for file in map(self._bound, declared.values()) if isinstance(file, File)]
         arguments = {key: self._argument(value) for key, value in declared.items()}
-        return resolve(self.target)(**arguments, **overrides)
+        try:
+            return resolve(self.target)(**arguments, **overrides)
+        except Exception as cause:
+            if files and not overrides:
+                _reject(files, cause)
+            raise
 
     def bind(self, assets: Mapping[str, Any]) -> Lazy:
         """Return a copy whose Assets stand for those of ``assets`` that it names.
@@ -105,13 +112,22 @@ class Lazy:
         }
         return Lazy(self.target, kept, self.assets, names)
 
+    def _bound(self, value: Any) -> Any:
+        return self.assets[value.name] if isinstance(value, Asset) else value
+
     def _argument(self, value: Any) -> Any:
-        found = self.assets[value.name] if isinstance(value, Asset) else value
+        found = self._bound(value)
         if not isinstance(found, File):
             return found
         from dapi import _store  # a declaration costs nothing of what fetching imports
+        from dapi._store import placeholder
 
-        return _store.fetch(found)
+        path = _store.fetch(found)
+        reason = "" if found.is_pinned else placeholder.explain(path, found.name)
+        if reason:
+            _store.reject(found)
+            raise AssetError(path, name=found.name, reason=reason)
+        return path
 
     def _value(self) -> tuple[str, FrozenDict[Any], FrozenDict[Any], tuple[str, ...]]:
         return self.target, self.kwargs, self.assets, self.nameless
@@ -128,6 +144,17 @@ class Lazy:
     def __repr__(self) -> str:
         arguments = "".join(f", {key}={value!r}" for key, value in self.kwargs.items())
         return f"lazy({self.target!r}{arguments})"
+
+
+def _reject(files: Sequence[File], cause: Exception) -> None:
+    """Forget files without a full hash that could not be used, unless they are not to blame."""
+    from dapi import _store
+    from dapi._store import faults
+
+    is_of_caller = isinstance(cause, DapiError | TypeError) and not isinstance(cause, AssetError)
+    if not faults.is_of_machine(cause) and not is_of_caller:
+        for file in files:
+            _store.reject(file)
 
 
 def lazy(target: str, /, **kwargs: Any) -> Lazy:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from functools import cache
 from typing import overload
 
+from dapi.exceptions import WeightsDeclarationError, excerpt
+
 
 class Lines(Sequence[str]):
     """The lines of a text file inside a package, such as the names of 1000 categories.
@@ -17,12 +19,19 @@ class Lines(Sequence[str]):
         reference: ``"package:path/in/package.txt"``; UTF-8, one item a line.
 
     Raises:
+        WeightsDeclarationError: ``reference`` is not of that form.
         FileNotFoundError: On first use, when the package has no such file.
     """
 
     __slots__ = ("reference",)
 
     def __init__(self, reference: str) -> None:
+        if not isinstance(reference, str) or ":" not in reference:
+            raise WeightsDeclarationError(
+                f"Lines({excerpt(reference)})",
+                "names no file of a package",
+                "Write 'package:path/in/package.txt'; of names that are at hand: a tuple.",
+            )
         self.reference = reference
 
     @overload

@@ -42,18 +42,29 @@ def _adapt(
     state_dict: Mapping[str, Tensor], entry: WeightEntry, config: Mapping[str, Any]
 ) -> OrderedDict[str, Tensor]:
     """Map the keys, and keep the versions that modules dispatch on."""
-    metadata = getattr(state_dict, "_metadata", None)
     read = list(state_dict.values())  # a step may change the dict itself
+    declared = {path: {"version": v} for path, v in entry.build.code_version.items()}
+    versions, is_known = getattr(state_dict, "_metadata", {}), True
     for step in entry.build.adapt:
-        state_dict = step(state_dict, config)
-        metadata = getattr(state_dict, "_metadata", metadata)
-    adapted = OrderedDict(_without_others(state_dict, read) if entry.build.adapt else state_dict)
-    if metadata is None and entry.build.code_version:
-        metadata = {path: {"version": v} for path, v in entry.build.code_version.items()}
-    if metadata is not None:
-        versions = {path: dict(facts) for path, facts in metadata.items()}  # torch writes there
-        adapted._metadata = versions  # type: ignore[attr-defined]  # torch keeps it there
-    return adapted
+        before = set(state_dict)
+        state_dict = step(_with_versions(state_dict, versions), config)
+        if hasattr(state_dict, "_metadata"):
+            versions, is_known = state_dict._metadata, True
+        else:  # it may have renamed modules without a word of their versions
+            is_known = is_known and before.issuperset(state_dict)
+    adapted = _without_others(state_dict, read) if entry.build.adapt else state_dict
+    versions = {**declared, **versions} if is_known else {**versions, **declared}
+    # Copies of the facts: torch writes there.
+    return _with_versions(adapted, {path: dict(facts) for path, facts in versions.items()})
+
+
+def _with_versions(
+    state_dict: Mapping[str, Tensor], versions: Mapping[str, Any]
+) -> OrderedDict[str, Tensor]:
+    found = OrderedDict(state_dict)
+    if versions:
+        found._metadata = versions  # type: ignore[attr-defined]  # torch keeps it there
+    return found
 
 
 def _without_others(adapted: Mapping[str, Any], read: Sequence[Any]) -> Mapping[str, Tensor]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
 from dapi import _catalog, _models, _names, _offers
 from dapi._entry import WeightEntry
 from dapi._weights import Weights
-from dapi.exceptions import InvalidNameError, NoWeightsError
+from dapi.exceptions import ArgumentError, InvalidNameError, NoWeightsError, excerpt
 
 if TYPE_CHECKING:
     from torch import nn
@@ -30,7 +30,7 @@ LATEST: Final = Latest.LATEST
 
 
 def get_model(
-    name: KnownModel | str,  # any name will do; an editor completes those of our distributions
+    name: KnownModel | str | Weights | WeightEntry,
     *,
     weights: Latest | Weights | WeightEntry | str | None = LATEST,
     **config: Any,
@@ -39,7 +39,8 @@ def get_model(
 
     Args:
         name: As in ``"resnet50"``, ``"dapi-vision/resnet50"``, or with its weights
-            ``"resnet50:ImageNet1K_RefV1"``.
+            ``"resnet50:ImageNet1K_RefV1"``; or these weights: a member, as ``dapi.search``
+            returns them, or its entry.
         weights: ``LATEST``: the first latest member of the builder's own enum; a member, its
             name, or any WeightEntry; None for random initialisation.
         **config: Further arguments of the builder.
@@ -51,28 +52,45 @@ def get_model(
         UnknownModelError: No distribution that is installed gives it.
         UnknownWeightsError: It has no weights of that name, or none are marked latest.
         WeightsTypeError: ``weights`` are not weights of this builder.
+        UnexpectedArgumentError: The builder does not have one of the arguments.
         FetchError: They could not be fetched. This function reads the cache and the network.
     """
-    model, chosen = resolve(name, weights)
-    built: nn.Module = model.load()(weights=chosen, **config)
+    built: nn.Module
+    if weights is LATEST and isinstance(name, str) and _says_which_weights(config, name):
+        built = _catalog.find(name).load()(**config)
+    else:
+        model, chosen = resolve(name, weights)
+        built = model.load()(weights=chosen, **config)
     return built
 
 
+def _says_which_weights(config: Mapping[str, Any], name: str) -> bool:
+    """Whether an argument of the past does, as ``pretrained=False`` for a model's name alone."""
+    if not config or _catalog.parse(name).member:
+        return False
+    return any(
+        legacy.parameter == "weights" and legacy.is_meant(config)
+        for legacy in _catalog.find(name).load().__dapi_builder__.legacy
+    )
+
+
 def resolve(
-    name: str, weights: Latest | Weights | WeightEntry | str | None = LATEST
+    name: str | Weights | WeightEntry,
+    weights: Latest | Weights | WeightEntry | str | None = LATEST,
 ) -> tuple[_models.Model, Weights | WeightEntry | None]:
     """Return the model that a name stands for, and the weights to build it with.
 
     Imports no more than it takes to find the weights; fetches nothing. Arguments and errors are
     those of ``get_model``.
     """
+    if isinstance(name, WeightEntry):
+        name = _member_of(name)
+    if isinstance(name, Weights):
+        _refuse_more(name, weights)
+        return _catalog.find(name), name
     distribution, builder, member = _catalog.parse(name)
     if member is not None:
-        if weights is not LATEST:
-            raise NoWeightsError(
-                f"{name!r} already names weights, and weights={weights!s} was given too",
-                "Give one of them.",
-            )
+        _refuse_more(name, weights)
         return _catalog.find_offered(distribution, builder), _catalog.get_weights(name)
     model = _catalog.find(name)
     if isinstance(weights, str):
@@ -80,6 +98,25 @@ def resolve(
     if isinstance(weights, Latest):
         return model, own_enum(model.load(), model.name).get_latest()
     return model, weights
+
+
+def _refuse_more(name: str | Weights, weights: object) -> None:
+    if weights is not LATEST:
+        raise NoWeightsError(
+            f"{name!r} already names weights, and weights={excerpt(weights)} was given too",
+            "Give one of them.",
+        )
+
+
+def _member_of(entry: WeightEntry) -> Weights:
+    """Find the weights that were published as an entry. Reads every enum."""
+    members = [member for _, _, enum in _offers.all_enums() for member in enum]
+    found = list(dict.fromkeys(member for member in members if member.value == entry))
+    if len(found) == 1:
+        return found[0]
+    names = " or ".join(f"dapi.get_model({str(member)!r})" for member in found)
+    expected = names or "its model's name before it: dapi.get_model('resnet50', weights=entry)"
+    raise ArgumentError("dapi.get_model", "name", entry, expected=expected)
 
 
 def _weights_name(model: _models.Model, weights: str) -> str:

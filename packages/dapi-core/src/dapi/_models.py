@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
+from types import ModuleType
 from typing import Any, NamedTuple
 
 from dapi import _names, _registry
 from dapi._discovery import EntryPoint, discover, entry_points
 from dapi._record import Record
+from dapi.exceptions import ArgumentError
 
 
 class Model(NamedTuple):
@@ -27,33 +29,48 @@ class Model(NamedTuple):
 
 
 def list_models(
-    pattern: str | None = None, *, distribution: str | None = None, module: str | None = None
+    pattern: str | Collection[str] | None = None,
+    *,
+    distribution: str | Collection[str] | None = None,
+    module: str | ModuleType | None = None,
 ) -> list[str]:
     """List the models of every installed distribution, and those registered in this process.
 
     Imports none of them, and no framework.
 
     Args:
-        pattern: Only names that match it, with ``*`` and ``?`` as in file names.
-        distribution: Only models of this distribution, as in ``"dapi-vision"``.
+        pattern: Only names that match it, with ``*`` and ``?`` as in file names; or one of
+            several patterns.
+        distribution: Only models of this distribution, as in ``"dapi-vision"``, or of several.
         module: Only models declared in this module, as in ``"dapi.vision.models.resnet"``, or
             below it.
 
     Returns:
         The names, sorted. A name that several distributions give is listed once for each,
         qualified, so that every listed name can be built.
+
+    Raises:
+        ArgumentError: An argument is of another kind.
     """
     models = listed()
     if pattern is None and distribution is None and module is None:
         return list(models)
-    wanted = distribution and _names.normalize(distribution)
+    patterns = _read("pattern", "*" if pattern is None else pattern)
+    owners = {*map(_names.normalize, _read("distribution", distribution or ()))}
+    package = module.__name__ if isinstance(module, ModuleType) else module
+    if not isinstance(package, str | None):
+        raise ArgumentError("dapi.list_models", "module", module, expected="a module, or its name")
     return [
         name
         for name, model in models.items()
-        if (wanted is None or model.distribution == wanted)
-        and (module is None or _is_below(model.target.partition(":")[0], module))
-        and (pattern is None or _matches(model.name, pattern))
+        if (distribution is None or model.distribution in owners)
+        and (package is None or _is_below(model.target.partition(":")[0], package))
+        and any(_matches(model.name, each) for each in patterns)
     ]
+
+
+def _read(argument: str, value: Any) -> tuple[str, ...]:
+    return _names.one_or_several("dapi.list_models", argument, value)
 
 
 def listed() -> dict[str, Model]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from collections.abc import Collection
+from typing import Any, NamedTuple
 
-from dapi.exceptions import InvalidNameError
+from dapi.exceptions import ArgumentError, InvalidNameError
 
 _GRAMMAR = re.compile(r"(?:(\w[\w.-]*)/)?([A-Za-z_][\w.-]*)(?::([A-Za-z_]\w*))?", re.ASCII)
 
@@ -45,6 +46,21 @@ def is_builder(text: str) -> bool:
     """Whether a text can be the bare name of a builder."""
     match = _GRAMMAR.fullmatch(text)
     return match is not None and match.groups() == (None, text, None)
+
+
+def one_or_several(function: str, argument: str, value: Any) -> tuple[str, ...]:
+    """Read an argument that is one name or several.
+
+    Raises:
+        ArgumentError: It is neither.
+
+    >>> one_or_several("dapi.search", "task", ["image-classification", "object-detection"])
+    ('image-classification', 'object-detection')
+    """
+    names = (value,) if isinstance(value, str) else value
+    if isinstance(names, Collection) and all(isinstance(each, str) for each in names):
+        return tuple(names)
+    raise ArgumentError(function, argument, value, expected="a name, or a list of names")
 
 
 def normalize(distribution: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
@@ -9,6 +10,7 @@ from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypedDict, TypeVar
 
 from dapi import _aliases, _notices, _offers, _registry
+from dapi._annotations import Annotations
 from dapi._entry import WeightEntry
 from dapi._frozen import FrozenDict
 from dapi._names import parse
@@ -25,6 +27,7 @@ from dapi.exceptions import (
     UnknownWeightsError,
     WeightsDeclarationError,
     WeightsTypeError,
+    excerpt,
 )
 
 if TYPE_CHECKING:
@@ -38,6 +41,7 @@ _CO_VARARGS = 0x04  # of ``inspect``, which takes longer to import than all buil
 
 P = ParamSpec("P")
 M = TypeVar("M", bound="nn.Module")
+T = TypeVar("T")
 
 
 if TYPE_CHECKING:
@@ -145,7 +149,7 @@ class Builder(Record):
     def check_positional(self, args: Sequence[Any]) -> None:
         """Refuse what builders of the past took by position, such as ``pretrained``."""
         if len(args) > self.most_positional:
-            given = ", ".join(map(repr, args))
+            given = ", ".join(map(excerpt, args))
             raise PositionalArgumentError(self.name, given, parameters=self.parameters)
 
     def check_weights(self, weights: Any, builder: Callable[..., Any]) -> None:
@@ -194,6 +198,23 @@ class Builder(Record):
             near = get_close_matches(argument, known, n=1, cutoff=0.8)
             if near or not declared.takes_others:
                 raise UnexpectedArgumentError(self.name, argument, available=near or sorted(known))
+
+    def explain(self, cause: TypeError, given: Mapping[str, Any]) -> None:
+        """Say so when a constructor refused an argument that only the caller can have given.
+
+        Raises:
+            UnexpectedArgumentError: It did.
+        """
+        refusal = r"(.*?)(?:\.__init__)?\(\) got an unexpected keyword argument '(\w+)'.*"
+        found = re.fullmatch(refusal, str(cause))
+        if found and found[2] in given and found[2] not in self.parameters:
+            constructor = "" if found[1].rpartition(".")[2] == self.name else found[1]
+            raise UnexpectedArgumentError(
+                self.name,
+                found[2],
+                available=[*self.parameters, *BuilderConfig.__annotations__],
+                constructor=constructor,
+            ) from cause
 
     def warn_if_replaced(self) -> None:
         """Say, once, which builder supersedes this one."""
@@ -294,9 +315,9 @@ def register_model(
             name=_checked_name(name or function.__name__),
             module=function.__module__,
             weights=enums,
-            head=(head,) if isinstance(head, str) else tuple(head),
+            head=_checked("head", head, str),
             replaces=replaces,
-            legacy=(legacy,) if isinstance(legacy, LegacyArgument) else tuple(legacy),
+            legacy=_checked("legacy", legacy, LegacyArgument),
             parameters=parameters.names,
             function=function.__qualname__,
             positional=parameters.by_name,
@@ -312,9 +333,14 @@ def register_model(
 def _wrap(function: Callable[P, M], spec: Builder) -> Callable[P, M]:
     @wraps(function)
     def builder(*args: P.args, **kwargs: P.kwargs) -> M:
-        return _call(function, builder, spec, args, kwargs)
+        try:
+            return _call(function, builder, spec, args, kwargs)
+        except TypeError as cause:
+            spec.explain(cause, kwargs)
+            raise
 
     builder.__dapi_builder__ = spec  # type: ignore[attr-defined]
+    builder.__annotations__ = Annotations(function)
     return builder
 
 
@@ -376,6 +402,18 @@ def _checked_name(name: str) -> str:
     return name
 
 
+def _checked(argument: str, value: T | Sequence[T], kind: type[T]) -> tuple[T, ...]:
+    """Read an argument of the decorator that is one of a kind, or several."""
+    several = (value,) if isinstance(value, kind) else value
+    if isinstance(several, Sequence) and all(isinstance(each, kind) for each in several):
+        return tuple(several)
+    raise WeightsDeclarationError(
+        f"register_model({argument}={excerpt(value)})",
+        "is of a wrong type",
+        f"Expected a {kind.__name__}, or a sequence of them.",
+    )
+
+
 def _checked_enums(
     weights: type[Weights] | Sequence[type[Weights]],
 ) -> tuple[type[Weights], ...]:
@@ -385,7 +423,7 @@ def _checked_enums(
     ):
         return tuple(enums)
     raise WeightsDeclarationError(
-        f"register_model(weights={weights!r})",
+        f"register_model(weights={excerpt(weights)})",
         "is no enum of weights, nor several",
         "Pass a subclass of dapi.Weights, not a member of it.",
     )

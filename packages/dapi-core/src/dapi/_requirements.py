@@ -128,6 +128,12 @@ def _parse(text: str) -> _Version | None:
     )  # fmt: skip
 
 
+def order(version: str) -> tuple[Any, ...]:
+    """Return what versions are sorted by; what is no version comes before all others."""
+    found = _parse(version)
+    return found.order if found else ()
+
+
 def _fulfils(found: _Version, comparison: str, text: str) -> bool:
     """Whether a version fulfils one clause of a specifier, as in ``>=1.2``."""
     if text.endswith(".*"):

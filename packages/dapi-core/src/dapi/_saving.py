@@ -14,7 +14,7 @@ from dapi._header import PREFIX, Header, describe
 from dapi._loading import is_under
 from dapi._placement import Target
 from dapi._provenance import Provenance
-from dapi._store import settings
+from dapi._store import placeholder, settings
 from dapi.exceptions import DapiError, RebuildError, SavingError
 
 if TYPE_CHECKING:
@@ -162,8 +162,8 @@ def load(
 
     Raises:
         FileNotFoundError: There is no such file.
-        RebuildError: It was not written by ``dapi.save``, its builder is not installed, or what
-            is installed no longer fits.
+        RebuildError: It was not written by ``dapi.save``, its builder is not installed, it names
+            what a file may not name, or what is installed no longer fits.
     """
     file = Path(path).resolve(strict=True)
     header = _read(file)
@@ -197,15 +197,20 @@ def _read(file: Path) -> Header:
         }
         return Header(file, facts)
     except (KeyError, RecursionError, ValueError) as cause:
-        raise RebuildError(file, reason="dapi.save did not write it") from cause
+        reason = placeholder.explain(file) or "dapi.save did not write it"
+        raise RebuildError(file, reason=reason) from cause
 
 
 def _restore_types(model: nn.Module, file: Path) -> None:
     """Give each tensor the type it was saved in: a model may have been cast in part."""
     import torch
 
+    current = model.state_dict(keep_vars=True)
+    facts = _safetensors.read_header(file).tensors
+    if all(facts[key][0] == _safetensors.type_name(key, each) for key, each in current.items()):
+        return  # as nearly always: the file is not read a second time
     saved = _safetensors.read(file).tensors
-    for key, tensor in model.state_dict(keep_vars=True).items():
+    for key, tensor in current.items():
         if tensor.dtype != saved[key].dtype:
             typed = torch.empty_like(tensor, dtype=saved[key].dtype, requires_grad=False)
             tensor.data = typed.copy_(saved[key])

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dapi import _aliases, _metrics, _names, _offers
 from dapi._metrics import Metric
 from dapi._record import Record
-from dapi.exceptions import UnknownFacetError
+from dapi.exceptions import ArgumentError, UnknownFacetError
 
 if TYPE_CHECKING:
     from dapi._weights import Weights
@@ -54,29 +54,43 @@ class Found(NamedTuple):
         value = self.number(key)
         return value is not None and value <= most
 
-    def metric(self, name: str, dataset: str | None) -> Metric | None:
-        """Return the best metric of a name, on a dataset or on any."""
+    def metric(self, name: str, datasets: Collection[str] | None) -> Metric | None:
+        """Return the best metric of a name, on some datasets or on any."""
         return _metrics.best(
             metric
             for metric in _metrics.read(self.meta)
-            if metric.name == name and (dataset is None or is_of(metric.dataset, dataset))
+            if metric.name == name and (datasets is None or is_one_of(metric.dataset, datasets))
         )
 
 
 class Query(Record):
-    """What is searched for; None asks nothing."""
+    """What is searched for; None asks nothing. Of several names, any will do."""
 
     text: str | None = None
-    task: str | None = None
-    dataset: str | None = None
-    license: str | None = None
-    distribution: str | None = None
+    task: tuple[str, ...] | None = None
+    dataset: tuple[str, ...] | None = None
+    license: tuple[str, ...] | None = None
+    distribution: tuple[str, ...] | None = None
     min_metric: Mapping[str, float] | None = None
     max_metric: Mapping[str, float] | None = None
     max_params: float | None = None
     max_gflops: float | None = None
     latest_only: bool = False
     sort: str = "name"
+
+    @classmethod
+    def of(cls, *, text: Any, sort: Any, latest_only: bool, **wishes: Any) -> Query:
+        """Read what ``search`` takes.
+
+        Raises:
+            ArgumentError: It is of another kind.
+        """
+        return cls(
+            text=_checked_text("text", text, "words in one string, as in 'resnet imagenet'"),
+            latest_only=latest_only,
+            sort=_checked_text("sort", sort, f"one of {', '.join(ORDERS)}, or a metric") or "name",
+            **{name: _READERS[name](name, wish) for name, wish in wishes.items()},
+        )
 
     def run(self, found: Iterable[Found]) -> list[Found]:
         """Return what matches, sorted.
@@ -91,18 +105,18 @@ class Query(Record):
 
     def _check(self, found: list[Found]) -> None:
         """Refuse what no weights have: it is misspelt, or not installed."""
-        distribution = self.distribution and _names.normalize(self.distribution)
-        _check_known("task", self.task, (_text(each, "task") for each in found))
-        _check_known("license", self.license, (_text(each, "license") for each in found))
-        _check_known("distribution", distribution, (each.distribution for each in found))
-        if self.dataset is not None:
-            datasets = {name for each in found for name in each.datasets} - {""}
-            if not any(is_of(name, self.dataset) for name in datasets):
-                raise UnknownFacetError("dataset", self.dataset, available=sorted(datasets))
-        for name in (*(self.min_metric or ()), *(self.max_metric or ())):
-            _check_known("metric", name, self._metrics(found))
+        _check_known("task", self.task or (), (_text(each, "task") for each in found))
+        _check_known("license", self.license or (), (_text(each, "license") for each in found))
+        _check_known("distribution", self.distribution or (), (each.distribution for each in found))
+        datasets = {name for each in found for name in each.datasets} - {""}
+        for asked in self.dataset or ():
+            if not any(is_of(name, asked) for name in datasets):
+                raise UnknownFacetError("dataset", asked, available=sorted(datasets))
+        if self.min_metric or self.max_metric:
+            bounded = (*(self.min_metric or ()), *(self.max_metric or ()))
+            _check_known("metric", bounded, self._metrics(found))
         if self.sort not in ORDERS:
-            _check_known("metric", self.sort, {*ORDERS, *self._metrics(found)})
+            _check_known("metric", (self.sort,), {*ORDERS, *self._metrics(found)})
 
     def _metrics(self, found: list[Found]) -> set[str]:
         """Return the names of the metrics that there are on the dataset."""
@@ -110,27 +124,22 @@ class Query(Record):
             metric.name
             for each in found
             for metric in _metrics.read(each.meta)
-            if self.dataset is None or is_of(metric.dataset, self.dataset)
+            if self.dataset is None or is_one_of(metric.dataset, self.dataset)
         }
 
     def _matches(self, found: Found) -> bool:
         return (
             not (self.latest_only and not found.weights.latest)
             and found.weights.status.state != "withdrawn"
-            and (self.task is None or _text(found, "task") == self.task)
-            and (self.license is None or _text(found, "license") == self.license)
-            and self._is_offered_by(found)
-            and (self.dataset is None or any(is_of(n, self.dataset) for n in found.datasets))
+            and (self.task is None or _text(found, "task") in self.task)
+            and (self.license is None or _text(found, "license") in self.license)
+            and (self.distribution is None or found.distribution in self.distribution)
+            and (self.dataset is None or any(is_one_of(n, self.dataset) for n in found.datasets))
             and (self.max_params is None or found.is_at_most("num_params", self.max_params))
             and (self.max_gflops is None or found.is_at_most("gflops", self.max_gflops))
             and (not self.min_metric or self._reaches(found, self.min_metric, 1))
             and (not self.max_metric or self._reaches(found, self.max_metric, -1))
             and (not self.text or self._has_text(found, self.text))
-        )
-
-    def _is_offered_by(self, found: Found) -> bool:
-        return self.distribution is None or found.distribution == _names.normalize(
-            self.distribution
         )
 
     def _reaches(self, found: Found, bounds: Mapping[str, float], sign: int) -> bool:
@@ -170,13 +179,13 @@ ORDERS = ("name", *_NUMBERS)
 def search(
     text: str | None = None,
     *,
-    task: str | None = None,
-    dataset: str | None = None,
-    license: str | None = None,  # noqa: A002  # the key in the metadata
-    distribution: str | None = None,
+    task: str | Collection[str] | None = None,
+    dataset: str | Collection[str] | None = None,
+    license: str | Collection[str] | None = None,  # noqa: A002  # the key in the metadata
+    distribution: str | Collection[str] | None = None,
     min_metric: Mapping[str, float] | None = None,
     max_metric: Mapping[str, float] | None = None,
-    max_params: float | None = None,
+    max_params: float | str | None = None,
     max_gflops: float | None = None,
     latest_only: bool = False,
     sort: str = "name",
@@ -186,6 +195,8 @@ def search(
     Imports the enums of weights, and no framework; touches neither the network nor a checkpoint.
     A distribution whose enum cannot be imported is skipped with a PluginWarning. Weights that
     were withdrawn are left out. What the metadata does not say does not match.
+
+    ``task``, ``dataset``, ``license`` and ``distribution`` may be several names: any of them.
 
     Args:
         text: Words that must all occur in the names (here, or in the library that published
@@ -197,7 +208,7 @@ def search(
         distribution: Which distribution offers them, as in ``"dapi-vision"``.
         min_metric: The least value of metrics by name, as in ``{"acc@1": 80}``.
         max_metric: The greatest value of metrics by name, as in ``{"wer": 5}``.
-        max_params: The greatest number of parameters.
+        max_params: The greatest number of parameters, as in ``30_000_000`` or ``"30M"``.
         max_gflops: The greatest number of billions of multiply-adds.
         latest_only: Only weights that are marked latest.
         sort: ``"name"``; ``"params"``, ``"gflops"`` or ``"size"``, the smallest first; or a
@@ -209,6 +220,7 @@ def search(
     Raises:
         UnknownFacetError: No weights have such a task, dataset, licence, distribution or metric;
             names the nearest.
+        ArgumentError: A wish is of another kind, such as a metric without a value.
 
     Example:
         >>> for weights in dapi.search("resnet20", sort="acc@1"):  # doctest: +SKIP
@@ -217,7 +229,7 @@ def search(
         resnet20:Digits_RefV2 99.02
         resnet20:Digits_RefV1 97.843
     """
-    query = Query(
+    query = Query.of(
         text=text,
         task=task,
         dataset=dataset,
@@ -260,6 +272,11 @@ def is_of(name: str, dataset: str) -> bool:
     return _letters(name).startswith(_letters(dataset))
 
 
+def is_one_of(name: str, datasets: Iterable[str]) -> bool:
+    """Whether a dataset's name is one of ``datasets``, or a part of one."""
+    return any(is_of(name, dataset) for dataset in datasets)
+
+
 def _letters(name: str) -> str:
     return "".join(filter(str.isalnum, name.casefold()))
 
@@ -268,6 +285,86 @@ def _text(found: Found, key: str) -> str:
     return str(found.meta.get(key, ""))
 
 
-def _check_known(facet: str, value: str | None, known: Iterable[str]) -> None:
-    if value is not None and value not in (names := {*known} - {""}):
-        raise UnknownFacetError(facet, value, available=sorted(names))
+def _check_known(facet: str, asked: Collection[str], known: Iterable[str]) -> None:
+    names = {*known} - {""} if asked else set()
+    for value in asked:
+        if value not in names:
+            raise UnknownFacetError(facet, value, available=sorted(names))
+
+
+def number(text: str) -> float:
+    """Read a number such as 30M.
+
+    Raises:
+        ValueError: It is none.
+
+    >>> number("30M"), number("1.5k"), number("80")
+    (30000000.0, 1500.0, 80.0)
+    """
+    unit = _UNITS.get(text[-1:])
+    return float(text[:-1]) * unit if unit else float(text)
+
+
+def _checked_text(name: str, value: Any, expected: str) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    raise ArgumentError("dapi.search", name, value, expected=expected)
+
+
+def _read_names(name: str, value: Any) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    names = _names.one_or_several("dapi.search", name, value)
+    return tuple(map(_names.normalize, names)) if name == "distribution" else names
+
+
+def _read_bounds(name: str, value: Any) -> Mapping[str, float] | None:
+    """Read metrics and their bounds."""
+    if value is None:
+        return None
+    expected = f"a dict of metrics and values: {name}={{'acc@1': 80}}"
+    if not isinstance(value, Mapping) or not all(isinstance(metric, str) for metric in value):
+        raise ArgumentError("dapi.search", name, value, expected=expected)
+    try:
+        return {metric: _as_float(bound) for metric, bound in value.items()}
+    except _NO_NUMBER:
+        raise ArgumentError("dapi.search", name, str(value), expected=expected) from None
+
+
+def _read_count(name: str, value: Any) -> float | None:
+    """Read a number of parameters."""
+    try:
+        return None if value is None else _as_float(value)
+    except _NO_NUMBER:
+        expected = "a number, as in 30_000_000 or '30M'"
+        raise ArgumentError("dapi.search", name, value, expected=expected) from None
+
+
+def _read_number(name: str, value: Any) -> float | None:
+    try:
+        return None if value is None else _as_float(value, units=False)
+    except _NO_NUMBER:
+        raise ArgumentError("dapi.search", name, value, expected="a number, as in 4.1") from None
+
+
+def _as_float(value: Any, *, units: bool = True) -> float:
+    found = number(value) if units and isinstance(value, str) else float(value)
+    if found != found:
+        raise ValueError("NaN is neither more nor less than anything")
+    return found
+
+
+# What float() raises.
+_NO_NUMBER = (OverflowError, TypeError, ValueError)
+
+_UNITS = {"k": 1e3, "M": 1e6, "G": 1e9, "B": 1e9}
+_READERS: dict[str, Callable[[str, Any], Any]] = {
+    "task": _read_names,
+    "dataset": _read_names,
+    "license": _read_names,
+    "distribution": _read_names,
+    "min_metric": _read_bounds,
+    "max_metric": _read_bounds,
+    "max_params": _read_count,
+    "max_gflops": _read_number,
+}

@@ -158,6 +158,11 @@ class Weights(Enum, metaclass=WeightsType):
                 )
             super().__setattr__(name, value)
 
+    @classmethod
+    def _missing_(cls, value: object) -> Self:
+        """Find a member by its name too: ``Enum("Name")``."""
+        return cls[value] if isinstance(value, str) else super()._missing_(value)
+
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         return getattr, (type(self), self._name_)
 
@@ -166,6 +171,10 @@ class Weights(Enum, metaclass=WeightsType):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self
+
+    def __dir__(self) -> list[str]:
+        """List the entry's attributes too, so that an editor completes them."""
+        return sorted({*super().__dir__(), *_ENTRY_ATTRIBUTES})
 
     def __str__(self) -> str:
         """Return the name under which dapi finds it, or ``Enum.Member`` if it is in no list."""

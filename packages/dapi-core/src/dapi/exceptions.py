@@ -16,6 +16,7 @@ attributes; its text says what happened, what was expected or exists, and what t
     │   └── RemovedWeightsError                     ... any more: their tombstone says more
     ├── UnknownFacetError         (LookupError)     a search for what no weights have
     ├── UnknownTaskError          (LookupError)     nobody says how a task's files are read
+    ├── ArgumentError             (TypeError, ValueError)  of a kind that a function does not take
     ├── InputError                (ValueError)      a file or text that no model can work on
     ├── DeviceError               (ValueError)      a device that is not there
     ├── WeightsTypeError          (TypeError)       not weights of this builder
@@ -31,6 +32,8 @@ attributes; its text says what happened, what was expected or exists, and what t
     ├── StateDictMismatchError    (RuntimeError)    keys or shapes that do not fit
     ├── MissingFileError          (FileNotFoundError)  no such local checkpoint
     ├── CheckpointError           (ValueError)      a file that is no readable checkpoint
+    ├── AssetError                (ValueError)      a tokenizer or vocabulary that is none
+    ├── UnreadableFileError       (OSError)         a checkpoint that this machine cannot read
     ├── SavingError               (TypeError)       a model that cannot be saved
     ├── RebuildError              (RuntimeError)    a saved model that cannot be built again
     ├── BuilderError              (RuntimeError)    a builder, or a task, that raised something
@@ -38,6 +41,7 @@ attributes; its text says what happened, what was expected or exists, and what t
     │   └── IncompatiblePluginError                 ... must not: it needs another dapi-core
     ├── MissingDependencyError    (ImportError)     something optional is not installed
     ├── HashMismatchError         (ValueError)      bytes that a published hash forbids
+    │   └── LFSPointerError                         ... as a Git LFS pointer is in their place
     ├── CacheError                (OSError)         the cache directory cannot be used
     └── FetchError                (OSError)         a file could not be had
         ├── OfflineError                            ... because ``DAPI_OFFLINE`` is set
@@ -49,16 +53,24 @@ attributes; its text says what happened, what was expected or exists, and what t
     ├── RandomBackboneWarning                       a network is built on one that knows nothing
     ├── LegacyArgumentWarning     (FutureWarning)   ``pretrained=True`` and its like
     ├── PluginWarning             (RuntimeWarning)  a distribution was skipped
-    └── CacheWarning              (RuntimeWarning)  a damaged file was discarded
+    └── CacheWarning              (RuntimeWarning)  something in the cache is not used
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from enum import Enum
+from os import PathLike
 from typing import Any
 
 from dapi._untrusted import printable
 from dapi._urls import redact, redacted
+
+# What is longer says less to a reader than its type.
+_LONGEST = 120
+
+# What the names of checkpoints end in.
+_SUFFIXES = (".bin", ".ckpt", ".pkl", ".pt", ".pth", ".safetensors", ".tar")
 
 
 class DapiError(Exception):
@@ -68,8 +80,12 @@ class DapiError(Exception):
         super().__init__(*(redact(arg) if isinstance(arg, str) else arg for arg in args))
 
     def __str__(self) -> str:
-        """Return the message alone (OSError and KeyError would add to it)."""
-        return str(self.args[0]) if self.args else ""
+        """Return the message alone (OSError and KeyError would add to it), on one line.
+
+        Names, reasons and addresses in it were written by strangers: what controls a terminal is
+        left out. The facts are as they came.
+        """
+        return printable(str(self.args[0])) if self.args else ""
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle by facts: the constructors take facts, not the message."""
@@ -115,18 +131,55 @@ def _alternatives(names: Iterable[str]) -> str:
     return " or ".join(repr(name) for name in names)
 
 
+def excerpt(value: object) -> str:
+    """Return a short form of a value for an error, which may be a state dict or a whole model.
+
+    >>> excerpt("resnet50"), excerpt({"conv.weight": 0, "fc.bias": 0}), excerpt(range)
+    ("'resnet50'", "a dict of 2 items: 'conv.weight', 'fc.bias'", "<class 'range'>")
+    """
+    if isinstance(value, Mapping):
+        keys = ", ".join(excerpt(key) for key, _ in zip(value, range(3)))  # noqa: B905
+        more = ", ..." if len(value) > 3 else ""
+        return f"a {type(value).__name__} of {len(value)} items: {keys}{more}"
+    try:
+        text = redact(repr(value))  # before it is cut: half a password is one too
+    except Exception:  # noqa: BLE001 - the error is about the value, not about its repr
+        text = f"a {type(value).__name__}"
+    if len(text) <= _LONGEST:
+        return text
+    if isinstance(value, str | bytes):
+        return f"{text[: _LONGEST - 4]}...{text[-1]}"
+    return f"a {type(value).__name__}"
+
+
+def how_to_load(source: object) -> str:
+    """Say how what is in a file, at a URL or in memory becomes a model's; empty for all else."""
+    text = source if isinstance(source, str) else ""
+    if "://" in text:
+        return f"For a published file: weights=dapi.WeightEntry({text!r})"
+    if isinstance(source, PathLike) or text.endswith(_SUFFIXES) or "\\" in text:
+        return (
+            f"For a checkpoint: weights=dapi.WeightEntry.from_file({str(source)!r}); "
+            f"for a file that dapi.save wrote: dapi.load({str(source)!r})"
+        )
+    if isinstance(source, Mapping):
+        return "For a state dict: build with weights=None, then model.load_state_dict(...)"
+    return ""
+
+
 class InvalidNameError(DapiError, ValueError):
     """A name is not of the form ``[distribution/]builder[:member]``."""
 
-    def __init__(self, name: object, *, equivalents: Sequence[str] = ()) -> None:
-        self.name, self.equivalents = name, tuple(equivalents)
+    def __init__(self, name: object, *, equivalents: Sequence[str] = (), remedy: str = "") -> None:
+        self.name, self.equivalents, self.remedy = name, tuple(equivalents), remedy
         if equivalents:
             text = _translate(name, equivalents)
         else:
+            remedy = remedy or "To see the names: dapi list"
             text = (
-                f"{name!r} is not a name of a model or of weights. Expected "
+                f"{excerpt(name)} is not a name of a model or of weights. Expected "
                 "'[distribution/]builder[:member]', as in 'resnet50' or "
-                "'resnet50:ImageNet1K_RefV2'. To see the names: dapi list"
+                f"'resnet50:ImageNet1K_RefV2'. {remedy}"
             )
         super().__init__(text)
 
@@ -164,7 +217,8 @@ class UnknownModelError(DapiError, LookupError):
                 "To install some: pip install dapi-vision (or dapi-text, dapi-audio)"
             )
         else:
-            text = f"No model named {name!r}.{_suggest(name, available)} To see all: dapi list"
+            found = _suggest(name, available)
+            text = f"No model named {excerpt(name)}.{found} To see all: dapi list"
         super().__init__(text)
 
 
@@ -277,7 +331,8 @@ class UnknownWeightsError(DapiError, LookupError, AttributeError):
             found = f" It is {' or '.join(equivalents)} here."
         else:
             found = _suggest(member, available) or " It has none."
-        super().__init__(f"{owner} has no weights named {member!r}.{found}")
+            found += f" {how_to_load(member)}".rstrip()
+        super().__init__(f"{owner} has no weights named {excerpt(member)}.{found}")
 
 
 class RemovedWeightsError(UnknownWeightsError):
@@ -309,7 +364,7 @@ class UnknownFacetError(DapiError, LookupError):
             " No weights that are installed say any. "
             "To install some: pip install dapi-vision (or dapi-text, dapi-audio)"
         )
-        super().__init__(f"No weights have {facet}={value!r}.{found}")
+        super().__init__(f"No weights have {facet}={excerpt(value)}.{found}")
 
 
 class UnknownTaskError(DapiError, LookupError):
@@ -323,6 +378,17 @@ class UnknownTaskError(DapiError, LookupError):
             f"{weights} cannot be run: {fact}. Tasks that are: {names}. "
             "To install more: pip install dapi-vision (or dapi-text, dapi-audio); to offer one: "
             "the entry-point group dapi.tasks"
+        )
+
+
+class ArgumentError(DapiError, TypeError, ValueError):
+    """An argument is of a kind, or says something, that the function does not take."""
+
+    def __init__(self, function: str, argument: str, value: object, *, expected: str) -> None:
+        self.function, self.argument, self.value = function, argument, value
+        self.expected = expected
+        super().__init__(
+            f"{function} cannot take {argument}={excerpt(value)}. Expected {expected}."
         )
 
 
@@ -362,14 +428,29 @@ class WeightsTypeError(DapiError, TypeError):
         whose = f", which are weights of {' and '.join(owners)}" if owners else ""
         kinds = [f"a member of {name}" for name in expected]
         text = (
-            f"{builder} cannot take weights={weights!s}{whose}. "
+            f"{builder} cannot take weights={_named(weights)}{whose}. "
             f"Expected {', '.join([*kinds, 'a WeightEntry'])}, or None."
         )
         if equivalents:
             text += f" Here it is {' or '.join(equivalents)}: {builder}(weights={equivalents[0]})"
-        elif isinstance(weights, str):
-            text += f" By name: dapi.get_model({builder!r}, weights={weights!r})"
+        elif how_to_load(weights):
+            text += f" {how_to_load(weights)}"
+        elif isinstance(weights, str) and _may_be_listed(builder):
+            text += f" By name: dapi.get_model({builder!r}, weights={excerpt(weights)})"
+        elif weights is True and _may_be_listed(builder):
+            text += f" With the latest weights: dapi.get_model({builder!r})"
         super().__init__(text)
+
+
+def _may_be_listed(builder: str) -> bool:
+    """Whether a command can have the name: builders are in lower case, classes are not."""
+    return builder.isidentifier() and builder == builder.lower()
+
+
+def _named(weights: object) -> str:
+    """Return weights as they print, where that is short."""
+    text = str(weights) if isinstance(weights, Enum | PathLike | str) else ""
+    return text if 0 < len(text) < _LONGEST else excerpt(weights)
 
 
 class ForeignWeightsError(DapiError, TypeError):
@@ -379,8 +460,8 @@ class ForeignWeightsError(DapiError, TypeError):
         self.builder, self.weights, self.arguments = builder, weights, tuple(arguments)
         super().__init__(
             f"{builder} cannot take {weights}: these weights want {', '.join(arguments)}, which "
-            f"{builder} does not have. They belong to another builder. To see what {builder} "
-            f"takes: dapi show {builder}"
+            f"{builder} does not have. They belong to another builder."
+            + (f" To see what it takes: dapi show {builder}" if _may_be_listed(builder) else "")
         )
 
 
@@ -413,11 +494,28 @@ class NoWeightsError(DapiError, LookupError):
 
 
 class UnexpectedArgumentError(DapiError, TypeError):
-    """A builder was given an argument that it does not have, perhaps a misspelt one."""
+    """A builder was given an argument that it does not have, perhaps a misspelt one.
 
-    def __init__(self, builder: str, argument: str, *, available: Sequence[str]) -> None:
+    Attributes:
+        builder: The builder's name.
+        argument: What was given.
+        available: Its own arguments.
+        constructor: What it passes others on to, and refused this one; empty if it passes none.
+    """
+
+    def __init__(
+        self, builder: str, argument: str, *, available: Sequence[str], constructor: str = ""
+    ) -> None:
         self.builder, self.argument, self.available = builder, argument, tuple(available)
+        self.constructor = constructor
         found = _suggest(argument, available)
+        if argument == "pretrained":
+            found = (
+                f" Pretrained weights are named: {builder}(weights=...), or the latest by "
+                f"dapi.get_model({builder!r}); weights=None is random initialisation."
+            )
+        elif constructor:
+            found += f" Others are those of {constructor}."
         super().__init__(f"{builder}() has no argument {argument!r}.{found}")
 
 
@@ -451,10 +549,12 @@ class ConfigConflictError(DapiError, ValueError):
     ) -> None:
         self.weights, self.argument, self.given, self.fixed = weights, argument, given, fixed
         self.head = tuple(head)
-        fresh = f", or add new_head=True to initialise {', '.join(head)} anew" if head else ""
+        ways = [f"Leave {argument} out", "pass weights=None"]
+        if head:
+            ways.append(f"add new_head=True to initialise {', '.join(head)} anew")
         super().__init__(
-            f"{argument}={given!r} contradicts {weights}, whose weights have "
-            f"{argument}={fixed!r}. Leave {argument} out, pass weights=None{fresh}."
+            f"{argument}={excerpt(given)} contradicts {weights}, whose weights have "
+            f"{argument}={excerpt(fixed)}. {', '.join(ways[:-1])}, or {ways[-1]}."
         )
 
 
@@ -544,6 +644,25 @@ class CheckpointError(DapiError, ValueError):
         )
 
 
+class AssetError(DapiError, ValueError):
+    """A file that weights need beside their own, such as a vocabulary, cannot be used."""
+
+    def __init__(self, path: object, *, name: str, reason: str) -> None:
+        self.path, self.name, self.reason = path, name, reason
+        super().__init__(f"{name} cannot be used: {reason} (file: {path}).")
+
+
+class UnreadableFileError(DapiError, OSError):
+    """A file could not be read, and is not to blame: memory, the disk or torch gave out."""
+
+    def __init__(self, path: object, *, source: str, reason: str) -> None:
+        self.path, self.source, self.reason = path, source, reason
+        super().__init__(
+            f"{source} could not be read on this machine: {reason} (file: {path}). The file is "
+            "kept. Check the free memory, the disk, and the version of torch, then try again."
+        )
+
+
 class SavingError(DapiError, TypeError):
     """A model cannot be written so that it could be built again."""
 
@@ -610,11 +729,21 @@ class IncompatiblePluginError(PluginLoadError):
 
 
 class MissingDependencyError(DapiError, ImportError):
-    """Something optional is needed and not installed."""
+    """Something optional is needed and not installed.
+
+    Attributes:
+        what: What is needed, and for what.
+        requirement: What to install; empty if nobody says it.
+    """
 
     def __init__(self, what: str, *, requirement: str) -> None:
         self.what, self.requirement = redact(what), requirement
-        super().__init__(f"{what}. To install it: pip install '{requirement}'")
+        remedy = (
+            f"To install it: pip install '{requirement}'"
+            if requirement
+            else "Ask its publisher which distribution provides it: another may have that name."
+        )
+        super().__init__(f"{what}. {remedy}")
 
 
 class HashMismatchError(DapiError, ValueError):
@@ -639,6 +768,19 @@ class HashMismatchError(DapiError, ValueError):
                 "describe a file of your own anew: dapi.WeightEntry.from_file(path)"
             )
         super().__init__(f"{source} has sha256 {found}, but {expected} {why}. {remedy}")
+
+
+class LFSPointerError(HashMismatchError):
+    """A local file is a Git LFS pointer, which only names the file that is meant."""
+
+    def __init__(self, path: object, *, expected: str, found: str) -> None:
+        self.source, self.expected, self.found = str(path), expected, found
+        DapiError.__init__(
+            self,
+            f"{path} is a Git LFS pointer, not the file itself (sha256 {expected or 'unknown'}). "
+            "To get the file, in a clone of its repository: git lfs pull. If a distribution "
+            "installed the pointer, it was built without its files: install another release of it.",
+        )
 
 
 class CacheError(DapiError, OSError):
@@ -679,16 +821,29 @@ def _without_secrets(failures: Mapping[str, str]) -> dict[str, str]:
 
 
 class OfflineError(FetchError):
-    """``DAPI_OFFLINE`` is set and the file is not in the cache."""
+    """``DAPI_OFFLINE`` is set and the file is not in the cache, or is damaged there."""
 
-    def __init__(self, wanted: str, *, url: str, sha256: str | None, path: object) -> None:
+    def __init__(
+        self,
+        wanted: str,
+        *,
+        url: str,
+        sha256: str | None,
+        path: object,
+        is_damaged: bool = False,
+    ) -> None:
         wanted, url = redact(printable(wanted)), redacted(url)
-        self.url, self.sha256, self.path = url, sha256, path
+        self.url, self.sha256, self.path, self.is_damaged = url, sha256, path, is_damaged
+        has_name = ":" in wanted and "://" not in wanted and " " not in wanted
+        ask = f"dapi fetch {wanted}" if has_name else "call fetch() of the weights"
+        what, where = "is not in the cache", f"expected at {path}"
+        if is_damaged:
+            what, where = f"is in the cache, but damaged ({path})", "which the file does not have"
         DapiError.__init__(
             self,
-            f"{wanted} is not in the cache, and DAPI_OFFLINE forbids to fetch {url} "
-            f"(sha256 {sha256 or 'not published'}; expected at {path}). While online: "
-            f"dapi fetch {wanted}; with a file that was carried here: dapi cache add FILE",
+            f"{wanted} {what}, and DAPI_OFFLINE prevents downloading {url} "
+            f"(sha256 {sha256 or 'not published'}; {where}). While online: "
+            f"{ask}; with a copy of the file: dapi cache add FILE",
         )
         self.wanted, self.failures, self.remedy = wanted, {url: "DAPI_OFFLINE is set"}, ""
 
@@ -731,4 +886,4 @@ class PluginWarning(DapiWarning, RuntimeWarning):
 
 
 class CacheWarning(DapiWarning, RuntimeWarning):
-    """A damaged file in the cache was discarded."""
+    """Something in the cache is damaged, was changed, or could be another user's."""

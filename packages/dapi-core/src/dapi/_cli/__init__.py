@@ -13,6 +13,7 @@ from typing import Any
 from dapi import _discovery
 from dapi._cli import health, models, predict, store
 from dapi._cli.options import FAILED, INTERRUPTED, MISUSED
+from dapi._untrusted import printable
 from dapi.exceptions import DapiError, DapiWarning, nearest
 
 # Those of core; a distribution adds others in the entry-point group dapi.commands.
@@ -55,7 +56,7 @@ def _run(words: list[str]) -> int:
     if words and words[0] not in _COMMANDS and not words[0].startswith("-"):
         command = _discovery.extension("dapi.commands", words[0])
         if command is None:
-            print(f"dapi: {_unknown(words[0])}", file=sys.stderr)
+            print(f"dapi: {printable(_unknown(words[0]))}", file=sys.stderr)
             return MISUSED
         return int(command(words[1:]) or 0)
     options = _parser().parse_args(words)
@@ -79,7 +80,7 @@ def _warnings_as_sentences() -> Iterator[None]:
 
     def sentence(message: Any, category: type[Warning], *where: Any, **line: Any) -> str:
         if issubclass(category, DapiWarning):
-            return f"dapi: {message}\n"
+            return f"dapi: {printable(str(message))}\n"
         return usual(message, category, *where, **line)
 
     warnings.formatwarning = sentence
@@ -106,4 +107,4 @@ def _add_extensions(parser: argparse.ArgumentParser) -> None:
     points = _discovery.entry_points("dapi.commands")
     if points:
         more = (f"{point.name} ({point.distribution})" for point in points)
-        parser.epilog = f"Further commands: {', '.join(more)}."
+        parser.epilog = printable(f"Further commands: {', '.join(more)}.")

@@ -10,7 +10,7 @@ from typing import Any
 
 from dapi import _disk
 from dapi._cli.options import FAILED, add_command
-from dapi._cli.tables import print_rows, printable
+from dapi._cli.tables import print_rows, put
 from dapi._doctor import examine
 from dapi._installation import describe
 from dapi._names import normalize
@@ -41,7 +41,9 @@ def _doctor(options: argparse.Namespace) -> int:
     else:
         print_rows(options, list(map(_row, found)), empty="No distribution with models is here.")
         for problem in problems:
-            print(f"\n{problem.distribution}: {problem.what.rstrip('.')}.\n  {problem.remedy}")
+            print()
+            put(f"{problem.distribution}: {problem.what.rstrip('.')}.")
+            put(f"  {problem.remedy}")
         if found and not build:
             print(f"\nThe models were imported, not built. {_how_to_build()}")
     return FAILED if problems else 0
@@ -72,7 +74,7 @@ def _env(options: argparse.Namespace) -> int:
     }
     width = max(map(len, shown))
     for name, value in shown.items():
-        print(printable(f"{name:{width}}  {value}"))
+        put(f"{name:{width}}  {value}")
     return 0
 
 

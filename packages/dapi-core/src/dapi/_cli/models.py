@@ -11,14 +11,12 @@ from typing import Any
 
 from dapi import _catalog, _metrics, _models, _search
 from dapi._cli.options import add_command
-from dapi._cli.tables import print_rows, print_tree
+from dapi._cli.tables import print_rows, print_tree, put
 from dapi._frozen import to_json
 from dapi._metrics import Metric
 from dapi._plugins import plugins
 from dapi._search import Found, Query
 from dapi._urls import redact, redacted
-
-_UNITS = {"k": 1e3, "M": 1e6, "G": 1e9, "B": 1e9}
 
 
 def add_commands(commands: Any) -> None:
@@ -41,7 +39,7 @@ def _add_search(commands: Any) -> None:
     _add_bound(search, "--min", "the least value of a metric, as in acc@1=80")
     _add_bound(search, "--max", "the greatest value of a metric, as in wer=5")
     search.add_argument("--max-params", type=_number, help="at most so many, as in 30M")
-    search.add_argument("--max-gflops", type=_number, help="at most so many for one input")
+    search.add_argument("--max-gflops", type=float, help="at most so many for one input")
     search.add_argument("--latest", action="store_true", help="only weights marked latest")
     orders = ", ".join(_search.ORDERS)
     search.add_argument("--sort", default="name", help=f"{orders}, or a metric (the best first)")
@@ -63,9 +61,8 @@ def _bound(text: str) -> tuple[str, float]:
 
 def _number(text: str) -> float:
     """Read a number such as 30M."""
-    unit = _UNITS.get(text[-1:])
     try:
-        return float(text[:-1]) * unit if unit else float(text)
+        return _search.number(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is no number, such as 80 or 30M") from None
 
@@ -86,7 +83,7 @@ def _list(options: argparse.Namespace) -> int:
         print_rows(options, rows, empty=_nothing(options))
         return 0
     for task, group in groupby(_narrow(options, rows), key=lambda row: row["task"]):
-        print(f"{task or 'without published weights'}:")
+        put(f"{task or 'without published weights'}:")
         print_rows(options, [_without(row, "task") for row in group], empty="", indent="  ")
     return 0
 
@@ -153,7 +150,7 @@ def _nothing(options: argparse.Namespace) -> str:
 
 
 def _find(options: argparse.Namespace) -> int:
-    query = Query(
+    query = Query.of(
         text=" ".join(options.text),
         task=options.task,
         dataset=options.dataset,

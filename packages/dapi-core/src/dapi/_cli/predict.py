@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from dapi import _catalog, _disk, _downloads, _fetching
 from dapi._cli import downloads
 from dapi._cli.options import FAILED, add_command, say
-from dapi._cli.tables import print_facts
+from dapi._cli.tables import print_facts, put
 from dapi._downloads import Download
 from dapi._frozen import to_json
 from dapi._store import settings
@@ -80,7 +80,8 @@ def _predict(options: argparse.Namespace) -> int:
             return FAILED
     run = Run(planned.build(options.device), output=options.output, seed=options.seed)
     if not options.json:
-        print(f"{planned.weights}:", flush=True)
+        put(f"{planned.weights}:")
+        sys.stdout.flush()
     failed = 0
     for outcome in _watched(run, options.inputs):
         failed += bool(outcome.error)
@@ -150,7 +151,7 @@ def _report(
     elif not outcome.error:
         print_facts(outcome.name, outcome.facts, "  ")
         for path in outcome.files:
-            print(f"    written  {path}")
+            put(f"    written  {path}")
         sys.stdout.flush()
 
 

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from dapi import _downloads, _fetching
+from dapi import _downloads, _fetching, _store
 from dapi._cli import downloads
 from dapi._cli.options import FAILED, add_command, say
 from dapi._cli.tables import print_rows
-from dapi._store import cache, copies, settings, trust
+from dapi._store import cache, copies, folders, settings, trust, views
 from dapi._urls import redacted
 from dapi._weights import Weights
 from dapi.exceptions import DapiError, NoWeightsError
 
 _DAY = 86400.0
+_NOT_OURS = "It is in a cache that is only read: ask whoever filled it"
 
 
 def add_commands(commands: Any) -> None:
@@ -28,8 +31,11 @@ def add_commands(commands: Any) -> None:
     fetch.add_argument("--yes", action="store_true", help="do not ask before a large download")
     text = "refuse files whose full sha256 is not published"
     fetch.add_argument("--require-hash", action="store_true", help=text)
-    text = "hash every file in the cache again, and remove those that changed"
-    add_command(commands, "verify", _verify, text)
+    text = "hash files again: all of the cache, or all of some weights; report those that changed"
+    verify = add_command(commands, "verify", _verify, text)
+    verify.add_argument("names", nargs="*", metavar="name", help="a model (its latest) or weights")
+    text = "remove what changed; it is fetched again when it is needed"
+    verify.add_argument("--repair", action="store_true", help=text)
     text = "list the files that are trusted without a published sha256, or forget some"
     trusted = add_command(commands, "trust", _trust, text)
     trusted.add_argument("--forget", nargs="+", metavar="name", help="weights, models or URLs")
@@ -109,15 +115,67 @@ def _show(options: argparse.Namespace, chosen: dict[str, Weights]) -> None:
     downloads.check_room(_downloads.of(*chosen.values()))
 
 
+class _Finding(NamedTuple):
+    """A file that is not as it should be, and how it can be mended."""
+
+    state: str
+    path: str
+    url: str
+    remedy: str
+    repair: Callable[[], object] | None = None
+
+
 def _verify(options: argparse.Namespace) -> int:
-    rows = []
+    findings = _of_weights(options.names) if options.names else _of_cache()
+    rows, status = [], 0
+    for found in findings:
+        row = {"state": found.state, "path": found.path, "from": found.url, "remedy": found.remedy}
+        try:
+            if found.repair and options.repair:
+                found.repair()
+                row["remedy"] = "removed; it is fetched again when it is needed"
+            else:
+                status = FAILED
+        except OSError as error:  # the others are still mended
+            row["remedy"], status = f"it cannot be removed: {error.strerror or error}", FAILED
+        rows.append(row)
+    what = f"All files of {', '.join(options.names)}" if options.names else "All files in the cache"
+    print_rows(options, rows, empty=f"{what} are intact.")
+    return status
+
+
+def _of_cache() -> Iterator[_Finding]:
     for blob in cache.damaged():
-        if blob.is_ours:
-            cache.remove(blob.sha256)
-        remedy = "removed; it is fetched again when needed" if blob.is_ours else "remove it"
-        rows.append({"damaged": str(blob.path), "from": blob.url, "remedy": remedy})
-    print_rows(options, rows, empty=f"{len(cache.listing())} files, all of them intact.")
-    return FAILED if rows else 0
+        yield _damaged(blob.path, blob.url)
+    for path in copies.damaged():
+        repair = partial(copies.remove, path.stem)
+        yield _Finding("damaged", str(path), "", "To remove it: dapi verify --repair", repair)
+    for view in views.damaged():
+        if view.parent.parent == folders.root():
+            remedy = "To make it anew: dapi verify --repair (other files in it are kept)"
+            yield _Finding("changed", str(view), "", remedy, partial(views.discard, view))
+        else:
+            yield _Finding("changed", str(view), "", _NOT_OURS)
+
+
+def _of_weights(names: list[str]) -> Iterator[_Finding]:
+    for name in names:
+        for file in _fetching.everything(_fetching.latest_or_named(name)):
+            state, path = _store.examine(file)
+            is_local = file.url.startswith(("file:", "package:"))
+            if state != "intact" and is_local:
+                yield _Finding(state, str(path), file.url, "Install its distribution again")
+            elif state == "missing":
+                yield _Finding(state, str(path), file.url, f"To fetch it: dapi fetch {name}")
+            elif state == "damaged":
+                yield _damaged(path, file.url)
+
+
+def _damaged(path: Path, url: str) -> _Finding:
+    if path.parent == folders.blobs():
+        remedy, repair = "To remove it: dapi verify --repair", partial(cache.remove, path.name)
+        return _Finding("damaged", str(path), url, remedy, repair)
+    return _Finding("damaged", str(path), url, _NOT_OURS)
 
 
 def _trust(options: argparse.Namespace) -> int:
@@ -153,21 +211,29 @@ def _forget(options: argparse.Namespace) -> int:
 
 
 def _list(options: argparse.Namespace) -> int:
-    owners = _fetching.owners_by_hash()
+    owners = _fetching.owners_by_key()
     rows = [
-        {
-            "weights": ", ".join(owners.get(blob.sha256, ())) or f"({blob.wanted or 'unknown'})",
-            "bytes": blob.size,
-            "copy": blob.copy_size or None,
-            "used": f"{max(0.0, time.time() - blob.used) / _DAY:.0f} days ago",
-            "sha256": blob.sha256,
-            "path": str(blob.path),
-        }
+        _row(owners.get(blob.sha256, ()) or [f"({blob.wanted or 'unknown'})"], blob)
         for blob in cache.listing()
     ]
+    for blob, is_alive in cache.incomplete():
+        state = "being downloaded" if is_alive else "interrupted"
+        names = ", ".join(owners.get(blob.sha256, ()) or ["unknown"])
+        rows.append(_row([f"({state}: {names})"], blob))
     shown = [dict(row, sha256=str(row["sha256"])[:8]) for row in rows]
     print_rows(options, rows if options.json else shown, empty="The cache is empty.")
     return 0
+
+
+def _row(names: Sequence[str], blob: cache.Blob) -> dict[str, Any]:
+    return {
+        "weights": ", ".join(names),
+        "bytes": blob.size,
+        "copy": blob.copy_size or None,
+        "used": f"{max(0.0, time.time() - blob.used) / _DAY:.0f} days ago",
+        "sha256": blob.sha256,
+        "path": str(blob.path),
+    }
 
 
 def _add(options: argparse.Namespace) -> int:

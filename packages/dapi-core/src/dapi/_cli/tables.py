@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from dapi._frozen import to_json
-
-_STEERING = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+from dapi._untrusted import printable
 
 
 def print_rows(
@@ -22,24 +20,21 @@ def print_rows(
     elif rows:
         _print_table(rows, indent)
     elif empty:
-        print(empty)
+        put(empty)
 
 
 def _print_table(rows: list[dict[str, Any]], indent: str) -> None:
     cells = [list(rows[0]), *([_cell(value) for value in row.values()] for row in rows)]
+    cells = [list(map(printable, row)) for row in cells]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for row in cells:
-        padded = (printable(cell).ljust(width) for cell, width in zip(row, widths, strict=True))
+        padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         print(indent + "  ".join(padded).rstrip())
 
 
-def printable(text: str) -> str:
-    r"""Return a text without what steers a terminal.
-
-    >>> printable("two\nlines")
-    'two\\nlines'
-    """
-    return _STEERING.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+def put(text: str) -> None:
+    """Print a line, which may name what strangers wrote."""
+    print(printable(text))
 
 
 def _cell(value: Any) -> str:
@@ -53,7 +48,7 @@ def print_facts(name: str, facts: Mapping[str, Any], indent: str = "") -> None:
     plain: dict[str, Any] = to_json(facts)
     nested = {key: value for key, value in plain.items() if isinstance(value, dict | list)}
     short = [f"{key} {_cell(value)}" for key, value in plain.items() if key not in nested]
-    print(indent + printable("  ".join([name, *short])))
+    put(indent + "  ".join([name, *short]))
     for key, value in nested.items():
         if isinstance(value, list) and _is_table(value):
             _print_table(value, indent + "  ")
@@ -71,11 +66,11 @@ def print_tree(value: Any, indent: str = "") -> None:
     pairs: Iterable[tuple[str, Any]] = value.items() if isinstance(value, dict) else _items(value)
     for key, item in pairs:
         if isinstance(item, dict | list) and item:
-            print(f"{indent}{printable(str(key))}")
+            put(f"{indent}{key}")
             print_tree(item, indent + "  ")
         else:
             shown = _cell(item) if item or item == 0 else "-"
-            print(indent + printable(f"{key}  {shown}"))
+            put(f"{indent}{key}  {shown}")
 
 
 def _items(values: list[Any], shown: int = 5) -> list[tuple[str, Any]]:

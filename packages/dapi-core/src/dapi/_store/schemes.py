@@ -9,6 +9,7 @@ headers), or a binary stream (a download that broke off goes on if it can ``seek
 from __future__ import annotations
 
 import os.path
+import re
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from importlib.util import find_spec
@@ -30,6 +31,9 @@ _BLOCK = 1 << 18
 
 # Fewer digits of a sha256 can be forged: whoever serves a file can append bytes until they agree.
 _ENOUGH_DIGITS = 16
+
+# What can stand behind ``pip install`` in a message; an address is a stranger's.
+_REQUIREMENT = re.compile(r"[A-Za-z0-9][\w.-]*(\[[\w.,-]+\])?([<>=!~]=?[\w.*+!]+,?)*", re.ASCII)
 
 _OWN = {"hf": "hub", "s3": "objects", "gs": "objects"}
 
@@ -79,7 +83,7 @@ def _package_path(url: str, location: str, requirement: str) -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise MissingDependencyError(
             f"{url} is a file of the package {package}, which is not installed",
-            requirement=requirement or package.replace("_", "-").replace(".", "-"),
+            requirement=requirement if _REQUIREMENT.fullmatch(requirement) else "",
         )
     for folder in map(Path, spec.submodule_search_locations):
         path = Path(os.path.normpath(folder / inside))

@@ -74,6 +74,11 @@ def is_offline() -> bool:
     return _forbidden.get() or _is_set("DAPI_OFFLINE")
 
 
+def allows(variable: str) -> bool:
+    """Return whether a variable, which allows something unless it says no, allows it."""
+    return os.environ.get(variable, "1").lower() not in ("0", "false", "no", "off")
+
+
 def trusts_mirrors() -> bool:
     """Return whether ``DAPI_TRUST_MIRROR`` lets a mirror serve files without a full hash."""
     return _is_set("DAPI_TRUST_MIRROR")

@@ -49,8 +49,6 @@ _MAY_PASS = (408, 425, 429, 500, 502, 503, 504)
 # The remedy when a server no longer has what was published.
 TELL = "Upgrade the distribution that names the file; if that does not help, tell its publisher."
 
-_PAGES = (b"<!doctype html", b"<html")
-
 
 class AttemptError(Exception):
     """One attempt failed.
@@ -382,11 +380,3 @@ def _content_range(text: str) -> tuple[int, int | None]:
     if match is None:
         raise AttemptError(f"a part has the Content-Range {text!r}", must_restart=True)
     return int(match[1]), None if match[2] == "*" else int(match[2])
-
-
-def page(head: bytes | memoryview) -> str:
-    """Recognize what is often served in place of a file, by its first bytes."""
-    start = bytes(head[:512]).lstrip().lower()
-    if start.startswith(_PAGES):
-        return "a web page"
-    return "a Git LFS pointer" if start.startswith(b"version https://git-lfs") else ""

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from dapi import Build, WeightEntry, Weights, _catalog, _lookup
 from dapi.devkit._models import quiet
+from dapi.devkit._packaged import distribution_of
 from dapi.devkit._source import entry_source
 from dapi.devkit.exceptions import BuilderArgumentsError
 from dapi.exceptions import DapiError, NoWeightsError, StateDictMismatchError
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 _MISFIT = 1
+_ORIGIN = "No installed distribution has the file. To say what to install for it: #REQUIREMENT"
 _HINT = "An enum refuses a file: URL. To say where the file will be published: --url URL"
 
 
@@ -179,13 +181,18 @@ def published(entry: WeightEntry, url: str) -> WeightEntry:
 
 
 def package_url(path: Path) -> str | None:
-    """Return the ``package:`` URL of a file inside a package that can be imported, or None."""
+    """Return the ``package:`` URL of a file inside a package that can be imported, or None.
+
+    Its fragment is what to install to have the file, where the metadata says that.
+    """
     file = path.resolve()
     for folder in file.parents:
         names = [folder.name, f"{folder.parent.name}.{folder.name}"]
         for name in names:
             if (folder / "__init__.py").is_file() and folder in _places(name):
-                return f"package:{name}/{quote(file.relative_to(folder).as_posix())}"
+                requirement = distribution_of(file)
+                fragment = f"#{requirement}" if requirement else ""
+                return f"package:{name}/{quote(file.relative_to(folder).as_posix())}{fragment}"
     return None
 
 
@@ -208,9 +215,15 @@ def main(arguments: Sequence[str]) -> int:
     else:
         print(entry_source(entry))
         remarks = _remarks(found, options.model)
-        hint = [] if url.startswith(("package:", "https:")) else [_HINT]
-        print(*(f"# {line}" for line in remarks + hint), sep="\n")
+        print(*(f"# {line}" for line in remarks + _hints(url)), sep="\n")
     return _MISFIT if found.misfit else 0
+
+
+def _hints(url: str) -> list[str]:
+    """Say what the URL lacks."""
+    if url.startswith("package:"):
+        return [] if "#" in url else [_ORIGIN]
+    return [] if url.startswith("https:") else [_HINT]
 
 
 def _facts(found: Description, entry: WeightEntry) -> dict[str, Any]:

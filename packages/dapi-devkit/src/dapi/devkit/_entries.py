@@ -9,6 +9,7 @@ import copy
 import inspect
 import pickle
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import groupby
 
@@ -17,6 +18,7 @@ from packaging.licenses import InvalidLicenseExpression, canonicalize_license_ex
 
 import dapi
 from dapi import File, Weights, _catalog, _fetching, _lazy
+from dapi.devkit._packaged import unrequired
 from dapi.devkit._schema import OPTIONAL, REQUIRED, is_number
 from dapi.devkit._subjects import Enum, Member, documented
 from dapi.exceptions import DapiError
@@ -25,6 +27,8 @@ _NAME = re.compile(r"[A-Z][A-Za-z0-9]*(_[A-Za-z0-9]+)*_RefV[1-9]\d*")
 _SOURCE = re.compile(r"https://\S+( .+)?|[\w.-]+(/[\w.-]+)*\.[a-z]+")
 _TRUST = re.compile(r"first use|first \d+ digits")
 _QUOTED = re.compile(r"pinned .*by \d+")
+# Tasks whose results are dicts by category; of lists, two items may have one name.
+_BY_NAME = ("image-segmentation",)
 _CLASSES = ("num_classes", "num_labels")
 
 
@@ -138,9 +142,24 @@ def packaged_files_are_right(member: Member) -> Iterator[str]:
                 yield str(error)
 
 
+def packages_are_required(member: Member) -> Iterator[str]:
+    """Compare the packages behind ``package:`` addresses with the metadata."""
+    plugin, modules = member.of.distribution.plugin, {*member.of.distribution.modules}
+    for file in _fetching.everything(member.weights):
+        for url in (file.url, *file.mirrors):
+            problem = url.startswith("package:") and unrequired(url, plugin, modules)
+            if problem:
+                yield problem
+
+
 def categories_fit(member: Member) -> Iterator[str]:
     """Read the categories, and compare their number with the classes."""
-    categories = member.entry.meta.get("categories")
+    meta = member.entry.meta
+    categories = meta.get("categories")
+    for key in ("keypoint_names", *(("categories",) if meta.get("task") in _BY_NAME else ())):
+        for name, count in Counter(meta.get(key) or ()).items():
+            if count > 1:
+                yield f"{key} has {name!r} {count} times, and results are by name"
     if categories is None:
         return
     if not categories or not all(isinstance(each, str) for each in categories):
@@ -161,14 +180,14 @@ def is_found_by_name(member: Member) -> Iterator[str]:
 
 
 def factories_work(member: Member) -> Iterator[str]:
-    """Import what it names, and make the transforms where nothing must be fetched for it."""
+    """Import what it names, and make it where nothing must be fetched for it."""
     entry = member.entry
     for what in ("transforms", "postprocess"):
         factory = getattr(entry, what)
         if isinstance(factory, _lazy.Lazy):
             yield from _misfit(what, factory)
-            if what == "transforms" and not _is_remote(factory):
-                yield from _refused(member, factory)
+            if not _is_remote(factory):
+                yield from _refused(member, factory) if what == "transforms" else _unmade(factory)
     for target in entry.build.context:
         if not isinstance(_lazy.resolve(target), type):
             yield f"build.context names {target}, which is no class"
@@ -204,6 +223,14 @@ def _refused(member: Member, factory: _lazy.Lazy) -> Iterator[str]:
     transformed = transforms(image.new("RGB", (300, 280)))
     if getattr(transformed, "shape", None) is None:
         yield f"transforms make a {type(transformed).__name__} of an image, not a tensor"
+
+
+def _unmade(factory: _lazy.Lazy) -> Iterator[str]:
+    """Make what shows results: it may refuse its arguments, such as two equal names."""
+    try:
+        factory()
+    except ValueError as error:
+        yield f"postprocess {factory!r}: {error}"
 
 
 _TASKS_OF_IMAGES = frozenset(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypedDict
@@ -99,7 +100,7 @@ class Detection:
 
     Raises:
         TypeError: On a call, the detections are something else.
-        ValueError: On a call, a label has no name.
+        ValueError: Two keypoints have one name. On a call, a label has no name.
 
     Example:
         >>> import torch
@@ -117,6 +118,9 @@ class Detection:
     keypoint_names: Sequence[str] = ()
     mask_threshold: float = 0.5
     nms_threshold: float | None = None
+
+    def __post_init__(self) -> None:
+        _check_distinct("keypoint_names", self.keypoint_names)
 
     def __call__(self, detections: Sequence[Mapping[str, Tensor]]) -> list[list[NamedObject]]:
         """Return the named objects of each image."""
@@ -186,7 +190,7 @@ class SemanticSegmentation:
 
     Raises:
         TypeError: On a call, the logits are no float tensor.
-        ValueError: On a call, their shape is another.
+        ValueError: Two classes have one name. On a call, the shape of the logits is another.
 
     Example:
         >>> import torch
@@ -196,6 +200,9 @@ class SemanticSegmentation:
     """
 
     categories: Sequence[str]
+
+    def __post_init__(self) -> None:
+        _check_distinct("categories", self.categories)
 
     def __call__(self, output: Mapping[str, Tensor] | Tensor) -> list[dict[str, Tensor]]:
         """Return the masks of each image."""
@@ -243,6 +250,16 @@ class OpticalFlow:
             raise ValueError(f"{expected}; got the shape {tuple(flow.shape)}.")
         images: Tensor = flow_to_image(flow)
         return images
+
+
+def _check_distinct(argument: str, names: Sequence[str]) -> None:
+    """Refuse equal names of what is returned by name: one would take the other's place."""
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    if repeated:
+        raise ValueError(
+            f"{argument} has {', '.join(map(repr, repeated))} more than once. Results are by name: "
+            "give each a name of its own, as in 'crane (bird)' and 'crane (machine)'."
+        )
 
 
 def _is_detection(found: object) -> bool:

@@ -58,8 +58,9 @@ def hubert_base(
     waveforms (N, T) of 16,000 samples a second, and their lengths in samples, or None. It returns
     logits (N, frames, aux_num_out), a frame each 20 ms, and their lengths; without a head, the
     features of the last layer. ``model.extract_features(waveforms)`` gives those of every layer.
-    ``weights.transforms()`` makes the input from any waveform, ``weights.postprocess()`` reads
-    text from the logits.
+    ``weights.transforms()`` makes the input from one recording, its ``batch`` from several;
+    ``weights.postprocess()`` reads text from the logits. In a padded batch, a waveform does not
+    give what it gives alone, as with ``wav2vec2_base``.
 
     Args:
         weights: A member of HuBERTBaseWeights, any WeightEntry, or None for random
@@ -122,6 +123,7 @@ def hubert_large(
     ``weights.transforms()`` makes them, and their lengths in samples, or None. It returns logits
     (N, frames, aux_num_out), a frame each 20 ms, and their lengths; with ``aux_num_out=None``, the
     features of the last layer. The weights fix ``aux_num_out``, unless ``new_head=True``.
+    In a padded batch with lengths, each waveform gives what it gives alone.
     """
     from torchaudio.models import hubert_large
 
@@ -162,6 +164,7 @@ def hubert_xlarge(
     ``weights.transforms()`` makes them, and their lengths in samples, or None. It returns logits
     (N, frames, aux_num_out), a frame each 20 ms, and their lengths; with ``aux_num_out=None``, the
     features of the last layer. The weights fix ``aux_num_out``, unless ``new_head=True``.
+    In a padded batch with lengths, each waveform gives what it gives alone.
     """
     from torchaudio.models import hubert_xlarge
 

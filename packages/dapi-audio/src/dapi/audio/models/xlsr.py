@@ -102,6 +102,7 @@ def wav2vec2_xlsr_300m(
     ``weights.transforms()`` makes them, and their lengths in samples, or None. It returns logits
     (N, frames, aux_num_out), a frame each 20 ms, and their lengths; with ``aux_num_out=None``, the
     features of the last layer. The weights fix ``aux_num_out``, unless ``new_head=True``.
+    In a padded batch with lengths, each waveform gives what it gives alone.
     """
     from torchaudio.models import wav2vec2_xlsr_300m
 
@@ -135,6 +136,7 @@ def wav2vec2_xlsr_1b(
     ``weights.transforms()`` makes them, and their lengths in samples, or None. It returns logits
     (N, frames, aux_num_out), a frame each 20 ms, and their lengths; with ``aux_num_out=None``, the
     features of the last layer. The weights fix ``aux_num_out``, unless ``new_head=True``.
+    In a padded batch with lengths, each waveform gives what it gives alone.
     """
     from torchaudio.models import wav2vec2_xlsr_1b
 
@@ -168,6 +170,7 @@ def wav2vec2_xlsr_2b(
     ``weights.transforms()`` makes them, and their lengths in samples, or None. It returns logits
     (N, frames, aux_num_out), a frame each 20 ms, and their lengths; with ``aux_num_out=None``, the
     features of the last layer. The weights fix ``aux_num_out``, unless ``new_head=True``.
+    In a padded batch with lengths, each waveform gives what it gives alone.
     """
     from torchaudio.models import wav2vec2_xlsr_2b
 

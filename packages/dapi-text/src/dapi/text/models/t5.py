@@ -209,6 +209,8 @@ def t5_small(
 
     - ``"generation"`` (T5ForConditionalGeneration): call ``model.generate(**batch)``, with
       ``batch`` from ``weights.transforms()``; ``weights.postprocess()`` makes text of the ids.
+      To have gaps filled, as in ``"a <extra_id_0> day"``, take
+      ``weights.transforms(special_tokens=True)``.
     - ``"encoder-decoder"`` (T5Model): the same without the head. Called with ``input_ids`` ``(N,
       L)`` and ``decoder_input_ids`` ``(N, M)``, its ``last_hidden_state`` is ``(N, M, 512)``.
     - ``"encoder"`` (T5EncoderModel): called with ``input_ids`` and ``attention_mask``, both ``(N,
