@@ -34,6 +34,7 @@ LAYERS = [
         "_context",
         "_frozen",
         "_lines",
+        "_meta",
         "_aliases",
         "_annotations",
         "_metrics",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dapi._building.assembly import build_model
     from dapi._building.context import ContextParams
     from dapi._building.provenance import Provenance, weights_of
-    from dapi._building.register_model import LegacyArgument, register_model
+    from dapi._building.register_model import BuilderConfig, LegacyArgument, register_model
     from dapi._building.saving import load, save
     from dapi._catalog.catalog import get_builder, get_weights, list_weights
     from dapi._catalog.lookup import LATEST, get_model
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from dapi._weights.enum import Weights
     from dapi._weights.lazy import Asset, lazy
     from dapi._weights.lines import Lines
+    from dapi._weights.meta import Meta
 else:
     _HOMES = {
         "_building.assembly": ("build_model",),
@@ -45,10 +46,11 @@ else:
         "_weights.lazy": ("Asset", "lazy"),
         "_weights.lines": ("Lines",),
         "_catalog.lookup": ("LATEST", "get_model"),
+        "_weights.meta": ("Meta",),
         "_catalog.models": ("list_models",),
         "_plugins.status": ("PluginInfo", "Refreshed", "plugins", "refresh"),
         "_building.provenance": ("Provenance", "weights_of"),
-        "_building.register_model": ("LegacyArgument", "register_model"),
+        "_building.register_model": ("BuilderConfig", "LegacyArgument", "register_model"),
         "_plugins.removals": ("Removed",),
         "_building.saving": ("load", "save"),
         "_catalog.search": ("search",),
@@ -92,11 +94,13 @@ __all__ = [
     "LATEST",
     "Asset",
     "Build",
+    "BuilderConfig",
     "ContextParams",
     "File",
     "FrozenDict",
     "LegacyArgument",
     "Lines",
+    "Meta",
     "PluginInfo",
     "Provenance",
     "Refreshed",

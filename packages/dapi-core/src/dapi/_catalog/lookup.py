@@ -15,6 +15,8 @@ from dapi.exceptions import ArgumentError, InvalidNameError, NoWeightsError, exc
 if TYPE_CHECKING:
     from torch import nn
 
+    from dapi._catalog.known_models import KnownModel
+
 
 class Latest(Enum):
     """The type of ``dapi.LATEST``."""
@@ -29,7 +31,7 @@ LATEST: Final = Latest.LATEST
 
 
 def get_model(
-    name: str | Weights | WeightEntry,
+    name: KnownModel | str | Weights | WeightEntry,
     *,
     weights: Latest | Weights | WeightEntry | str | None = LATEST,
     **config: Any,
