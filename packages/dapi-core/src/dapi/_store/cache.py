@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -106,12 +106,14 @@ def listing() -> list[Blob]:
     return sorted(found, key=lambda blob: -blob.size)
 
 
-def damaged() -> Iterator[Blob]:
-    """Hash every blob of all caches again, and yield those that changed.
+def damaged(only: Container[str] | None = None) -> Iterator[Blob]:
+    """Hash every blob of all caches again, or those of some hashes, and yield those that changed.
 
     Their copies have no hash: they are removed, and made again when they are needed.
     """
     for blob in listing():
+        if only is not None and blob.sha256 not in only:
+            continue
         with suppress(OSError):
             copies.remove(blob.sha256)
         if verification.hash_file(blob.path) != blob.sha256:
