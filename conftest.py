@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dapi import _notices, _registry
+from dapi import _binding, _notices, _registry
 
 # Projects of their own: their tests are run where they are installed, by tests/.
 collect_ignore = ["examples/acme-models", "packages/dapi-devkit/src/dapi/devkit/templates"]
@@ -18,6 +18,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     cache = tmp_path / "dapi-cache"
     monkeypatch.setenv("DAPI_CACHE", str(cache))
     monkeypatch.delenv("DAPI_OFFLINE", raising=False)
+    monkeypatch.delenv("DAPI_LOCK", raising=False)
     return cache
 
 
@@ -27,6 +28,13 @@ def fresh_notices() -> Iterator[None]:
     _notices._said.clear()
     yield
     _notices._said.clear()
+
+
+@pytest.fixture(autouse=True)
+def no_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no test be bound to the lock of another."""
+    monkeypatch.setattr(_binding, "_chosen", None)
+    _binding._kept.cache_clear()
 
 
 @pytest.fixture(autouse=True)

@@ -40,7 +40,7 @@ LAYERS = [
     {"adapt"},
     {"_environment", "_metadata", "_requirements"},
     {"_discovery", "_file", "_registry"},
-    {"_removed"},
+    {"_binding", "_removed"},
     {"_hooks"},
     {"_plugins", "_store", "hooks", "tasks"},
     {"_lazy"},
@@ -106,6 +106,7 @@ def test_imports_point_downwards(path):
     name = path.stem if path.parent == SOURCE else path.parent.name
     allowed = set().union(*LAYERS[: layer_of(name)], {name})
     types_only = {"_weights"} if name in ("_aliases", "_entry", "_catalog", "_offers") else set()
+    types_only |= {"_entry", "_weights"} if name == "_binding" else set()
 
     found = {each for each in imports(path) if layer_of(each) is not None}
     lazy = {"_checkpoint"} if name in ("_entry", "_weights") else set()

@@ -17,6 +17,7 @@ __version__: str
 
 if TYPE_CHECKING:
     from dapi import adapt, catalog, exceptions, hooks, tasks
+    from dapi._binding import use_lock
     from dapi._building import build_model
     from dapi._catalog import get_builder, get_weights, list_weights
     from dapi._context import ContextParams
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from dapi._weights import Weights
 else:
     _HOMES = {
+        "_binding": ("use_lock",),
         "_building": ("build_model",),
         "_catalog": ("get_builder", "get_weights", "list_weights"),
         "_context": ("ContextParams",),
@@ -56,7 +58,7 @@ else:
     }
 
     # What other distributions of ours add to this package.
-    _DOMAINS = ("audio", "devkit", "text", "vision")
+    _DOMAINS = ("audio", "devkit", "lock", "text", "vision")
 
     def __getattr__(name: str) -> object:
         from importlib import import_module
@@ -122,5 +124,6 @@ __all__ = [
     "save",
     "search",
     "tasks",
+    "use_lock",
     "weights_of",
 ]

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from dapi import (
+    _binding,
     _checkpoint,
     _collector,
     _construction,
@@ -149,7 +150,7 @@ def build(
     merged, context = dict(config), FrozenDict[Mapping[str, Any]]()
     if weights is not None:
         _require_torch(recipe.name)
-        _check_status(weights)
+        _admit(weights)
         merged = _merge(weights, config, head=recipe.head, new_head=new_head)
         context = FrozenDict(entry_of(weights).build.context)
     make = partial(_construct, recipe, weights, merged)
@@ -288,8 +289,11 @@ class _Assembly(Generic[M]):
         return model
 
 
-def _check_status(weights: Weights | WeightEntry) -> None:
-    """Refuse what was withdrawn; warn of what is deprecated or outdated."""
+def _admit(weights: Weights | WeightEntry) -> None:
+    """Refuse what is not locked or was withdrawn; warn of what is deprecated or outdated."""
+    lock = _binding.current()
+    if lock is not None:
+        lock.admit(weights)
     status = entry_of(weights).status
     if status.state == "withdrawn":
         raise WithdrawnWeightsError(
@@ -299,7 +303,7 @@ def _check_status(weights: Weights | WeightEntry) -> None:
         instead = f" Use {status.replacement} instead." if status.replacement else ""
         text = f"{weights} is deprecated: {status.reason}{instead}"
         _notices.warn_once(text, OutdatedWeightsWarning)
-    elif isinstance(weights, Weights) and not weights.latest:
+    elif lock is None and isinstance(weights, Weights) and not weights.latest:
         _warn_of_later(weights)
 
 

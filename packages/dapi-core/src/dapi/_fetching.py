@@ -6,13 +6,13 @@ import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from dapi import _catalog, _names, _offers, _store
+from dapi import _binding, _catalog, _names, _offers, _store
 from dapi._entry import WeightEntry
 from dapi._file import File
 from dapi._store import cache, trust, verification
 from dapi._urls import redacted
 from dapi._weights import Weights
-from dapi.exceptions import MissingHashError, NoWeightsError, PluginWarning
+from dapi.exceptions import MissingHashError, NotLockedError, NoWeightsError, PluginWarning
 
 # So many published digits tell files apart.
 _ENOUGH_DIGITS = 8
@@ -45,11 +45,19 @@ def missing(weights: Weights | WeightEntry) -> list[File]:
     return absent(everything(weights))
 
 
+def is_here(weights: Weights | WeightEntry) -> bool:
+    """Return whether weights can be built without a download."""
+    try:
+        return not missing(weights)
+    except NotLockedError:
+        return False
+
+
 def absent(files: Iterable[File]) -> list[File]:
     """Return those of some files that are still to be fetched."""
     return [
         file
-        for file in files
+        for file in map(_binding.locked, files)
         if not file.url.startswith(("file:", "package:")) and cache.find(file) is None
     ]
 
@@ -61,8 +69,8 @@ def require_hashes(weights: Weights | WeightEntry) -> None:
         MissingHashError: There is such a file.
     """
     local = ("file:", "package:")
-    files = [file for file in everything(weights) if not file.url.startswith(local)]
-    unpinned = [file.url for file in files if not file.is_pinned]
+    files = map(_binding.locked, everything(weights))
+    unpinned = [f.url for f in files if not f.is_pinned and not f.url.startswith(local)]
     if unpinned:
         raise MissingHashError(str(weights), files=unpinned)
 
@@ -75,7 +83,10 @@ def latest_or_named(name: str) -> Weights:
     """
     if _names.parse(name).member:
         return _catalog.get_weights(name)
-    offers = _offers.enums(_catalog.find(name))
+    model, lock = _catalog.find(name), _binding.current()
+    if lock is not None:
+        return lock.latest(model.qualified)
+    offers = _offers.enums(model)
     if not offers:
         raise NoWeightsError(f"{name} has no published weights", "There is nothing to fetch.")
     return offers[0][1].get_latest()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
-from dapi import _catalog, _models, _names, _offers
+from dapi import _binding, _catalog, _models, _names, _offers
 from dapi._entry import WeightEntry
 from dapi._weights import Weights
 from dapi.exceptions import ArgumentError, InvalidNameError, NoWeightsError, excerpt
@@ -94,6 +94,9 @@ def resolve(
     if isinstance(weights, str):
         return model, _catalog.get_weights(_weights_name(model, weights))
     if isinstance(weights, Latest):
+        lock = _binding.current()
+        if lock is not None:
+            return model, lock.latest(model.qualified)
         return model, own_enum(model.load(), model.name).get_latest()
     return model, weights
 

@@ -120,7 +120,7 @@ def _here(planned: Plan) -> list[Weights]:
         weights
         for weights in _catalog.list_weights(planned.model.qualified)
         if weights.meta.get("task") == planned.weights.meta.get("task")
-        and not _fetching.missing(weights)
+        and _fetching.is_here(weights)
     ]
 
 

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from dapi import _downloads, _fetching
+from dapi import _binding, _downloads, _fetching
 from dapi._cli import downloads
 from dapi._cli.options import FAILED, add_command, say
 from dapi._cli.tables import print_rows
@@ -29,7 +29,9 @@ def add_commands(commands: Any) -> None:
     text = "refuse files whose full sha256 is not published"
     fetch.add_argument("--require-hash", action="store_true", help=text)
     text = "hash every file in the cache again, and remove those that changed"
-    add_command(commands, "verify", _verify, text)
+    verify = add_command(commands, "verify", _verify, text)
+    text = "check that the cache holds what a lock file says, and nothing else (dapi.lock)"
+    verify.add_argument("--lock", nargs="?", const="", metavar="FILE", help=text)
     text = "list the files that are trusted without a published sha256, or forget some"
     trusted = add_command(commands, "trust", _trust, text)
     trusted.add_argument("--forget", nargs="+", metavar="name", help="weights, models or URLs")
@@ -110,6 +112,9 @@ def _show(options: argparse.Namespace, chosen: dict[str, Weights]) -> None:
 
 
 def _verify(options: argparse.Namespace) -> int:
+    if options.lock is not None:
+        commands = _binding.package("dapi.lock.commands")
+        return int(commands.verify(options.lock, as_json=options.json))
     rows = []
     for blob in cache.damaged():
         if blob.is_ours:

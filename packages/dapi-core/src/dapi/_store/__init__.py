@@ -4,7 +4,8 @@ Each module is one noun: ``schemes`` says what a URL stands for, ``transport`` w
 answers, ``download`` carries on through what goes wrong, ``partial`` is a file on its way,
 ``locking`` whose turn it is, ``verification`` whether bytes are right, ``trust`` what is known of
 files without a full hash, ``folders`` and ``cache`` where everything lies, ``copies`` what can be
-mapped, ``adoption`` takes what is on this machine already. This module puts them together.
+mapped, ``adoption`` takes what is on this machine already, ``receiving`` what comes in a bundle.
+This module puts them together.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from dapi import _binding
 from dapi._file import File
 from dapi._store import cache, partial, settings, trust, verification
 from dapi._store.partial import Partial
@@ -35,8 +37,10 @@ def fetch(
         FetchError: It cannot be had from its URL nor from a mirror.
         HashMismatchError: Its bytes are not those that were published.
         CacheError: The cache cannot be written.
+        NotLockedError: This process is bound to a lock that does not name it.
     """
     wanted = wanted or file.name
+    file = _binding.locked(file, wanted)
     if file.url.startswith(("file:", "package:")):
         return _local(file)
     found = cache.find(file)
@@ -61,12 +65,12 @@ def fetch_all(files: Sequence[File], *, progress: bool = True, wanted: str = "")
 
 def confirm(file: File) -> None:
     """Record that an unpinned file was loaded strictly: from now on its full hash is held."""
-    trust.confirm(file)
+    trust.confirm(_binding.locked(file))
 
 
 def reject(file: File) -> None:
     """Forget an unpinned file that could not be loaded, so that the next call fetches it again."""
-    cache.reject(file)
+    cache.reject(_binding.locked(file))
 
 
 def add(path: Path, file: File, *, wanted: str) -> Path:
