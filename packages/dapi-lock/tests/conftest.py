@@ -175,7 +175,8 @@ def zoo(tmp_path, secure, monkeypatch):
     site = tmp_path / "site"
     site.mkdir()
     monkeypatch.syspath_prepend(str(site))
-    monkeypatch.setenv("PYTHONPATH", str(site))
+    path = os.pathsep.join(filter(None, [str(site), os.environ.get("PYTHONPATH")]))
+    monkeypatch.setenv("PYTHONPATH", path)
     monkeypatch.setattr(sys, "dont_write_bytecode", True)  # two releases within a second
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     zoo = Zoo(site, secure)
