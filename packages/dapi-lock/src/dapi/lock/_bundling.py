@@ -16,7 +16,9 @@ from tarfile import BLOCKSIZE, GNU_FORMAT, REGTYPE, HeaderError, TarInfo
 from typing import IO, NamedTuple
 
 from dapi import catalog
+from dapi.exceptions import HashMismatchError
 from dapi.lock._reading import parse
+from dapi.lock._syncing import ABSENT
 from dapi.lock._terminal import Progress
 from dapi.lock.document import Lock, LockedFile, LockedWeights, render
 from dapi.lock.exceptions import BundleError, LockError, SyncError
@@ -58,7 +60,7 @@ def plan(lock: Lock) -> list[Member]:
     for weights, file in carried(lock):
         path = catalog.cached(file.file)
         if path is None:
-            absent[f"{file.name} of {weights.name}"] = "it is not in the cache"
+            absent[f"{file.name} of {weights.name}"] = ABSENT
         else:
             members.append(_blob(file, path))
     if absent:
@@ -180,8 +182,8 @@ def unpack(
         progress: Whether to show progress.
 
     Raises:
-        BundleError: It is no bundle, holds what none may hold, or ends early.
-        HashMismatchError: A file is not what the lock says.
+        BundleError: It is no bundle, holds what none may hold, has other bytes than its lock says,
+            or ends early.
     """
     reader = _Reader(stream, path)
     lock = reader.lock()
@@ -201,8 +203,7 @@ def unpack(
                 reader.skip(size)
                 present += 1
             else:
-                blocks = reader.content(size)
-                catalog.receive(blocks, file.file, source=f"{path}: {name}", wanted=weights.name)
+                reader.receive(file, weights.name)
                 added += 1
             done += size
             line.show(added + present, done)
@@ -253,6 +254,15 @@ class _Reader:
             left -= len(block)
             yield block
         self._exactly(-size % BLOCKSIZE)
+
+    def receive(self, file: LockedFile, wanted: str) -> None:
+        """Put a member into the cache, verified."""
+        try:
+            blocks, source = self.content(file.size), str(self._path)
+            catalog.receive(blocks, file.file, source=source, wanted=wanted)
+        except HashMismatchError as cause:
+            reason = f"{file.name} of {wanted} has sha256 {cause.found}, not {cause.expected}"
+            raise self.wrong(reason) from cause
 
     def skip(self, size: int) -> None:
         """Read past a member."""

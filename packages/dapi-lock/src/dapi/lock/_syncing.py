@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from dapi import File, catalog
-from dapi.exceptions import DapiError
+from dapi.exceptions import DapiError, OfflineError
 from dapi.lock._downloading import Job, download
 from dapi.lock.document import HIDDEN, Lock, LockedFile, LockedWeights, url_key
 from dapi.lock.exceptions import SyncError
+
+ABSENT = "it is not in the cache"
+ONLINE = "While online: dapi sync; or carry them: dapi bundle"
 
 
 class Missing(NamedTuple):
@@ -62,9 +65,13 @@ def fetch(files: list[Missing], *, progress: bool) -> None:
         names[file] = str(each)
         jobs.append(Job(file, each.weights.name, each.file.size))
     outcome = download(jobs, progress=progress)
-    failures.update((names[file], str(error)) for file, error in outcome.failures.items())
+    remedy = "To try again, resuming where it stopped: dapi sync"
+    for file, cause in outcome.failures.items():
+        failures[names[file]] = str(cause)
+        if isinstance(cause, OfflineError):
+            failures[names[file]], remedy = ABSENT, ONLINE
     if failures:
-        raise SyncError(failures, remedy="To try again, resuming where it stopped: dapi sync")
+        raise SyncError(failures, remedy=remedy)
 
 
 def prunable(lock: Lock) -> list[catalog.Blob]:

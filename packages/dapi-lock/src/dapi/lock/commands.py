@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from dapi.lock._terminal import amount, count, put, put_json, put_table, say
 from dapi.lock.changes import Change, compare, is_stale
 from dapi.lock.document import Lock, render
 from dapi.lock.exceptions import (
+    ListedError,
     LockError,
     MissingLockError,
     SyncError,
@@ -28,7 +30,26 @@ from dapi.lock.policy import Policy
 # As of dapi-core: after an error, or when a check found a problem.
 FAILED = 1
 
+Command = Callable[[Sequence[str]], int]
 
+
+def _listing_all(command: Command) -> Command:
+    """Let a command print an error of many items with a line for each."""
+
+    @wraps(command)
+    def run(words: Sequence[str]) -> int:
+        try:
+            return command(words)
+        except ListedError as error:
+            for item in error.items:
+                say(item)
+            say(f"{error.summary} {error.remedy}")
+            return FAILED
+
+    return run
+
+
+@_listing_all
 def lock(words: Sequence[str]) -> int:
     """Run ``dapi lock``."""
     parser = _parser("lock", "Write dapi.lock: the weights that a project uses, file by file.")
@@ -124,6 +145,7 @@ def _show(options: argparse.Namespace, changes: list[Change]) -> int:
     return 0
 
 
+@_listing_all
 def sync(words: Sequence[str]) -> int:
     """Run ``dapi sync``."""
     parser = _parser("sync", "Make the cache hold every file that the lock names.")
@@ -156,8 +178,8 @@ def _sync(options: argparse.Namespace) -> int:
         for each in missing
     ]
     if options.offline and missing:
-        failures = dict.fromkeys(map(str, missing), "it is not in the cache")
-        raise SyncError(failures, remedy="While online: dapi sync; or carry them: dapi bundle")
+        failures = dict.fromkeys(map(str, missing), _syncing.ABSENT)
+        raise SyncError(failures, remedy=_syncing.ONLINE)
     if not options.dry_run:
         _syncing.fetch(missing, progress=not options.quiet)
     if options.prune:
@@ -211,6 +233,7 @@ def verify(path: str, *, as_json: bool) -> int:
     return 0 if _verifying.is_intact(rows) else FAILED
 
 
+@_listing_all
 def audit(words: Sequence[str]) -> int:
     """Run ``dapi audit``."""
     parser = _parser("audit", "Report licences, hashes and lifecycle of what is locked.")
@@ -230,6 +253,7 @@ def audit(words: Sequence[str]) -> int:
     return FAILED if found else 0
 
 
+@_listing_all
 def bundle(words: Sequence[str]) -> int:
     """Run ``dapi bundle``."""
     parser = _parser("bundle", "Write a lock and its files as one tar, to carry elsewhere.")
@@ -253,6 +277,7 @@ def bundle(words: Sequence[str]) -> int:
     return 0
 
 
+@_listing_all
 def unbundle(words: Sequence[str]) -> int:
     """Run ``dapi unbundle``."""
     parser = _parser("unbundle", "Put the files of a bundle into the cache, each verified.")

@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from dapi.exceptions import DapiError
 
+# How many items of a list a message shows.
+_SHOWN = 5
+
 
 class LockError(DapiError, ValueError):
     """A lock file, or the pyproject.toml beside it, cannot be used.
@@ -20,11 +23,12 @@ class LockError(DapiError, ValueError):
         super().__init__(f"{path}: {reason}. {remedy}")
 
 
-class MissingLockError(LockError, FileNotFoundError):
+class MissingLockError(DapiError, FileNotFoundError):
     """There is no lock file where one was expected."""
 
     def __init__(self, path: object) -> None:
-        super().__init__(path, "there is no such lock file", "To write one: dapi lock NAME ...")
+        self.path = path
+        super().__init__(f"{path}: there is no such lock file. To write one: dapi lock NAME ...")
 
 
 class StaleLockError(LockError):
@@ -39,7 +43,24 @@ class StaleLockError(LockError):
         )
 
 
-class UnlockableError(DapiError, ValueError):
+class ListedError(DapiError):
+    """Several things are wrong, and all of them are named at once.
+
+    Attributes:
+        summary: What is wrong, as a sentence.
+        items: Each of them; the message shows the first five, the commands show all.
+        remedy: What to do, as a sentence.
+    """
+
+    def __init__(self, summary: str, items: Sequence[str], remedy: str) -> None:
+        self.summary, self.items, self.remedy = summary, tuple(items), remedy
+        shown = [item.rstrip(".") for item in items[:_SHOWN]]
+        if len(items) > _SHOWN:
+            shown.append(f"and {len(items) - _SHOWN} more")
+        super().__init__(f"{summary} {'; '.join(shown)}. {remedy}".rstrip())
+
+
+class UnlockableError(ListedError, ValueError):
     """Some of the requested weights cannot be locked; nothing was written.
 
     Attributes:
@@ -48,23 +69,24 @@ class UnlockableError(DapiError, ValueError):
 
     def __init__(self, failures: Mapping[str, str]) -> None:
         self.failures = dict(failures)
-        told = " ".join(f"[{name}] {reason}" for name, reason in failures.items())
-        count = f"{len(failures)} of the requested weights"
-        super().__init__(f"{count} cannot be locked, and nothing was written. {told}")
+        items = [f"[{name}] {reason}" for name, reason in failures.items()]
+        summary = "Some of the requested weights cannot be locked, and nothing was written."
+        super().__init__(summary, items, "To see what there is: dapi list")
 
 
-class UnhashedError(DapiError, LookupError):
+class UnhashedError(ListedError, LookupError):
     """Files have no published sha256 or size, and they may not be downloaded to compute them."""
 
     def __init__(self, files: Sequence[str]) -> None:
         self.files = tuple(files)
         super().__init__(
-            f"These files have no published full sha256, or no published size: {', '.join(files)}. "
-            "To download them once and hash them: dapi lock without --no-fetch"
+            "Some files have no published full sha256, or no published size.",
+            files,
+            "To download them once and hash them: dapi lock without --no-fetch",
         )
 
 
-class PolicyError(DapiError, ValueError):
+class PolicyError(ListedError, ValueError):
     """The policy of the project, or of the lock, does not allow some weights.
 
     Attributes:
@@ -74,12 +96,13 @@ class PolicyError(DapiError, ValueError):
     def __init__(self, violations: Sequence[str]) -> None:
         self.violations = tuple(violations)
         super().__init__(
-            f"[tool.dapi.policy] does not allow: {'; '.join(violations)}. "
-            "Choose other weights, or change the policy and run: dapi lock"
+            "[tool.dapi.policy] does not allow some weights.",
+            violations,
+            "Choose other weights, or change the policy and run: dapi lock",
         )
 
 
-class SyncError(DapiError, OSError):
+class SyncError(ListedError, OSError):
     """Files that the lock names are missing and could not be downloaded.
 
     Attributes:
@@ -87,10 +110,10 @@ class SyncError(DapiError, OSError):
     """
 
     def __init__(self, failures: Mapping[str, str], *, remedy: str) -> None:
-        self.failures, self.remedy = dict(failures), remedy
-        told = "; ".join(f"{name}: {reason.rstrip('.')}" for name, reason in failures.items())
+        self.failures = dict(failures)
         count = f"{len(failures)} {'file is' if len(failures) == 1 else 'files are'}"
-        super().__init__(f"{count} missing: {told}. {remedy}")
+        items = [f"{name}: {reason}" for name, reason in failures.items()]
+        super().__init__(f"{count} missing.", items, remedy)
 
 
 class BundleError(DapiError, ValueError):
