@@ -41,7 +41,7 @@ from dapi.exceptions import (
 
 if TYPE_CHECKING:
     import torch
-    from torch import nn
+    from torch import Tensor, nn
 
 M = TypeVar("M", bound="nn.Module")
 T = TypeVar("T")
@@ -336,8 +336,16 @@ class _Assembly(Generic[M]):
             if loading.is_under(name, self._fresh)
         ]
 
+    def _state_dict(self) -> dict[str, Tensor]:
+        """Read the tensors for the model by its keys, without those of a new head."""
+        read, wanted = self._weights.state_dict(progress=False), entry_of(self._weights).build
+        adapted = loading.adapt(read, wanted.adapt, self._config, code_version=wanted.code_version)
+        for key in [key for key in adapted if loading.is_under(key, self._fresh)]:
+            del adapted[key]
+        return adapted
+
     def _load(self, model: M, frame: construction.Deferral | None, origin: loading.Origin) -> M:
-        state_dict = loading.read(self._weights, self._config, self._fresh)
+        state_dict = self._state_dict()
         load = partial(
             loading.load,
             state_dict=state_dict,

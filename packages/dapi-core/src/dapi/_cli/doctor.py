@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from _dapi_command import other_owners, repair
+from _dapi_owners import other_owners, repair
 from dapi._catalog import catalog, files, models, offers
 from dapi._plugins import environment, removals
 from dapi._plugins.discovery import EntryPoint, Plugin, discover, entry_points, unmatched
