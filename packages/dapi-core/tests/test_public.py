@@ -3,7 +3,9 @@
 import ast
 import doctest
 import importlib
+import inspect
 import json
+import pickle
 import re
 import subprocess
 import sys
@@ -117,6 +119,15 @@ def test_variables_are_those_that_the_sources_read():
     assert set(_environment.KNOWN) == found
 
 
+class Examples(doctest.DocTestFinder):
+    """Finds those of what a module defines and ``public`` says is of ``dapi``, too."""
+
+    def _from_module(self, module, found):
+        if getattr(found, "__module__", None) != "dapi":
+            return super()._from_module(module, found)
+        return re.search(rf"^(class|def) {found.__name__}\b", self.source, re.MULTILINE)
+
+
 @pytest.mark.parametrize(
     "path",
     [path for path in modules() if ">>> " in path.read_text("utf-8")],
@@ -130,10 +141,23 @@ def test_examples_give_what_they_show(path, monkeypatch):
             pytest.importorskip(needed)
     name = ".".join(["dapi", *path.relative_to(SOURCE).with_suffix("").parts])
 
-    options = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-    failed, attempted = doctest.testmod(importlib.import_module(name), optionflags=options)
+    finder = Examples()
+    finder.source = path.read_text("utf-8")
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+    for example in finder.find(importlib.import_module(name), name):
+        runner.run(example)
 
-    assert (0, True) == (failed, attempted > 0)
+    assert (0, True) == (runner.failures, runner.tries > 0)
+
+
+def test_public_names_are_of_dapi():
+    """Pickles, tracebacks and reprs do not name the room that defines something."""
+    named = [getattr(dapi, name) for name in dapi.__all__]
+    found = [each for each in named if inspect.isclass(each) or inspect.isfunction(each)]
+
+    assert {"dapi"} == {each.__module__ for each in found}
+    assert found == pickle.loads(pickle.dumps(found))
+    assert "dapi." not in repr(pickle.dumps(dapi.WeightEntry("https://example.org/1.pth")))
 
 
 def run(code, **environment):

@@ -21,6 +21,7 @@ from dapi._loader.placement import Target
 from dapi._plugins import hooks
 from dapi._values import notices
 from dapi._values.frozen import FrozenDict, freeze
+from dapi._values.public import public
 from dapi._weights import lazy
 from dapi._weights.entry import WeightEntry
 from dapi._weights.enum import Weights, entry_of
@@ -51,6 +52,7 @@ T = TypeVar("T")
 HEAD_ARGUMENTS = ("num_classes", "num_keypoints", "num_labels", "aux_num_out")
 
 
+@public
 def build_model(
     constructor: Callable[..., M],
     *args: Any,

@@ -14,6 +14,7 @@ from dapi._catalog import offers, registry
 from dapi._values import notices
 from dapi._values.frozen import FrozenDict
 from dapi._values.names import parse
+from dapi._values.public import public
 from dapi._values.record import Record
 from dapi._weights import aliases
 from dapi._weights.entry import WeightEntry
@@ -48,6 +49,7 @@ M = TypeVar("M", bound="nn.Module")
 T = TypeVar("T")
 
 
+@public
 class LegacyArgument(Record):
     """An argument that a predecessor of a builder had, and what it means today.
 
@@ -223,6 +225,7 @@ class Builder(Record):
         return translated
 
 
+@public
 def register_model(
     *,
     weights: type[Weights] | Sequence[type[Weights]] = (),

@@ -18,6 +18,7 @@ from dapi._loader import safetensors
 from dapi._loader.loading import is_under
 from dapi._loader.placement import Target
 from dapi._store import placeholder, settings
+from dapi._values.public import public
 from dapi.exceptions import DapiError, RebuildError, SavingError
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
+@public
 def save(model: nn.Module, path: str | Path) -> None:
     """Write a model to a safetensors file from which ``dapi.load`` builds it again.
 
@@ -141,6 +143,7 @@ def _unlike(tree: Tree, twin: Tree) -> dict[str, bool]:
     }
 
 
+@public
 def load(
     path: str | Path,
     *,

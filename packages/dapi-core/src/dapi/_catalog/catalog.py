@@ -12,6 +12,7 @@ from dapi._catalog import registry
 from dapi._catalog.models import Model
 from dapi._plugins.discovery import Plugin, discover, entry_points, preferred
 from dapi._values import names as _names
+from dapi._values.public import public
 from dapi._weights import aliases
 from dapi._weights.enum import Weights
 from dapi.exceptions import (
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 
+@public
 def get_builder(name: str | Weights) -> Callable[..., nn.Module]:
     """Import the builder of a model and return it.
 
@@ -50,6 +52,7 @@ def get_builder(name: str | Weights) -> Callable[..., nn.Module]:
     return builder
 
 
+@public
 def list_weights(model: str | Weights | None = None) -> list[Weights]:
     """List the weights of a model over all distributions, or all weights of all models.
 
@@ -75,6 +78,7 @@ def list_weights(model: str | Weights | None = None) -> list[Weights]:
     return [member for enum in dict.fromkeys(found) for member in enum]
 
 
+@public
 def get_weights(name: str | Weights) -> Weights:
     """Return the weights that a name stands for.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dapi._catalog import catalog, models, offers
 from dapi._values import names as _names
+from dapi._values.public import public
 from dapi._weights.entry import WeightEntry
 from dapi._weights.enum import Weights
 from dapi.exceptions import ArgumentError, InvalidNameError, NoWeightsError, excerpt
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 
+@public
 class Latest(Enum):
     """The type of ``dapi.LATEST``."""
 
@@ -28,6 +30,7 @@ class Latest(Enum):
 LATEST: Final = Latest.LATEST
 
 
+@public
 def get_model(
     name: str | Weights | WeightEntry,
     *,

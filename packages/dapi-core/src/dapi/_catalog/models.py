@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from dapi._catalog import registry
 from dapi._plugins.discovery import EntryPoint, discover, entry_points
 from dapi._values import names as _names
+from dapi._values.public import public
 from dapi._values.record import Record
 from dapi.exceptions import ArgumentError
 
@@ -29,6 +30,7 @@ class Model(NamedTuple):
         return f"{self.distribution}/{self.name}"
 
 
+@public
 def list_models(
     pattern: str | Collection[str] | None = None,
     *,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from dapi._plugins.discovery import entry_points
 from dapi._values.file import File
+from dapi._values.public import public
 from dapi._weights import aliases
 from dapi._weights.entry import Build, Status, WeightEntry, fetch
 from dapi.exceptions import NoWeightsError, UnknownWeightsError, WeightsDeclarationError
@@ -85,6 +86,7 @@ def _check_value(where: str, value: object) -> None:
         )
 
 
+@public
 class Weights(Enum, metaclass=WeightsType):
     """Base of the enums of weights. Make one for each builder, and name it after the builder.
 
