@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from dapi import _binding, _notices, _registry
+from dapi._catalog import registry
+from dapi._plugins import binding
+from dapi._values import notices
 
 # Projects of their own: their tests are run where they are installed, by tests/.
 collect_ignore = ["examples/acme-models", "packages/dapi-devkit/src/dapi/devkit/templates"]
@@ -25,22 +27,22 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(autouse=True)
 def fresh_notices() -> Iterator[None]:
     """Let each test hear warnings that are said once."""
-    _notices._said.clear()
+    notices._said.clear()
     yield
-    _notices._said.clear()
+    notices._said.clear()
 
 
 @pytest.fixture(autouse=True)
 def no_lock(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no test be bound to the lock of another."""
-    monkeypatch.setattr(_binding, "_chosen", None)
-    _binding._kept.cache_clear()
+    monkeypatch.setattr(binding, "_chosen", None)
+    binding._kept.cache_clear()
 
 
 @pytest.fixture(autouse=True)
 def own_builders() -> Iterator[None]:
     """Forget the builders that a test registered; those of our distributions stay imported."""
-    builders = _registry._builders  # a test may put another dict in its place
+    builders = registry._builders  # a test may put another dict in its place
     before = set(builders)
     yield
     for target in builders.keys() - before:

@@ -7,7 +7,8 @@ into the first forward, so that totals are the honest figure.
 ``safetensors`` is a file as ``dapi.save`` writes it, whose tensors are aligned and can be mapped.
 ``safetensors (unaligned)`` is what ``safetensors.torch.save_file`` writes, and ``pth (legacy)`` the
 format before PyTorch 1.6. Neither can be mapped: dapi reads such a file twice, and makes an aligned
-copy meanwhile, in two runs that are not counted; ``, read`` forbids the copy.
+copy meanwhile, in two runs that are not counted; ``, read`` forbids the copy. dapi takes files from
+its cache; ``(local)`` is a file of the user's own, which may be written to and is never mapped.
 
 Run: ``nox -s benchmarks``, or
 ``python benchmarks/bench_loading.py [--runs N] [--models NAME ...] [--formats NAME ...] [--json]``
@@ -46,6 +47,8 @@ FORMATS = {
     "safetensors (unaligned), read": "unaligned/model.safetensors",
     "pth (legacy)": "legacy/pytorch_model.bin",
     "pth (legacy), read": "legacy/pytorch_model.bin",
+    "safetensors (local)": "model.safetensors",
+    "pth (local)": "pytorch_model.bin",
 }
 # Formats that cannot be mapped: read twice, then from the aligned copy.
 COPIED = ("safetensors (unaligned)", "pth (legacy)")
@@ -133,7 +136,8 @@ def run_case(model: str, name: str, side: str) -> dict[str, float]:
     if side == "write":
         write(model, path, name)
         return {}
-    build = by_dapi(model, path) if side == "dapi" else by_peer(model, path)
+    is_local = name.endswith("(local)")
+    build = by_dapi(model, path, is_local) if side == "dapi" else by_peer(model, path)
     arguments = inputs(model)
     gc.collect()
     start = time.perf_counter()
@@ -196,7 +200,8 @@ def write(model: str, path: Path, name: str) -> None:
     import torch
     from safetensors.torch import save_file
 
-    from dapi import _safetensors, _store
+    from dapi import _store
+    from dapi._loader import safetensors
 
     path.parent.mkdir(exist_ok=True)
     state = constructor(model)().state_dict()
@@ -204,8 +209,8 @@ def write(model: str, path: Path, name: str) -> None:
         roberta().save_pretrained(path.parent)
     if name.startswith("pth"):
         torch.save(state, path, _use_new_zipfile_serialization="legacy" not in name)
-    elif name == "safetensors":
-        _safetensors.write(path, state, {"format": "pt"})
+    elif "(unaligned)" not in name:
+        safetensors.write(path, state, {"format": "pt"})
     else:
         save_file({key: value.clone() for key, value in state.items()}, path, {"format": "pt"})
     entry = describe(path)
@@ -226,13 +231,14 @@ def describe(path: Path, digest: str = "") -> Any:
     return dapi.WeightEntry(f"https://example.org/{path.name}", sha256=digest)
 
 
-def by_dapi(model: str, path: Path) -> Callable[[], Any]:
-    """Return the call that builds and loads through dapi, from its cache."""
-    from dapi import build_model, list_models
+def by_dapi(model: str, path: Path, is_local: bool) -> Callable[[], Any]:
+    """Return the call that builds and loads through dapi, from its cache or a local file."""
+    from dapi import WeightEntry, build_model, list_models
 
     list_models()  # bench_startup measures it; the peers' registries are filled by their imports
     construct = constructor(model)
-    entry = describe(path, path.with_suffix(".sha256").read_text())
+    digest = path.with_suffix(".sha256").read_text()
+    entry = WeightEntry(path.as_uri()) if is_local else describe(path, digest)
     return lambda: build_model(construct, weights=entry)
 
 

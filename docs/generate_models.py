@@ -10,9 +10,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from dapi import _metrics, _search
-from dapi._metrics import Metric
-from dapi._search import Found
+from dapi._catalog import metrics as _metrics
+from dapi._catalog import search
+from dapi._catalog.metrics import Metric
+from dapi._catalog.search import Found
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "models.md"
@@ -40,7 +41,7 @@ def main() -> None:
 
 def page() -> str:
     """Return the text of the page."""
-    everything = [each for each in _search.everything() if each.distribution in DISTRIBUTIONS]
+    everything = [each for each in search.everything() if each.distribution in DISTRIBUTIONS]
     everything.sort(key=_task)
     tasks = [(task, list(found)) for task, found in groupby(everything, key=_task)]
     counts = [

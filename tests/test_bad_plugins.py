@@ -183,10 +183,10 @@ def checkpoint(tmp_path_factory):
     """The file of a Linear(4, 2)."""
     import torch
 
-    from dapi import _safetensors
+    from dapi._loader import safetensors
 
     path = tmp_path_factory.mktemp("checkpoint") / "net.safetensors"
-    _safetensors.write(path, torch.nn.Linear(4, 2).state_dict(), {})
+    safetensors.write(path, torch.nn.Linear(4, 2).state_dict(), {})
     return path.read_bytes()
 
 

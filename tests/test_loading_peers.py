@@ -12,7 +12,9 @@ from functools import partial
 import pytest
 
 import dapi
-from dapi import Build, WeightEntry, _building, _construction
+from dapi import Build, WeightEntry, _store
+from dapi._building import assembly
+from dapi._loader import construction
 
 torch = pytest.importorskip("torch")
 safetensors_torch = pytest.importorskip("safetensors.torch")
@@ -62,7 +64,10 @@ class Case:
         """Describe a file as its publisher would; MNASNet refuses one without a version."""
         is_silent = path.suffix == ".safetensors" and "mnasnet" in str(self.constructor)
         build = Build(code_version={"": 2} if is_silent else {})
-        return WeightEntry.from_file(path, build=build)
+        local = WeightEntry.from_file(path)
+        entry = WeightEntry(f"https://localhost:1/{path.name}", sha256=local.sha256, build=build)
+        _store.add(path, entry.files[0], wanted=path.name)  # where it is mapped
+        return entry
 
     def construct(self):
         return self.constructor(**self.config)
@@ -302,13 +307,13 @@ def one_thread():
 def constructed_plainly(monkeypatch):
     """Count how often a model was constructed in the plain way."""
     calls = []
-    original = _building._Assembly._construct_plainly
+    original = assembly._Assembly._construct_plainly
 
     def spy(self):
         calls.append(self)
         return original(self)
 
-    monkeypatch.setattr(_building._Assembly, "_construct_plainly", spy)
+    monkeypatch.setattr(assembly._Assembly, "_construct_plainly", spy)
     return calls
 
 
@@ -342,7 +347,7 @@ def test_loaded_model_equals_the_plain_way(
         assert_same(expected, found)
         found.load_state_dict(state)
         assert all(torch.equal(state[key], value) for key, value in found.state_dict().items())
-        assert content == path.read_bytes()
+        assert content == entry.fetch().read_bytes()
     assert without_values == (not constructed_plainly)
 
 
@@ -441,11 +446,11 @@ def plain_way():
     """Let models be constructed with values, on meta too, and torch copy into them."""
 
     def refuse(*args, **options):
-        raise _construction.CannotDeferError
+        raise construction.CannotDeferError
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_construction, "construct", refuse)
-        patch.setattr(_construction, "emptied", lambda model: model)
+        patch.setattr(construction, "construct", refuse)
+        patch.setattr(construction, "emptied", lambda model: model)
         yield
 
 

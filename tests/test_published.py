@@ -76,7 +76,7 @@ def test_members_are_readable_without_a_framework():
     """Meta, files and repr of every entry, in a process that has imported no framework."""
     code = (
         "import dapi, sys\n"
-        "from dapi._frozen import to_json\n"
+        "from dapi._values.frozen import to_json\n"
         "for member in dapi.list_weights():\n"
         "    to_json(member.meta), repr(member.value), member.files\n"
         "heavy = {'torch', 'numpy', 'torchvision', 'torchaudio', 'transformers', 'PIL'}\n"

@@ -7,7 +7,8 @@ import sys
 import pytest
 
 import dapi
-from dapi import _aliases, _search
+from dapi._catalog import search
+from dapi._weights import aliases
 from dapi.exceptions import UnknownModelError
 
 HEAVY = {"torch", "numpy", "torchvision", "torchaudio", "transformers", "PIL"}
@@ -39,16 +40,16 @@ def test_search_finds_everything_that_is_published():
 
 def test_every_name_from_elsewhere_leads_here():
     """Each alias of an entry is told the entry's name, by the enum itself too."""
-    for each in _search.everything():
+    for each in search.everything():
         for alias in each.meta.get("known_as", ()):
-            assert each.weights in _aliases.members(alias, type(each.weights)), alias
-            assert each.weights in _aliases.own_members(alias, type(each.weights)), alias
+            assert each.weights in aliases.members(alias, type(each.weights)), alias
+            assert each.weights in aliases.own_members(alias, type(each.weights)), alias
 
 
 def test_name_from_elsewhere_means_one_of_ours():
     """An alias is of one set of weights; only a hub's repository may hold several."""
     owners = {}
-    for each in _search.everything():
+    for each in search.everything():
         for alias in each.meta.get("known_as", ()):
             owners.setdefault(alias, set()).add(each.name)
 

@@ -77,6 +77,15 @@ def test_what_the_model_returns_is_to_be_taken_apart():
         ALIGN((logits(3), None), "a")
 
 
+def test_what_is_not_a_number_is_refused():
+    """Words would be spoken at times that mean nothing."""
+    found = logits(9)
+    found[0, 3] = torch.nan
+
+    with pytest.raises(UnsupportedInputError, match="not a number.*float32"):
+        ALIGN(found, "a")
+
+
 def test_it_prints_its_labels():
     """Without the star."""
     assert repr(ForcedAlignment("-ab")) == "ForcedAlignment('-ab')"

@@ -1,6 +1,7 @@
 """emformer_rnnt_base equals the model that torchaudio's bundle builds, to the bit, at full size."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -8,6 +9,8 @@ from torchaudio import pipelines
 from torchaudio.models import RNNTBeamSearch
 from torchaudio.models import emformer_rnnt_base as factory
 
+from dapi import File, _store
+from dapi._store import cache
 from dapi.audio import EmformerRNNTBaseWeights, emformer_rnnt_base
 from dapi.audio.exceptions import AssetError
 from dapi.exceptions import ConfigConflictError, OfflineError
@@ -123,3 +126,15 @@ def test_statistics_that_are_none_say_so(text, tmp_path):
 
     with pytest.raises(AssetError, match="mean and invstddev, of 80 numbers"):
         MEMBER.transforms(statistics=tmp_path / "stats.json")
+
+
+def test_statistics_that_are_cut_are_downloaded_again(statistics, tmp_path):
+    """Without a full hash, nothing else would ever find out."""
+    (tmp_path / "cut").write_bytes(statistics.read_bytes()[:-9])
+    file = File("https://localhost:1/stats.json")
+    assets = {**MEMBER.assets, "statistics": file}
+    _store.add(tmp_path / "cut", file, wanted="emformer_rnnt_base")
+
+    with pytest.raises(AssetError, match="it is no JSON"):
+        replace(MEMBER.value, assets=assets).transforms()
+    assert cache.find(file) is None

@@ -169,8 +169,8 @@ def test_mu_law_decoding_equals_torchaudios():
 
 
 def logits_of(path, labels="-|ab"):
-    """Logits of one item whose likeliest labels are those of ``path``."""
-    return torch.eye(len(labels))[[labels.index(label) for label in path]].unsqueeze(0)
+    """Logits of one item whose likeliest labels, by far, are those of ``path``."""
+    return 9 * torch.eye(len(labels))[[labels.index(label) for label in path]].unsqueeze(0)
 
 
 @pytest.mark.parametrize(
@@ -203,6 +203,36 @@ def test_words_are_the_nearest_of_those_that_can_be_said():
     assert read(logits_of("ab|b")) == ["aab bb"]
     assert read(logits_of("-|-")) == [""]
     assert repr(read) == "CTCText('-|ab', words=('aab', 'bb', 'ba'))"
+
+
+@pytest.mark.parametrize(
+    ("heard", "text"), [("a", ""), ("aa", "aab"), ("bbbbb", ""), ("a|aa|c", "aab"), ("cabbc", "")]
+)
+def test_letters_that_are_far_from_every_word_are_left_out(heard, text):
+    """Where three in five of the longer's would have to change, nothing was said."""
+    labels = "-|abc"
+    read = CTCText(labels, words=("aab", "ccccc"))
+
+    assert [text] == read(logits_of("-".join(heard), labels))
+
+
+def test_letters_that_are_improbable_are_left_out():
+    """Those of a word whose mean probability is below a half, each at its surest frame."""
+    read, letters = CTCText("-|ab", words=("ab",)), CTCText("-|ab")
+    sure, unsure = logits_of("a-b"), 0.1 * logits_of("a-b")
+    half = torch.cat([sure[:, :1], unsure[:, :1], sure[:, 1:2], unsure[:, 2:]], dim=1)
+
+    assert ["ab"] == read(sure) == letters(unsure) == read(half)
+    assert [""] == read(unsure)
+
+
+def test_ctc_text_of_what_is_not_a_number_is_refused():
+    """It would be an empty text, which says that nothing was said."""
+    logits = logits_of("aab")
+    logits[0, 1] = torch.nan
+
+    with pytest.raises(UnsupportedInputError, match="not a number.*float32"):
+        CTCText("-|ab")(logits)
 
 
 @pytest.mark.parametrize("shape", [(3, 4), (1, 3, 5)], ids=str)
@@ -266,7 +296,7 @@ def test_pieces_that_are_none_say_so(tmp_path):
     (tmp_path / "page.model").write_text("<html></html>")
 
     for name in ("page.model", "absent.model"):
-        with pytest.raises(AssetError, match="Expected a SentencePiece model"):
+        with pytest.raises(AssetError, match="it is no SentencePiece model"):
             TransducerText(pieces=tmp_path / name)
 
 

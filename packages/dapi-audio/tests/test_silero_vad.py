@@ -11,7 +11,7 @@ import torch
 from torch.nn.functional import pad
 
 from dapi.audio import SileroVADWeights, _wav, silero_vad
-from dapi.audio.models._silero_vad import FRAME, fourier_basis
+from dapi.audio.models._silero_vad import SileroVAD, fourier_basis
 from dapi.exceptions import MissingDependencyError, UnexpectedArgumentError
 
 MEMBER = SileroVADWeights.Speech6000Languages_RefV1
@@ -68,7 +68,9 @@ def twin(oracle):
 def streamed(oracle, waveforms):
     """The probabilities of the package's model, called as its documentation says."""
     oracle.reset_states()
-    frames = pad(waveforms, [0, -waveforms.shape[1] % FRAME]).split(FRAME, dim=1)
+    frames = pad(waveforms, [0, -waveforms.shape[1] % SileroVAD.FRAME]).split(
+        SileroVAD.FRAME, dim=1
+    )
     return torch.cat([oracle(frame, 16000) for frame in frames], dim=1)
 
 
@@ -99,7 +101,7 @@ def test_batch_gives_what_the_packages_model_gives(oracle, twin):
 def test_stream_is_the_whole(model):
     """Chunk by chunk, each with the state behind the one before, to the bit."""
     waveform, state, found = read(SOUNDS[1]), None, []
-    for chunk in waveform.split(3 * FRAME, dim=1):
+    for chunk in waveform.split(3 * SileroVAD.FRAME, dim=1):
         probabilities, state = model(chunk, state)
         found.append(probabilities)
 
@@ -166,6 +168,19 @@ def test_missing_distribution_says_what_to_install(monkeypatch):
     monkeypatch.setattr("dapi._store.schemes.find_spec", lambda name: None)
     with pytest.raises(MissingDependencyError, match=r"dapi-audio\[vad\]"):
         silero_vad(weights=MEMBER)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is")
+def test_it_is_scripted():
+    """What torch.jit.script makes of it returns the same, also with a state."""
+    model = silero_vad().eval()
+    scripted, waveform = torch.jit.script(model), torch.rand(2, 1600)
+    with torch.inference_mode():
+        probabilities, state = model(waveform)
+        found, behind = scripted(waveform)
+
+        assert torch.equal(probabilities, found) and all(map(torch.equal, state, behind))
+        assert torch.equal(model(waveform, state)[0], scripted(waveform, behind)[0])
 
 
 def test_package_of_the_weights_is_never_imported():

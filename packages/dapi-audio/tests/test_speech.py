@@ -5,6 +5,7 @@ beside its twin), with one or two layers elsewhere, where ``wav2vec2_base`` alon
 """
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,7 +14,8 @@ from torchaudio.models.wav2vec2 import model as factories
 from torchaudio.pipelines._wav2vec2 import utils
 
 import dapi
-from dapi.audio import Wav2Vec2BaseWeights, wav2vec2_base
+from dapi.audio import Wav2Vec2BaseWeights, _wav, wav2vec2_base, wav2vec2_large_lv60k
+from dapi.audio.transforms import Waveform
 from dapi.exceptions import ConfigConflictError
 
 MEMBERS = {
@@ -144,6 +146,33 @@ def test_a_batch_of_two_lengths_is_equal(pair):
 
     assert torch.equal(found[0], expected[0])
     assert found[1].tolist() == expected[1].tolist() == [14, 9]
+
+
+def padded_and_alone(model, sounds):
+    """How far features of each sound differ at most in a padded batch; their deviation is 1."""
+    transform = Waveform(sample_rate=16000)
+    with torch.inference_mode():
+        features, frames = model(*transform.batch(sounds, 16000))
+        for sound, row, length in zip(sounds, features, frames, strict=True):
+            [alone], _ = model(transform(sound, 16000))
+            assert alone.std().item() == pytest.approx(1, abs=1e-3)
+            yield (row[:length] - alone).abs().max().item()
+
+
+def test_padding_changes_what_wav2vec2_base_gives(monkeypatch):
+    """By what its docstring states of the sounds that are kept; a layer norm changes nothing."""
+    folder = Path(__file__).parent / "data" / "espeak"
+    sounds = [_wav.read(folder / name)[0][0] for name in ("35.wav", "00.wav", "42.wav")]
+    assert [0, 0.5, 0.83] == [round(1 - len(each) / len(sounds[0]), 2) for each in sounds]
+    torch.manual_seed(0)
+    whole, half, sixth = padded_and_alone(wav2vec2_base().eval(), sounds)
+    monkeypatch.setattr(factories, "wav2vec2_model", at_depth(factories.wav2vec2_model, 1))
+    lv60k = wav2vec2_large_lv60k().eval()
+
+    assert [0, 0.9, 1.8] == pytest.approx([whole, half, sixth], abs=0.2)
+    stated = "by up to 0.9 where half of a row is padding, and by 1.8 where five sixths are"
+    assert stated in " ".join(wav2vec2_base.__doc__.split())
+    assert max(padded_and_alone(lv60k, sounds)) < 1e-4
 
 
 def test_state_dicts_are_equal(pair, made):

@@ -57,6 +57,18 @@ def test_one_seed_speaks_alike(model):
     assert torch.equal(*spoken[:2]) and not torch.equal(spoken[1], spoken[2])
 
 
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is")
+def test_it_is_scripted_as_torchaudios_is(model):
+    """What torch.jit.script makes of it says the same under the same seed."""
+    spoken = []
+    for each in (model, torch.jit.script(model)):
+        torch.manual_seed(0)
+        with torch.inference_mode():
+            spoken.append(each.infer(*MEMBER.transforms()("open the door"))[0])
+
+    assert torch.equal(*spoken)
+
+
 def test_other_words_are_refused():
     """By name, with the nearest that it can say; a text without a word, too."""
     with pytest.raises(UnsupportedInputError, match="'lamps'.* Did you mean 'lamp'"):

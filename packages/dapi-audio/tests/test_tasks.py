@@ -168,6 +168,16 @@ def test_sources_are_written_apart(sound):
     )
 
 
+def test_channels_of_a_file_are_mixed_for_a_model_of_one():
+    """A file says that they are of one recording, as a tensor does not."""
+    _wav.write(Path("a.wav"), torch.tensor([[0.5, 0.25], [0.0, 0.75]]), 16000)
+    [found] = tasks._read_sound("a.wav")
+    [stereo] = tasks._read_sound("a.wav", channels=2)
+
+    assert [[0.25, 0.5]] == found.value[0].mul(100).round().div(100).tolist()
+    assert (2, 2) == tuple(stereo.value[0].shape)
+
+
 def test_quality_is_scored_by_name(sound):
     """As the weights name the scores."""
     model = dapi.get_builder("squim_objective_base")()

@@ -15,6 +15,7 @@ from torchaudio.functional import edit_distance, resample
 import dapi
 from dapi.audio import TransformerCTCTinyWeights, _wav, transformer_ctc_tiny
 from dapi.audio.models._transformer_ctc import MelExtractor
+from dapi.exceptions import NoWeightsError
 
 SOUNDS = Path(__file__).parent / "data" / "espeak"
 MEMBER = TransformerCTCTinyWeights.Espeak_RefV1
@@ -82,6 +83,30 @@ def test_word_error_rate_is_what_is_stated(model, sounds, waveforms, heard):
     assert len(sounds) >= 40
 
 
+@pytest.mark.parametrize("seconds", [0.001, 0.1, 1, 2.5, 10])
+@pytest.mark.parametrize("level", [0.0, 0.5])
+def test_silence_is_an_empty_text(model, seconds, level):
+    """And no number; of whatever length, and of a constant that is not zero."""
+    silence = torch.full((1, max(1, int(16000 * seconds))), level)
+
+    assert [""] == understood(model, MEMBER.transforms()(silence, 16000))
+
+
+def test_noise_is_an_empty_text(model):
+    """White, brown, and the hum of a socket: a word is read into less than one in fifty."""
+    generator = torch.Generator().manual_seed(1)
+    found = []
+    for seconds in (0.2, 0.5, 1.0, 1.5, 2.0, 3.0):
+        for level in (0.001, 0.01, 0.1, 0.5) * 2:
+            white = torch.randn(int(16000 * seconds), generator=generator)
+            hum = torch.sin(torch.arange(len(white)) * (2 * torch.pi * 100 / 16000))
+            for noise in (white, white.cumsum(0) / 30, hum + white / 20):
+                waveform = MEMBER.transforms()(level * noise, 16000)
+                found += understood(model, waveform)
+
+    assert len(found) == 144 and len(list(filter(None, found))) < len(found) / 50
+
+
 def test_words_are_those_of_the_corpus(recipe):
     """What is understood is what was taught."""
     assert recipe("espeak_phrases").VOCABULARY == tuple(MEMBER.meta["vocabulary"])
@@ -145,15 +170,27 @@ def test_a_batch_is_understood_as_its_waveforms_are(model, waveforms, heard):
     assert heard[:12] == MEMBER.postprocess()(logits, frames)
 
 
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is")
+def test_it_is_scripted_as_torchaudios_models_are(model, waveforms):
+    """torch.jit.script makes a model of it that returns the same, with lengths and without."""
+    scripted = torch.jit.script(model)
+    inputs, lengths = together(waveforms[:3])
+    with torch.inference_mode():
+        expected, found = model(inputs, lengths), scripted(inputs, lengths)
+
+        assert all(map(torch.equal, expected, found))
+        assert torch.equal(model(inputs)[0], scripted(inputs)[0])
+
+
 def test_any_sound_is_understood_alike(model, sounds, heard):
-    """What is understood is so if it is softer, of another sample rate, and in two channels."""
+    """What is understood is so if it is softer, of another sample rate, and of two channels."""
     right = [each for each, text in zip(sounds, heard, strict=True) if each["text"] == text]
     assert len(right) > 24
     for each in right[:8]:
         waveform, rate = _wav.read(SOUNDS / each["file"])
         stereo = resample(waveform, rate, 44100).repeat(2, 1) * 0.1
 
-        assert [each["text"]] == understood(model, MEMBER.transforms()(stereo, 44100))
+        assert [each["text"]] == understood(model, MEMBER.transforms()(stereo.mean(dim=0), 44100))
 
 
 def test_frames_are_30_ms_apart():
@@ -178,9 +215,20 @@ def test_a_new_head_is_initialised_and_the_rest_is_loaded():
     model = transformer_ctc_tiny(weights=MEMBER, aux_num_out=40, new_head=True)
     file = MEMBER.state_dict()
 
-    assert model.aux.out_features == 40 and MEMBER is dapi.weights_of(model)
+    assert model.aux.out_features == 40
     for key, value in model.state_dict().items():
         assert key.startswith("aux.") or torch.equal(value, file[key]), key
+
+
+def test_labels_of_a_new_head_are_given():
+    """And the words that the old one had learnt are not what is read."""
+    model = transformer_ctc_tiny(weights=MEMBER, aux_num_out=4, new_head=True)
+    weights = dapi.weights_of(model)
+    with pytest.raises(NoWeightsError, match=r"postprocess\(labels=\[\.\.\.\]\)"):
+        weights.postprocess()
+    frames = torch.tensor([1, 1, 0, 1, 2, 3, 3])
+
+    assert ["XX Y"] == weights.postprocess(labels="-X|Y")(torch.eye(4)[frames].unsqueeze(0))
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")

@@ -259,19 +259,81 @@ def test_waveform_of_no_channels_is_one():
     assert torch.equal(noise(1, 9), Waveform(sample_rate=8000)(noise(1, 9)[0], 8000))
 
 
-def test_waveform_channels_are_mixed_or_repeated():
-    """Several become their mean, one becomes several, as many as needed stay."""
+def test_one_channel_is_repeated_and_as_many_as_needed_stay():
+    """For a model of two channels."""
     stereo, mono = noise(2, 9), noise(1, 9)
-    to_mono, to_stereo = (Waveform(sample_rate=8000, channels=n) for n in (1, 2))
+    to_stereo = Waveform(sample_rate=8000, channels=2)
 
-    assert torch.equal(to_mono(stereo, 8000), stereo.mean(dim=0, keepdim=True))
     assert torch.equal(to_stereo(mono, 8000), torch.cat([mono, mono]))
     assert torch.equal(to_stereo(stereo, 8000), stereo)
 
 
+def test_recordings_are_not_mixed(to_features):
+    """Two of them have the shape of one in two channels: the error says how to give either."""
+    a, b = noise(2, 16000)
+    to_mono = Waveform(sample_rate=16000)
+    for transform in (to_mono, to_features):
+        with pytest.raises(
+            UnsupportedInputError, match=r"2 channels. Expected 1:.*mean\(dim=0\).*call batch\("
+        ):
+            transform(torch.stack([a, b]), 16000)
+        with pytest.raises(UnsupportedInputError, match="of list.*call batch for several"):
+            transform([a, b], 16000)
+
+    assert torch.equal(to_mono(torch.stack([a, b]).mean(dim=0), 16000)[0], (a + b) / 2)
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_batch_holds_each_recording_as_it_is_alone(channels):
+    """Resampled and normalized on its own, then padded with zeros; the lengths say where."""
+    transform = Waveform(sample_rate=16000, channels=channels, normalize=True)
+    given = [noise(900), noise(1, 500), noise(channels, 700)]
+    waveforms, lengths = transform.batch(given, 8000)
+
+    assert ([1800, 1000, 1400], torch.int64) == (lengths.tolist(), lengths.dtype)
+    assert waveforms.shape == ((3, 1800) if channels == 1 else (3, 2, 1800))
+    for row, length, alone in zip(waveforms, lengths, given, strict=True):
+        expected = transform(alone, 8000)
+        assert torch.equal(row[..., :length].reshape(channels, -1), expected)
+        assert not row[..., length:].any()
+
+
+def test_a_batch_of_equal_lengths_may_be_one_tensor():
+    """What people stack; in ``batch``, the first dimension is the recordings."""
+    transform, stacked = Waveform(sample_rate=8000), noise(3, 90)
+
+    assert torch.equal(transform.batch(stacked, 8000)[0], stacked)
+    assert torch.equal(transform.batch(stacked.unsqueeze(1), 8000)[0], stacked)
+    with pytest.raises(UnsupportedInputError, match="no waveform"):
+        transform.batch([], 8000)
+
+
+def test_a_batch_of_features(to_features):
+    """Of each recording what it gives alone, with zeros behind."""
+    given = [noise(1, 3200), noise(8000)]
+    features, lengths = to_features.batch(given, 16000)
+
+    assert [20 + 1 + 4, 50 + 1 + 4] == lengths.tolist()
+    for row, length, alone in zip(features, lengths, given, strict=True):
+        assert torch.equal(row[:length], to_features(alone, 16000)[0])
+        assert not row[length:].any()
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_waveform_that_is_not_finite_says_so(value, to_features):
+    """It would make an empty text of all that is said; how much of it is wrong is told."""
+    waveform = noise(1, 16000)
+    waveform[0, 7:9] = value
+    for transform in (Waveform(sample_rate=16000, normalize=True), to_features):
+        with pytest.raises(UnsupportedInputError, match="2 of the waveform's 16,000 samples"):
+            transform(waveform, 16000)
+        with pytest.raises(UnsupportedInputError, match="not a number"):
+            transform.batch([noise(900), waveform], 16000)
+
+
 def test_waveform_leaves_its_input_alone():
     """Also when it normalizes."""
-    waveform = noise(2, 99)
+    waveform = noise(1, 99)
     before = waveform.clone()
     found = Waveform(sample_rate=8000, normalize=True)(waveform, 8000)
 
@@ -333,7 +395,7 @@ def to_features(tmp_path):
 def test_log_mel_resamples(to_features):
     """The same second is as many frames at any rate."""
     assert to_features(noise(1, 16000), 16000)[0].shape == (101 + 4, 80)
-    assert to_features(noise(2, 44100), 44100)[1].tolist() == [105]
+    assert to_features(noise(1, 44100), 44100)[1].tolist() == [105]
     assert "right_padding=4" in repr(to_features)
 
 

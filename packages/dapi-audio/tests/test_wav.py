@@ -1,4 +1,4 @@
-"""Sounds in files: every width of WAV, what is no sound, and what needs soundfile."""
+"""Sounds in files: every kind of WAV, what is no sound or cut off, and what needs soundfile."""
 
 import math
 import struct
@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from dapi.audio import _wav
+from dapi.audio.exceptions import UnsupportedInputError
 from dapi.exceptions import InputError, MissingDependencyError
 
 
@@ -72,12 +73,77 @@ def test_a_wav_without_samples_is_told(tmp_path):
         _wav.read(save(tmp_path / "a.wav", b"", width=2))
 
 
-def test_a_cut_wav_is_read_as_far_as_it_goes(tmp_path):
-    """A recording that broke off in the middle of a sample."""
-    path = save(tmp_path / "a.wav", bytes(range(100)), width=2)
-    path.write_bytes(path.read_bytes()[:-3])
+def riff(samples, *, kind, width, extensible=False, size=None, before=b""):
+    """A WAV of two channels, chunk by chunk, as other programs write it."""
+    code = 0xFFFE if extensible else kind
+    form = struct.pack("<HHIIHH", code, 2, 8000, 16000 * width, 2 * width, 8 * width)
+    if extensible:
+        guid = struct.pack("<H", kind) + bytes.fromhex("000000001000800000aa00389b71")
+        form += struct.pack("<HHI", 22, 8 * width, 3) + guid
+    size = len(samples) if size is None else size
+    chunks = before + b"fmt " + struct.pack("<I", len(form)) + form
+    chunks += b"data" + struct.pack("<I", size) + samples
+    return b"RIFF" + struct.pack("<I", len(chunks) + 4) + b"WAVE" + chunks
 
-    assert 48 == _wav.read(path)[0].shape[1]
+
+@pytest.mark.parametrize("extensible", [False, True], ids=["plain", "extensible"])
+@pytest.mark.parametrize(("kind", "width"), [(1, 2), (1, 3), (1, 4), (3, 4), (3, 8)], ids=str)
+def test_every_kind_of_samples_is_read_without_soundfile(
+    tmp_path, monkeypatch, kind, width, extensible
+):
+    """Whole numbers and floats, however the header states them; other chunks are passed over."""
+    monkeypatch.setitem(sys.modules, "soundfile", None)
+    values, half = [0.5, -0.25, -1.0, 0.0], 1 << (8 * width - 1)
+    samples = b"".join(
+        struct.pack("<f" if width == 4 else "<d", each)
+        if kind == 3
+        else int(each * half).to_bytes(width, "little", signed=True)
+        for each in values
+    )
+    note = b"LIST" + struct.pack("<I", 3) + b"abc\0"
+    content = riff(samples, kind=kind, width=width, extensible=extensible, before=note)
+    (tmp_path / "a.wav").write_bytes(content + note)
+
+    waveform, rate = _wav.read(tmp_path / "a.wav")
+
+    assert ([[0.5, -1.0], [-0.25, 0.0]], 8000) == (waveform.tolist(), rate)
+    assert waveform.dtype == torch.float32
+
+
+@pytest.mark.parametrize("kind", [1, 7], ids=["plain", "mu-law"])
+def test_a_wav_that_is_cut_says_so(tmp_path, kind):
+    """How much the header states, and how much is there; half a recording is not taken for it."""
+    content = riff(bytes(range(100)), kind=kind, width=2)
+    (tmp_path / "a.wav").write_bytes(content[:-50])
+
+    with pytest.raises(InputError, match=r"a.wav: it is cut off: .*100 bytes.*, and 50 .*copy"):
+        _wav.read(tmp_path / "a.wav")
+
+
+@pytest.mark.parametrize("size", [0x7FFFF000, 0xFFFFFFFF, 2**31])
+def test_a_wav_written_to_a_pipe_is_whole(tmp_path, size):
+    """Its header could not state how long it is."""
+    (tmp_path / "a.wav").write_bytes(riff(bytes(range(100)), kind=1, width=2, size=size))
+
+    assert 25 == _wav.read(tmp_path / "a.wav")[0].shape[1]
+
+
+def test_no_beginning_of_a_wav_fails_in_other_words(tmp_path):
+    """Wherever a file breaks off, an error of ours says so."""
+    content = riff(bytes(range(8)), kind=1, width=2, extensible=True)
+    path = tmp_path / "a.wav"
+    for length in range(1, len(content)):
+        path.write_bytes(content[:length])
+        with pytest.raises((InputError, MissingDependencyError)):
+            _wav.read(path)
+
+
+def test_what_is_no_number_is_not_written(tmp_path):
+    """It would be noise at full level."""
+    for value in (math.nan, math.inf):
+        with pytest.raises(UnsupportedInputError, match="not a number"):
+            _wav.write(tmp_path / "a.wav", torch.tensor([0.5, value]), 16000)
+    assert not (tmp_path / "a.wav").exists()
 
 
 @pytest.mark.parametrize("content", [b"fLaC" + bytes(40), b"words"], ids=["flac", "words"])
@@ -91,16 +157,21 @@ def test_other_sounds_need_soundfile(tmp_path, content, monkeypatch):
         _wav.read(path)
 
 
-def test_soundfile_reads_what_wave_does_not(tmp_path):
-    """Where it is installed: floats in a WAV."""
+def test_soundfile_reads_what_is_no_plain_wav(tmp_path):
+    """Where it is installed: FLAC and compressed WAV, and nothing that is cut off."""
     soundfile = pytest.importorskip("soundfile")
-    wanted = [math.sin(each / 9) for each in range(100)]
-    soundfile.write(tmp_path / "a.wav", wanted, 8000, subtype="FLOAT")
+    wanted = [math.sin(each / 9) for each in range(9000)]
+    for name, form in (("a.flac", "FLAC"), ("a.wav", "WAV"), ("a.mp3", "MP3")):
+        subtype = "ULAW" if form == "WAV" else None
+        soundfile.write(tmp_path / name, wanted, 8000, format=form, subtype=subtype)
+        waveform, rate = _wav.read(tmp_path / name)
 
-    waveform, rate = _wav.read(tmp_path / "a.wav")
-
-    assert (8000, (1, 100)) == (rate, tuple(waveform.shape))
-    assert wanted == pytest.approx(waveform[0].tolist(), abs=1e-6)
+        assert (8000, (1, 9000)) == (rate, tuple(waveform.shape))
+        assert wanted[1000:8000] == pytest.approx(waveform[0, 1000:8000].tolist(), abs=0.2)
+        content = (tmp_path / name).read_bytes()
+        (tmp_path / name).write_bytes(content[: len(content) // 2])
+        with pytest.raises(InputError, match="is cut off|lost sync"):
+            _wav.read(tmp_path / name)
     (tmp_path / "b.flac").write_bytes(b"words")
     with pytest.raises(InputError, match="is no sound"):
         _wav.read(tmp_path / "b.flac")

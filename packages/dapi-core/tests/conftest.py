@@ -17,7 +17,8 @@ from urllib.parse import unquote
 
 import pytest
 
-from dapi import _discovery, _registry
+from dapi._catalog import registry
+from dapi._plugins import discovery
 
 
 class Server(ThreadingHTTPServer):
@@ -305,18 +306,18 @@ def install(advertise):
 @pytest.fixture
 def forget_registered(monkeypatch):
     """What these tests register does not outlive them."""
-    monkeypatch.setattr(_registry, "_builders", {})
+    monkeypatch.setattr(registry, "_builders", {})
 
 
 @pytest.fixture
 def alone(monkeypatch):
     """Hide every distribution but those that the test advertises, whatever is installed."""
-    scan = _discovery._scan
+    scan = discovery._scan
 
     def scan_ours():
         plugins, versions = scan()
         return tuple(each for each in plugins if each.name.startswith("acme-")), versions
 
-    monkeypatch.setattr(_discovery, "_cached", _discovery._NOTHING)
-    monkeypatch.setattr(_discovery, "_scan", scan_ours)
-    monkeypatch.setattr(_registry, "_builders", {})
+    monkeypatch.setattr(discovery, "_cached", discovery._NOTHING)
+    monkeypatch.setattr(discovery, "_scan", scan_ours)
+    monkeypatch.setattr(registry, "_builders", {})

@@ -1,6 +1,7 @@
 """Steps from a file's keys to the model's."""
 
 import pickle
+from collections import OrderedDict
 
 import pytest
 from hypothesis import given
@@ -45,6 +46,31 @@ def test_rename_replaces_everywhere_it_matches():
     assert {"n.weight": 1, "gamma.x": 2} == Rename(r"\.gamma$", ".weight")(
         {"n.gamma": 1, "gamma.x": 2}, {}
     )
+
+
+@pytest.mark.parametrize(
+    ("step", "expected"),
+    [
+        (StripPrefix("module."), {"": 2, "bn": 3}),
+        (Rename(r"^module\.", ""), {"": 2, "bn": 3}),
+        (Rename(r"^module\.bn\.", "norm."), {"": 1, "module": 2, "norm": 3}),
+        (Rename("^", "outer."), {"outer": 1, "outer.module": 2, "outer.module.bn": 3}),
+        (Rename(r"\.gamma$", ".weight"), {"": 1, "module": 2, "module.bn": 3}),
+        (Drop(r"module\.bn\."), {"": 1, "module": 2, "module.bn": 3}),
+        (DropRows(r"none", rows=()), {"": 1, "module": 2, "module.bn": 3}),
+    ],
+)
+def test_versions_of_modules_follow_their_keys(step, expected):
+    """A model that was wrapped has its own version again, not its wrapper's."""
+    state_dict = OrderedDict({"module.bn.weight": 1, "module.bn.gamma": 2})
+    state_dict._metadata = {"": 1, "module": 2, "module.bn": 3}
+
+    assert expected == step(state_dict, {})._metadata
+
+
+def test_state_dict_without_versions_stays_without():
+    """A plain dict says nothing of them, and nothing is made up."""
+    assert not hasattr(StripPrefix("a.")({"a.b": 1}, {}), "_metadata")
 
 
 def test_drop_rows_keeps_the_others_in_order():

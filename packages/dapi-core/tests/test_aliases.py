@@ -2,7 +2,8 @@
 
 import pytest
 
-from dapi import WeightEntry, Weights, _aliases
+from dapi import WeightEntry, Weights
+from dapi._weights import aliases
 from dapi.exceptions import UnknownWeightsError
 
 
@@ -38,19 +39,19 @@ class NewWeights(Weights):
 )
 def test_alias_means_a_member(name, member):
     """With a module in front, without the owner, in any case; DEFAULT is the latest."""
-    assert [member] == [each.name for each in _aliases.members(name, NetWeights)]
+    assert [member] == [each.name for each in aliases.members(name, NetWeights)]
 
 
 @pytest.mark.parametrize("known_as", [None, 7, {"NET": 1}, [None, 7]])
 def test_other_forms_are_passed_over(known_as):
     """A third party's metadata may hold anything; what is no text is no name."""
-    assert [] == _aliases.read({"known_as": known_as})
+    assert [] == aliases.read({"known_as": known_as})
 
 
 @pytest.mark.parametrize("name", ["A_V1", "Weights.A_V1", "OtherNet_Weights.A_V1", "2.0", ""])
 def test_part_of_an_alias_means_nothing(name):
     """Only whole names count."""
-    assert [] == _aliases.members(name, NetWeights)
+    assert [] == aliases.members(name, NetWeights)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +61,7 @@ def test_part_of_an_alias_means_nothing(name):
 )  # fmt: skip
 def test_plain_lower_case_names_are_ours(name, expected):
     """A misspelt builder's name is no reason to read every enum."""
-    assert expected == _aliases.is_foreign(name)
+    assert expected == aliases.is_foreign(name)
 
 
 @pytest.mark.parametrize(
@@ -79,4 +80,4 @@ def test_enum_without_aliases_suggests_as_before():
     """No latest member and no alias: the nearest names."""
     with pytest.raises(UnknownWeightsError, match="There are: A_RefV1"):
         NewWeights.DEFAULT  # noqa: B018
-    assert [] == _aliases.own_members("", NewWeights)
+    assert [] == aliases.own_members("", NewWeights)

@@ -5,8 +5,9 @@ from collections import OrderedDict
 
 import pytest
 
-from dapi import WeightEntry, _aligned, _store
+from dapi import WeightEntry, _store
 from dapi._cli import main
+from dapi._loader import aligned, safetensors
 from dapi._store import cache, copies, locking
 
 torch = pytest.importorskip("torch")
@@ -28,7 +29,7 @@ STATE = OrderedDict(
 @pytest.fixture(autouse=True)
 def every_size(monkeypatch):
     """Make copies of small files too."""
-    monkeypatch.setattr(_aligned, "WORTHWHILE", 1)
+    monkeypatch.setattr(aligned, "WORTHWHILE", 1)
 
 
 @pytest.fixture
@@ -78,7 +79,7 @@ def test_second_read_makes_a_copy_that_holds_the_same(publish, layout):
 
     blob(entry).rename(blob(entry).with_suffix(".away"))  # so that only the copy can be read
     (blob_path := cache.expected_path(entry.files[0])).touch()
-    assert_same(first, _aligned.read(blob_path))
+    assert_same(first, aligned.read(blob_path))
 
 
 def test_copy_is_mapped(publish):
@@ -87,7 +88,7 @@ def test_copy_is_mapped(publish):
     found = read(entry, 3)
 
     assert found["z.weight"].data_ptr() % 64 == 0
-    assert _aligned._safetensors.read(copies.find(blob(entry))).unmapped < 64
+    assert safetensors.read(copies.find(blob(entry)), may_map=True).unmapped < 64
 
 
 def test_tied_tensors_stay_one(publish):
@@ -151,6 +152,7 @@ def test_harmed_copy_is_made_again(publish, harm):
     entry = publish()
     read(entry, 2)
     path = copies.find(blob(entry))
+    path.chmod(0o644)
     path.write_bytes(harm)
 
     assert copies.find(blob(entry)) is None
@@ -277,7 +279,7 @@ def test_copies_of_nothing_are_swept(publish, capsys):
 
 
 def test_removing_removes_the_copy(publish, capsys):
-    """``dapi cache`` tells how large a copy is, and ``verify`` and ``remove`` take it away."""
+    """``dapi cache`` tells how large a copy is; ``verify`` checks it, ``remove`` takes it away."""
     entry = publish()
     read(entry, 2)
     size = copies.size(entry.sha256)
@@ -285,6 +287,11 @@ def test_removing_removes_the_copy(publish, capsys):
     assert f'"copy": {size}' in capsys.readouterr().out and size > 0
 
     assert main(["verify"]) == 0
+    assert size == copies.size(entry.sha256)
+    copies._path(entry.sha256).chmod(0o644)
+    copies._path(entry.sha256).write_bytes(b"another")
+    assert main(["verify"]) == 1
+    assert main(["verify", "--repair"]) == 0
     assert 0 == copies.size(entry.sha256)
     read(entry, 2)
     assert main(["cache", "remove", entry.sha256]) == 0

@@ -5,8 +5,9 @@ import sys
 import pytest
 
 import dapi
-from dapi import File, WeightEntry, _binding
+from dapi import File, WeightEntry
 from dapi._cli import main
+from dapi._plugins import binding
 from dapi.exceptions import MissingDependencyError, NotLockedError
 
 DIGEST = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # of abc
@@ -29,7 +30,7 @@ class Lock:
 
 @pytest.fixture
 def bound(monkeypatch):
-    monkeypatch.setattr(_binding, "_chosen", (Lock(),))
+    monkeypatch.setattr(binding, "_chosen", (Lock(),))
 
 
 @pytest.fixture
@@ -101,4 +102,4 @@ def test_without_a_lock_a_file_is_itself():
     """Nothing is read, and nothing changes."""
     file = File("https://example.org/x.pth")
 
-    assert _binding.current() is None and file is _binding.locked(file)
+    assert binding.current() is None and file is binding.locked(file)

@@ -109,6 +109,13 @@ def test_new_head_differs_under_the_head_only(entry):
         dapi.build_model(Net, weights=entry, head=("body",), new_head=True, num_classes=7)
 
 
+def test_wrapped_model_knows_its_weights(entry):
+    """What torch wraps around a model, in any order, does not hide where it came from."""
+    model = dapi.build_model(Net, weights=entry)
+    for wrapped in (nn.DataParallel(model), torch.optim.swa_utils.AveragedModel(model)):
+        assert entry == dapi.weights_of(torch.compile(nn.DataParallel(wrapped)))
+
+
 def test_new_head_waives_no_other_argument(entry):
     """What is not of the head may not contradict the weights, new head or not."""
     fixed = dataclasses.replace(entry, build=Build(config={"num_classes": 4, "scale": 2.0}))
@@ -125,6 +132,20 @@ def test_new_head_waives_no_other_argument(entry):
     )
 
 
+@pytest.mark.parametrize("device", [None, "meta"])
+def test_argument_that_a_constructor_is_given_twice_is_a_type_error(entry, device):
+    """As Python says it, without weights too; one error, not two of which one came of the other."""
+
+    def construct(**config):
+        return Net(num_classes=4, **config)
+
+    twice = dataclasses.replace(entry, build=Build())
+    for weights in (twice, None):
+        with pytest.raises(TypeError, match="multiple values for keyword.*num_classes") as caught:
+            dapi.build_model(construct, weights=weights, num_classes=4, device=device)
+        assert caught.value.__context__ is None
+
+
 def test_entry_of_another_builder_says_so(entry):
     """An argument that only the weights want is not blamed on the caller."""
     foreign = dataclasses.replace(entry, build=Build(config={"n_symbol": 38}))
@@ -137,7 +158,9 @@ def test_entry_of_another_builder_says_so(entry):
 
 def test_config_that_cannot_be_pickled_keeps_no_model_from_it(entry):
     """What a model remembers of how it was built does not stand in its way."""
-    provenance = dapi._provenance.Provenance("Net", entry, {"norm_layer": lambda: None, "a": 1})
+    provenance = dapi._building.provenance.Provenance(
+        "Net", entry, {"norm_layer": lambda: None, "a": 1}
+    )
 
     assert {"a": 1} == pickle.loads(pickle.dumps(provenance)).config
     step = dataclasses.replace(entry, build=Build(adapt=(lambda state, config: state,)))
@@ -224,6 +247,30 @@ def test_step_may_bring_versions(tmp_path):
     for steps, version in (((), 1), ((Renewed(),), 2), ((Renewed(), StripPrefix("x.")), 2)):
         entry = WeightEntry.from_file(tmp_path / "net.pth", build=Build(adapt=steps))
         assert version == dapi.build_model(Versioned, weights=entry).seen
+
+
+def test_wrapper_of_a_model_leaves_its_versions(tmp_path):
+    """A file that DataParallel wrote has them under "module"."""
+    torch.save(nn.DataParallel(Versioned()).state_dict(), tmp_path / "net.pth")
+    for steps in ((StripPrefix("module."),), (Rename("^module", "net"), StripPrefix("net."))):
+        entry = WeightEntry.from_file(tmp_path / "net.pth", build=Build(adapt=steps))
+        assert 2 == dapi.build_model(Versioned, weights=entry).seen
+
+
+def test_code_version_counts_where_a_step_lost_the_file_s(tmp_path):
+    """A step of one's own that renames, and says nothing of versions, leaves those of no module."""
+    torch.save(nn.DataParallel(Versioned()).state_dict(), tmp_path / "net.pth")
+
+    def strip(state, config):
+        return {key.removeprefix("module."): value for key, value in state.items()}
+
+    build = Build(adapt=(strip,), code_version={"": 2})
+    entry = WeightEntry.from_file(tmp_path / "net.pth", build=build)
+    assert 2 == dapi.build_model(Versioned, weights=entry).seen
+
+    build = Build(adapt=(StripPrefix("module."),), code_version={"": 1})
+    entry = WeightEntry.from_file(tmp_path / "net.pth", build=build)
+    assert 2 == dapi.build_model(Versioned, weights=entry).seen  # the file knows
 
 
 def test_weights_of_survives_copies_and_pickles(entry):

@@ -40,7 +40,7 @@ POINTS = (
 @pytest.fixture
 def family(advertise, server, monkeypatch):
     """Weights with a full hash, with a prefix, and with nothing."""
-    monkeypatch.setattr(dapi._registry, "_builders", {})
+    monkeypatch.setattr(dapi._catalog.registry, "_builders", {})
     facts = {
         "url": server.serve("/net.pth", BODY), "pinned": DIGEST,
         "prefix": hashlib.sha256(OTHER).hexdigest()[:8],
@@ -66,7 +66,7 @@ def put(url, body, **fields):
         target.write(0, body)
         digest = target.digest()
         verification.check(url, file, digest)
-        return file, cache.publish(file, target.path, digest, wanted="test")
+        return file, cache.publish(file, target, digest, wanted="test")
     finally:
         target.discard()
 
@@ -150,6 +150,18 @@ class TestCommands:
         assert DIGEST in errors
         assert 1 == run(capsys, "cache", "add", str(tmp_path / "absent"))[0]
 
+    @pytest.mark.parametrize("words", [(), ("--for", "acme_net:Digits_RefV1")])
+    def test_add_of_a_git_lfs_pointer_says_what_it_is(self, family, capsys, tmp_path, words):
+        """A clone without Git LFS has 130 bytes in the place of the weights."""
+        path = tmp_path / "net.pth"
+        path.write_text(
+            f"version https://git-lfs.github.com/spec/v1\noid sha256:{DIGEST}\nsize 7\n"
+        )
+
+        status, _, errors = run(capsys, "cache", "add", str(path), *words)
+        assert 1 == status
+        assert "is a Git LFS pointer" in errors and "git lfs pull" in errors
+
     def test_remove_by_name_or_digits(self, family, capsys):
         """A model's name means all of its weights; digits mean a hash."""
         for name in ("acme_net", "acme_net:Digits_RefV1", DIGEST[:8]):
@@ -200,17 +212,79 @@ class TestCommands:
         assert str(dead) == run(capsys, "cache", "remove", "--older-than", "30")[1][0]["removed"]
         assert not dead.exists()
 
-    def test_verify_finds_what_stamps_do_not_show(self, family, capsys, monkeypatch):
-        """A disk that lost a bit keeps the times; only reading all bytes tells."""
+    def damage(self, path):
+        """Lose a bit as a disk does: the times are as they were."""
+        path.chmod(0o644)
+        path.write_bytes(OTHER)
+        path.chmod(0o444)
+        verification.stamp(path, path.name, verification.stat_line(path))
+
+    def test_verify_finds_what_stamps_do_not_show(self, family, capsys):
+        """Only reading all bytes tells; what is found is reported as often as it is asked for."""
         path = dapi.get_weights("acme_net:Digits_RefV1").fetch()
         assert (0, []) == run(capsys, "verify")[:2]
-        path.write_bytes(OTHER)
-        verification.stamp(path, DIGEST)  # as if the stat had not changed
+        self.damage(path)
         assert path == dapi.get_weights("acme_net:Digits_RefV1").fetch()
 
-        status, rows, _ = run(capsys, "verify")
-        assert (1, str(path)) == (status, rows[0]["damaged"])
+        for _ in range(2):
+            status, rows, _ = run(capsys, "verify")
+            assert (1, "damaged", str(path)) == (status, rows[0]["state"], rows[0]["path"])
+            assert dapi.get_weights("acme_net:Digits_RefV1").url == rows[0]["from"]
+        assert OTHER == path.read_bytes()
+        with pytest.warns(CacheWarning, match="damaged"):  # nobody gets what is known to be wrong
+            assert BODY == dapi.get_weights("acme_net:Digits_RefV1").fetch().read_bytes()
+
+    def test_verify_repairs_on_request(self, family, capsys):
+        """What is damaged is removed, and fetched again when it is needed."""
+        path = dapi.get_weights("acme_net:Digits_RefV1").fetch()
+        self.damage(path)
+
+        status, rows, _ = run(capsys, "verify", "--repair")
+        assert (0, str(path)) == (status, rows[0]["path"])
+        assert not path.exists()
+        assert (0, []) == run(capsys, "verify")[:2]
         assert BODY == dapi.get_weights("acme_net:Digits_RefV1").fetch().read_bytes()
+
+    def test_verify_of_weights_misses_their_files(self, family, capsys):
+        """A file that is not there is a failure, and so is one that is damaged."""
+        name = "acme_net:Digits_RefV1"
+        status, rows, _ = run(capsys, "verify", name)
+        assert (1, "missing", f"To fetch it: dapi fetch {name}") == (
+            status, rows[0]["state"], rows[0]["remedy"],
+        )  # fmt: skip
+        path = dapi.get_weights(name).fetch()
+        assert (0, []) == run(capsys, "verify", name)[:2]
+        self.damage(path)
+        status, rows, _ = run(capsys, "verify", name)
+        assert (1, "damaged", str(path)) == (status, rows[0]["state"], rows[0]["path"])
+        assert 1 == run(capsys, "verify", "acme_net")[0]  # its latest, of which nothing is there
+
+    def test_verify_leaves_the_caches_of_others_alone(
+        self, family, capsys, own_cache, tmp_path, monkeypatch
+    ):
+        """What is damaged in a cache that is only read is reported, and stays a failure."""
+        path = dapi.get_weights("acme_net:Digits_RefV1").fetch()
+        self.damage(path)
+        own_cache.rename(tmp_path / "shared")
+        monkeypatch.setenv("DAPI_CACHE_READONLY", str(tmp_path / "shared"))
+
+        status, rows, _ = run(capsys, "verify", "--repair")
+        assert (1, 1) == (status, len(rows))
+        assert (tmp_path / "shared" / "blobs" / DIGEST).exists()
+
+    def test_interrupted_download_is_listed(self, family, capsys, own_cache):
+        """The cache is not empty while half a file is in it."""
+        entry = dapi.get_weights("acme_net:Digits_RefV3")
+        for key in (DIGEST, cache.key(entry.files[0])):
+            path = own_cache / "blobs" / f"partial-{key}-free-12345678"
+            path.parent.mkdir(exist_ok=True, parents=True)
+            path.write_bytes(b"abc")
+
+        _, rows, _ = run(capsys, "cache")
+        assert {
+            "(interrupted: acme_net:Digits_RefV1)", "(interrupted: acme_net:Digits_RefV3)"
+        } == {row["weights"] for row in rows}  # fmt: skip
+        assert [3, 3] == [row["bytes"] for row in rows]
 
     def test_trust_lists_and_forgets(self, family, capsys):
         """What is trusted without a published hash is shown, and can be withdrawn."""
@@ -324,6 +398,7 @@ def test_change_that_hides_behind_the_time_is_seen(server):
     file = File(server.serve("/net.pth", BODY), sha256=DIGEST)
     path = _store.fetch(file)
     status = path.stat()
+    path.chmod(0o644)
     with path.open("r+b") as stream:
         stream.write(b"X")
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))

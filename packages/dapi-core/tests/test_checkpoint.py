@@ -1,15 +1,25 @@
 """Checkpoints: tensors only, verified before they are read, and clear errors for all else."""
 
+import errno
 import mmap
 import os
 import pickle
+import sys
 import zipfile
+from pathlib import Path
 
 import pytest
 
 import dapi
-from dapi import File, WeightEntry
-from dapi.exceptions import CheckpointError, HashMismatchError
+from dapi import File, WeightEntry, _store
+from dapi._store import cache
+from dapi.exceptions import (
+    CheckpointError,
+    DapiError,
+    HashMismatchError,
+    RebuildError,
+    UnreadableFileError,
+)
 
 torch = pytest.importorskip("torch")
 safetensors_torch = pytest.importorskip("safetensors.torch")
@@ -18,6 +28,7 @@ STATE = {"weight": torch.arange(6.0).reshape(2, 3), "bias": torch.ones(2)}
 
 
 def save(path, layout, state=STATE):
+    path.mkdir(exist_ok=True)
     if layout == "safetensors":
         path = path / "net.safetensors"
         safetensors_torch.save_file(state, path)
@@ -111,6 +122,8 @@ def test_what_is_no_state_dict_is_refused(tmp_path, content):
 
 
 @pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor:UserWarning")
+# pickle asks every imported module for the type, and one of torch's warns when it is asked.
+@pytest.mark.filterwarnings("ignore:`torch.jit.script_method`:FutureWarning")
 @pytest.mark.parametrize("layout", ["zip", "legacy"])
 def test_quantized_tensors_are_read(tmp_path, layout):
     """So is what quantized layers put beside them: packed parameters, and their type."""
@@ -133,6 +146,221 @@ def test_nothing_is_read_before_its_hash_is_checked(tmp_path, monkeypatch):
 
     with pytest.raises(HashMismatchError, match="net.pth"):
         entry.state_dict()
+
+
+def test_zip_with_two_lists_of_members_is_refused(tmp_path):
+    """Python reads the list before the end, torch the one that the end points to."""
+    real = save(tmp_path / "real", "zip", {"weight": torch.zeros(1 << 16)}).read_bytes()
+    shown = save(tmp_path / "shown", "zip").read_bytes()
+    assert shown[-98:].startswith(b"PK\x06\x06") and shown[-42:].startswith(b"PK\x06\x07")
+    where = (len(real) - 98).to_bytes(8, "little")
+    path = tmp_path / "net.pth"
+    path.write_bytes(real + shown[:-34] + where + shown[-26:])
+    with zipfile.ZipFile(path) as archive:
+        assert all(member.file_size < 1 << 10 for member in archive.infolist())
+    assert 1 << 16 == torch.load(path, weights_only=True)["weight"].numel()
+
+    with pytest.raises(CheckpointError, match="several lists of its members"):
+        WeightEntry.from_file(path).state_dict()
+
+
+@pytest.mark.parametrize("where", ["before", "after"])
+def test_zip_with_something_around_it_is_refused(tmp_path, where):
+    """Readers differ in what they make of it."""
+    path = save(tmp_path, "zip")
+    content = path.read_bytes()
+    path.write_bytes(b"PK\x03\x04" + content if where == "before" else content + b"more")
+
+    with pytest.raises(CheckpointError, match="before or after it|follows it|several lists"):
+        WeightEntry.from_file(path).state_dict()
+
+
+@pytest.mark.parametrize("name", ["net.pth.tar", "net.th", "net.model", "net", "net.safetensors"])
+@pytest.mark.parametrize("layout", ["safetensors", "zip", "legacy"])
+def test_content_says_what_a_file_is(tmp_path, layout, name):
+    """Whatever it is called: people name checkpoints in many ways, and some wrongly."""
+    found = WeightEntry.from_file(save(tmp_path, layout).rename(tmp_path / name)).state_dict()
+
+    assert all(torch.equal(STATE[key], found[key]) for key in STATE)
+
+
+def test_safetensors_may_be_called_pth(tmp_path):
+    """Torch would advise to load it without care."""
+    path = save(tmp_path, "safetensors").rename(tmp_path / "net.pth")
+
+    assert set(STATE) == set(WeightEntry.from_file(path).state_dict())
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:FutureWarning")
+def test_torchscript_archive_is_named(tmp_path):
+    """One that torch wrote: its code is compressed, which is not what is wrong with it."""
+    torch.jit.trace(torch.nn.Linear(3, 2), torch.rand(1, 3)).save(tmp_path / "net.pt")
+
+    with pytest.raises(CheckpointError, match="TorchScript archive, which holds code"):
+        WeightEntry.from_file(tmp_path / "net.pt").state_dict()
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "it is empty"),
+        (b"\x1f\x8b\x08", "compressed with gzip"),
+        (b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
+        (b"<?xml version='1.0'?><Error/>", "an XML document"),
+        (pickle.dumps({"weight": [1.0]}), "a pickle that torch.save did not write"),
+        (os.urandom(64), "neither safetensors nor what torch.save writes"),
+        (b"PK\x03\x04", "it is cut"),
+    ],
+)
+def test_what_is_no_checkpoint_is_named(tmp_path, content, reason):
+    """As what it is, as far as its first bytes say."""
+    path = tmp_path / "net.pth"
+    path.write_bytes(content)
+
+    with pytest.raises(CheckpointError, match=reason):
+        WeightEntry.from_file(path).state_dict()
+
+
+@pytest.mark.parametrize("content", [{"a": Payload()}, {"a": {1, 2}}, pickle.loads, b"\x80\x02]."])
+@pytest.mark.parametrize("layout", ["zip", "legacy"])
+def test_advice_to_run_what_a_file_holds_is_never_passed_on(tmp_path, layout, content):
+    """Torch's own error says that ``weights_only=False`` will likely succeed."""
+    path = save(tmp_path, layout, content)
+    if content == b"\x80\x02].":  # a file that breaks off in the middle of its pickle
+        path.write_bytes(path.read_bytes()[:100])
+
+    with pytest.raises(CheckpointError) as caught:
+        WeightEntry.from_file(path).state_dict()
+    assert "weights_only" not in str(caught.value)
+    assert "likely" not in str(caught.value)
+
+
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:%s\nsize 9\n" % (b"0" * 64)
+
+
+@pytest.mark.parametrize("name", ["net.pth", "net.safetensors", "net.model"])
+def test_pointer_of_git_lfs_is_named_with_the_remedy(tmp_path, name):
+    """Whoever checked a repository out without it has small text files."""
+    path = tmp_path / name
+    path.write_bytes(POINTER)
+
+    with pytest.raises(DapiError, match=r"(?s)Git LFS pointer.*git lfs pull"):
+        WeightEntry.from_file(path).state_dict()
+    if name == "net.safetensors":
+        with pytest.raises(RebuildError, match="Git LFS pointer, not the file.*git lfs pull"):
+            dapi.load(path)
+
+
+class TestUnpinned:
+    """A file without a full hash is kept unless it is to blame."""
+
+    @pytest.fixture
+    def publish(self, tmp_path):
+        """Put content into the cache under a URL without a hash."""
+
+        def put(content, name="net.pth"):
+            path = tmp_path / "downloaded"
+            path.write_bytes(content)
+            entry = WeightEntry(f"https://localhost:1/{name}")
+            _store.add(path, entry.files[0], wanted=name)
+            return entry
+
+        return put
+
+    @pytest.mark.parametrize(
+        ("content", "reason"),
+        [
+            (b"<!DOCTYPE html>Please log in", "a web page"),
+            (b"/annex/objects/SHA256E-s9--00", "git-annex pointer"),
+            (os.urandom(64), "it is damaged"),
+        ],
+    )
+    def test_file_that_is_none_is_removed_with_its_reason(self, publish, content, reason):
+        """And the error says that the next call downloads it again."""
+        entry = publish(content)
+
+        with pytest.raises(CheckpointError, match=rf"{reason}.*downloads it again") as caught:
+            entry.state_dict()
+        assert not caught.value.path.exists()
+        assert cache.find(entry.files[0]) is None
+
+    def test_file_that_others_may_read_is_kept(self, publish):
+        """A distribution that is installed later may know the format."""
+        entry = publish(b"GGUF", "net.gguf")
+
+        with pytest.raises(CheckpointError, match="'gguf'"):
+            entry.state_dict()
+        assert cache.find(entry.files[0]) is not None
+
+    @pytest.mark.parametrize(
+        "cause",
+        [
+            MemoryError(),
+            OSError(errno.EIO, "Input/output error"),
+            RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"),
+        ],
+        ids=lambda cause: type(cause).__name__,
+    )
+    def test_file_is_kept_when_the_machine_gives_out(self, publish, tmp_path, monkeypatch, cause):
+        """It is not downloaded again, and the error blames what is to blame."""
+
+        def fail(*args, **options):
+            raise cause
+
+        entry = publish(save(tmp_path, "legacy").read_bytes())
+        with monkeypatch.context() as context:
+            context.setattr(torch, "load", fail)
+            with pytest.raises(UnreadableFileError, match="could not be read on this machine"):
+                entry.state_dict()
+
+        assert set(STATE) == set(entry.state_dict())
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="needs a limit of memory")
+    @pytest.mark.parametrize("layout", ["zip", "legacy", "safetensors"])
+    def test_file_is_kept_when_memory_is_short(self, publish, tmp_path, monkeypatch, layout):
+        """As torch itself says it."""
+        import resource
+
+        monkeypatch.setenv("DAPI_MMAP", "0")
+        path = save(tmp_path, layout, {"weight": torch.zeros(1 << 26)})
+        entry = publish(path.read_bytes(), path.name)
+        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        limits = resource.getrlimit(resource.RLIMIT_AS)
+        resource.setrlimit(resource.RLIMIT_AS, (used + (64 << 20), limits[1]))
+        try:
+            with pytest.raises(UnreadableFileError, match="memory"):
+                entry.state_dict()
+        finally:
+            resource.setrlimit(resource.RLIMIT_AS, limits)
+
+        assert cache.find(entry.files[0]) is not None
+
+    def test_nothing_is_removed_offline(self, publish, monkeypatch):
+        """Nobody could bring it back."""
+        entry = publish(os.urandom(64))
+        monkeypatch.setenv("DAPI_OFFLINE", "1")
+
+        for _ in range(2):
+            with pytest.raises(CheckpointError, match="it is damaged"):
+                entry.state_dict()
+
+
+@pytest.mark.parametrize("layout", ["safetensors", "zip", "legacy"])
+@pytest.mark.parametrize("device", ["meta", "default meta"])
+def test_state_dict_is_in_memory_whatever_the_default_device(tmp_path, layout, device):
+    """A device context, or torch's default device, is where models are made, not files read."""
+    entry = WeightEntry.from_file(save(tmp_path, layout))
+    try:
+        if device == "meta":
+            with torch.device("meta"):
+                found = entry.state_dict()
+        else:
+            torch.set_default_device("meta")
+            found = entry.state_dict()
+    finally:
+        torch.set_default_device(None)
+
+    assert all(torch.equal(STATE[key], found[key]) for key in STATE)
 
 
 def test_unknown_format_is_told(tmp_path):
@@ -201,3 +429,27 @@ def test_several_files_make_one_state_dict(tmp_path):
         files.append(File(path.as_uri()))
 
     assert set(STATE) == set(WeightEntry(tuple(files)).state_dict())
+
+
+def test_key_in_two_files_is_named_with_both(tmp_path):
+    """Which of the two values is meant, nobody can tell."""
+    paths = [tmp_path / "one.safetensors", tmp_path / "other.safetensors"]
+    safetensors_torch.save_file(STATE, paths[0])
+    safetensors_torch.save_file({"bias": STATE["bias"]}, paths[1])
+
+    with pytest.raises(
+        CheckpointError, match=r"one\.safetensors and other\.safetensors both have the key 'bias'"
+    ):
+        WeightEntry(tuple(File(path.as_uri()) for path in paths)).state_dict()
+
+
+def test_versions_of_several_files_are_kept(tmp_path):
+    """What modules dispatch on, each file knows of its own modules."""
+    files = []
+    for name in ("one", "other"):
+        part = torch.nn.ModuleDict({name: torch.nn.BatchNorm1d(2)}).state_dict()
+        torch.save(part, tmp_path / f"{name}.bin")
+        files.append(File((tmp_path / f"{name}.bin").as_uri()))
+    found = WeightEntry(tuple(files)).state_dict()
+
+    assert [2, 2] == [found._metadata[name]["version"] for name in ("one", "other")]

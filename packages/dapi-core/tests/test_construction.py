@@ -5,15 +5,21 @@ The numbers in brackets are those of the pitfalls that other loaders were seen t
 
 import copy
 import gc
+import os
+import signal
 import threading
+import warnings
 import zipfile
+from contextlib import contextmanager
 from functools import wraps
 
 import pytest
 
 import dapi
-from dapi import WeightEntry, _building, _collector, _construction
-from dapi.exceptions import StateDictMismatchError
+from dapi import WeightEntry, _store
+from dapi._building import assembly
+from dapi._loader import collector, construction
+from dapi.exceptions import FetchError, StateDictMismatchError
 
 torch = pytest.importorskip("torch")
 nn = torch.nn
@@ -40,9 +46,9 @@ class Net(nn.Module):
 @pytest.fixture(autouse=True)
 def plain(monkeypatch):
     """Count how often the plain way was taken."""
-    calls, original = [], _building._Assembly._construct_plainly
+    calls, original = [], assembly._Assembly._construct_plainly
     monkeypatch.setattr(
-        _building._Assembly,
+        assembly._Assembly,
         "_construct_plainly",
         lambda self: calls.append(self) or original(self),
     )
@@ -58,14 +64,22 @@ def filled(model):
     return model
 
 
+def cached(path, **fields):
+    """Put a file into the cache, where it is mapped, and describe it."""
+    local = WeightEntry.from_file(path)
+    entry = WeightEntry(f"https://localhost:1/{path.name}", sha256=local.sha256, **fields)
+    _store.add(path, entry.files[0], wanted=path.name)
+    return entry
+
+
 @pytest.fixture
 def publish(tmp_path):
-    """Write a state dict to a file and describe it."""
+    """Write a state dict to a file, and put that into the cache."""
 
     def write(state, **fields):
         path = tmp_path / f"{len(list(tmp_path.iterdir()))}.pth"
         torch.save(state, path)
-        return WeightEntry.from_file(path, **fields)
+        return cached(path, **fields)
 
     return write
 
@@ -199,7 +213,7 @@ def test_what_needs_values_is_built_in_the_plain_way(constructor, publish, plain
     assert list(expected.state_dict()) == list(found.state_dict())
     images = torch.ones(2, 8)
     assert torch.equal(expected(images), found(images))
-    assert not _construction.on_meta(found)
+    assert not construction.on_meta(found)
 
 
 class Borrowing(nn.Module):
@@ -308,7 +322,7 @@ def test_memory_that_a_file_shares_is_not_shared_by_the_model(is_zip, publish, t
     for state in (overlapping, dict.fromkeys(overlapping, whole[:4].clone())):
         path = tmp_path / "shared.pth"
         torch.save(state, path, _use_new_zipfile_serialization=is_zip)
-        found = dapi.build_model(Pair, weights=WeightEntry.from_file(path))
+        found = dapi.build_model(Pair, weights=cached(path))
         with torch.no_grad():
             found.one.weight.zero_()
 
@@ -323,7 +337,7 @@ def test_parameters_are_aligned_wherever_a_zip_has_them(publish, tmp_path):
     with zipfile.ZipFile(entry.fetch()) as source, zipfile.ZipFile(path, "w") as target:
         for name in source.namelist():
             target.writestr(name, source.read(name))
-    packed = WeightEntry.from_file(path)
+    packed = cached(path)
     assert any(each.data_ptr() % 64 for each in packed.state_dict().values())
 
     found = dapi.build_model(nn.Linear, 64, 64, weights=packed)
@@ -421,6 +435,83 @@ def test_device_meta_serves_constructors_that_need_values(publish):
     assert 16 == found.width
 
 
+@pytest.fixture(params=["context", "default"])
+def on_meta(request):
+    """Make meta the default device, in one of torch's two ways."""
+
+    @contextmanager
+    def enter():
+        if request.param == "context":
+            with torch.device("meta"):
+                yield
+            return
+        torch.set_default_device("meta")
+        try:
+            yield
+        finally:
+            torch.set_default_device(None)
+
+    return enter
+
+
+UNREACHABLE = WeightEntry("https://localhost:1/net.pth", sha256="0" * 64)
+
+
+@pytest.mark.parametrize("constructor", [Net, Measured])
+def test_meta_as_default_device_is_as_if_it_were_given(on_meta, constructor):
+    """Nothing is fetched; buffers are as constructed, which fails where torch has no values."""
+    given = dapi.build_model(constructor, weights=UNREACHABLE, device="meta")
+    with on_meta():
+        found = dapi.build_model(constructor, weights=UNREACHABLE)
+
+    assert all(each.is_meta for each in found.parameters())
+    described = [
+        {name: (each.device, each.shape) for name, each in model.named_buffers()}
+        for model in (given, found)
+    ]
+    assert described[0] == described[1]
+
+
+def test_without_weights_a_default_device_is_torch_s_own(on_meta):
+    """All of the model is there, as without dapi."""
+    with on_meta():
+        found = dapi.build_model(Net)
+
+    assert all(each.is_meta for each in [*found.parameters(), *found.buffers()])
+
+
+def test_given_device_counts_under_another_default(on_meta, publish):
+    """Who says where a model shall be means it."""
+    entry = publish(Net().state_dict())
+    with on_meta():
+        found = dapi.build_model(nn.Linear, 8, 8, weights=None, device="meta")
+        assert entry.state_dict()["first.weight"].is_cpu
+
+    assert found.weight.is_meta
+
+
+class Detector(nn.Module):
+    """Has a backbone with weights, and may need values in it."""
+
+    def __init__(self, is_measured):
+        super().__init__()
+        self.backbone = dapi.build_model(nn.Linear, 8, 8, weights=UNREACHABLE)
+        if is_measured:
+            self.width = int(self.backbone(torch.zeros(1, 8)).isfinite().sum())
+
+
+@pytest.mark.parametrize("is_measured", [False, True])
+@pytest.mark.parametrize("weights", [UNREACHABLE, None])
+def test_device_meta_fetches_no_part_of_a_model(is_measured, weights):
+    """The weights of a backbone are loaded as little as the model's own."""
+    found = dapi.build_model(Detector, is_measured, weights=weights, device="meta")
+
+    assert found.backbone.weight.is_meta
+    assert UNREACHABLE == dapi.weights_of(found.backbone)
+    with pytest.raises(FetchError, match="localhost"):  # it was on meta only for that call
+        Detector(is_measured)
+
+
 def test_dtype_is_as_casting_after_loading(publish):
     """Whatever the file has; by default the model's own type is kept [7]."""
     halves = {key: each.half() for key, each in nn.Linear(3, 3).state_dict().items()}
@@ -459,7 +550,7 @@ def test_other_threads_construct_as_ever():
     """The patch is felt by one thread only, and is gone afterwards."""
     original = nn.Module.register_parameter, torch.Tensor.normal_
     seen = []
-    with _construction.deferred():
+    with construction.deferred():
         thread = threading.Thread(target=lambda: seen.append(nn.Linear(2, 2).weight.is_meta))
         thread.start()
         thread.join()
@@ -472,7 +563,7 @@ def test_other_threads_construct_as_ever():
 def test_patches_of_others_are_left_in_place():
     """Who wraps the same method meanwhile finds the wrapper where it was put."""
     original = nn.Module.register_parameter
-    with _construction.deferred():
+    with construction.deferred():
         ours = nn.Module.register_parameter
 
         @wraps(ours)
@@ -500,7 +591,7 @@ def test_numbers_are_drawn_where_there_is_memory():
     torch.manual_seed(0)
     expected = torch.zeros(99).normal_().clamp_(-1, 1)
     torch.manual_seed(0)
-    model, _ = _construction.construct(Drawing)
+    model, _ = construction.construct(Drawing)
 
     assert torch.equal(expected, model.noise)
     assert model.weight.is_meta
@@ -509,12 +600,86 @@ def test_numbers_are_drawn_where_there_is_memory():
 
 def test_collector_is_paused_and_resumed():
     """As it was before, on an exception and when nested too [1, 18]."""
-    with pytest.raises(KeyError), _collector.paused():
-        with _collector.paused():
+    with pytest.raises(KeyError), collector.paused():
+        with collector.paused():
             assert not gc.isenabled()
         assert not gc.isenabled()
         raise KeyError
     assert gc.isenabled()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+def test_child_that_is_forked_meanwhile_is_as_ever():
+    """While another thread builds: torch makes parameters, and garbage is collected, in the child.
+
+    Where the thread that forks builds, its own building goes on.
+    """
+
+    def is_as_ever():
+        layer = nn.Linear(2, 2)
+        original = nn.Module.register_parameter.__module__ == "torch.nn.modules.module"
+        return gc.isenabled() and not layer.weight.is_meta and original
+
+    entered, leave = threading.Event(), threading.Event()
+
+    def build():
+        with collector.paused(), construction.deferred():
+            entered.set()
+            leave.wait()
+
+    thread = threading.Thread(target=build)
+    thread.start()
+    entered.wait()
+    try:
+        assert forked(is_as_ever)
+        with collector.paused(), construction.deferred():
+            assert forked(lambda: nn.Linear(2, 2).weight.is_meta and not gc.isenabled())
+        assert not gc.isenabled()
+    finally:
+        leave.set()
+        thread.join()
+    assert is_as_ever()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+def test_child_is_never_forked_with_a_change_half_made():
+    """While other threads begin and end to build, every child can build too: no lock is held."""
+    ended = threading.Event()
+
+    def build():
+        while not ended.is_set():
+            with collector.paused(), construction.deferred():
+                nn.Linear(2, 2)
+
+    def can_build():
+        with collector.paused(), construction.deferred():
+            deferred = nn.Linear(2, 2).weight.is_meta
+        return deferred and gc.isenabled() and not nn.Linear(2, 2).weight.is_meta
+
+    threads = [threading.Thread(target=build) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        assert [True] * 20 == [forked(can_build) for _ in range(20)]
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join()
+
+
+def forked(holds):
+    """Whether something holds in a child that is forked here; a child that hangs is killed."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # that there are other threads
+        child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            signal.alarm(20)
+            code = 0 if holds() else 1
+        finally:
+            os._exit(code)
+    return os.waitpid(child, 0)[1] == 0
 
 
 def test_collector_rests_while_a_model_is_built(publish):
@@ -549,7 +714,7 @@ def test_copies_are_of_one_tensor_each(publish):
 def test_what_torch_cannot_tell_is_built_in_the_plain_way(monkeypatch):
     """Without the count of who holds a memory, parameters are initialised as ever."""
     monkeypatch.delattr(torch._C, "_storage_Use_Count")
-    with _construction.deferred():
+    with construction.deferred():
         layer = torch.nn.Linear(3, 2)
 
     assert not layer.weight.is_meta

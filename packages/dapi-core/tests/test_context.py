@@ -3,6 +3,7 @@
 import asyncio
 import contextvars
 import gc
+import inspect
 import threading
 from contextlib import ExitStack
 
@@ -218,3 +219,157 @@ def test_unread_names_what_nothing_asked_for():
         assert ("eps", "momentum") == context.unread
         Norm()
     assert ("momentum",) == context.unread
+
+
+def test_decorated_function_overrides_in_each_call():
+    """Also when it calls itself, in a method of any kind, and under the names that it had."""
+    zero = ContextParams(Norm, eps=0.0)
+
+    @zero
+    def build(depth=0, *, cls=Norm):
+        """Build a norm."""
+        return [cls().eps, *(build(depth - 1) if depth else [])]
+
+    class Maker:
+        @zero
+        def method(self, other):
+            return self, other, eps()
+
+        @zero
+        @classmethod
+        def of_class(cls):
+            return cls, eps()
+
+        @staticmethod
+        @zero
+        def static():
+            return eps()
+
+    maker = Maker()
+    assert [0.0, 0.0, 0.0] == build(2)
+    assert ("build", "Build a norm.") == (build.__name__, build.__doc__)
+    assert (maker, 3, 0.0) == maker.method(3)
+    assert (Maker, 0.0) == Maker.of_class() == maker.of_class()
+    assert 0.0 == Maker.static()
+    assert 1e-5 == eps()
+
+
+def test_decorator_leaves_with_an_exception_and_does_nothing_when_inactive():
+    """As the context does."""
+
+    @ContextParams(Norm, eps=0.0)
+    def fail():
+        raise KeyError(eps())
+
+    with pytest.raises(KeyError, match="0.0"):
+        fail()
+    assert 1e-5 == eps() == ContextParams(Norm, False, eps=0.0)(eps)()
+
+
+def test_class_is_not_decorated():
+    """It would be a class no more: the error names what to decorate."""
+    with pytest.raises(TypeError, match="cannot decorate the class Norm.*its __init__"):
+        ContextParams(Norm, eps=0.0)(Norm)
+
+
+def test_decorated_generator_overrides_while_its_body_runs():
+    """And not where its items are used, whatever is sent, thrown or closed."""
+    seen = []
+
+    @ContextParams(Norm, eps=0.0)
+    def build():
+        try:
+            while True:
+                try:
+                    seen.append((yield eps()))
+                except KeyError:
+                    yield -eps() - 1
+                if seen[-1] == "end":
+                    return eps()
+        finally:
+            seen.append(eps())
+
+    assert inspect.isgeneratorfunction(build)
+    steps = build()
+    assert [0.0, 1e-5] == [next(steps), eps()]
+    assert [0.0, 1e-5] == [steps.send("more"), eps()]
+    assert [-1.0, 1e-5] == [steps.throw(KeyError()), eps()]
+    with pytest.raises(StopIteration) as stop:
+        steps.send("unheard")
+        steps.send("end")
+    assert (0.0, 1e-5) == (stop.value.value, eps())
+    other = build()
+    next(other)
+    other.close()
+    assert ["more", "end", 0.0, 0.0] == seen
+    with pytest.raises(ZeroDivisionError):
+        failing = build()
+        next(failing)
+        failing.throw(ZeroDivisionError())
+    assert 1e-5 == eps()
+
+
+def test_decorated_coroutine_overrides_until_it_returns():
+    """Other tasks see nothing of it while it waits."""
+
+    @ContextParams(Norm, eps=0.0)
+    async def build():
+        first = eps()
+        await asyncio.sleep(0)
+        return first, eps()
+
+    async def main():
+        found = await asyncio.gather(build(), asyncio.to_thread(eps), build())
+        return *found, eps()
+
+    assert inspect.iscoroutinefunction(build)
+    assert ((0.0, 0.0), 1e-5, (0.0, 0.0), 1e-5) == asyncio.run(main())
+
+
+def test_decorated_async_generator_overrides_while_its_body_runs():
+    """And not where its items are used, whatever is sent, thrown or closed."""
+    seen = []
+
+    @ContextParams(Norm, eps=0.0)
+    async def build():
+        try:
+            while True:
+                await asyncio.sleep(0)
+                try:
+                    seen.append((yield eps()))
+                except KeyError:
+                    yield -eps() - 1
+        finally:
+            seen.append(eps())
+
+    async def main():
+        steps = build()
+        assert [0.0, 1e-5] == [await steps.__anext__(), eps()]
+        assert [0.0, 1e-5] == [await steps.asend("more"), eps()]
+        assert [-1.0, 1e-5] == [await steps.athrow(KeyError()), eps()]
+        await steps.aclose()
+        async for item in build():
+            assert [0.0, 1e-5] == [item, eps()]
+            break
+
+    assert inspect.isasyncgenfunction(build)
+    asyncio.run(main())
+    assert ["more", 0.0] == seen[:2]
+
+
+def test_decorated_async_generator_ends():
+    """After its last item, and with the body's own exception."""
+
+    @ContextParams(Norm, eps=0.0)
+    async def build(fails):
+        yield eps()
+        if fails:
+            raise ZeroDivisionError
+
+    async def main():
+        assert [0.0] == [each async for each in build(False)]
+        with pytest.raises(ZeroDivisionError):
+            [each async for each in build(True)]
+        return eps()
+
+    assert 1e-5 == asyncio.run(main())

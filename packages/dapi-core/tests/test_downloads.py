@@ -5,7 +5,8 @@ from hashlib import sha256
 import pytest
 
 import dapi
-from dapi import File, WeightEntry, _downloads
+from dapi import File, WeightEntry
+from dapi._catalog import downloads
 from dapi._store import cache, fetch, partial
 from dapi._store.settings import DEFAULT
 
@@ -19,7 +20,7 @@ def entry(*names, **meta):
 
 def test_size_that_is_not_published_follows_from_the_parameters():
     """Four bytes each, for all files together; it is said that this is an estimate."""
-    found = _downloads.of(entry("a.bin", "b.bin", num_params=3 * GB))
+    found = downloads.of(entry("a.bin", "b.bin", num_params=3 * GB))
 
     assert "about 12.0 GB in 2 files" == str(found)
     assert [(6 * GB, True)] * 2 == [(part.size, part.is_estimated) for part in found.parts]
@@ -33,12 +34,12 @@ def test_members_that_share_files_are_estimated_by_the_largest():
         Whole_Encoder_RefV1 = entry("whole.bin", num_params=1 * GB)
         Other_RefV1 = entry("other.bin", num_params=5 * GB)
 
-    assert 8 * GB == _downloads.of(SharedWeights.Whole_Encoder_RefV1).size
+    assert 8 * GB == downloads.of(SharedWeights.Whole_Encoder_RefV1).size
 
 
 def test_size_in_mib_says_more_than_the_parameters():
     """What a library publishes of its file counts before an estimate."""
-    assert 100 * 2**20 == _downloads.of(entry("a.pth", file_mib=100, num_params=GB)).size
+    assert 100 * 2**20 == downloads.of(entry("a.pth", file_mib=100, num_params=GB)).size
 
 
 def test_sizes_that_are_published_are_exact():
@@ -48,11 +49,11 @@ def test_sizes_that_are_published_are_exact():
     vocoder = WeightEntry("https://example.org/v.pth", size=2_000)
     whole = WeightEntry(files, assets={"words": words, "vocoder": vocoder}, meta={"num_params": GB})
 
-    found = {part.file.name: part[1:] for part in _downloads.of(whole).parts}
+    found = {part.file.name: part[1:] for part in downloads.of(whole).parts}
     assert (3 * GB, False) == found["a.bin"] and (GB, True) == found["b.bin"]
     assert (1_000, False) == found["words.txt"] and (2_000, False) == found["v.pth"]
-    assert "about 4.0 GB in 4 files" == str(_downloads.of(whole))
-    assert "3.0 kB in 2 files" == str(_downloads.of(WeightEntry(words), vocoder))
+    assert "about 4.0 GB in 4 files" == str(downloads.of(whole))
+    assert "3.0 kB in 2 files" == str(downloads.of(WeightEntry(words), vocoder))
 
 
 @pytest.mark.parametrize("count", [None, "many", float("inf"), float("nan"), -1, {"encoder": 3}])
@@ -60,9 +61,9 @@ def test_size_that_nobody_knows_is_said_to_be_unknown(count):
     """Whatever a stranger's metadata hold."""
     unknown = entry("a.bin", num_params=count)
 
-    assert "1 file of unknown size" == str(_downloads.of(unknown))
+    assert "1 file of unknown size" == str(downloads.of(unknown))
     sized = WeightEntry("https://example.org/b.bin", size=5_000)
-    assert "more than 5.0 kB in 2 files" == str(_downloads.of(unknown, sized))
+    assert "more than 5.0 kB in 2 files" == str(downloads.of(unknown, sized))
 
 
 def test_what_is_there_needs_no_download(server):
@@ -76,12 +77,12 @@ def test_what_is_there_needs_no_download(server):
     left.write(0, bytes(400))
     left.release(worth_keeping=1)
 
-    assert [(other, 600)] == [part[:2] for part in _downloads.of(weights).parts]
-    assert 1 == len(_downloads.of(weights, weights).parts)  # what two need is downloaded once
+    assert [(other, 600)] == [part[:2] for part in downloads.of(weights).parts]
+    assert 1 == len(downloads.of(weights, weights).parts)  # what two need is downloaded once
 
 
 def test_the_largest_model_is_announced_with_its_size():
     """Five files without a published size, whose members each load a part."""
     pytest.importorskip("dapi.text")
     for weights in dapi.list_weights("flan_t5_xxl"):
-        assert "about 44.5 GB in 6 files" == str(_downloads.of(weights))
+        assert "about 44.5 GB in 6 files" == str(downloads.of(weights))

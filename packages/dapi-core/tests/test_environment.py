@@ -15,7 +15,7 @@ import time
 
 import pytest
 
-from dapi import File
+from dapi import File, WeightEntry
 from dapi._store import fetch
 from dapi._store.settings import Settings
 from dapi.exceptions import CacheError, FetchError, OfflineError
@@ -26,12 +26,12 @@ UNSHARE = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--mount"
 
 FETCH = """
 import json, pathlib, sys, time
-from dapi import File
+from dapi import File, WeightEntry
 from dapi._store import fetch, verification
 from dapi.exceptions import DapiError
 hashed = []
-hash_file = verification.hash_file
-verification.hash_file = lambda path: hashed.append(str(path)) or hash_file(path)
+hash_stream = verification.hash_stream
+verification.hash_stream = lambda stream: hashed.append(stream.name) or hash_stream(stream)
 url, digest, size = sys.argv[1:]
 result = {}
 try:
@@ -116,6 +116,7 @@ def test_further_roots_are_read_and_not_written(url, faulty, own_cache, tmp_path
     path = fetch(File(url, sha256=DIGEST))
     assert shared / "blobs" / DIGEST == path
     assert not own_cache.exists()
+    path.chmod(0o644)
     path.write_bytes(bytes(len(BODY)))
     with pytest.warns(UserWarning, match="damaged"):
         assert own_cache / "blobs" / DIGEST == fetch(File(url, sha256=DIGEST))
@@ -247,3 +248,64 @@ def test_warm_hit_is_fast(url):
         times.append(time.perf_counter() - began)
 
     assert min(times) < 0.005
+
+
+@pytest.fixture
+def homeless(monkeypatch):
+    """A user as containers make them: a number without HOME and without an entry in passwd."""
+    import pwd
+
+    def unknown(user):
+        raise KeyError(user)
+
+    for variable in ("HOME", "DAPI_CACHE", "XDG_CACHE_HOME", "TORCH_HOME"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+
+
+class TestUserWithoutHome:
+    def test_weights_of_a_package_are_loaded(self, homeless, tmp_path, monkeypatch):
+        """Nothing is cached, and no cache is asked for; not for several files by name either."""
+        torch = pytest.importorskip("torch")
+        folder = tmp_path / "acme_homeless"
+        folder.mkdir()
+        (folder / "__init__.py").touch()
+        state = {"weight": torch.ones(2 << 20)}
+        torch.save(state, folder / "net.pth", _use_new_zipfile_serialization=False)
+        monkeypatch.syspath_prepend(str(tmp_path))
+        monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+        entry = WeightEntry("package:acme_homeless/net.pth")
+
+        for _ in range(3):
+            assert torch.equal(state["weight"], entry.state_dict()["weight"])
+        assert ["net.pth"] == [path.name for path in entry.fetch(directory=True).iterdir()]
+
+    def test_file_to_fetch_needs_a_cache(self, url, homeless):
+        """What to set is said."""
+        with pytest.raises(CacheError, match=r"no home directory.* set DAPI_CACHE"):
+            fetch(File(url, sha256=DIGEST))
+
+    @pytest.mark.parametrize("value", ["~", "~/dapi"])
+    def test_cache_in_a_home_that_is_unknown(self, url, homeless, monkeypatch, value):
+        """Nor does a folder named ~ come into being."""
+        monkeypatch.setenv("DAPI_CACHE", value)
+        with pytest.raises(CacheError, match="no home directory"):
+            fetch(File(url, sha256=DIGEST))
+
+    def test_cache_that_is_set_is_used(self, url, homeless, monkeypatch, tmp_path):
+        """Then a home is not needed for anything, nor to look for the files of torch.hub."""
+        monkeypatch.delitem(sys.modules, "torch", raising=False)
+        monkeypatch.setenv("DAPI_CACHE", str(tmp_path / "cache"))
+        assert BODY == fetch(File(url, sha256=DIGEST)).read_bytes()
+
+    def test_cache_of_an_image_is_read(self, url, homeless, monkeypatch, tmp_path):
+        """What is in a cache that is only read needs no other one."""
+        monkeypatch.setenv("DAPI_CACHE", str(tmp_path / "cache"))
+        path = fetch(File(url, sha256=DIGEST))
+        monkeypatch.delenv("DAPI_CACHE")
+        monkeypatch.setenv("DAPI_CACHE_READONLY", str(tmp_path / "cache"))
+        monkeypatch.setenv("DAPI_OFFLINE", "1")
+
+        assert path == fetch(File(url, sha256=DIGEST))
+        with pytest.raises(OfflineError, match="not in the cache"):
+            fetch(File(url, sha256="0" * 64))

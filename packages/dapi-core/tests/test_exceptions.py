@@ -55,6 +55,8 @@ EXAMPLES = [
         "net:A", missing=["a.weight"], unexpected=["a.weigth"], shapes={"b": ((1,), (2,))}
     ),
     exceptions.CheckpointError("net.pth", source="net:A", reason="it is empty"),
+    exceptions.UnreadableFileError("net.pth", source="net:A", reason="Input/output error"),
+    exceptions.AssetError("vocab.txt", name="vocab.txt", reason="it is a web page"),
     exceptions.SavingError("Net", "its argument 'norm' is a class"),
     exceptions.RebuildError("net.safetensors", reason="dapi.save did not write it"),
     exceptions.BuilderError("net", distribution="acme", cause=RuntimeError("why.")),
@@ -66,6 +68,7 @@ EXAMPLES = [
     exceptions.MissingDependencyError("x needs y", requirement=""),
     exceptions.MissingHashError("net:A", files=["https://example.org/net.pth"]),
     exceptions.HashMismatchError("net.pth", expected="00", found="11"),
+    exceptions.LFSPointerError("net.pth", expected="00", found="11"),
     exceptions.CacheError("cache", reason="read-only"),
     exceptions.FetchError("net:A", failures={"https://example.org/n": "404"}),
     exceptions.OfflineError("net:A", url="https://example.org/n", sha256=None, path="cache/x"),

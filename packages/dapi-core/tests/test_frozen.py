@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dapi._frozen import FrozenDict, freeze, to_json
+from dapi._values.frozen import FrozenDict, freeze, to_json
 
 scalars = st.none() | st.booleans() | st.integers() | st.text(max_size=5)
 values = st.recursive(

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 import dapi
-from dapi import _hooks
+from dapi._plugins import hooks
 from dapi.exceptions import FetchError, PluginWarning
 
 MIRROR = """
@@ -55,15 +55,15 @@ def test_a_url_is_answer_enough(hook):
     """A hook that only sends elsewhere returns the URL."""
     hook("acme-url", MIRROR.replace("return FetchRequest(url", "return 'https://m.test' or (url"))
 
-    assert _hooks.FetchRequest("https://m.test") == _hooks.before_fetch("https://x.example")
+    assert hooks.FetchRequest("https://m.test") == hooks.before_fetch("https://x.example")
 
 
 def test_no_hooks_import_no_pluggy(monkeypatch):
     """Without a distribution that has hooks nothing is loaded for them."""
-    monkeypatch.setattr(_hooks, "entry_points", lambda group: [])
+    monkeypatch.setattr(hooks, "entry_points", lambda group: [])
 
-    assert _hooks.FetchRequest("https://example.org") == _hooks.before_fetch("https://example.org")
-    assert _hooks._manager(()) is None
+    assert hooks.FetchRequest("https://example.org") == hooks.before_fetch("https://example.org")
+    assert hooks._manager(()) is None
 
 
 def test_hooks_that_fail_to_import_are_skipped(hook, server):
@@ -82,11 +82,11 @@ def test_hooks_that_failed_are_tried_again_after_refresh(hook, tmp_path):
     """What they lacked may have been installed since."""
     hook("acme-late", "import acme_lack\n" + MIRROR)
     with pytest.warns(PluginWarning, match="acme_lack"):
-        assert "https://x.test/original" == _hooks.before_fetch("https://x.test/original").url
+        assert "https://x.test/original" == hooks.before_fetch("https://x.test/original").url
     (tmp_path / "acme-late" / "acme_lack.py").touch()
 
     dapi.refresh()
-    assert "https://x.test/mirror" == _hooks.before_fetch("https://x.test/original").url
+    assert "https://x.test/mirror" == hooks.before_fetch("https://x.test/original").url
     del sys.modules["acme_lack"]
 
 
@@ -95,7 +95,7 @@ def test_unknown_hook_is_refused_by_name(hook):
     hook("acme-typo", MIRROR.replace("dapi_file_fetched", "dapi_file_fetchd"))
 
     with pytest.warns(PluginWarning, match="dapi_file_fetchd"):
-        _hooks.before_fetch("https://example.org")
+        hooks.before_fetch("https://example.org")
 
 
 def test_object_that_raises_when_it_is_looked_at_is_skipped(hook):
@@ -105,7 +105,7 @@ def test_object_that_raises_when_it_is_looked_at_is_skipped(hook):
     hook("acme-mirror", MIRROR)
 
     with pytest.warns(PluginWarning, match="acme-odd were skipped. odd"):
-        assert "https://x.test/mirror" == _hooks.before_fetch("https://x.test/original").url
+        assert "https://x.test/mirror" == hooks.before_fetch("https://x.test/original").url
 
 
 def test_observer_that_raises_disturbs_nobody(hook):
@@ -114,7 +114,7 @@ def test_observer_that_raises_disturbs_nobody(hook):
     hook("acme-raises", MIRROR.replace("seen.append((url, path))", "raise RuntimeError('no')"))
 
     with pytest.warns(PluginWarning, match="acme-raises"):
-        _hooks.file_fetched("https://example.org", "path")
+        hooks.file_fetched("https://example.org", "path")
     assert 1 == len(sys.modules[module].seen)
 
 

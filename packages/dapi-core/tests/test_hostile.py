@@ -151,6 +151,7 @@ def test_pickle_planted_in_the_cache_is_not_read(server, torch, payload, own_cac
     stream = io.BytesIO()
     torch.save({"weight": torch.zeros(2)}, stream)
     entry = publish(server, stream.getvalue())
+    entry.fetch().chmod(0o644)
     entry.fetch().write_bytes(payload)
 
     with pytest.warns(CacheWarning, match="damaged"):

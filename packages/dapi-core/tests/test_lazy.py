@@ -1,13 +1,15 @@
 """lazy: a factory by value."""
 
 import copy
+import json
 import pickle
 import sys
 
 import pytest
 
-from dapi import Asset, File, lazy
-from dapi.exceptions import WeightsDeclarationError
+from dapi import Asset, File, _store, lazy
+from dapi._store import cache
+from dapi.exceptions import AssetError, DapiError, WeightsDeclarationError
 
 
 def test_lazy_imports_nothing_until_called():
@@ -49,6 +51,83 @@ def test_lazy_fetches_files_into_paths(tmp_path):
     factory = lazy("pathlib:Path.read_text", self=Asset("vocabulary"))
 
     assert "a\nb\n" == factory.bind({"vocabulary": File(vocabulary.as_uri())})()
+
+
+class TestAssets:
+    """A file without a full hash does not stay if it cannot be used, and is to blame."""
+
+    FILE = File("https://localhost:1/vocabulary.json")
+
+    @pytest.fixture
+    def factory(self, tmp_path, monkeypatch):
+        """Return a factory over a file in the cache, with some content."""
+
+        def make(content, target="dapi_test_vocabulary:read"):
+            path = tmp_path / "downloaded"
+            path.write_bytes(content)
+            _store.add(path, self.FILE, wanted="net")
+            return lazy(target, file=Asset("vocabulary")).bind({"vocabulary": self.FILE})
+
+        (tmp_path / "dapi_test_vocabulary.py").write_text(
+            "import json\n"
+            "def read(file, fail=None):\n"
+            "    if fail:\n        raise fail\n"
+            "    return json.loads(file.read_text())\n"
+        )
+        monkeypatch.syspath_prepend(str(tmp_path))
+        yield make
+        sys.modules.pop("dapi_test_vocabulary", None)
+
+    def test_file_that_is_cut_is_downloaded_again(self, factory):
+        """The factory that reads it says that it is none."""
+        broken = factory(b'["a", "b')
+        with pytest.raises(ValueError, match="Unterminated"):
+            broken()
+
+        assert cache.find(self.FILE) is None
+
+    @pytest.mark.parametrize("content", [b"<html>", b"/annex/objects/SHA256E-s9--00"])
+    def test_placeholder_is_named_and_downloaded_again(self, factory, content):
+        """Some readers would take it for a vocabulary of a few odd words."""
+        with pytest.raises(AssetError, match="vocabulary.json cannot be used: it is a"):
+            factory(content, target="pathlib:Path.read_text")()
+
+        assert cache.find(self.FILE) is None
+
+    @pytest.mark.parametrize("cause", [MemoryError(), OSError(5, "Input/output error")], ids=repr)
+    def test_file_stays_when_the_machine_gives_out(self, factory, monkeypatch, cause):
+        """It would only be downloaded again."""
+        whole = factory(b'["a", "b"]')
+
+        def fail(text):
+            raise cause
+
+        with monkeypatch.context() as context:
+            context.setattr(json, "loads", fail)
+            with pytest.raises(type(cause)):
+                whole()
+        assert ["a", "b"] == whole()
+
+    def test_file_stays_when_the_caller_is_to_blame(self, factory):
+        """Other arguments than the declared ones may be why it failed."""
+        whole = factory(b'["a", "b"]')
+        for wrong in ({"fail": ValueError("so")}, {"unknown": 1}):
+            with pytest.raises((ValueError, TypeError)):
+                whole(**wrong)
+
+        assert ["a", "b"] == whole()
+
+
+def test_pointer_in_a_package_is_named(tmp_path, monkeypatch):
+    """As in a distribution that was built from a checkout without Git LFS."""
+    (tmp_path / "acme_words").mkdir()
+    (tmp_path / "acme_words" / "__init__.py").touch()
+    (tmp_path / "acme_words" / "vocab.txt").write_text("version https://git-lfs.github.com/spec/v1")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    factory = lazy("pathlib:Path.read_text", self=File("package:acme_words/vocab.txt"))
+
+    with pytest.raises(DapiError, match=r"(?s)Git LFS pointer.*git lfs pull"):
+        factory()
 
 
 @pytest.mark.parametrize("target", ["fractions", "fractions:", ":Fraction", ""])

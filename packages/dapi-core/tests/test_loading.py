@@ -1,9 +1,13 @@
 """Loading: what does not fit is one error that names the file, the entry and the differences."""
 
+import dataclasses
+
 import pytest
 
 import dapi
-from dapi import Build, WeightEntry, _registry, _safetensors
+from dapi import Build, WeightEntry, _store
+from dapi._catalog import registry
+from dapi._loader import safetensors
 from dapi.exceptions import CheckpointError, StateDictMismatchError
 
 torch = pytest.importorskip("torch")
@@ -21,18 +25,22 @@ class Tied(nn.Module):
         self.register_buffer("mean", torch.zeros(4))
 
 
-@pytest.fixture
-def load(tmp_path):
-    """Write a state dict to a file, and load it into a model."""
+@pytest.fixture(params=["read", "mapped"])
+def load(tmp_path, request):
+    """Write a state dict to a file, and load it into a model; from the cache, it is mapped."""
 
     def run(constructor, state, layout="zip"):
         if layout == "safetensors":
             path = tmp_path / "net.safetensors"
-            _safetensors.write(path, state, {})
+            safetensors.write(path, state, {})
         else:
             path = tmp_path / "net.pth"
             torch.save(state, path, _use_new_zipfile_serialization=layout == "zip")
-        return dapi.build_model(constructor, weights=WeightEntry.from_file(path))
+        entry = WeightEntry.from_file(path)
+        if request.param == "mapped":
+            entry = dataclasses.replace(entry, url=f"https://localhost:1/{path.name}")
+            _store.add(path, entry.files[0], wanted=path.name)
+        return dapi.build_model(constructor, weights=entry)
 
     return run
 
@@ -63,11 +71,11 @@ BAD = {
 
 @pytest.mark.parametrize("layout", ["zip", "legacy", "safetensors"])
 @pytest.mark.parametrize(("state", "message"), BAD.values(), ids=BAD)
-def test_what_does_not_fit_is_told(load, state, message, layout, tmp_path):
+def test_what_does_not_fit_is_told(load, state, message, layout):
     """With the file, the entry, and the first differences."""
     with pytest.raises(StateDictMismatchError, match=message) as caught:
         load(linear, state, layout)
-    assert f"(file: {tmp_path / 'net'}." in str(caught.value)
+    assert caught.value.path.is_file() and f"(file: {caught.value.path})" in str(caught.value)
     assert "WeightEntry(" in str(caught.value)
 
 
@@ -141,7 +149,7 @@ def _on_meta():
 
 def test_dtype_and_device_are_refused_as_near_misses(monkeypatch):
     """What every builder takes is known to the check of misspelt arguments."""
-    monkeypatch.setattr(_registry, "_builders", {})
+    monkeypatch.setattr(registry, "_builders", {})
 
     @dapi.register_model()
     def tiny_linear(*, weights=None, **config):

@@ -13,7 +13,7 @@ import time
 import pytest
 
 from dapi import File
-from dapi._store import fetch, locking, partial
+from dapi._store import cache, fetch, locking, partial
 from dapi._store.settings import Settings
 from dapi.exceptions import CacheWarning
 
@@ -170,6 +170,28 @@ def test_lost_locks_cost_bandwidth_only(faulty, start, own_cache):
 
     assert len(BODY) < faulty.sent <= 3.02 * len(BODY)
     assert ["blobs", "stamps"] == files(own_cache)
+
+
+def test_two_that_publish_at_once_are_no_error(own_cache, monkeypatch):
+    """Where locks do nothing, another process may put the same file there in the same moment."""
+    file = File("https://localhost:1/net.pth", sha256=DIGEST)
+    targets = [partial.create(DIGEST, QUICK) for _ in range(2)]
+    for target in targets:
+        target.write(0, BODY)
+        assert DIGEST == target.digest()
+    replace = os.replace
+
+    def replace_twice(source, path):
+        replace(source, path)
+        if source == targets[0].path:
+            replace(targets[1].path, path)
+
+    monkeypatch.setattr(os, "replace", replace_twice)
+    path = cache.publish(file, targets[0], DIGEST, wanted="net")
+    assert BODY == path.read_bytes()
+    assert path == cache.find(file)
+    for target in targets:
+        target.discard()
 
 
 def test_file_system_without_locks_is_no_error(faulty, monkeypatch):

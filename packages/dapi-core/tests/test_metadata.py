@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dapi import _metadata
-from dapi._metadata import Metadata
+from dapi._plugins import metadata as _metadata
+from dapi._plugins.metadata import Metadata
 
 
 def ours():

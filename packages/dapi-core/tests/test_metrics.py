@@ -2,8 +2,8 @@
 
 import pytest
 
-from dapi import _metrics
-from dapi._metrics import Metric
+from dapi._catalog import metrics as _metrics
+from dapi._catalog.metrics import Metric
 
 
 def metric(name, value, dataset="Digits"):

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import dapi
-from dapi import _registry
+from dapi._catalog import registry
 from dapi.exceptions import (
     ArgumentError,
     PluginLoadError,
@@ -88,14 +88,14 @@ def test_builders_register_while_others_are_listed():
         number = 0
         while not stop.is_set():
             number += 1
-            _registry.add(f"net{number}", type(f"Net{number}", (), {}), replaces=None)
+            registry.add(f"net{number}", type(f"Net{number}", (), {}), replaces=None)
 
     with ThreadPoolExecutor(5) as pool:
         writers = [pool.submit(register) for _ in range(4)]
         for _ in range(300):
-            _registry.successor("net", "m")
+            registry.successor("net", "m")
             dapi.list_models("net*")
-            if len(_registry.builders()) > 500:
+            if len(registry.builders()) > 500:
                 break
         stop.set()
         assert [None] * 4 == [writer.result() for writer in writers]

@@ -4,7 +4,8 @@ import warnings
 
 import pytest
 
-from dapi import _notices, register_model
+from dapi import register_model
+from dapi._values import notices
 from dapi.exceptions import DapiWarning, LegacyArgumentWarning
 
 
@@ -22,6 +23,6 @@ def test_warn_once_says_a_sentence_once():
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         for text in ("one", "one", "two"):
-            _notices.warn_once(text, DapiWarning)
+            notices.warn_once(text, DapiWarning)
 
     assert ["one", "two"] == [str(warning.message) for warning in caught]

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dapi._construction import CannotDeferError, construct
-from dapi._placement import Placement, Target
+from dapi._loader.construction import CannotDeferError, construct
+from dapi._loader.placement import Placement, Target
 
 torch = pytest.importorskip("torch", reason="needs dapi-core[torch]")
 nn = torch.nn

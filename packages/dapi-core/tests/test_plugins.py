@@ -5,9 +5,9 @@ from importlib import import_module, metadata
 
 import pytest
 
-import _dapi_command
+import _dapi_owners
 import dapi
-from dapi import _registry
+from dapi._catalog import registry
 from dapi.exceptions import (
     DisabledModelError,
     IncompatiblePluginError,
@@ -21,7 +21,7 @@ CORE = metadata.version("dapi-core")
 @pytest.fixture
 def acme(advertise, monkeypatch):
     """A distribution whose import would end the process."""
-    monkeypatch.setattr(_registry, "_builders", {})
+    monkeypatch.setattr(registry, "_builders", {})
 
     def add(name="acme", **options):
         module = f"{name.replace('-', '_')}_exits"
@@ -78,7 +78,7 @@ def test_missing_dependency_of_an_extra_is_told(acme):
 def test_failure_is_forgotten_when_it_loads(acme, advertise):
     """A state says what is now: an import that succeeds mends it."""
     advertise("acme", "[dapi.formats]\nx = acme_late:read\n", folder="acme")
-    point = next(p for p in dapi._discovery.entry_points("dapi.formats") if p.name == "x")
+    point = next(p for p in dapi._plugins.discovery.entry_points("dapi.formats") if p.name == "x")
 
     with pytest.raises(PluginLoadError):
         point.load()
@@ -215,7 +215,7 @@ def test_record_that_cannot_be_read_is_passed_over(acme):
     (nameless / "METADATA").unlink()
 
     assert "stranger" in dapi.refresh().added
-    assert ["stranger"] == _dapi_command.other_owners()
+    assert ["stranger"] == _dapi_owners.other_owners()
 
 
 def test_refresh_forgets_failures(advertise):

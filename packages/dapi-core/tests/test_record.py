@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from dapi._record import Record
+from dapi._values.record import Record
 
 
 class Point(Record):

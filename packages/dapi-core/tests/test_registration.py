@@ -10,7 +10,8 @@ from pathlib import PurePath
 import pytest
 
 import dapi
-from dapi import Build, LegacyArgument, WeightEntry, Weights, _registry, register_model
+from dapi import Build, LegacyArgument, WeightEntry, Weights, register_model
+from dapi._catalog import registry
 from dapi.exceptions import (
     DuplicateModelError,
     InvalidNameError,
@@ -19,6 +20,7 @@ from dapi.exceptions import (
     NoWeightsError,
     OutdatedWeightsWarning,
     PositionalArgumentError,
+    RandomBackboneWarning,
     ReplacedBuilderWarning,
     UnexpectedArgumentError,
     UnknownWeightsError,
@@ -39,7 +41,7 @@ class OtherWeights(Weights):
 @pytest.fixture(autouse=True)
 def forget_registered(monkeypatch):
     """What these tests register does not outlive them."""
-    monkeypatch.setattr(_registry, "_builders", {})
+    monkeypatch.setattr(registry, "_builders", {})
 
 
 @pytest.fixture
@@ -270,6 +272,30 @@ def test_backbone_is_not_fetched_when_weights_are_given(tmp_path):
     detector(weights=WeightEntry.from_file(path), weights_backbone=NetWeights.Digits_RefV1)
     detector(weights_backbone=NetWeights.Digits_RefV1)
     assert [None, NetWeights.Digits_RefV1] == seen
+
+
+def test_random_backbone_is_told_once(tmp_path):
+    """Without weights of either kind; not to who says so, nor where nothing is initialised."""
+    torch = pytest.importorskip("torch")
+    path = tmp_path / "net.pth"
+    torch.save(torch.nn.Linear(1, 1).state_dict(), path)
+    old = LegacyArgument("pretrained_backbone", {True: NetWeights.Digits_RefV2}, "weights_backbone")
+
+    @register_model(weights=NetWeights, legacy=old)
+    def detector(*, weights=None, weights_backbone=None, progress=True):
+        return torch.nn.Linear(1, 1)
+
+    detector(weights_backbone=None)
+    detector(device="meta")
+    detector(weights=WeightEntry.from_file(path))
+    with pytest.warns(RandomBackboneWarning) as said:
+        detector()
+        detector()
+
+    [text] = [str(each.message) for each in said]
+    assert "detector starts with a random backbone" in text
+    assert "detector(weights_backbone=NetWeights.Digits_RefV2)" in text
+    assert "detector(weights_backbone=None)" in text
 
 
 def test_replaced_builder_warns_once(net):

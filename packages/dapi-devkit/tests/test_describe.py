@@ -10,7 +10,8 @@ import pytest
 import torch
 
 import dapi
-from dapi import WeightEntry, _registry
+from dapi import WeightEntry
+from dapi._catalog import registry
 from dapi._cli import main
 from dapi.devkit._describe import describe, package_url
 from dapi.devkit._source import imports
@@ -86,7 +87,7 @@ def test_argument_that_the_weights_fix(capsys, tmp_path):
 
 def test_argument_that_the_builder_needs(capsys, tmp_path, monkeypatch):
     """It is asked for; nothing tells it where the builder has no weights yet."""
-    monkeypatch.setattr(_registry, "_builders", {})
+    monkeypatch.setattr(registry, "_builders", {})
 
     @dapi.register_model()
     def needy_net(*, weights=None, progress=True, size, **config):

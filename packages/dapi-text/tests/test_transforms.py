@@ -21,7 +21,8 @@ from transformers import (
     XLMRobertaTokenizer,
 )
 
-from dapi import WeightEntry
+from dapi import File, WeightEntry, _store
+from dapi._store import cache
 from dapi.text import (
     BERTBaseWeights,
     DeBERTaV3BaseWeights,
@@ -38,12 +39,13 @@ from dapi.text.transforms import SentencePieceTokenizer, Tokenizer
 
 MINILM = MiniLML6Weights.SentencePairs1B_RefV1
 ROBERTA = RoBERTaBaseWeights.English160GB_RefV1
+SPECIAL = "fill the <mask> in, or the [MASK] there, </s> and [SEP] <pad>"
 TEXTS = [
     "Hello world",
     " Hello  world\n",
     "",
     "naïve café — “quotes”, 日本語 and \N{PILE OF POO}",
-    "fill the <mask> in, or the [MASK] there, </s> and [SEP] <pad>",
+    SPECIAL,
     "A robustly optimized BERT pretraining approach " * 90,
     "antidisestablishmentarianism" * 40,
 ]
@@ -110,13 +112,19 @@ def folders(tmp_path_factory, corpus, roberta_tokenizer_folder):
 
 
 @pytest.fixture(scope="module", params=["minilm", *ENTRIES])
-def pair(request, minilm_folder, folders):
-    """Transformers' tokenizer of a folder, and what an entry makes of the file in it."""
+def published(request, minilm_folder, folders):
+    """A folder of transformers, the length of an entry, and the entry with the file in it."""
     if request.param == "minilm":
-        return AutoTokenizer.from_pretrained(minilm_folder), 256, MINILM.transforms()
+        return minilm_folder, 256, MINILM
     folder = folders[request.param]
     member, max_length = ENTRIES[request.param]
-    entry = with_tokenizer(member, folder / "tokenizer.json")
+    return folder, max_length, with_tokenizer(member, folder / "tokenizer.json")
+
+
+@pytest.fixture(scope="module")
+def pair(published):
+    """Transformers' tokenizer of a folder, and what an entry makes of the file in it."""
+    folder, max_length, entry = published
     return AutoTokenizer.from_pretrained(folder), max_length, entry.transforms()
 
 
@@ -126,10 +134,15 @@ def with_tokenizer(member, path):
     return dataclasses.replace(member.value, assets=dict.fromkeys(member.assets, file))
 
 
+@pytest.mark.parametrize("special_tokens", [False, True])
 @pytest.mark.parametrize("texts", [TEXTS, list(random_texts()), TEXTS[:1]], ids=len)
-def test_batch_is_that_of_transformers(pair, texts):
+def test_batch_is_that_of_transformers(published, pair, texts, special_tokens):
     """The same ids and mask, padded to the longest, cut at the length of the entry."""
     oracle, max_length, ours = pair
+    if special_tokens:
+        ours = published[2].transforms(special_tokens=True)
+    else:  # transformers takes them for what they mean
+        texts = [text for text in texts if text != SPECIAL]
     expected = oracle(
         texts, padding=True, truncation=True, max_length=max_length, return_tensors="pt"
     )
@@ -138,6 +151,42 @@ def test_batch_is_that_of_transformers(pair, texts):
     for key, tensor in actual.items():
         assert tensor.dtype == torch.int64
         assert torch.equal(expected[key], tensor)
+
+
+UNKNOWN = ("<unk>", "[UNK]")  # which letters may be
+
+
+def special_ids(tokenizer):
+    added = tokenizer.get_added_tokens_decoder()
+    return {number: token.content for number, token in added.items() if token.special}
+
+
+def written_by_users(ours):
+    """Texts with each special token: alone, in words, twice, and in wide letters."""
+    for token in special_ids(ours.tokenizer).values():
+        wide = "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in token)
+        yield from (token, f"robustly {token} and{token}and", f"{token}{token[0]}{token}", wide)
+
+
+def test_special_tokens_in_a_text_are_letters(pair):
+    """Nobody's text ends a sequence, starts another or counts as padding, unless asked for."""
+    _, _, ours = pair
+    special = special_ids(ours.tokenizer)
+    frame = ours("")["input_ids"][0].tolist()
+    for tokenizer in (ours, pickle.loads(pickle.dumps(ours))):
+        for text in written_by_users(ours):
+            row = tokenizer(text)["input_ids"][0].tolist()
+            found = [special[number] for number in row if number in special]
+            assert [special[n] for n in frame] == [each for each in found if each not in UNKNOWN]
+
+
+def test_special_tokens_are_split_as_transformers_splits_them(published):
+    """Where its models have them not among their pieces, too."""
+    folder, _, entry = published
+    oracle = AutoTokenizer.from_pretrained(folder, split_special_tokens=True)
+    if isinstance(oracle.backend_tokenizer.model, Unigram):
+        pytest.skip("transformers finds them among the pieces")
+    assert oracle(SPECIAL)["input_ids"] == entry.transforms()(SPECIAL)["input_ids"][0].tolist()
 
 
 def test_tokenizer_knows_words(pair):
@@ -182,6 +231,7 @@ def test_published_tokenizer_is_pinned(member):
 @pytest.mark.parametrize(
     ("texts", "error", "message"),
     [
+        (["a", "\ud800"], ValueError, "lone surrogate"),
         ([], ValueError, "at least one text"),
         (["a", 3], TypeError, "3"),
         ([None], TypeError, "None"),
@@ -200,6 +250,36 @@ def test_wrong_file_is_refused(minilm_folder):
         Tokenizer(minilm_folder / "vocab.txt", max_length=8, padding="[PAD]")
     with pytest.raises(ValueError, match="no token '<pad>'"):
         Tokenizer(minilm_folder / "tokenizer.json", max_length=8, padding="<pad>")
+
+
+LYING_THERE = {
+    "pointer": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "Git LFS.*lfs pull"),
+    "page": (b"<!DOCTYPE html><title>Sign in</title>", "web page.*download it again"),
+    "cut": (b'{"version": "1.0", "added_tokens": [', "not a tokenizer.json|SentencePiece"),
+}
+
+
+@pytest.mark.parametrize("lying", LYING_THERE)
+@pytest.mark.parametrize(
+    "member",
+    [
+        DeBERTaV3BaseWeights.English160GB_RefV1,
+        MPNetBaseWeights.SentencePairs1B_RefV1,
+        T5SmallWeights.C4_RefV1,
+    ],
+    ids=str,
+)
+def test_what_is_no_vocabulary_is_named_and_downloaded_again(member, lying, tmp_path):
+    """Instead of words about JSON; without a full hash it does not stay in the cache."""
+    content, said = LYING_THERE[lying]
+    (tmp_path / "lying").write_bytes(content)
+    file = File("https://localhost:1/tokenizer.json")
+    entry = dataclasses.replace(member.value, assets=dict.fromkeys(member.assets, file))
+    for make in (entry.transforms, *([entry.postprocess] if member.name == "C4_RefV1" else [])):
+        _store.add(tmp_path / "lying", file, wanted="net")
+        with pytest.raises(ValueError, match=said):
+            make()
+        assert cache.find(file) is None
 
 
 def test_length_without_room_for_text_is_refused(minilm_folder):
@@ -228,9 +308,9 @@ def spm(tmp_path, corpus):
     """Make SentencePiece's own processor of a model laid out as DeBERTa's, and our entry's."""
     library = pytest.importorskip("sentencepiece")
 
-    def train(normalization):
+    def train(normalization, **options):
         library.SentencePieceTrainer.train(
-            sentence_iterator=iter(corpus * 5),
+            sentence_iterator=iter([*corpus, "[ ] P A D S E U N K"] * 5),
             model_prefix=str(tmp_path / "spm"),
             vocab_size=200,
             hard_vocab_limit=False,
@@ -242,7 +322,7 @@ def spm(tmp_path, corpus):
         path = tmp_path / "spm.model"
         oracle = library.SentencePieceProcessor(model_file=str(path))
         entry = with_tokenizer(DeBERTaV3BaseWeights.English160GB_RefV1, path)
-        return oracle, entry.transforms()
+        return oracle, entry.transforms(**options)
 
     return train
 
@@ -251,7 +331,8 @@ def test_sentencepiece_model_gives_its_own_ids(spm):
     """Its pieces, scores and normalisation: the ids of SentencePiece itself, between two tokens."""
     oracle, ours = spm("nmt_nfkc")
     compatible = "\ufb01ne \uff46\uff55\uff4c\uff4c width\u2460"  # a ligature, wide letters, (1)
-    for text in [*TEXTS[:4], compatible, *random_texts()]:
+    written = [f"words {token}and {token} or{token}" for token in ("[PAD]", "[SEP]", "[UNK]")]
+    for text in [*TEXTS[:4], SPECIAL, *written, compatible, *random_texts()]:
         line = " ".join(text.split())  # which it takes one at a time
         (row,) = ours(line)["input_ids"].tolist()
         assert row == [1, *oracle.encode(line)[:510], 2]
@@ -259,7 +340,7 @@ def test_sentencepiece_model_gives_its_own_ids(spm):
 
 def test_sentencepiece_model_splits_as_transformers_does(spm):
     """The ids of DebertaV2Tokenizer, which normalises by NFC whatever the model says."""
-    oracle, ours = spm("identity")
+    oracle, ours = spm("identity", special_tokens=True)
     vocabulary = [(oracle.id_to_piece(n), oracle.get_score(n)) for n in range(len(oracle))]
     theirs = DebertaV2Tokenizer(vocab=vocabulary, unk_id=3)
     texts = [*TEXTS, *random_texts()]
@@ -268,6 +349,18 @@ def test_sentencepiece_model_splits_as_transformers_does(spm):
     assert torch.equal(expected["input_ids"], actual["input_ids"])
     assert torch.equal(expected["attention_mask"], actual["attention_mask"])
     assert len(vocabulary) == ours.tokenizer.token_to_id("[MASK]")
+
+
+def test_no_beginning_of_a_sentencepiece_file_is_a_model(spm, tmp_path):
+    """Also where it ends between two pieces: it would know fewer words, and normalize otherwise."""
+    spm("nmt_nfkc")
+    content = (tmp_path / "spm.model").read_bytes()
+    for length in (*range(1, 5000), len(content) - 1):  # the pieces, and what follows them
+        (tmp_path / "cut.model").write_bytes(content[:length])
+        with pytest.raises(ValueError, match="not a SentencePiece model"):
+            SentencePieceTokenizer(
+                tmp_path / "cut.model", max_length=8, padding="[PAD]", start="[CLS]", end="[SEP]"
+            )
 
 
 def test_wrong_sentencepiece_file_is_refused(minilm_folder, tmp_path):

@@ -15,6 +15,7 @@ import dapi
 from dapi.exceptions import (
     ConfigConflictError,
     HashMismatchError,
+    NoWeightsError,
     OutdatedWeightsWarning,
     ReplacedBuilderWarning,
     StateDictMismatchError,
@@ -65,6 +66,18 @@ def test_accuracy_is_what_the_recipe_measures(member, recipe, offline):
     assert round(100 * found["accuracy"], 3) >= metric["value"]
     assert (found["sha256"], found["size"]) == (member.sha256, member.size)
     assert found["num_params"] == member.meta["num_params"]
+
+
+@members
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is")
+def test_it_is_traced_and_scripted(member):
+    """torch.fx and torch.jit.script make a model of it that returns the same, to the bit."""
+    model = BUILDERS[type(member)](weights=member).eval()
+    images = torch.rand(2, 1, 48, 32, generator=torch.Generator().manual_seed(0))
+
+    for make in (torch.fx.symbolic_trace, torch.jit.script):
+        with torch.inference_mode():
+            assert torch.equal(model(images), make(model)(images))
 
 
 def test_held_out_images_are_those_that_meta_names(recipe):
@@ -154,7 +167,19 @@ def test_new_head_keeps_the_rest(builder):
             assert 7 == len(tensor)
         else:
             assert torch.equal(file[key], tensor), key
-    assert member is dapi.weights_of(model)
+    assert member.files == dapi.weights_of(model).files
+
+
+def test_names_of_a_new_head_are_given():
+    """The old model's would be wrong, however many there are."""
+    weights = dapi.weights_of(resnet20(weights=ResNet20Weights.Digits_RefV2, new_head=True))
+    with pytest.raises(NoWeightsError, match=r"postprocess\(categories=\[\.\.\.\]\)"):
+        weights.postprocess()
+    names = list("abcdefghij")
+    [(label, _)] = weights.postprocess(categories=names, k=1)(torch.eye(10)[:1])[0]
+
+    assert "a" == label
+    assert "categories" not in weights.meta
 
 
 def test_new_head_of_the_same_size_is_new():

@@ -13,6 +13,7 @@ from dapi import ContextParams
 from dapi.exceptions import (
     ConfigConflictError,
     LegacyArgumentWarning,
+    NoWeightsError,
     OfflineError,
     WeightsTypeError,
 )
@@ -22,6 +23,7 @@ from dapi.vision import (
     KeypointRCNNResNet50FPNWeights,
     MobileNetV3LargeWeights,
     ResNet50Weights,
+    fasterrcnn_mobilenet_v3_large_320_fpn,
     fasterrcnn_resnet50_fpn,
     keypointrcnn_resnet50_fpn,
 )
@@ -363,6 +365,27 @@ def test_new_head_may_have_other_keypoints():
 
     assert 5 == model.roi_heads.keypoint_predictor.kps_score_lowres.out_channels
     assert {0.0} == eps_values(model)
+    with pytest.raises(NoWeightsError, match=r"categories=\[\.\.\.\], keypoint_names=\[\.\.\.\]"):
+        dapi.weights_of(model).postprocess()
+
+
+def test_detector_with_a_pretrained_backbone_is_saved(randomized, save, with_file, tmp_path):
+    """Its norms are frozen, as in one that has weights of its own; the backbone is not needed."""
+    member = MobileNetV3LargeWeights.ImageNet1K_RefV1
+    state_dict, _ = trained(peer.mobilenet_v3_large(weights=None), randomized)
+    local = save(state_dict, tmp_path / "backbone.pth")
+    model = fasterrcnn_mobilenet_v3_large_320_fpn(
+        weights_backbone=with_file(member, local), trainable_backbone_layers=1, num_classes=3
+    )
+    path = tmp_path / "detector.safetensors"
+    dapi.save(model, path)
+    found = dapi.load(path)
+
+    expected = model.state_dict()
+    assert expected.keys() == found.state_dict().keys()
+    assert all(torch.equal(expected[key], each) for key, each in found.state_dict().items())
+    trained_keys = [key for key, each in model.named_parameters() if each.requires_grad]
+    assert trained_keys == [key for key, each in found.named_parameters() if each.requires_grad]
 
 
 @pytest.mark.parametrize("name", ["fasterrcnn_resnet50_fpn", "maskrcnn_resnet50_fpn_v2"])

@@ -201,6 +201,20 @@ def test_digits_are_found_dark_on_bright(held_out, detector):
     assert names[0] == names[1]
 
 
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is", "ignore:FCOS always returns")
+def test_it_is_scripted_and_its_backbone_is_traced(held_out, detector):
+    """What torch makes of it returns the same; torch.fx takes no detector as a whole."""
+    image = BETTER.transforms()(held_out[0][0])
+    traced = torch.fx.symbolic_trace(detector.backbone)
+    with torch.inference_mode():
+        [expected] = detector([image])
+        _, [found] = torch.jit.script(detector)([image])
+        features = detector.backbone(image[None])
+
+        assert all(torch.equal(expected[key], found[key]) for key in expected)
+        assert all(map(torch.equal, features.values(), traced(image[None]).values()))
+
+
 def test_nothing_is_found_where_nothing_is(detector):
     """Not on plain ground, of any size."""
     for picture in (Image.new("L", (96, 96)), Image.new("RGB", (31, 700), "white")):
@@ -300,7 +314,7 @@ def test_new_head_keeps_the_rest():
 
 def test_pyramid_has_steps_of_4_and_8_pixels():
     """And 64 channels each, of colour images too."""
-    model = fcos_resnet20_fpn()
+    model = fcos_resnet20_fpn(weights_backbone=None)
     with torch.inference_mode():
         levels = model.backbone(torch.zeros(1, 3, 96, 128))
 

@@ -1,11 +1,14 @@
 """MNASNet: which version of the code wrote a file."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 import torchvision.models as peer
 from safetensors.torch import save_file
 
 import dapi
+from dapi.adapt import StripPrefix
 from dapi.vision import MNASNet0_5Weights, mnasnet0_5
 
 MEMBER = MNASNet0_5Weights.ImageNet1K_RefV1
@@ -40,3 +43,15 @@ def test_a_file_of_the_first_version_gets_its_wider_stem(
     ours = mnasnet0_5(weights=with_file(MEMBER, local))
     assert_same(ours, theirs(peer.mnasnet0_5, local, weights=weights))
     assert 1 == versions[""] and 32 == ours.layers[0].out_channels
+
+
+def test_a_file_that_dataparallel_wrote_is_of_the_second(with_file, tmp_path):
+    """The wrapper has a version of its own, which is not the model's."""
+    model = peer.mnasnet0_5()
+    torch.save(torch.nn.DataParallel(model).state_dict(), tmp_path / "wrapped.pth")
+    local = with_file(MEMBER, dapi.WeightEntry.from_file(tmp_path / "wrapped.pth"))
+    for code_version in ({}, {"": 2}):
+        build = replace(local.build, adapt=(StripPrefix("module."),), code_version=code_version)
+        ours = mnasnet0_5(weights=replace(local, build=build)).state_dict()
+
+        assert all(torch.equal(value, ours[key]) for key, value in model.state_dict().items())

@@ -14,7 +14,7 @@ import torch
 import torchvision.models as peer
 
 import dapi
-from dapi import _construction
+from dapi._loader import construction
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::dapi.exceptions.OutdatedWeightsWarning"),
@@ -74,7 +74,7 @@ def test_architecture_is_torchvisions_with_weights(member, structure, monkeypatc
     file = as_published(member)
     download = "torchvision.models._api.load_state_dict_from_url"
     monkeypatch.setattr(download, lambda *args, **options: file)
-    with _construction.deferred():  # its parameters on meta too
+    with construction.deferred():  # its parameters on meta too
         oracle = peer.get_model_builder(name)(weights=theirs)
 
     ours = builder(weights=member, device="meta")

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import digit_scenes
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -91,6 +92,23 @@ def test_a_cut_picture_is_no_picture():
 
     with pytest.raises(InputError, match="it is no picture"):
         _pictures.read_picture("cut.png")
+
+
+@pytest.mark.parametrize("suffix", ["gif", "png", "tiff", "webp"])
+def test_a_film_that_is_cut_is_no_film(suffix):
+    """Wherever: Pillow's readers fail in many ways, of which none is told as it is."""
+    generator = np.random.default_rng(0)
+    first, *others = (
+        Image.fromarray(generator.integers(0, 255, (24, 24, 3), dtype=np.uint8)) for _ in range(4)
+    )
+    first.save(f"whole.{suffix}", save_all=True, append_images=others)
+    content = Path(f"whole.{suffix}").read_bytes()
+    assert 4 == len(_pictures.read_film(f"whole.{suffix}"))
+
+    for length in range(50, int(0.99 * len(content)), 97):
+        Path(f"cut.{suffix}").write_bytes(content[:length])
+        with pytest.raises(InputError, match=rf"cut.{suffix}: it (is no film \(|has \d frames)"):
+            _pictures.read_film(f"cut.{suffix}")
 
 
 def test_pictures_are_read_upright():
@@ -190,7 +208,7 @@ def test_a_picture_too_narrow_for_a_detector_is_told(size, capsys):
 
 def test_regions_are_told_and_tinted():
     """How much of the picture each covers; the picture keeps its size, the names stand below."""
-    model = dapi.get_builder("lraspp_mobilenet_v3_large")()
+    model = dapi.get_builder("lraspp_mobilenet_v3_large")(weights_backbone=None)
     weights = dapi.list_weights("lraspp_mobilenet_v3_large")[0]
     Image.effect_noise((90, 60), 50).save("a.png")
     [prediction] = predict(tasks.image_segmentation, model, weights, "a.png")

@@ -15,6 +15,7 @@ import dapi
 from dapi.exceptions import (
     ConfigConflictError,
     LegacyArgumentWarning,
+    NoWeightsError,
     OfflineError,
     StateDictMismatchError,
 )
@@ -236,6 +237,21 @@ def test_files_without_a_published_hash_say_so():
     assert QuantizedMobileNetV2Weights.ImageNet1K_QNNPACK_RefV1 in unpinned
     for member in unpinned:
         assert "not published: trusted on first use" == member.meta["hash_source"]
+
+
+@pytest.mark.parametrize("device", [None, "meta"])
+def test_new_head_is_for_float_models(device, offline):
+    """Nobody could train a head of 8 bits: the error says so before anything is fetched."""
+    for arguments in (
+        {"weights": QuantizedResNet18Weights.ImageNet1K_FBGEMM_RefV1},
+        {"weights": ResNet18Weights.ImageNet1K_RefV1, "quantize": True},
+    ):
+        with pytest.raises(NoWeightsError, match="would be quantized.*new_head=True to float"):
+            quantized_resnet18(**arguments, num_classes=5, new_head=True, device=device)
+    model = quantized_resnet18(
+        weights=ResNet18Weights.ImageNet1K_RefV1, num_classes=5, new_head=True, device="meta"
+    )
+    assert 5 == model.fc.out_features
 
 
 def test_training_with_quantization_in_mind_ends_in_eval_mode():

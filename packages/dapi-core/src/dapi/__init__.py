@@ -17,44 +17,47 @@ __version__: str
 
 if TYPE_CHECKING:
     from dapi import adapt, catalog, exceptions, hooks, tasks
-    from dapi._binding import use_lock
-    from dapi._building import build_model
-    from dapi._catalog import get_builder, get_weights, list_weights
-    from dapi._context import ContextParams
-    from dapi._entry import Build, Status, WeightEntry
-    from dapi._file import File
-    from dapi._frozen import FrozenDict
-    from dapi._lazy import Asset, lazy
-    from dapi._lines import Lines
-    from dapi._lookup import LATEST, get_model
-    from dapi._models import list_models
-    from dapi._plugins import PluginInfo, Refreshed, plugins, refresh
-    from dapi._provenance import Provenance, weights_of
-    from dapi._registration import LegacyArgument, register_model
-    from dapi._removed import Removed
-    from dapi._saving import load, save
-    from dapi._search import search
-    from dapi._weights import Weights
+    from dapi._building.assembly import build_model
+    from dapi._building.context import ContextParams
+    from dapi._building.provenance import Provenance, weights_of
+    from dapi._building.register_model import LegacyArgument, register_model
+    from dapi._building.saving import load, save
+    from dapi._catalog.catalog import get_builder, get_weights, list_weights
+    from dapi._catalog.lookup import LATEST, get_model
+    from dapi._catalog.models import list_models
+    from dapi._catalog.search import search
+    from dapi._plugins.binding import use_lock
+    from dapi._plugins.removals import Removed
+    from dapi._plugins.status import PluginInfo, Refreshed, plugins, refresh
+    from dapi._values.file import File
+    from dapi._values.frozen import FrozenDict
+    from dapi._weights.entry import Build, Status, WeightEntry
+    from dapi._weights.enum import Weights
+    from dapi._weights.lazy import Asset, lazy
+    from dapi._weights.lines import Lines
 else:
     _HOMES = {
-        "_binding": ("use_lock",),
-        "_building": ("build_model",),
-        "_catalog": ("get_builder", "get_weights", "list_weights"),
-        "_context": ("ContextParams",),
-        "_entry": ("Build", "Status", "WeightEntry"),
-        "_file": ("File",),
-        "_frozen": ("FrozenDict",),
-        "_lazy": ("Asset", "lazy"),
-        "_lines": ("Lines",),
-        "_lookup": ("LATEST", "get_model"),
-        "_models": ("list_models",),
-        "_plugins": ("PluginInfo", "Refreshed", "plugins", "refresh"),
-        "_provenance": ("Provenance", "weights_of"),
-        "_registration": ("LegacyArgument", "register_model"),
-        "_removed": ("Removed",),
-        "_saving": ("load", "save"),
-        "_search": ("search",),
-        "_weights": ("Weights",),
+        "_building.assembly": ("build_model",),
+        "_catalog.catalog": ("get_builder", "get_weights", "list_weights"),
+        "_building.context": ("ContextParams",),
+        "_weights.entry": ("Undeclared", "Build", "Status", "WeightEntry"),
+        "_values.file": ("File",),
+        "_values.frozen": ("FrozenDict",),
+        "_weights.lazy": ("Lazy", "Asset", "lazy"),
+        "_weights.lines": ("Lines",),
+        "_catalog.lookup": ("Latest", "LATEST", "get_model"),
+        "_catalog.models": ("list_models",),
+        "_plugins.status": ("PluginInfo", "Refreshed", "plugins", "refresh"),
+        "_building.provenance": ("Provenance", "weights_of"),
+        "_building.register_model": ("LegacyArgument", "register_model"),
+        "_plugins.binding": ("use_lock",),
+        "_plugins.removals": ("Removed",),
+        "_building.saving": ("load", "save"),
+        "_catalog.search": (
+            "Found",
+            "search",
+        ),
+        "_weights.enum": ("Weights",),
     }
 
     # What other distributions of ours add to this package.
@@ -68,7 +71,7 @@ else:
                 globals()[name] = getattr(import_module(f"{__name__}.{home}"), name)
                 return globals()[name]
         if name == "__version__":
-            from dapi._discovery import CORE, versions
+            from dapi._plugins.discovery import CORE, versions
 
             return versions().get(CORE, "unknown")
         if not name.startswith("_"):

@@ -1,18 +1,51 @@
 """What maps the keys of a published file to those of the model, so that loading stays strict.
 
 Each step is a value: it compares and prints as such, and takes a state dict (and the builder's
-config) to a new one. An entry lists its steps in ``Build(adapt=...)``; they run in order.
+config) to a new one. An entry lists its steps in ``Build(adapt=...)``; they run in order. The steps
+here keep the versions of modules that torch notes on a state dict (``_metadata``), under the paths
+that the modules have then.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol, TypeVar
 
-from dapi._record import Record
+from dapi._values.record import Record
 
 V = TypeVar("V")
+
+
+class _StateDict(dict[str, V]):
+    """A dict that has, as torch's own, the versions of the modules that wrote the tensors."""
+
+    _metadata: Mapping[str, Any]
+
+
+def _of(
+    state_dict: Mapping[str, V],
+    items: Iterable[tuple[str, V]],
+    rename: Callable[[str], str] = str,
+) -> dict[str, V]:
+    """Make a state dict of another one, which keeps the versions that modules dispatch on.
+
+    Args:
+        state_dict: The other one.
+        items: What the new one holds.
+        rename: How its keys came from those of the other one.
+    """
+    versions = getattr(state_dict, "_metadata", None)
+    if versions is None:
+        return dict(items)
+    found = _StateDict(items)
+    # A module's path is what its keys begin with, but for the dot. Where two become one, the later
+    # counts, which is further inside: the model, and not what it was wrapped in.
+    found._metadata = {
+        rename(f"{path}." if path else "").removesuffix("."): facts
+        for path, facts in versions.items()
+    }
+    return found
 
 
 class Step(Protocol):
@@ -34,7 +67,11 @@ class StripPrefix(Record):
 
     def __call__(self, state_dict: Mapping[str, V], config: Mapping[str, Any]) -> dict[str, V]:
         """Return the adapted state dict."""
-        return {key.removeprefix(self.prefix): value for key, value in state_dict.items()}
+        items = ((self._strip(key), value) for key, value in state_dict.items())
+        return _of(state_dict, items, self._strip)
+
+    def _strip(self, key: str) -> str:
+        return key.removeprefix(self.prefix)
 
 
 class Drop(Record):
@@ -53,9 +90,13 @@ class Drop(Record):
 
     def __call__(self, state_dict: Mapping[str, V], config: Mapping[str, Any]) -> dict[str, V]:
         """Return the adapted state dict."""
-        if self.unless and config.get(self.unless):
-            return dict(state_dict)
-        return {key: value for key, value in state_dict.items() if not re.match(self.pattern, key)}
+        is_kept = bool(self.unless and config.get(self.unless))
+        items = (
+            (key, value)
+            for key, value in state_dict.items()
+            if is_kept or not re.match(self.pattern, key)
+        )
+        return _of(state_dict, items)
 
 
 class Rename(Record):
@@ -70,9 +111,11 @@ class Rename(Record):
 
     def __call__(self, state_dict: Mapping[str, V], config: Mapping[str, Any]) -> dict[str, V]:
         """Return the adapted state dict."""
-        return {
-            re.sub(self.pattern, self.replacement, key): value for key, value in state_dict.items()
-        }
+        items = ((self._rename(key), value) for key, value in state_dict.items())
+        return _of(state_dict, items, self._rename)
+
+    def _rename(self, key: str) -> str:
+        return re.sub(self.pattern, self.replacement, key)
 
 
 class DropRows(Record):
@@ -96,10 +139,11 @@ class DropRows(Record):
 
     def __call__(self, state_dict: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
         """Return the adapted state dict."""
-        return {
-            key: self._without(value) if re.match(self.pattern, key) else value
+        items = (
+            (key, self._without(value) if re.match(self.pattern, key) else value)
             for key, value in state_dict.items()
-        }
+        )
+        return _of(state_dict, items)
 
     def _without(self, tensor: Any) -> Any:
         return tensor[[row for row in range(len(tensor)) if row not in self.rows]]

@@ -7,8 +7,8 @@ Builders and weights: ``builders()``, ``find(name)``, ``enums(builder)``, ``reso
 ``qualified_names(weights)``, ``entry_of(weights)``, ``files(weights)`` (those of its assets too).
 
 The cache: ``fetch(file)`` downloads and verifies, ``cached(file)`` looks without a request,
-``receive(blocks, file)`` takes bytes that come in another way, ``blobs()`` lists what is there,
-``damaged()`` hashes it again, ``remove(sha256)`` removes it, ``arrived(file)`` says how far a
+``examine(file)`` hashes it again, ``receive(blocks, file)`` takes bytes that come in another way,
+``blobs()`` lists what is there, ``remove(sha256)`` removes it, ``arrived(file)`` says how far a
 download is, ``cache_folder()`` where all of it lies.
 
 Text: ``redacted(url)`` and ``printable(text)`` return what strangers wrote as it may be shown.
@@ -22,26 +22,26 @@ Example:
 
 from __future__ import annotations
 
-from dapi._catalog import find
-from dapi._fetching import everything as files
-from dapi._file import File
-from dapi._lookup import resolve
-from dapi._models import Model as Builder
-from dapi._models import known as builders
-from dapi._names import Name, normalize, parse
-from dapi._offers import enums, qualified_names
-from dapi._registration import Builder as Declaration
+from dapi._building.register_model import Builder as Declaration
+from dapi._catalog.catalog import find
+from dapi._catalog.files import everything as files
+from dapi._catalog.lookup import resolve
+from dapi._catalog.models import Model as Builder
+from dapi._catalog.models import known as builders
+from dapi._catalog.offers import enums, qualified_names
 from dapi._store import cache as _cache
-from dapi._store import fetch
+from dapi._store import examine, fetch
 from dapi._store import partial as _partial
-from dapi._store.cache import Blob, damaged, remove
+from dapi._store.cache import Blob, remove
 from dapi._store.cache import find as cached
 from dapi._store.cache import listing as blobs
 from dapi._store.folders import root as cache_folder
 from dapi._store.receiving import receive
-from dapi._untrusted import printable
-from dapi._urls import redacted
-from dapi._weights import entry_of
+from dapi._text.untrusted import printable
+from dapi._text.urls import redacted
+from dapi._values.file import File as _File
+from dapi._values.names import Name, normalize, parse
+from dapi._weights.enum import entry_of
 
 __all__ = [
     "Blob",
@@ -53,9 +53,9 @@ __all__ = [
     "builders",
     "cache_folder",
     "cached",
-    "damaged",
     "entry_of",
     "enums",
+    "examine",
     "fetch",
     "files",
     "find",
@@ -70,6 +70,6 @@ __all__ = [
 ]
 
 
-def arrived(file: File) -> int:
+def arrived(file: _File) -> int:
     """Return how many bytes of a file an unfinished download has so far."""
     return _partial.progress(_cache.key(file))[0]

@@ -33,6 +33,8 @@ attributes; its text says what happened, what was expected or exists, and what t
     ├── StateDictMismatchError    (RuntimeError)    keys or shapes that do not fit
     ├── MissingFileError          (FileNotFoundError)  no such local checkpoint
     ├── CheckpointError           (ValueError)      a file that is no readable checkpoint
+    ├── AssetError                (ValueError)      a tokenizer or vocabulary that is none
+    ├── UnreadableFileError       (OSError)         a checkpoint that this machine cannot read
     ├── SavingError               (TypeError)       a model that cannot be saved
     ├── RebuildError              (RuntimeError)    a saved model that cannot be built again
     ├── BuilderError              (RuntimeError)    a builder, or a task, that raised something
@@ -40,6 +42,7 @@ attributes; its text says what happened, what was expected or exists, and what t
     │   └── IncompatiblePluginError                 ... must not: it needs another dapi-core
     ├── MissingDependencyError    (ImportError)     something optional is not installed
     ├── HashMismatchError         (ValueError)      bytes that a published hash forbids
+    │   └── LFSPointerError                         ... as a Git LFS pointer is in their place
     ├── CacheError                (OSError)         the cache directory cannot be used
     └── FetchError                (OSError)         a file could not be had
         ├── OfflineError                            ... because ``DAPI_OFFLINE`` is set
@@ -48,9 +51,10 @@ attributes; its text says what happened, what was expected or exists, and what t
     DapiWarning (UserWarning)
     ├── OutdatedWeightsWarning                      later weights exist, or these are deprecated
     ├── ReplacedBuilderWarning                      another builder supersedes this one
+    ├── RandomBackboneWarning                       a network is built on one that knows nothing
     ├── LegacyArgumentWarning     (FutureWarning)   ``pretrained=True`` and its like
     ├── PluginWarning             (RuntimeWarning)  a distribution was skipped
-    └── CacheWarning              (RuntimeWarning)  a damaged file was discarded
+    └── CacheWarning              (RuntimeWarning)  something in the cache is not used
 """
 
 from __future__ import annotations
@@ -60,8 +64,8 @@ from enum import Enum
 from os import PathLike
 from typing import Any
 
-from dapi._untrusted import printable
-from dapi._urls import redact, redacted
+from dapi._text.untrusted import printable
+from dapi._text.urls import redact, redacted
 
 # What is longer says less to a reader than its type.
 _LONGEST = 120
@@ -661,6 +665,25 @@ class CheckpointError(DapiError, ValueError):
         )
 
 
+class AssetError(DapiError, ValueError):
+    """A file that weights need beside their own, such as a vocabulary, cannot be used."""
+
+    def __init__(self, path: object, *, name: str, reason: str) -> None:
+        self.path, self.name, self.reason = path, name, reason
+        super().__init__(f"{name} cannot be used: {reason} (file: {path}).")
+
+
+class UnreadableFileError(DapiError, OSError):
+    """A file could not be read, and is not to blame: memory, the disk or torch gave out."""
+
+    def __init__(self, path: object, *, source: str, reason: str) -> None:
+        self.path, self.source, self.reason = path, source, reason
+        super().__init__(
+            f"{source} could not be read on this machine: {reason} (file: {path}). The file is "
+            "kept. Check the free memory, the disk, and the version of torch, then try again."
+        )
+
+
 class SavingError(DapiError, TypeError):
     """A model cannot be written so that it could be built again."""
 
@@ -768,6 +791,19 @@ class HashMismatchError(DapiError, ValueError):
         super().__init__(f"{source} has sha256 {found}, but {expected} {why}. {remedy}")
 
 
+class LFSPointerError(HashMismatchError):
+    """A local file is a Git LFS pointer, which only names the file that is meant."""
+
+    def __init__(self, path: object, *, expected: str, found: str) -> None:
+        self.source, self.expected, self.found = str(path), expected, found
+        DapiError.__init__(
+            self,
+            f"{path} is a Git LFS pointer, not the file itself (sha256 {expected or 'unknown'}). "
+            "To get the file, in a clone of its repository: git lfs pull. If a distribution "
+            "installed the pointer, it was built without its files: install another release of it.",
+        )
+
+
 class CacheError(DapiError, OSError):
     """The cache directory cannot be read or written."""
 
@@ -806,18 +842,29 @@ def _without_secrets(failures: Mapping[str, str]) -> dict[str, str]:
 
 
 class OfflineError(FetchError):
-    """``DAPI_OFFLINE`` is set and the file is not in the cache."""
+    """``DAPI_OFFLINE`` is set and the file is not in the cache, or is damaged there."""
 
-    def __init__(self, wanted: str, *, url: str, sha256: str | None, path: object) -> None:
+    def __init__(
+        self,
+        wanted: str,
+        *,
+        url: str,
+        sha256: str | None,
+        path: object,
+        is_damaged: bool = False,
+    ) -> None:
         wanted, url = redact(printable(wanted)), redacted(url)
-        self.url, self.sha256, self.path = url, sha256, path
+        self.url, self.sha256, self.path, self.is_damaged = url, sha256, path, is_damaged
         has_name = ":" in wanted and "://" not in wanted and " " not in wanted
         ask = f"dapi fetch {wanted}" if has_name else "call fetch() of the weights"
+        what, where = "is not in the cache", f"expected at {path}"
+        if is_damaged:
+            what, where = f"is in the cache, but damaged ({path})", "which the file does not have"
         DapiError.__init__(
             self,
-            f"{wanted} is not in the cache, and DAPI_OFFLINE forbids to fetch {url} "
-            f"(sha256 {sha256 or 'not published'}; expected at {path}). While online: "
-            f"{ask}; with a file that was carried here: dapi cache add FILE",
+            f"{wanted} {what}, and DAPI_OFFLINE prevents downloading {url} "
+            f"(sha256 {sha256 or 'not published'}; {where}). While online: "
+            f"{ask}; with a copy of the file: dapi cache add FILE",
         )
         self.wanted, self.failures, self.remedy = wanted, {url: "DAPI_OFFLINE is set"}, ""
 
@@ -847,6 +894,10 @@ class ReplacedBuilderWarning(DapiWarning):
     """Another builder of the same module supersedes this one."""
 
 
+class RandomBackboneWarning(DapiWarning):
+    """A detector or the like was built without weights, and without those of its backbone."""
+
+
 class LegacyArgumentWarning(DapiWarning, FutureWarning):
     """An argument of a predecessor was translated."""
 
@@ -856,4 +907,4 @@ class PluginWarning(DapiWarning, RuntimeWarning):
 
 
 class CacheWarning(DapiWarning, RuntimeWarning):
-    """A damaged file in the cache was discarded."""
+    """Something in the cache is damaged, was changed, or could be another user's."""

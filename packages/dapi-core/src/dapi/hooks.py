@@ -12,7 +12,7 @@ Example:
 
 from pluggy import HookimplMarker
 
-from dapi._hooks import FetchRequest, Specifications
+from dapi._plugins.hooks import FetchRequest, Specifications
 
 __all__ = ["FetchRequest", "Specifications", "hookimpl"]
 

@@ -26,7 +26,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from dapi._frozen import FrozenDict
+from dapi._values.frozen import FrozenDict
 from dapi.exceptions import InputError
 
 if TYPE_CHECKING:

@@ -1,41 +1,78 @@
-"""Sounds in files: WAV by the standard library, all else by soundfile where it is installed."""
+"""Sounds in files: WAV of plain samples, all else by soundfile where it is installed."""
 
 from __future__ import annotations
 
+import struct
 import wave
 from importlib import import_module
 from pathlib import Path
+from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor
 
+from dapi.audio.exceptions import UnsupportedInputError
 from dapi.exceptions import InputError, MissingDependencyError
 
 _HIGHEST = 32767
 
+# Kinds of samples, as the chunk "fmt " states them.
+_INTEGERS, _FLOATS, _EXTENSIBLE = 1, 3, 0xFFFE
+_WIDTHS: Final = {_INTEGERS: (1, 2, 3, 4), _FLOATS: (4, 8)}
+# An extensible format states its kind by a GUID: the number of the kind, and always these bytes.
+_KIND_GUID = bytes.fromhex("000000001000800000aa00389b71")
+# Programs that write to a pipe cannot know how much follows: they state about 2 or 4 GiB.
+_UNKNOWN_SIZE = 0x7FFF0000
+
+
+class _Format(NamedTuple):
+    """How samples are stored; a frame has a sample of each channel, of ``width`` bytes."""
+
+    kind: int
+    channels: int
+    rate: int
+    width: int
+
 
 def read(path: Path) -> tuple[Tensor, int]:
-    """Return the waveform (channels, T) of a file, of floats in [-1, 1], and its sample rate.
+    """Return the waveform (channels, T) of a file, as floats, and its sample rate.
+
+    Full scale is 1. Samples of whole numbers are in [-1, 1]; those of floats are as they are.
 
     Raises:
-        InputError: It holds no sound.
+        InputError: It has no sound, or it is cut off.
         MissingDependencyError: It is no plain WAV, and soundfile is not installed.
     """
+    with path.open("rb") as file:
+        head = file.read(12)
+        chunks = _chunks(file.read()) if head[:4] == b"RIFF" and head[8:] == b"WAVE" else {}
+    samples, size = chunks.get(b"data", (b"", 0))
+    if samples and len(samples) < size < _UNKNOWN_SIZE:
+        raise _cut_off(path, stated=size, found=len(samples), unit="bytes of samples")
     try:
-        with wave.open(str(path), "rb") as file:
-            channels, width, rate = file.getnchannels(), file.getsampwidth(), file.getframerate()
-            samples = file.readframes(file.getnframes())
-    except (wave.Error, EOFError) as reason:
+        stated = _parse_format(chunks.get(b"fmt ", (b"", 0))[0])
+    except ValueError as reason:
         return _read_by_soundfile(path, reason)
-    whole = len(samples) // (channels * width) * channels * width
+    frame = stated.channels * stated.width
+    whole = len(samples) // frame * frame
     if not whole:
         raise InputError(str(path), "it has no samples", expected="a sound")
-    return _decode(samples[:whole], width).reshape(-1, channels).T.contiguous(), rate
+    waveform = _decode(samples[:whole], stated)
+    return waveform.reshape(-1, stated.channels).T.contiguous(), stated.rate
 
 
 def write(path: Path, waveform: Tensor, sample_rate: int) -> None:
-    """Write a waveform (T,) or (channels, T) as WAV of 16 bits; what is beyond 1 is turned down."""
+    """Write a waveform (T,) or (channels, T) as WAV of 16 bits; what is beyond 1 is turned down.
+
+    Raises:
+        UnsupportedInputError: Some of its samples are infinite or not a number.
+    """
     sound = waveform.detach().float().cpu().reshape(-1, waveform.shape[-1])
+    if not sound.isfinite().all():
+        raise UnsupportedInputError(
+            "The model returned samples that are infinite or not a number. Expected a sound: "
+            "build the model with dtype=torch.float32."
+        )
     loudest = max(1.0, sound.abs().max().item())
     samples = (sound / loudest * _HIGHEST).round().to(torch.int16)
     with wave.open(str(path), "wb") as file:
@@ -45,8 +82,38 @@ def write(path: Path, waveform: Tensor, sample_rate: int) -> None:
         file.writeframes(samples.T.contiguous().numpy().tobytes())
 
 
-def _decode(samples: bytes, width: int) -> Tensor:
-    """Return floats of samples of ``width`` bytes, little-endian, and unsigned if it is one."""
+def _chunks(content: bytes) -> dict[bytes, tuple[bytes, int]]:
+    """Return what is there of each chunk up to the samples, and the size that it states."""
+    chunks: dict[bytes, tuple[bytes, int]] = {}
+    position = 0
+    while b"data" not in chunks and position + 8 <= len(content):
+        name, size = struct.unpack_from("<4sI", content, position)
+        position += 8
+        chunks[name] = content[position : position + size], size
+        position += size + size % 2
+    return chunks
+
+
+def _parse_format(chunk: bytes) -> _Format:
+    if len(chunk) < 16:
+        raise ValueError("it has no header of one")
+    kind, channels, rate, _, frame, bits = struct.unpack_from("<HHIIHH", chunk)
+    if kind == _EXTENSIBLE and chunk[26:40] == _KIND_GUID:
+        (kind,) = struct.unpack_from("<H", chunk, 24)
+    width = (bits + 7) // 8
+    if width not in _WIDTHS.get(kind, ()):
+        raise ValueError(f"its samples are of kind {kind}, {bits} bits each")
+    if not channels or not rate or frame != channels * width:
+        raise ValueError("its header contradicts itself")
+    return _Format(kind, channels, rate, width)
+
+
+def _decode(samples: bytes, stated: _Format) -> Tensor:
+    """Return floats of samples, little-endian, and unsigned if they are of one byte."""
+    width = stated.width
+    if stated.kind == _FLOATS:
+        dtype = torch.float32 if width == 4 else torch.float64
+        return torch.frombuffer(bytearray(samples), dtype=dtype).float()
     if width == 2:
         return torch.frombuffer(bytearray(samples), dtype=torch.int16).float() / (_HIGHEST + 1)
     found = torch.frombuffer(bytearray(samples), dtype=torch.uint8).reshape(-1, width).long()
@@ -56,16 +123,25 @@ def _decode(samples: bytes, width: int) -> Tensor:
     return signed.float() / half
 
 
+def _cut_off(path: Path, *, stated: int, found: int, unit: str) -> InputError:
+    reason = f"it is cut off: its header states {stated:,} {unit}, and {found:,} are there"
+    return InputError(str(path), reason, expected="the whole file: copy or download it again")
+
+
 def _read_by_soundfile(path: Path, reason: Exception) -> tuple[Tensor, int]:
     try:
         soundfile = import_module("soundfile")
     except ModuleNotFoundError as cause:
         raise MissingDependencyError(
-            f"{path} is no WAV of whole numbers ({reason}), and other sounds need soundfile",
+            f"{path} is no WAV of plain samples ({reason}), and other sounds need soundfile",
             requirement="dapi-audio[soundfile]",
         ) from cause
     try:
-        samples, rate = soundfile.read(str(path), dtype="float32", always_2d=True)
+        with soundfile.SoundFile(str(path)) as file:
+            frames, rate = file.frames, file.samplerate
+            samples = file.read(dtype="float32", always_2d=True)
     except RuntimeError as cause:
         raise InputError(str(path), f"it is no sound ({cause})", expected="a sound") from cause
+    if len(samples) < frames:
+        raise _cut_off(path, stated=frames, found=len(samples), unit="samples a channel")
     return torch.from_numpy(samples.T.copy()), int(rate)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from dapi.audio.exceptions import UnsupportedInputError
+from dapi.audio.postprocess import refuse_nan
 
 if TYPE_CHECKING:
     from torchaudio.functional import TokenSpan
@@ -65,8 +66,8 @@ class ForcedAlignment:
                 letters among ``labels``; ``*`` for what is spoken and not written.
 
         Raises:
-            UnsupportedInputError: The logits are no tensor, their shape is another, a letter is
-                not among the labels, or there are more letters than frames.
+            UnsupportedInputError: The logits are no tensor, their shape is another, some are NaN,
+                a letter is not among the labels, or there are more letters than frames.
         """
         from torchaudio.functional import forced_align, merge_tokens
 
@@ -101,6 +102,7 @@ class ForcedAlignment:
                 f"The logits have the shape {tuple(logits.shape)}. Expected (1, frames, "
                 f"{len(self.labels) - 1}): those of one waveform, as the model returns them."
             )
+        refuse_nan(logits)
         if logits.shape[1] < needed:
             raise UnsupportedInputError(
                 f"The transcript needs {needed} frames, and the waveform has {logits.shape[1]}. "

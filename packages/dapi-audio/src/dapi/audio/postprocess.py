@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from statistics import fmean
+from typing import TYPE_CHECKING, Any, Final
 
 import torch
 from torch import Tensor
@@ -177,15 +180,26 @@ class CTCText:
     Args:
         labels: The label of each output, one character each; the first is the blank.
         words: All that can be said, for weights that learnt no others: what is read is replaced,
-            word by word, by the nearest of them (of those as near, the first). None leaves it.
+            word by word, by the nearest of them (of those as near, the first). What is no word is
+            left out: that of which the letters are improbable, with a mean probability below 0.5,
+            or of which three in five or more would have to change. So silence and most noise
+            become an empty text. None returns letters as they are read.
 
     Example:
         >>> frames = torch.tensor([1, 1, 0, 1, 2, 3, 3])
-        >>> CTCText("-A|B")(torch.eye(4)[frames].unsqueeze(0))
+        >>> logits = 9 * torch.eye(4)[frames].unsqueeze(0)
+        >>> CTCText("-A|B")(logits)
         ['AA B']
-        >>> CTCText("-A|B", words=("AAA", "BB"))(torch.eye(4)[frames].unsqueeze(0))
+        >>> CTCText("-A|B", words=("AAA", "BB"))(logits)
         ['AAA BB']
+        >>> CTCText("-A|B", words=("AAA", "BB"))(logits / 9)
+        ['']
     """
+
+    # Measured with recipes/ctc_espeak.py: these limits add no error to speech, and what the
+    # recogniser reads into noise is mostly beyond one of them.
+    _LEAST_PROBABLE: Final = 0.5
+    _FARTHEST: Final = 0.6
 
     def __init__(self, labels: Sequence[str], *, words: Sequence[str] | None = None) -> None:
         self.labels, self.words = tuple(labels), words
@@ -198,7 +212,7 @@ class CTCText:
             lengths: How many frames of each are valid (N,); None if all are.
 
         Raises:
-            UnsupportedInputError: They are no tensor, or the shape is another.
+            UnsupportedInputError: They are no tensor, the shape is another, or some are NaN.
         """
         if not isinstance(logits, Tensor):
             raise UnsupportedInputError(
@@ -210,19 +224,32 @@ class CTCText:
                 f"The logits have the shape {tuple(logits.shape)}. Expected (N, frames, "
                 f"{len(self.labels)}), as the model returns them."
             )
-        paths = logits.argmax(dim=2)
+        refuse_nan(logits)
+        probabilities, paths = logits.detach().float().softmax(dim=2).max(dim=2)
         ends = [paths.shape[1]] * len(paths) if lengths is None else lengths.tolist()
-        return [self._spell(path[:end]) for path, end in zip(paths, ends, strict=True)]
+        rows = zip(paths.cpu(), probabilities.cpu(), ends, strict=True)
+        return [self._spell(path[:end], probable[:end]) for path, probable, end in rows]
 
-    def _spell(self, path: Tensor) -> str:
-        spoken = [label for label in torch.unique_consecutive(path).tolist() if label]
-        text = "".join(self.labels[label] for label in spoken).replace("|", " ").strip()
-        return text if self.words is None else " ".join(map(self._nearest, text.split()))
+    def _spell(self, path: Tensor, probabilities: Tensor) -> str:
+        labels, counts = torch.unique_consecutive(path, return_counts=True)
+        runs = zip(labels.tolist(), torch.split(probabilities, counts.tolist()), strict=True)
+        letters = [(self.labels[label], float(run.max())) for label, run in runs if label]
+        if not self.words:
+            return "".join(letter for letter, _ in letters).replace("|", " ").strip()
+        parts = groupby(letters, key=lambda each: each[0] == "|")
+        words = [self._recognise([*part], self.words) for is_end, part in parts if not is_end]
+        return " ".join(filter(None, words))
 
-    def _nearest(self, word: str) -> str:
+    def _recognise(self, letters: list[tuple[str, float]], words: Sequence[str]) -> str:
+        """Return the word that letters stand for, or nothing."""
         from torchaudio.functional import edit_distance
 
-        return min(self.words or [word], key=lambda known: edit_distance(known, word))
+        heard = "".join(letter for letter, _ in letters)
+        known = ((edit_distance(word, heard), word) for word in words)
+        distance, nearest = min(known, key=itemgetter(0))
+        is_probable = fmean(probability for _, probability in letters) >= self._LEAST_PROBABLE
+        is_near = distance < self._FARTHEST * max(len(heard), len(nearest))
+        return nearest if is_probable and is_near else ""
 
     def __repr__(self) -> str:
         words = "" if self.words is None else f", words={self.words!r}"
@@ -347,6 +374,19 @@ def _distinct(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
+def refuse_nan(logits: Tensor) -> None:
+    """Refuse logits that would pass for an answer: of nothing said, or of any time.
+
+    Raises:
+        UnsupportedInputError: Some are not a number.
+    """
+    if logits.isnan().any():
+        raise UnsupportedInputError(
+            "Some logits are not a number. Expected those of a finite waveform: where the model "
+            "computes in half precision, build it with dtype=torch.float32."
+        )
+
+
 def _load_pieces(path: Path) -> Any:
     try:
         from sentencepiece import SentencePieceProcessor
@@ -358,7 +398,7 @@ def _load_pieces(path: Path) -> Any:
     try:
         return SentencePieceProcessor(model_file=str(path))
     except (OSError, RuntimeError) as cause:
-        raise AssetError(path, expected="a SentencePiece model") from cause
+        raise AssetError(path, name=path.name, reason="it is no SentencePiece model") from cause
 
 
 def _check(mel: Tensor, *, bands: int, frames: int) -> None:

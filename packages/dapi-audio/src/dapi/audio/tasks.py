@@ -32,10 +32,14 @@ __all__ = [
 _BEAM = 10  # hypotheses that an RNN-T keeps
 
 
-def _read_sound(source: str) -> list[Input]:
+def _read_sound(source: str, *, channels: int = 1) -> list[Input]:
+    """Read a sound; for a model of one channel, those of the file are mixed."""
     from dapi.audio import _wav
 
-    return [Input(source, _wav.read(find_file(source, "a sound")))]
+    waveform, rate = _wav.read(find_file(source, "a sound"))
+    if channels == 1:
+        waveform = waveform.mean(dim=0, keepdim=True)
+    return [Input(source, (waveform, rate))]
 
 
 def _read_spoken(source: str) -> list[Input]:
@@ -102,7 +106,7 @@ def audio_to_audio(model: nn.Module, weights: Weights | WeightEntry) -> Predicto
         written = {f"{name}.wav": _written(each[0], rate) for name, each in sources.items()}
         return Prediction({"seconds": seconds, "sources": list(sources)}, written)
 
-    return Predictor(_read_sound, predict)
+    return Predictor(partial(_read_sound, channels=preprocess.channels), predict)
 
 
 @reads(_read_sound, check=_check_is_of_one_sound)

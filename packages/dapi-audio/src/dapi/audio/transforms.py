@@ -171,10 +171,13 @@ class Phonemes:
 
 
 class Waveform:
-    """Turn any waveform into one of the sample rate and the channels that a model takes.
+    """Turn any recording into one of the sample rate and the channels that a model takes.
 
-    Several channels are mixed into one by their mean, one is repeated for several, and other
-    sample rates are resampled (torchaudio's ``resample``). Touches no network.
+    A waveform is one recording, its channels first: (channels, T) or (T,). One channel is repeated
+    for a model of several, and other sample rates are resampled (torchaudio's ``resample``).
+    Several channels are not mixed into one unasked, since several recordings have that shape too:
+    give ``waveform.mean(dim=0)`` for the first, and call ``batch`` for the second. Touches no
+    network.
 
     Args:
         sample_rate: Samples a second of the result.
@@ -185,15 +188,18 @@ class Waveform:
     Example:
         >>> to_speech = Waveform(sample_rate=16000, normalize=True)
         >>> stereo, sample_rate = torch.rand(2, 44100), 44100
-        >>> to_speech(stereo, sample_rate).shape
+        >>> to_speech(stereo.mean(dim=0), sample_rate).shape
         torch.Size([1, 16000])
+        >>> waveforms, lengths = to_speech.batch([torch.rand(16000), torch.rand(8000)], 16000)
+        >>> waveforms.shape, lengths
+        (torch.Size([2, 16000]), tensor([16000,  8000]))
     """
 
     def __init__(self, *, sample_rate: int, channels: int = 1, normalize: bool = False) -> None:
         self.sample_rate, self.channels, self.normalize = sample_rate, channels, normalize
 
     def __call__(self, waveform: Tensor, sample_rate: int) -> Tensor:
-        """Return the waveform as the model takes it.
+        """Return one recording as the model takes it.
 
         Args:
             waveform: Floats (channels, T) or (T,), nominally in [-1, 1].
@@ -203,29 +209,54 @@ class Waveform:
             The waveform (channels, T). One channel is a batch of one for models of speech.
 
         Raises:
-            UnsupportedInputError: The shape is another, it is empty or no floats, it cannot be
-                mixed into the channels, or the sample rate is no positive whole number.
+            UnsupportedInputError: The shape is another, it is empty, no floats or not finite, it
+                has more channels than one and than the model takes, or the sample rate is no
+                positive whole number.
         """
         from torchaudio.functional import resample
 
-        mixed = self._mix(_checked_waveform(waveform))
+        fitted = self._fit_channels(_checked_waveform(waveform))
         _check_rate(sample_rate)
         # torchaudio takes memory by the product of the ratio's parts: 12 GB for 44101 to 16000.
         ratio = Fraction(int(sample_rate), self.sample_rate).limit_denominator(1000)
-        resampled: Tensor = resample(mixed, ratio.numerator, ratio.denominator)
+        resampled: Tensor = resample(fitted, ratio.numerator, ratio.denominator)
         if self.normalize:
             resampled = torch.nn.functional.layer_norm(resampled, resampled.shape)
         return resampled
 
-    def _mix(self, waveform: Tensor) -> Tensor:
-        if len(waveform) == self.channels:
+    def batch(self, waveforms: Iterable[Tensor], sample_rate: int) -> tuple[Tensor, Tensor]:
+        """Return several recordings as the model takes them: ``model(*transforms.batch(...))``.
+
+        Each is prepared as on its own, then padded with zeros at its end.
+
+        Args:
+            waveforms: The recordings: a list of what a call takes, or one tensor (N, T) or
+                (N, channels, T).
+            sample_rate: Samples a second of all of them.
+
+        Returns:
+            The waveforms (N, longest), or (N, channels, longest) for a model of several channels,
+            and their lengths in samples (N,).
+
+        Raises:
+            UnsupportedInputError: There is none, or as of a call.
+        """
+        rows = [self(each, sample_rate).T for each in _checked_batch(waveforms)]
+        padded = pad_sequence(rows, batch_first=True).transpose(1, 2)
+        lengths = torch.tensor([len(row) for row in rows], device=padded.device)
+        return (padded.squeeze(1) if self.channels == 1 else padded).contiguous(), lengths
+
+    def _fit_channels(self, waveform: Tensor) -> Tensor:
+        found = len(waveform)
+        if found == self.channels:
             return waveform
-        if self.channels == 1:
-            return waveform.mean(dim=0, keepdim=True)
-        if len(waveform) == 1:
+        if found == 1:
             return waveform.repeat(self.channels, 1)
+        expected = "1" if self.channels == 1 else f"1 or {self.channels}"
         raise UnsupportedInputError(
-            f"The waveform has {len(waveform)} channels. Expected 1 or {self.channels}."
+            f"The waveform has {found} channels. Expected {expected}: to mix the channels of one "
+            f"recording, give waveform.mean(dim=0); if they are {found} recordings, call "
+            "batch(waveforms, sample_rate)."
         )
 
     def __repr__(self) -> str:
@@ -299,6 +330,19 @@ class LogMel:
         padded = torch.nn.functional.pad(normal, (0, 0, 0, self.right_padding))
         return padded, torch.tensor([len(padded)])
 
+    def batch(self, waveforms: Iterable[Tensor], sample_rate: int) -> tuple[Tensor, Tensor]:
+        """Return the features of several recordings (N, longest, n_mels), and the lengths (N,).
+
+        Args:
+            waveforms: The recordings, as ``Waveform.batch`` takes them.
+            sample_rate: Samples a second of all of them.
+
+        Raises:
+            UnsupportedInputError: There is none, or as of a call.
+        """
+        rows = [self(each, sample_rate)[0] for each in _checked_batch(waveforms)]
+        return pad_sequence(rows, batch_first=True), torch.tensor([len(row) for row in rows])
+
     def __repr__(self) -> str:
         return f"LogMel(sample_rate={self.sample_rate}, right_padding={self.right_padding})"
 
@@ -329,20 +373,33 @@ _CHARACTER_IDS: Final = {symbol: i for i, symbol in enumerate(Characters.symbols
 _PHONEME_IDS: Final = {symbol: i for i, symbol in enumerate(Phonemes.symbols)}
 
 
+def _checked_batch(waveforms: Iterable[Tensor]) -> list[Tensor]:
+    batch = list(waveforms)
+    if not batch:
+        raise UnsupportedInputError("There is no waveform. Give a list of at least one.")
+    return batch
+
+
 def _checked_waveform(waveform: object) -> Tensor:
     """Return a waveform (channels, T), or say in our words what would fail inside torch."""
     if not isinstance(waveform, Tensor) or not waveform.is_floating_point():
         kind = waveform.dtype if isinstance(waveform, Tensor) else type(waveform).__qualname__
         raise UnsupportedInputError(
             f"The waveform is of {kind}. Expected a tensor of floats in [-1, 1]: torch.from_numpy "
-            "makes one of an array; divide samples of 16 bits by 32768."
+            "makes one of an array; divide samples of 16 bits by 32768; call batch for several."
         )
     if waveform.ndim not in (1, 2) or not waveform.numel():
         raise UnsupportedInputError(
-            f"The waveform has the shape {tuple(waveform.shape)}. Expected (channels, T) or (T,), "
-            "with at least one sample."
+            f"The waveform has the shape {tuple(waveform.shape)}. Expected one recording, "
+            "(channels, T) or (T,), with at least one sample; call batch for several."
         )
-    # Some libraries read files as (T, channels); mixed into one channel, that is a sample or two.
+    odd = waveform.numel() - int(waveform.isfinite().sum())
+    if odd:
+        raise UnsupportedInputError(
+            f"{odd:,} of the waveform's {waveform.numel():,} samples are infinite or not a number. "
+            "Expected floats in [-1, 1]: look at how the sound was read or computed."
+        )
+    # Some libraries read files as (T, channels).
     if waveform.ndim == 2 and waveform.shape[0] > waveform.shape[1]:
         raise UnsupportedInputError(
             f"The waveform has the shape {tuple(waveform.shape)}: more channels than samples. "
@@ -361,14 +418,14 @@ def _check_rate(sample_rate: object) -> None:
 
 def _read_statistics(path: Path, *, bands: int) -> tuple[Tensor, Tensor]:
     """Return the mean and the reciprocal of the deviation of each band."""
-    expected = f"JSON with the lists mean and invstddev, of {bands} numbers each"
+    reason = f"it is no JSON with the lists mean and invstddev, of {bands} numbers each"
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         mean, scale = torch.tensor(found["mean"]), torch.tensor(found["invstddev"])
     except (ValueError, KeyError, TypeError) as cause:
-        raise AssetError(path, expected=expected) from cause
+        raise AssetError(path, name=path.name, reason=reason) from cause
     if mean.shape != (bands,) or scale.shape != (bands,):
-        raise AssetError(path, expected=expected)
+        raise AssetError(path, name=path.name, reason=reason)
     return mean, scale
 
 

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from dapi import _discovery
 from dapi._cli import health, models, predict, store
 from dapi._cli.options import FAILED, INTERRUPTED, MISUSED
-from dapi._untrusted import printable
+from dapi._plugins import discovery
+from dapi._text.untrusted import printable
 from dapi.exceptions import DapiError, DapiWarning, nearest
 
 # Those of core; a distribution adds others in the entry-point group dapi.commands.
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(words: list[str]) -> int:
     if words and words[0] not in _COMMANDS and not words[0].startswith("-"):
-        command = _discovery.extension("dapi.commands", words[0])
+        command = discovery.extension("dapi.commands", words[0])
         if command is None:
             print(f"dapi: {printable(_unknown(words[0]))}", file=sys.stderr)
             return MISUSED
@@ -71,7 +71,7 @@ def _unknown(word: str) -> str:
     for owner, words in (("dapi-devkit", _OF_DEVKIT), ("dapi-lock", _OF_LOCK)):
         if word in words:
             return f"{word!r} is a command of {owner}. To install it: pip install {owner}"
-    others = (point.name for point in _discovery.entry_points("dapi.commands"))
+    others = (point.name for point in discovery.entry_points("dapi.commands"))
     near = " or ".join(map(repr, nearest(word, {*_COMMANDS, *others})))
     meant = f" Did you mean {near}?" if near else ""
     return f"{word!r} is no command.{meant} To see all: dapi --help"
@@ -98,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="dapi", description="Find, inspect, fetch and run models and their weights."
     )
-    version = _discovery.versions().get(_discovery.CORE, "unknown")
+    version = discovery.versions().get(discovery.CORE, "unknown")
     parser.add_argument("--version", action="version", version=version)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for noun in (models, predict, store, health):
@@ -108,7 +108,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_extensions(parser: argparse.ArgumentParser) -> None:
-    points = _discovery.entry_points("dapi.commands")
+    points = discovery.entry_points("dapi.commands")
     if points:
         more = (f"{point.name} ({point.distribution})" for point in points)
         parser.epilog = printable(f"Further commands: {', '.join(more)}.")

@@ -5,11 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from dapi import _disk
+from dapi._catalog.downloads import Download
 from dapi._cli.options import say
-from dapi._downloads import Download
-from dapi._store import folders
-from dapi._weights import Weights
+from dapi._store import disk, folders
+from dapi._weights.enum import Weights
 from dapi.exceptions import CacheError
 
 # From so many bytes on, a person is asked.
@@ -54,10 +53,10 @@ def check_room(download: Download) -> None:
         CacheError: There is not enough room.
     """
     root = folders.root()
-    free = _disk.free(root)
+    free = disk.free(root)
     if free is None or download.size <= free - _SPARE:
         return
-    needed, there = _disk.amount(download.size), _disk.amount(free)
+    needed, there = disk.amount(download.size), disk.amount(free)
     reason = f"{needed} are needed, {there} are free"
     if download.is_estimated:
         reason = f"about {reason} (the size is an estimate: --yes downloads anyway)"

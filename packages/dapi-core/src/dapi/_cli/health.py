@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Any
 
-from dapi import _disk
+from dapi._cli.doctor import examine
+from dapi._cli.installation import describe
 from dapi._cli.options import FAILED, add_command
 from dapi._cli.tables import print_rows, put
-from dapi._doctor import examine
-from dapi._installation import describe
-from dapi._names import normalize
-from dapi._plugins import PluginInfo, plugins
+from dapi._plugins.status import PluginInfo, plugins
+from dapi._store import disk
+from dapi._values.names import normalize
 
 
 def add_commands(commands: Any) -> None:
@@ -82,8 +82,8 @@ def _described(cache: dict[str, Any]) -> str:
     if cache["path"] is None:
         return f"none: {cache['problem']}"
     problem = f"; it cannot be written to ({cache['problem']})" if cache["problem"] else ""
-    free = f"; {_disk.amount(cache['free'])} free" if cache["free"] is not None else ""
-    size = f"{cache['files']} file{'s' * (cache['files'] != 1)}, {_disk.amount(cache['bytes'])}"
+    free = f"; {disk.amount(cache['free'])} free" if cache["free"] is not None else ""
+    size = f"{cache['files']} file{'s' * (cache['files'] != 1)}, {disk.amount(cache['bytes'])}"
     return f"{cache['path']} ({size}{free}{problem})"
 
 

@@ -9,14 +9,17 @@ from itertools import groupby
 from textwrap import shorten
 from typing import Any
 
-from dapi import _catalog, _metrics, _models, _search
+from dapi._catalog import catalog
+from dapi._catalog import metrics as _metrics
+from dapi._catalog import models as _models
+from dapi._catalog import search as _search
+from dapi._catalog.metrics import Metric
+from dapi._catalog.search import Found, Query
 from dapi._cli.options import add_command
 from dapi._cli.tables import print_rows, print_tree, put
-from dapi._frozen import to_json
-from dapi._metrics import Metric
-from dapi._plugins import plugins
-from dapi._search import Found, Query
-from dapi._urls import redact, redacted
+from dapi._plugins.status import plugins
+from dapi._text.urls import redact, redacted
+from dapi._values.frozen import to_json
 
 
 def add_commands(commands: Any) -> None:
@@ -182,14 +185,14 @@ def _compared(found: Found, query: Query) -> dict[str, Any]:
 
 
 def _show(options: argparse.Namespace) -> int:
-    if _catalog.parse(options.name).member:
-        details = _details(_catalog.get_weights(options.name))
+    if catalog.parse(options.name).member:
+        details = _details(catalog.get_weights(options.name))
         if options.json:
             print(json.dumps(details, indent=2))
         else:
             print_tree(details)
         return 0
-    weights = _catalog.list_weights(options.name)
+    weights = catalog.list_weights(options.name)
     rows = [_summary(Found(options.name, "", each)) for each in weights]
     print_rows(options, rows, empty=f"{options.name} has no published weights.")
     return 0

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from dapi._untrusted import printable
+from dapi._text.untrusted import printable
 
 # The exit status after an error, or when doctor or verify found a problem.
 FAILED = 1

@@ -10,17 +10,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dapi import _catalog, _disk, _downloads, _fetching
+from dapi._catalog import catalog, files
+from dapi._catalog import downloads as _downloads
+from dapi._catalog.downloads import Download
 from dapi._cli import downloads
 from dapi._cli.options import FAILED, add_command, say
 from dapi._cli.tables import print_facts, put
-from dapi._downloads import Download
-from dapi._frozen import to_json
-from dapi._store import settings
+from dapi._store import disk, settings
+from dapi._values.frozen import to_json
 
 if TYPE_CHECKING:
-    from dapi._prediction import Outcome, Plan, Run
-    from dapi._weights import Weights
+    from dapi._building.prediction import Outcome, Plan, Run
+    from dapi._weights.enum import Weights
 
 _OUTPUT = Path("output")
 
@@ -51,7 +52,7 @@ def add_commands(commands: Any) -> None:
 def _folder(text: str) -> Path:
     """Read where to write; that it cannot be should not be found out after all was fetched."""
     path = Path(text)
-    obstacle = _disk.obstacle(path)
+    obstacle = disk.obstacle(path)
     if obstacle:
         raise argparse.ArgumentTypeError(
             f"{text} is no place to write to ({obstacle}); "
@@ -68,7 +69,7 @@ def _seed(text: str) -> int:
 
 
 def _predict(options: argparse.Namespace) -> int:
-    from dapi._prediction import Run, plan  # the other commands need nothing of it
+    from dapi._building.prediction import Run, plan  # the other commands need nothing of it
 
     planned = plan(options.model, options.weights)
     planned.check(options.device)
@@ -93,7 +94,7 @@ def _may_download(
     options: argparse.Namespace, planned: Plan, download: Download, bad: Mapping[str, str]
 ) -> bool:
     """Say which inputs are bad and what will be downloaded; ask before a large download."""
-    from dapi._prediction import Outcome
+    from dapi._building.prediction import Outcome
 
     if bad.keys() >= set(options.inputs):  # there is nothing to download for
         for source in options.inputs:
@@ -102,13 +103,13 @@ def _may_download(
     for source, reason in bad.items():
         _complain(source, reason)
     downloads.announce(planned.weights, download, instead=_here(planned))
-    obstacle = _disk.obstacle(options.output)
+    obstacle = disk.obstacle(options.output)
     if obstacle:  # of the default, which not every task writes to: another was checked
         say(f"Cannot write to {options.output} ({obstacle}): results in files fail; see --output")
     if downloads.is_agreed(download, yes=options.yes, unattended=False):
         return True
     say(
-        f"Nothing was downloaded. To download {_disk.amount(download.size)} without being asked: "
+        f"Nothing was downloaded. To download {disk.amount(download.size)} without being asked: "
         f"add --yes, or first run: dapi fetch {planned.weights}"
     )
     return False
@@ -118,9 +119,8 @@ def _here(planned: Plan) -> list[Weights]:
     """List the model's weights for the same task that need not be fetched."""
     return [
         weights
-        for weights in _catalog.list_weights(planned.model.qualified)
-        if weights.meta.get("task") == planned.weights.meta.get("task")
-        and _fetching.is_here(weights)
+        for weights in catalog.list_weights(planned.model.qualified)
+        if weights.meta.get("task") == planned.weights.meta.get("task") and files.is_here(weights)
     ]
 
 

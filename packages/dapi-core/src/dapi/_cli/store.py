@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from dapi import _binding, _downloads, _fetching
+from dapi import _store
+from dapi._catalog import downloads as _downloads
+from dapi._catalog import files
 from dapi._cli import downloads
 from dapi._cli.options import FAILED, add_command, say
 from dapi._cli.tables import print_rows
-from dapi._store import cache, copies, settings, trust
-from dapi._urls import redacted
-from dapi._weights import Weights
+from dapi._plugins import binding
+from dapi._store import cache, copies, folders, settings, trust, views
+from dapi._text.urls import redacted
+from dapi._weights.enum import Weights
 from dapi.exceptions import DapiError, NoWeightsError
 
 _DAY = 86400.0
+_NOT_OURS = "It is in a cache that is only read: ask whoever filled it"
 
 
 def add_commands(commands: Any) -> None:
@@ -28,9 +34,12 @@ def add_commands(commands: Any) -> None:
     fetch.add_argument("--yes", action="store_true", help="do not ask before a large download")
     text = "refuse files whose full sha256 is not published"
     fetch.add_argument("--require-hash", action="store_true", help=text)
-    text = "hash every file in the cache again, and remove those that changed"
+    text = "hash files again: all of the cache, or all of some weights; report those that changed"
     verify = add_command(commands, "verify", _verify, text)
-    text = "check that the cache holds what a lock file says, and nothing else (dapi.lock)"
+    verify.add_argument("names", nargs="*", metavar="name", help="a model (its latest) or weights")
+    text = "remove what changed; it is fetched again when it is needed"
+    verify.add_argument("--repair", action="store_true", help=text)
+    text = "all files of a lock (default: dapi.lock), and that the cache has no others"
     verify.add_argument("--lock", nargs="?", const="", metavar="FILE", help=text)
     text = "list the files that are trusted without a published sha256, or forget some"
     trusted = add_command(commands, "trust", _trust, text)
@@ -65,7 +74,7 @@ def _fetch(options: argparse.Namespace) -> int:
     rows = []
     for name, weights in chosen.items():
         try:
-            for file, path in _fetching.fetch_everything(weights, progress=not options.quiet):
+            for file, path in files.fetch_everything(weights, progress=not options.quiet):
                 rows.append({"name": name, "url": redacted(file.url), "path": str(path)})
         except DapiError as error:  # the others are still fetched
             say(str(error))
@@ -79,9 +88,9 @@ def _chosen(options: argparse.Namespace) -> tuple[dict[str, Weights], bool]:
     chosen = {}
     for name in options.names:
         try:
-            weights = _fetching.latest_or_named(name)
+            weights = files.latest_or_named(name)
             if options.require_hash:
-                _fetching.require_hashes(weights)
+                files.require_hashes(weights)
             chosen[name] = weights
         except DapiError as error:
             say(str(error))
@@ -111,24 +120,76 @@ def _show(options: argparse.Namespace, chosen: dict[str, Weights]) -> None:
     downloads.check_room(_downloads.of(*chosen.values()))
 
 
+class _Finding(NamedTuple):
+    """A file that is not as it should be, and how it can be mended."""
+
+    state: str
+    path: str
+    url: str
+    remedy: str
+    repair: Callable[[], object] | None = None
+
+
 def _verify(options: argparse.Namespace) -> int:
     if options.lock is not None:
-        commands = _binding.package("dapi.lock.commands")
-        return int(commands.verify(options.lock, as_json=options.json))
-    rows = []
+        commands = binding.package("dapi.lock.commands")
+        return int(commands.verify(options.lock, repair=options.repair, as_json=options.json))
+    findings = _of_weights(options.names) if options.names else _of_cache()
+    rows, status = [], 0
+    for found in findings:
+        row = {"state": found.state, "path": found.path, "from": found.url, "remedy": found.remedy}
+        try:
+            if found.repair and options.repair:
+                found.repair()
+                row["remedy"] = "removed; it is fetched again when it is needed"
+            else:
+                status = FAILED
+        except OSError as error:  # the others are still mended
+            row["remedy"], status = f"it cannot be removed: {error.strerror or error}", FAILED
+        rows.append(row)
+    what = f"All files of {', '.join(options.names)}" if options.names else "All files in the cache"
+    print_rows(options, rows, empty=f"{what} are intact.")
+    return status
+
+
+def _of_cache() -> Iterator[_Finding]:
     for blob in cache.damaged():
-        if blob.is_ours:
-            cache.remove(blob.sha256)
-        remedy = "removed; it is fetched again when needed" if blob.is_ours else "remove it"
-        rows.append({"damaged": str(blob.path), "from": blob.url, "remedy": remedy})
-    print_rows(options, rows, empty=f"{len(cache.listing())} files, all of them intact.")
-    return FAILED if rows else 0
+        yield _damaged(blob.path, blob.url)
+    for path in copies.damaged():
+        repair = partial(copies.remove, path.stem)
+        yield _Finding("damaged", str(path), "", "To remove it: dapi verify --repair", repair)
+    for view in views.damaged():
+        if view.parent.parent == folders.root():
+            remedy = "To make it anew: dapi verify --repair (other files in it are kept)"
+            yield _Finding("changed", str(view), "", remedy, partial(views.discard, view))
+        else:
+            yield _Finding("changed", str(view), "", _NOT_OURS)
+
+
+def _of_weights(names: list[str]) -> Iterator[_Finding]:
+    for name in names:
+        for file in files.everything(files.latest_or_named(name)):
+            state, path = _store.examine(file)
+            is_local = file.url.startswith(("file:", "package:"))
+            if state != "intact" and is_local:
+                yield _Finding(state, str(path), file.url, "Install its distribution again")
+            elif state == "missing":
+                yield _Finding(state, str(path), file.url, f"To fetch it: dapi fetch {name}")
+            elif state == "damaged":
+                yield _damaged(path, file.url)
+
+
+def _damaged(path: Path, url: str) -> _Finding:
+    if path.parent == folders.blobs():
+        remedy, repair = "To remove it: dapi verify --repair", partial(cache.remove, path.name)
+        return _Finding("damaged", str(path), url, remedy, repair)
+    return _Finding("damaged", str(path), url, _NOT_OURS)
 
 
 def _trust(options: argparse.Namespace) -> int:
     if options.forget:
         return _forget(options)
-    owners = _fetching.owners_by_url()
+    owners = files.owners_by_url()
     rows = [
         {
             "weights": ", ".join(owners.get(known.url, ())),
@@ -145,7 +206,7 @@ def _trust(options: argparse.Namespace) -> int:
 def _forget(options: argparse.Namespace) -> int:
     rows = []
     for name in options.forget:
-        urls = {name} if "://" in name else {file.url for file in _fetching.files_of(name)}
+        urls = {name} if "://" in name else {file.url for file in files.files_of(name)}
         found = [known for known in trust.every() if known.url in map(redacted, urls)]
         if not found:
             raise NoWeightsError(f"{name!r} is not trusted on first use", "To see all: dapi trust")
@@ -158,21 +219,29 @@ def _forget(options: argparse.Namespace) -> int:
 
 
 def _list(options: argparse.Namespace) -> int:
-    owners = _fetching.owners_by_hash()
+    owners = files.owners_by_key()
     rows = [
-        {
-            "weights": ", ".join(owners.get(blob.sha256, ())) or f"({blob.wanted or 'unknown'})",
-            "bytes": blob.size,
-            "copy": blob.copy_size or None,
-            "used": f"{max(0.0, time.time() - blob.used) / _DAY:.0f} days ago",
-            "sha256": blob.sha256,
-            "path": str(blob.path),
-        }
+        _row(owners.get(blob.sha256, ()) or [f"({blob.wanted or 'unknown'})"], blob)
         for blob in cache.listing()
     ]
+    for blob, is_alive in cache.incomplete():
+        state = "being downloaded" if is_alive else "interrupted"
+        names = ", ".join(owners.get(blob.sha256, ()) or ["unknown"])
+        rows.append(_row([f"({state}: {names})"], blob))
     shown = [dict(row, sha256=str(row["sha256"])[:8]) for row in rows]
     print_rows(options, rows if options.json else shown, empty="The cache is empty.")
     return 0
+
+
+def _row(names: Sequence[str], blob: cache.Blob) -> dict[str, Any]:
+    return {
+        "weights": ", ".join(names),
+        "bytes": blob.size,
+        "copy": blob.copy_size or None,
+        "used": f"{max(0.0, time.time() - blob.used) / _DAY:.0f} days ago",
+        "sha256": blob.sha256,
+        "path": str(blob.path),
+    }
 
 
 def _add(options: argparse.Namespace) -> int:
@@ -180,7 +249,7 @@ def _add(options: argparse.Namespace) -> int:
         raise NoWeightsError(f"{options.file} is no file", "Name the file that was carried here.")
     rows = [
         {"weights": owner, "path": str(path)}
-        for owner, path in _fetching.add(options.file, owner=options.owner)
+        for owner, path in files.add(options.file, owner=options.owner)
     ]
     print_rows(options, rows, empty="")
     return 0
@@ -191,7 +260,7 @@ def _remove(options: argparse.Namespace) -> int:
     if options.names:
         chosen |= _named(options.names)
     if options.unused:
-        chosen |= {blob.sha256 for blob in cache.listing()} - set(_fetching.used_hashes())
+        chosen |= {blob.sha256 for blob in cache.listing()} - set(files.used_hashes())
     if options.older_than is not None:
         limit = time.time() - options.older_than * _DAY
         chosen |= {blob.sha256 for blob in cache.listing() if blob.used < limit}
@@ -213,5 +282,5 @@ def _named(names: list[str]) -> set[str]:
     chosen = set()
     for name in names:
         by_digits = {digest for digest in there if len(name) >= 8 and digest.startswith(name)}
-        chosen |= by_digits or _fetching.hashes(_fetching.files_of(name))
+        chosen |= by_digits or files.hashes(files.files_of(name))
     return chosen

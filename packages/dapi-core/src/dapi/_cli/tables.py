@@ -7,8 +7,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from dapi._frozen import to_json
-from dapi._untrusted import printable
+from dapi._text.untrusted import printable
+from dapi._values.frozen import to_json
 
 
 def print_rows(

@@ -2,9 +2,11 @@
 
 Each module is one noun: ``schemes`` says what a URL stands for, ``transport`` what a web server
 answers, ``download`` carries on through what goes wrong, ``partial`` is a file on its way,
-``locking`` whose turn it is, ``verification`` whether bytes are right, ``trust`` what is known of
-files without a full hash, ``folders`` and ``cache`` where everything lies, ``copies`` what can be
-mapped, ``adoption`` takes what is on this machine already, ``receiving`` what comes in a bundle.
+``locking`` whose turn it is, ``verification`` whether bytes are right, ``placeholder`` what often
+lies in place of a file, ``trust`` what is known of files without a full hash, ``folders`` and
+``cache`` where everything lies, ``access`` whose it is, ``views`` several files by name, ``copies``
+what can be mapped, ``mapping`` which files may be, ``faults`` whether a file or the machine is to
+blame, ``adoption`` takes what is on this machine already, ``receiving`` what comes in a bundle.
 This module puts them together.
 """
 
@@ -13,13 +15,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from dapi import _binding
-from dapi._file import File
-from dapi._store import cache, partial, settings, trust, verification
+from dapi._plugins import binding
+from dapi._store import cache, partial, settings, trust, verification, views
 from dapi._store.partial import Partial
 from dapi._store.settings import Settings
-from dapi._urls import redacted
-from dapi.exceptions import FetchError, HashMismatchError, OfflineError, WeightsDeclarationError
+from dapi._text.urls import redacted
+from dapi._values import notices
+from dapi._values.file import File
+from dapi.exceptions import (
+    CacheWarning,
+    FetchError,
+    HashMismatchError,
+    OfflineError,
+    WeightsDeclarationError,
+)
 
 
 def fetch(
@@ -40,14 +49,23 @@ def fetch(
         NotLockedError: This process is bound to a lock that does not name it.
     """
     wanted = wanted or file.name
-    file = _binding.locked(file, wanted)
+    file = binding.locked(file, wanted)
     if file.url.startswith(("file:", "package:")):
-        return _local(file)
+        path = _local(file)
+        verification.verify_local(file, path)
+        return path
     found = cache.find(file)
     if found is not None:
         return found
+    damaged = cache.damaged_of(file)
     if settings.is_offline():
-        raise OfflineError(wanted, url=file.url, sha256=file.sha256, path=cache.expected_path(file))
+        path = damaged[0] if damaged else cache.expected_path(file)
+        is_damaged = bool(damaged)
+        raise OfflineError(
+            wanted, url=file.url, sha256=file.sha256, path=path, is_damaged=is_damaged
+        )
+    for path in damaged:
+        notices.warn(f"{path} is damaged; {file.url} is fetched again.", CacheWarning)
     return _fetch_once(file, progress, wanted, patience)
 
 
@@ -60,17 +78,21 @@ def fetch_all(files: Sequence[File], *, progress: bool = True, wanted: str = "")
     if len(named) < len(files):
         names = ", ".join(file.name for file in files)
         raise WeightsDeclarationError(wanted, f"has files of one name: {names}", "Rename them.")
-    return cache.directory_view(named, of=wanted)
+    return views.directory(named, of=wanted)
 
 
 def confirm(file: File) -> None:
     """Record that an unpinned file was loaded strictly: from now on its full hash is held."""
-    trust.confirm(_binding.locked(file))
+    trust.confirm(binding.locked(file))
 
 
 def reject(file: File) -> None:
-    """Forget an unpinned file that could not be loaded, so that the next call fetches it again."""
-    cache.reject(_binding.locked(file))
+    """Forget an unpinned file that could not be loaded, so that the next call fetches it again.
+
+    Does nothing offline: no call could.
+    """
+    if not settings.is_offline():
+        cache.reject(binding.locked(file))
 
 
 def add(path: Path, file: File, *, wanted: str) -> Path:
@@ -92,12 +114,31 @@ def add(path: Path, file: File, *, wanted: str) -> Path:
         target.discard()
 
 
+def examine(file: File) -> tuple[str, Path]:
+    """Hash a file again; return whether it is intact, damaged or missing, and where it is.
+
+    Raises:
+        MissingDependencyError: It is in a package that is not installed.
+    """
+    if file.url.startswith(("file:", "package:")):
+        path = _local(file)
+        try:
+            verification.verify_local(file, path)
+        except (FetchError, HashMismatchError):
+            return ("damaged" if path.is_file() else "missing"), path
+        return "intact", path
+    paths = [path for path in cache.paths(file) if path.is_file()]
+    for path in paths:
+        if verification.is_right(path):
+            return "intact", path
+    return ("damaged", paths[0]) if paths else ("missing", cache.expected_path(file))
+
+
 def _local(file: File) -> Path:
     from dapi._store.schemes import local_path
 
     path = local_path(file.url)
     assert path is not None
-    verification.verify_local(file, path)
     return path
 
 
@@ -110,7 +151,7 @@ def _fetch_once(file: File, progress: bool, wanted: str, patience: Settings) -> 
     list(partial.sweep(patience))
     with locking.turn(
         key,
-        is_done=lambda: cache.expected_path(file).exists() and cache.find(file) is not None,
+        is_done=lambda: cache.expected_path(file).is_file() and cache.find(file) is not None,
         state=lambda: partial.state(key, wanted),
         tell=waiting(enabled=progress),
         settings=patience,
@@ -121,7 +162,7 @@ def _fetch_once(file: File, progress: bool, wanted: str, patience: Settings) -> 
 
 def _fill(file: File, key: str, progress: bool, wanted: str, patience: Settings) -> Path:
     """Fill a partial file and publish it; whatever happens, it is no burden afterwards."""
-    from dapi import _hooks
+    from dapi._plugins import hooks
     from dapi._store import adoption
 
     target = partial.create(key, patience)
@@ -132,13 +173,13 @@ def _fill(file: File, key: str, progress: bool, wanted: str, patience: Settings)
         if digest is None:
             url, digest = _download(file, target, progress, wanted, patience)
         target.sync()
-        path = cache.publish(file, target.path, digest, wanted=wanted)
+        path = cache.publish(file, target, digest, wanted=wanted)
     except (FetchError, KeyboardInterrupt, SystemExit):
         keep = patience.worth_keeping
         raise
     finally:
         target.release(worth_keeping=keep) if keep else target.discard()
-    _hooks.file_fetched(url, path)
+    hooks.file_fetched(url, path)
     return path
 
 

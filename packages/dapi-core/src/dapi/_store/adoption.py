@@ -11,9 +11,9 @@ import sys
 from pathlib import Path
 from typing import IO, Any
 
-from dapi._file import File
 from dapi._store import cache, verification
 from dapi._store.partial import Partial
+from dapi._values.file import File
 from dapi.exceptions import HashMismatchError
 
 _BLOCK = 1 << 20
@@ -54,6 +54,7 @@ def copy(path: Path, file: File, partial: Partial) -> str:
         CacheError: The disk is full.
         OSError: It cannot be read.
     """
+    verification.refuse_pointer(path)
     with path.open("rb", buffering=0) as stream:
         if not partial.clone(lambda target: _share(stream, target)):
             partial.expect(path.stat().st_size, None)
@@ -76,7 +77,7 @@ def add(path: Path, file: File, partial: Partial, *, wanted: str) -> Path:
     """
     digest = copy(path, file, partial)
     partial.sync()
-    return cache.publish(file, partial.path, digest, wanted=wanted)
+    return cache.publish(file, partial, digest, wanted=wanted)
 
 
 def _torch_hub() -> Path:
@@ -85,7 +86,9 @@ def _torch_hub() -> Path:
     if torch is not None and hasattr(torch, "hub"):
         return Path(torch.hub.get_dir()) / "checkpoints"
     base = os.environ.get("XDG_CACHE_HOME", "~/.cache")
-    return Path(os.environ.get("TORCH_HOME", f"{base}/torch")).expanduser() / "hub" / "checkpoints"
+    home = os.environ.get("TORCH_HOME", f"{base}/torch")
+    # Of Path, expanduser fails for a user without a home directory.
+    return Path(os.path.expanduser(home)) / "hub" / "checkpoints"  # noqa: PTH111
 
 
 def _share(source: IO[bytes], target: IO[bytes]) -> bool:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
-import shutil
+import re
 import time
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
-from dapi import _notices, _urls
-from dapi._file import File
-from dapi._store import copies, folders, partial, records, trust, verification
+from dapi._store import access, copies, folders, partial, records, trust, verification, views
+from dapi._store.partial import Partial
 from dapi._store.settings import DEFAULT
-from dapi.exceptions import CacheError, CacheWarning, WeightsDeclarationError
+from dapi._text import urls
+from dapi._values.file import File
+
+_NAME = re.compile("[0-9a-f]{64}")
 
 
 class Blob(NamedTuple):
@@ -37,13 +39,16 @@ class Blob(NamedTuple):
 
 def key(file: File) -> str:
     """Return what a file is fetched under: its hash, or a hash of its URL."""
-    url, _ = _urls.split_userinfo(file.url)
+    url, _ = urls.split_userinfo(file.url)
     return str(file.sha256) if file.is_pinned else f"url{sha256(url.encode()).hexdigest()}"
 
 
 def expected_path(file: File) -> Path:
     """Return where a file is looked for: its blob, or the record of what it was last."""
-    return folders.blobs() / str(file.sha256) if file.is_pinned else trust.path(file)
+    if not file.is_pinned:
+        return trust.path(file)
+    root = next(iter(folders.roots()), None) or folders.root()
+    return root / "blobs" / str(file.sha256)
 
 
 def find(file: File) -> Path | None:
@@ -51,20 +56,28 @@ def find(file: File) -> Path | None:
 
     A damaged one is never returned; it stays until it is replaced.
     """
-    known = trust.find(file)
-    digest = file.sha256 if file.is_pinned else known and known.sha256
-    for root in folders.roots() if digest else ():
-        path = root / "blobs" / str(digest)
+    for path in paths(file):
         try:
-            if verification.is_intact(path, str(digest)):
+            if verification.is_intact(path, path.name):
                 return path
         except OSError:
             continue  # not there, or not readable
-        _notices.warn(f"{path} was damaged; {file.url} is fetched again.", CacheWarning)
     return None
 
 
-def publish(file: File, new: Path, digest: str, *, wanted: str) -> Path:
+def damaged_of(file: File) -> list[Path]:
+    """Return the blobs of a file that are there, when none of them is intact."""
+    return [] if find(file) else [path for path in paths(file) if os.path.lexists(path)]
+
+
+def paths(file: File) -> list[Path]:
+    """Return where the blob of a file may be: in each cache, if its hash is known."""
+    known = trust.find(file)
+    digest = file.sha256 if file.is_pinned else known and known.sha256
+    return [root.joinpath("blobs", digest) for root in folders.roots()] if digest else []
+
+
+def publish(file: File, new: Partial, digest: str, *, wanted: str) -> Path:
     """Move a verified and synced file into place, and note what it was.
 
     Raises:
@@ -72,13 +85,21 @@ def publish(file: File, new: Path, digest: str, *, wanted: str) -> Path:
     """
     path = folders.blobs() / digest
     try:
-        new.chmod(0o666 & ~folders.umask())
-        os.replace(new, path)
+        try:
+            state = verification.line(new.publish(path))
+        except OSError:
+            # Another process may have published it at the same time, or another user before, in a
+            # folder where only he may replace it.
+            if not (path.exists() and verification.is_intact(path, digest)):
+                raise
+            trust.note(file, digest)
+            return path
         _sync(path.parent)
         trust.note(file, digest)
-        verification.stamp(path, digest, url=_urls.redacted(file.url), wanted=wanted)
+        url = urls.redacted(file.url)
+        verification.stamp(path, digest, state, url=url, wanted=wanted)
     except OSError as cause:
-        raise partial.failure(cause, None) from cause
+        raise folders.failure(cause, None) from cause
     return path
 
 
@@ -95,7 +116,7 @@ def _sync(folder: Path) -> None:
 def reject(file: File) -> None:
     """Forget an unpinned file that was never loaded. Does nothing for other files."""
     known = trust.find(file)
-    if known and not known.is_loaded and known.path.parent.parent == folders.root():
+    if known and not known.is_loaded and trust.is_own(known):
         trust.forget(known)
         remove(known.sha256)
 
@@ -106,20 +127,21 @@ def listing() -> list[Blob]:
     return sorted(found, key=lambda blob: -blob.size)
 
 
-def damaged(only: Container[str] | None = None) -> Iterator[Blob]:
-    """Hash every blob of all caches again, or those of some hashes, and yield those that changed.
+def incomplete() -> list[tuple[Blob, bool]]:
+    """List what is still to be downloaded, under its key, and whether somebody is at it."""
+    found = []
+    for name, path in partial.listing():
+        with suppress(FileNotFoundError):
+            status, is_alive = path.lstat(), partial.is_alive(path)
+            found.append((Blob(name, path, status.st_size, 0, status.st_mtime, "", ""), is_alive))
+    return found
 
-    Their copies have no hash: they are removed, and made again when they are needed.
-    """
+
+def damaged() -> Iterator[Blob]:
+    """Hash every blob of all caches again, and yield those that changed."""
     for blob in listing():
-        if only is not None and blob.sha256 not in only:
-            continue
-        with suppress(OSError):
-            copies.remove(blob.sha256)
-        if verification.hash_file(blob.path) != blob.sha256:
+        if not verification.is_right(blob.path) and os.path.lexists(blob.path):
             yield blob
-        else:
-            verification.stamp(blob.path, blob.sha256)
 
 
 def remove(digest: str) -> None:
@@ -130,72 +152,32 @@ def remove(digest: str) -> None:
     """
     root = folders.root()
     try:
-        (root / "blobs" / digest).unlink(missing_ok=True)
-        (root / "stamps" / digest).unlink(missing_ok=True)
+        for folder in ("blobs", "stamps"):
+            if not (root / folder).is_symlink():
+                (root / folder / digest).unlink(missing_ok=True)
         copies.remove(digest)
-        for view in (root / "views").glob("*"):
-            if not all(link.exists() for link in view.iterdir()):
-                shutil.rmtree(view)
+        views.remove_of(root / "blobs" / digest)
     except OSError as cause:
-        raise partial.failure(cause, None) from cause
+        raise folders.failure(cause, None) from cause
 
 
 def sweep() -> list[Path]:
-    """Remove copies of nothing, and what interrupted downloads left that nobody is at any more."""
-    return [*partial.sweep(DEFAULT, now=True), *copies.sweep()]
-
-
-def directory_view(files: Mapping[str, Path], *, of: str) -> Path:
-    """Return a directory in which files stand under their published names.
-
-    Raises:
-        WeightsDeclarationError: A name is none that can stand in a directory.
-        CacheError: The cache cannot be written.
-    """
-    for name in files:
-        if name in ("", ".", "..") or "/" in name or "\\" in name or "\0" in name:
-            raise WeightsDeclarationError(of, f"has a file named {name!r}", "Give it another URL.")
-    text = "\n".join(f"{name} {path}" for name, path in files.items())
-    view = Path("views", sha256(text.encode()).hexdigest())
-    for folder in (*folders.roots(), folders.scratch()):
-        if folder and _is_view(folder / view, files):
-            return folder / view
-    for folder in filter(None, (folders.root(), folders.scratch())):
-        try:
-            return _make_view(folder / view, files)
-        except OSError as error:
-            cause = error
-    raise CacheError(folders.root(), reason=cause.strerror or str(cause)) from cause
-
-
-def _is_view(view: Path, files: Mapping[str, Path]) -> bool:
-    return all((view / name).exists() for name in files)
-
-
-def _make_view(view: Path, files: Mapping[str, Path]) -> Path:
-    view.mkdir(parents=True, exist_ok=True)
-    for name, path in files.items():
-        temporary = view.parent / f"{view.name}.{os.urandom(4).hex()}"
-        try:
-            temporary.symlink_to(path)
-        except OSError:  # a system that refuses links
-            shutil.copy2(path, temporary)
-        os.replace(temporary, view / name)
-    return view
+    """Remove copies and views of nothing, and what interrupted downloads left that are over."""
+    return [*partial.sweep(DEFAULT, now=True), *copies.sweep(), *views.sweep()]
 
 
 def _blobs(root: Path) -> list[Path]:
-    folder = root / "blobs"
-    found = folder.iterdir() if folder.is_dir() else ()
-    return [path for path in found if len(path.name) == 64 and path.is_file()]
+    return [path for path in access.files(root / "blobs") if _NAME.fullmatch(path.name)]
 
 
 def _describe(path: Path) -> Blob:
-    stamp = path.parent.parent / "stamps" / path.name
-    known = records.read(stamp)
-    used = max(path.stat().st_mtime, stamp.stat().st_mtime if stamp.exists() else 0.0)
+    root = path.parent.parent
+    stamp = root / "stamps" / path.name
+    is_believed = access.is_closed(root, "stamps")
+    known = records.read(stamp) if is_believed else {}
+    status = path.lstat()
+    used = max(status.st_mtime, stamp.lstat().st_mtime if known else 0.0)
     used = min(used, time.time())
-    url = _urls.redacted(str(known.get("url", "")))
-    wanted = _urls.redact(str(known.get("wanted", "")))
-    size, copy_size = path.stat().st_size, copies.size(path.name)
-    return Blob(path.name, path, size, copy_size, used, url, wanted)
+    url = urls.redacted(str(known.get("url", "")))
+    wanted = urls.redact(str(known.get("wanted", "")))
+    return Blob(path.name, path, status.st_size, copies.size(path.name), used, url, wanted)

@@ -8,8 +8,8 @@ from base64 import b64encode
 from collections.abc import Mapping
 from urllib.parse import unquote, urlsplit
 
-from dapi import _urls
-from dapi._hooks import FetchRequest
+from dapi._plugins.hooks import FetchRequest
+from dapi._text import urls
 
 
 class Credentials:
@@ -21,9 +21,9 @@ class Credentials:
     """
 
     def __init__(self, request: FetchRequest) -> None:
-        self.url, userinfo = _urls.split_userinfo(request.url)
+        self.url, userinfo = urls.split_userinfo(request.url)
         self.problem = ""
-        self._origin = _urls.origin(self.url)
+        self._origin = urls.origin(self.url)
         login, _, password = map(unquote, userinfo.partition(":"))
         self._own = _basic(login, password) if userinfo and self._origin[0] == "https" else {}
         # A token that was read from a file often ends with a line break.
@@ -31,7 +31,7 @@ class Credentials:
 
     def headers(self, url: str) -> Mapping[str, str]:
         """Return the headers for a URL: those of the request for its origin, else .netrc's."""
-        found = self._own if _urls.origin(url) == self._origin else {}
+        found = self._own if urls.origin(url) == self._origin else {}
         if "Authorization" in found or urlsplit(url).scheme != "https":
             return found
         return {**found, **self._from_netrc(urlsplit(url).hostname or "")}

@@ -13,12 +13,12 @@ from contextlib import suppress
 from random import SystemRandom
 from threading import Condition, Thread
 
-from dapi._file import File
-from dapi._store import schemes, verification
+from dapi._store import placeholder, schemes, verification
 from dapi._store.partial import Partial
 from dapi._store.progress import Progress
 from dapi._store.settings import Settings
-from dapi._store.transport import TELL, AttemptError, page
+from dapi._store.transport import TELL, AttemptError
+from dapi._values.file import File
 from dapi.exceptions import CacheError, HashMismatchError
 
 # Python's own generator is the caller's, who may have seeded it.
@@ -131,8 +131,8 @@ def _replaced(answer: schemes.Answer, file: File) -> AttemptError:
 
 
 def _other_kind(head: bytes | memoryview, file: File) -> AttemptError | None:
-    what = page(head)
-    if not what or file.name.endswith((".html", ".htm")):
+    what = placeholder.recognize(head, file.name)
+    if not what:
         return None
     remedy = TELL if "pointer" in what else ""
     return AttemptError(

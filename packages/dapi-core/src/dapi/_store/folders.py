@@ -13,26 +13,58 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import stat
 import tempfile
+from contextlib import suppress
 from pathlib import Path
+
+from dapi.exceptions import CacheError
 
 
 def root() -> Path:
-    """Return the cache that is written to: ``DAPI_CACHE``, or the user's own by the system."""
+    """Return the cache that is written to: ``DAPI_CACHE``, or the user's own by the system.
+
+    Raises:
+        CacheError: It is in the home directory, and the user has none.
+    """
     chosen = os.environ.get("DAPI_CACHE")
     if chosen:
-        return Path(chosen).expanduser().absolute()
+        return _absolute(chosen)
     from platformdirs import user_cache_path
 
-    return user_cache_path("dapi", appauthor=False)
+    try:
+        found = user_cache_path("dapi", appauthor=False)
+    except RuntimeError:
+        found = Path("~")
+    if not found.is_absolute():  # what is left of "~" when nobody knows where it is
+        raise CacheError("~/.cache/dapi", reason="this user has no home directory")
+    return found
+
+
+def readonly() -> list[Path]:
+    """Return the caches that are only read: those of ``DAPI_CACHE_READONLY``."""
+    paths = os.environ.get("DAPI_CACHE_READONLY")
+    return [_absolute(path) for path in paths.split(os.pathsep) if path] if paths else []
 
 
 def roots() -> list[Path]:
-    """Return the cache that is written to, then those of ``DAPI_CACHE_READONLY``."""
-    further = os.environ.get("DAPI_CACHE_READONLY", "").split(os.pathsep)
-    return [root(), *(Path(path).expanduser().absolute() for path in further if path)]
+    """Return the cache that is written to, if the user has one, then those that are only read."""
+    try:
+        return [root(), *readonly()]
+    except CacheError:
+        return readonly()
+
+
+def _absolute(path: str) -> Path:
+    if os.path.isabs(path):  # noqa: PTH117 - the fast way, as this is asked for each file
+        return Path(path)
+    try:
+        return Path(path).expanduser().absolute()
+    except RuntimeError as cause:
+        raise CacheError(path, reason="this user has no home directory") from cause
 
 
 def blobs() -> Path:
@@ -41,20 +73,31 @@ def blobs() -> Path:
 
 
 def scratch() -> Path | None:
-    """Return a folder of this user's alone, for notes about caches that cannot be written.
+    """Return a folder of this user's alone, for notes about caches of others.
 
     None when there is no such folder, or when somebody else made one of that name.
     """
-    if not hasattr(os, "getuid"):
+    if not hasattr(os, "geteuid"):
         return None
-    path = Path(tempfile.gettempdir()) / f"dapi-{os.getuid()}"
     try:
+        path = Path(tempfile.gettempdir()) / f"dapi-{os.geteuid()}"
         path.mkdir(mode=0o700, exist_ok=True)
         status = path.lstat()
     except OSError:
         return None
-    is_ours = status.st_uid == os.getuid() and stat.S_IMODE(status.st_mode) == 0o700
+    is_ours = status.st_uid == os.geteuid() and stat.S_IMODE(status.st_mode) == 0o700
     return path if is_ours and stat.S_ISDIR(status.st_mode) else None
+
+
+def failure(cause: OSError, needed: int | None) -> CacheError:
+    """Describe why the cache cannot be written, and how much room is needed."""
+    reason, folder = cause.strerror or str(cause), blobs()
+    if cause.errno in (errno.ENOSPC, errno.EDQUOT):
+        with suppress(OSError):
+            reason += f" ({shutil.disk_usage(folder).free:,} bytes are free)"
+        if needed:
+            reason += f", {needed:,} bytes are needed"
+    return CacheError(folder, reason=reason)
 
 
 def umask() -> int:

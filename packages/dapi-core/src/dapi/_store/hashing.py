@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from hashlib import sha256
-from pathlib import Path
+from io import FileIO
 from threading import Event, Thread
 
 _BLOCK = 1 << 20
@@ -22,8 +22,8 @@ _STEP = 4 << 20
 class FrontHash:
     """Follows the front of a file: the end of what is written without a gap."""
 
-    def __init__(self, path: Path) -> None:
-        self._stream = path.open("rb", buffering=0)
+    def __init__(self, stream: FileIO) -> None:
+        self._stream = stream  # another one than it is written through
         self._hash, self._hashed, self._front = sha256(), 0, 0
         self._buffer = memoryview(bytearray(_BLOCK))
         self._wake, self._is_over = Event(), False

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from dapi._hooks import FetchRequest
+from dapi._plugins.hooks import FetchRequest
 from dapi.exceptions import FetchError, MissingDependencyError
 
 _GRAMMAR = re.compile(r"hf://(?P<repo>[^/@]+/[^/@]+)(?:@(?P<revision>[^/]+))?/(?P<path>[^?#]+)")

@@ -11,15 +11,15 @@ import errno
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from dapi import _notices
-from dapi._store import folders
+from dapi._store import access, folders
 from dapi._store.settings import Settings
+from dapi._values import notices
 from dapi.exceptions import CacheError, CacheWarning
 
 
@@ -111,8 +111,7 @@ def turn(
     """
     path = folders.root() / "locks" / key
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        stream = path.open("ab")
+        stream = _open(path)
     except OSError as cause:
         raise CacheError(path.parent, reason=cause.strerror or str(cause)) from cause
     with stream:
@@ -123,8 +122,7 @@ def turn(
             # Who waits holds the same file; who comes later makes another. Both look again at
             # the cache first, so that this costs at most a second download after a failed one.
             if is_held:
-                path.unlink(missing_ok=True) if os.name != "nt" else None
-                _unlock(stream)
+                _end(stream, path)
 
 
 @contextmanager
@@ -135,15 +133,29 @@ def attempt(key: str) -> Iterator[bool]:
         OSError: The cache cannot be written.
     """
     path = folders.root() / "locks" / key
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab") as stream:
+    with _open(path) as stream:
         is_held = _try_lock(stream)
         try:
             yield is_held
         finally:
             if is_held:
-                path.unlink(missing_ok=True) if os.name != "nt" else None
-                _unlock(stream)
+                _end(stream, path)
+
+
+def _open(path: Path) -> IO[bytes]:
+    access.make_folder(path.parent)
+    try:
+        return access.open_file(path, "ab")
+    except PermissionError:  # another user's file, in a shared cache: it can be locked all the same
+        return access.open_file(path, "rb")
+
+
+def _end(stream: IO[bytes], path: Path) -> None:
+    """Remove a lock that is held; it stays where another user made it and only he may remove it."""
+    if os.name != "nt":
+        with suppress(OSError):
+            path.unlink()
+    _unlock(stream)
 
 
 def _wait(
@@ -163,7 +175,7 @@ def _wait(
             seen, since = progress, time.monotonic()
         elif time.monotonic() - since > settings.patience:
             text = f"{who} has got no further for {settings.patience:g} s, and is not waited for."
-            _notices.warn(text, CacheWarning)
+            notices.warn(text, CacheWarning)
             return False
         time.sleep(settings.poll)
     return True

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from dapi import _urls
+from dapi._text import urls as _urls
 from dapi.exceptions import FetchError
 
 _FORM = "Write https://mirror.example for every host, or host=https://mirror.example/x for one."

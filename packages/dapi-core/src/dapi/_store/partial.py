@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from io import FileIO
 from pathlib import Path
 from threading import RLock
 from typing import IO
 
-from dapi._store import folders, locking, records
+from dapi._store import access, folders, locking, records
 from dapi._store.hashing import FrontHash
 from dapi._store.progress import share
 from dapi._store.settings import Settings
-from dapi.exceptions import CacheError
 
 # Notes are written each time that this part of the file has come, and not more often.
 _NOTES, _LEAST_NOTE = 64, 1 << 16
@@ -44,9 +45,9 @@ class Partial:
         self.path = path
         self.version: str | None = None
         self.total: int | None = None
-        self._key, self._lock, self._stream = key, RLock(), path.open("r+b", buffering=0)
+        self._key, self._lock, self._stream = key, RLock(), _open_own(path)
         self._done: list[tuple[int, int]] = []
-        self._hash, self._noted = FrontHash(path), 0
+        self._hash, self._noted = self._new_hash(), 0
         self._read_notes()
 
     @property
@@ -80,7 +81,7 @@ class Partial:
                 while view:
                     view = view[self._stream.write(view) :]
             except OSError as cause:
-                raise failure(cause, self.total) from cause
+                raise folders.failure(cause, self.total) from cause
             self._done = _joined([*self._done, (offset, offset + len(block))])
             if self._done[0][0] == 0:
                 front = self._done[0][1]
@@ -96,7 +97,7 @@ class Partial:
         self.total, self.version = total, version
         left = (total or 0) - self.count
         if left > 0 and left > shutil.disk_usage(self.path.parent).free - _SPARE:
-            raise failure(OSError(errno.ENOSPC, "there is not enough room"), total)
+            raise folders.failure(OSError(errno.ENOSPC, "there is not enough room"), total)
 
     def clone(self, share: Callable[[IO[bytes]], bool]) -> bool:
         """Let ``share`` fill the whole file at once; false when it cannot."""
@@ -111,7 +112,7 @@ class Partial:
         with self._lock:
             self._stream.truncate(0)
             self._hash.close()
-            self._hash, self._done, self._noted = FrontHash(self.path), [], 0
+            self._hash, self._done, self._noted = self._new_hash(), [], 0
             self.version, self.total = None, None
             self._notes.unlink(missing_ok=True)
 
@@ -127,6 +128,22 @@ class Partial:
         self._write_notes()
         self._close()
         _rename(self.path, _path(self._key, "free"))
+
+    def publish(self, path: Path) -> os.stat_result:
+        """Move it to where it is read, and nobody writes to it any more; return its status there.
+
+        Raises:
+            OSError: It cannot be moved, or somebody put another file in its place.
+        """
+        if os.name == "nt":  # there, a file that is open or read-only cannot be replaced
+            self._close()
+            os.replace(self.path, path)
+            return path.stat()
+        os.fchmod(self._stream.fileno(), 0o444 & ~folders.umask())
+        os.replace(self.path, path)
+        if not access.is_same(self._stream, path):
+            raise OSError(f"somebody replaced {path.name} while it was put there")
+        return os.fstat(self._stream.fileno())
 
     def discard(self) -> None:
         """Remove it, unless it was published."""
@@ -155,17 +172,43 @@ class Partial:
 
     def _read_notes(self) -> None:
         known = records.read(self._notes)
-        size = self.path.stat().st_size
-        ranges = [(int(a), min(int(b), size)) for a, b in known.get("done", ())]
+        size = os.fstat(self._stream.fileno()).st_size
+        try:
+            ranges = [(int(a), min(int(b), size)) for a, b in known.get("done", ())]
+        except (TypeError, ValueError):  # damaged: none of the bytes are known to be right
+            known, ranges = {}, []
         self._done = _joined([(a, b) for a, b in ranges if 0 <= a < b])
-        self.version, self.total = known.get("version"), known.get("total")
+        version, total = known.get("version"), known.get("total")
+        self.version = version if isinstance(version, str) else None
+        self.total = total if isinstance(total, int) else None
         self._noted = self.count
         if self._done and self._done[0][0] == 0:
             self._hash.advance(self._done[0][1])
 
+    def _new_hash(self) -> FrontHash:
+        stream = access.open_file(self.path, "rb")
+        if not os.path.sameopenfile(stream.fileno(), self._stream.fileno()):
+            stream.close()
+            raise OSError(f"somebody replaced {self.path}")
+        return FrontHash(stream)
+
     def _close(self) -> None:
         self._hash.close()
         self._stream.close()
+
+
+def _open_own(path: Path) -> FileIO:
+    """Open a partial file that only this process writes to, and no link, nor a hard one."""
+    stream = access.open_file(path, "r+b")
+    if _is_own(os.fstat(stream.fileno())):
+        return stream
+    stream.close()
+    raise OSError(f"others can write to {path}, or it is a file of another name too")
+
+
+def _is_own(status: os.stat_result) -> bool:
+    """Return whether a file is nobody else's, under no other name either."""
+    return access.is_regular(status) and status.st_nlink == 1 and access.is_ours(status)
 
 
 def create(key: str, settings: Settings) -> Partial:
@@ -174,26 +217,14 @@ def create(key: str, settings: Settings) -> Partial:
     Raises:
         CacheError: The cache cannot be written.
     """
-    folder = folders.blobs()
-    path = _path(key, str(locking.myself()))
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        path = _path(key, str(locking.myself()))
+        access.make_folder(path.parent)
         if not _take_over(key, path, settings):
-            path.touch(mode=0o600)
+            access.open_file(path, "xb", permissions=0o600).close()
         return Partial(path, key)
     except OSError as cause:
-        raise failure(cause, None) from cause
-
-
-def failure(cause: OSError, needed: int | None) -> CacheError:
-    """Describe why the cache cannot be written, and how much room is needed."""
-    reason, folder = cause.strerror or str(cause), folders.blobs()
-    if cause.errno in (errno.ENOSPC, errno.EDQUOT):
-        with suppress(OSError):
-            reason += f" ({shutil.disk_usage(folder).free:,} bytes are free)"
-        if needed:
-            reason += f", {needed:,} bytes are needed"
-    return CacheError(folder, reason=reason)
+        raise folders.failure(cause, None) from cause
 
 
 def progress(key: str) -> tuple[int, int | None]:
@@ -215,9 +246,9 @@ def state(key: str, wanted: str) -> tuple[str, object]:
         wanted: What the file is for.
     """
     for path in _of(key):
-        owner = locking.owner_of(path.name.removeprefix(f"partial-{key}-"))
+        owner = _owner(path)
         with suppress(OSError):
-            status = path.stat()
+            status = path.lstat()
             where = "" if owner is None or owner.is_here else " on another machine"
             who = f"process {owner.pid}{where}" if owner else "another process"
             value = (path.name, status.st_size, status.st_mtime_ns)
@@ -228,28 +259,35 @@ def state(key: str, wanted: str) -> tuple[str, object]:
 def sweep(settings: Settings, *, now: bool = False) -> Iterator[Path]:
     """Remove what nobody will resume: the old leftovers of dead owners, or all of theirs now."""
     age = 0.0 if now else settings.keep
-    for path in _of("*"):
-        owner = locking.owner_of("-".join(path.name.rsplit("-", 4)[1:]))
-        is_free = owner is None or owner.is_dead or _idle(path) > settings.abandoned
-        if is_free and _idle(path) >= age:
-            path.unlink(missing_ok=True)
-            _notes_of(path).unlink(missing_ok=True)
+    for path in _of():
+        is_free = not is_alive(path) or _idle(path) > settings.abandoned
+        if is_free and _idle(path) >= age and _remove(path):
             yield path
-    for path in _notes("*"):
-        if not _bare(path).exists() and _idle(path) >= max(age, settings.abandoned):
-            path.unlink(missing_ok=True)
+    for path in _notes():
+        is_old = _idle(path) >= max(age, settings.abandoned)
+        if is_old and not _bare(path).exists() and _remove(path):
             yield path
+
+
+def is_alive(path: Path) -> bool:
+    """Return whether the owner of a partial file may still write to it."""
+    owner = _owner(path)
+    return owner is not None and not owner.is_dead
+
+
+def listing() -> list[tuple[str, Path]]:
+    """List the partial files of the cache, each with the key of what it will be."""
+    return [(path.name.split("-")[1], path) for path in _of()]
 
 
 def _take_over(key: str, mine: Path, settings: Settings) -> bool:
     """Claim the fullest leftover of ``key`` by renaming it, and remove the others."""
-    found = [(path, move) for path in _of(key) if (move := _way_to_claim(path, key, settings))]
+    found = [(path, move) for path in _of(key) if (move := _way_to_claim(path, settings))]
     found.sort(key=lambda pair: _size(pair[0]), reverse=True)
     taken = False
     for path, move in found:
         if taken:
-            path.unlink(missing_ok=True)
-            _notes_of(path).unlink(missing_ok=True)
+            _remove(path)
         else:
             taken = move(path, mine)
     _remove_orphans(key, mine)
@@ -259,16 +297,23 @@ def _take_over(key: str, mine: Path, settings: Settings) -> bool:
 def _remove_orphans(key: str, mine: Path) -> None:
     """Remove notes of dead owners whose file is gone: a kill may come between the two."""
     for path in _notes(key):
-        owner = locking.owner_of(_bare(path).name.removeprefix(f"partial-{key}-"))
-        is_mine = _bare(path) == mine
-        if not is_mine and not _bare(path).exists() and (owner is None or owner.is_dead):
-            path.unlink(missing_ok=True)
+        bare = _bare(path)
+        if bare != mine and not bare.exists() and not is_alive(bare):
+            _remove(path)
 
 
-def _way_to_claim(path: Path, key: str, settings: Settings) -> Callable[[Path, Path], bool] | None:
-    """Return how a leftover may be taken over; None while its owner may still write to it."""
-    owner = locking.owner_of(path.name.removeprefix(f"partial-{key}-"))
-    if owner is None or owner.is_dead:
+def _way_to_claim(path: Path, settings: Settings) -> Callable[[Path, Path], bool] | None:
+    """Return how a leftover may be taken over; None while its owner may still write to it.
+
+    That of another user never is: he may have it open.
+    """
+    try:
+        status = path.lstat()
+    except OSError:
+        return None
+    if not _is_own(status):
+        return None
+    if not is_alive(path):
         return _rename
     # Its owner may wake up and write on, so that only a copy is safe.
     return _copy if _idle(path) > settings.abandoned else None
@@ -286,28 +331,49 @@ def _rename(path: Path, mine: Path) -> bool:
 
 def _copy(path: Path, mine: Path) -> bool:
     try:
-        shutil.copyfile(_notes_of(path), _notes_of(mine))
-        shutil.copyfile(path, mine)
+        for source, target in ((_notes_of(path), _notes_of(mine)), (path, mine)):
+            with (
+                access.open_file(source, "rb") as old,
+                access.open_file(target, "xb", permissions=0o600) as new,
+            ):
+                shutil.copyfileobj(old, new)
     except OSError:
+        _remove(mine)
         return False
-    path.unlink(missing_ok=True)
-    _notes_of(path).unlink(missing_ok=True)
+    _remove(path)
     return True
 
 
-def _of(key: str) -> list[Path]:
-    return [p for p in folders.blobs().glob(f"partial-{key}-*") if ".json" not in p.name]
+def _remove(path: Path) -> bool:
+    """Remove a partial file and its notes; return whether it could be."""
+    try:
+        path.unlink(missing_ok=True)
+        _notes_of(path).unlink(missing_ok=True)
+    except OSError:  # another user's, in a shared cache
+        return False
+    return True
 
 
-def _notes(key: str) -> list[Path]:
+def _of(key: str = "[0-9a-z]+") -> list[Path]:
+    """List the partial files of ``key``, or of all. Any other name is not dapi's."""
+    name = re.compile(rf"partial-{key}-[0-9a-z]+(-[0-9a-z]+)+")
+    return [path for path in access.files(folders.blobs()) if name.fullmatch(path.name)]
+
+
+def _notes(key: str = "[0-9a-z]+") -> list[Path]:
     """List the notes about partial files, those that were about to be written included."""
-    folder = folders.blobs()  # the name of what is being written begins with a dot
-    return [p for dot in ("", ".") for p in folder.glob(f"{dot}partial-{key}-*.json*")]
+    name = re.compile(rf"\.?partial-{key}-[0-9a-z-]+\.json(\.[0-9a-f]+)?")
+    return [path for path in access.files(folders.blobs()) if name.fullmatch(path.name)]
 
 
 def _bare(notes: Path) -> Path:
     """Return the partial file that some notes are about."""
     return notes.with_name(notes.name.removeprefix(".").partition(".json")[0])
+
+
+def _owner(path: Path) -> locking.Owner | None:
+    """Return the owner that the name of a partial file tells; None when it is nobody's."""
+    return locking.owner_of(path.name.split("-", 2)[2])
 
 
 def _path(key: str, owner: str) -> Path:
@@ -321,7 +387,7 @@ def _notes_of(path: Path) -> Path:
 
 def _size(path: Path) -> int:
     try:
-        return path.stat().st_size
+        return path.lstat().st_size
     except OSError:
         return 0
 
@@ -329,7 +395,7 @@ def _size(path: Path) -> int:
 def _idle(path: Path) -> float:
     """Return for how many seconds nothing was written to a file."""
     try:
-        return time.time() - path.stat().st_mtime
+        return time.time() - path.lstat().st_mtime
     except OSError:
         return 0.0
 

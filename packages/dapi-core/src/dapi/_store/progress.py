@@ -11,7 +11,7 @@ from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
-from dapi import _disk
+from dapi._store import disk
 
 _log = logging.getLogger("dapi")
 
@@ -25,7 +25,7 @@ def share(count: int, total: int | None) -> str:
     >>> share(120_000_000, 480_000_000), share(120_000_000, None)
     ('25% of 480.0 MB', '120.0 MB')
     """
-    return f"{100 * count // total}% of {_disk.amount(total)}" if total else _disk.amount(count)
+    return f"{100 * count // total}% of {disk.amount(total)}" if total else disk.amount(count)
 
 
 class Lines:
@@ -112,7 +112,7 @@ class Progress:
             self._bar.close()
         elif self._lines.count and failure is None:
             seconds = time.monotonic() - self._began
-            _write(f"{self._label}: {_disk.amount(self._count)} after {seconds:.0f} s")
+            _write(f"{self._label}: {disk.amount(self._count)} after {seconds:.0f} s")
 
     def expect(self, total: int | None, there: int = 0) -> None:
         """Say how many bytes there will be (None when nobody knows), and how many there are."""

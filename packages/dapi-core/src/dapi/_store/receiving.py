@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from dapi._file import File
 from dapi._store import cache, partial, settings, verification
+from dapi._values.file import File
 
 
 def receive(blocks: Iterable[bytes], file: File, *, source: str, wanted: str) -> Path:
@@ -33,6 +33,6 @@ def receive(blocks: Iterable[bytes], file: File, *, source: str, wanted: str) ->
         digest = target.digest()
         verification.check(source, file, digest)
         target.sync()
-        return cache.publish(file, target.path, digest, wanted=wanted)
+        return cache.publish(file, target, digest, wanted=wanted)
     finally:
         target.discard()

@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from dapi._store import access
+
+# Larger ones are nobody's: what they would cost to parse.
+_LARGEST = 1 << 20
+
 
 def read(path: Path) -> dict[str, Any]:
-    """Return a record; empty when there is none, or when it is damaged."""
+    """Return a record; empty when there is none, when it is damaged, or when it is a stranger's."""
     try:
-        found = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+        descriptor = os.open(path, os.O_RDONLY | access.FLAGS)  # open() would take twice as long
+        try:
+            status = os.fstat(descriptor)
+            is_read = access.is_ours(status) and access.is_regular(status)
+            found = json.loads(os.read(descriptor, _LARGEST)) if is_read else {}
+        finally:
+            os.close(descriptor)
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 
@@ -21,12 +33,15 @@ def write(path: Path, value: dict[str, Any]) -> None:
     """Replace a record.
 
     Raises:
-        OSError: Its directory cannot be written.
+        OSError: Its directory cannot be written, or is a link.
     """
-    temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
+    access.make_folder(path.parent)
+    temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
     try:
-        temporary.write_text(json.dumps(value), encoding="utf-8")
-    except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(value), encoding="utf-8")
-    os.replace(temporary, path)
+        with access.open_file(temporary, "xb") as stream:
+            stream.write(json.dumps(value).encode())
+        os.replace(temporary, path)
+    except OSError:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise

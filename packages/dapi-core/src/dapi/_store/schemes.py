@@ -18,13 +18,14 @@ from typing import IO, Any, Protocol
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
-from dapi import _hooks, _urls
-from dapi._discovery import entry_points, extension
-from dapi._file import File
+from dapi._plugins import hooks
+from dapi._plugins.discovery import entry_points, extension
 from dapi._store import verification
 from dapi._store.mirrors import mirrored
 from dapi._store.settings import Settings, trusts_mirrors
 from dapi._store.transport import AttemptError, Reply, get
+from dapi._text import urls
+from dapi._values.file import File
 from dapi.exceptions import DapiError, FetchError, MissingDependencyError
 
 _BLOCK = 1 << 18
@@ -102,11 +103,11 @@ def source(url: str, file: File, settings: Settings) -> Source:
         AttemptError: Its provider failed, or a mirror would have to be believed.
     """
     request = _routed(url)
-    if _urls.origin(request.url) != _urls.origin(url):
+    if urls.origin(request.url) != urls.origin(url):
         _check_mirror(request.url, file)
-    if _urls.origin(request.url)[0] not in ("http", "https"):
+    if urls.origin(request.url)[0] not in ("http", "https"):
         opened = _open(request.url)
-        if not isinstance(opened, _hooks.FetchRequest):
+        if not isinstance(opened, hooks.FetchRequest):
             return _Stream(opened, lambda: _open(request.url))
         request = opened
 
@@ -119,12 +120,12 @@ def source(url: str, file: File, settings: Settings) -> Source:
     return ask
 
 
-def _routed(url: str) -> _hooks.FetchRequest:
+def _routed(url: str) -> hooks.FetchRequest:
     """Ask hooks and mirrors; headers are for the origin that they were given for, and no other."""
-    request = _hooks.before_fetch(url)
+    request = hooks.before_fetch(url)
     target = mirrored(request.url)
-    if _urls.origin(target) != _urls.origin(request.url):
-        return _hooks.FetchRequest(target)
+    if urls.origin(target) != urls.origin(request.url):
+        return hooks.FetchRequest(target)
     return request._replace(url=target)
 
 

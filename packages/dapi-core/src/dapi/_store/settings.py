@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 
@@ -53,9 +56,27 @@ class Settings:
 DEFAULT = Settings()
 
 
+_forbidden: ContextVar[bool] = ContextVar("dapi_offline", default=False)
+
+
+@contextmanager
+def offline() -> Iterator[None]:
+    """Forbid every request while a block runs, as ``DAPI_OFFLINE`` does."""
+    token = _forbidden.set(True)
+    try:
+        yield
+    finally:
+        _forbidden.reset(token)
+
+
 def is_offline() -> bool:
-    """Return whether ``DAPI_OFFLINE`` forbids every request."""
-    return _is_set("DAPI_OFFLINE")
+    """Return whether ``DAPI_OFFLINE``, or a block around, forbids every request."""
+    return _forbidden.get() or _is_set("DAPI_OFFLINE")
+
+
+def allows(variable: str) -> bool:
+    """Return whether a variable, which allows something unless it says no, allows it."""
+    return os.environ.get(variable, "1").lower() not in ("0", "false", "no", "off")
 
 
 def trusts_mirrors() -> bool:

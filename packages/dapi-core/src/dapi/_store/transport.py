@@ -36,11 +36,11 @@ from urllib.request import (
     Request,
 )
 
-from dapi import _urls
-from dapi._hooks import FetchRequest
+from dapi._plugins.hooks import FetchRequest
 from dapi._store.credentials import Credentials
 from dapi._store.settings import Settings
-from dapi._untrusted import printable
+from dapi._text import urls
+from dapi._text.untrusted import printable
 
 _BLOCK, _LARGE = 1 << 18, 1 << 20
 _LONGEST = 500  # characters of a reason: a server may write what it likes
@@ -48,8 +48,6 @@ _MAY_PASS = (408, 425, 429, 500, 502, 503, 504)
 
 # The remedy when a server no longer has what was published.
 TELL = "Upgrade the distribution that names the file; if that does not help, tell its publisher."
-
-_PAGES = (b"<!doctype html", b"<html")
 
 
 class AttemptError(Exception):
@@ -74,7 +72,7 @@ class AttemptError(Exception):
         must_restart: bool = False,
         wait: float | None = None,
     ) -> None:
-        self.reason = _urls.redact(printable(reason))[:_LONGEST]
+        self.reason = urls.redact(printable(reason))[:_LONGEST]
         super().__init__(self.reason)
         self.remedy, self.may_pass, self.is_unreachable = remedy, may_pass, is_unreachable
         self.must_restart, self.wait = must_restart, wait
@@ -185,8 +183,8 @@ def get(
         headers["Range"] = f"bytes={start}-{'' if stop is None else stop - 1}"
         headers.update({"If-Range": version} if version else {})
     credentials = Credentials(request)
-    url, host = credentials.url, _urls.netloc(credentials.url)
-    if _urls.origin(url)[0] == "http" and not is_pinned:
+    url, host = credentials.url, urls.netloc(credentials.url)
+    if urls.origin(url)[0] == "http" and not is_pinned:
         raise AttemptError("plain http needs a full sha256", remedy="Use https.", may_pass=False)
     try:
         sent = Request(url, headers=headers)  # noqa: S310 - the opener knows http(s) only
@@ -305,7 +303,7 @@ class _SafeRedirects(HTTPRedirectHandler):
     ) -> Request | None:
         fp.close()  # or urllib reads its body, which may be endless
         before = urlsplit(req.full_url).scheme  # req.type is that of a proxy
-        newurl, _ = _urls.split_userinfo(urljoin(req.full_url, newurl))
+        newurl, _ = urls.split_userinfo(urljoin(req.full_url, newurl))
         scheme = urlsplit(newurl).scheme
         is_downgrade = scheme == "http" and (before == "https" or not self._is_pinned)
         if scheme not in ("http", "https") or is_downgrade:
@@ -332,7 +330,7 @@ def _attempt_error(
     """Say what happened, and whether it may pass."""
     if isinstance(cause, HTTPError):
         cause.close()
-        return _refused(_urls.netloc(cause.url), cause, settings, problem)
+        return _refused(urls.netloc(cause.url), cause, settings, problem)
     reason = cause.reason if isinstance(cause, URLError) else cause
     if isinstance(reason, _UnreachableError):
         return AttemptError(str(reason), is_unreachable=True)
@@ -382,11 +380,3 @@ def _content_range(text: str) -> tuple[int, int | None]:
     if match is None:
         raise AttemptError(f"a part has the Content-Range {text!r}", must_restart=True)
     return int(match[1]), None if match[2] == "*" else int(match[2])
-
-
-def page(head: bytes | memoryview) -> str:
-    """Recognize what is often served in place of a file, by its first bytes."""
-    start = bytes(head[:512]).lstrip().lower()
-    if start.startswith(_PAGES):
-        return "a web page"
-    return "a Git LFS pointer" if start.startswith(b"version https://git-lfs") else ""

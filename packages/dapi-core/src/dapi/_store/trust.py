@@ -6,13 +6,16 @@ it was parsed and loaded strictly. From then on its hash is held: other bytes ar
 
 from __future__ import annotations
 
+import os
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
-from dapi import _urls
-from dapi._file import File
-from dapi._store import folders, records
+from dapi._store import access, folders, records
+from dapi._text import urls
+from dapi._values import notices
+from dapi._values.file import File
+from dapi.exceptions import CacheError, CacheWarning
 
 
 class Known(NamedTuple):
@@ -25,11 +28,18 @@ class Known(NamedTuple):
 
 
 def find(file: File) -> Known | None:
-    """Return what is known of an unpinned file, from the first cache that knows it."""
+    """Return what is known of an unpinned file, from the first cache that knows it.
+
+    What others could have written is not believed, and that is said.
+    """
     if file.is_pinned:
         return None
-    found = [known for root in folders.roots() if (known := _read(_path(root, file.url)))]
+    closed = [root / "refs" for root in folders.readonly() if access.is_closed(root, "refs")]
+    places = filter(None, [_own_folder(), *closed])
+    found = [known for place in places if (known := _read(_path(place, file.url)))]
     found = [known for known in found if known.sha256.startswith(file.sha256 or "")]
+    if not found:
+        _warn_of_doubtful(file)
     return next((known for known in found if known.is_loaded), found[0] if found else None)
 
 
@@ -41,7 +51,7 @@ def held(file: File) -> str | None:
 
 def path(file: File) -> Path:
     """Return where the record of an unpinned file is."""
-    return _path(folders.root(), file.url)
+    return _path(_own_folder() or folders.root() / "refs", file.url)
 
 
 def note(file: File, digest: str) -> None:
@@ -53,7 +63,7 @@ def note(file: File, digest: str) -> None:
     if not file.is_pinned:
         loaded = held(file) == digest
         records.write(
-            path(file), {"url": _urls.redacted(file.url), "sha256": digest, "loaded": loaded}
+            path(file), {"url": urls.redacted(file.url), "sha256": digest, "loaded": loaded}
         )
 
 
@@ -68,9 +78,9 @@ def confirm(file: File) -> None:
 
 
 def every() -> list[Known]:
-    """List all records of the cache that is written to, sorted by URL."""
-    folder = folders.root() / "refs"
-    found = [_read(path) for path in (folder.iterdir() if folder.is_dir() else ())]
+    """List all records of this user, sorted by URL."""
+    own = _own_folder()
+    found = [_read(path) for path in (access.files(own) if own else ())]
     return sorted(known for known in found if known)
 
 
@@ -79,8 +89,46 @@ def forget(known: Known) -> None:
     known.path.unlink(missing_ok=True)
 
 
-def _path(root: Path, url: str) -> Path:
-    return root / "refs" / sha256(_urls.split_userinfo(url)[0].encode()).hexdigest()
+def is_own(known: Known) -> bool:
+    """Return whether a record is where this user's are written."""
+    return known.path.parent == _own_folder()
+
+
+def _own_folder() -> Path | None:
+    """Return where the records of this user are: in the cache, unless others can write there.
+
+    None when there is no such place.
+    """
+    try:
+        root = folders.root()
+    except CacheError:
+        root = None
+    if root and access.is_closed(root, "refs"):
+        return root / "refs"
+    own = folders.scratch()
+    return own / "refs" if own else None
+
+
+def _warn_of_doubtful(file: File) -> None:
+    for root in folders.roots():
+        doubtful = _path(root / "refs", file.url)
+        if os.path.lexists(doubtful) and not _is_believed(root, doubtful):
+            text = (
+                f"{doubtful} is not used: others can write there. It says which hash {file.url} "
+                "had when it was first loaded. To see which folders are open: dapi doctor"
+            )
+            notices.warn_once(text, CacheWarning)
+
+
+def _is_believed(root: Path, record: Path) -> bool:
+    try:
+        return access.is_closed(root, "refs") and access.is_ours(record.lstat())
+    except FileNotFoundError:
+        return True  # it was removed meanwhile
+
+
+def _path(folder: Path, url: str) -> Path:
+    return folder / sha256(urls.split_userinfo(url)[0].encode()).hexdigest()
 
 
 def _read(path: Path) -> Known | None:
@@ -90,4 +138,4 @@ def _read(path: Path) -> Known | None:
         return None
     if not set(digest) <= set("0123456789abcdef"):  # it becomes a file's name
         return None
-    return Known(_urls.redacted(found["url"]), digest, bool(found.get("loaded")), path)
+    return Known(urls.redacted(found["url"]), digest, bool(found.get("loaded")), path)

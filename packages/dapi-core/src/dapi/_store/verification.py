@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Iterator
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from time import time
+from typing import IO
 
-from dapi._file import File
-from dapi._store import folders, records, trust
-from dapi.exceptions import FetchError, HashMismatchError
+from dapi._store import access, folders, records, trust
+from dapi._values.file import File
+from dapi.exceptions import FetchError, HashMismatchError, LFSPointerError
 
 _BLOCK = 1 << 20
+
+# The specification of Git LFS has it.
+_LARGEST_POINTER = 1024
+
+# To hash a smaller file takes as long as to read a note, and seconds for which a file must have
+# been left alone before its hash is noted.
+_WORTH_NOTING, _TICK = 1 << 20, 2.0
 
 # How often a stamp's time says that its blob was used, in seconds; dapi cache --older-than.
 _DAY = 86400.0
 
-# Digests of files whose stamp has no place on the disk, by path and stat: hashed once in this
-# process.
+# Digests of files whose stamp has no place on the disk, and of damaged ones, by path and state:
+# hashed once in this process.
 _digests: dict[tuple[str, str], str] = {}
 
 
@@ -40,7 +51,7 @@ def check(source: str, file: File, digest: str) -> None:
 
 
 def verify_local(file: File, path: Path) -> None:
-    """Check a file that is not the cache's own, once for each state it has in this process.
+    """Check a file that is not the cache's own, once for each state that it has.
 
     Raises:
         FetchError: It is not there.
@@ -48,38 +59,105 @@ def verify_local(file: File, path: Path) -> None:
     """
     if not path.is_file():
         raise FetchError(file.name, failures={file.url: "there is no such file"})
+    refuse_pointer(path)
     if file.sha256 is None:
         return  # there is nothing to compare it with
-    state = (str(path), stat_line(path))
-    digest = _digests.get(state) or hash_file(path)
-    _digests[state] = digest
+    digest = _digest_of_local(path)
     if not digest.startswith(file.sha256):
         raise HashMismatchError(str(path), expected=file.sha256, found=digest)
 
 
-def is_intact(path: Path, digest: str) -> bool:
-    """Trust a blob while its stat is that of when it was verified; else hash it again.
+def _digest_of_local(path: Path) -> str:
+    """Return the hash of a local file, which is noted in this user's folder for later processes."""
+    status = path.stat()
+    state = str(path), line(status)
+    if state in _digests:
+        return _digests[state]
+    own = folders.scratch() if status.st_size >= _WORTH_NOTING else None
+    note = own / sha256(f"local {path}".encode()).hexdigest() if own else None
+    known = records.read(note) if note else {}
+    if known.get("stat") != state[1] or "sha256" not in known:
+        known = {"stat": state[1], "sha256": hash_file(path)}
+        # What was just written may be written again before the clock of its times ticks.
+        if note and time() - max(status.st_mtime, status.st_ctime) > _TICK:
+            with suppress(OSError):
+                records.write(note, known)
+    _digests[state] = str(known["sha256"])
+    return _digests[state]
+
+
+def refuse_pointer(path: Path) -> None:
+    """Refuse what a checkout without Git LFS has in the place of a large file.
 
     Raises:
-        FileNotFoundError: It is gone.
+        LFSPointerError: It is a pointer.
+        OSError: It cannot be read.
     """
-    state = stat_line(path)
-    known = _digests.get((str(path), state))
-    if known == digest or any(_holds(stamp, state) for stamp in _stamps(path, digest)):
-        return True
-    if hash_file(path) != digest:
+    if path.stat().st_size > _LARGEST_POINTER:
+        return
+    content = path.read_bytes()
+    if content.startswith(b"version https://git-lfs"):
+        match = re.search(rb"oid sha256:([0-9a-f]{64})", content)
+        expected = match[1].decode() if match else ""
+        raise LFSPointerError(path, expected=expected, found=sha256(content).hexdigest())
+
+
+def is_intact(path: Path, digest: str) -> bool:
+    """Return whether a blob has the bytes that its hash names.
+
+    It has while its status is that of when this was last found out; else it is hashed again.
+    What anybody else could have noted is not believed.
+
+    Raises:
+        OSError: It is gone, or cannot be read.
+    """
+    status = os.lstat(path)
+    if not access.is_regular(status):
         return False
-    stamp(path, digest)
-    return True
+    state = line(status)
+    known = _digests.get((str(path), state))
+    if known:
+        return known == digest
+    if any(_holds(note, state) for note in _notes(path, digest, status)):
+        return True
+    found, state = examine(path)
+    if found == digest:
+        stamp(path, digest, state)
+    else:
+        _digests[str(path), state] = found
+    return found == digest
 
 
-def stamp(path: Path, digest: str, **origin: str) -> None:
-    """Note that a blob was verified in its present state, and whence it came."""
-    state = stat_line(path)
-    for candidate in _stamps(path, digest):
+def is_right(path: Path) -> bool:
+    """Hash a blob again, whatever is noted of it; return whether its name is its hash.
+
+    If not, what was noted is withdrawn, so that the next call does not return it.
+    """
+    try:
+        found, state = examine(path)
+        stamp(path, path.name, state if found == path.name else "changed")
+    except OSError:
+        return False
+    return found == path.name
+
+
+def examine(path: Path) -> tuple[str, str]:
+    """Hash a blob, and return the hash with the state that the hashed file had.
+
+    Raises:
+        OSError: It cannot be read, or is a link.
+    """
+    with access.open_file(path, "rb") as stream:
+        state = line(os.fstat(stream.fileno()))
+        return hash_stream(stream), state
+
+
+def stamp(path: Path, digest: str, state: str, **origin: str) -> None:
+    """Note that a blob was verified in a state, and where it came from."""
+    for note in _notes(path, digest, path.lstat()):
         try:
-            known = records.read(candidate)
-            records.write(candidate, {**known, **origin, "stat": state})
+            known = records.read(note)
+            records.write(note, {**known, **origin, "stat": state})
             return
         except OSError:
             continue  # a cache that cannot be written: the next place is the user's own
@@ -88,32 +166,46 @@ def stamp(path: Path, digest: str, **origin: str) -> None:
 
 def stat_line(path: Path) -> str:
     """Return what changes when a file does: size, times and inode."""
-    status = path.stat()
+    return line(path.stat())
+
+
+def line(status: os.stat_result) -> str:
+    """Return what changes when a file does: size, times and inode."""
     return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"
 
 
 def hash_file(path: Path) -> str:
     """Return a file's sha256."""
-    digest = sha256()
     with path.open("rb", buffering=0) as stream:
-        while block := stream.read(_BLOCK):
-            digest.update(block)
+        return hash_stream(stream)
+
+
+def hash_stream(stream: IO[bytes]) -> str:
+    """Return the sha256 of what is left in a stream."""
+    digest = sha256()
+    while block := stream.read(_BLOCK):
+        digest.update(block)
     return digest.hexdigest()
 
 
-def _stamps(path: Path, digest: str) -> list[Path]:
-    """Return where the stamp of a blob may be: in its cache, or with this user's own notes."""
-    own = path.parent.parent / "stamps" / digest
-    scratch = None if os.access(own.parent, os.W_OK) else folders.scratch()
-    name = sha256(str(path).encode()).hexdigest()
-    return [own, *([scratch / name] if scratch else [])]
+def _notes(path: Path, digest: str, status: os.stat_result) -> Iterator[Path]:
+    """Yield where it may be noted that a blob is intact: in its cache, or in this user's folder.
+
+    In a cache that others can write to, the first one could be a stranger's.
+    """
+    root = path.parent.parent
+    is_closed = access.is_ours(status) and access.is_closed(root, "blobs", "stamps")
+    if is_closed:
+        yield root.joinpath("stamps", digest)
+    if not (is_closed and os.access(root / "stamps", os.W_OK)) and (own := folders.scratch()):
+        yield own / sha256(str(path).encode()).hexdigest()
 
 
 def _holds(path: Path, state: str) -> bool:
     if records.read(path).get("stat") != state:
         return False
     try:
-        if time() - path.stat().st_mtime > _DAY:
+        if time() - os.stat(path).st_mtime > _DAY:
             os.utime(path)
     except OSError:
         pass  # when it was used is not worth an error

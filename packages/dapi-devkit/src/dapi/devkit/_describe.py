@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from dapi import Build, WeightEntry, Weights, _catalog, _lookup
+from dapi import Build, WeightEntry, Weights
+from dapi._catalog import catalog, lookup
 from dapi.devkit._models import quiet
 from dapi.devkit._packaged import distribution_of
 from dapi.devkit._source import entry_source
@@ -94,9 +95,9 @@ def describe(
 
 def latest(model: str) -> Weights | None:
     """Return the latest of a builder's own weights; None if it has none."""
-    found = _catalog.find(model)
+    found = catalog.find(model)
     try:
-        return _lookup.own_enum(found.load(), found.name).get_latest()
+        return lookup.own_enum(found.load(), found.name).get_latest()
     except NoWeightsError:
         return None
 
@@ -132,7 +133,7 @@ def _try(
 
 
 def _build(model: str, entry: WeightEntry, **config: Any) -> nn.Module:
-    builder = _catalog.find(model).load()
+    builder = catalog.find(model).load()
     try:
         with quiet():
             built: nn.Module = builder(weights=entry, **config)

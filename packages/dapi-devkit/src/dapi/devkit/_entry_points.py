@@ -12,8 +12,10 @@ from typing import Any, NamedTuple
 
 import tomlkit
 
-from dapi import Weights, _lazy, _registry
-from dapi._registry import Registered
+from dapi import Weights
+from dapi._catalog import registry
+from dapi._catalog.registry import Registered
+from dapi._weights import lazy
 from dapi.devkit.exceptions import MissingProjectError
 from dapi.exceptions import PluginLoadError
 
@@ -85,7 +87,7 @@ class Project:
         modules = dict(self._modules())
         declaring = [name for name, path in modules.items() if declares(path)]
         self._import(declaring)
-        lines = needed(each for each in _registry.builders() if each.module in declaring)
+        lines = needed(each for each in registry.builders() if each.module in declaring)
         for name, target in self.lines("dapi.weights").items():
             if name not in lines["dapi.models"] and self._is_enum(target):
                 lines["dapi.weights"][name] = target  # for somebody else's builder
@@ -127,7 +129,7 @@ class Project:
 
     def _is_enum(self, target: str) -> bool:
         try:
-            found = _lazy.resolve(target)
+            found = lazy.resolve(target)
         except (ImportError, AttributeError):
             return False
         return isinstance(found, type) and issubclass(found, Weights)
@@ -147,7 +149,7 @@ def is_same(one: str | None, other: str | None) -> bool:
     if one is None or other is None:
         return False
     try:
-        return _lazy.resolve(one) is _lazy.resolve(other)
+        return lazy.resolve(one) is lazy.resolve(other)
     except (ImportError, AttributeError):
         return False
 

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dapi import Build, Status, WeightEntry, Weights
-from dapi._weights import entry_of
+from dapi._weights.enum import entry_of
 from dapi.devkit._snapshots import Snapshots
 
 if TYPE_CHECKING:

@@ -18,8 +18,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from dapi import Status, WeightEntry, _catalog, _names
-from dapi._weights import entry_of
+from dapi import Status, WeightEntry
+from dapi._catalog import catalog
+from dapi._values import names
+from dapi._weights.enum import entry_of
 from dapi.devkit._describe import add_config_option, describe, latest, published
 from dapi.devkit._source import entry_source, imports
 from dapi.devkit.exceptions import ProjectExistsError, ProjectNameError
@@ -74,7 +76,7 @@ class Project:
 
     def files_for(self, model: str, entry: WeightEntry) -> dict[str, bytes]:
         """Return the contents of its files by path: weights for another's builder."""
-        found = _catalog.find(model)
+        found = catalog.find(model)
         member = entry_source(entry, indent="    ", before=f"{self.prefix}_RefV1 = ")
         words = {
             "starter-owner>=7": f"{found.distribution}>={_version(found.distribution)}",
@@ -97,7 +99,7 @@ def checked_name(name: str) -> str:
     Raises:
         ProjectNameError: It cannot be the name of a new distribution.
     """
-    found = _names.normalize(name)
+    found = names.normalize(name)
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", found):
         raise ProjectNameError(name, "it is not made of letters, digits and hyphens")
     reason = _taken(found, found.replace("-", "_"))
@@ -114,7 +116,7 @@ def _taken(name: str, package: str) -> str:
         return f"it is longer than {_LONGEST} characters"
     if keyword.iskeyword(package) or package in sys.stdlib_module_names:
         return f"Python itself has {package!r}"
-    if any(_names.normalize(each.name or "") == name for each in metadata.distributions()):
+    if any(names.normalize(each.name or "") == name for each in metadata.distributions()):
         return "a distribution of that name is installed"
     return f"another package {package!r} is installed" if find_spec(package) else ""
 

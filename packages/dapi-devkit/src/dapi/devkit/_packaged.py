@@ -11,8 +11,8 @@ from urllib.request import url2pathname
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-from dapi import _discovery, _requirements
-from dapi._names import normalize
+from dapi._plugins import discovery, requirements
+from dapi._values.names import normalize
 
 
 def distribution_of(file: Path) -> str | None:
@@ -40,7 +40,7 @@ def _places(dist: metadata.Distribution, file: Path) -> Iterator[Path]:
             yield source
 
 
-def unrequired(url: str, plugin: _discovery.Plugin, own: set[str]) -> str:
+def unrequired(url: str, plugin: discovery.Plugin, own: set[str]) -> str:
     """Say why an address may lead nowhere where a distribution is installed; empty if it cannot.
 
     Args:
@@ -67,7 +67,7 @@ def unrequired(url: str, plugin: _discovery.Plugin, own: set[str]) -> str:
     return ""
 
 
-def _required(wanted: Requirement, plugin: _discovery.Plugin) -> list[_requirements.Requirement]:
+def _required(wanted: Requirement, plugin: discovery.Plugin) -> list[requirements.Requirement]:
     """List what is installed with a requirement of a distribution, or with an extra of its own."""
     lines, name = plugin.requirements(), normalize(wanted.name)
     if name != plugin.name:

@@ -9,7 +9,7 @@ from dataclasses import MISSING, fields, is_dataclass
 from typing import Any
 
 from dapi import Asset, Lines, WeightEntry, Weights, adapt
-from dapi._lazy import Lazy
+from dapi._weights.lazy import Lazy
 
 _WIDTH = 100
 _ORDER = (

@@ -16,9 +16,13 @@ from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any
 
-from dapi import WeightEntry, Weights, _catalog, _discovery, _models, _names, _offers, _registry
-from dapi._registration import Builder as Declaration
-from dapi._weights import entry_of
+from dapi import WeightEntry, Weights
+from dapi._building.register_model import Builder as Declaration
+from dapi._catalog import catalog, models, registry
+from dapi._catalog import offers as _offers
+from dapi._plugins import discovery
+from dapi._values import names
+from dapi._weights.enum import entry_of
 from dapi.devkit._entry_points import declares
 from dapi.devkit._models import Workshop
 from dapi.devkit.exceptions import UnknownDistributionError
@@ -29,7 +33,7 @@ from dapi.exceptions import DapiError, PluginLoadError
 class Distribution:
     """A distribution that advertises something to dapi."""
 
-    plugin: _discovery.Plugin
+    plugin: discovery.Plugin
     workshop: Workshop = field(repr=False, compare=False)
 
     @property
@@ -52,7 +56,7 @@ class Distribution:
         points = (*self.targets("dapi.models").values(), *self.targets("dapi.weights").values())
         return sorted({target.partition(":")[0] for target in points})
 
-    def builders(self) -> list[_registry.Registered]:
+    def builders(self) -> list[registry.Registered]:
         """List the decorated builders of its modules, and of those beside them.
 
         A module beside them is imported only if it decorates a builder: it may lack a line.
@@ -61,14 +65,14 @@ class Distribution:
             with suppress(Exception, SystemExit):  # the check of its lines says so, if it has any
                 import_module(module)
         packages = {*self.modules, *_beside(self.modules)}
-        return [each for each in _registry.builders() if each.module in packages]
+        return [each for each in registry.builders() if each.module in packages]
 
 
 @dataclass(frozen=True)
 class Line:
     """One line of the entry points."""
 
-    point: _discovery.EntryPoint
+    point: discovery.EntryPoint
 
     @property
     def name(self) -> str:
@@ -130,7 +134,7 @@ class Enum:
         own = f"{self.distribution.name}/{self.for_builder}"
         for name in (own, self.for_builder):
             try:
-                return _catalog.find(name).load()  # type: ignore[no-any-return]
+                return catalog.find(name).load()  # type: ignore[no-any-return]
             except DapiError:
                 pass
         return None
@@ -173,8 +177,8 @@ def find(name: str, workshop: Workshop) -> Distribution:
     Raises:
         UnknownDistributionError: None of that name advertises anything.
     """
-    plugins = {plugin.name: plugin for plugin in _discovery.discover()}
-    wanted = _names.normalize(name)
+    plugins = {plugin.name: plugin for plugin in discovery.discover()}
+    wanted = names.normalize(name)
     if wanted not in plugins:
         raise UnknownDistributionError(name, available=sorted(plugins))
     return Distribution(plugins[wanted], workshop)
@@ -194,7 +198,7 @@ def _builders(distribution: Distribution) -> Iterator[Builder]:
     for point in distribution.plugin.entry_points:
         if point.group == "dapi.models":
             try:
-                yield Builder(distribution, point.name, _models.load_builder(point))
+                yield Builder(distribution, point.name, models.load_builder(point))
             except PluginLoadError:
                 continue
 

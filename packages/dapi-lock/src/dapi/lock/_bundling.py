@@ -119,7 +119,7 @@ def _stream(members: list[Member], stream: IO[bytes], *, progress: bool) -> None
                 written += len(block)
                 line.show(rank, done + written)
             if digest.hexdigest() != member.sha256 or written != member.size:
-                remedy = "To find and replace damaged files: dapi verify --lock, then dapi sync"
+                remedy = "To replace it: dapi verify --lock --repair, then dapi sync"
                 reason = f"{member.sha256} is damaged in the cache"
                 raise BundleError("The bundle was not written", reason, remedy=remedy)
             stream.write(member.padding)

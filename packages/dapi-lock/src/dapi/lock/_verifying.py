@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import sys
-from collections.abc import Container
 from datetime import datetime, timezone
 from hashlib import sha256
 from importlib.metadata import version
@@ -13,65 +12,52 @@ from socket import gethostname
 from typing import Any
 
 from dapi import catalog
-from dapi.exceptions import DapiError
+from dapi.exceptions import MissingDependencyError
 from dapi.lock.document import Lock, LockedFile
 
 
-def verify(lock: Lock) -> list[dict[str, Any]]:
+def verify(lock: Lock, *, repair: bool) -> list[dict[str, Any]]:
     """Hash every locked file, and return a row for each, and for each file that is not locked.
 
-    A row has ``state``: ``intact``, ``missing``, ``damaged`` or ``foreign``. A damaged file of
-    the cache is removed, so that ``dapi sync`` downloads it again.
+    A row has ``state``: ``intact``, ``missing``, ``damaged`` or ``foreign``.
+
+    Args:
+        lock: What the cache should hold.
+        repair: Whether damaged files are removed from the cache, so that ``dapi sync`` downloads
+            them again.
     """
-    locked = {file.sha256 for _, file in lock.files()}
-    damaged = {blob.path: blob for blob in catalog.damaged(locked)}
-    there: dict[str, catalog.Blob] = {}
-    for blob in sorted(catalog.blobs(), key=lambda blob: blob.path not in damaged):
-        there[blob.sha256] = blob  # of several caches, the one that has it intact
     rows = []
     for weights, file in lock.files():
-        state, path = _state(file, there, damaged)
-        rows.append(
-            {
-                "state": state,
-                "file": file.name,
-                "weights": weights.name,
-                "sha256": file.sha256,
-                "bytes": file.size,
-                "path": path,
-            }
-        )
-    for blob in damaged.values():
-        if blob.is_ours:
-            catalog.remove(blob.sha256)
+        state, path = _examine(file)
+        if repair and state == "damaged" and not file.is_packaged:
+            catalog.remove(file.sha256)
+        rows.append(_row(state, file.name, weights.name, file.sha256, file.size, path))
+    locked = {file.sha256 for _, file in lock.files()}
     return rows + [
-        {
-            "state": "foreign",
-            "file": catalog.printable(blob.url).rpartition("/")[2],
-            "weights": catalog.printable(blob.wanted),
-            "sha256": blob.sha256,
-            "bytes": blob.size,
-            "path": str(blob.path),
-        }
-        for blob in there.values()
+        _row("foreign", blob.url.rpartition("/")[2], blob.wanted, blob.sha256, blob.size, blob.path)
+        for blob in catalog.blobs()
         if blob.is_ours and blob.sha256 not in locked
     ]
 
 
-def _state(
-    file: LockedFile, there: dict[str, catalog.Blob], damaged: Container[Path]
-) -> tuple[str, str]:
-    if file.is_packaged:
-        try:
-            return "intact", str(catalog.fetch(file.file))
-        except ValueError:
-            return "damaged", file.urls[0]
-        except (DapiError, ImportError):
-            return "missing", file.urls[0]
-    blob = there.get(file.sha256)
-    if blob is None:
-        return "missing", ""
-    return "damaged" if blob.path in damaged else "intact", str(blob.path)
+def _examine(file: LockedFile) -> tuple[str, object]:
+    try:
+        return catalog.examine(file.file)
+    except MissingDependencyError:  # the package that it is in
+        return "missing", file.urls[0]
+
+
+def _row(
+    state: str, file: str, weights: str, sha256: str, size: int, path: object
+) -> dict[str, Any]:
+    return {
+        "state": state,
+        "file": file,
+        "weights": weights,
+        "sha256": sha256,
+        "bytes": size,
+        "path": str(path),
+    }
 
 
 def report(path: Path, rows: list[dict[str, Any]]) -> dict[str, Any]:

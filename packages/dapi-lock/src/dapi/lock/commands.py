@@ -211,11 +211,11 @@ def _tell_versions(locked: Lock) -> None:
             say(f"{name} {installed} is installed, and {known} was locked; the files are the same.")
 
 
-def verify(path: str, *, as_json: bool) -> int:
+def verify(path: str, *, repair: bool, as_json: bool) -> int:
     """Run ``dapi verify --lock``; ``path`` is empty for the usual lock."""
     chosen = Path(path or _default())
     with dapi.use_lock(None):
-        rows = _verifying.verify(read(chosen))
+        rows = _verifying.verify(read(chosen), repair=repair)
     if as_json:
         put_json(_verifying.report(chosen, rows))
         return 0 if _verifying.is_intact(rows) else FAILED
@@ -224,12 +224,13 @@ def verify(path: str, *, as_json: bool) -> int:
     told = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
     say(f"{chosen}: {told or 'no files'}.")
     remedies = {
-        "missing": "To download missing and damaged files: dapi sync",
-        "damaged": "To download missing and damaged files: dapi sync",
+        "damaged": "To remove damaged files: dapi verify --lock --repair",
+        "missing": "To download missing files: dapi sync",
         "foreign": "To remove foreign files: dapi sync --prune",
     }
-    for remedy in dict.fromkeys(remedies[state] for state in states if state in remedies):
-        say(remedy)
+    for state in remedies:
+        if state in states:
+            say(remedies[state])
     return 0 if _verifying.is_intact(rows) else FAILED
 
 

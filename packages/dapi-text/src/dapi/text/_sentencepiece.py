@@ -35,7 +35,7 @@ def read(file: str | Path) -> tokenizers.Tokenizer:
         model = _Message(Path(file).read_bytes())
         pieces = [_piece(message) for message in model.messages(_PIECES)]
         (unknown,) = (n for n, piece in enumerate(pieces) if piece.type == _UNKNOWN)
-        trainer, normalizer = (model.message(each) for each in (_TRAINER, _NORMALIZER))
+        trainer, normalizer = (_Message(model.required(each)) for each in (_TRAINER, _NORMALIZER))
         kind, charsmap = trainer.number(_MODEL_TYPE, _UNIGRAM), normalizer.content(_CHARSMAP)
     except (IndexError, UnicodeDecodeError, ValueError, struct.error) as cause:
         raise ValueError(f"{file} is not a SentencePiece model: {cause}.") from cause
@@ -59,9 +59,9 @@ def _tokenizer(pieces: list[Piece], unknown: int, charsmap: bytes) -> tokenizers
     tokenizer.decoder = decoders.Metaspace()
     tokenizer.add_tokens(
         [
-            tokenizers.AddedToken(piece.text, normalized=False, special=piece.type == _CONTROL)
+            tokenizers.AddedToken(piece.text, normalized=False, special=piece.type != _USER_DEFINED)
             for piece in pieces
-            if piece.type in (_CONTROL, _USER_DEFINED)
+            if piece.type in (_UNKNOWN, _CONTROL, _USER_DEFINED)
         ]
     )
     return tokenizer
@@ -88,8 +88,11 @@ class _Message:
     def content(self, field: int, default: bytes = b"") -> bytes:
         return self._contents.get(field, [default])[-1]
 
-    def message(self, field: int) -> _Message:
-        return _Message(self.content(field))
+    def required(self, field: int) -> bytes:
+        """Return the content of a field that stands in every file, behind the pieces."""
+        if field not in self._contents:
+            raise ValueError("it is cut off")
+        return self.content(field)
 
     def messages(self, field: int) -> list[_Message]:
         return [_Message(content) for content in self._contents.get(field, ())]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import tokenizers
 import torch
+from tokenizers import pre_tokenizers
 
 from dapi.text import _sentencepiece
 
@@ -28,6 +31,9 @@ class Tokenizer:
         padding: The token that shorter texts of a batch are filled up with, at their end.
         blank: Whether texts of nothing but white space are taken. A classifier would give them
             some label all the same.
+        special_tokens: Whether special tokens that are written in a text, such as ``</s>`` and
+            ``<mask>``, mean themselves. By default they are letters like all others, so that no
+            user's text ends a sequence or counts as padding.
 
     Raises:
         ValueError: The file is no tokenizer, it does not know ``padding``, or ``max_length`` leaves
@@ -37,12 +43,26 @@ class Tokenizer:
         tokenizer: The ``tokenizers.Tokenizer``: to decode ids, or to look tokens up.
         max_length: As given.
         blank: As given.
+        special_tokens: As given.
     """
 
     def __init__(
-        self, file: str | Path, *, max_length: int, padding: str, blank: bool = True
+        self,
+        file: str | Path,
+        *,
+        max_length: int,
+        padding: str,
+        blank: bool = True,
+        special_tokens: bool = False,
     ) -> None:
-        self._prepare(read(file), file, max_length=max_length, padding=padding, blank=blank)
+        self._prepare(
+            read(file),
+            file,
+            max_length=max_length,
+            padding=padding,
+            blank=blank,
+            special_tokens=special_tokens,
+        )
 
     def _prepare(
         self,
@@ -52,9 +72,10 @@ class Tokenizer:
         max_length: int,
         padding: str,
         blank: bool = True,
+        special_tokens: bool = False,
     ) -> None:
         self.tokenizer = tokenizer
-        self.blank = blank
+        self.blank, self.special_tokens = blank, special_tokens
         pad_id = tokenizer.token_to_id(padding)
         if pad_id is None:
             raise ValueError(f"The tokenizer {file} has no token {padding!r}.")
@@ -68,6 +89,14 @@ class Tokenizer:
         self.max_length = max_length
         tokenizer.enable_truncation(max_length)
         tokenizer.enable_padding(pad_id=pad_id, pad_token=padding)
+        tokenizer.encode_special_tokens = not special_tokens  # the library means: encode as text
+        if not special_tokens:
+            _split_special_tokens(tokenizer)
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        self.__dict__.update(state)
+        # What tokenizers pickles is the file, which does not say this.
+        self.tokenizer.encode_special_tokens = not self.special_tokens
 
     def __call__(self, text: str | Sequence[str]) -> dict[str, torch.Tensor]:
         """Tokenize one text, or several as one batch.
@@ -81,7 +110,7 @@ class Tokenizer:
 
         Raises:
             TypeError: Something among the texts is not a str.
-            ValueError: There is no text, or a blank one that is not taken.
+            ValueError: There is no text, a blank one that is not taken, or one that is not Unicode.
         """
         texts = [text] if isinstance(text, str) else list(text)
         wrong = [each for each in texts if not isinstance(each, str)]
@@ -92,7 +121,13 @@ class Tokenizer:
         blank = [number for number, each in enumerate(texts, start=1) if not each.strip()]
         if blank and not self.blank:
             raise ValueError(f"Text {blank[0]} of {len(texts)} is blank. Expected words.")
-        encodings = self.tokenizer.encode_batch(texts)
+        try:
+            encodings = self.tokenizer.encode_batch(texts)
+        except TypeError as cause:  # of what is a str, nothing else is refused
+            raise ValueError(
+                "A text has a lone surrogate, which is no character. Expected Unicode: decode "
+                "bytes without errors='surrogateescape'."
+            ) from cause
         return {
             "input_ids": torch.tensor([each.ids for each in encodings]),
             "attention_mask": torch.tensor([each.attention_mask for each in encodings]),
@@ -116,6 +151,7 @@ class SentencePieceTokenizer(Tokenizer):
         start: The token before each text.
         end: The token after each text.
         added: Special tokens that follow the model's own.
+        special_tokens: As in ``Tokenizer``.
 
     Raises:
         ValueError: The file is no such model, or it does not know one of the tokens.
@@ -130,6 +166,7 @@ class SentencePieceTokenizer(Tokenizer):
         start: str,
         end: str,
         added: Sequence[str] = (),
+        special_tokens: bool = False,
     ) -> None:
         tokenizer = _sentencepiece.read(file)
         tokenizer.add_special_tokens(list(added))
@@ -140,7 +177,26 @@ class SentencePieceTokenizer(Tokenizer):
         tokenizer.post_processor = tokenizers.processors.TemplateProcessing(
             single=f"{start} $A {end}", special_tokens=list(ids.items())
         )
-        self._prepare(tokenizer, file, max_length=max_length, padding=padding)
+        self._prepare(
+            tokenizer, file, max_length=max_length, padding=padding, special_tokens=special_tokens
+        )
+
+
+def _split_special_tokens(tokenizer: tokenizers.Tokenizer) -> None:
+    """Split special tokens in a text behind their first letter.
+
+    Models of the kind "unigram" have them among their pieces, as the likeliest of all, and would
+    find them there when they are no longer looked for as such.
+    """
+    special = [
+        token.content for token in tokenizer.get_added_tokens_decoder().values() if token.special
+    ]
+    if not special:
+        return
+    pattern = "|".join(f"{re.escape(token[0])}(?={re.escape(token[1:])})" for token in special)
+    split = pre_tokenizers.Split(tokenizers.Regex(pattern), "merged_with_previous")
+    others = tokenizer.pre_tokenizer
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([others, split] if others else [split])
 
 
 def read(file: str | Path) -> tokenizers.Tokenizer:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -25,13 +26,8 @@ def read_picture(source: str) -> list[Input]:
         InputError: There is none in the file.
     """
     path = find_file(source, "a picture")
-    try:
-        with Image.open(path) as image:
-            return [Input(source, _upright(image))]
-    except PermissionError:
-        raise
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as cause:
-        raise InputError(source, f"it is no picture ({cause})", expected="a picture") from cause
+    with _reading(source, "no picture", "a picture"), Image.open(path) as image:
+        return [Input(source, _upright(image))]
 
 
 def read_film(source: str) -> list[Image.Image]:
@@ -57,13 +53,20 @@ def read_film(source: str) -> list[Image.Image]:
 
 
 def _read_frames(path: Path, expected: str) -> list[Image.Image]:
+    with _reading(str(path), "no film", expected), Image.open(path) as image:
+        return [_upright(frame) for frame in ImageSequence.Iterator(image)]
+
+
+@contextmanager
+def _reading(source: str, failure: str, expected: str) -> Iterator[None]:
+    """Say of which file it was that Pillow failed, and what was expected."""
     try:
-        with Image.open(path) as image:
-            return [_upright(frame) for frame in ImageSequence.Iterator(image)]
-    except PermissionError:
+        yield
+    except (MemoryError, PermissionError):
         raise
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as cause:
-        raise InputError(str(path), f"it is no film ({cause})", expected=expected) from cause
+    except Exception as cause:  # its readers fail in any way: half of a GIF is an IndexError
+        reason = f"it is {failure} ({str(cause) or type(cause).__name__})"
+        raise InputError(source, reason, expected=expected) from cause
 
 
 def _upright(image: Image.Image) -> Image.Image:

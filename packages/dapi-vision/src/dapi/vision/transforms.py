@@ -317,7 +317,10 @@ def _grey(image: object) -> Tensor:
 
 def _checked(image: object, *, channels: tuple[int, ...]) -> Tensor:
     if not isinstance(image, Tensor):
-        raise TypeError(f"{_EXPECTED}; got {type(image).__module__}.{type(image).__qualname__}.")
+        got = f"{type(image).__module__}.{type(image).__qualname__}"
+        several = " Give several images one by one, and join the results: torch.stack."
+        remedy = several if isinstance(image, list | tuple) else ""
+        raise TypeError(f"{_EXPECTED}; got {got}.{remedy}")
     # Floats may mean 0..1 or 0..255, and nothing in them tells which.
     if image.dtype != torch.uint8:
         raise TypeError(f"{_EXPECTED}; got a tensor of {image.dtype}.")

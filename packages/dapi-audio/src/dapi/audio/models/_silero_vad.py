@@ -11,12 +11,6 @@ from torch.nn.functional import pad, relu
 
 __all__ = ["SileroVAD"]
 
-FRAME: Final = 512
-"""Samples of a frame, 32 ms."""
-
-CONTEXT: Final = 64
-"""Samples of the previous frame that each frame is extended with."""
-
 WINDOW: Final = 256
 """Samples of a window of the Fourier transform."""
 
@@ -30,6 +24,13 @@ class SileroVAD(nn.Module):
     Shape:
         ``(N, samples)``, 16,000 a second, to ``(N, frames)``.
     """
+
+    __constants__ = ("FRAME", "CONTEXT")  # or torch.jit.script would not find them
+    FRAME: Final = 512
+    """Samples of a frame, 32 ms."""
+
+    CONTEXT: Final = 64
+    """Samples of the previous frame that each frame is extended with."""
 
     def __init__(self, *, dropout: float = 0.1) -> None:
         super().__init__()
@@ -52,25 +53,25 @@ class SileroVAD(nn.Module):
         """Return the probability of speech in each frame, and the state behind the last."""
         if state is None:
             nothing = waveforms.new_zeros(len(waveforms), self.lstm_cell.hidden_size)
-            state = (waveforms.new_zeros(len(waveforms), CONTEXT), nothing, nothing)
+            state = (waveforms.new_zeros(len(waveforms), self.CONTEXT), nothing, nothing)
         context, hidden, cell = state
         found = []
         # One frame at a time: a batch of frames would round differently than a stream of them.
-        for frame in torch.split(pad(waveforms, [0, -waveforms.shape[1] % FRAME]), FRAME, dim=1):
+        padded = pad(waveforms, [0, -waveforms.shape[1] % self.FRAME])
+        for frame in torch.split(padded, self.FRAME, dim=1):
             heard = torch.cat([context, frame], dim=1)
             hidden, cell = self.lstm_cell(self._encode(heard), (hidden, cell))
             found.append(self.final_conv(relu(self.dropout(hidden.unsqueeze(2)))).sigmoid())
-            context = heard[:, -CONTEXT:]
+            context = heard[:, -self.CONTEXT :]
         return torch.cat(found, dim=2).squeeze(1), (context, hidden, cell)
 
     def _encode(self, heard: Tensor) -> Tensor:
         """Return the features of a frame with its context, (N, 128)."""
-        parts = self.stft_conv(pad(heard.unsqueeze(1), [0, CONTEXT], "reflect"))
+        parts = self.stft_conv(pad(heard.unsqueeze(1), [0, self.CONTEXT], "reflect"))
         real, imaginary = parts.chunk(2, dim=1)
         x = torch.sqrt(real**2 + imaginary**2)
-        for layer in (self.conv1, self.conv2, self.conv3, self.conv4):
-            x = relu(layer(x))
-        return x.squeeze(2)
+        x = relu(self.conv2(relu(self.conv1(x))))
+        return relu(self.conv4(relu(self.conv3(x)))).squeeze(2)
 
 
 def fourier_basis(size: int) -> Tensor:

@@ -59,6 +59,7 @@ class MelExtractor(nn.Module):
         ``(N, samples)``, 16,000 a second, to ``(N, frames, width)``, 30 ms apart.
     """
 
+    __constants__ = ("SILENCE",)  # or torch.jit.script would not find it
     SILENCE: Final = 1600
     LAYERS: Final = ((5, 3), (3, 1), (3, 1))
     """Kernel and stride of each convolution."""

@@ -44,7 +44,7 @@ def conv_tasnet_base(
     """Build a Conv-TasNet (Luo and Mesgarani 2018, arXiv:1809.07454), as torchaudio has it.
 
     ``model(waveforms)`` takes mixtures (N, 1, T) and returns their sources (N, num_sources, T),
-    in no particular order. ``weights.transforms()`` makes a mixture (1, T) from any waveform,
+    in no particular order. ``weights.transforms()`` makes a mixture (1, T) from one recording,
     ``weights.postprocess()`` names the sources.
 
     Args:

@@ -71,8 +71,9 @@ def hdemucs_high(
     """Build a Hybrid Demucs for 44.1 to 48 kHz (Défossez 2021, arXiv:2111.03600), as torchaudio.
 
     ``model(waveforms)`` takes stereo music (N, 2, T) and returns its sources (N, sources, 2, T).
-    ``weights.transforms()`` makes a stereo waveform (2, T) from any, ``weights.postprocess()``
-    names the sources. Its memory grows with T: cut long music into parts that overlap.
+    ``weights.transforms()`` makes a stereo waveform (2, T) from one recording, in one or two
+    channels; ``weights.postprocess()`` names the sources. Its memory grows with T: cut long music
+    into parts that overlap.
 
     Args:
         weights: A member of HDemucsHighWeights, any WeightEntry, or None for random

@@ -62,8 +62,9 @@ def hubert_base(
     waveforms (N, T) of 16,000 samples a second, and their lengths in samples, or None. It returns
     logits (N, frames, aux_num_out), a frame each 20 ms, and their lengths; without a head, the
     features of the last layer. ``model.extract_features(waveforms)`` gives those of every layer.
-    ``weights.transforms()`` makes the input from any waveform, ``weights.postprocess()`` reads
-    text from the logits.
+    ``weights.transforms()`` makes the input from one recording, its ``batch`` from several;
+    ``weights.postprocess()`` reads text from the logits. In a padded batch, a waveform does not
+    give what it gives alone, as with ``wav2vec2_base``.
 
     Args:
         weights: A member of HuBERTBaseWeights, any WeightEntry, or None for random
@@ -121,7 +122,8 @@ def hubert_large(
 ) -> Wav2Vec2Model:
     """Build the large HuBERT: 24 layers of width 1024.
 
-    Arguments, input and output are those of ``hubert_base``.
+    Arguments, input and output are those of ``hubert_base``. In a padded batch with lengths, each
+    waveform gives what it gives alone.
     """
     from torchaudio.models import hubert_large
 
@@ -156,7 +158,7 @@ def hubert_xlarge(
 ) -> Wav2Vec2Model:
     """Build the extra large HuBERT: 48 layers of width 1280.
 
-    Arguments, input and output are those of ``hubert_base``.
+    Arguments, input and output are those of ``hubert_large``.
     """
     from torchaudio.models import hubert_xlarge
 

@@ -57,7 +57,7 @@ def squim_objective_base(
 
     ``model(waveforms)`` takes speech (N, T) of 16,000 samples a second and estimates three scores
     that are otherwise computed beside a clean recording, each (N,): STOI in [0, 1], PESQ
-    (wideband) and SI-SDR in decibels. ``weights.transforms()`` makes the input from any waveform,
+    (wideband) and SI-SDR in decibels. ``weights.transforms()`` makes the input from one recording,
     ``weights.postprocess()`` names the scores.
 
     Args:

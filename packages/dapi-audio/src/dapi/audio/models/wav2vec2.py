@@ -154,10 +154,15 @@ def wav2vec2_base(
     lengths in samples, or None. It returns logits (N, frames, aux_num_out), a frame each 20 ms,
     and their lengths; ``weights.postprocess()`` reads text from them. Without a head it returns
     the features of the last layer; ``model.extract_features(waveforms)`` those of every layer.
-    ``weights.transforms()`` makes the input from any waveform.
+    ``weights.transforms()`` makes the input from one recording, its ``batch`` from several.
 
     torchaudio wraps those models that want waveforms of mean 0 and variance 1, and normalizes a
     batch as a whole; here the transforms do it, and each waveform on its own, as in the training.
+
+    In a padded batch, a waveform does not give what it gives alone, though lengths are given: the
+    group norm of the first convolution is over time, padding included. Of random weights, features
+    whose standard deviation is 1 differ by up to 0.9 where half of a row is padding, and by 1.8
+    where five sixths are. Give waveforms one by one, or those of one length together.
 
     Args:
         weights: A member of Wav2Vec2BaseWeights, any WeightEntry, or None for random
@@ -232,7 +237,7 @@ def wav2vec2_large(
 ) -> Wav2Vec2Model:
     """Build the large wav2vec 2.0: 24 layers of width 1024.
 
-    Arguments, input and output are those of ``wav2vec2_base``.
+    Arguments, input and output are those of ``wav2vec2_base``, and so is what padding does.
     """
     from torchaudio.models import wav2vec2_large
 
@@ -291,7 +296,8 @@ def wav2vec2_large_lv60k(
 ) -> Wav2Vec2Model:
     """Build the large wav2vec 2.0 for Libri-Light: layer norm in every convolution, and first.
 
-    Arguments, input and output are those of ``wav2vec2_base``.
+    Arguments, input and output are those of ``wav2vec2_base``. In a padded batch with lengths, each
+    waveform gives what it gives alone.
     """
     from torchaudio.models import wav2vec2_large_lv60k
 

@@ -66,7 +66,7 @@ def wavlm_base(
     on overlapped and noisy speech. ``model(waveforms)`` takes waveforms (N, T) of 16,000 samples
     a second, and returns the features of the last layer (N, frames, 768), a frame each 20 ms, and
     None. ``model.extract_features(waveforms)`` gives those of every layer.
-    ``weights.transforms()`` makes the input from any waveform. torchaudio's attention takes no
+    ``weights.transforms()`` makes the input from one recording. torchaudio's attention takes no
     lengths here: all waveforms of a batch must be of one length.
 
     Args:

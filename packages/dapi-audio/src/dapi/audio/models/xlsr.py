@@ -101,7 +101,7 @@ def wav2vec2_xlsr_300m(
     (Pratap et al. 2023, arXiv:2305.13516), whose ``weights.postprocess()`` takes the logits and a
     transcript.
 
-    Arguments, input and output are those of ``wav2vec2_base``.
+    Arguments, input and output are those of ``wav2vec2_large_lv60k``.
     """
     from torchaudio.models import wav2vec2_xlsr_300m
 
@@ -129,7 +129,7 @@ def wav2vec2_xlsr_1b(
 ) -> Wav2Vec2Model:
     """Build an XLS-R of a billion parameters: 48 layers of width 1280.
 
-    Arguments, input and output are those of ``wav2vec2_base``.
+    Arguments, input and output are those of ``wav2vec2_large_lv60k``.
     """
     from torchaudio.models import wav2vec2_xlsr_1b
 
@@ -157,7 +157,7 @@ def wav2vec2_xlsr_2b(
 ) -> Wav2Vec2Model:
     """Build an XLS-R of two billion parameters: 48 layers of width 1920.
 
-    Arguments, input and output are those of ``wav2vec2_base``.
+    Arguments, input and output are those of ``wav2vec2_large_lv60k``.
     """
     from torchaudio.models import wav2vec2_xlsr_2b
 

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from dapi import Build, File, WeightEntry, Weights, register_model
 from dapi.adapt import Drop, Rename, StripPrefix
-from dapi.text.models._config import configure
+from dapi.text.models._config import TransformersConfig, configure
 from dapi.text.models._encoder import encoder
 from dapi.text.models._hub import ON_TRUST, TOKENIZER_ON_TRUST, Repository, pinned_by
 
 if TYPE_CHECKING:
     from transformers import BertModel
+    from typing_extensions import Unpack
 
 __all__ = ["BERTBaseWeights", "BERTLargeWeights", "bert_base", "bert_large"]
 
@@ -150,7 +151,10 @@ class BERTLargeWeights(Weights):
 
 @register_model(weights=BERTBaseWeights)
 def bert_base(
-    *, weights: BERTBaseWeights | WeightEntry | None = None, progress: bool = True, **config: Any
+    *,
+    weights: BERTBaseWeights | WeightEntry | None = None,
+    progress: bool = True,
+    **config: Unpack[TransformersConfig],
 ) -> BertModel:
     """Build BERT-base: 12 layers, 768 wide, 109 million parameters.
 
@@ -191,7 +195,10 @@ def bert_base(
 
 @register_model(weights=BERTLargeWeights)
 def bert_large(
-    *, weights: BERTLargeWeights | WeightEntry | None = None, progress: bool = True, **config: Any
+    *,
+    weights: BERTLargeWeights | WeightEntry | None = None,
+    progress: bool = True,
+    **config: Unpack[TransformersConfig],
 ) -> BertModel:
     """Build BERT-large: 24 layers, 1024 wide, 335 million parameters.
 

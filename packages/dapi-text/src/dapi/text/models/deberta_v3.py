@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from dapi import Asset, Build, File, WeightEntry, Weights, lazy, register_model
 from dapi.adapt import Drop, StripPrefix
-from dapi.text.models._config import configure
+from dapi.text.models._config import TransformersConfig, configure
 from dapi.text.models._hub import ON_TRUST, Repository, file_mib, pinned_by
 
 if TYPE_CHECKING:
     from transformers import DebertaV2Model
+    from typing_extensions import Unpack
 
 __all__ = [
     "DeBERTaV3BaseWeights",
@@ -194,7 +195,7 @@ def deberta_v3_xsmall(
     *,
     weights: DeBERTaV3XSmallWeights | WeightEntry | None = None,
     progress: bool = True,
-    **config: Any,
+    **config: Unpack[TransformersConfig],
 ) -> DebertaV2Model:
     """Build DeBERTa v3 xsmall: 12 layers, 384 wide, 71 million parameters.
 
@@ -239,7 +240,7 @@ def deberta_v3_small(
     *,
     weights: DeBERTaV3SmallWeights | WeightEntry | None = None,
     progress: bool = True,
-    **config: Any,
+    **config: Unpack[TransformersConfig],
 ) -> DebertaV2Model:
     """Build DeBERTa v3 small: 6 layers, 768 wide, 141 million parameters.
 
@@ -258,7 +259,7 @@ def deberta_v3_base(
     *,
     weights: DeBERTaV3BaseWeights | WeightEntry | None = None,
     progress: bool = True,
-    **config: Any,
+    **config: Unpack[TransformersConfig],
 ) -> DebertaV2Model:
     """Build DeBERTa v3 base: 12 layers, 768 wide, 184 million parameters.
 
@@ -277,7 +278,7 @@ def deberta_v3_large(
     *,
     weights: DeBERTaV3LargeWeights | WeightEntry | None = None,
     progress: bool = True,
-    **config: Any,
+    **config: Unpack[TransformersConfig],
 ) -> DebertaV2Model:
     """Build DeBERTa v3 large: 24 layers, 1024 wide, 434 million parameters.
 

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from dapi import Build, File, WeightEntry, Weights, register_model
 from dapi.adapt import Drop, StripPrefix
-from dapi.text.models._config import configure
+from dapi.text.models._config import TransformersConfig, configure
 from dapi.text.models._encoder import encoder
 from dapi.text.models._hub import ON_TRUST, Repository, pinned_by
 
 if TYPE_CHECKING:
     from transformers import DistilBertModel
+    from typing_extensions import Unpack
 
 __all__ = ["DistilBERTBaseWeights", "distilbert_base"]
 
@@ -107,7 +108,7 @@ def distilbert_base(
     weights: DistilBERTBaseWeights | WeightEntry | None = None,
     progress: bool = True,
     n_heads: int | None = None,  # in **config it would be refused: it is nearly new_head
-    **config: Any,
+    **config: Unpack[TransformersConfig],
 ) -> DistilBertModel:
     """Build DistilBERT: 6 layers, 768 wide, 66 million parameters.
 

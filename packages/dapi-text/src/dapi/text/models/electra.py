@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from dapi import Build, WeightEntry, Weights, register_model
 from dapi.adapt import Drop, StripPrefix
-from dapi.text.models._config import configure
+from dapi.text.models._config import TransformersConfig, configure
 from dapi.text.models._encoder import encoder
 from dapi.text.models._hub import ON_TRUST, UNPINNED, Repository
 
 if TYPE_CHECKING:
     from transformers import ElectraModel
+    from typing_extensions import Unpack
 
 __all__ = [
     "ELECTRABaseWeights",
@@ -128,7 +129,7 @@ def electra_small(
     *,
     weights: ELECTRASmallWeights | WeightEntry | None = None,
     progress: bool = True,
-    **config: Any,
+    **config: Unpack[TransformersConfig],
 ) -> ElectraModel:
     """Build ELECTRA-small: 12 layers, 256 wide, 13 million parameters.
 
@@ -169,7 +170,7 @@ def electra_base(
     *,
     weights: ELECTRABaseWeights | WeightEntry | None = None,
     progress: bool = True,
-    **config: Any,
+    **config: Unpack[TransformersConfig],
 ) -> ElectraModel:
     """Build ELECTRA-base: 12 layers, 768 wide, 109 million parameters.
 
@@ -187,7 +188,7 @@ def electra_large(
     *,
     weights: ELECTRALargeWeights | WeightEntry | None = None,
     progress: bool = True,
-    **config: Any,
+    **config: Unpack[TransformersConfig],
 ) -> ElectraModel:
     """Build ELECTRA-large: 24 layers, 1024 wide, 334 million parameters.
 

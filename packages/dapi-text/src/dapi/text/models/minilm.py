@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dapi import Build, File, WeightEntry, Weights, lazy, register_model
 from dapi.adapt import Drop
-from dapi.text.models._config import configure
+from dapi.text.models._config import TransformersConfig, configure
 from dapi.text.models._encoder import encoder
 from dapi.text.models._hub import ON_TRUST, Repository, pinned_by
 from dapi.text.models._sentences import SENTENCE_PAIRS_1B, published_averages
 
 if TYPE_CHECKING:
     from transformers import BertModel
+    from typing_extensions import Unpack
 
 __all__ = ["MiniLML6Weights", "MiniLML12Weights", "minilm_l6", "minilm_l12"]
 
@@ -172,7 +173,10 @@ class MiniLML12Weights(Weights):
 
 @register_model(weights=MiniLML6Weights)
 def minilm_l6(
-    *, weights: MiniLML6Weights | WeightEntry | None = None, progress: bool = True, **config: Any
+    *,
+    weights: MiniLML6Weights | WeightEntry | None = None,
+    progress: bool = True,
+    **config: Unpack[TransformersConfig],
 ) -> BertModel:
     """Build MiniLM-L6: 6 layers, 384 wide, 23 million parameters.
 
@@ -215,7 +219,10 @@ def minilm_l6(
 
 @register_model(weights=MiniLML12Weights)
 def minilm_l12(
-    *, weights: MiniLML12Weights | WeightEntry | None = None, progress: bool = True, **config: Any
+    *,
+    weights: MiniLML12Weights | WeightEntry | None = None,
+    progress: bool = True,
+    **config: Unpack[TransformersConfig],
 ) -> BertModel:
     """Build MiniLM-L12: 12 layers, 384 wide, 33 million parameters.
 

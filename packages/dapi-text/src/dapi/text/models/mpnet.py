@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dapi import Build, WeightEntry, Weights, register_model
 from dapi.adapt import Drop
-from dapi.text.models._config import configure
+from dapi.text.models._config import TransformersConfig, configure
 from dapi.text.models._encoder import encoder
 from dapi.text.models._hub import Repository, pinned_by
 from dapi.text.models._sentences import SENTENCE_PAIRS_1B, published_averages
 
 if TYPE_CHECKING:
     from transformers import MPNetModel
+    from typing_extensions import Unpack
 
 __all__ = ["MPNetBaseWeights", "mpnet_base"]
 
@@ -78,7 +79,10 @@ class MPNetBaseWeights(Weights):
 
 @register_model(weights=MPNetBaseWeights)
 def mpnet_base(
-    *, weights: MPNetBaseWeights | WeightEntry | None = None, progress: bool = True, **config: Any
+    *,
+    weights: MPNetBaseWeights | WeightEntry | None = None,
+    progress: bool = True,
+    **config: Unpack[TransformersConfig],
 ) -> MPNetModel:
     """Build MPNet-base: 12 layers, 768 wide, 109 million parameters.
 

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from dapi import Asset, Build, File, Lines, WeightEntry, Weights, lazy, register_model
 from dapi.adapt import Drop, StripPrefix
-from dapi.text.models._config import configure
+from dapi.text.models._config import TransformersConfig, configure
 from dapi.text.models._encoder import encoder
 from dapi.text.models._hub import Repository, file_mib, pinned_by
 
 if TYPE_CHECKING:
     from transformers import RobertaForSequenceClassification, RobertaModel
+    from typing_extensions import Unpack
 
 __all__ = [
     "DistilRoBERTaBaseWeights",
@@ -267,7 +268,7 @@ def roberta_base(
     *,
     weights: RoBERTaBaseWeights | WeightEntry | None = None,
     progress: bool = True,
-    **config: Any,
+    **config: Unpack[TransformersConfig],
 ) -> RobertaModel:
     """Build RoBERTa-base: 12 layers, 768 wide, 124 million parameters.
 
@@ -309,7 +310,7 @@ def roberta_large(
     *,
     weights: RoBERTaLargeWeights | WeightEntry | None = None,
     progress: bool = True,
-    **config: Any,
+    **config: Unpack[TransformersConfig],
 ) -> RobertaModel:
     """Build RoBERTa-large: 24 layers, 1024 wide, 354 million parameters.
 
@@ -328,7 +329,7 @@ def distilroberta_base(
     *,
     weights: DistilRoBERTaBaseWeights | WeightEntry | None = None,
     progress: bool = True,
-    **config: Any,
+    **config: Unpack[TransformersConfig],
 ) -> RobertaModel:
     """Build DistilRoBERTa: 6 layers, 768 wide, 82 million parameters.
 
@@ -348,7 +349,7 @@ def roberta_tiny(
     weights: RoBERTaTinyWeights | WeightEntry | None = None,
     progress: bool = True,
     num_labels: int = 2,
-    **config: Any,
+    **config: Unpack[TransformersConfig],
 ) -> RobertaForSequenceClassification:
     """Build a RoBERTa of 2 layers, 64 wide, that classifies texts: 0.6 million parameters.
 

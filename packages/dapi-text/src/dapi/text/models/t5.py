@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
 
 from dapi import Asset, Build, File, WeightEntry, Weights, lazy, register_model
 from dapi.adapt import Drop, Rename, Step
-from dapi.text.models._config import configure
+from dapi.text.models._config import TransformersConfig, configure
 from dapi.text.models._hub import ON_TRUST, Repository, file_mib, pinned_by
 
 if TYPE_CHECKING:
     from transformers import T5EncoderModel, T5ForConditionalGeneration, T5Model
+    from typing_extensions import Unpack
 
     T5: TypeAlias = "T5EncoderModel | T5ForConditionalGeneration | T5Model"
 
@@ -424,7 +425,7 @@ def t5_small(
     weights: T5SmallWeights | WeightEntry | None = None,
     progress: bool = True,
     part: Part = "generation",
-    **config: Any,
+    **config: Unpack[TransformersConfig],
 ) -> T5:
     """Build T5-small: 6 + 6 layers, 512 wide, 61 million parameters.
 
@@ -434,6 +435,8 @@ def t5_small(
 
     - ``"generation"`` (T5ForConditionalGeneration): call ``model.generate(**batch)``, with
       ``batch`` from ``weights.transforms()``; ``weights.postprocess()`` makes text of the ids.
+      To have gaps filled, as in ``"a <extra_id_0> day"``, take
+      ``weights.transforms(special_tokens=True)``.
     - ``"encoder-decoder"`` (T5Model): the same without the head. Called with ``input_ids`` ``(N,
       L)`` and ``decoder_input_ids`` ``(N, M)``, its ``last_hidden_state`` is ``(N, M, 512)``.
     - ``"encoder"`` (T5EncoderModel): called with ``input_ids`` and ``attention_mask``, both ``(N,
@@ -474,7 +477,7 @@ def t5_base(
     weights: T5BaseWeights | WeightEntry | None = None,
     progress: bool = True,
     part: Part = "generation",
-    **config: Any,
+    **config: Unpack[TransformersConfig],
 ) -> T5:
     """Build T5-base: 12 + 12 layers, 768 wide, 223 million parameters.
 
@@ -489,7 +492,7 @@ def t5_large(
     weights: T5LargeWeights | WeightEntry | None = None,
     progress: bool = True,
     part: Part = "generation",
-    **config: Any,
+    **config: Unpack[TransformersConfig],
 ) -> T5:
     """Build T5-large: 24 + 24 layers, 1024 wide, 738 million parameters.
 
@@ -504,7 +507,7 @@ def t5_3b(
     weights: T53BWeights | WeightEntry | None = None,
     progress: bool = True,
     part: Part = "generation",
-    **config: Any,
+    **config: Unpack[TransformersConfig],
 ) -> T5:
     """Build T5-3B: 24 + 24 layers, 1024 wide, 2.9 billion parameters.
 
@@ -519,7 +522,7 @@ def t5_11b(
     weights: T511BWeights | WeightEntry | None = None,
     progress: bool = True,
     part: Part = "generation",
-    **config: Any,
+    **config: Unpack[TransformersConfig],
 ) -> T5:
     """Build T5-11B: 24 + 24 layers, 1024 wide, 11 billion parameters.
 
@@ -534,7 +537,7 @@ def flan_t5_small(
     weights: FlanT5SmallWeights | WeightEntry | None = None,
     progress: bool = True,
     part: Part = "generation",
-    **config: Any,
+    **config: Unpack[TransformersConfig],
 ) -> T5:
     """Build Flan-T5-small: 8 + 8 layers, 512 wide, 77 million parameters.
 
@@ -551,7 +554,7 @@ def flan_t5_base(
     weights: FlanT5BaseWeights | WeightEntry | None = None,
     progress: bool = True,
     part: Part = "generation",
-    **config: Any,
+    **config: Unpack[TransformersConfig],
 ) -> T5:
     """Build Flan-T5-base: 12 + 12 layers, 768 wide, 248 million parameters.
 
@@ -566,7 +569,7 @@ def flan_t5_large(
     weights: FlanT5LargeWeights | WeightEntry | None = None,
     progress: bool = True,
     part: Part = "generation",
-    **config: Any,
+    **config: Unpack[TransformersConfig],
 ) -> T5:
     """Build Flan-T5-large: 24 + 24 layers, 1024 wide, 783 million parameters.
 
@@ -581,7 +584,7 @@ def flan_t5_xl(
     weights: FlanT5XLWeights | WeightEntry | None = None,
     progress: bool = True,
     part: Part = "generation",
-    **config: Any,
+    **config: Unpack[TransformersConfig],
 ) -> T5:
     """Build Flan-T5-XL: 24 + 24 layers, 2048 wide, 2.8 billion parameters.
 
@@ -596,7 +599,7 @@ def flan_t5_xxl(
     weights: FlanT5XXLWeights | WeightEntry | None = None,
     progress: bool = True,
     part: Part = "generation",
-    **config: Any,
+    **config: Unpack[TransformersConfig],
 ) -> T5:
     """Build Flan-T5-XXL: 24 + 24 layers, 4096 wide, 11 billion parameters.
 

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from dapi import Build, File, WeightEntry, Weights, register_model
 from dapi.adapt import Drop, StripPrefix
-from dapi.text.models._config import configure
+from dapi.text.models._config import TransformersConfig, configure
 from dapi.text.models._encoder import encoder
 from dapi.text.models._hub import ON_TRUST, Repository, pinned_by
 
 if TYPE_CHECKING:
     from transformers import XLMRobertaModel
+    from typing_extensions import Unpack
 
 __all__ = [
     "XLMRoBERTaBaseWeights",
@@ -125,7 +126,7 @@ def xlm_roberta_base(
     *,
     weights: XLMRoBERTaBaseWeights | WeightEntry | None = None,
     progress: bool = True,
-    **config: Any,
+    **config: Unpack[TransformersConfig],
 ) -> XLMRobertaModel:
     """Build XLM-RoBERTa-base: 12 layers, 768 wide, 277 million parameters.
 
@@ -167,7 +168,7 @@ def xlm_roberta_large(
     *,
     weights: XLMRoBERTaLargeWeights | WeightEntry | None = None,
     progress: bool = True,
-    **config: Any,
+    **config: Unpack[TransformersConfig],
 ) -> XLMRobertaModel:
     """Build XLM-RoBERTa-large: 24 layers, 1024 wide, 559 million parameters.
 

@@ -35,7 +35,8 @@ class BasicBlock(nn.Module):
         """Return ``relu(shortcut(x) + residual(x))``."""
         residual = relu(self.bn1(self.conv1(x)))
         residual = self.bn2(self.conv2(residual))
-        return relu(shortcut(x, self.out_channels, stride=self.stride) + residual)
+        added = self.out_channels - self.conv1.in_channels
+        return relu(shortcut(x, added_channels=added, stride=self.stride) + residual)
 
 
 class PreActBlock(nn.Module):
@@ -78,7 +79,8 @@ class PreActBlock(nn.Module):
         activated = relu(self.bn1(x))
         residual = self.conv2(relu(self.bn2(self.conv1(activated))))
         source = activated if self.activate_shortcut else x
-        total: Tensor = shortcut(source, self.out_channels, stride=self.stride) + residual
+        added = self.out_channels - self.conv1.in_channels
+        total: Tensor = shortcut(source, added_channels=added, stride=self.stride) + residual
         return total
 
 
@@ -165,12 +167,12 @@ def conv3x3(in_channels: int, out_channels: int, *, stride: int = 1) -> nn.Conv2
     return nn.Conv2d(in_channels, out_channels, kernel_size=3, stride=stride, padding=1, bias=False)
 
 
-def shortcut(x: Tensor, out_channels: int, *, stride: int) -> Tensor:
+def shortcut(x: Tensor, *, added_channels: int, stride: int) -> Tensor:
     """Return ``x`` subsampled by ``stride`` and padded with zero channels at the end."""
-    extra = out_channels - x.shape[1]
-    if stride == 1 and extra == 0:
+    # The branch depends on no shape of x: torch.fx could not trace it.
+    if stride == 1 and added_channels == 0:
         return x
-    return pad(x[:, :, ::stride, ::stride], (0, 0, 0, 0, 0, extra))
+    return pad(x[:, :, ::stride, ::stride], (0, 0, 0, 0, 0, added_channels))
 
 
 def basic_stage(in_channels: int, out_channels: int, blocks: int, *, stride: int) -> nn.Sequential:

@@ -1,0 +1,1 @@
+"""A builder is declared and called; its model is saved, and built again."""

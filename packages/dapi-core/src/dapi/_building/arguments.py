@@ -1,0 +1,212 @@
+"""Arguments that a file may give to a builder: a closed list, since a file is a stranger's.
+
+It may give what the builder declares, by parameters with types or a TypedDict, and values of these
+types. To parameters without a type it may give numbers, booleans and None, which name nothing. How
+and where a model runs is never a file's to say.
+"""
+
+from __future__ import annotations
+
+import builtins
+import re
+import sys
+import types
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
+from types import NoneType
+from typing import Any, Final, ForwardRef, Literal, NamedTuple, Union, get_args, get_origin
+
+# Code, repositories, devices, downloads: only a caller names them, whatever a builder declares.
+CALLERS: Final = frozenset(
+    {
+        "attn_implementation",
+        "auto_map",
+        "code_revision",
+        "device",
+        "device_map",
+        "dtype",
+        "experts_implementation",
+        "kernel_config",
+        "new_head",
+        "pretrained",
+        "pretrained_backbone",
+        "progress",
+        "quantization_config",
+        "revision",
+        "torch_dtype",
+        "trust_remote_code",
+        "use_kernels",
+        "weights",
+    }
+)
+_KEYWORDS = 0x08  # of code.co_flags: the function takes any keyword
+
+
+class Arguments(NamedTuple):
+    """What a builder declares of its arguments.
+
+    Attributes:
+        builder: Its name, for errors.
+        types: By argument; Any where it says no type.
+        takes_others: Whether it takes arguments that it does not declare.
+    """
+
+    builder: str
+    types: Mapping[str, Any]
+    takes_others: bool
+
+    @classmethod
+    def of(cls, function: Callable[..., Any], builder: str) -> Arguments:
+        """Read what the function of a builder declares."""
+        while hasattr(function, "__wrapped__"):
+            function = function.__wrapped__
+        code, scope = function.__code__, function.__globals__
+        count = code.co_argcount + code.co_kwonlyargcount
+        annotations = function.__annotations__
+        found = {
+            name: _evaluated(annotations.get(name, Any), scope)
+            for name in code.co_varnames[code.co_posonlyargcount : count]
+        }
+        if not code.co_flags & _KEYWORDS:
+            return cls(builder, found, takes_others=False)
+        rest = code.co_varnames[count + bool(code.co_flags & 0x04)]
+        declared = _evaluated(annotations.get(rest, Any), scope)
+        if not hasattr(declared, "__total__"):
+            return cls(builder, found, takes_others=True)
+        own = getattr(sys.modules.get(declared.__module__), "__dict__", {})
+        found |= {key: _evaluated(hint, own) for key, hint in declared.__annotations__.items()}
+        return cls(builder, found, takes_others=False)
+
+    def admit(self, name: str, value: Any) -> Any:
+        """Return a value from a file as the argument's type has it.
+
+        Raises:
+            ValueError: A file may not give this argument, or not this value.
+        """
+        if name in CALLERS:
+            raise ValueError(f"it names {name} among the arguments, which only a caller does")
+        if name not in self.types and not self.takes_others:
+            raise ValueError(f"it names the argument {name!r}, which {self.builder} does not have")
+        try:
+            return _fitted(value, self.types.get(name, Any))
+        except _MisfitError:
+            raise ValueError(
+                f"it gives {name}={value!r:.80}, and {self.builder} declares no such value of it"
+            ) from None
+
+
+def is_inert(value: Any) -> bool:
+    """Whether a value can name nothing: it is None or a number, or a list of such."""
+    if isinstance(value, tuple | list):
+        return all(map(is_inert, value))
+    return value is None or type(value) in (bool, int, float)
+
+
+class _MisfitError(Exception):
+    """A value is not of a type."""
+
+
+class _UnknownType(type):
+    def __getattr__(cls, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return cls
+
+    def __getitem__(cls, item: object) -> Any:
+        return cls
+
+
+class _Unknown(metaclass=_UnknownType):
+    """Stands for what a module imports for type checkers only: no value of a file is of it."""
+
+
+class _Qualified:
+    """Stands for what says something else of a type than what it is."""
+
+    def __class_getitem__(cls, item: Any) -> Any:
+        return item
+
+
+_QUALIFIERS = dict.fromkeys(("NotRequired", "ReadOnly", "Required", "Unpack"), _Qualified)
+
+
+class _Scope(dict[str, Any]):
+    def __missing__(self, name: str) -> Any:
+        return _Unknown
+
+
+def _evaluated(hint: Any, scope: Mapping[str, Any]) -> Any:
+    """Return the type that an annotation means; ``_Unknown`` where it cannot be told."""
+    if isinstance(hint, ForwardRef):
+        hint = hint.__forward_arg__
+    if isinstance(hint, str):
+        names = _Scope({**vars(builtins), **scope, **_QUALIFIERS})
+        try:
+            hint = eval(hint, {"__builtins__": {}}, names)  # noqa: S307 - the builder's own code
+        except Exception:  # noqa: BLE001 - its author wrote it for type checkers
+            return _Unknown
+    qualifier = str(get_origin(hint)).rpartition(".")[2]
+    return get_args(hint)[0] if qualifier in _QUALIFIERS else hint
+
+
+def _fitted(value: Any, hint: Any) -> Any:
+    """Return a value of JSON as a type has it.
+
+    Raises:
+        _MisfitError: It is not of the type.
+    """
+    kind, inner = get_origin(hint) or hint, get_args(hint)
+    if kind in (Union, types.UnionType):
+        return _fitted_one_of(value, inner)
+    if kind in _SEQUENCES:
+        return _fitted_sequence(value, inner, is_fixed=kind is tuple and ... not in inner)
+    if kind in (dict, Mapping):
+        return _fitted_mapping(value, *(inner or (str, Any)))
+    if kind is Literal:
+        fits = any(type(value) is type(each) and value == each for each in inner)
+    elif kind in (Any, object):
+        fits = is_inert(value)
+    else:
+        fits = type(value) in _SCALARS.get(kind, ())
+    if not fits:
+        raise _MisfitError
+    return value
+
+
+_SEQUENCES = (tuple, list, Sequence, Iterable, Collection)
+_SCALARS: Final[Mapping[Any, tuple[type, ...]]] = {
+    None: (NoneType,),
+    NoneType: (NoneType,),
+    bool: (bool,),
+    int: (int,),
+    float: (int, float),
+    str: (str,),
+}
+
+
+def _fitted_one_of(value: Any, hints: Iterable[Any]) -> Any:
+    for hint in hints:
+        with suppress(_MisfitError):
+            return _fitted(value, hint)
+    raise _MisfitError
+
+
+def _fitted_sequence(value: Any, hints: Sequence[Any], *, is_fixed: bool) -> tuple[Any, ...]:
+    if not isinstance(value, tuple | list):
+        raise _MisfitError
+    if hints and is_fixed:
+        if len(value) != len(hints):
+            raise _MisfitError
+        return tuple(map(_fitted, value, hints))
+    return tuple(_fitted(each, hints[0] if hints else Any) for each in value)
+
+
+def _fitted_mapping(value: Any, key_hint: Any, hint: Any) -> dict[Any, Any]:
+    """Fit a mapping; JSON has made text of keys that were numbers."""
+    if not isinstance(value, Mapping):
+        raise _MisfitError
+    if key_hint is not int:
+        return {_fitted(key, key_hint): _fitted(each, hint) for key, each in value.items()}
+    if not all(re.fullmatch("-?[0-9]{1,18}", str(key)) for key in value):
+        raise _MisfitError
+    return {int(key): _fitted(each, hint) for key, each in value.items()}

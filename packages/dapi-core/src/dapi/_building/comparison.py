@@ -1,0 +1,230 @@
+"""Comparing a model with what its builder makes: a file says of it only how it was built."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from functools import partial
+from math import isnan
+from types import BuiltinFunctionType, FunctionType
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from dapi._building.arguments import CALLERS
+from dapi._building.provenance import inside
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+class Tree(NamedTuple):
+    """A model's modules, seen through what torch wraps around them.
+
+    Attributes:
+        modules: By path; the model itself is under the empty one.
+        prefixes: From what keys of the state dict begin with to what they would without wrappers.
+    """
+
+    modules: dict[str, nn.Module]
+    prefixes: dict[str, str]
+
+    @classmethod
+    def of(cls, model: nn.Module) -> Tree:
+        """Walk through a model."""
+        found = cls({}, {})
+        waiting: list[tuple[nn.Module, str, str]] = [(model, "", "")]
+        while waiting:
+            module, prefix, plain = waiting.pop()
+            found.prefixes[prefix] = plain
+            while (step := inside(module)) is not None:
+                module, prefix = step.model, f"{prefix}{step.attribute}."
+                found.prefixes[prefix] = plain
+            found.modules[plain.removesuffix(".")] = module
+            waiting += [
+                (child, f"{prefix}{name}.", f"{plain}{name}.")
+                for name, child in reversed(module._modules.items())
+                if child is not None
+            ]
+        return found
+
+    def plain(self, key: str) -> str:
+        """Return a key of the state dict as it would be without wrappers."""
+        path, dot, name = key.rpartition(".")
+        return f"{self.prefixes.get(path + dot, path + dot)}{name}"
+
+    def parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
+        """Yield every parameter under each of its keys."""
+        for path, module in self.modules.items():
+            for name, parameter in module._parameters.items():
+                if parameter is not None:
+                    yield f"{path}.{name}" if path else name, parameter
+
+
+class Difference(NamedTuple):
+    """Where a model is not what its builder makes.
+
+    Attributes:
+        place: A key, or the path of a module.
+        text: What is there, and what the builder makes.
+    """
+
+    place: str
+    text: str
+
+
+def differences(tree: Tree, state_dict: Mapping[str, Tensor], twin: Tree) -> Iterator[Difference]:
+    """Compare a model with its twin, which the builder made of the same arguments.
+
+    Compared are each module's class, and those of its attributes that both have and that are
+    numbers, text, functions and the like; keys, shapes and kinds of numbers; ties. Whether it
+    trains, and its floating-point types, may differ.
+
+    Args:
+        tree: The model.
+        state_dict: Its own, by plain keys.
+        twin: What to compare it with.
+    """
+    changes = _in_modules(tree.modules, twin.modules)
+    yield from (change for change in changes if change.place not in state_dict)
+    yield from _in_tensors(state_dict, twin.modules[""].state_dict())
+    yield from _in_ties(tree, twin)
+
+
+def _in_modules(
+    found: Mapping[str, nn.Module], expected: Mapping[str, nn.Module]
+) -> Iterator[Difference]:
+    for path in dict.fromkeys((*found, *expected)):
+        one, other = found.get(path), expected.get(path)
+        if not _is_of_kind(one, other):
+            if not _awaits_input(other):
+                place = path or "the model"
+                yield Difference(path, f"{place} is {_kind(one)}, not {_kind(other)}")
+        elif one is not None and other is not None and not _awaits_input(other):
+            yield from _in_attributes(path, vars(one), vars(other))
+
+
+def _is_of_kind(module: nn.Module | None, other: nn.Module | None) -> bool:
+    """Whether two modules are of one class, but for what several processes need."""
+    from torch.nn import BatchNorm1d, BatchNorm2d, BatchNorm3d, SyncBatchNorm
+
+    if type(module) is SyncBatchNorm and type(other) in (BatchNorm1d, BatchNorm2d, BatchNorm3d):
+        return True
+    return _name(type(module)) == _name(type(other))
+
+
+def _awaits_input(module: nn.Module | None) -> bool:
+    """Whether a module takes its shapes, and its class, from the first input."""
+    check = getattr(module, "has_uninitialized_params", None)
+    return check is not None and bool(check())
+
+
+def _in_attributes(
+    path: str, found: Mapping[str, Any], expected: Mapping[str, Any]
+) -> Iterator[Difference]:
+    for name in found:
+        if name.startswith("_") or name in _OF_NO_MODEL or name not in expected:
+            continue
+        one, other = _facts(name, found[name]), _facts(name, expected[name])
+        for key in one.keys() & other.keys():
+            if one[key] != other[key] and _OPAQUE not in (one[key], other[key]):
+                place = f"{path}.{key}" if path else key
+                yield Difference(place, f"{place} is {one[key]!r:.80}, not {other[key]!r:.80}")
+
+
+def _facts(name: str, value: Any) -> dict[str, Any]:
+    """Describe an attribute; of a configuration as transformers has it, each of its own."""
+    if name != "config" or not hasattr(value, "to_dict"):
+        is_memory = isinstance(value, dict)  # what a module has seen, not what it is
+        return {} if is_memory else {name: _described(value)}
+    return {
+        f"{name}.{key}": _described(each)
+        for key, each in value.to_dict().items()
+        if not key.startswith("_") and key not in _OF_NO_MODEL
+    }
+
+
+# How and where a model runs, and who wrote its configuration: none changes what it computes.
+_OF_NO_MODEL: Final = CALLERS | {
+    "architectures",
+    "gradient_checkpointing",
+    "inplace",
+    "training",
+    "transformers_version",
+    "use_cache",
+}
+_OPAQUE: Final = object()
+
+
+def _described(value: Any) -> Any:
+    """Return something that is equal for values that mean the same; ``_OPAQUE`` if none is."""
+    if isinstance(value, float) and isnan(value):
+        return "nan"  # which, as a number, is not equal to itself
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, type | FunctionType | BuiltinFunctionType):
+        return _name(value)
+    if isinstance(value, Enum):
+        return value.name
+    if isinstance(value, partial):
+        value = (value.func, value.args, value.keywords)
+    elif is_dataclass(value):
+        value = {field.name: getattr(value, field.name) for field in fields(value)}
+    return _described_all(value) if isinstance(value, tuple | list | Mapping) else _OPAQUE
+
+
+def _described_all(values: Any) -> Any:
+    if isinstance(values, Mapping):
+        parts = _described_all(list(values.values()))
+        return _OPAQUE if parts is _OPAQUE else dict(zip(values, parts, strict=True))
+    parts = [_described(each) for each in values]
+    return _OPAQUE if _OPAQUE in parts else tuple(parts)
+
+
+def _in_tensors(found: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[Difference]:
+    for key in dict.fromkeys((*found, *expected)):
+        if key not in found or key not in expected:
+            yield Difference(key, f"{key} is {'missing' if key not in found else 'left over'}")
+            continue
+        one, other = found[key], expected[key]
+        if _is_uninitialized(other) or not hasattr(one, "shape") or not hasattr(other, "shape"):
+            continue
+        if one.shape != other.shape:
+            shapes = f"{tuple(one.shape)}, not {tuple(other.shape)}"
+            yield Difference(key, f"{key} has the shape {shapes}")
+        elif _kind_of_numbers(one) != _kind_of_numbers(other):
+            yield Difference(key, f"{key} is of {one.dtype}, not {other.dtype}")
+
+
+def _is_uninitialized(tensor: Any) -> bool:
+    from torch.nn.parameter import is_lazy
+
+    return bool(is_lazy(tensor))
+
+
+def _kind_of_numbers(tensor: Tensor) -> tuple[bool, bool]:
+    return tensor.dtype.is_floating_point, tensor.dtype.is_complex
+
+
+def _in_ties(tree: Tree, twin: Tree) -> Iterator[Difference]:
+    """Compare which parameters are one under several keys."""
+    found, expected = _ties(tree), _ties(twin)
+    for keys in found - expected:
+        yield Difference(keys[0], f"{' and '.join(keys)} are one parameter")
+    for keys in expected - found:
+        yield Difference(keys[0], f"{' and '.join(keys)} are not one parameter")
+
+
+def _ties(tree: Tree) -> set[tuple[str, ...]]:
+    keys = defaultdict(list)
+    for key, parameter in tree.parameters():
+        keys[id(parameter)].append(key)
+    return {tuple(sorted(each)) for each in keys.values() if len(each) > 1}
+
+
+def _name(function: Any) -> str:
+    return f"{function.__module__}:{function.__qualname__}"
+
+
+def _kind(module: nn.Module | None) -> str:
+    return "missing" if module is None else f"a {type(module).__name__}"

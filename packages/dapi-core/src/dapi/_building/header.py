@@ -1,0 +1,312 @@
+"""What a saved file says of its model: the strings in its header, written and read again.
+
+A file is a stranger's. Only what this module reads out of its header reaches a builder, and each
+value is one that the builder itself declares: see ``_arguments``.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from math import isfinite
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from dapi._building import assembly, register_model
+from dapi._building.arguments import CALLERS, Arguments, is_inert
+from dapi._building.provenance import Provenance
+from dapi._catalog import catalog, models
+from dapi._plugins import removals
+from dapi._plugins.discovery import discover
+from dapi._values.frozen import FrozenDict, freeze
+from dapi._values.names import parse
+from dapi._weights.entry import Build, Status, WeightEntry
+from dapi._weights.enum import Weights, entry_of
+from dapi.exceptions import DapiError, SavingError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+PREFIX: Final = "dapi."
+
+
+class Plan(NamedTuple):
+    """How the model of a file is built.
+
+    Attributes:
+        recipe: How its builder constructs it.
+        entry: The file itself, with the transforms of the weights that it started from.
+        config: The builder's arguments.
+        provenance: What is noted on the model.
+    """
+
+    recipe: assembly.Recipe[nn.Module]
+    entry: WeightEntry
+    config: Mapping[str, Any]
+    provenance: Provenance
+
+
+class Header:
+    """What the header of a file says of a model.
+
+    Args:
+        path: The file.
+        facts: By key, as the file has them but for the prefix.
+
+    Raises:
+        KeyError: A key is missing.
+        ValueError: What it has is not what ``describe`` writes.
+    """
+
+    def __init__(self, path: Path, facts: Mapping[str, str]) -> None:
+        self._path, self._facts = path, facts
+        name, self._distribution = facts["builder"], facts["distribution"]
+        self._name = f"{self._distribution}/{name}" if self._distribution else name
+        self._config = _mapping(facts["config"])
+        self._context = _mapping(facts["context"])
+        self._code_version = _mapping(facts["code_version"])
+        self.requires_grad = _mapping(facts.get("requires_grad", "{}"))
+        if not all(type(each) is int for each in self._code_version.values()):
+            raise ValueError("a version of code is no number")
+        if not all(type(each) is bool for each in self.requires_grad.values()):
+            raise ValueError("whether a parameter is trained is neither true nor false")
+
+    def plan(self) -> Plan:
+        """Find the builder, and check everything that it would be given.
+
+        Raises:
+            DapiError: The builder is not installed, or cannot be imported.
+            ValueError: The header names what a file may not name.
+        """
+        builder = self._builder()
+        spec: register_model.Builder = builder.__dapi_builder__  # type: ignore[attr-defined]
+        declared = Arguments.of(builder, spec.name)
+        config = {name: declared.admit(name, value) for name, value in self._config.items()}
+        weights = self._weights(spec)
+        self._check_context(spec, weights)
+        entry = self._entry(weights)
+        seen = entry if self._facts.get("weights") else None
+        # A detector's layers depend on whether any weights are given, be it those of its backbone.
+        of_backbone = entry if self._facts.get("pretrained") == "true" else None
+        recipe = register_model.recipe(builder, weights=seen or of_backbone)
+        provenance = Provenance(
+            recipe.name,
+            weights or seen,
+            FrozenDict(config),
+            entry.build.context,
+            recipe.target,
+            new_head=self._facts.get("new_head") == "true",
+        )
+        return Plan(recipe, entry, config, provenance)
+
+    def dtype(self) -> torch.dtype | None:
+        """Return the floating-point type that the whole model had, if it was not the usual one."""
+        import torch
+
+        found = getattr(torch, self._facts.get("dtype", ""), None)
+        return found if isinstance(found, torch.dtype) else None
+
+    def versions(self) -> str:
+        """Say which versions of the distribution are at odds, if they are."""
+        saved, installed = self._facts.get("version"), _version(self._distribution)
+        if saved == installed:
+            return f"{self._name} {installed} makes another model"
+        return f"{self._name} was of version {saved}, now {installed or 'not installed'}"
+
+    def _builder(self) -> Callable[..., nn.Module]:
+        distribution, name, member = parse(self._name)
+        is_known = member is None and any(
+            model.name == name and distribution in (None, model.distribution)
+            for model in models.known()
+        )
+        # An error of the catalog would read every enum of every distribution for a suggestion.
+        if not is_known and not removals.find(distribution, name):
+            raise ValueError(f"No model named {self._name!r} is installed")
+        builder: Callable[..., nn.Module] = catalog.find(self._name).load()
+        if not hasattr(builder, "__dapi_builder__"):
+            raise ValueError(f"{self._name} is not made by register_model")
+        return builder
+
+    def _weights(self, spec: register_model.Builder) -> Weights | None:
+        """Return the member that the model started from, if the builder still takes it.
+
+        A name of another builder's weights is not looked up: that would import its distribution.
+        """
+        name = self._facts.get("weights", "")
+        members = (member for enum in spec.weights for member in enum)
+        own = next((member for member in members if str(member) == name), None)
+        try:
+            is_offered = own is None and parse(name).builder == spec.name and ":" in name
+            return catalog.get_weights(name) if is_offered else own
+        except DapiError:
+            return None  # it was renamed or removed since, and is not needed
+
+    def _check_context(self, spec: register_model.Builder, weights: Weights | None) -> None:
+        """Refuse overrides of what is not the builder's, and by values that could name things.
+
+        Nothing is imported because a file names it.
+        """
+        members = [member for enum in spec.weights for member in enum]
+        members += [weights] if weights else []
+        own = [item for member in members for item in member.build.context.items()]
+        for target, params in self._context.items():
+            if not isinstance(params, Mapping):
+                raise ValueError(f"it overrides {target} with {params!r:.80}")
+            if all(target != each for each, _ in own) and not _is_class_near(target, spec.module):
+                raise ValueError(
+                    f"it overrides {target}, of a module that {self._name} does not import"
+                )
+            usual = [item for each, values in own if each == target for item in values.items()]
+            for name, value in params.items():
+                if not is_inert(value) and (name, value) not in usual:
+                    raise ValueError(f"it overrides {name} of {target} with {value!r:.80}")
+
+    def _entry(self, weights: Weights | None) -> WeightEntry:
+        """Describe the file itself, with the transforms of the weights it started from."""
+        build = Build(context=self._context, code_version=self._code_version)
+        url = self._path.as_uri()
+        if weights is None:
+            return WeightEntry(url, build=build)
+        return replace(
+            entry_of(weights),
+            url=url,
+            sha256=None,
+            size=None,
+            mirrors=(),
+            build=build,
+            status=Status(),
+        )
+
+
+def _is_class_near(target: str, builder_module: str) -> bool:
+    """Whether ``"module:Class"`` is imported, and in the same package as a builder."""
+    module, _, attribute = target.partition(":")
+    found: Any = sys.modules.get(module)
+    for part in attribute.split("."):
+        found = getattr(found, "__dict__", {}).get(part)  # unlike getattr alone, it runs no code
+    packages = {name.partition(".")[0] for name in (module, builder_module)}
+    return isinstance(found, type) and len(packages) == 1
+
+
+def _mapping(text: str) -> Mapping[str, Any]:
+    found = json.loads(text, parse_int=_parse_int, parse_constant=_refuse)
+    if not isinstance(found, dict):
+        raise ValueError("not a mapping")
+    frozen: Mapping[str, Any] = freeze(found)
+    return frozen
+
+
+def _parse_int(digits: str) -> int:
+    if len(digits) > 19:
+        raise ValueError("a number is too large")
+    return int(digits)
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is no number of JSON")
+
+
+def describe(
+    provenance: Provenance, state_dict: Mapping[str, Tensor], versions: Mapping[str, int]
+) -> dict[str, str]:
+    """Say in strings how a model was built, and what a safetensors file has no place for.
+
+    Args:
+        provenance: Of the model.
+        state_dict: Its own.
+        versions: Of its modules' code, by path.
+
+    Raises:
+        SavingError: A value cannot be written.
+    """
+    return {
+        **_describe_building(provenance),
+        **_describe_state(state_dict, provenance.builder),
+        "code_version": json.dumps(versions),
+    }
+
+
+def _describe_building(provenance: Provenance) -> dict[str, str]:
+    model = models.find_target(provenance.target)
+    weights = provenance.weights
+    files = entry_of(weights).files if weights is not None else ()
+    backbone = provenance.config.get("weights_backbone")
+    config = {
+        name: value
+        for name, value in provenance.config.items()
+        if name not in CALLERS and (name != "weights_backbone" or backbone is None)
+    }
+    write = partial(_to_json, provenance.builder)
+    flags = {"new_head": provenance.new_head, "pretrained": backbone is not None}
+    return {
+        "builder": provenance.builder,
+        "distribution": model.distribution if model else "",
+        "version": _version(model.distribution) if model else "",
+        "config": write(config, "argument"),
+        "context": write(provenance.context, "override of"),
+        "weights": "" if weights is None else _without_secrets(weights),
+        "sha256": " ".join(file.sha256 or "unknown" for file in files),
+        **{name: "true" for name, is_set in flags.items() if is_set},
+    }
+
+
+def _without_secrets(weights: Weights | WeightEntry) -> str:
+    """Name weights; of an address, without a password and a signed query: files are published."""
+    from urllib.parse import urlsplit
+
+    if isinstance(weights, Weights):
+        return str(weights)
+    parts = urlsplit(weights.files[0].url)
+    host = parts.netloc.rpartition("@")[2]
+    return f"WeightEntry({parts._replace(netloc=host, query='').geturl()!r})"
+
+
+def _describe_state(state_dict: Mapping[str, Tensor], builder: str) -> dict[str, str]:
+    import torch
+
+    foreign = [key for key, value in state_dict.items() if not _is_complete(value)]
+    if foreign:
+        raise SavingError(builder, f"{foreign[0]} in its state is no dense tensor with values")
+    types = {value.dtype for value in state_dict.values() if value.is_floating_point()}
+    if len(types) != 1 or torch.get_default_dtype() in types:
+        return {}
+    return {"dtype": str(types.pop()).removeprefix("torch.")}
+
+
+def _is_complete(value: Any) -> bool:
+    """Whether a value has all its numbers here: one on meta, or in shards, has not."""
+    import torch
+
+    is_dense = type(value) is torch.Tensor and value.layout is torch.strided
+    return is_dense and not value.is_meta
+
+
+def _to_json(builder: str, values: Mapping[str, Any], what: str) -> str:
+    for key, value in values.items():
+        if not _is_json(value):
+            raise SavingError(builder, f"its {what} {key!r} is {value!r}, which JSON does not have")
+    return json.dumps({key: _thawed(value) for key, value in values.items()})
+
+
+def _is_json(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return all(type(key) in (str, int) and _is_json(item) for key, item in value.items())
+    if isinstance(value, tuple | list) and not hasattr(value, "_fields"):
+        return all(map(_is_json, value))
+    if type(value) is float:
+        return isfinite(value)
+    return value is None or type(value) in (str, bool, int)
+
+
+def _thawed(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _thawed(item) for key, item in value.items()}
+    return [_thawed(item) for item in value] if isinstance(value, tuple | list) else value
+
+
+def _version(distribution: str) -> str:
+    return next((each.version for each in discover() if each.name == distribution), "")

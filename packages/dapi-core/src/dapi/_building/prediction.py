@@ -1,0 +1,321 @@
+"""Running a model on files: from names to what it finds in each of them."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from dapi._catalog import lookup, models
+from dapi._plugins import discovery
+from dapi._values.frozen import FrozenDict
+from dapi.exceptions import (
+    BuilderError,
+    DapiError,
+    DeviceError,
+    InputError,
+    MissingDependencyError,
+    UnknownTaskError,
+)
+from dapi.tasks import Input, Prediction, Predictor, declared_inputs
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from dapi._weights.entry import WeightEntry
+    from dapi._weights.enum import Weights
+
+_log = logging.getLogger("dapi")
+
+# Longer names of files help nobody, and some systems refuse them.
+_LONGEST = 60
+
+
+class Plan(NamedTuple):
+    """A model that is to be run: found, but not yet built, and nothing of it fetched.
+
+    Attributes:
+        model: Its builder.
+        weights: Its weights.
+        task: What makes a predictor of the two.
+    """
+
+    model: models.Model
+    weights: Weights | WeightEntry
+    task: Callable[[nn.Module, Weights | WeightEntry], Predictor]
+
+    def check(self, device: str) -> None:
+        """Find out that it cannot be run before its weights are fetched.
+
+        Raises:
+            MissingDependencyError: PyTorch is not installed.
+            DeviceError: There is no such device.
+            InputError: The weights cannot be run on files at all, as far as the task says so.
+            BuilderError: What the task looks at raised an error of its own.
+        """
+        _check_device(device)
+        inputs = declared_inputs(self.task)
+        if inputs is not None and inputs.check is not None:
+            with self._explained():
+                inputs.check(self.weights)
+
+    def unreadable(self, sources: Sequence[str]) -> dict[str, str]:
+        """Return which sources cannot be read and why, as far as the task declares its reader.
+
+        Standard input and pipes, which can be read only once, are left alone.
+        """
+        inputs = declared_inputs(self.task)
+        if inputs is None:
+            return {}
+        found = {each: _unreadable(inputs.read, each) for each in sources if _is_lasting(each)}
+        return {source: reason for source, reason in found.items() if reason}
+
+    def build(self, device: str) -> Predictor:
+        """Build the model on a device, and make it ready. Reads the cache and the network.
+
+        Raises:
+            FetchError: The weights could not be fetched.
+            DeviceError: There is no such device.
+            BuilderError: The builder, or what runs the task, raised an error of its own.
+        """
+        with self._explained():
+            built = _placed(self.model.load()(weights=self.weights).eval(), device)
+            return self.task(built, self.weights)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Say of a stranger's error whose it is: a traceback helps only its author."""
+        try:
+            yield
+        except DapiError:
+            raise
+        except Exception as cause:
+            name, distribution = self.model.name, self.model.distribution
+            raise BuilderError(name, distribution=distribution, cause=cause) from cause
+
+
+class Outcome(NamedTuple):
+    """What became of one input.
+
+    Attributes:
+        name: How people know it.
+        facts: What was found; empty after an error.
+        files: What was written.
+        error: Why it could not be done; empty if it could.
+    """
+
+    name: str
+    facts: Mapping[str, Any] = FrozenDict()
+    files: tuple[Path, ...] = ()
+    error: str = ""
+
+
+def plan(name: str, weights: str | None = None) -> Plan:
+    """Find a model, its weights, and who says how their task is run.
+
+    Args:
+        name: As for ``dapi.get_model``.
+        weights: The same; None for the latest, or those that ``name`` names.
+
+    Raises:
+        UnknownTaskError: Nobody does.
+        DapiError: As of ``dapi.get_model``.
+    """
+    model, chosen = lookup.resolve(name, lookup.LATEST if weights is None else weights)
+    assert chosen is not None
+    return Plan(model, chosen, _task(model, chosen))
+
+
+def _task(model: models.Model, weights: Weights | WeightEntry) -> Any:
+    """Load what runs the task: that of the model's own distribution, if it has one."""
+    name = weights.meta.get("task")
+    points = discovery.entry_points("dapi.tasks")
+    own = (p for p in points if (p.name, p.distribution) == (name, model.distribution))
+    point = next(own, None)
+    task = point.load() if point else discovery.extension("dapi.tasks", str(name))
+    if task is None:
+        raise UnknownTaskError(str(weights), name, available=sorted({each.name for each in points}))
+    return task
+
+
+# Torch raises an AssertionError where it was built without CUDA, and these for all else.
+_DEVICE_ERRORS = (AssertionError, NotImplementedError, RuntimeError)
+
+
+def _check_device(device: str) -> None:
+    try:
+        import torch
+    except ModuleNotFoundError as cause:
+        what = "Running a model needs PyTorch"
+        raise MissingDependencyError(what, requirement="dapi-core[torch]") from cause
+    try:
+        if torch.empty(1, device=device).is_meta:
+            raise DeviceError(device, reason="it holds no values")
+    except _DEVICE_ERRORS as cause:
+        raise DeviceError(device, reason=str(cause).partition("\n")[0]) from cause
+
+
+def _placed(model: nn.Module, device: str) -> nn.Module:
+    try:
+        return model.to(device)
+    except _DEVICE_ERRORS as cause:
+        raise DeviceError(device, reason=str(cause).partition("\n")[0]) from cause
+
+
+def _read(read: Callable[[str], Iterable[Input]], source: str) -> list[Input]:
+    found = list(read(source))
+    if not found:
+        raise InputError(source, "there is nothing in it", expected="at least one input")
+    return found
+
+
+def _unreadable(read: Callable[[str], Iterable[Input]], source: str) -> str:
+    """Return why a source cannot be read; an empty text if it can."""
+    try:
+        _read(read, source)
+    except Exception as error:  # noqa: BLE001 - what a file can do to its reader is open
+        return _reason(error, source)
+    return ""
+
+
+def _is_lasting(source: str) -> bool:
+    """Whether reading it changes nothing, as it does of standard input and of a pipe."""
+    return source != "-" and (
+        not _exists(source) or Path(source).is_file() or Path(source).is_dir()
+    )
+
+
+class Run:
+    """Inputs on their way through a model; a bad one stops none of the others.
+
+    Args:
+        predictor: The model.
+        output: The directory for what is written. A file there of the same name is replaced; two
+            inputs of this run never have the same name.
+        seed: Of torch's random state before each input, so that none depends on the others.
+
+    Attributes:
+        total: How many inputs there are, as far as is known: a file may hold several.
+    """
+
+    def __init__(self, predictor: Predictor, *, output: Path, seed: int = 0) -> None:
+        self.predictor, self.output, self.seed = predictor, output, seed
+        self.total = 0
+        self._stems: set[str] = set()
+        self._sources: tuple[Path, ...] = ()
+
+    def outcomes(self, sources: Sequence[str]) -> Iterator[Outcome]:
+        """Yield what becomes of each input, as it is done."""
+        self._sources = tuple(Path(source) for source in sources if _exists(source))
+        self.total = len(sources)
+        for source in sources:
+            yield from self._of_source(source)
+
+    def summary(self) -> Outcome | None:
+        """Return what the inputs are together, if the task has something to say of it."""
+        return self._tried("summary", self.predictor.summarize)
+
+    def _of_source(self, source: str) -> Iterator[Outcome]:
+        try:
+            found = _read(self.predictor.read, source)
+        except Exception as error:  # noqa: BLE001 - what a file can do to its reader is open
+            self._stem(source)  # so that the names of the others' files do not hang on this one
+            yield Outcome(source, error=_reason(error, source))
+            return
+        self.total += len(found) - 1
+        for each in found:
+            outcome = self._tried(each.name, partial(self.predictor.predict, each.value))
+            assert outcome is not None
+            yield outcome
+
+    def _tried(self, name: str, predict: Callable[[], Prediction | None]) -> Outcome | None:
+        import torch
+
+        stem = self._stem(name)
+        try:
+            torch.manual_seed(self.seed)
+            with torch.inference_mode():
+                prediction = predict()
+                return prediction and self._written(name, prediction, stem)
+        except Exception as error:  # noqa: BLE001 - a model, or its memory, fails in its own way
+            return Outcome(name, error=_reason(error, name))
+
+    def _written(self, name: str, prediction: Prediction, stem: str) -> Outcome:
+        files = []
+        for suffix, write in prediction.files.items():
+            files.append(self.output / f"{stem}.{suffix}")
+            self._write(files[-1], write)
+        return Outcome(name, prediction.facts, tuple(files))
+
+    def _write(self, path: Path, write: Callable[[Path], object]) -> None:
+        """Let a file appear whole, or not at all; never in the place of an input."""
+        if path.exists() and any(map(path.samefile, self._sources)):
+            remedy = "another directory: --output DIR"
+            raise InputError(str(path), "it would be overwritten by its result", expected=remedy)
+        _make(path.parent)
+        unfinished = path.with_name(f".{os.getpid()}-{path.name}")
+        try:
+            write(unfinished)
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+
+    def _stem(self, name: str) -> str:
+        """Make the beginning of the names of an input's files, which no other input has."""
+        first = stem = _slug(name)
+        number = 1
+        while stem.casefold() in self._stems:
+            number += 1
+            stem = f"{first}-{number}"
+        self._stems.add(stem.casefold())
+        return stem
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as cause:
+        reason = f"it cannot be made ({cause.strerror})"
+        raise InputError(str(folder), reason, expected="another directory: --output DIR") from cause
+
+
+def _slug(name: str) -> str:
+    """Return a name without directory and suffix, of letters, digits and hyphens.
+
+    >>> _slug("Hello, world!")
+    'Hello-world'
+    """
+    path, _, part = name.rpartition(":")
+    if _exists(name):
+        text = Path(name).stem
+    elif part.isdigit() and _exists(path):  # film.gif:3
+        text = f"{Path(path).stem}-{part}"
+    else:
+        text = name
+    return re.sub(r"\W+", "-", text)[:_LONGEST].strip("-") or "input"
+
+
+def _exists(name: str) -> bool:
+    """Whether it is the path of something; words may be what no path can be."""
+    try:
+        return Path(name).exists()
+    except (OSError, ValueError):
+        return False
+
+
+def _reason(error: Exception, name: str) -> str:
+    """Say why an input could not be done: what an author wrote for people, or what it was."""
+    _log.debug("an input failed", exc_info=error)
+    if isinstance(error, InputError) and error.source in (name, repr(name)):
+        return f"{error.reason}. Expected {error.expected}."
+    text = str(error).strip().partition("\n")[0]
+    if isinstance(error, OSError) and error.strerror and error.filename == name:
+        text = error.strerror
+    if isinstance(error, DapiError | OSError | ValueError) and text:
+        return text
+    return f"{type(error).__name__}: {text}".rstrip(": ")

@@ -1,0 +1,131 @@
+"""Provenance: what a model remembers of how it was built, through copies and pickles."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from dapi._values.frozen import FrozenDict
+from dapi._values.public import public
+from dapi._weights.entry import WeightEntry
+from dapi._weights.enum import Weights, entry_of
+from dapi._weights.lazy import Lazy
+from dapi.exceptions import NoWeightsError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@public
+@dataclass(frozen=True)
+class Provenance:
+    """Where a model and its weights came from; kept on the model, through copies and pickles.
+
+    Attributes:
+        builder: The builder's name, or that of the constructor.
+        weights: The member or the entry that was loaded; None for random initialisation.
+        config: The arguments it was constructed with, those that the weights want included.
+        context: The overrides of constructor defaults that the weights want.
+        target: Where the registered builder is, as ``"module:function"``; empty for a
+            constructor that nobody registered.
+        new_head: Whether the head was initialised anew, and is not that of the weights.
+    """
+
+    builder: str
+    weights: Weights | WeightEntry | None
+    config: Mapping[str, Any]
+    context: Mapping[str, Mapping[str, Any]] = FrozenDict()
+    target: str = ""
+    new_head: bool = False
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Pickle all but what cannot be pickled: a note must not keep a model from it."""
+        config = {name: value for name, value in self.config.items() if _pickles(value)}
+        weights = self.weights if _pickles(self.weights) else None
+        return {**self.__dict__, "config": FrozenDict(config), "weights": weights}
+
+
+def _pickles(value: object) -> bool:
+    try:
+        pickle.dumps(value)
+    except Exception:  # noqa: BLE001 - objects refuse in ways of their own
+        return False
+    return True
+
+
+def record(model: nn.Module, provenance: Provenance) -> None:
+    """Note on a model how it was built; a builder may return what takes no note."""
+    if hasattr(model, "state_dict"):
+        model._dapi_provenance = provenance  # type: ignore[assignment]
+
+
+# What wraps a model for another way of running it, and where it keeps the model.
+_WRAPPERS = {
+    "torch._dynamo.eval_frame:OptimizedModule": "_orig_mod",
+    "torch.nn.parallel.data_parallel:DataParallel": "module",
+    "torch.nn.parallel.distributed:DistributedDataParallel": "module",
+    "torch.optim.swa_utils:AveragedModel": "module",
+}
+
+
+class Inside(NamedTuple):
+    """What is inside a wrapper, and under which attribute."""
+
+    attribute: str
+    model: nn.Module
+
+
+def inside(model: nn.Module) -> Inside | None:
+    """Return what torch has wrapped here; None if nothing is."""
+    for kind in type(model).__mro__:
+        attribute = _WRAPPERS.get(f"{kind.__module__}:{kind.__qualname__}")
+        if attribute is not None:
+            return Inside(attribute, getattr(model, attribute))
+    return None
+
+
+def unwrapped(model: nn.Module) -> nn.Module:
+    """Return the model inside of all wrappers, whatever their order."""
+    while (step := inside(model)) is not None:
+        model = step.model
+    return model
+
+
+def find(model: nn.Module) -> Provenance | None:
+    """Return what was noted on a model; None for one that dapi did not build."""
+    found = getattr(unwrapped(model), "_dapi_provenance", None)
+    return found if isinstance(found, Provenance) else None
+
+
+@public
+def weights_of(model: nn.Module) -> Weights | WeightEntry:
+    """Return the weights that a model was built with; copies and pickles keep them.
+
+    They stay the same when the model is trained further. ``torch.fx`` and ``torch.jit`` lose
+    what is noted on a model: ask the model that they were given.
+
+    After ``new_head=True`` it is an entry that no longer has the names of the old head:
+    ``postprocess(categories=[...])`` takes those of the new one.
+
+    Raises:
+        NoWeightsError: It was built without weights, or not by dapi.
+    """
+    provenance = find(model)
+    if provenance is None or provenance.weights is None:
+        raise NoWeightsError(
+            f"This {type(model).__name__} carries no weights of dapi",
+            "Build it with weights=..., by a registered builder or dapi.build_model.",
+        )
+    return _with_new_head(provenance.weights) if provenance.new_head else provenance.weights
+
+
+def _with_new_head(weights: Weights | WeightEntry) -> WeightEntry:
+    """Describe weights without what is true of their own head only."""
+    entry = entry_of(weights)
+    if not isinstance(entry.postprocess, Lazy):
+        return entry
+    postprocess = entry.postprocess.without_names()
+    meta = {key: value for key, value in entry.meta.items() if key not in postprocess.nameless}
+    return replace(entry, postprocess=postprocess, meta=meta)

@@ -1,0 +1,432 @@
+"""register_model: the decorator that makes a function that only constructs into a builder."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
+from functools import partial, wraps
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+from dapi._building.annotations import Annotations
+from dapi._catalog import offers, registry
+from dapi._values import notices
+from dapi._values.frozen import FrozenDict
+from dapi._values.names import parse
+from dapi._values.public import public
+from dapi._values.record import Record
+from dapi._weights import aliases
+from dapi._weights.entry import WeightEntry
+from dapi._weights.enum import Weights
+from dapi.exceptions import (
+    InvalidNameError,
+    LegacyArgumentWarning,
+    LegacyConflictError,
+    PositionalArgumentError,
+    RandomBackboneWarning,
+    ReplacedBuilderWarning,
+    UnexpectedArgumentError,
+    UnknownWeightsError,
+    WeightsDeclarationError,
+    WeightsTypeError,
+    excerpt,
+)
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from dapi._building.assembly import Recipe
+    from dapi._loader.placement import Target
+
+# What the decorator takes out of the arguments; the function sees none of it.
+_EVERY_BUILDERS = ("new_head", "device", "dtype")
+
+_CO_VARARGS = 0x04  # of ``inspect``, which takes longer to import than all builders of a family
+
+P = ParamSpec("P")
+M = TypeVar("M", bound="nn.Module")
+T = TypeVar("T")
+
+
+@public
+class LegacyArgument(Record):
+    """An argument that a predecessor of a builder had, and what it means today.
+
+    Attributes:
+        name: The argument, such as ``pretrained``.
+        values: What each of its values stands for: weights, or None.
+        parameter: The argument that takes its place.
+        when: Other arguments that must be as given here for these values to be meant.
+    """
+
+    name: str
+    values: Mapping[Any, Weights | None]
+    parameter: str = "weights"
+    when: Mapping[str, Any] = FrozenDict()
+
+    def is_meant(self, arguments: Mapping[str, Any]) -> bool:
+        """Whether a call with these arguments uses it."""
+        return self.name in arguments and all(
+            arguments.get(name) == value for name, value in self.when.items()
+        )
+
+    def translate(self, builder: str, value: Any) -> Weights | None:
+        """Return what ``value`` stands for, and warn with the exact replacement.
+
+        Raises:
+            UnknownWeightsError: It never had this value.
+        """
+        known = [meant for old, meant in self.values.items() if old == value]
+        if not known:
+            raise UnknownWeightsError(
+                f"{builder}({self.name}=...)", str(value), available=list(map(str, self.values))
+            )
+        meant = known[0]
+        name = f"{type(meant).__name__}.{meant.name}" if meant is not None else None
+        notices.warn(
+            f"{builder}({self.name}={value!r}) is an argument of the past. "
+            f"Write {builder}({self.parameter}={name}).",
+            LegacyArgumentWarning,
+        )
+        return meant
+
+
+class Builder(Record):
+    """What was declared of a builder; found on the function as ``__dapi_builder__``."""
+
+    name: str
+    module: str
+    weights: tuple[type[Weights], ...]
+    head: tuple[str, ...]
+    replaces: str | None
+    legacy: tuple[LegacyArgument, ...]
+    parameters: tuple[str, ...]
+    function: str
+    positional: tuple[str, ...]
+    most_positional: int
+
+    @property
+    def target(self) -> str:
+        """Where the function is, as entry points say it."""
+        return f"{self.module}:{self.function}"
+
+    def check_positional(self, args: Sequence[Any]) -> None:
+        """Refuse what builders of the past took by position, such as ``pretrained``."""
+        if len(args) > self.most_positional:
+            given = ", ".join(map(excerpt, args))
+            raise PositionalArgumentError(self.name, given, parameters=self.parameters)
+
+    def check_weights(self, weights: Any, builder: Callable[..., Any]) -> None:
+        """Accept None, any entry, members of the own enums, and those offered for ``builder``."""
+        if weights is None or isinstance(weights, (WeightEntry, *self.weights)):
+            return
+        owners: list[str] = []
+        if isinstance(weights, Weights):
+            if offers.takes(builder, self.name, type(weights)):
+                return
+            owners = [point.name for point in offers.leading_to(type(weights))]
+        raise WeightsTypeError(
+            self.name,
+            weights,
+            expected=[enum.__name__ for enum in self.weights],
+            owners=owners,
+            equivalents=self._equivalents(weights),
+        )
+
+    def _equivalents(self, weights: object) -> list[str]:
+        """List the own members that a string, or a member of a library's enum, stands for."""
+        if isinstance(weights, Enum):
+            weights = f"{type(weights).__name__}.{weights.name}"
+        if not isinstance(weights, str):
+            return []
+        members = (m for enum in self.weights for m in aliases.own_members(weights, enum))
+        return [f"{type(member).__name__}.{member.name}" for member in members]
+
+    def check_arguments(self, config: Mapping[str, Any]) -> None:
+        """Refuse what is nearly an argument of the builder: ``**config`` would swallow it."""
+        from difflib import get_close_matches
+
+        known = (*self.parameters, *(old.name for old in self.legacy), *_EVERY_BUILDERS)
+        for argument in [each for each in config if each not in known]:
+            near = get_close_matches(argument, known, n=1, cutoff=0.8)
+            if near:
+                raise UnexpectedArgumentError(self.name, argument, available=near)
+
+    def explain(self, cause: TypeError, given: Mapping[str, Any]) -> None:
+        """Say so when a constructor refused an argument that only the caller can have given.
+
+        Raises:
+            UnexpectedArgumentError: It did.
+        """
+        refusal = r"(.*?)(?:\.__init__)?\(\) got an unexpected keyword argument '(\w+)'.*"
+        found = re.fullmatch(refusal, str(cause))
+        if found and found[2] in given and found[2] not in self.parameters:
+            constructor = "" if found[1].rpartition(".")[2] == self.name else found[1]
+            raise UnexpectedArgumentError(
+                self.name,
+                found[2],
+                available=[*self.parameters, *_EVERY_BUILDERS],
+                constructor=constructor,
+            ) from cause
+
+    def warn_if_replaced(self) -> None:
+        """Say, once, which builder supersedes this one."""
+        successor = registry.successor(self.name, self.module)
+        if successor:
+            text = f"{self.name} was replaced by {successor}; it stays as it was, for its weights."
+            notices.warn_once(text, ReplacedBuilderWarning)
+
+    def warn_of_random_backbone(self, model: nn.Module) -> None:
+        """Say, once, that the backbone of a model starts at random; one on meta has no values."""
+        takes_backbone = "weights_backbone" in self.parameters and hasattr(model, "parameters")
+        if not takes_backbone or any(each.is_meta for each in model.parameters()):
+            return
+        former = (old for old in self.legacy if old.parameter == "weights_backbone")
+        published = [member for old in former for member in old.values.values() if member]
+        names = [f"{type(member).__name__}.{member.name}" for member in published] or ["..."]
+        notices.warn_once(
+            f"{self.name} starts with a random backbone. For a pretrained one: "
+            f"{self.name}(weights_backbone={names[0]}). "
+            f"If that is intended: {self.name}(weights_backbone=None).",
+            RandomBackboneWarning,
+        )
+
+    def name_arguments(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Turn arguments by position into arguments by name, as a model remembers them."""
+        named = dict(zip(self.positional, args, strict=False))
+        if named.keys() & kwargs.keys():
+            return args, kwargs  # Python says what is wrong with that
+        return args[len(named) :], {**named, **kwargs}
+
+    def take_target(self, config: dict[str, Any]) -> Target:
+        """Take ``device`` and ``dtype`` out of the arguments, unless they are the builder's own."""
+        from dapi._loader.placement import Target
+
+        taken = {
+            name: config.pop(name)
+            for name in Target._fields
+            if name in config and name not in self.parameters
+        }
+        return Target(**taken)
+
+    def translate_legacy(self, config: dict[str, Any]) -> dict[str, Any]:
+        """Replace arguments of a predecessor by those of today, with a warning each."""
+        translated = dict(config)
+        for legacy in self.legacy:
+            if not legacy.is_meant(translated):
+                continue
+            if legacy.parameter in translated:
+                raise LegacyConflictError(self.name, legacy.name, parameter=legacy.parameter)
+            value = legacy.translate(self.name, translated.pop(legacy.name))
+            translated[legacy.parameter] = value
+        return translated
+
+
+@public
+def register_model(
+    *,
+    weights: type[Weights] | Sequence[type[Weights]] = (),
+    name: str | None = None,
+    head: str | Sequence[str] = (),
+    replaces: str | None = None,
+    legacy: LegacyArgument | Sequence[LegacyArgument] = (),
+) -> Callable[[Callable[P, M]], Callable[P, M]]:
+    """Make a function that constructs a model into a builder, and register it.
+
+    The function takes ``weights`` by keyword, and its body only constructs. What surrounds it is
+    done here: arguments of the past are translated, misspelt ones refused, ``weights`` checked,
+    their config merged and their context applied; then the state dict is loaded strictly, and
+    recorded for ``dapi.weights_of``. The body sees ``weights`` as they were given. A parameter
+    ``weights_backbone`` is set to None when ``weights`` is given: it would be overwritten. Where
+    neither is given, and the model is not on meta, a warning says once that the backbone is random.
+
+    A distribution also names the builder in its entry points; until then it is registered for
+    this process only, as in a notebook.
+
+    Args:
+        weights: The builder's own enum of weights, or several; the first is what ``LATEST`` means.
+        name: The model's name; by default the function's.
+        head: Names of the submodules that ``new_head=True`` initialises anew.
+        replaces: The builder of the same module that this one supersedes.
+        legacy: Arguments of a predecessor.
+
+    Returns:
+        A decorator. The builder keeps its signature, and pickles like any function.
+
+    Raises:
+        InvalidNameError: The name cannot be a model's.
+        DuplicateModelError: Another function of the module has the name.
+        WeightsDeclarationError: What is decorated is no function, or has no keyword-only
+            ``weights``.
+    """
+    enums = _checked_enums(weights)
+
+    def decorate(function: Callable[P, M]) -> Callable[P, M]:
+        parameters = Parameters.of(function)
+        spec = Builder(
+            name=_checked_name(name or function.__name__),
+            module=function.__module__,
+            weights=enums,
+            head=_checked("head", head, str),
+            replaces=replaces,
+            legacy=_checked("legacy", legacy, LegacyArgument),
+            parameters=parameters.names,
+            function=function.__qualname__,
+            positional=parameters.by_name,
+            most_positional=parameters.most_positional,
+        )
+        builder = _wrap(function, spec)
+        registry.add(spec.name, builder, replaces=replaces)
+        return builder
+
+    return decorate
+
+
+def _wrap(function: Callable[P, M], spec: Builder) -> Callable[P, M]:
+    @wraps(function)
+    def builder(*args: P.args, **kwargs: P.kwargs) -> M:
+        try:
+            return _call(function, builder, spec, args, kwargs)
+        except TypeError as cause:
+            spec.explain(cause, kwargs)
+            raise
+
+    builder.__dapi_builder__ = spec  # type: ignore[attr-defined]
+    builder.__annotations__ = Annotations(function)
+    return builder
+
+
+def _call(
+    function: Callable[..., M],
+    builder: Callable[..., M],
+    spec: Builder,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> M:
+    """Run a builder's body with what surrounds every builder."""
+    from dapi._building import assembly  # not before: who reads metadata builds nothing
+
+    spec.check_positional(args)
+    args, kwargs = spec.name_arguments(args, kwargs)
+    config = spec.translate_legacy(kwargs)
+    spec.check_arguments(config)
+    weights = config.pop("weights", None)
+    spec.check_weights(weights, builder)
+    spec.warn_if_replaced()
+    if weights is not None and "weights_backbone" in spec.parameters:
+        config["weights_backbone"] = None
+    model = assembly.build(
+        assembly.Recipe(
+            partial(function, *args, weights=weights), spec.name, spec.head, spec.target
+        ),
+        weights,
+        config,
+        new_head=config.pop("new_head", False),
+        progress=config.get("progress", True),
+        target=spec.take_target(config),
+    )
+    if weights is None and "weights_backbone" not in config:
+        spec.warn_of_random_backbone(model)
+    return model
+
+
+def recipe(builder: Callable[..., M], *, weights: WeightEntry | None) -> Recipe[M]:
+    """Return how a registered builder constructs when it sees these weights.
+
+    For a model that is built again from a file: nothing is checked, warned of or fetched.
+    """
+    from dapi._building.assembly import Recipe
+
+    spec: Builder = builder.__dapi_builder__  # type: ignore[attr-defined]
+    function = builder.__wrapped__  # type: ignore[attr-defined]
+    return Recipe(partial(function, weights=weights), spec.name, spec.head, spec.target)
+
+
+def _unwrapped(function: Callable[..., Any]) -> Callable[..., Any]:
+    while hasattr(function, "__wrapped__"):
+        function = function.__wrapped__
+    return function
+
+
+def _checked_name(name: str) -> str:
+    if parse(name) != (None, name, None):
+        raise InvalidNameError(name)
+    return name
+
+
+def _checked(argument: str, value: T | Sequence[T], kind: type[T]) -> tuple[T, ...]:
+    """Read an argument of the decorator that is one of a kind, or several."""
+    several = (value,) if isinstance(value, kind) else value
+    if isinstance(several, Sequence) and all(isinstance(each, kind) for each in several):
+        return tuple(several)
+    raise WeightsDeclarationError(
+        f"register_model({argument}={excerpt(value)})",
+        "is of a wrong type",
+        f"Expected a {kind.__name__}, or a sequence of them.",
+    )
+
+
+def _checked_enums(
+    weights: type[Weights] | Sequence[type[Weights]],
+) -> tuple[type[Weights], ...]:
+    enums = (weights,) if isinstance(weights, type) else weights
+    if isinstance(enums, Sequence) and all(
+        isinstance(enum, type) and issubclass(enum, Weights) for enum in enums
+    ):
+        return tuple(enums)
+    raise WeightsDeclarationError(
+        f"register_model(weights={excerpt(weights)})",
+        "is no enum of weights, nor several",
+        "Pass a subclass of dapi.Weights, not a member of it.",
+    )
+
+
+class Parameters(Record):
+    """The parameters of a function, without ``*args`` and ``**kwargs``.
+
+    Read from its code: ``inspect.signature`` takes ten times as long, for every builder of every
+    enum that a search reads.
+    """
+
+    names: tuple[str, ...]
+    positional_only: int
+    positional: int
+    takes_more: bool
+
+    @classmethod
+    def of(cls, function: Callable[..., Any]) -> Parameters:
+        """Read the parameters of a function.
+
+        Raises:
+            WeightsDeclarationError: It is a class or another callable, or ``weights`` is not
+                among those by keyword only.
+        """
+        code = getattr(_unwrapped(function), "__code__", None)
+        if code is None:
+            raise WeightsDeclarationError(
+                f"The builder {function!r}",
+                "is no function",
+                "Write a function that constructs it: def net(*, weights=None, progress=True): ...",
+            )
+        names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        if "weights" not in names[code.co_argcount :]:
+            raise WeightsDeclarationError(
+                f"The builder {function.__name__}",
+                "has no keyword-only parameter 'weights'",
+                f"Write: def {function.__name__}(*, weights=None, progress=True, **config)",
+            )
+        takes_more = bool(code.co_flags & _CO_VARARGS)
+        return cls(names, code.co_posonlyargcount, code.co_argcount, takes_more)
+
+    @property
+    def by_name(self) -> tuple[str, ...]:
+        """Those that may be given by position, and by name too."""
+        return () if self.positional_only else self.names[: self.positional]
+
+    @property
+    def most_positional(self) -> int:
+        """How many arguments the function takes by position."""
+        return sys.maxsize if self.takes_more else self.positional

@@ -1,0 +1,205 @@
+"""Fetching weights with everything that they need, and telling whose a file is."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from dapi import _store
+from dapi._catalog import catalog
+from dapi._catalog import offers as _offers
+from dapi._plugins import binding
+from dapi._store import cache, trust, verification
+from dapi._text.urls import redacted
+from dapi._values import names as _names
+from dapi._values.file import File
+from dapi._weights.entry import WeightEntry
+from dapi._weights.enum import Weights
+from dapi.exceptions import MissingHashError, NotLockedError, NoWeightsError, PluginWarning
+
+# So many published digits tell files apart.
+_ENOUGH_DIGITS = 8
+
+
+def fetch_everything(
+    weights: Weights | WeightEntry, *, progress: bool = True
+) -> Iterator[tuple[File, Path]]:
+    """Fetch the files of some weights, and those of the assets and entries that they name.
+
+    Yields:
+        Each file, and where it is.
+    """
+    for file in everything(weights):
+        yield file, _store.fetch(file, progress=progress, wanted=str(weights))
+
+
+def everything(weights: Weights | WeightEntry) -> Iterator[File]:
+    """List the files of some weights, and those of the assets and entries that they name."""
+    yield from weights.files
+    for asset in weights.assets.values():
+        if isinstance(asset, File):
+            yield asset
+        else:
+            yield from everything(asset)
+
+
+def missing(weights: Weights | WeightEntry) -> list[File]:
+    """List the files of some weights, and of what they name, that are still to be fetched."""
+    return absent(everything(weights))
+
+
+def is_here(weights: Weights | WeightEntry) -> bool:
+    """Return whether weights can be built without a download."""
+    try:
+        return not missing(weights)
+    except NotLockedError:
+        return False
+
+
+def absent(files: Iterable[File]) -> list[File]:
+    """Return those of some files that are still to be fetched."""
+    return [
+        file
+        for file in map(binding.locked, files)
+        if not file.url.startswith(("file:", "package:")) and cache.find(file) is None
+    ]
+
+
+def require_hashes(weights: Weights | WeightEntry) -> None:
+    """Refuse weights for which a file without a full published sha256 would be fetched.
+
+    Raises:
+        MissingHashError: There is such a file.
+    """
+    local = ("file:", "package:")
+    files = map(binding.locked, everything(weights))
+    unpinned = [f.url for f in files if not f.is_pinned and not f.url.startswith(local)]
+    if unpinned:
+        raise MissingHashError(str(weights), files=unpinned)
+
+
+def latest_or_named(name: str) -> Weights:
+    """Return the weights of a name; of a model's name, its latest.
+
+    Raises:
+        NoWeightsError: The model has none.
+    """
+    if _names.parse(name).member:
+        return catalog.get_weights(name)
+    model, lock = catalog.find(name), binding.current()
+    if lock is not None:
+        latest: Weights = lock.latest(model.qualified)
+        return latest
+    offers = _offers.enums(model)
+    if not offers:
+        raise NoWeightsError(f"{name} has no published weights", "There is nothing to fetch.")
+    return offers[0][1].get_latest()
+
+
+def files_of(name: str) -> list[File]:
+    """List the files of some weights, or of all weights of a model."""
+    if _names.parse(name).member:
+        return list(everything(catalog.get_weights(name)))
+    return [file for weights in catalog.list_weights(name) for file in everything(weights)]
+
+
+def hashes(files: Iterable[File]) -> set[str]:
+    """Return the full hashes of files, as far as they are known."""
+    return {digest for file in files if (digest := _hash(file))}
+
+
+def urls() -> Iterator[str]:
+    """List the URLs, mirrors included, of all files of the installed weights."""
+    for weights in catalog.list_weights():
+        for file in everything(weights):
+            yield from (file.url, *file.mirrors)
+
+
+def owners_by_url() -> dict[str, list[str]]:
+    """Map the URLs (as shown) of all installed weights to the names of those who need them."""
+    owners: dict[str, list[str]] = {}
+    for weights in catalog.list_weights():
+        for file in everything(weights):
+            owners.setdefault(redacted(file.url), []).append(str(weights))
+    return owners
+
+
+def owners_by_hash() -> dict[str, list[str]]:
+    """Map the known hashes of all installed weights to the names of those who need them."""
+    owners: dict[str, list[str]] = {}
+    for weights in catalog.list_weights():
+        for digest in hashes(everything(weights)):
+            owners.setdefault(digest, []).append(str(weights))
+    return owners
+
+
+def owners_by_key() -> dict[str, list[str]]:
+    """Map the hashes of files, and the keys of those without one, to the names that need them."""
+    owners: dict[str, list[str]] = {}
+    for weights in catalog.list_weights():
+        for key in {key for file in everything(weights) for key in (cache.key(file), _hash(file))}:
+            if key:
+                owners.setdefault(key, []).append(str(weights))
+    return owners
+
+
+def used_hashes() -> set[str]:
+    """Return the hashes that installed weights name.
+
+    Raises:
+        NoWeightsError: A distribution cannot be imported, so that nobody knows what it uses.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", PluginWarning)
+        try:
+            return set(owners_by_hash())
+        except PluginWarning as cause:
+            what = "Which files are unused cannot be told while a distribution is broken"
+            raise NoWeightsError(f"{what}: {cause}", "To look closer: dapi doctor") from cause
+
+
+def add(path: Path, *, owner: str | None = None) -> list[tuple[str, Path]]:
+    """Put a file that was carried here by hand into the cache, for all weights that it is of.
+
+    Args:
+        path: The file.
+        owner: The weights it is for; needed if no published hash says it.
+
+    Returns:
+        The names of the weights, and where the file is now.
+
+    Raises:
+        NoWeightsError: It is the file of no installed weights.
+        HashMismatchError: It is not what was published for ``owner``.
+    """
+    if owner is not None:
+        name = str(latest_or_named(owner))
+        return [(name, _store.add(path, _only(path, files_of(name), name), wanted=name))]
+    verification.refuse_pointer(path)
+    digest = verification.hash_file(path)
+    found = [
+        (str(weights), file)
+        for weights in catalog.list_weights()
+        for file in everything(weights)
+        if len(file.sha256 or "") >= _ENOUGH_DIGITS and digest.startswith(file.sha256 or "")
+    ]
+    if not found:
+        what = f"{path} (sha256 {digest}) is of no installed weights whose hash is published"
+        raise NoWeightsError(what, f"To say whose it is: dapi cache add {path} --for NAME")
+    return [(name, _store.add(path, file, wanted=name)) for name, file in found]
+
+
+def _only(path: Path, files: list[File], name: str) -> File:
+    """Choose the file of some weights that a local file is: the only one, or that of its name."""
+    chosen = files if len(files) == 1 else [file for file in files if file.name == path.name]
+    if len(chosen) != 1:
+        names = ", ".join(file.name for file in files)
+        remedy = f"Rename it to one of: {names}"
+        raise NoWeightsError(f"{name} has {len(files)} files, none named {path.name}", remedy)
+    return chosen[0]
+
+
+def _hash(file: File) -> str | None:
+    known = trust.find(file)
+    return file.sha256 if file.is_pinned else known and known.sha256

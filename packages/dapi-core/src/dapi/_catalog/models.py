@@ -1,0 +1,183 @@
+"""The models of every distribution, and of this process, not yet imported."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection
+from functools import partial
+from types import ModuleType
+from typing import Any, NamedTuple
+
+from dapi._catalog import registry
+from dapi._plugins.discovery import EntryPoint, discover, entry_points
+from dapi._values import names as _names
+from dapi._values.public import public
+from dapi._values.record import Record
+from dapi.exceptions import ArgumentError
+
+
+class Model(NamedTuple):
+    """A builder that can be found, not yet imported."""
+
+    name: str
+    distribution: str
+    target: str
+    load: Callable[[], Any]
+
+    @property
+    def qualified(self) -> str:
+        """The name that stays unambiguous whatever is installed."""
+        return f"{self.distribution}/{self.name}"
+
+
+@public
+def list_models(
+    pattern: str | Collection[str] | None = None,
+    *,
+    distribution: str | Collection[str] | None = None,
+    module: str | ModuleType | None = None,
+) -> list[str]:
+    """List the models of every installed distribution, and those registered in this process.
+
+    Imports none of them, and no framework.
+
+    Args:
+        pattern: Only names that match it, with ``*`` and ``?`` as in file names; or one of
+            several patterns.
+        distribution: Only models of this distribution, as in ``"dapi-vision"``, or of several.
+        module: Only models declared in this module, as in ``"dapi.vision.models.resnet"``, or
+            below it.
+
+    Returns:
+        The names, sorted. A name that several distributions give is listed once for each,
+        qualified, so that every listed name can be built.
+
+    Raises:
+        ArgumentError: An argument is of another kind.
+    """
+    models = listed()
+    if pattern is None and distribution is None and module is None:
+        return list(models)
+    patterns = _read("pattern", "*" if pattern is None else pattern)
+    owners = {*map(_names.normalize, _read("distribution", distribution or ()))}
+    package = module.__name__ if isinstance(module, ModuleType) else module
+    if not isinstance(package, str | None):
+        raise ArgumentError("dapi.list_models", "module", module, expected="a module, or its name")
+    return [
+        name
+        for name, model in models.items()
+        if (distribution is None or model.distribution in owners)
+        and (package is None or _is_below(model.target.partition(":")[0], package))
+        and any(_matches(model.name, each) for each in patterns)
+    ]
+
+
+def _read(argument: str, value: Any) -> tuple[str, ...]:
+    return _names.one_or_several("dapi.list_models", argument, value)
+
+
+def listed() -> dict[str, Model]:
+    """Return the models by the names under which they are listed, sorted."""
+    advertised = _advertised()
+    models = _joined(advertised.models, _strays(advertised))
+    return advertised.listed if models is advertised.models else _by_listed_name(models)
+
+
+def known() -> list[Model]:
+    """Join what is advertised with what is registered in this process."""
+    advertised = _advertised()
+    return _joined(advertised.models, _strays(advertised))
+
+
+def find_target(target: str) -> Model | None:
+    """Find the model whose builder is at ``"module:function"``; None when there is none."""
+    return next((model for model in known() if model.target == target), None)
+
+
+def load_builder(point: EntryPoint) -> Callable[..., Any]:
+    """Import a builder, and check that it is one.
+
+    Raises:
+        PluginLoadError: It cannot be imported, or is nothing that ``register_model`` made.
+    """
+    found: Callable[..., Any] = point.load()
+    if not hasattr(found, "__dapi_builder__"):
+        cause = TypeError(f"it is a {type(found).__name__}; decorate it with dapi.register_model")
+        raise point.failed(cause)
+    return found
+
+
+class _Advertised(Record):
+    """What entry points advertise; kept until a look at the path finds others."""
+
+    points: list[EntryPoint]
+    models: list[Model]
+    listed: dict[str, Model]
+    ways: dict[str, list[EntryPoint]]
+    led: set[str]
+
+
+_kept = _Advertised([], [], {}, {}, set())
+
+
+def _advertised() -> _Advertised:
+    global _kept
+    kept, points = _kept, entry_points("dapi.models")
+    if kept.points is not points:
+        named = {(p.distribution, p.name): p for p in reversed(points) if _names.is_builder(p.name)}
+        models = [
+            Model(point.name, point.distribution, point.target, partial(load_builder, point))
+            for point in named.values()
+        ]
+        kept = _kept = _Advertised(points, models, _by_listed_name(models), _ways(), set())
+    return kept
+
+
+def _ways() -> dict[str, list[EntryPoint]]:
+    """Group all that leads to a builder by its name, that of disabled distributions too."""
+    ways: dict[str, list[EntryPoint]] = {}
+    for plugin in discover():
+        for point in plugin.entry_points:
+            if point.group == "dapi.models":
+                ways.setdefault(point.name, []).append(point)
+    return ways
+
+
+def _strays(advertised: _Advertised) -> list[Model]:
+    """List what is registered in this process, and no entry point leads to."""
+    strays = []
+    for each in registry.builders():
+        if each.target in advertised.led:
+            continue
+        if any(point.leads_to(each.function) for point in advertised.ways.get(each.name, ())):
+            advertised.led.add(each.target)
+            continue
+        owner = _names.normalize(each.module.partition(".")[0])
+        strays.append(Model(each.name, owner, each.target, partial(_itself, each.function)))
+    return strays
+
+
+def _joined(models: list[Model], strays: list[Model]) -> list[Model]:
+    if not strays:
+        return models
+    return list({(each.distribution, each.name): each for each in [*models, *strays]}.values())
+
+
+def _by_listed_name(models: list[Model]) -> dict[str, Model]:
+    counts = Counter(model.name for model in models)
+    names = {each.name if counts[each.name] == 1 else each.qualified: each for each in models}
+    return dict(sorted(names.items()))
+
+
+def _itself(function: Callable[..., Any]) -> Callable[..., Any]:
+    return function
+
+
+def _is_below(name: str, module: str) -> bool:
+    return name == module or name.startswith(f"{module}.")
+
+
+def _matches(name: str, pattern: str) -> bool:
+    from fnmatch import fnmatchcase
+
+    return fnmatchcase(name, pattern)

@@ -1,0 +1,160 @@
+"""Offers: the enums of weights that distributions have for the models, their own or others'."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from dapi._catalog import registry
+from dapi._catalog.models import Model, listed
+from dapi._loader import collector
+from dapi._plugins.discovery import EntryPoint, entry_points
+from dapi._values import names as _names
+from dapi._values import notices
+from dapi.exceptions import PluginLoadError, PluginWarning
+
+if TYPE_CHECKING:
+    from dapi._weights.enum import Weights
+
+
+class Offer(NamedTuple):
+    """Weights that a distribution offers for a builder; of one owner, or of any (empty)."""
+
+    point: EntryPoint
+    owner: str
+
+    def is_for(self, distribution: str | None) -> bool:
+        """Whether they are for the builder of this distribution (None: of any)."""
+        return not self.owner or distribution in (None, self.owner)
+
+
+class Skipped(NamedTuple):
+    """A model some weights of which could not be read, and why."""
+
+    model: str
+    error: PluginLoadError
+
+
+def by_builder() -> dict[str, list[Offer]]:
+    """Group what is advertised as weights by the builder that it names.
+
+    A bare name means the distribution's own builder of that name, if it has one, and anybody's
+    otherwise; ``owner/builder`` means that owner's.
+    """
+    own = {(point.distribution, point.name) for point in entry_points("dapi.models")}
+    offers: dict[str, list[Offer]] = {}
+    for point in entry_points("dapi.weights"):
+        owner, _, builder = point.name.rpartition("/")
+        if not owner and (point.distribution, builder) in own:
+            owner = point.distribution
+        offers.setdefault(builder, []).append(Offer(point, _names.normalize(owner)))
+    return offers
+
+
+def enums(model: Model, *, strict: bool = True) -> list[tuple[str, type[Weights]]]:
+    """Load the enums of weights for a model: its own first, then those of other distributions.
+
+    Args:
+        model: The model.
+        strict: Whether the failure of the model's own enum is raised, rather than warned of.
+    """
+    skipped: list[Skipped] = []
+    loaded = _load_enums(model, by_builder().get(model.name, []), skipped, strict=strict)
+    _warn_of(skipped)
+    return loaded
+
+
+def all_enums(only: Container[str] | None = None) -> list[tuple[str, str, type[Weights]]]:
+    """Load the enums of every model; one that cannot be imported is skipped with a warning.
+
+    Args:
+        only: Of these models only, named as they are listed.
+
+    Returns:
+        The model's name as it is listed, the distribution that offers the weights, their enum.
+    """
+    offered, skipped = by_builder(), list[Skipped]()
+    with collector.paused():  # what is declared stays: a look for garbage finds none of it
+        found = [
+            (name, distribution, enum)
+            for name, model in listed().items()
+            if only is None or name in only
+            for distribution, enum in _load_enums(
+                model, offered.get(model.name, []), skipped, strict=False
+            )
+        ]
+    _warn_of(skipped)
+    return found
+
+
+def _load_enums(
+    model: Model, offers: Iterable[Offer], skipped: list[Skipped], *, strict: bool
+) -> list[tuple[str, type[Weights]]]:
+    points = [offer.point for offer in offers if offer.is_for(model.distribution)]
+    points.sort(key=lambda point: (point.distribution != model.distribution, point.distribution))
+    loaded = []
+    for point in points:
+        try:
+            loaded.append((point.distribution, load_enum(point)))
+        except PluginLoadError as error:
+            if strict and point.distribution == model.distribution:
+                raise
+            skipped.append(Skipped(model.name, error))
+    return loaded or _declared_enums(model)
+
+
+def _declared_enums(model: Model) -> list[tuple[str, type[Weights]]]:
+    """Return the enums of a builder that is registered in this process only."""
+    registered = [each for each in registry.builders() if each.target == model.target]
+    spec = getattr(registered[0].function, "__dapi_builder__", None) if registered else None
+    return [(model.distribution, enum) for enum in spec.weights] if spec else []
+
+
+def _warn_of(skipped: list[Skipped]) -> None:
+    """Tell what was skipped: once for each distribution, which may have a hundred models."""
+    for distribution in dict.fromkeys(each.error.distribution for each in skipped):
+        names = [each.model for each in skipped if each.error.distribution == distribution]
+        more = f" and {len(names) - 1} more models" if len(names) > 1 else ""
+        error = next(each.error for each in skipped if each.error.distribution == distribution)
+        text = f"Weights for {names[0]}{more} were skipped. {error}"
+        notices.warn(text, PluginWarning)
+
+
+def load_enum(point: EntryPoint) -> type[Weights]:
+    """Import an enum of weights, and check that it is one.
+
+    Raises:
+        PluginLoadError: It cannot be imported, or is no subclass of Weights.
+    """
+    from dapi._weights.enum import Weights
+
+    found = point.load()
+    if not (isinstance(found, type) and issubclass(found, Weights)):
+        cause = TypeError(f"it is a {type(found).__name__}, and no subclass of dapi.Weights")
+        raise point.failed(cause)
+    return found
+
+
+def leading_to(enum: type[Weights]) -> list[EntryPoint]:
+    """List the entry points that advertise an enum."""
+    return [point for point in entry_points("dapi.weights") if point.leads_to(enum)]
+
+
+def qualified_names(weights: Weights) -> list[str]:
+    """Return the names that stay unambiguous whatever is installed, one for each builder.
+
+    Empty for weights that no distribution advertises.
+    """
+    return [
+        f"{point.distribution}/{point.name.rpartition('/')[2]}:{weights.name}"
+        for point in leading_to(type(weights))
+    ]
+
+
+def takes(builder: Callable[..., Any], name: str, enum: type[Weights]) -> bool:
+    """Whether a distribution offers the weights of ``enum`` for this very builder."""
+    owners = [point for point in entry_points("dapi.models") if point.leads_to(builder)]
+    owner = owners[0].distribution if owners else None
+    return any(
+        offer.is_for(owner) and offer.point.leads_to(enum) for offer in by_builder().get(name, [])
+    )

@@ -1,0 +1,375 @@
+"""Search: the weights of every installed distribution, by what their metadata says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from dapi._catalog import metrics, offers
+from dapi._catalog.metrics import Metric
+from dapi._values import names as _names
+from dapi._values.public import public
+from dapi._values.record import Record
+from dapi._weights import aliases
+from dapi.exceptions import ArgumentError, UnknownFacetError
+
+if TYPE_CHECKING:
+    from dapi._weights.enum import Weights
+
+
+@public
+class Found(NamedTuple):
+    """Weights, with the model they are for and the distribution that offers them."""
+
+    model: str
+    distribution: str
+    weights: Weights
+
+    @property
+    def name(self) -> str:
+        """The name that ``dapi.get_model`` takes."""
+        return f"{self.model}:{self.weights.name}"
+
+    @property
+    def meta(self) -> Mapping[str, Any]:
+        """What is known of the weights."""
+        return self.weights.meta
+
+    @property
+    def mib(self) -> float | None:
+        """The size of the files in MiB, exactly or as their publisher says it."""
+        sizes = [file.size or 0 for file in self.weights.files]
+        return sum(sizes) / 2**20 if all(sizes) else self.number("file_mib")
+
+    @property
+    def datasets(self) -> list[str]:
+        """What the weights were trained or measured on."""
+        trained = self.meta.get("datasets")
+        names = trained if isinstance(trained, list | tuple) else ()
+        return [*map(str, names), *(metric.dataset for metric in metrics.read(self.meta))]
+
+    def number(self, key: str) -> float | None:
+        """Return a number of the metadata; None when it is not given."""
+        value = self.meta.get(key)
+        return value if isinstance(value, int | float) else None
+
+    def is_at_most(self, key: str, most: float) -> bool:
+        """Whether a number of the metadata is given, and no greater."""
+        value = self.number(key)
+        return value is not None and value <= most
+
+    def metric(self, name: str, datasets: Collection[str] | None) -> Metric | None:
+        """Return the best metric of a name, on some datasets or on any."""
+        return metrics.best(
+            metric
+            for metric in metrics.read(self.meta)
+            if metric.name == name and (datasets is None or is_one_of(metric.dataset, datasets))
+        )
+
+
+class Query(Record):
+    """What is searched for; None asks nothing. Of several names, any will do."""
+
+    text: str | None = None
+    task: tuple[str, ...] | None = None
+    dataset: tuple[str, ...] | None = None
+    license: tuple[str, ...] | None = None
+    distribution: tuple[str, ...] | None = None
+    min_metric: Mapping[str, float] | None = None
+    max_metric: Mapping[str, float] | None = None
+    max_params: float | None = None
+    max_gflops: float | None = None
+    latest_only: bool = False
+    sort: str = "name"
+
+    @classmethod
+    def of(cls, *, text: Any, sort: Any, latest_only: bool, **wishes: Any) -> Query:
+        """Read what ``search`` takes.
+
+        Raises:
+            ArgumentError: It is of another kind.
+        """
+        return cls(
+            text=_checked_text("text", text, "words in one string, as in 'resnet imagenet'"),
+            latest_only=latest_only,
+            sort=_checked_text("sort", sort, f"one of {', '.join(ORDERS)}, or a metric") or "name",
+            **{name: _READERS[name](name, wish) for name, wish in wishes.items()},
+        )
+
+    def run(self, found: Iterable[Found]) -> list[Found]:
+        """Return what matches, sorted.
+
+        Raises:
+            UnknownFacetError: A task, dataset, licence, distribution, metric or order that
+                nothing of ``found`` has.
+        """
+        everything = list(found)
+        self._check(everything)
+        return sorted(filter(self._matches, everything), key=self._key)
+
+    def _check(self, found: list[Found]) -> None:
+        """Refuse what no weights have: it is misspelt, or not installed."""
+        _check_known("task", self.task or (), (_text(each, "task") for each in found))
+        _check_known("license", self.license or (), (_text(each, "license") for each in found))
+        _check_known("distribution", self.distribution or (), (each.distribution for each in found))
+        datasets = {name for each in found for name in each.datasets} - {""}
+        for asked in self.dataset or ():
+            if not any(is_of(name, asked) for name in datasets):
+                raise UnknownFacetError("dataset", asked, available=sorted(datasets))
+        if self.min_metric or self.max_metric:
+            bounded = (*(self.min_metric or ()), *(self.max_metric or ()))
+            _check_known("metric", bounded, self._metrics(found))
+        if self.sort not in ORDERS:
+            _check_known("metric", (self.sort,), {*ORDERS, *self._metrics(found)})
+
+    def _metrics(self, found: list[Found]) -> set[str]:
+        """Return the names of the metrics that there are on the dataset."""
+        return {
+            metric.name
+            for each in found
+            for metric in metrics.read(each.meta)
+            if self.dataset is None or is_one_of(metric.dataset, self.dataset)
+        }
+
+    def _matches(self, found: Found) -> bool:
+        return (
+            not (self.latest_only and not found.weights.latest)
+            and found.weights.status.state != "withdrawn"
+            and (self.task is None or _text(found, "task") in self.task)
+            and (self.license is None or _text(found, "license") in self.license)
+            and (self.distribution is None or found.distribution in self.distribution)
+            and (self.dataset is None or any(is_one_of(n, self.dataset) for n in found.datasets))
+            and (self.max_params is None or found.is_at_most("num_params", self.max_params))
+            and (self.max_gflops is None or found.is_at_most("gflops", self.max_gflops))
+            and (not self.min_metric or self._reaches(found, self.min_metric, 1))
+            and (not self.max_metric or self._reaches(found, self.max_metric, -1))
+            and (not self.text or self._has_text(found, self.text))
+        )
+
+    def _reaches(self, found: Found, bounds: Mapping[str, float], sign: int) -> bool:
+        """Whether every metric that is asked for is there, and within its bound."""
+        return all(
+            (metric := found.metric(name, self.dataset)) and metric.value * sign >= bound * sign
+            for name, bound in bounds.items()
+        )
+
+    def _has_text(self, found: Found, text: str) -> bool:
+        """Whether each word is a part of a name, of the task or of a dataset."""
+        names = [found.name, found.distribution, *aliases.read(found.meta)]
+        searched = " ".join([*names, _text(found, "task"), *found.datasets]).casefold()
+        return all(word in searched for word in text.casefold().split())
+
+    def _key(self, found: Found) -> float:
+        """Order by it, the smallest first, and what is not known last."""
+        if self.sort == "name":
+            return 0
+        if self.sort in _NUMBERS:
+            value = _NUMBERS[self.sort](found)
+        else:
+            metric = found.metric(self.sort, self.dataset)
+            value = metric and -metric.merit
+        return float("inf") if value is None else value
+
+
+# What can be sorted by, besides the name and the metrics; the smallest first.
+_NUMBERS: dict[str, Callable[[Found], float | None]] = {
+    "params": lambda found: found.number("num_params"),
+    "gflops": lambda found: found.number("gflops"),
+    "size": lambda found: found.mib,
+}
+ORDERS = ("name", *_NUMBERS)
+
+
+@public
+def search(
+    text: str | None = None,
+    *,
+    task: str | Collection[str] | None = None,
+    dataset: str | Collection[str] | None = None,
+    license: str | Collection[str] | None = None,  # noqa: A002  # the key in the metadata
+    distribution: str | Collection[str] | None = None,
+    min_metric: Mapping[str, float] | None = None,
+    max_metric: Mapping[str, float] | None = None,
+    max_params: float | str | None = None,
+    max_gflops: float | None = None,
+    latest_only: bool = False,
+    sort: str = "name",
+) -> list[Weights]:
+    """Search the weights of every installed distribution by their metadata.
+
+    Imports the enums of weights, and no framework; touches neither the network nor a checkpoint.
+    A distribution whose enum cannot be imported is skipped with a PluginWarning. Weights that
+    were withdrawn are left out. What the metadata does not say does not match.
+
+    ``task``, ``dataset``, ``license`` and ``distribution`` may be several names: any of them.
+
+    Args:
+        text: Words that must all occur in the names (here, or in the library that published
+            them), the task or the datasets; in any case.
+        task: As in ``"image-classification"``.
+        dataset: What they were trained or measured on; ``"COCO"`` includes ``COCO-val2017``, and
+            ``"imagenet1k"`` is ``ImageNet-1K``. Metrics then are those on it.
+        license: SPDX expression, as in ``"BSD-3-Clause"``; or ``"unknown"``.
+        distribution: Which distribution offers them, as in ``"dapi-vision"``.
+        min_metric: The least value of metrics by name, as in ``{"acc@1": 80}``.
+        max_metric: The greatest value of metrics by name, as in ``{"wer": 5}``.
+        max_params: The greatest number of parameters, as in ``30_000_000`` or ``"30M"``.
+        max_gflops: The greatest number of billions of multiply-adds.
+        latest_only: Only weights that are marked latest.
+        sort: ``"name"``; ``"params"``, ``"gflops"`` or ``"size"``, the smallest first; or a
+            metric, the best first. What lacks it comes last; ties are by name.
+
+    Returns:
+        The members; ``str(member)`` is the name that ``dapi.get_model`` takes.
+
+    Raises:
+        UnknownFacetError: No weights have such a task, dataset, licence, distribution or metric;
+            names the nearest.
+        ArgumentError: A wish is of another kind, such as a metric without a value.
+
+    Example:
+        >>> for weights in dapi.search("resnet20", sort="acc@1"):  # doctest: +SKIP
+        ...     print(weights, weights.meta["metrics"][0]["value"])
+        resnet20_v2:Digits_RefV1 99.216
+        resnet20:Digits_RefV2 99.02
+        resnet20:Digits_RefV1 97.843
+    """
+    query = Query.of(
+        text=text,
+        task=task,
+        dataset=dataset,
+        license=license,
+        distribution=distribution,
+        min_metric=min_metric,
+        max_metric=max_metric,
+        max_params=max_params,
+        max_gflops=max_gflops,
+        latest_only=latest_only,
+        sort=sort,
+    )
+    return [found.weights for found in query.run(everything())]
+
+
+def everything() -> Iterator[Found]:
+    """List all weights once, under the first of the models that share them."""
+    firsts: dict[type[Weights], tuple[str, str]] = {}
+    for found in offered():
+        if firsts.setdefault(type(found.weights), found[:2]) == found[:2]:
+            yield found
+
+
+def offered(models: Container[str] | None = None) -> Iterator[Found]:
+    """List what is offered for every model, by the model's name; its own weights come first.
+
+    Args:
+        models: Only for these models, named as ``dapi.list_models`` does.
+    """
+    for model, distribution, enum in offers.all_enums(models):
+        yield from (Found(model, distribution, weights) for weights in enum)
+
+
+def is_of(name: str, dataset: str) -> bool:
+    """Whether a dataset's name is ``dataset``, or a part of it.
+
+    >>> is_of("COCO-val2017", "coco"), is_of("ImageNet-1K", "imagenet1k"), is_of("Places", "VOC")
+    (True, True, False)
+    """
+    return _letters(name).startswith(_letters(dataset))
+
+
+def is_one_of(name: str, datasets: Iterable[str]) -> bool:
+    """Whether a dataset's name is one of ``datasets``, or a part of one."""
+    return any(is_of(name, dataset) for dataset in datasets)
+
+
+def _letters(name: str) -> str:
+    return "".join(filter(str.isalnum, name.casefold()))
+
+
+def _text(found: Found, key: str) -> str:
+    return str(found.meta.get(key, ""))
+
+
+def _check_known(facet: str, asked: Collection[str], known: Iterable[str]) -> None:
+    names = {*known} - {""} if asked else set()
+    for value in asked:
+        if value not in names:
+            raise UnknownFacetError(facet, value, available=sorted(names))
+
+
+def number(text: str) -> float:
+    """Read a number such as 30M.
+
+    Raises:
+        ValueError: It is none.
+
+    >>> number("30M"), number("1.5k"), number("80")
+    (30000000.0, 1500.0, 80.0)
+    """
+    unit = _UNITS.get(text[-1:])
+    return float(text[:-1]) * unit if unit else float(text)
+
+
+def _checked_text(name: str, value: Any, expected: str) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    raise ArgumentError("dapi.search", name, value, expected=expected)
+
+
+def _read_names(name: str, value: Any) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    names = _names.one_or_several("dapi.search", name, value)
+    return tuple(map(_names.normalize, names)) if name == "distribution" else names
+
+
+def _read_bounds(name: str, value: Any) -> Mapping[str, float] | None:
+    """Read metrics and their bounds."""
+    if value is None:
+        return None
+    expected = f"a dict of metrics and values: {name}={{'acc@1': 80}}"
+    if not isinstance(value, Mapping) or not all(isinstance(metric, str) for metric in value):
+        raise ArgumentError("dapi.search", name, value, expected=expected)
+    try:
+        return {metric: _as_float(bound) for metric, bound in value.items()}
+    except _NO_NUMBER:
+        raise ArgumentError("dapi.search", name, str(value), expected=expected) from None
+
+
+def _read_count(name: str, value: Any) -> float | None:
+    """Read a number of parameters."""
+    try:
+        return None if value is None else _as_float(value)
+    except _NO_NUMBER:
+        expected = "a number, as in 30_000_000 or '30M'"
+        raise ArgumentError("dapi.search", name, value, expected=expected) from None
+
+
+def _read_number(name: str, value: Any) -> float | None:
+    try:
+        return None if value is None else _as_float(value, units=False)
+    except _NO_NUMBER:
+        raise ArgumentError("dapi.search", name, value, expected="a number, as in 4.1") from None
+
+
+def _as_float(value: Any, *, units: bool = True) -> float:
+    found = number(value) if units and isinstance(value, str) else float(value)
+    if found != found:
+        raise ValueError("NaN is neither more nor less than anything")
+    return found
+
+
+# What float() raises.
+_NO_NUMBER = (OverflowError, TypeError, ValueError)
+
+_UNITS = {"k": 1e3, "M": 1e6, "G": 1e9, "B": 1e9}
+_READERS: dict[str, Callable[[str, Any], Any]] = {
+    "task": _read_names,
+    "dataset": _read_names,
+    "license": _read_names,
+    "distribution": _read_names,
+    "min_metric": _read_bounds,
+    "max_metric": _read_bounds,
+    "max_params": _read_count,
+    "max_gflops": _read_number,
+}

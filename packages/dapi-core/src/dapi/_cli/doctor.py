@@ -1,0 +1,246 @@
+"""What ``dapi doctor`` looks for: everything that keeps models from being found or built."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from _dapi_owners import other_owners, repair
+from dapi._catalog import catalog, files, models, offers
+from dapi._plugins import environment, removals
+from dapi._plugins.discovery import EntryPoint, Plugin, discover, entry_points, unmatched
+from dapi._plugins.status import findings
+from dapi._store import access, disk, folders, mirrors
+from dapi._values import names
+from dapi.exceptions import (
+    DapiError,
+    PluginLoadError,
+    PluginWarning,
+    UnknownPluginError,
+    nearest,
+)
+
+
+class Problem(NamedTuple):
+    """One finding: whose it is, what is wrong, and what to do."""
+
+    distribution: str
+    what: str
+    remedy: str
+
+
+def examine(name: str | None = None, *, build: bool = False) -> list[Problem]:
+    """Look for problems, of all distributions or of one.
+
+    Imports what they advertise, each on its own; nothing of those that are disabled, need another
+    dapi-core, or miss something that they require.
+
+    Args:
+        name: The name of a distribution; None for all, and for what is nobody's alone.
+        build: Whether each builder is called too, without weights and on the meta device: that
+            takes no memory, but imports PyTorch and what the builders need.
+
+    Raises:
+        UnknownPluginError: No distribution of that name advertises anything to dapi.
+    """
+    plugins = [plugin for plugin in discover() if name in (None, plugin.name)]
+    if name is not None and not plugins:
+        raise UnknownPluginError(name, available=[plugin.name for plugin in discover()])
+    general = [] if name else _of_nobody()
+    return [*general, *(problem for plugin in plugins for problem in _examine(plugin, build))]
+
+
+def _of_nobody() -> Iterator[Problem]:
+    """Find what is wrong with the environment, whatever is installed."""
+    yield from _foreign_owners()
+    yield from _unmatched_variables()
+    yield from _idle_mirrors()
+    yield from _unusable_folders()
+    yield from _open_caches()
+
+
+def _examine(plugin: Plugin, build: bool) -> Iterator[Problem]:
+    if not any(found.state in _UNFIT for found in findings(plugin)):
+        for point in {(point.group, point.target): point for point in plugin.entry_points}.values():
+            _try(point)
+        yield from _drift(plugin)
+        yield from _misplaced_tombstones(plugin)
+        if build:
+            yield from _unbuildable(plugin)
+    for found in findings(plugin):
+        yield Problem(plugin.name, found.reason, found.remedy)
+    yield from _shared_names(plugin)
+
+
+# What is not imported in these states.
+_UNFIT = ("disabled", "incompatible", "missing-dependency")
+
+
+def _foreign_owners() -> Iterator[Problem]:
+    owners = other_owners()
+    if owners:
+        yield Problem(", ".join(owners), "it installed its own dapi/__init__.py", repair(owners))
+
+
+def _unmatched_variables() -> Iterator[Problem]:
+    known = [plugin.name for plugin in discover()]
+    for variable, name in unmatched():
+        what = f"it names {name!r}, and no distribution of that name advertises to dapi"
+        yield Problem(variable, what, _instead(name, known))
+    for variable in environment.unknown():
+        yield Problem(variable, "no variable of dapi has that name", _instead(variable))
+
+
+def _idle_mirrors() -> Iterator[Problem]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PluginWarning)  # told as the problem of its distribution
+        for what, remedy in mirrors.idle(files.urls()):
+            yield Problem("DAPI_MIRROR", what, remedy)
+
+
+def _unusable_folders() -> Iterator[Problem]:
+    """Find a cache that cannot be written to, and further caches that cannot be read."""
+    try:
+        root, roots = folders.root(), folders.roots()
+    except (OSError, RuntimeError, KeyError) as error:  # no home, and no variable
+        yield Problem("DAPI_CACHE", f"there is no cache: {error}", "Set DAPI_CACHE to a directory")
+        return
+    obstacle = disk.obstacle(root)
+    if obstacle:
+        what = f"the cache at {root} cannot be written to ({obstacle})"
+        remedy = "Set DAPI_CACHE to a directory that can be written to"
+        yield Problem("DAPI_CACHE", what, f"{remedy}; DAPI_CACHE_READONLY names those to read only")
+    for path in roots:
+        if path != root and not (path.is_dir() and os.access(path, os.R_OK | os.X_OK)):
+            what = f"it names {path}, which is not a directory that can be read"
+            yield Problem(
+                "DAPI_CACHE_READONLY", what, "Mount or create it, or remove it from the variable"
+            )
+
+
+def _open_caches() -> Iterator[Problem]:
+    """Find folders of caches in which others could plant something."""
+    for root in folders.roots():
+        for folder in access.strangers(root):
+            what = f"others can write to {folder}: each user hashes what is there before its use"
+            remedy = f"chmod go-w {folder} (as its owner), or set DAPI_CACHE to a folder of yours"
+            yield Problem("cache", what, remedy)
+
+
+def _instead(name: str, known: Sequence[str] = environment.KNOWN) -> str:
+    match = nearest(name, known)
+    return f"Did you mean {match[0]}?" if match else f"There are: {', '.join(known)}"
+
+
+def _try(point: EntryPoint) -> None:
+    """Import what an entry point names; discovery remembers what fails."""
+    checks = {
+        "dapi.models": models.load_builder,
+        "dapi.weights": offers.load_enum,
+        "dapi.removed": removals.load,
+    }
+    try:
+        checks.get(point.group, EntryPoint.load)(point)
+    except PluginLoadError:
+        pass
+
+
+def _drift(plugin: Plugin) -> Iterator[Problem]:
+    """Compare the names in entry points with those that the builders were registered under."""
+    for point in plugin.entry_points:
+        if point.group != "dapi.models":
+            continue
+        if not names.is_builder(point.name):
+            what = f"its entry point {point.name!r} cannot be a model's name, and is not listed"
+            yield Problem(plugin.name, what, "Rename it: letters, digits and underscores")
+        name = _declared(point)
+        if name not in (None, point.name):
+            what = f"its entry point {point.name!r} names the builder registered as {name!r}"
+            yield Problem(plugin.name, what, f'{name} = "{point.target}"')
+
+
+def _declared(point: EntryPoint) -> str | None:
+    try:
+        name: str = models.load_builder(point).__dapi_builder__.name  # type: ignore[attr-defined]
+    except PluginLoadError:
+        return None
+    return name
+
+
+def _unbuildable(plugin: Plugin) -> Iterator[Problem]:
+    """Find builders that raise when they are called; what fails to import is told already."""
+    for point in plugin.entry_points:
+        if point.group != "dapi.models":
+            continue
+        try:
+            builder = models.load_builder(point)
+        except PluginLoadError:
+            continue
+        reason = _failure(builder)
+        if reason:
+            what = f"its builder {point.name!r} cannot be built: {reason}"
+            remedy = f"pip install --upgrade {plugin.name}; if that does not help, tell its authors"
+            yield Problem(plugin.name, what, remedy)
+
+
+def _failure(builder: Callable[..., Any]) -> str:
+    """Return why a builder cannot be called without weights; an empty text if it can."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a model that is built only to see whether it can be
+        try:
+            builder(weights=None, device="meta", **_required(builder))
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's code
+            first_line = str(error).strip().partition("\n")[0]
+            return f"{type(error).__name__}: {first_line}".rstrip(": ")
+    return ""
+
+
+def _required(builder: Callable[..., Any]) -> dict[str, Any]:
+    """Take the arguments without a default from the builder's first weights."""
+    builds = [member.build for enum in builder.__dapi_builder__.weights for member in enum]  # type: ignore[attr-defined]
+    given = {**builds[0].defaults, **builds[0].config} if builds else {}
+    parameters = inspect.signature(builder).parameters.items()
+    return {
+        name: given[name]
+        for name, parameter in parameters
+        if parameter.default is parameter.empty and name in given
+    }
+
+
+def _misplaced_tombstones(plugin: Plugin) -> Iterator[Problem]:
+    """Find tombstones of what still lives, and successors that do not."""
+    living = {point.name for point in plugin.entry_points if point.group == "dapi.models"}
+    for point in plugin.entry_points:
+        if point.group != "dapi.removed":
+            continue
+        if point.name in living:
+            what = f"its model {point.name!r} is in dapi.models and in dapi.removed"
+            yield Problem(plugin.name, what, "Take it out of one of them")
+        yield from _lost_successor(point)
+
+
+def _lost_successor(point: EntryPoint) -> Iterator[Problem]:
+    try:
+        successor = removals.load(point).successor
+        if successor and names.parse(successor).member:
+            catalog.get_weights(successor)
+        elif successor:
+            catalog.find(successor)
+    except PluginLoadError:
+        return  # told as what it is
+    except DapiError as error:
+        what = f"its tombstone of {point.name!r} names a successor that cannot be found: {error}"
+        yield Problem(point.distribution, what, f"Mend the successor in {point.target}")
+
+
+def _shared_names(plugin: Plugin) -> Iterator[Problem]:
+    for point in entry_points("dapi.models"):
+        if point.distribution == plugin.name and names.is_builder(point.name):
+            try:
+                catalog.find(point.name)
+            except DapiError:
+                remedy = f"Write '{plugin.name}/{point.name}', or set DAPI_PREFER={plugin.name}"
+                yield Problem(plugin.name, f"{point.name!r} is given by others too", remedy)

@@ -1,0 +1,136 @@
+"""The installation: what a bug report needs to say of it, and no secret.
+
+Versions are read from metadata, so that it can be described although nothing can be imported.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from dapi._plugins import discovery, environment
+from dapi._plugins.status import plugins
+from dapi._store import disk, folders, settings
+
+# Whose versions decide how a model behaves, or how its files are fetched and read.
+_PEERS = (
+    "torch",
+    "torchvision",
+    "torchaudio",
+    "transformers",
+    "tokenizers",
+    "safetensors",
+    "numpy",
+    "pillow",
+    "soundfile",
+    "huggingface-hub",
+    "obstore",
+    "platformdirs",
+    "pluggy",
+    "tqdm",
+)
+
+# Variables of the network; only whether they are set is told, for their values hold passwords.
+_NETWORK = (
+    "http_proxy",
+    "https_proxy",
+    "all_proxy",
+    "no_proxy",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "NETRC",
+)
+
+
+def describe() -> dict[str, Any]:
+    """Return versions, the platform, the cache and the settings, as ``json.dumps`` takes them.
+
+    Imports no distribution, and writes nothing that lasts.
+    """
+    versions = discovery.versions()
+    return {
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "platform": platform.platform(),
+        "distributions": {
+            discovery.CORE: versions.get(discovery.CORE, "unknown"),
+            **{each.name: _state(each.version, each.state) for each in plugins()},
+        },
+        "packages": {name: versions[name] for name in _PEERS if name in versions},
+        "cache": _cache(),
+        "offline": settings.is_offline(),
+        "mirrors": [_redacted(rule) for rule in _rules()],
+        "variables": _variables(),
+    }
+
+
+def _state(version: str, state: str) -> str:
+    return version if state == "ok" else f"{version} ({state})"
+
+
+def _cache() -> dict[str, Any]:
+    try:
+        root, roots = folders.root(), folders.roots()
+    except (OSError, RuntimeError, KeyError) as error:  # no home, and no variable
+        return {"path": None, "problem": str(error)}
+    sizes = dict(_sizes(root))
+    return {
+        "path": str(root),
+        "problem": disk.obstacle(root),
+        "files": sum(path.parent == root / "blobs" and len(path.name) == 64 for path in sizes),
+        "bytes": sum(sizes.values()),
+        "free": disk.free(root),
+        "read_only": [str(path) for path in roots if path != root],
+    }
+
+
+def _sizes(root: Path) -> Iterator[tuple[Path, int]]:
+    """Yield the files below a directory with their sizes; links are not followed."""
+    for folder, _, names in os.walk(root):
+        for path in (Path(folder, name) for name in names):
+            with suppress(OSError):  # another process has just removed it
+                if not path.is_symlink():
+                    yield path, path.stat().st_size
+
+
+def _rules() -> list[str]:
+    return [rule.strip() for rule in os.environ.get("DAPI_MIRROR", "").split(",") if rule.strip()]
+
+
+def _redacted(rule: str) -> str:
+    """Return a rule of ``DAPI_MIRROR`` without what may be a password: user, path and query.
+
+    >>> _redacted("example.org=https://me:secret@mirror.example:8443/token/x?key=y")
+    'example.org=https://mirror.example:8443/...'
+    """
+    host, equals, address = rule.partition("=")
+    if not equals or "/" in host:
+        host, equals, address = "", "", rule
+    return f"{host.rpartition('@')[2]}{equals}{_origin(address)}"
+
+
+def _origin(address: str) -> str:
+    """Return the scheme, host and port of a URL."""
+    try:
+        parts = urlsplit(address)
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return "(no URL)"
+    if not (parts.scheme and parts.hostname):
+        return "(no URL)"
+    rest = "/..." if parts.path.strip("/") or parts.query or parts.fragment else ""
+    return f"{parts.scheme}://{parts.hostname}{port}{rest}"
+
+
+def _variables() -> dict[str, str]:
+    """Return the variables that are set: those that name distributions with their values."""
+    lists = {name: os.environ[name] for name in environment.LISTS if name in os.environ}
+    others = [name for name in (*environment.KNOWN, *environment.unknown()) if name in os.environ]
+    network = [name for name in _NETWORK if {name, name.upper()} & os.environ.keys()]
+    return {**dict.fromkeys((*others, *network), "set"), **lists}

@@ -1,0 +1,1 @@
+"""From a verified path to the tensors of a model."""

@@ -1,0 +1,88 @@
+"""Aligned copies: a state dict that cannot be mapped from its own file, in a file that can be.
+
+The copy is a safetensors file whose tensors are aligned. What the format has no place for stands
+in its header: the order of the keys, which of them are one tensor, and the versions that modules
+dispatch on. What a header cannot say is not copied.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from dapi._loader import safetensors
+from dapi._store import copies
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+# A copy of less is not worth a second file: reading so much takes a millisecond.
+WORTHWHILE: Final = 4 << 20
+
+
+def read(blob: Path) -> dict[str, Tensor] | None:
+    """Map the copy of a blob; None when there is none."""
+    path = copies.find(blob)
+    if path is None:
+        return None
+    try:
+        content = safetensors.read(path, may_map=True)
+        facts = json.loads(content.metadata["state_dict"])
+        return _restored(content.tensors, facts)
+    except (OSError, RuntimeError, ValueError, KeyError):  # torch's, if it was removed meanwhile
+        return None  # the blob itself says what is wrong, if anything is
+
+
+def keep(blob: Path, state_dict: Mapping[str, Tensor], *, unmapped: int) -> None:
+    """Make a copy of a blob that was read, if that is worthwhile and possible.
+
+    Args:
+        blob: Where the state dict was read from.
+        state_dict: What it holds.
+        unmapped: How many of its bytes had to be read.
+    """
+    if unmapped < WORTHWHILE or not copies.is_worthwhile(blob):
+        return
+    if all(map(_is_plain, state_dict.values())):
+        copies.make(blob, lambda path: _write(path, state_dict))
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value is a dense tensor that a copy gives back as it is."""
+    import torch
+
+    return (
+        type(value) is torch.Tensor
+        and value.layout is torch.strided
+        and value.is_contiguous()
+        and not value.is_quantized
+        and not value.is_conj()
+        and not value.is_neg()
+    )
+
+
+def _write(path: Path, state_dict: Mapping[str, Tensor]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    firsts: dict[object, str] = {}
+    same = {key: firsts.setdefault(_identity(tensor), key) for key, tensor in state_dict.items()}
+    facts = {"keys": same, "versions": getattr(state_dict, "_metadata", None)}
+    tensors = {key: state_dict[key] for key in firsts.values()}
+    safetensors.write(path, tensors, {"state_dict": json.dumps(facts)})
+
+
+def _identity(tensor: Tensor) -> object:
+    """Return what is equal for two names of one tensor."""
+    if tensor.numel() == 0:
+        return id(tensor)
+    return tensor.data_ptr(), tensor.shape, tensor.dtype
+
+
+def _restored(tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> dict[str, Tensor]:
+    state_dict = OrderedDict((key, tensors[first]) for key, first in facts["keys"].items())
+    if facts["versions"] is not None:
+        versions = OrderedDict(facts["versions"])
+        state_dict._metadata = versions  # type: ignore[attr-defined]  # torch keeps it there
+    return state_dict

@@ -1,0 +1,253 @@
+"""Reading files as state dicts. What a file is, its content says; nothing is unpickled freely.
+
+Formats beyond safetensors and torch's own come from the entry-point group ``dapi.formats``: the
+suffix without its dot names a function from a path to a state dict.
+"""
+
+from __future__ import annotations
+
+import copy
+import mmap
+import pickle
+import re
+import warnings
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dapi import _store
+from dapi._loader import aligned, archive, safetensors
+from dapi._plugins.discovery import extension
+from dapi._store import faults, mapping, placeholder
+from dapi._values.file import File
+from dapi.exceptions import (
+    CheckpointError,
+    DapiError,
+    MissingDependencyError,
+    UnreadableFileError,
+)
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    # Takes a path, and whether it may be mapped; returns the tensors, and how many bytes had to
+    # be read because they could not be mapped where they are.
+    Reader = Callable[[Path, bool], tuple[dict[str, Tensor], int]]
+
+# Files with another suffix are a distribution's, if one reads it.
+_SUFFIXES = ("safetensors", "pth", "pt", "bin", "ckpt")
+# What torch.save wrote first, before PyTorch 1.6.
+_LEGACY = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
+# Often met, and never a checkpoint of PyTorch.
+_FOREIGN = {
+    b"<?xml": "an XML document",
+    b"\x1f\x8b": "compressed with gzip: unpack it first",
+    b"\x89HDF": "an HDF5 file (of Keras, perhaps)",
+    b"GGUF": "a GGUF file",
+    b"\x80": "a pickle that torch.save did not write",
+}
+
+
+def read(files: Sequence[File], *, progress: bool, wanted: str) -> dict[str, Tensor]:
+    """Fetch files, and read them as one state dict.
+
+    Raises:
+        CheckpointError: A file is no checkpoint that holds tensors only. An unpinned one is
+            forgotten, so that the next call fetches it again.
+        UnreadableFileError: This machine cannot read a file, which is kept.
+    """
+    parts = [_read_file(file, progress=progress, wanted=wanted) for file in files]
+    if len(parts) == 1:
+        return parts[0]
+    return _join(files, parts, wanted)
+
+
+def _join(
+    files: Sequence[File], parts: Sequence[dict[str, Tensor]], wanted: str
+) -> dict[str, Tensor]:
+    joined: OrderedDict[str, Tensor] = OrderedDict()
+    names: dict[str, str] = {}
+    versions: dict[str, Any] = {}
+    for file, part in zip(files, parts, strict=True):
+        twice = next((key for key in part if key in joined), None)
+        if twice is not None:
+            reason = f"{names[twice]} and {file.name} both have the key {twice!r}"
+            raise CheckpointError(file.name, source=wanted, reason=reason)
+        joined.update(part)
+        names.update(dict.fromkeys(part, file.name))
+        versions.update(getattr(part, "_metadata", {}))
+    if versions:
+        joined._metadata = versions  # type: ignore[attr-defined]  # torch keeps it there
+    return joined
+
+
+def confirm(files: Sequence[File]) -> None:
+    """Record that the files were loaded strictly."""
+    for file in files:
+        _store.confirm(file)
+
+
+def reject(files: Sequence[File]) -> None:
+    """Forget those of the files that are trusted on first use, and were never loaded."""
+    for file in files:
+        _store.reject(file)
+
+
+def _read_file(file: File, *, progress: bool, wanted: str) -> dict[str, Tensor]:
+    path = _store.fetch(file, progress=progress, wanted=wanted)
+    is_cached = not file.url.startswith(("file:", "package:"))
+    try:
+        kept = aligned.read(path) if is_cached else None
+        if kept is not None:
+            return kept
+        with _on_cpu():
+            state_dict, unmapped = _reader(file, path)(path, mapping.is_allowed(file, path))
+        if not _holds_tensors(state_dict):
+            raise ValueError("it is not a dict of tensors by key")
+    except DapiError:
+        raise
+    except ImportError as cause:  # the file is not to blame
+        raise MissingDependencyError(
+            f"{file.name} needs a package to be read ({cause})", requirement="dapi-core[torch]"
+        ) from cause
+    except Exception as cause:
+        raise _failure(file, path, wanted, cause) from cause
+    _make_plain(state_dict)
+    if is_cached:
+        aligned.keep(path, state_dict, unmapped=unmapped)
+    return state_dict
+
+
+def _on_cpu() -> AbstractContextManager[Any]:
+    """Whatever the default device is, what is read from a file is in memory."""
+    import torch
+
+    return torch.device("cpu")
+
+
+def _failure(file: File, path: Path, wanted: str, cause: Exception) -> DapiError:
+    """Say why a file could not be read. If the file is to blame, it is not kept without a hash."""
+    if faults.is_of_machine(cause):
+        return UnreadableFileError(path, source=wanted, reason=_first_line(cause))
+    reason = placeholder.explain(path, file.name) or _reason(cause)
+    _store.reject(file)
+    if not path.exists():
+        reason += "; it was removed from the cache, and the next call downloads it again"
+    return CheckpointError(path, source=wanted, reason=reason)
+
+
+def _reader(file: File, path: Path) -> Reader:
+    """Choose by a file's content how it is read; by its suffix if a distribution names that."""
+    suffix = Path(file.name).suffix.removeprefix(".").lower()
+    foreign = None if suffix in _SUFFIXES else suffix and extension("dapi.formats", suffix)
+    if foreign:
+        # A copy, as the plugin may keep what it read, or give it to others too.
+        return lambda path, _: (copy.deepcopy(foreign(path)), 0)
+    with path.open("rb") as stream:
+        head = stream.read(512)
+    if head.startswith(b"PK\x03\x04"):  # what torch itself decides by
+        return _read_archive
+    if safetensors.is_likely(head):
+        return _read_safetensors
+    if _LEGACY in head[:64]:
+        return _read_legacy
+    if suffix in ("", *_SUFFIXES) or not head or placeholder.recognize(head, file.name):
+        raise ValueError(_describe(head))
+    reason = f"no distribution reads the format {suffix!r}, and {_describe(head)}"
+    raise CheckpointError(path, source=file.url, reason=reason)
+
+
+def _describe(head: bytes) -> str:
+    """Say what is no checkpoint, by its first bytes."""
+    if not head:
+        return "it is empty"
+    known = (kind for begin, kind in _FOREIGN.items() if head.lstrip().startswith(begin))
+    otherwise = "its content is neither safetensors nor what torch.save writes, or it is damaged"
+    return next((f"it is {kind}" for kind in known), otherwise)
+
+
+def _read_safetensors(path: Path, may_map: bool) -> tuple[dict[str, Tensor], int]:
+    content = safetensors.read(path, may_map=may_map)
+    return content.tensors, content.unmapped
+
+
+def _read_archive(path: Path, may_map: bool) -> tuple[dict[str, Tensor], int]:
+    """Read what torch.save writes since PyTorch 1.6: tensors only."""
+    archive.check(path)
+    if may_map and not (_mapping_is_shared() or _is_misnamed(path)):
+        try:
+            return _load(path, mmap=True), 0
+        except RuntimeError as cause:
+            if not mapping.is_impossible(cause):
+                raise
+            return _load(path, mmap=False), 0  # nor could a copy be mapped
+    return _load(path, mmap=False), path.stat().st_size
+
+
+def _read_legacy(path: Path, _: bool) -> tuple[dict[str, Tensor], int]:
+    """Read what torch.save wrote before PyTorch 1.6, which cannot be mapped: tensors only."""
+    return _load(path, mmap=False), path.stat().st_size
+
+
+def _load(path: Path, *, mmap: bool) -> Any:
+    import torch
+
+    with warnings.catch_warnings(), ExitStack() as stack:
+        # torch's own, of how it reads quantized tensors
+        warnings.filterwarnings("ignore", "TypedStorage is deprecated", UserWarning)
+        source: Any = stack.enter_context(path.open("rb")) if _is_misnamed(path) else path
+        return torch.load(source, map_location="cpu", weights_only=True, mmap=mmap)
+
+
+def _is_misnamed(path: Path) -> bool:
+    """Whether torch would not read a zip for what it is, if it were told its name."""
+    return path.suffix == ".safetensors"
+
+
+def _mapping_is_shared() -> bool:
+    """Whether somebody set torch to map files such that writing to a tensor reaches them."""
+    from torch.serialization import get_default_mmap_options
+
+    return get_default_mmap_options() == getattr(mmap, "MAP_SHARED", NotImplemented)
+
+
+# What modules of torch put into a state dict beside tensors: quantized ones, the last two.
+_OTHERS = ("_extra_state", "_packed_params._packed_params", "_packed_params.dtype")
+
+
+def _holds_tensors(found: Any) -> bool:
+    import torch
+
+    return isinstance(found, dict) and all(
+        isinstance(key, str) and (isinstance(value, torch.Tensor) or key.endswith(_OTHERS))
+        for key, value in found.items()
+    )
+
+
+def _make_plain(state_dict: dict[str, Any]) -> None:
+    """Make values of variables: a buffer that was saved as a Parameter is a buffer all the same."""
+    import torch
+
+    for key, value in state_dict.items():
+        is_tensor = isinstance(value, torch.Tensor)
+        if is_tensor and (value.requires_grad or isinstance(value, torch.nn.Parameter)):
+            state_dict[key] = value.data
+
+
+def _reason(cause: Exception) -> str:
+    """Say in a line what a reader said in many, without advice to run what a file holds."""
+    text = str(cause)
+    foreign = re.search(r"nsupported (?:global: )?GLOBAL ([\w.]+)", text)
+    if foreign:
+        return f"it holds {foreign[1]}, and only tensors are read: save its state_dict() alone"
+    if isinstance(cause, pickle.UnpicklingError):
+        why = re.search(r"WeightsUnpickler error: ([^\n]+)", text)
+        return f"it holds more than tensors, or is damaged{f' ({why[1]})' if why else ''}"
+    line = _first_line(cause)
+    return line if isinstance(cause, ValueError) and text else f"{type(cause).__name__}: {line}"
+
+
+def _first_line(cause: Exception) -> str:
+    return next(iter(str(cause).splitlines()), "") or type(cause).__name__

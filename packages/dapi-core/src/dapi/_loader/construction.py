@@ -1,0 +1,295 @@
+"""Construction without wasted initialisation: parameters that a file will overwrite get no memory.
+
+While a constructor runs, every parameter is put on the meta device as it is registered; buffers,
+and all else that a constructor computes, stay real. Identity is kept: the Parameter object that
+the constructor made is the one that the file's tensor is put into later, so that ties between
+parameters, and optimizers made in a constructor, stay right.
+"""
+
+from __future__ import annotations
+
+import gc
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import wraps
+from types import BuiltinFunctionType, FunctionType, ModuleType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from dapi._loader.holding import Holding
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+M = TypeVar("M", bound="nn.Module")
+
+
+class CannotDeferError(Exception):
+    """The model must be built in the plain way. Never leaves dapi."""
+
+
+class Deferral:
+    """The parameters that one constructor registered, in order.
+
+    Attributes:
+        keep: Positions of those that are initialised as ever.
+        made: Identities of those that the constructor made; others are the caller's.
+    """
+
+    def __init__(self, keep: frozenset[int] = frozenset()) -> None:
+        self.keep = keep
+        self.made: set[int] = set()
+        self._seen: dict[int, nn.Parameter] = {}
+        self._devices: dict[int, Any] = {}
+
+    def take(self, parameter: nn.Parameter) -> None:
+        """Put a parameter on meta, unless it is the caller's, to be kept, or of another kind."""
+        from torch import nn
+
+        if id(parameter) in self._seen:
+            return
+        is_kept = len(self._seen) in self.keep or id(parameter) not in self.made
+        self._seen[id(parameter)] = parameter
+        if is_kept or type(parameter) is not nn.Parameter or parameter.is_meta:
+            return
+        empty = _on_meta(parameter)
+        if _is_shared(parameter) or empty.stride() != parameter.stride():
+            return  # it gets its values by a copy, which all that share the memory see
+        self._devices[id(parameter)] = parameter.device
+        fill(parameter, empty)
+
+    def device(self, parameter: nn.Parameter) -> Any:
+        """Return where the constructor had put a parameter."""
+        import torch
+
+        return self._devices.get(id(parameter)) or torch.get_default_device()
+
+    def positions(self, parameters: list[nn.Parameter]) -> frozenset[int]:
+        """Return at which positions parameters were registered.
+
+        Raises:
+            CannotDeferError: One was not registered by the constructor, but copied from another.
+        """
+        places = {key: position for position, key in enumerate(self._seen)}
+        try:
+            return frozenset(places[id(parameter)] for parameter in parameters)
+        except KeyError as cause:
+            raise CannotDeferError("a parameter of the head was copied") from cause
+
+
+def fill(parameter: nn.Parameter, tensor: Tensor) -> None:
+    """Give a parameter another tensor, in place: whoever holds the parameter sees it.
+
+    Raises:
+        CannotDeferError: A hook on the parameter, or its gradient, would be lost.
+    """
+    import torch
+
+    if parameter._backward_hooks or parameter._post_accumulate_grad_hooks:
+        raise CannotDeferError("a parameter has hooks")
+    if parameter.grad is not None:
+        raise CannotDeferError("a parameter has a gradient")
+    other = torch.nn.Parameter(tensor, requires_grad=parameter.requires_grad)
+    other.__dict__.update(parameter.__dict__)
+    torch.utils.swap_tensors(parameter, other)  # type: ignore[no-untyped-call]
+
+
+def _is_shared(parameter: nn.Parameter) -> bool:
+    """Whether another tensor has the same memory, as far as torch can tell."""
+    import torch
+
+    # Private, though torch's own compiler relies on it. Without it nothing is deferred: that is
+    # slow, and right.
+    count = getattr(torch._C, "_storage_Use_Count", None)
+    storage = parameter.untyped_storage()
+    return count is None or count(storage._cdata) > 2  # the parameter, and the object that asks
+
+
+def _on_meta(parameter: nn.Parameter) -> Tensor:
+    import torch
+
+    return torch.empty_like(parameter, device="meta", requires_grad=False)
+
+
+_frames = threading.local()
+_replaced: list[tuple[type, str, Any, Callable[..., Any]]] = []
+
+
+@contextmanager
+def deferred(keep: frozenset[int] = frozenset()) -> Iterator[Deferral]:
+    """Put the parameters that this thread makes and registers meanwhile on meta."""
+    import torch  # noqa: F401 - not while the patches are being made, when no thread can fork
+
+    frame = Deferral(keep)
+    with _frame(frame), _patches.hold():
+        yield frame
+
+
+@contextmanager
+def suspended() -> Iterator[None]:
+    """Let constructors initialise as ever, in this thread, whatever is around."""
+    with _frame(None):
+        yield
+
+
+@contextmanager
+def _frame(frame: Deferral | None) -> Iterator[None]:
+    outer = getattr(_frames, "top", None)
+    _frames.top = frame
+    try:
+        yield
+    finally:
+        _frames.top = outer
+
+
+def _replace() -> None:
+    for owner, name, change in _replacements():
+        ours = change(getattr(owner, name))
+        _replaced.append((owner, name, vars(owner).get(name), ours))
+        setattr(owner, name, ours)
+
+
+def _restore() -> None:
+    while _replaced:
+        owner, name, own, ours = _replaced.pop()
+        if vars(owner).get(name) is not ours:
+            continue  # somebody else's patch is over ours, which does nothing from now on
+        if own is None:
+            delattr(owner, name)  # it was inherited
+        else:
+            setattr(owner, name, own)
+
+
+# The patches of torch, for as long as any thread needs them.
+_patches = Holding(_replace, _restore)
+
+
+def _replacements() -> list[tuple[type, str, Callable[[Callable[..., Any]], Callable[..., Any]]]]:
+    """List what is replaced: the class, the method, and what makes the new one of the old."""
+    from torch import Tensor, nn
+
+    return [
+        (nn.Parameter, "__new__", _making),
+        (nn.Module, "register_parameter", _registering),
+        *((Tensor, name, _filling) for name in ("clamp_", "erfinv_", "normal_", "uniform_")),
+    ]
+
+
+def _filling(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a method that initialises do nothing on meta, where torch takes 0.5 ms for nothing."""
+
+    @wraps(original)
+    def fill_in(self: Tensor, *args: Any, **kwargs: Any) -> Any:
+        return self if self.is_meta else original(self, *args, **kwargs)
+
+    return fill_in
+
+
+def _making(original: Callable[..., nn.Parameter]) -> Callable[..., nn.Parameter]:
+    @wraps(original)
+    def make(*args: Any, **kwargs: Any) -> nn.Parameter:
+        made = original(*args, **kwargs)
+        frame: Deferral | None = getattr(_frames, "top", None)
+        if frame is not None:
+            frame.made.add(id(made))
+        return made
+
+    return make
+
+
+def _registering(original: Callable[..., None]) -> Callable[..., None]:
+    from torch.nn import RNNBase
+
+    @wraps(original)
+    def register_parameter(self: nn.Module, name: str, param: nn.Parameter | None) -> None:
+        original(self, name, param)
+        frame: Deferral | None = getattr(_frames, "top", None)
+        # A recurrent layer keeps weak references to its parameters, which forbid to swap them.
+        if frame is not None and param is not None and not isinstance(self, RNNBase):
+            frame.take(param)
+
+    return register_parameter
+
+
+def emptied(model: M) -> M:
+    """Put the parameters of a model whose constructor needed their values on meta."""
+    from torch.nn import RNNBase
+
+    frame = Deferral()
+    for module in model.modules():
+        if not isinstance(module, RNNBase):  # as above
+            for parameter in module.parameters(recurse=False):
+                frame.made.add(id(parameter))
+                with suppress(CannotDeferError):  # one with hooks keeps its values
+                    frame.take(parameter)
+    return model
+
+
+def on_meta(model: nn.Module) -> list[str]:
+    """Name the parameters and buffers of a model that are on meta."""
+    members = [*model.named_parameters(), *model.named_buffers()]
+    return [name for name, tensor in members if tensor.is_meta]
+
+
+def remembers_meta(model: nn.Module) -> bool:
+    """Whether a model holds a tensor on meta, or that device, wherever it keeps it.
+
+    A constructor may derive a tensor from a parameter, or ask it for its device, and keep that in
+    a dict, an object or a closure.
+    """
+    import torch
+
+    return any(
+        found.type == "meta" if isinstance(found, torch.device) else found.is_meta
+        for found in _held_by(model)
+    )
+
+
+def _held_by(root: object) -> Iterator[Any]:
+    """Yield the tensors and devices in all that an object holds; not in code, which holds all."""
+    import torch
+
+    seen: set[int] = set()
+    waiting: list[Any] = [root]
+    while waiting:
+        found = waiting.pop()
+        kind = type(found)
+        if kind in _LEAVES or id(found) in seen:
+            continue
+        seen.add(id(found))
+        if kind is torch.device:
+            yield found
+        elif kind is FunctionType:
+            waiting += [found.__closure__, found.__defaults__, found.__kwdefaults__, vars(found)]
+        elif issubclass(kind, torch.Tensor):
+            waiting.append(vars(found))
+            yield found
+        elif not issubclass(kind, _CODE):
+            waiting += gc.get_referents(found)
+
+
+_LEAVES = frozenset((str, bytes, int, float, bool, type(None), type, BuiltinFunctionType))
+_CODE = (type, ModuleType)
+
+
+def construct(
+    make: Callable[[], M], *, fresh: Callable[[M], list[nn.Parameter]] | None = None
+) -> tuple[M, Deferral]:
+    """Construct a model with its parameters on meta.
+
+    Args:
+        make: Constructs the model; called a second time when some parameters are to be
+            initialised as ever, as those are only known from the finished model.
+        fresh: Which these are.
+
+    Raises:
+        CannotDeferError: The constructor does not work without values in its parameters.
+    """
+    model, frame = _attempt(make, frozenset())
+    keep = frame.positions(fresh(model)) if fresh else frozenset()
+    return _attempt(make, keep) if keep else (model, frame)
+
+
+def _attempt(make: Callable[[], M], keep: frozenset[int]) -> tuple[M, Deferral]:
+    with deferred(keep) as frame:
+        return make(), frame

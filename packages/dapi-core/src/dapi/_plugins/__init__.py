@@ -1,0 +1,1 @@
+"""What is installed: distributions, their entry points, state and hooks. Imports none."""

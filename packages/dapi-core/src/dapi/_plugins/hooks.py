@@ -1,0 +1,126 @@
+"""Hooks: what several distributions may take part in (pluggy, entry-point group ``dapi.hooks``).
+
+A distribution names a module or an object that has functions marked with ``dapi.hooks.hookimpl``::
+
+    [project.entry-points."dapi.hooks"]
+    acme = "acme.hooks"
+
+The hooks are ``dapi_before_fetch``, ``dapi_file_fetched`` and ``dapi_model_built``, specified
+below. A distribution is imported when a hook is first called, each on its own: one that is broken
+is skipped with a PluginWarning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from dapi._plugins.discovery import EntryPoint, entry_points
+from dapi._text import urls
+from dapi._values import notices
+from dapi.exceptions import PluginWarning
+
+if TYPE_CHECKING:
+    from pluggy import PluginManager
+
+
+class FetchRequest(NamedTuple):
+    """What is sent for a file: its URL, and headers such as credentials.
+
+    The headers are for the server of this URL. They go to no other: neither where it redirects to,
+    nor to a mirror that ``DAPI_MIRROR`` puts in its place.
+    """
+
+    url: str
+    headers: Mapping[str, str] = {}
+
+    def __repr__(self) -> str:
+        """Show no secret: not the values of headers, and the URL without password and query."""
+        headers = f", headers of {', '.join(self.headers)}" if self.headers else ""
+        return f"FetchRequest({urls.redacted(self.url)!r}{headers})"
+
+
+class Specifications:
+    """The signatures that implementations have."""
+
+    def dapi_before_fetch(self, url: str) -> FetchRequest | str | None:
+        """Say where ``url`` is fetched from instead (a URL is enough), or with which headers.
+
+        The first answer that is not None counts. The bytes are verified all the same, so that
+        a mirror need not be trusted; for a file of whose sha256 fewer than 16 digits are known,
+        another server is refused unless ``DAPI_TRUST_MIRROR=1``. An exception ends the fetch.
+        """
+
+    def dapi_file_fetched(self, url: str, path: Path) -> None:
+        """Take note that the file of ``url`` was fetched, verified, and stored at ``path``."""
+
+    def dapi_model_built(self, model: Any, builder: str, weights: Any) -> None:
+        """Take note that ``builder`` made ``model`` with ``weights`` (a member or an entry)."""
+
+
+def before_fetch(url: str) -> FetchRequest:
+    """Ask the hooks how to fetch a URL."""
+    manager = _manager(tuple(entry_points("dapi.hooks")))
+    answer = manager.hook.dapi_before_fetch(url=url) if manager else None
+    if isinstance(answer, str):
+        return FetchRequest(answer)
+    return FetchRequest(url) if answer is None else FetchRequest(*answer)
+
+
+def file_fetched(url: str, path: Path) -> None:
+    """Tell the hooks that a file was fetched."""
+    _tell("dapi_file_fetched", url=url, path=path)
+
+
+def model_built(model: Any, builder: str, weights: Any) -> None:
+    """Tell the hooks that a model was built."""
+    _tell("dapi_model_built", model=model, builder=builder, weights=weights)
+
+
+def _tell(hook: str, **facts: Any) -> None:
+    """Call an observing hook for each plugin on its own: one that raises disturbs no other."""
+    manager = _manager(tuple(entry_points("dapi.hooks")))
+    if manager is None:
+        return
+    plugins = manager.list_name_plugin()
+    for name, plugin in plugins:
+        caller = manager.subset_hook_caller(hook, [p for _, p in plugins if p is not plugin])
+        try:
+            caller(**facts)
+        except Exception as error:  # noqa: BLE001 - an observer's failure is its own
+            notices.warn(f"{hook} of {name} failed: {error!r}. It was skipped.", PluginWarning)
+
+
+def forget() -> None:
+    """Load what is advertised anew when a hook is called next: what failed may be mended."""
+    _manager.cache_clear()
+
+
+@lru_cache(maxsize=1)
+def _manager(points: tuple[EntryPoint, ...]) -> PluginManager | None:
+    """Load what is advertised; None, and pluggy not imported, when nothing is."""
+    if not points:
+        return None
+    from pluggy import HookspecMarker, PluginManager
+
+    manager = PluginManager("dapi")
+    mark = HookspecMarker("dapi")
+    mark(firstresult=True)(Specifications.dapi_before_fetch)
+    mark(Specifications.dapi_file_fetched)
+    mark(Specifications.dapi_model_built)
+    manager.add_hookspecs(Specifications)
+    for point in points:
+        _register(manager, point)
+    return manager
+
+
+def _register(manager: PluginManager, point: EntryPoint) -> None:
+    name = f"{point.distribution}:{point.name}"
+    try:
+        manager.register(point.load(), name=name)
+        manager.check_pending()
+    except Exception as error:  # noqa: BLE001 - pluggy looks at what a stranger made
+        manager.unregister(name=name) if manager.has_plugin(name) else None
+        notices.warn(f"The hooks of {point.distribution} were skipped. {error}", PluginWarning)

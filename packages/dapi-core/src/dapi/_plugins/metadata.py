@@ -1,0 +1,114 @@
+"""The metadata of installed distributions, as ``importlib.metadata`` finds it.
+
+Importing that module costs three times as much as all of a listing, so directories are read
+here. Where there is more to it (a zip, an egg, a finder of somebody else's), it is asked.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
+from importlib.machinery import PathFinder
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from dapi._values.names import normalize
+
+if TYPE_CHECKING:
+    from importlib.metadata import Distribution
+
+# What importlib.metadata too takes for a file that is not there.
+_ABSENCES = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError, KeyError)
+
+
+class Metadata(NamedTuple):
+    """Where the metadata of a distribution is, whose it is, and how to read it.
+
+    The name and the version are those of the directory: METADATA is a file that takes longer to
+    parse than all else.
+
+    Attributes:
+        location: Its directory; empty when it has none.
+        name: Of the distribution, normalized.
+        version: Of the distribution.
+        read_text: Returns a file's text; None when there is no such file.
+    """
+
+    location: str
+    name: str
+    version: str
+    read_text: Callable[[str], str | None]
+
+    def described(self) -> str | None:
+        """Return what describes the distribution; None when there is nothing that can be read."""
+        try:
+            return self.read_text("METADATA") or self.read_text("PKG-INFO")
+        except (OSError, UnicodeDecodeError):
+            return None
+
+    def entry_points(self) -> Iterator[tuple[str, str, str]]:
+        """Yield group, name and target of each entry point.
+
+        Raises:
+            ValueError: The file is damaged.
+        """
+        group = ""
+        for line in map(str.strip, (self.read_text("entry_points.txt") or "").splitlines()):
+            if line.startswith("[") and line.endswith("]"):
+                group = line[1:-1]
+            elif line and not line.startswith("#"):
+                name, separator, target = line.partition("=")
+                if not separator:
+                    raise ValueError(f"the line {line!r} has no '='")
+                yield group, name.strip(), target.strip()
+
+
+def installed() -> Iterator[Metadata]:
+    """Yield the metadata of every distribution that Python would find, in its order."""
+    for finder in sys.meta_path:
+        if finder is PathFinder:
+            for entry in sys.path:
+                if isinstance(entry, str):  # Python too passes over a Path that stands there
+                    yield from _on(entry)
+        elif hasattr(finder, "find_distributions"):
+            yield from _found_by(finder)
+
+
+def _on(entry: str) -> Iterator[Metadata]:
+    """Look into one entry of ``sys.path``."""
+    folder = entry or os.curdir
+    names: list[str] = []
+    if folder.lower().endswith(".egg") or os.path.isfile(folder):
+        yield from _found_by(PathFinder, path=[entry])
+        return
+    with suppress(OSError):
+        names = os.listdir(folder)
+    for name in names:
+        if name.lower().endswith((".dist-info", ".egg-info")):
+            location = os.path.join(folder, name)
+            yield Metadata(location, *_name_and_version(name), partial(_read, location))
+
+
+def _name_and_version(directory: str) -> tuple[str, str]:
+    name, _, version = directory.rpartition(".")[0].partition("-")
+    return normalize(name), version
+
+
+def _read(location: str, name: str) -> str | None:
+    with suppress(*_ABSENCES), open(os.path.join(location, name), encoding="utf-8") as stream:
+        return stream.read()
+    return None
+
+
+def _found_by(finder: Any, **context: Any) -> Iterator[Metadata]:
+    from importlib.metadata import DistributionFinder
+
+    found: Iterator[Distribution] = finder.find_distributions(DistributionFinder.Context(**context))
+    for dist in found:
+        path = getattr(dist, "_path", None)  # a finder of somebody else's may have none
+        own = _name_and_version(path.name) if path else ("", "")
+        if not own[0]:  # an egg's metadata is in a directory without a name
+            own = normalize(dist.metadata["Name"] or ""), dist.version or ""
+        yield Metadata(str(path or "").rstrip("/"), *own, dist.read_text)

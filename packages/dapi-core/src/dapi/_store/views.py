@@ -1,0 +1,175 @@
+"""Views: directories in which the files of a checkpoint stand under their published names.
+
+A view is made of links to files that were verified, and of nothing else. Whoever writes to its
+names (as ``save_pretrained`` does) replaces the links; such a view is never returned again.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+
+from dapi._store import access, folders
+from dapi._values import notices
+from dapi.exceptions import CacheError, CacheWarning, WeightsDeclarationError
+
+_NAME = re.compile("[0-9a-f]{64}")
+
+
+def directory(files: Mapping[str, Path], *, of: str) -> Path:
+    """Return a directory in which files stand under their published names.
+
+    Raises:
+        WeightsDeclarationError: A name is none that can stand in a directory.
+        CacheError: The cache cannot be written.
+    """
+    for name in files:
+        if name in ("", ".", "..") or "/" in name or "\\" in name or "\0" in name:
+            raise WeightsDeclarationError(of, f"has a file named {name!r}", "Give it another URL.")
+    name = _hash(files)
+    for root in folders.roots():
+        if access.is_closed(root, "views") and _holds(root / "views" / name, files):
+            return root / "views" / name
+    cause: OSError | None = None
+    for place in _places():
+        try:
+            return _make(place / name, files)
+        except OSError as error:
+            cause = error
+    reason = "others can write to it" if cause is None else cause.strerror or str(cause)
+    raise CacheError(folders.root(), reason=reason) from cause
+
+
+def _places() -> Iterator[Path]:
+    """Yield where views are made: in the cache, if others cannot write there; in a user's own."""
+    with suppress(CacheError):  # a user without a home directory
+        if access.is_closed(folders.root(), "views"):
+            yield folders.root() / "views"
+    own = folders.scratch()
+    if own:
+        yield own / "views"
+
+
+def _make(view: Path, files: Mapping[str, Path]) -> Path:
+    """Make a view beside its place, then put it there: nobody sees half of one."""
+    if _holds(view, files):
+        return view
+    access.make_folder(view.parent)
+    made = view.with_name(f".{view.name}.{os.urandom(4).hex()}")
+    made.mkdir(mode=0o755)
+    try:
+        for name, path in files.items():
+            try:
+                (made / name).symlink_to(path)
+            except OSError:  # a system that refuses links
+                shutil.copy2(path, made / name)
+        if os.path.lexists(view):
+            discard(view)
+        made.rename(view)
+    except OSError:
+        shutil.rmtree(made, ignore_errors=True)
+        if not _holds(view, files):  # no other process was faster
+            raise
+    return view
+
+
+def _holds(view: Path, files: Mapping[str, Path]) -> bool:
+    """Return whether a view holds these files, and nothing else."""
+    try:
+        is_ours = access.is_ours(view.lstat())
+        if not is_ours or {entry.name for entry in view.iterdir()} != set(files):
+            return False
+        return all(_leads_to(view / name, path) for name, path in files.items())
+    except OSError:
+        return False
+
+
+def _leads_to(entry: Path, path: Path) -> bool:
+    try:
+        return os.readlink(entry) == str(path)  # noqa: PTH115 - a text
+    except OSError:  # a copy, on a system that refuses links
+        from filecmp import cmp
+
+        return cmp(entry, path, shallow=False)
+
+
+def _hash(files: Mapping[str, object]) -> str:
+    text = "\n".join(f"{name} {path}" for name, path in sorted(files.items()))
+    return sha256(text.encode()).hexdigest()
+
+
+def damaged() -> Iterator[Path]:
+    """Yield the views in which something is not as it was made."""
+    for root in folders.roots():
+        for view in access.files(root / "views"):
+            if _NAME.fullmatch(view.name) and not _is_intact(view):
+                yield view
+
+
+def _is_intact(view: Path) -> bool:
+    """Return whether a view is what its name says: a hash of its names, and where they lead."""
+    try:
+        if not access.is_ours(view.lstat()):
+            return False
+        entries = list(view.iterdir())
+        if os.name == "nt" and not any(map(Path.is_symlink, entries)):
+            return True  # copies: what they were of, nothing says
+        targets = {entry.name: os.readlink(entry) for entry in entries}  # noqa: PTH115 - a text
+    except FileNotFoundError:
+        return True  # it was removed meanwhile
+    except OSError:  # something in it is no link
+        return False
+    return _hash(targets) == view.name  # whether they exist or not: it may have been moved
+
+
+def discard(view: Path) -> None:
+    """Remove a view. What somebody else put into it is moved aside, and that is said.
+
+    Raises:
+        OSError: The cache cannot be written.
+    """
+    if view.is_symlink() or not view.is_dir():
+        view.unlink()
+        return
+    for entry in view.iterdir():
+        if entry.is_symlink():
+            entry.unlink()
+    try:
+        view.rmdir()
+    except OSError:
+        aside = view.with_name(f"{view.name}-changed-{os.urandom(4).hex()}")
+        view.rename(aside)
+        notices.warn(
+            f"{view} is a directory of the cache, and files were written to it. They are in "
+            f"{aside} now; move them to a directory of your own.",
+            CacheWarning,
+        )
+
+
+def remove_of(blob: Path) -> None:
+    """Remove the views that lead to a blob.
+
+    Raises:
+        OSError: The cache cannot be written.
+    """
+    for view in access.files(folders.root() / "views"):
+        with suppress(FileNotFoundError):
+            if _NAME.fullmatch(view.name) and blob in map(_target, access.files(view)):
+                discard(view)
+
+
+def sweep() -> Iterator[Path]:
+    """Remove the views of files that are no longer there, and yield where they were."""
+    for view in access.files(folders.root() / "views"):
+        if _NAME.fullmatch(view.name) and not all(map(Path.exists, access.files(view))):
+            discard(view)
+            yield view
+
+
+def _target(entry: Path) -> Path | None:
+    return Path(os.readlink(entry)) if entry.is_symlink() else None  # noqa: PTH115 - a text

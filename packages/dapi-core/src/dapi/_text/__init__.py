@@ -1,0 +1,1 @@
+"""Text as it is shown: no secret, and nothing that steers a terminal."""

@@ -1,0 +1,81 @@
+"""URLs: whose they are, what of them is secret, and how they are shown."""
+
+from __future__ import annotations
+
+import re
+
+from dapi._text.untrusted import printable
+
+# Compiled when they are first used (re keeps them): every start of dapi imports this module.
+_PARTS = r"(?is)([a-z][a-z0-9+.-]*)://([^/?#]*)([^?#]*)(.*)"
+_HOST = r"(\[[^\]]*\]|[^:]*)(:\d*)?"
+_REST = r"(?s)([^/?#:]*)(?::\D[^/?#]*)?([^?#]*)(.*)"
+
+# A URL in a sentence ends before the sentence's own punctuation.
+_IN_TEXT = r"""(?i)[a-z][a-z0-9+.-]*://[^\s"<>]*[^\s"<>:;,.)'}]"""
+
+_DEFAULT_PORTS = {"http": "80", "https": "443"}
+
+
+def origin(url: str) -> tuple[str, str, str]:
+    """Return scheme, host and port of a URL: whoever has the same three is the same server.
+
+    >>> origin("https://me@Example.org/x") == origin("https://example.org:443/y")
+    True
+    """
+    match = re.match(_PARTS, url)
+    if match is None:
+        return url.partition(":")[0].lower(), "", ""
+    scheme, host = match[1].lower(), match[2].rpartition("@")[2].lower()
+    found = re.match(_HOST, host)
+    assert found is not None  # it matches an empty text, too
+    port = (found[2] or "")[1:] or _DEFAULT_PORTS.get(scheme, "")
+    return scheme, found[1], port
+
+
+def netloc(url: str) -> str:
+    """Return the host of a URL, and its port if it names one; empty if it has none."""
+    match = re.match(_PARTS, url)
+    return match[2].rpartition("@")[2] if match else ""
+
+
+def split_userinfo(url: str) -> tuple[str, str]:
+    """Return a URL without its ``user:password@``, and that.
+
+    >>> split_userinfo("https://me:secret@example.org/x")
+    ('https://example.org/x', 'me:secret')
+    """
+    match = re.fullmatch(_PARTS, url)
+    if match is None:
+        return url, ""
+    userinfo, _, host = match[2].rpartition("@")
+    return f"{match[1]}://{host}{match[3]}{match[4]}", userinfo
+
+
+def redacted(url: str) -> str:
+    """Return a URL as it may be shown: scheme, host and path.
+
+    No password, no query (signatures and tokens stand there) and nothing that controls a terminal.
+
+    >>> redacted("https://me:secret@example.org/net.pth?X-Amz-Signature=0123")
+    'https://example.org/net.pth?***'
+    """
+    url = printable(url)
+    match = re.fullmatch(_PARTS, url)
+    if match is None:
+        return url
+    host, path, query = match[2].rpartition("@")[2], match[3], match[4]
+    if not re.fullmatch(_HOST, host):  # a password in which a "/", "?" or "#" is not escaped
+        rest = re.fullmatch(_REST, (match[2] + path + query).rpartition("@")[2])
+        assert rest is not None  # it matches everything
+        host, path, query = rest.groups()
+    return f"{match[1]}://{host}{path}{'?***' if query else ''}"
+
+
+def redact(text: str) -> str:
+    """Return a text in which every URL is as it may be shown.
+
+    >>> redact("GET https://example.org/x?token=1: refused")
+    'GET https://example.org/x?***: refused'
+    """
+    return re.sub(_IN_TEXT, lambda match: redacted(match[0]), text) if "://" in text else text

@@ -1,0 +1,1 @@
+"""What everything is made of: names, records, frozen mappings, files; and notices."""

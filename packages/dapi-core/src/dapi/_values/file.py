@@ -1,0 +1,90 @@
+"""File: where the bytes of one published file are, and what they must hash to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from posixpath import basename
+
+from dapi._values.public import public
+from dapi._values.record import Record
+from dapi.exceptions import WeightsDeclarationError
+
+_SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):", re.IGNORECASE)  # one letter is a drive of Windows
+
+
+@public
+class File(Record):
+    """One published file.
+
+    Attributes:
+        url: ``https://``, ``http://`` (only with a full hash), ``file://`` (a local checkpoint),
+            ``package:import.name/path#requirement`` (a file inside an installed package, and
+            what to install to have it), ``hf://``, ``s3://`` or ``gs://`` (with the extra of that
+            name), or a scheme that a distribution provides through the entry-point group
+            ``dapi.schemes``.
+        sha256: Its sha256 in hexadecimal: all 64 digits, the published first digits, or None.
+            Without the full hash a file is trusted on first use, after it was loaded.
+        size: Its size in bytes; None when it is not known.
+        mirrors: Further URLs of the same bytes, tried in order.
+
+    Raises:
+        WeightsDeclarationError: ``sha256`` is not hexadecimal, ``url`` has no scheme, or plain
+            http comes without a full hash.
+    """
+
+    url: str
+    sha256: str | None = None
+    size: int | None = None
+    mirrors: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        mirrors: str | Sequence[str] = self.mirrors
+        mirrors = (mirrors,) if isinstance(mirrors, str) else mirrors
+        if not isinstance(mirrors, list | tuple):
+            raise WeightsDeclarationError(
+                f"File({self.url!r})", f"has mirrors={mirrors!r}", "Give a list of URLs."
+            )
+        object.__setattr__(self, "mirrors", tuple(mirrors))
+        if self.size is not None and not (isinstance(self.size, int) and self.size >= 0):
+            raise WeightsDeclarationError(
+                f"File({self.url!r})", f"has size={self.size!r}", "Give its bytes, or None."
+            )
+        if self.sha256 is not None and not _is_hexadecimal(self.sha256):
+            raise WeightsDeclarationError(
+                f"File({self.url!r})", f"has sha256={self.sha256!r}", "Give lower-case hex digits."
+            )
+        for url in (self.url, *self.mirrors):
+            self._check_scheme(url)
+
+    def _check_scheme(self, url: str) -> None:
+        is_text = isinstance(url, str)
+        if is_text and url.startswith("https://"):
+            return
+        scheme = _SCHEME.match(url) if is_text else None
+        if not scheme:
+            problem = "has no scheme" if is_text else "is no text"
+            remedy = "Give a URL. For a local file: WeightEntry.from_file(path)."
+            raise WeightsDeclarationError(f"File({url!r})", problem, remedy)
+        if scheme[1].lower() == "http" and not self.is_pinned:
+            raise WeightsDeclarationError(
+                f"File({url!r})", "is plain http without a full sha256", "Use https, or pin it."
+            )
+
+    @property
+    def is_pinned(self) -> bool:
+        """Whether the full sha256 is published."""
+        return self.sha256 is not None and len(self.sha256) == 64
+
+    @property
+    def name(self) -> str:
+        """The last part of the URL's path. For people and for its suffix; never a local path."""
+        from urllib.parse import unquote, urlsplit  # not before: a search splits no URL
+
+        return basename(unquote(urlsplit(self.url).path))
+
+
+def _is_hexadecimal(digits: object) -> bool:
+    if not isinstance(digits, str):
+        return False
+    return 0 < len(digits) <= 64 and not digits.strip("0123456789abcdef")

@@ -1,0 +1,1 @@
+"""What is declared: entries, enums of weights, lazy factories."""

@@ -1,0 +1,305 @@
+"""WeightEntry: everything that is known of one set of weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
+
+from dapi._text.urls import redact
+from dapi._values.file import File
+from dapi._values.frozen import FrozenDict, freeze
+from dapi._values.public import public
+from dapi._values.record import Record
+from dapi._weights.lazy import Lazy
+from dapi.exceptions import (
+    MissingFileError,
+    NoWeightsError,
+    WeightsDeclarationError,
+    excerpt,
+    how_to_load,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import Tensor
+
+    from dapi._weights.enum import Weights
+    from dapi.adapt import Step
+
+
+# Of a value in the repr of an entry.
+_WIDTH = 80
+
+
+@public
+class Undeclared(Record):
+    """Stands for a factory that an entry does not have. False, and an error when called."""
+
+    what: str
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __call__(self, **overrides: Any) -> NoReturn:
+        """Raise NoWeightsError: there is nothing to call."""
+        raise NoWeightsError(
+            f"The entry declares no {self.what}",
+            f"Give them when the entry is made: WeightEntry(..., {self.what}=...).",
+        )
+
+
+@public
+class Status(Record):
+    """Whether weights should still be used.
+
+    Attributes:
+        state: ``active``; ``deprecated`` warns when loaded; ``withdrawn`` refuses to load.
+        replacement: The name of what to use instead, as in ``"resnet50:ImageNet1K_RefV2"``.
+        reason: Why, in a sentence.
+    """
+
+    state: Literal["active", "deprecated", "withdrawn"] = "active"
+    replacement: str | None = None
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        if self.state not in ("active", "deprecated", "withdrawn"):
+            raise WeightsDeclarationError(
+                f"Status({self.state!r})", "is no state", "Write active, deprecated or withdrawn."
+            )
+
+
+def _wrong_type(argument: str, value: object, expected: str) -> WeightsDeclarationError:
+    """Return the error that says what to write instead of a value of a wrong type."""
+    remedy = f"Expected {expected}."
+    if value is None:
+        remedy += " If there is none, leave it out."
+    elif argument == "WeightEntry(url":
+        remedy += f" {how_to_load(value)}".rstrip()
+    return WeightsDeclarationError(f"{argument}={excerpt(value)})", "is of a wrong type", remedy)
+
+
+@public
+class Build(Record):
+    """What a builder must do for these weights to work.
+
+    Attributes:
+        config: Arguments that the weights fix, such as ``num_classes``. A caller who gives
+            another value gets a ConfigConflictError.
+        defaults: Arguments that the weights want and a caller may override.
+        context: Overrides of constructor defaults while the model is built (ContextParams), by
+            ``"module:Class"``.
+        adapt: Steps that map the file's keys to the model's, in order (see ``dapi.adapt``).
+        code_version: State-dict versions by module path, for files that lost their own
+            (safetensors, or by a step of ``adapt`` that does not keep them) and modules that
+            dispatch on them (vision#1224).
+    """
+
+    config: Mapping[str, Any] = FrozenDict()
+    defaults: Mapping[str, Any] = FrozenDict()
+    context: Mapping[str, Mapping[str, Any]] = FrozenDict()
+    adapt: tuple[Step, ...] = ()
+    code_version: Mapping[str, int] = FrozenDict()
+
+    def __post_init__(self) -> None:
+        for name in ("config", "defaults", "context", "code_version"):
+            value = getattr(self, name)
+            if not isinstance(value, Mapping):
+                raise _wrong_type(f"Build({name}", value, "a mapping")
+            object.__setattr__(self, name, freeze(value))
+        for params in self.context.values():
+            if not isinstance(params, Mapping):
+                raise _wrong_type("Build(context", self.context, "{'module:Class': {name: value}}")
+        steps = (self.adapt,) if callable(self.adapt) else self.adapt
+        if not isinstance(steps, list | tuple) or not all(map(callable, steps)):
+            raise _wrong_type("Build(adapt", self.adapt, "steps of dapi.adapt")
+        object.__setattr__(self, "adapt", tuple(steps))
+
+    def __repr__(self) -> str:
+        """Return what is not the default."""
+        given = [
+            f"{name}={getattr(self, name)!r}" for name in self.__match_args__ if getattr(self, name)
+        ]
+        return f"Build({', '.join(given)})"
+
+
+@public
+class WeightEntry(Record):
+    """One set of weights: its file, its transforms, its metadata, and what building needs.
+
+    Usually a member of a ``Weights`` enum; a builder also takes one directly, for weights that
+    nobody published. Immutable; compares, hashes, pickles and copies by value. Making one touches
+    neither the network nor the disk.
+
+    Attributes:
+        url: Where the file is (see ``File.url``), or the ``File`` objects of a checkpoint in
+            several parts.
+        transforms: Factory of the preprocessing that these weights need; ``transforms()`` makes
+            it. Without one, calling it says so.
+        meta: What is known about them; read-only. Published entries have ``task``, ``license``
+            (an SPDX expression or "unknown"), ``num_params``, ``datasets``, ``metrics`` (each
+            with its source) and ``recipe``; ``known_as`` are the names that the same weights have
+            in other libraries, which errors translate.
+        latest: Whether no other weights of the same builder and dataset are newer.
+        sha256: As in ``File``.
+        size: As in ``File``.
+        mirrors: As in ``File``.
+        assets: Further files that these weights need, or other weights (a vocoder), by name.
+        postprocess: Factory of what turns the model's output into what a person reads.
+            Without one, calling it says so.
+        build: What a builder must do for them to work.
+        status: Whether they should still be used.
+
+    Raises:
+        WeightsDeclarationError: The parts do not fit each other.
+
+    Example:
+        >>> entry = WeightEntry("https://example.org/net-0676ba61.pth", sha256="0676ba61")
+        >>> entry.files[0].name
+        'net-0676ba61.pth'
+    """
+
+    url: str | tuple[File, ...]
+    transforms: Callable[..., Any] = Undeclared("transforms")
+    meta: Mapping[str, Any] = FrozenDict()
+    latest: bool = False
+    sha256: str | None = None
+    size: int | None = None
+    mirrors: tuple[str, ...] = ()
+    assets: Mapping[str, File | WeightEntry | Weights] = FrozenDict()
+    postprocess: Callable[..., Any] = Undeclared("postprocess")
+    build: Build = Build()
+    status: Status = Status()
+
+    def __post_init__(self) -> None:
+        if isinstance(self.url, File | list):
+            parts = (self.url,) if isinstance(self.url, File) else tuple(self.url)
+            object.__setattr__(self, "url", parts)
+        self._check_types()
+        object.__setattr__(self, "meta", freeze(self.meta))
+        object.__setattr__(self, "assets", freeze(self.assets))
+        self._check_meta()
+        for name in ("transforms", "postprocess"):
+            object.__setattr__(self, name, self._bind(getattr(self, name)))
+        if isinstance(self.url, str):
+            file = File(self.url, self.sha256, self.size, self.mirrors)
+            object.__setattr__(self, "_files", (file,))
+            object.__setattr__(self, "mirrors", file.mirrors)
+        elif self.sha256 or self.size or self.mirrors or not self.url:
+            raise WeightsDeclarationError(
+                "A WeightEntry of several files",
+                "has a sha256, size or mirrors of its own, or no file",
+                "Give them to each File.",
+            )
+        else:
+            object.__setattr__(self, "_files", self.url)
+
+    @property
+    def files(self) -> tuple[File, ...]:
+        """The files that hold the weights; made of the fields."""
+        files: tuple[File, ...] = vars(self)["_files"]
+        return files
+
+    def __hash__(self) -> int:
+        return hash(self.url)  # entries that are equal have equal URLs; all else costs more
+
+    def _check_types(self) -> None:
+        expected = {
+            "url": isinstance(self.url, str)
+            or (isinstance(self.url, tuple) and all(isinstance(part, File) for part in self.url)),
+            "transforms": callable(self.transforms),
+            "postprocess": callable(self.postprocess),
+            "meta": isinstance(self.meta, Mapping),
+            "latest": isinstance(self.latest, bool),
+            "assets": isinstance(self.assets, Mapping)
+            and not any(isinstance(asset, str) for asset in self.assets.values()),
+            "build": isinstance(self.build, Build),
+            "status": isinstance(self.status, Status),
+        }
+        for name, is_right in expected.items():
+            if not is_right:
+                expected_type = type(self).__annotations__[name]
+                raise _wrong_type(f"WeightEntry({name}", getattr(self, name), expected_type)
+
+    def _check_meta(self) -> None:
+        try:
+            hash(self.meta)
+        except TypeError as cause:
+            raise WeightsDeclarationError(
+                f"WeightEntry(meta={excerpt(self.meta)})",
+                f"holds what cannot be hashed ({cause})",
+                "Use dicts, lists, strings, numbers, or None.",
+            ) from None
+
+    def _bind(self, factory: Callable[..., Any]) -> Callable[..., Any]:
+        try:
+            return factory.bind(self.assets) if isinstance(factory, Lazy) else factory
+        except KeyError as cause:
+            raise WeightsDeclarationError(
+                repr(factory),
+                f"names the asset {cause}, which the entry does not have",
+                f"Its assets are: {', '.join(self.assets) or 'none'}.",
+            ) from None
+
+    def fetch(self, *, progress: bool = True, directory: bool = False) -> Path:
+        """Return a local path of the verified weights; see ``Weights.fetch``."""
+        return fetch(self.files, progress=progress, wanted=str(self), directory=directory)
+
+    def state_dict(self, *, progress: bool = True) -> dict[str, Tensor]:
+        """Return the tensors of the weights by key; see ``Weights.state_dict``."""
+        from dapi._loader import checkpoint
+
+        return checkpoint.read(self.files, progress=progress, wanted=str(self))
+
+    def __str__(self) -> str:
+        return redact(f"WeightEntry({self.files[0].url!r})")
+
+    def __repr__(self) -> str:
+        """Return what is not the default, a line each; what is longer is shortened."""
+        lines = []
+        for name in self.__match_args__[1:]:
+            if getattr(self, name) != self._defaults[name]:
+                text = redact(repr(getattr(self, name)))
+                short = text if len(text) <= _WIDTH else f"{text[: _WIDTH - 4]}...{text[-1]}"
+                lines.append(f"    {name}={short},")
+        if not lines:
+            return redact(f"WeightEntry(url={self.url!r})")
+        return "\n".join(["WeightEntry(", redact(f"    url={self.url!r},"), *lines, ")"])
+
+    @classmethod
+    def from_file(cls, path: str | Path, **fields: Any) -> WeightEntry:
+        """Describe a local checkpoint, so that any builder can load it.
+
+        Reads the file once, for its hash; it is checked against that when it is loaded.
+
+        Args:
+            path: A file of safetensors, or one that ``torch.save`` wrote, whatever its suffix.
+            **fields: Further attributes of the entry, such as ``transforms`` or ``meta``.
+
+        Raises:
+            MissingFileError: There is no such file.
+        """
+        from hashlib import sha256  # not before: a search imports no more than it reads
+        from pathlib import Path
+
+        local = Path(path).resolve()
+        if not local.is_file():
+            raise MissingFileError(path)
+        digest, size = sha256(), 0
+        with local.open("rb") as stream:
+            while block := stream.read(1 << 20):
+                digest.update(block)
+                size += len(block)
+        return cls(local.as_uri(), sha256=digest.hexdigest(), size=size, **fields)
+
+
+def fetch(files: Sequence[File], *, progress: bool, wanted: str, directory: bool) -> Path:
+    """Return the local file, or a directory that holds the files by name."""
+    from dapi import _store
+    from dapi._store import views
+
+    path = _store.fetch_all(files, progress=progress, wanted=wanted)
+    if directory and len(files) == 1:
+        return views.directory({files[0].name: path}, of=wanted)
+    return path

@@ -1,0 +1,238 @@
+"""Weights: the enum whose members are the published weights of a builder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from enum import Enum, EnumMeta
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from dapi._plugins.discovery import entry_points
+from dapi._values.file import File
+from dapi._values.public import public
+from dapi._weights import aliases
+from dapi._weights.entry import Build, Status, WeightEntry, fetch
+from dapi.exceptions import NoWeightsError, UnknownWeightsError, WeightsDeclarationError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import Tensor
+    from typing_extensions import Self
+
+W = TypeVar("W", bound="Weights")
+
+
+class WeightsType(EnumMeta):
+    """The metaclass of Weights: refuses declarations that Python would accept silently."""
+
+    def __new__(
+        metacls, name: str, bases: tuple[type, ...], body: Any, **options: Any
+    ) -> WeightsType:
+        seen: dict[WeightEntry, str] = {}
+        for member in getattr(body, "_member_names", ()):
+            where = f"{name}.{member}"
+            _check_name(where, member)
+            _check_value(where, body[member])
+            twin = seen.setdefault(body[member], member)
+            if twin != member:
+                raise WeightsDeclarationError(
+                    where, f"equals {twin}, and would become another name for it", "Remove one."
+                )
+        return super().__new__(metacls, name, bases, body, **options)
+
+    if not TYPE_CHECKING:  # a type checker must keep refusing unknown members
+
+        def __getattr__(cls, name: str) -> Any:
+            members = cls.__dict__.get("_member_map_", {})
+            if name in members:  # Python 3.10 finds members in this way
+                return members[name]
+            if name.startswith("_"):
+                raise AttributeError(name)
+            raise cls._unknown(name)
+
+        def __getitem__(cls, name: str) -> Any:
+            if name not in cls.__members__:
+                raise cls._unknown(str(name))
+            return super().__getitem__(name)
+
+        def _unknown(cls, name: str) -> UnknownWeightsError:
+            return UnknownWeightsError(
+                cls.__qualname__,
+                name,
+                available=list(cls.__members__),
+                equivalents=[member.name for member in aliases.own_members(name, cls)],
+            )
+
+
+def _check_name(where: str, member: str) -> None:
+    if member in _TAKEN:
+        raise WeightsDeclarationError(
+            where, "is named like an attribute of every member", "Name it <Dataset>_<Recipe>."
+        )
+
+
+def _check_value(where: str, value: object) -> None:
+    if isinstance(value, tuple) and len(value) == 1 and isinstance(value[0], WeightEntry):
+        raise WeightsDeclarationError(where, "is a tuple", "Remove the comma after its entry.")
+    if not isinstance(value, WeightEntry):
+        raise WeightsDeclarationError(
+            where, f"is a {type(value).__name__}", "Each member must be a WeightEntry."
+        )
+    assets = [asset for asset in value.assets.values() if isinstance(asset, File)]
+    urls = [url for file in (*value.files, *assets) for url in (file.url, *file.mirrors)]
+    if any(url.startswith("file:") for url in urls):
+        raise WeightsDeclarationError(
+            where, "is a local file", "Publish it under https: or package:."
+        )
+
+
+@public
+class Weights(Enum, metaclass=WeightsType):
+    """Base of the enums of weights. Make one for each builder, and name it after the builder.
+
+    A member's name is ``<Dataset>_<Recipe>``, as in ``ImageNet1K_RefV1``: what stands before
+    the first underscore is the dataset that ``latest`` is about. The attributes of its
+    ``WeightEntry`` are read through the member. Members pickle, copy and compare by name.
+
+    Making the class raises WeightsDeclarationError when a value is not a WeightEntry (a trailing
+    comma makes it a tuple), when two entries are equal (Python would make one member of them),
+    or when an entry is a local file. ``Enum.Name`` and ``Enum["Name"]`` raise
+    UnknownWeightsError with the nearest names.
+
+    Example:
+        >>> class TinyWeights(Weights):
+        ...     Digits_RefV1 = WeightEntry("https://example.org/1.pth", meta={"task": "demo"})
+        ...     Digits_RefV2 = WeightEntry("https://example.org/2.pth", latest=True)
+        >>> TinyWeights.Digits_RefV1.meta["task"]
+        'demo'
+        >>> TinyWeights.get_latest()
+        <TinyWeights.Digits_RefV2>
+    """
+
+    _value_: WeightEntry
+
+    # Of the entry, read through the member; without a value they are no members.
+    url: str | tuple[File, ...]
+    transforms: Callable[..., Any]
+    meta: Mapping[str, Any]
+    latest: bool
+    sha256: str | None
+    size: int | None
+    mirrors: tuple[str, ...]
+    assets: Mapping[str, File | WeightEntry | Weights]
+    postprocess: Callable[..., Any]
+    build: Build
+    status: Status
+    files: tuple[File, ...]
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name in _ENTRY_ATTRIBUTES:
+                return getattr(self._value_, name)
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+        def __setattr__(self, name: str, value: object) -> None:
+            if not name.startswith("_"):
+                raise AttributeError(
+                    f"{self!r} cannot be changed. For an entry of your own: "
+                    f"dataclasses.replace(member.value, {name}=...)"
+                )
+            super().__setattr__(name, value)
+
+    @classmethod
+    def _missing_(cls, value: object) -> Self:
+        """Find a member by its name too: ``Enum("Name")``."""
+        return cls[value] if isinstance(value, str) else super()._missing_(value)
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        return getattr, (type(self), self._name_)
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+    def __dir__(self) -> list[str]:
+        """List the entry's attributes too, so that an editor completes them."""
+        return sorted({*super().__dir__(), *_ENTRY_ATTRIBUTES})
+
+    def __str__(self) -> str:
+        """Return the name under which dapi finds it, or ``Enum.Member`` if it is in no list."""
+        offers = [point for point in entry_points("dapi.weights") if point.leads_to(type(self))]
+        if not offers:
+            return f"{type(self).__name__}.{self.name}"
+        builder = offers[0].name
+        givers = sum(point.name == builder for point in entry_points("dapi.models"))
+        owner = f"{offers[0].distribution}/" if givers > 1 and "/" not in builder else ""
+        return f"{owner}{builder}:{self.name}"
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}.{self.name}>"
+
+    @property
+    def dataset(self) -> str:
+        """The part of the name before the first underscore: what these were trained on."""
+        return self.name.partition("_")[0]
+
+    @classmethod
+    def get_latest(cls, dataset: str | None = None) -> Self:
+        """Return the first member that is marked ``latest``.
+
+        Args:
+            dataset: Only among the members of this dataset; by default among all.
+
+        Raises:
+            UnknownWeightsError: No member of that dataset is marked.
+            NoWeightsError: No member at all is marked.
+        """
+        marked = [member for member in cls if member.latest]
+        if not marked:
+            names = ", ".join(cls.__members__) or "it has none"
+            raise NoWeightsError(
+                f"{cls.__qualname__} marks no member as latest", f"Choose a member: {names}."
+            )
+        for member in marked:
+            if dataset in (None, member.dataset):
+                return member
+        datasets = {member.dataset for member in marked}
+        raise UnknownWeightsError(cls.__qualname__, str(dataset), available=sorted(datasets))
+
+    def fetch(self, *, progress: bool = True, directory: bool = False) -> Path:
+        """Return a local path of the verified weights, fetching them if they are not cached.
+
+        Args:
+            progress: Show a progress bar, or in a log a line every ten seconds.
+            directory: Return a directory for a single file too: what
+                ``torch.distributed.checkpoint`` reads shards from.
+
+        Returns:
+            The file; for weights in several files, a directory that holds them by name.
+
+        Raises:
+            FetchError: The file cannot be had (OfflineError: because of ``DAPI_OFFLINE``).
+            HashMismatchError: The bytes are not those that were published.
+            CacheError: The cache directory cannot be used.
+        """
+        return fetch(self.files, progress=progress, wanted=str(self), directory=directory)
+
+    def state_dict(self, *, progress: bool = True) -> dict[str, Tensor]:
+        """Return the tensors by key, as the file has them; fetches it like ``fetch``.
+
+        Raises:
+            CheckpointError: The file is no checkpoint that holds tensors only.
+        """
+        from dapi._loader import checkpoint
+
+        return checkpoint.read(self.files, progress=progress, wanted=str(self))
+
+
+_ENTRY_ATTRIBUTES = frozenset(Weights.__annotations__) - {"_value_"}
+_TAKEN = _ENTRY_ATTRIBUTES.union(*map(vars, Weights.__mro__))
+
+
+def entry_of(weights: Weights | WeightEntry) -> WeightEntry:
+    """Return the entry of a member, or the entry itself."""
+    entry: WeightEntry = weights.value if isinstance(weights, Weights) else weights
+    return entry
