@@ -36,3 +36,18 @@ def test_diff_compares_two_locks(run):
     assert "+ acme-zoo/packed:Digits_RefV1" in printed and "- acme-zoo/net:Digits_RefV1" in printed
     kinds = {(each["kind"], each["subject"]) for each in json.loads(as_json)}
     assert ("removed", "acme-zoo/net:Digits_RefV1") in kinds
+
+
+@pytest.mark.usefixtures("zoo")
+def test_changed_policy_is_shown_as_people_write_it(project, run):
+    """Every licence is allowed where none is listed."""
+    project("[tool.dapi]\nweights = ['net']\n")
+    run("lock")
+    project(
+        "[tool.dapi]\nweights = ['net']\n"
+        "[tool.dapi.policy]\nlicenses = ['MIT', 'Apache-2.0']\nallow-deprecated = false\n"
+    )
+
+    _, printed = run("lock")
+
+    assert "licenses all -> Apache-2.0, MIT; allow-deprecated true -> false" in printed

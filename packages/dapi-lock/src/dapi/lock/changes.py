@@ -54,7 +54,7 @@ def is_stale(changes: list[Change]) -> bool:
 def _of_the_whole(old: Lock, new: Lock) -> Iterator[Change]:
     if old.policy != new.policy:
         fields = zip(_POLICY, old.policy, new.policy, strict=True)
-        details = [f"{name} {a} -> {b}" for name, a, b in fields if a != b]
+        details = [f"{name} {_shown(a)} -> {_shown(b)}" for name, a, b in fields if a != b]
         yield Change("changed", "policy", tuple(details))
     added, removed = {*new.requires} - {*old.requires}, {*old.requires} - {*new.requires}
     if added or removed:
@@ -63,6 +63,13 @@ def _of_the_whole(old: Lock, new: Lock) -> Iterator[Change]:
             *(f"-{name}" for name in sorted(removed)),
         ]
         yield Change("changed", "requires", tuple(signed))
+
+
+def _shown(value: object) -> str:
+    """Return a value of a policy as people write it."""
+    if isinstance(value, tuple):
+        return ", ".join(value) or "none"
+    return "all" if value is None else str(value).lower()
 
 
 def _summary(weights: LockedWeights) -> str:

@@ -54,7 +54,8 @@ def lock(words: Sequence[str]) -> int:
     """Run ``dapi lock``."""
     parser = _parser("lock", "Write dapi.lock: the weights that a project uses, file by file.")
     parser.add_argument("names", nargs="*", metavar="name", help="models or weights to add")
-    parser.add_argument("--remove", action="append", default=[], metavar="NAME")
+    text = "take NAME out of the lock, and of pyproject.toml"
+    parser.add_argument("--remove", action="append", default=[], metavar="NAME", help=text)
     text = "choose the latest of NAME again, and compute unpublished hashes again"
     parser.add_argument("--upgrade", action="append", default=[], metavar="NAME", help=text)
     parser.add_argument("--upgrade-all", action="store_true", help="the same for all")
