@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dapi._catalog import registry
+from dapi._catalog import builders
 from dapi._plugins import binding
 from dapi._values import notices
 
@@ -42,12 +42,12 @@ def no_lock(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def own_builders() -> Iterator[None]:
     """Forget the builders that a test registered; those of our distributions stay imported."""
-    builders = registry._builders  # a test may put another dict in its place
-    before = set(builders)
+    registered = builders._registered  # a test may put another dict in its place
+    before = set(registered)
     yield
-    for target in builders.keys() - before:
+    for target in registered.keys() - before:
         if not target.startswith("dapi."):
-            del builders[target]
+            del registered[target]
 
 
 @pytest.fixture

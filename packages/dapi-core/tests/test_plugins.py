@@ -7,7 +7,7 @@ import pytest
 
 import _dapi_owners
 import dapi
-from dapi._catalog import registry
+from dapi._catalog import builders
 from dapi.exceptions import (
     DisabledModelError,
     IncompatiblePluginError,
@@ -21,7 +21,7 @@ CORE = metadata.version("dapi-core")
 @pytest.fixture
 def acme(advertise, monkeypatch):
     """A distribution whose import would end the process."""
-    monkeypatch.setattr(registry, "_builders", {})
+    monkeypatch.setattr(builders, "_registered", {})
 
     def add(name="acme", **options):
         module = f"{name.replace('-', '_')}_exits"

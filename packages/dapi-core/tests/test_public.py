@@ -195,7 +195,7 @@ def test_asking_for_a_known_model_names_its_distribution(monkeypatch):
     """Who has not installed a domain is told which to install."""
     monkeypatch.setattr(discovery, "_cached", discovery._NOTHING)
     monkeypatch.setattr("dapi._plugins.discovery._scan", lambda: ((), {}))
-    monkeypatch.setattr("dapi._catalog.registry._builders", {})
+    monkeypatch.setattr("dapi._catalog.builders._registered", {})
     known = json.loads((SOURCE / "known_models.json").read_text())
 
     for name, distribution in known.items():

@@ -87,8 +87,8 @@ def test_another_lock_is_named_in_the_command(zoo, run):
 def test_nothing_is_trusted_on_first_use(zoo, run):
     """A file without a published hash has the locked one; other bytes are refused at once."""
     run("lock", "talker")
-    for blob in dapi.catalog.blobs():
-        dapi.catalog.remove(blob.sha256)
+    for blob in dapi.cache.blobs():
+        dapi.cache.remove(blob.sha256)
     talker = dapi.get_weights("talker:Speech_RefV1")
     zoo.server.serve("/talker.safetensors", zoo.bodies["net-v1.safetensors"])
 
@@ -104,8 +104,8 @@ def test_bytes_that_were_trusted_before_do_not_count(zoo, run):
     """A cache in which another file was trusted for the URL gives the locked one."""
     run("lock", "talker")
     lock = Path("dapi.lock").read_text()
-    for blob in dapi.catalog.blobs():
-        dapi.catalog.remove(blob.sha256)
+    for blob in dapi.cache.blobs():
+        dapi.cache.remove(blob.sha256)
     zoo.server.serve("/talker.safetensors", zoo.bodies["net-v1.safetensors"])
     unbound = first(dapi.get_model("talker"))
     zoo.server.serve("/talker.safetensors", zoo.bodies["talker.safetensors"])

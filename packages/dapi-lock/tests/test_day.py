@@ -91,4 +91,4 @@ def test_the_day(zoo, project, run, tmp_path, monkeypatch):
     assert "net-v1.safetensors" in done("sync", "--offline", "--prune")
     report = json.loads(done("verify", "--lock", "--json"))
     assert "intact" == report["result"] and 5 == len(report["files"])
-    assert 4 == len(dapi.catalog.blobs()) and "2.0" == read("dapi.lock").weights[0].version
+    assert 4 == len(dapi.cache.blobs()) and "2.0" == read("dapi.lock").weights[0].version

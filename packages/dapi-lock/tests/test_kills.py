@@ -125,7 +125,7 @@ def test_killed_unbundle_goes_on(large, start, run, tmp_path, monkeypatch, count
         assert not Path("new.lock").exists() or expected == Path("new.lock").read_text()
         monkeypatch.setenv("DAPI_CACHE", cache)
         files = [file.file for _, file in read("dapi.lock").files()]
-        assert "damaged" not in {dapi.catalog.examine(file)[0] for file in files}
+        assert "damaged" not in {dapi.cache.examine(file)[0] for file in files}
         duration(start, words, DAPI_CACHE=cache)
         assert 0 == run("verify", "--lock", "new.lock")[0]
         shutil.rmtree(cache)

@@ -64,12 +64,12 @@ def test_prune_leaves_only_what_is_locked(run):
     run("fetch", "net")
 
     dry = run("sync", "--prune", "--dry-run")
-    before = len(dapi.catalog.blobs())
+    before = len(dapi.cache.blobs())
     pruned = run("sync", "--prune")
 
     assert 2 == before and "net-v2.safetensors" in dry[1] and "net-v2.safetensors" in pruned[1]
     locked = {file.sha256 for _, file in read("dapi.lock").files()}
-    assert locked == {blob.sha256 for blob in dapi.catalog.blobs()}
+    assert locked == {blob.sha256 for blob in dapi.cache.blobs()}
 
 
 def test_sync_needs_no_distribution_where_the_lock_has_the_urls(zoo, project, run, own_cache):
@@ -81,14 +81,14 @@ def test_sync_needs_no_distribution_where_the_lock_has_the_urls(zoo, project, ru
     status, printed = run("sync")
 
     assert 0 == status, printed
-    assert 1 == len(dapi.catalog.blobs())
+    assert 1 == len(dapi.cache.blobs())
 
 
 def test_other_bytes_are_refused_by_sync(zoo, project, run):
     """A file whose hash nobody publishes has the locked one, and no other."""
     run("lock", "talker")
-    for blob in dapi.catalog.blobs():
-        dapi.catalog.remove(blob.sha256)
+    for blob in dapi.cache.blobs():
+        dapi.cache.remove(blob.sha256)
     zoo.server.serve("/talker.safetensors", b"x" * len(zoo.bodies["talker.safetensors"]))
 
     status, printed = run("sync")
@@ -130,7 +130,7 @@ def test_upstream_that_changed_is_refused_or_served_from_the_cache(
 
     assert 0 == cached[0] and [] == requests
     assert 1 == status and all(name in printed for name in names)
-    assert [] == dapi.catalog.blobs()
+    assert [] == dapi.cache.blobs()
 
 
 @pytest.mark.usefixtures("project")

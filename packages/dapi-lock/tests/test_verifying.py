@@ -17,7 +17,7 @@ def test_verify_lists_missing_damaged_and_foreign_files(run, own_cache):
     by_name = {file.name: file.sha256 for _, file in read("dapi.lock").files()}
     damaged = own_cache / "blobs" / by_name["net-v1.safetensors"]
     damaged.write_bytes(damaged.read_bytes()[:-1] + b"!")
-    dapi.catalog.remove(by_name["net-v2.safetensors"])
+    dapi.cache.remove(by_name["net-v2.safetensors"])
     run("lock", "--remove", "talker")
 
     status, printed = run("verify", "--lock", "--json")

@@ -16,15 +16,14 @@ del extend_path
 __version__: str
 
 if TYPE_CHECKING:
-    from dapi import adapt, catalog, exceptions, hooks, tasks
+    from dapi import adapt, cache, catalog, exceptions, hooks, tasks
     from dapi._building.assembly import build_model
     from dapi._building.context import ContextParams
     from dapi._building.provenance import Provenance, weights_of
     from dapi._building.register_model import LegacyArgument, register_model
     from dapi._building.saving import load, save
-    from dapi._catalog.catalog import get_builder, get_weights, list_weights
-    from dapi._catalog.lookup import LATEST, get_model
-    from dapi._catalog.models import list_models
+    from dapi._catalog.builders import list_models
+    from dapi._catalog.lookup import LATEST, get_builder, get_model, get_weights, list_weights
     from dapi._catalog.search import search
     from dapi._plugins.binding import use_lock
     from dapi._plugins.removals import Removed
@@ -38,15 +37,21 @@ if TYPE_CHECKING:
 else:
     _HOMES = {
         "_building.assembly": ("build_model",),
-        "_catalog.catalog": ("get_builder", "get_weights", "list_weights"),
         "_building.context": ("ContextParams",),
         "_weights.entry": ("Undeclared", "Build", "Status", "WeightEntry"),
         "_values.file": ("File",),
         "_values.frozen": ("FrozenDict",),
         "_weights.lazy": ("Lazy", "Asset", "lazy"),
         "_weights.lines": ("Lines",),
-        "_catalog.lookup": ("Latest", "LATEST", "get_model"),
-        "_catalog.models": ("list_models",),
+        "_catalog.lookup": (
+            "LATEST",
+            "Latest",
+            "get_builder",
+            "get_model",
+            "get_weights",
+            "list_weights",
+        ),
+        "_catalog.builders": ("list_models",),
         "_plugins.status": ("PluginInfo", "Refreshed", "plugins", "refresh"),
         "_building.provenance": ("Provenance", "weights_of"),
         "_building.register_model": ("LegacyArgument", "register_model"),
@@ -111,6 +116,7 @@ __all__ = [
     "Weights",
     "adapt",
     "build_model",
+    "cache",
     "catalog",
     "exceptions",
     "get_builder",

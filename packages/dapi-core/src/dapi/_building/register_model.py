@@ -10,7 +10,7 @@ from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from dapi._building.annotations import Annotations
-from dapi._catalog import offers, registry
+from dapi._catalog import builders, offers
 from dapi._values import notices
 from dapi._values.frozen import FrozenDict
 from dapi._values.names import parse
@@ -92,7 +92,7 @@ class LegacyArgument(Record):
         return meant
 
 
-class Builder(Record):
+class Declaration(Record):
     """What was declared of a builder; found on the function as ``__dapi_builder__``."""
 
     name: str
@@ -172,7 +172,7 @@ class Builder(Record):
 
     def warn_if_replaced(self) -> None:
         """Say, once, which builder supersedes this one."""
-        successor = registry.successor(self.name, self.module)
+        successor = builders.successor(self.name, self.module)
         if successor:
             text = f"{self.name} was replaced by {successor}; it stays as it was, for its weights."
             notices.warn_once(text, ReplacedBuilderWarning)
@@ -266,7 +266,7 @@ def register_model(
 
     def decorate(function: Callable[P, M]) -> Callable[P, M]:
         parameters = Parameters.of(function)
-        spec = Builder(
+        spec = Declaration(
             name=_checked_name(name or function.__name__),
             module=function.__module__,
             weights=enums,
@@ -279,13 +279,13 @@ def register_model(
             most_positional=parameters.most_positional,
         )
         builder = _wrap(function, spec)
-        registry.add(spec.name, builder, replaces=replaces)
+        builders.register(builder)
         return builder
 
     return decorate
 
 
-def _wrap(function: Callable[P, M], spec: Builder) -> Callable[P, M]:
+def _wrap(function: Callable[P, M], spec: Declaration) -> Callable[P, M]:
     @wraps(function)
     def builder(*args: P.args, **kwargs: P.kwargs) -> M:
         try:
@@ -302,7 +302,7 @@ def _wrap(function: Callable[P, M], spec: Builder) -> Callable[P, M]:
 def _call(
     function: Callable[..., M],
     builder: Callable[..., M],
-    spec: Builder,
+    spec: Declaration,
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
 ) -> M:
@@ -333,6 +333,12 @@ def _call(
     return model
 
 
+def declaration(builder: Callable[..., Any]) -> Declaration:
+    """Return what was declared of a function that ``register_model`` decorated."""
+    found: Declaration = builder.__dapi_builder__  # type: ignore[attr-defined]
+    return found
+
+
 def recipe(builder: Callable[..., M], *, weights: WeightEntry | None) -> Recipe[M]:
     """Return how a registered builder constructs when it sees these weights.
 
@@ -340,7 +346,7 @@ def recipe(builder: Callable[..., M], *, weights: WeightEntry | None) -> Recipe[
     """
     from dapi._building.assembly import Recipe
 
-    spec: Builder = builder.__dapi_builder__  # type: ignore[attr-defined]
+    spec = declaration(builder)
     function = builder.__wrapped__  # type: ignore[attr-defined]
     return Recipe(partial(function, weights=weights), spec.name, spec.head, spec.target)
 

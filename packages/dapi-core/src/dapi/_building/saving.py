@@ -13,7 +13,7 @@ from dapi._building.arguments import Arguments
 from dapi._building.comparison import Difference, Tree, differences
 from dapi._building.header import PREFIX, Header, describe
 from dapi._building.provenance import Provenance
-from dapi._catalog import catalog
+from dapi._catalog import lookup
 from dapi._loader import safetensors
 from dapi._loader.loading import is_under
 from dapi._loader.placement import Target
@@ -121,7 +121,7 @@ def _remedy(
     provenance: Provenance, state_dict: Mapping[str, Tensor], changes: Sequence[Difference]
 ) -> str:
     """Say how the builder itself makes a model with this head, if the head is all that differs."""
-    builder = catalog.find(provenance.builder).load()
+    builder = lookup.find(provenance.builder).load()
     head = builder.__dapi_builder__.head
     if not all(is_under(f"{change.place}.", head) for change in changes):
         return "Save it before such changes, and repeat them after loading"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from dapi import _store
-from dapi._catalog import catalog
+from dapi._catalog import lookup
 from dapi._catalog import offers as _offers
 from dapi._plugins import binding
 from dapi._store import cache, trust, verification
@@ -86,12 +86,12 @@ def latest_or_named(name: str) -> Weights:
         NoWeightsError: The model has none.
     """
     if _names.parse(name).member:
-        return catalog.get_weights(name)
-    model, lock = catalog.find(name), binding.current()
+        return lookup.get_weights(name)
+    builder, lock = lookup.find(name), binding.current()
     if lock is not None:
-        latest: Weights = lock.latest(model.qualified)
+        latest: Weights = lock.latest(builder.qualified)
         return latest
-    offers = _offers.enums(model)
+    offers = _offers.enums(builder)
     if not offers:
         raise NoWeightsError(f"{name} has no published weights", "There is nothing to fetch.")
     return offers[0][1].get_latest()
@@ -100,8 +100,8 @@ def latest_or_named(name: str) -> Weights:
 def files_of(name: str) -> list[File]:
     """List the files of some weights, or of all weights of a model."""
     if _names.parse(name).member:
-        return list(everything(catalog.get_weights(name)))
-    return [file for weights in catalog.list_weights(name) for file in everything(weights)]
+        return list(everything(lookup.get_weights(name)))
+    return [file for weights in lookup.list_weights(name) for file in everything(weights)]
 
 
 def hashes(files: Iterable[File]) -> set[str]:
@@ -111,7 +111,7 @@ def hashes(files: Iterable[File]) -> set[str]:
 
 def urls() -> Iterator[str]:
     """List the URLs, mirrors included, of all files of the installed weights."""
-    for weights in catalog.list_weights():
+    for weights in lookup.list_weights():
         for file in everything(weights):
             yield from (file.url, *file.mirrors)
 
@@ -119,7 +119,7 @@ def urls() -> Iterator[str]:
 def owners_by_url() -> dict[str, list[str]]:
     """Map the URLs (as shown) of all installed weights to the names of those who need them."""
     owners: dict[str, list[str]] = {}
-    for weights in catalog.list_weights():
+    for weights in lookup.list_weights():
         for file in everything(weights):
             owners.setdefault(redacted(file.url), []).append(str(weights))
     return owners
@@ -128,7 +128,7 @@ def owners_by_url() -> dict[str, list[str]]:
 def owners_by_hash() -> dict[str, list[str]]:
     """Map the known hashes of all installed weights to the names of those who need them."""
     owners: dict[str, list[str]] = {}
-    for weights in catalog.list_weights():
+    for weights in lookup.list_weights():
         for digest in hashes(everything(weights)):
             owners.setdefault(digest, []).append(str(weights))
     return owners
@@ -137,7 +137,7 @@ def owners_by_hash() -> dict[str, list[str]]:
 def owners_by_key() -> dict[str, list[str]]:
     """Map the hashes of files, and the keys of those without one, to the names that need them."""
     owners: dict[str, list[str]] = {}
-    for weights in catalog.list_weights():
+    for weights in lookup.list_weights():
         for key in {key for file in everything(weights) for key in (cache.key(file), _hash(file))}:
             if key:
                 owners.setdefault(key, []).append(str(weights))
@@ -180,7 +180,7 @@ def add(path: Path, *, owner: str | None = None) -> list[tuple[str, Path]]:
     digest = verification.hash_file(path)
     found = [
         (str(weights), file)
-        for weights in catalog.list_weights()
+        for weights in lookup.list_weights()
         for file in everything(weights)
         if len(file.sha256 or "") >= _ENOUGH_DIGITS and digest.startswith(file.sha256 or "")
     ]

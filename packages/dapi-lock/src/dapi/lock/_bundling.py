@@ -15,7 +15,7 @@ from pathlib import Path
 from tarfile import BLOCKSIZE, GNU_FORMAT, REGTYPE, HeaderError, TarInfo
 from typing import IO, NamedTuple
 
-from dapi import catalog
+from dapi import cache
 from dapi.exceptions import HashMismatchError
 from dapi.lock._reading import parse
 from dapi.lock._syncing import ABSENT
@@ -58,7 +58,7 @@ def plan(lock: Lock) -> list[Member]:
     ]
     absent = {}
     for weights, file in carried(lock):
-        path = catalog.cached(file.file)
+        path = cache.find(file.file)
         if path is None:
             absent[f"{file.name} of {weights.name}"] = ABSENT
         else:
@@ -199,7 +199,7 @@ def unpack(
             if found is None or found[1].size != size:
                 raise reader.wrong(f"its lock does not name {name!r} of {size} bytes, or only once")
             weights, file = found
-            if catalog.cached(file.file) is not None:
+            if cache.find(file.file) is not None:
                 reader.skip(size)
                 present += 1
             else:
@@ -259,7 +259,7 @@ class _Reader:
         """Put a member into the cache, verified."""
         try:
             blocks, source = self.content(file.size), str(self._path)
-            catalog.receive(blocks, file.file, source=source, wanted=wanted)
+            cache.receive(blocks, file.file, source=source, wanted=wanted)
         except HashMismatchError as cause:
             reason = f"{file.name} of {wanted} has sha256 {cause.found}, not {cause.expected}"
             raise self.wrong(reason) from cause

@@ -8,7 +8,7 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import NamedTuple
 
-from dapi import File, catalog
+from dapi import File, cache
 from dapi.exceptions import DapiError
 from dapi.lock._terminal import Progress
 
@@ -73,7 +73,7 @@ class _Pool:
                 return
             self._active[file] = None
             try:
-                self._paths[file] = catalog.fetch(file, progress=False, wanted=wanted)
+                self._paths[file] = cache.fetch(file, progress=False, wanted=wanted)
             except DapiError as error:
                 self._failures[file] = error
             except BaseException as error:  # noqa: BLE001 - raised again by run()
@@ -83,4 +83,4 @@ class _Pool:
 
     def _arrived(self) -> int:
         whole = sum(self._sizes[file] for file in [*self._paths])
-        return whole + sum(map(catalog.arrived, [*self._active]))
+        return whole + sum(map(cache.arrived, [*self._active]))

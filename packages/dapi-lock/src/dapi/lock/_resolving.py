@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dapi import File, Weights, catalog
+from dapi import File, Weights, cache, catalog
 from dapi.exceptions import ArgumentError, DapiError
 from dapi.lock import _declared
 from dapi.lock._downloading import Job, download
@@ -217,7 +217,7 @@ def hash_cached(files: list[tuple[File, str]]) -> dict[File, Measured]:
     missing = []
     for file, name in files:
         is_local = file.url.startswith("package:")
-        path = catalog.fetch(file) if is_local else catalog.cached(file)
+        path = cache.fetch(file) if is_local else cache.find(file)
         if path is None:
             missing.append(f"{file.name} of {name}")
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from dapi import File, catalog
+from dapi import File, cache, catalog
 from dapi.exceptions import DapiError, OfflineError
 from dapi.lock._downloading import Job, download
 from dapi.lock.document import HIDDEN, Lock, LockedFile, LockedWeights, url_key
@@ -36,11 +36,11 @@ def missing(lock: Lock) -> list[Missing]:
     for weights, file in lock.files():
         each = Missing(weights, file)
         if not file.is_packaged:
-            if catalog.cached(file.file) is None:
+            if cache.find(file.file) is None:
                 found.append(each)
             continue
         try:
-            catalog.fetch(file.file)
+            cache.fetch(file.file)
         except (DapiError, ImportError) as error:
             failures[str(each)] = str(error)
     if failures:
@@ -74,10 +74,10 @@ def fetch(files: list[Missing], *, progress: bool) -> None:
         raise SyncError(failures, remedy=remedy)
 
 
-def prunable(lock: Lock) -> list[catalog.Blob]:
+def prunable(lock: Lock) -> list[cache.Blob]:
     """List the files of the cache that the lock does not name."""
     locked = {file.sha256 for _, file in lock.files()}
-    return [blob for blob in catalog.blobs() if blob.is_ours and blob.sha256 not in locked]
+    return [blob for blob in cache.blobs() if blob.is_ours and blob.sha256 not in locked]
 
 
 def _source(each: Missing) -> File:

@@ -11,7 +11,7 @@ from pathlib import Path
 from socket import gethostname
 from typing import Any
 
-from dapi import catalog
+from dapi import cache
 from dapi.exceptions import MissingDependencyError
 from dapi.lock.document import Lock, LockedFile
 
@@ -30,19 +30,19 @@ def verify(lock: Lock, *, repair: bool) -> list[dict[str, Any]]:
     for weights, file in lock.files():
         state, path = _examine(file)
         if repair and state == "damaged" and not file.is_packaged:
-            catalog.remove(file.sha256)
+            cache.remove(file.sha256)
         rows.append(_row(state, file.name, weights.name, file.sha256, file.size, path))
     locked = {file.sha256 for _, file in lock.files()}
     return rows + [
         _row("foreign", blob.url.rpartition("/")[2], blob.wanted, blob.sha256, blob.size, blob.path)
-        for blob in catalog.blobs()
+        for blob in cache.blobs()
         if blob.is_ours and blob.sha256 not in locked
     ]
 
 
 def _examine(file: LockedFile) -> tuple[str, object]:
     try:
-        return catalog.examine(file.file)
+        return cache.examine(file.file)
     except MissingDependencyError:  # the package that it is in
         return "missing", file.urls[0]
 
@@ -69,7 +69,7 @@ def report(path: Path, rows: list[dict[str, Any]]) -> dict[str, Any]:
         "where": {
             "host": gethostname(),
             "system": platform.platform(),
-            "cache": str(catalog.cache_folder()),
+            "cache": str(cache.folder()),
         },
         "versions": {
             "python": sys.version.split()[0],

@@ -196,7 +196,7 @@ def _sync(options: argparse.Namespace) -> int:
 
 def _prune(blob: Any, *, dry_run: bool) -> dict[str, Any]:
     if not dry_run:
-        dapi.catalog.remove(blob.sha256)
+        dapi.cache.remove(blob.sha256)
     name = f"{blob.url.rpartition('/')[2]} ({blob.sha256[:8]})"
     return {"action": "remove", "file": name, "bytes": blob.size, "for": blob.wanted}
 
