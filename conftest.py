@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from dapi._catalog import builders
+from dapi._plugins import binding
 from dapi._values import notices
 
 # Projects of their own: their tests are run where they are installed, by tests/.
@@ -19,6 +20,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     cache = tmp_path / "dapi-cache"
     monkeypatch.setenv("DAPI_CACHE", str(cache))
     monkeypatch.delenv("DAPI_OFFLINE", raising=False)
+    monkeypatch.delenv("DAPI_LOCK", raising=False)
     return cache
 
 
@@ -28,6 +30,13 @@ def fresh_notices() -> Iterator[None]:
     notices._said.clear()
     yield
     notices._said.clear()
+
+
+@pytest.fixture(autouse=True)
+def no_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no test be bound to the lock of another."""
+    monkeypatch.setattr(binding, "_chosen", None)
+    binding._kept.cache_clear()
 
 
 @pytest.fixture(autouse=True)

@@ -67,7 +67,8 @@ def install(page, site):
             (site / header[1]).write_text(text)
     groups = {}
     for text in blocks(page, "toml"):
-        for group, points in tomllib.loads(text)["project"]["entry-points"].items():
+        project = tomllib.loads(text).get("project", {})
+        for group, points in project.get("entry-points", {}).items():
             groups.setdefault(group, {}).update(points)
     metadata = site / "acme_models-1.0.dist-info"
     metadata.mkdir()

@@ -5,12 +5,13 @@ from collections import Counter
 
 import pytest
 
-OURS = ["dapi-core", "dapi-devkit", "dapi-vision", "dapi-text", "dapi-audio"]
+OURS = ["dapi-core", "dapi-devkit", "dapi-vision", "dapi-text", "dapi-audio", "dapi-lock"]
 
 # Upper bounds in bytes, so that nobody ships a large file by accident.
 LARGEST = {
     "dapi-core": 200_000,
     "dapi-devkit": 100_000,
+    "dapi-lock": 60_000,
     "dapi-vision": 8_000_000,
     "dapi-text": 6_000_000,
     "dapi-audio": 14_000_000,

@@ -11,6 +11,8 @@ from typing_extensions import assert_type
 import dapi
 from dapi import Build, ContextParams, File, WeightEntry, Weights, lazy, register_model
 from dapi.devkit import Conformance
+from dapi.lock import Lock
+from dapi.lock import read as read_lock
 from dapi.vision import ResNet50Weights, resnet50
 
 assert_type(dapi.list_models("resnet*", distribution="dapi-vision"), list[str])
@@ -70,3 +72,10 @@ class TestConformance(Conformance):
     distribution = "acme-models"
     max_parameters = None
     expected_failures = {"DAPI-C032": "the authors were asked"}  # noqa: RUF012
+
+
+with dapi.use_lock("dapi.lock"):
+    assert_type(dapi.get_model("resnet50"), nn.Module)
+dapi.use_lock(None)
+assert_type(read_lock("dapi.lock"), Lock)
+assert_type(read_lock("dapi.lock").weights[0].files[0].size, int)

@@ -197,7 +197,13 @@ def zweitnet(*, weights=None, progress=True): ...
 
 @pytest.mark.parametrize(
     ("word", "remedy"),
-    [("lst", "Did you mean 'list'"), ("new", "pip install dapi-devkit"), ("zzz", "dapi --help")],
+    [
+        ("lst", "Did you mean 'list'"),
+        ("new", "pip install dapi-devkit"),
+        ("lock", "pip install dapi-lock"),
+        ("unbundle", "pip install dapi-lock"),
+        ("zzz", "dapi --help"),
+    ],
 )
 def test_command_that_there_is_not(alone, word, remedy, capsys):
     """The nearest is named, or what brings it; the status is that of a wrong command line."""

@@ -16,7 +16,7 @@ del extend_path
 __version__: str
 
 if TYPE_CHECKING:
-    from dapi import adapt, catalog, exceptions, hooks, tasks
+    from dapi import adapt, cache, catalog, exceptions, hooks, tasks
     from dapi._building.assembly import build_model
     from dapi._building.context import ContextParams
     from dapi._building.provenance import Provenance, weights_of
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from dapi._catalog.builders import list_models
     from dapi._catalog.lookup import LATEST, get_builder, get_model, get_weights, list_weights
     from dapi._catalog.search import search
+    from dapi._plugins.binding import use_lock
     from dapi._plugins.removals import Removed
     from dapi._plugins.status import PluginInfo, Refreshed, plugins, refresh
     from dapi._values.file import File
@@ -54,6 +55,7 @@ else:
         "_plugins.status": ("PluginInfo", "Refreshed", "plugins", "refresh"),
         "_building.provenance": ("Provenance", "weights_of"),
         "_building.register_model": ("LegacyArgument", "register_model"),
+        "_plugins.binding": ("use_lock",),
         "_plugins.removals": ("Removed",),
         "_building.saving": ("load", "save"),
         "_catalog.search": (
@@ -64,7 +66,7 @@ else:
     }
 
     # What other distributions of ours add to this package.
-    _DOMAINS = ("audio", "devkit", "text", "vision")
+    _DOMAINS = ("audio", "devkit", "lock", "text", "vision")
 
     def __getattr__(name: str) -> object:
         from importlib import import_module
@@ -114,6 +116,7 @@ __all__ = [
     "Weights",
     "adapt",
     "build_model",
+    "cache",
     "catalog",
     "exceptions",
     "get_builder",
@@ -130,5 +133,6 @@ __all__ = [
     "save",
     "search",
     "tasks",
+    "use_lock",
     "weights_of",
 ]

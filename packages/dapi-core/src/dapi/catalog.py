@@ -6,7 +6,8 @@ Nothing here builds a model, fetches a file, or imports a framework; ``load_buil
 
 A **builder** is found by its name (``find``, ``builders``), and what ``register_model`` was told
 of its function is its **declaration**. **Plugins** are the installed distributions that advertise
-**entry points** to dapi.
+**entry points** to dapi. ``redacted`` and ``printable`` return a stranger's URL or text as it may
+be shown.
 
 Example:
     >>> from dapi import catalog
@@ -24,10 +25,12 @@ from dapi._catalog.builders import Builder, load_builder, registered
 from dapi._catalog.builders import known as builders
 from dapi._catalog.files import everything as files
 from dapi._catalog.lookup import find, resolve
-from dapi._catalog.offers import enums, load_enum
+from dapi._catalog.offers import enums, load_enum, qualified_names
 from dapi._plugins.discovery import EntryPoint, Plugin, entry_points
 from dapi._plugins.discovery import discover as plugins
 from dapi._plugins.requirements import Requirement
+from dapi._text.untrusted import printable
+from dapi._text.urls import redacted
 from dapi._values.names import Name, normalize, parse
 from dapi._weights.enum import entry_of
 from dapi._weights.lazy import Lazy
@@ -54,6 +57,9 @@ __all__ = [
     "normalize",
     "parse",
     "plugins",
+    "printable",
+    "qualified_names",
+    "redacted",
     "registered",
     "resolve",
 ]

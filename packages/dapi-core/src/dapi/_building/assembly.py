@@ -18,7 +18,7 @@ from dapi._building.context import ContextParams
 from dapi._building.provenance import Provenance
 from dapi._loader import checkpoint, collector, construction, loading
 from dapi._loader.placement import Target
-from dapi._plugins import hooks
+from dapi._plugins import binding, hooks
 from dapi._values import notices
 from dapi._values.frozen import FrozenDict, freeze
 from dapi._values.public import public
@@ -153,7 +153,7 @@ def build(
     merged, context = dict(config), FrozenDict[Mapping[str, Any]]()
     if weights is not None:
         _require_torch(recipe.name)
-        _check_status(weights)
+        _admit(weights)
         merged = _merge(weights, config, head=recipe.head, new_head=new_head)
         context = FrozenDict(entry_of(weights).build.context)
     make = partial(_construct, recipe, weights, merged)
@@ -363,8 +363,11 @@ class _Assembly(Generic[M]):
         return model
 
 
-def _check_status(weights: Weights | WeightEntry) -> None:
-    """Refuse what was withdrawn; warn of what is deprecated or outdated."""
+def _admit(weights: Weights | WeightEntry) -> None:
+    """Refuse what is not locked or was withdrawn; warn of what is deprecated or outdated."""
+    lock = binding.current()
+    if lock is not None:
+        lock.admit(weights)
     status = entry_of(weights).status
     if status.state == "withdrawn":
         raise WithdrawnWeightsError(
@@ -374,7 +377,7 @@ def _check_status(weights: Weights | WeightEntry) -> None:
         instead = f" Use {status.replacement} instead." if status.replacement else ""
         text = f"{weights} is deprecated: {status.reason}{instead}"
         notices.warn_once(text, OutdatedWeightsWarning)
-    elif isinstance(weights, Weights) and not weights.latest:
+    elif lock is None and isinstance(weights, Weights) and not weights.latest:
         _warn_of_later(weights)
 
 

@@ -9,13 +9,14 @@ from pathlib import Path
 from dapi import _store
 from dapi._catalog import lookup
 from dapi._catalog import offers as _offers
+from dapi._plugins import binding
 from dapi._store import cache, trust, verification
 from dapi._text.urls import redacted
 from dapi._values import names as _names
 from dapi._values.file import File
 from dapi._weights.entry import WeightEntry
 from dapi._weights.enum import Weights
-from dapi.exceptions import MissingHashError, NoWeightsError, PluginWarning
+from dapi.exceptions import MissingHashError, NotLockedError, NoWeightsError, PluginWarning
 
 # So many published digits tell files apart.
 _ENOUGH_DIGITS = 8
@@ -48,11 +49,19 @@ def missing(weights: Weights | WeightEntry) -> list[File]:
     return absent(everything(weights))
 
 
+def is_here(weights: Weights | WeightEntry) -> bool:
+    """Return whether weights can be built without a download."""
+    try:
+        return not missing(weights)
+    except NotLockedError:
+        return False
+
+
 def absent(files: Iterable[File]) -> list[File]:
     """Return those of some files that are still to be fetched."""
     return [
         file
-        for file in files
+        for file in map(binding.locked, files)
         if not file.url.startswith(("file:", "package:")) and cache.find(file) is None
     ]
 
@@ -64,8 +73,8 @@ def require_hashes(weights: Weights | WeightEntry) -> None:
         MissingHashError: There is such a file.
     """
     local = ("file:", "package:")
-    files = [file for file in everything(weights) if not file.url.startswith(local)]
-    unpinned = [file.url for file in files if not file.is_pinned]
+    files = map(binding.locked, everything(weights))
+    unpinned = [f.url for f in files if not f.is_pinned and not f.url.startswith(local)]
     if unpinned:
         raise MissingHashError(str(weights), files=unpinned)
 
@@ -78,7 +87,11 @@ def latest_or_named(name: str) -> Weights:
     """
     if _names.parse(name).member:
         return lookup.get_weights(name)
-    offers = _offers.enums(lookup.find(name))
+    builder, lock = lookup.find(name), binding.current()
+    if lock is not None:
+        latest: Weights = lock.latest(builder.qualified)
+        return latest
+    offers = _offers.enums(builder)
     if not offers:
         raise NoWeightsError(f"{name} has no published weights", "There is nothing to fetch.")
     return offers[0][1].get_latest()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dapi._catalog import absence, builders, offers
 from dapi._catalog.builders import Builder
+from dapi._plugins import binding
 from dapi._plugins.discovery import one_look, preferred
 from dapi._values import names
 from dapi._values.names import Name
@@ -69,9 +70,10 @@ def get_model(
     wanted = parse(name) if isinstance(name, str) else name
     built: nn.Module
     if weights is LATEST and isinstance(wanted, Name) and not wanted.member:
-        function = find(wanted).load()
+        builder = find(wanted)
+        function = builder.load()
         if not _says_which_weights(function, config):
-            config = {"weights": own_enum(function).get_latest(), **config}
+            config = {"weights": _latest(builder, function), **config}
         built = function(**config)
     else:
         builder, chosen = resolve(wanted, weights)
@@ -177,8 +179,17 @@ def resolve(
         if isinstance(weights, str):
             return builder, _named(builder, weights)
         if isinstance(weights, Latest):
-            return builder, own_enum(builder.load()).get_latest()
+            return builder, _latest(builder, builder.load())
         return builder, weights
+
+
+def _latest(builder: Builder, function: Callable[..., Any]) -> Weights:
+    """Return what ``LATEST`` means: what is locked, or the latest of the builder's own enum."""
+    lock = binding.current()
+    if lock is not None:
+        locked: Weights = lock.latest(builder.qualified)
+        return locked
+    return own_enum(function).get_latest()
 
 
 def _says_which_weights(function: Callable[..., Any], config: Mapping[str, Any]) -> bool:

@@ -141,6 +141,17 @@ def leading_to(enum: type[Weights]) -> list[EntryPoint]:
     return [point for point in entry_points("dapi.weights") if point.leads_to(enum)]
 
 
+def qualified_names(weights: Weights) -> list[str]:
+    """Return the names that stay unambiguous whatever is installed, one for each builder.
+
+    Empty for weights that no distribution advertises.
+    """
+    return [
+        f"{point.distribution}/{point.name.rpartition('/')[2]}:{weights.name}"
+        for point in leading_to(type(weights))
+    ]
+
+
 def takes(builder: Callable[..., Any], name: str, enum: type[Weights]) -> bool:
     """Whether a distribution offers the weights of ``enum`` for this very builder."""
     owners = [point for point in entry_points("dapi.models") if point.leads_to(builder)]

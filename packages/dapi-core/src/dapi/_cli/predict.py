@@ -120,8 +120,7 @@ def _here(planned: Plan) -> list[Weights]:
     return [
         weights
         for weights in lookup.list_weights(planned.model.qualified)
-        if weights.meta.get("task") == planned.weights.meta.get("task")
-        and not files.missing(weights)
+        if weights.meta.get("task") == planned.weights.meta.get("task") and files.is_here(weights)
     ]
 
 
