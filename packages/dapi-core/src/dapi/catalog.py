@@ -24,10 +24,13 @@ from dapi._catalog.builders import Builder, load_builder, registered
 from dapi._catalog.builders import known as builders
 from dapi._catalog.files import everything as files
 from dapi._catalog.lookup import find, resolve
-from dapi._catalog.offers import enums, load_enum
+from dapi._catalog.metrics import Metric
+from dapi._catalog.metrics import read as metrics
+from dapi._catalog.offers import all_enums, enums, load_enum
 from dapi._plugins.discovery import EntryPoint, Plugin, entry_points
 from dapi._plugins.discovery import discover as plugins
 from dapi._plugins.requirements import Requirement
+from dapi._text.urls import redact
 from dapi._values.names import Name, normalize, parse
 from dapi._weights.enum import entry_of
 from dapi._weights.lazy import Lazy
@@ -38,9 +41,11 @@ __all__ = [
     "Declaration",
     "EntryPoint",
     "Lazy",
+    "Metric",
     "Name",
     "Plugin",
     "Requirement",
+    "all_enums",
     "builders",
     "declaration",
     "entry_of",
@@ -51,9 +56,11 @@ __all__ = [
     "import_target",
     "load_builder",
     "load_enum",
+    "metrics",
     "normalize",
     "parse",
     "plugins",
+    "redact",
     "registered",
     "resolve",
 ]
