@@ -25,12 +25,14 @@ from dapi._catalog.builders import Builder, load_builder, registered
 from dapi._catalog.builders import known as builders
 from dapi._catalog.files import everything as files
 from dapi._catalog.lookup import find, resolve
-from dapi._catalog.offers import enums, load_enum, qualified_names
+from dapi._catalog.metrics import Metric
+from dapi._catalog.metrics import read as metrics
+from dapi._catalog.offers import all_enums, enums, load_enum, qualified_names
 from dapi._plugins.discovery import EntryPoint, Plugin, entry_points
 from dapi._plugins.discovery import discover as plugins
 from dapi._plugins.requirements import Requirement
 from dapi._text.untrusted import printable
-from dapi._text.urls import redacted
+from dapi._text.urls import redact, redacted
 from dapi._values.names import Name, normalize, parse
 from dapi._weights.enum import entry_of
 from dapi._weights.lazy import Lazy
@@ -41,9 +43,11 @@ __all__ = [
     "Declaration",
     "EntryPoint",
     "Lazy",
+    "Metric",
     "Name",
     "Plugin",
     "Requirement",
+    "all_enums",
     "builders",
     "declaration",
     "entry_of",
@@ -54,11 +58,13 @@ __all__ = [
     "import_target",
     "load_builder",
     "load_enum",
+    "metrics",
     "normalize",
     "parse",
     "plugins",
     "printable",
     "qualified_names",
+    "redact",
     "redacted",
     "registered",
     "resolve",

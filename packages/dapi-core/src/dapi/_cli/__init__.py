@@ -21,8 +21,8 @@ _COMMANDS = (
     "list", "search", "show", "predict", "fetch", "verify", "trust", "cache", "doctor", "env",
 )  # fmt: skip
 
-# Those that authors read about before they have them.
-_OF_DEVKIT = ("new", "describe", "entry-points")
+# Those that people read about before they have them.
+_OF_DEVKIT = ("new", "describe", "entry-points", "catalogue")
 
 # Those that operators read about before they have them.
 _OF_LOCK = ("lock", "sync", "audit", "bundle", "unbundle")
