@@ -23,6 +23,8 @@ from dapi import (
 )
 from dapi.audio import wav2vec2_base
 from dapi.devkit import Conformance
+from dapi.lock import Lock
+from dapi.lock import read as read_lock
 from dapi.text import bert_base
 from dapi.vision import ResNet50Weights, fasterrcnn_resnet50_fpn, resnet50
 from dapi.vision.postprocess import Classification
@@ -124,3 +126,10 @@ class TestConformance(Conformance):
     distribution = "acme-models"
     max_parameters = None
     expected_failures = {"DAPI-C032": "the authors were asked"}  # noqa: RUF012
+
+
+with dapi.use_lock("dapi.lock"):
+    assert_type(dapi.get_model("resnet50"), nn.Module)
+dapi.use_lock(None)
+assert_type(read_lock("dapi.lock"), Lock)
+assert_type(read_lock("dapi.lock").weights[0].files[0].size, int)

@@ -11,7 +11,7 @@ import pytest
 
 import dapi
 from dapi import Build, BuilderConfig, LegacyArgument, WeightEntry, Weights, register_model
-from dapi._catalog import registry
+from dapi._catalog import builders
 from dapi.exceptions import (
     DuplicateModelError,
     InvalidNameError,
@@ -41,7 +41,7 @@ class OtherWeights(Weights):
 @pytest.fixture(autouse=True)
 def forget_registered(monkeypatch):
     """What these tests register does not outlive them."""
-    monkeypatch.setattr(registry, "_builders", {})
+    monkeypatch.setattr(builders, "_registered", {})
 
 
 @pytest.fixture

@@ -10,10 +10,11 @@ from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypedDict, TypeVar
 
 from dapi._building.annotations import Annotations
-from dapi._catalog import offers, registry
+from dapi._catalog import builders, offers
 from dapi._values import notices
 from dapi._values.frozen import FrozenDict
 from dapi._values.names import parse
+from dapi._values.public import public
 from dapi._values.record import Record
 from dapi._weights import aliases
 from dapi._weights.entry import WeightEntry
@@ -64,6 +65,7 @@ else:
             cls.__total__ = total
 
 
+@public
 class BuilderConfig(_Declared, total=False):
     """What every builder takes beside its own arguments. The decorator takes it out of them.
 
@@ -87,6 +89,7 @@ class BuilderConfig(_Declared, total=False):
     dtype: torch.dtype | None
 
 
+@public
 class LegacyArgument(Record):
     """An argument that a predecessor of a builder had, and what it means today.
 
@@ -129,7 +132,7 @@ class LegacyArgument(Record):
         return meant
 
 
-class Builder(Record):
+class Declaration(Record):
     """What was declared of a builder; found on the function as ``__dapi_builder__``."""
 
     name: str
@@ -220,7 +223,7 @@ class Builder(Record):
 
     def warn_if_replaced(self) -> None:
         """Say, once, which builder supersedes this one."""
-        successor = registry.successor(self.name, self.module)
+        successor = builders.successor(self.name, self.module)
         if successor:
             text = f"{self.name} was replaced by {successor}; it stays as it was, for its weights."
             notices.warn_once(text, ReplacedBuilderWarning)
@@ -273,6 +276,7 @@ class Builder(Record):
         return translated
 
 
+@public
 def register_model(
     *,
     weights: type[Weights] | Sequence[type[Weights]] = (),
@@ -313,7 +317,7 @@ def register_model(
 
     def decorate(function: Callable[P, M]) -> Callable[P, M]:
         parameters = Parameters.of(function)
-        spec = Builder(
+        spec = Declaration(
             name=_checked_name(name or function.__name__),
             module=function.__module__,
             weights=enums,
@@ -326,13 +330,13 @@ def register_model(
             most_positional=parameters.most_positional,
         )
         builder = _wrap(function, spec)
-        registry.add(spec.name, builder, replaces=replaces)
+        builders.register(builder)
         return builder
 
     return decorate
 
 
-def _wrap(function: Callable[P, M], spec: Builder) -> Callable[P, M]:
+def _wrap(function: Callable[P, M], spec: Declaration) -> Callable[P, M]:
     @wraps(function)
     def builder(*args: P.args, **kwargs: P.kwargs) -> M:
         try:
@@ -349,7 +353,7 @@ def _wrap(function: Callable[P, M], spec: Builder) -> Callable[P, M]:
 def _call(
     function: Callable[..., M],
     builder: Callable[..., M],
-    spec: Builder,
+    spec: Declaration,
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
 ) -> M:
@@ -380,6 +384,12 @@ def _call(
     return model
 
 
+def declaration(builder: Callable[..., Any]) -> Declaration:
+    """Return what was declared of a function that ``register_model`` decorated."""
+    found: Declaration = builder.__dapi_builder__  # type: ignore[attr-defined]
+    return found
+
+
 def recipe(builder: Callable[..., M], *, weights: WeightEntry | None) -> Recipe[M]:
     """Return how a registered builder constructs when it sees these weights.
 
@@ -387,7 +397,7 @@ def recipe(builder: Callable[..., M], *, weights: WeightEntry | None) -> Recipe[
     """
     from dapi._building.assembly import Recipe
 
-    spec: Builder = builder.__dapi_builder__  # type: ignore[attr-defined]
+    spec = declaration(builder)
     function = builder.__wrapped__  # type: ignore[attr-defined]
     return Recipe(partial(function, weights=weights), spec.name, spec.head, spec.target)
 

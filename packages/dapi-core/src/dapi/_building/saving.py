@@ -13,11 +13,12 @@ from dapi._building.arguments import Arguments
 from dapi._building.comparison import Difference, Tree, differences
 from dapi._building.header import PREFIX, Header, describe
 from dapi._building.provenance import Provenance
-from dapi._catalog import catalog
+from dapi._catalog import lookup
 from dapi._loader import safetensors
 from dapi._loader.loading import is_under
 from dapi._loader.placement import Target
 from dapi._store import placeholder, settings
+from dapi._values.public import public
 from dapi.exceptions import DapiError, RebuildError, SavingError
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
+@public
 def save(model: nn.Module, path: str | Path) -> None:
     """Write a model to a safetensors file from which ``dapi.load`` builds it again.
 
@@ -119,7 +121,7 @@ def _remedy(
     provenance: Provenance, state_dict: Mapping[str, Tensor], changes: Sequence[Difference]
 ) -> str:
     """Say how the builder itself makes a model with this head, if the head is all that differs."""
-    builder = catalog.find(provenance.builder).load()
+    builder = lookup.find(provenance.builder).load()
     head = builder.__dapi_builder__.head
     if not all(is_under(f"{change.place}.", head) for change in changes):
         return "Save it before such changes, and repeat them after loading"
@@ -141,6 +143,7 @@ def _unlike(tree: Tree, twin: Tree) -> dict[str, bool]:
     }
 
 
+@public
 def load(
     path: str | Path,
     *,

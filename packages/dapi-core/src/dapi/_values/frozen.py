@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import ItemsView, Iterator, KeysView, Mapping, Sequence, ValuesView
 from typing import Any, TypeVar
 
+from dapi._values.public import public
+
 V = TypeVar("V")
 
 
+@public
 class FrozenDict(Mapping[str, V]):
     """A read-only mapping. Nested mappings and lists are frozen too.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 from dapi._text.urls import redact
 from dapi._values.file import File
 from dapi._values.frozen import FrozenDict, freeze
+from dapi._values.public import public
 from dapi._values.record import Record
 from dapi._weights.lazy import Lazy
 from dapi.exceptions import (
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 _WIDTH = 80
 
 
+@public
 class Undeclared(Record):
     """Stands for a factory that an entry does not have. False, and an error when called."""
 
@@ -47,6 +49,7 @@ class Undeclared(Record):
         )
 
 
+@public
 class Status(Record):
     """Whether weights should still be used.
 
@@ -77,6 +80,7 @@ def _wrong_type(argument: str, value: object, expected: str) -> WeightsDeclarati
     return WeightsDeclarationError(f"{argument}={excerpt(value)})", "is of a wrong type", remedy)
 
 
+@public
 class Build(Record):
     """What a builder must do for these weights to work.
 
@@ -120,6 +124,7 @@ class Build(Record):
         return f"Build({', '.join(given)})"
 
 
+@public
 class WeightEntry(Record):
     """One set of weights: its file, its transforms, its metadata, and what building needs.
 

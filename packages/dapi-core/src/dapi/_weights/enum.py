@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from enum import Enum, EnumMeta
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from dapi._plugins.discovery import entry_points
+from dapi._plugins.discovery import entry_points, one_look
 from dapi._values.file import File
 from dapi._values.frozen import FrozenDict
+from dapi._values.public import public
 from dapi._weights import aliases
 from dapi._weights.entry import Build, Status, WeightEntry, fetch, frozen_meta, with_meta
 from dapi.exceptions import NoWeightsError, UnknownWeightsError, WeightsDeclarationError
@@ -100,6 +101,7 @@ def _check_value(where: str, value: object) -> None:
         )
 
 
+@public
 class Weights(Enum, metaclass=WeightsType):
     """Base of the enums of weights. Make one for each builder, and name it after the builder.
 
@@ -178,13 +180,18 @@ class Weights(Enum, metaclass=WeightsType):
 
     def __str__(self) -> str:
         """Return the name under which dapi finds it, or ``Enum.Member`` if it is in no list."""
-        offers = [point for point in entry_points("dapi.weights") if point.leads_to(type(self))]
-        if not offers:
-            return f"{type(self).__name__}.{self.name}"
-        builder = offers[0].name
-        givers = sum(point.name == builder for point in entry_points("dapi.models"))
-        owner = f"{offers[0].distribution}/" if givers > 1 and "/" not in builder else ""
-        return f"{owner}{builder}:{self.name}"
+        builder = type(self)._listed_builder()
+        return f"{builder}:{self.name}" if builder else f"{type(self).__name__}.{self.name}"
+
+    @classmethod
+    def _listed_builder(cls) -> str:
+        """Return the name of the builder, as the last look at the path found it; or nothing."""
+        with one_look(anew=False) as look:
+            kept = vars(cls).get("_listed")
+            if kept is None or kept[0] is not look:
+                kept = look, _find_listed(cls)
+                type.__setattr__(cls, "_listed", kept)
+        return str(kept[1])
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}.{self.name}>"
@@ -244,6 +251,16 @@ class Weights(Enum, metaclass=WeightsType):
         from dapi._loader import checkpoint
 
         return checkpoint.read(self.files, progress=progress, wanted=str(self))
+
+
+def _find_listed(enum: type[Weights]) -> str:
+    offers = [point for point in entry_points("dapi.weights") if point.leads_to(enum)]
+    if not offers:
+        return ""
+    builder = offers[0].name
+    givers = sum(point.name == builder for point in entry_points("dapi.models"))
+    owner = f"{offers[0].distribution}/" if givers > 1 and "/" not in builder else ""
+    return f"{owner}{builder}"
 
 
 _ENTRY_ATTRIBUTES = frozenset(Weights.__annotations__) - {"_value_"}

@@ -6,6 +6,8 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, overload
 
+from dapi._values.public import public
+
 Text = Literal[
     "task",
     "license",
@@ -25,6 +27,7 @@ Size = Literal["min_size"]
 Metrics = Literal["metrics"]
 
 
+@public
 class Meta(Mapping[str, Any]):
     """What is known of weights, read-only; type checkers and editors know the keys below.
 
