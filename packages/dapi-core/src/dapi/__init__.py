@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dapi._building.assembly import build_model
     from dapi._building.context import ContextParams
     from dapi._building.provenance import Provenance, weights_of
-    from dapi._building.register_model import LegacyArgument, register_model
+    from dapi._building.register_model import BuilderConfig, LegacyArgument, register_model
     from dapi._building.saving import load, save
     from dapi._catalog.builders import list_models
     from dapi._catalog.lookup import LATEST, get_builder, get_model, get_weights, list_weights
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from dapi._weights.enum import Weights
     from dapi._weights.lazy import Asset, lazy
     from dapi._weights.lines import Lines
+    from dapi._weights.meta import Meta
 else:
     _HOMES = {
         "_building.assembly": ("build_model",),
@@ -51,10 +52,11 @@ else:
             "get_weights",
             "list_weights",
         ),
+        "_weights.meta": ("Meta",),
         "_catalog.builders": ("list_models",),
         "_plugins.status": ("PluginInfo", "Refreshed", "plugins", "refresh"),
         "_building.provenance": ("Provenance", "weights_of"),
-        "_building.register_model": ("LegacyArgument", "register_model"),
+        "_building.register_model": ("BuilderConfig", "LegacyArgument", "register_model"),
         "_plugins.binding": ("use_lock",),
         "_plugins.removals": ("Removed",),
         "_building.saving": ("load", "save"),
@@ -102,11 +104,13 @@ __all__ = [
     "LATEST",
     "Asset",
     "Build",
+    "BuilderConfig",
     "ContextParams",
     "File",
     "FrozenDict",
     "LegacyArgument",
     "Lines",
+    "Meta",
     "PluginInfo",
     "Provenance",
     "Refreshed",

@@ -26,6 +26,8 @@ from dapi.exceptions import (
 if TYPE_CHECKING:
     from torch import nn
 
+    from dapi._catalog.known_models import KnownModel
+
 
 @public
 class Latest(Enum):
@@ -42,7 +44,7 @@ LATEST: Final = Latest.LATEST
 
 @public
 def get_model(
-    name: str | Weights | WeightEntry,
+    name: KnownModel | str | Weights | WeightEntry,
     *,
     weights: Latest | Weights | WeightEntry | str | None = LATEST,
     **config: Any,

@@ -55,6 +55,16 @@ class FrozenDict(Mapping[str, V]):
         """Return a view of the pairs."""
         return self._items.items()
 
+    def __or__(self, other: FrozenDict[V]) -> FrozenDict[V]:
+        """Return the items of both; those of the other one count more.
+
+        >>> FrozenDict({"a": 1, "b": 1}) | FrozenDict({"b": 2})
+        {'a': 1, 'b': 2}
+        """
+        both = object.__new__(type(self))  # of what is frozen already
+        object.__setattr__(both, "_items", {**self._items, **other._items})
+        return both
+
     def __hash__(self) -> int:
         return hash(frozenset(self._items.items()))
 
