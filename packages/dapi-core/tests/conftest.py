@@ -17,7 +17,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from dapi._catalog import registry
+from dapi._catalog import builders
 from dapi._plugins import discovery
 
 
@@ -321,7 +321,7 @@ def install(advertise):
 @pytest.fixture
 def forget_registered(monkeypatch):
     """What these tests register does not outlive them."""
-    monkeypatch.setattr(registry, "_builders", {})
+    monkeypatch.setattr(builders, "_registered", {})
 
 
 @pytest.fixture
@@ -335,4 +335,4 @@ def alone(monkeypatch):
 
     monkeypatch.setattr(discovery, "_cached", discovery._NOTHING)
     monkeypatch.setattr(discovery, "_scan", scan_ours)
-    monkeypatch.setattr(registry, "_builders", {})
+    monkeypatch.setattr(builders, "_registered", {})

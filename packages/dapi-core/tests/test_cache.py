@@ -40,7 +40,7 @@ POINTS = (
 @pytest.fixture
 def family(advertise, server, monkeypatch):
     """Weights with a full hash, with a prefix, and with nothing."""
-    monkeypatch.setattr(dapi._catalog.registry, "_builders", {})
+    monkeypatch.setattr(dapi._catalog.builders, "_registered", {})
     facts = {
         "url": server.serve("/net.pth", BODY), "pinned": DIGEST,
         "prefix": hashlib.sha256(OTHER).hexdigest()[:8],

@@ -24,6 +24,9 @@ EXAMPLES = [
     exceptions.AmbiguousModelError("net", candidates=["a/net", "b/net"]),
     exceptions.AmbiguousExtensionError("dapi.schemes", "s3", distributions=["a", "b"]),
     exceptions.DuplicateModelError("net", first="m:a", second="m:b"),
+    exceptions.NotLockedError(
+        "net:A_RefV1", lock="dapi.lock", reason="it does not name them", remedy="Add: dapi lock X."
+    ),
     exceptions.UnknownWeightsError("NetWeights", "RefV3", available=["RefV1", "RefV2"]),
     exceptions.UnknownWeightsError("NetWeights", "V1", available=[], equivalents=["A_RefV1"]),
     exceptions.UnknownFacetError("task", "detect", available=["object-detection"]),

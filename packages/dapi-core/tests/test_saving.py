@@ -272,7 +272,7 @@ def test_builder_that_is_gone_is_named(acme, tmp_path, monkeypatch):
     dapi.save(dapi.get_model("acme_other", weights=None), path)
     (acme / "entry_points.txt").write_text("")
     monkeypatch.setattr("dapi._plugins.discovery._cached", discovery._NOTHING)
-    monkeypatch.setattr("dapi._catalog.registry._builders", {})
+    monkeypatch.setattr("dapi._catalog.builders._registered", {})
 
     with pytest.raises(RebuildError, match="No model named 'acme-nets/acme_other'"):
         dapi.load(path)

@@ -382,3 +382,18 @@ def test_fetch_all_shows_a_checkpoint_as_a_directory(server):
         path.name: path.read_bytes() for path in folder.iterdir()
     }
     assert folder == fetch_all(parts)
+
+
+def test_bytes_that_come_another_way_are_verified(own_cache):
+    """What a bundle holds is in the cache once its hash is right; else nothing of it is left."""
+    from dapi import catalog
+
+    body = b"abc" * 1000
+    file = File("https://example.org/x.pth", hashlib.sha256(body).hexdigest(), len(body))
+
+    with pytest.raises(HashMismatchError, match="a bundle"):
+        catalog.receive([b"other"], file, source="a bundle", wanted="x")
+    left = [*(own_cache / "blobs").iterdir()]
+    path = catalog.receive([body[:7], body[7:]], file, source="a bundle", wanted="x")
+
+    assert [] == left and body == path.read_bytes() and path == catalog.cached(file)

@@ -22,6 +22,7 @@ attributes; its text says what happened, what was expected or exists, and what t
     ├── WeightsTypeError          (TypeError)       not weights of this builder
     ├── ForeignWeightsError       (TypeError)       an entry that another builder needs
     ├── WeightsDeclarationError   (TypeError)       an entry or enum is declared wrongly
+    ├── NotLockedError            (LookupError)     not in the lock that this process is bound to
     ├── WithdrawnWeightsError     (ValueError)      their publisher took them back
     ├── NoWeightsError            (LookupError)     nothing to name, load or apply
     ├── UnexpectedArgumentError   (TypeError)       a misspelt argument of a builder
@@ -482,6 +483,26 @@ class WithdrawnWeightsError(DapiError, ValueError):
         super().__init__(
             f"{weights} was withdrawn: {reason or 'no reason was given'}. {instead}To load it all "
             "the same: weights=dataclasses.replace(member.value, status=dapi.Status())"
+        )
+
+
+class NotLockedError(DapiError, LookupError):
+    """Weights, or a file, are not in the lock that this process is bound to.
+
+    Attributes:
+        wanted: What was asked for.
+        lock: The path of the lock file.
+        reason: What the lock says, or does not say.
+        remedy: The command that adds it, as a sentence; empty if none does.
+    """
+
+    def __init__(self, wanted: str, *, lock: object, reason: str, remedy: str = "") -> None:
+        self.wanted, self.lock, self.reason = redact(wanted), lock, redact(reason)
+        self.remedy = remedy
+        advice = f"{remedy} " if remedy else ""
+        super().__init__(
+            f"{wanted} is refused by {lock}: {reason}. {advice}To build without the lock: unset "
+            "DAPI_LOCK, or with dapi.use_lock(None): ..."
         )
 
 

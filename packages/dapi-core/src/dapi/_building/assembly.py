@@ -18,9 +18,10 @@ from dapi._building.context import ContextParams
 from dapi._building.provenance import Provenance
 from dapi._loader import checkpoint, collector, construction, loading
 from dapi._loader.placement import Target
-from dapi._plugins import hooks
+from dapi._plugins import binding, hooks
 from dapi._values import notices
 from dapi._values.frozen import FrozenDict, freeze
+from dapi._values.public import public
 from dapi._weights import lazy
 from dapi._weights.entry import WeightEntry
 from dapi._weights.enum import Weights, entry_of
@@ -41,7 +42,7 @@ from dapi.exceptions import (
 
 if TYPE_CHECKING:
     import torch
-    from torch import nn
+    from torch import Tensor, nn
 
 M = TypeVar("M", bound="nn.Module")
 T = TypeVar("T")
@@ -51,6 +52,7 @@ T = TypeVar("T")
 HEAD_ARGUMENTS = ("num_classes", "num_keypoints", "num_labels", "aux_num_out")
 
 
+@public
 def build_model(
     constructor: Callable[..., M],
     *args: Any,
@@ -151,7 +153,7 @@ def build(
     merged, context = dict(config), FrozenDict[Mapping[str, Any]]()
     if weights is not None:
         _require_torch(recipe.name)
-        _check_status(weights)
+        _admit(weights)
         merged = _merge(weights, config, head=recipe.head, new_head=new_head)
         context = FrozenDict(entry_of(weights).build.context)
     make = partial(_construct, recipe, weights, merged)
@@ -343,8 +345,16 @@ class _Assembly(Generic[M]):
             if loading.is_under(name, self._fresh)
         ]
 
+    def _state_dict(self) -> dict[str, Tensor]:
+        """Read the tensors for the model by its keys, without those of a new head."""
+        read, wanted = self._weights.state_dict(progress=False), entry_of(self._weights).build
+        adapted = loading.adapt(read, wanted.adapt, self._config, code_version=wanted.code_version)
+        for key in [key for key in adapted if loading.is_under(key, self._fresh)]:
+            del adapted[key]
+        return adapted
+
     def _load(self, model: M, frame: construction.Deferral | None, origin: loading.Origin) -> M:
-        state_dict = loading.read(self._weights, self._config, self._fresh)
+        state_dict = self._state_dict()
         load = partial(
             loading.load,
             state_dict=state_dict,
@@ -360,8 +370,11 @@ class _Assembly(Generic[M]):
         return model
 
 
-def _check_status(weights: Weights | WeightEntry) -> None:
-    """Refuse what was withdrawn; warn of what is deprecated or outdated."""
+def _admit(weights: Weights | WeightEntry) -> None:
+    """Refuse what is not locked or was withdrawn; warn of what is deprecated or outdated."""
+    lock = binding.current()
+    if lock is not None:
+        lock.admit(weights)
     status = entry_of(weights).status
     if status.state == "withdrawn":
         raise WithdrawnWeightsError(
@@ -371,7 +384,7 @@ def _check_status(weights: Weights | WeightEntry) -> None:
         instead = f" Use {status.replacement} instead." if status.replacement else ""
         text = f"{weights} is deprecated: {status.reason}{instead}"
         notices.warn_once(text, OutdatedWeightsWarning)
-    elif isinstance(weights, Weights) and not weights.latest:
+    elif lock is None and isinstance(weights, Weights) and not weights.latest:
         _warn_of_later(weights)
 
 

@@ -13,11 +13,12 @@ from dapi._building.arguments import Arguments
 from dapi._building.comparison import Difference, Tree, differences
 from dapi._building.header import PREFIX, Header, describe
 from dapi._building.provenance import Provenance
-from dapi._catalog import catalog
+from dapi._catalog import lookup
 from dapi._loader import safetensors
 from dapi._loader.loading import is_under
 from dapi._loader.placement import Target
 from dapi._store import placeholder, settings
+from dapi._values.public import public
 from dapi.exceptions import DapiError, RebuildError, SavingError
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
+@public
 def save(model: nn.Module, path: str | Path) -> None:
     """Write a model to a safetensors file from which ``dapi.load`` builds it again.
 
@@ -123,7 +125,7 @@ def _remedy(
     changes: Sequence[Difference],
 ) -> str:
     """Say how the builder itself makes a model with this head, if its size is all that differs."""
-    builder = catalog.find(provenance.builder).load()
+    builder = lookup.find(provenance.builder).load()
     head = builder.__dapi_builder__.head
     sizes = {_length(state_dict[each.place]) for each in changes if each.place in state_dict}
     usual = {_length(each) for key, each in twin.parameters() if is_under(key, head)}
@@ -150,6 +152,7 @@ def _unlike(tree: Tree, twin: Tree) -> dict[str, bool]:
     }
 
 
+@public
 def load(
     path: str | Path,
     *,

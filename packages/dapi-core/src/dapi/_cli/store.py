@@ -15,6 +15,7 @@ from dapi._catalog import files
 from dapi._cli import downloads
 from dapi._cli.options import FAILED, add_command, say
 from dapi._cli.tables import print_rows
+from dapi._plugins import binding
 from dapi._store import cache, copies, folders, placeholder, settings, trust, views
 from dapi._text.urls import redacted
 from dapi._values.file import File
@@ -39,6 +40,8 @@ def add_commands(commands: Any) -> None:
     verify.add_argument("names", nargs="*", metavar="name", help="a model (its latest) or weights")
     text = "remove what changed; it is fetched again when it is needed"
     verify.add_argument("--repair", action="store_true", help=text)
+    text = "all files of a lock (default: dapi.lock), and that the cache has no others"
+    verify.add_argument("--lock", nargs="?", const="", metavar="FILE", help=text)
     text = "list the files that are trusted without a published sha256, or forget some"
     trusted = add_command(commands, "trust", _trust, text)
     trusted.add_argument("--forget", nargs="+", metavar="name", help="weights, models or URLs")
@@ -129,6 +132,9 @@ class _Finding(NamedTuple):
 
 
 def _verify(options: argparse.Namespace) -> int:
+    if options.lock is not None:
+        commands = binding.package("dapi.lock.commands")
+        return int(commands.verify(options.lock, repair=options.repair, as_json=options.json))
     findings = _of_weights(options.names) if options.names else _of_cache()
     rows, status = [], 0
     for found in findings:
