@@ -278,6 +278,21 @@ def {name}(*, weights=None, progress=True, **config):
 
 
 @pytest.fixture
+def download():
+    """Put content into the cache, under a file's URL, as a download does."""
+    from dapi._store import cache, partial
+    from dapi._store.settings import DEFAULT
+
+    def put(file, content):
+        target = partial.create(cache.key(file), DEFAULT)
+        target.write(0, content)
+        cache.publish(file, target, target.digest(), wanted=file.name)
+        target.discard()
+
+    return put
+
+
+@pytest.fixture
 def template():
     """The source of a module with one builder and its enum, to be formatted."""
     return FAMILY

@@ -68,7 +68,9 @@ EXAMPLES = [
     exceptions.MissingDependencyError("x needs y", requirement=""),
     exceptions.MissingHashError("net:A", files=["https://example.org/net.pth"]),
     exceptions.HashMismatchError("net.pth", expected="00", found="11"),
-    exceptions.LFSPointerError("net.pth", expected="00", found="11"),
+    exceptions.PlaceholderError(
+        "net.pth", kind="a web page", remedy="Sign in", expected="00", found="11"
+    ),
     exceptions.CacheError("cache", reason="read-only"),
     exceptions.FetchError("net:A", failures={"https://example.org/n": "404"}),
     exceptions.OfflineError("net:A", url="https://example.org/n", sha256=None, path="cache/x"),

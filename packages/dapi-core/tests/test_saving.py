@@ -373,6 +373,10 @@ def change_activation(model):
     model.activation = torch.tanh
 
 
+def patch_forward(model):
+    model.fc.forward = lambda batch: batch
+
+
 def tie(model):
     model.twin.weight = model.fc.weight
 
@@ -389,6 +393,7 @@ def untie(model):
         (sparsify, "fc.weight_orig is left over"),
         (normalize_weights, "fc is a ParametrizedLinear, not a Linear"),
         (change_activation, "activation is '.*tanh', not '.*relu'"),
+        (patch_forward, "fc.forward was replaced"),
         (tie, "fc.weight and twin.weight are one parameter"),
         (untie, "body.weight and tied.weight are not one parameter"),
     ],
@@ -412,6 +417,16 @@ def test_head_that_was_replaced_by_hand_names_the_arguments(entry, tmp_path):
         model.fc = nn.Linear(model.fc.in_features, 9)
         with pytest.raises(SavingError, match=f"Build it with {remedy}"):
             dapi.save(model, tmp_path / "net.safetensors")
+
+
+@pytest.mark.parametrize("change", [sparsify, normalize_weights])
+def test_head_of_the_same_size_is_no_matter_of_arguments(entry, tmp_path, change):
+    """No argument of the builder would make it."""
+    model = dapi.get_model("acme_net", weights=entry)
+    change(model)
+
+    with pytest.raises(SavingError, match="Save it before such changes"):
+        dapi.save(model, tmp_path / "net.safetensors")
 
 
 def test_wrapped_model_is_saved_without_what_wraps_it(acme, tmp_path):

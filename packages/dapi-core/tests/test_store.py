@@ -16,9 +16,9 @@ from dapi.exceptions import (
     CacheWarning,
     FetchError,
     HashMismatchError,
-    LFSPointerError,
     MissingDependencyError,
     OfflineError,
+    PlaceholderError,
 )
 
 BODY = bytes(range(256)) * 5000
@@ -302,7 +302,7 @@ class TestPackage:
         """A wheel that was built without Git LFS has it; the file that it means is not to blame."""
         (package / "net.pth").write_text(POINTER)
 
-        with pytest.raises(LFSPointerError, match="git lfs pull") as caught:
+        with pytest.raises(PlaceholderError, match="git lfs pull") as caught:
             fetch(File("package:acme_weights/net.pth", sha256=sha256))
         assert DIGEST == caught.value.expected
         assert isinstance(caught.value, HashMismatchError)
@@ -355,7 +355,7 @@ def test_local_git_lfs_pointer_is_named(tmp_path, sha256):
     path = tmp_path / "net.pth"
     path.write_text(POINTER)
 
-    with pytest.raises(LFSPointerError, match=r"net\.pth is a Git LFS pointer"):
+    with pytest.raises(PlaceholderError, match=r"net\.pth is a Git LFS pointer"):
         fetch(File(path.as_uri(), sha256=sha256))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
@@ -163,11 +163,13 @@ def build(
     elif _is_meta(target, weights):
         model = _construct_on_meta(make)
         _check_head(model, fresh, weights)
-    elif weights is None:
-        model = make()
-        target.move(model)
     else:
-        model = _Assembly(make, weights, merged, fresh, target).run(progress=progress)
+        with _off_meta() if target.device is not None else nullcontext():
+            if weights is None:
+                model = make()
+                target.move(model)
+            else:
+                model = _Assembly(make, weights, merged, fresh, target).run(progress=progress)
     noted = FrozenDict({key: value for key, value in merged.items() if key != "progress"})
     provenance = Provenance(recipe.name, weights, noted, context, recipe.target, new_head=new_head)
     _provenance.record(model, provenance)
@@ -242,15 +244,20 @@ _nothing_is_loaded: ContextVar[bool] = ContextVar("_nothing_is_loaded", default=
 @contextmanager
 def _on_meta() -> Iterator[None]:
     """Load nothing; what a constructor computes is real also where meta is the default device."""
-    import torch
-
-    is_default = torch.get_default_device().type == "meta"
     token = _nothing_is_loaded.set(True)
     try:
-        with torch.device("cpu") if is_default else nullcontext():
+        with _off_meta():
             yield
     finally:
         _nothing_is_loaded.reset(token)
+
+
+def _off_meta() -> AbstractContextManager[Any]:
+    """Make the CPU the default device where meta is: a constructor computes values."""
+    import torch
+
+    is_default = torch.get_default_device().type == "meta"
+    return torch.device("cpu") if is_default else nullcontext()
 
 
 def _construct_on_meta(make: Callable[[], M]) -> M:

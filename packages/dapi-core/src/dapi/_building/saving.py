@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dapi._building import assembly
 from dapi._building import provenance as _provenance
@@ -69,7 +69,7 @@ def save(model: nn.Module, path: str | Path) -> None:
     state_dict = {tree.plain(key): value for key, value in whole.items()}
     facts = describe(provenance, state_dict, _versions(tree, whole))
     twin = Tree.of(_twin(subject, Header(target.absolute(), facts)))
-    _check(subject, provenance, state_dict, list(differences(tree, state_dict, twin)))
+    _check(subject, provenance, state_dict, twin, list(differences(tree, state_dict, twin)))
     facts["requires_grad"] = json.dumps(_unlike(tree, twin))
     metadata = {PREFIX + key: value for key, value in facts.items()}
     try:
@@ -102,6 +102,7 @@ def _check(
     subject: str,
     provenance: Provenance,
     state_dict: Mapping[str, Tensor],
+    twin: Tree,
     changes: Sequence[Difference],
 ) -> None:
     """Refuse a model that its builder makes otherwise: loading would refuse it, or change it."""
@@ -113,24 +114,32 @@ def _check(
     raise SavingError(
         subject,
         f"it is not what {builder} makes: {listed}{more}. "
-        f"{_remedy(provenance, state_dict, changes)}, or register a builder that makes it",
+        f"{_remedy(provenance, state_dict, twin, changes)}, or register a builder that makes it",
     )
 
 
 def _remedy(
-    provenance: Provenance, state_dict: Mapping[str, Tensor], changes: Sequence[Difference]
+    provenance: Provenance,
+    state_dict: Mapping[str, Tensor],
+    twin: Tree,
+    changes: Sequence[Difference],
 ) -> str:
-    """Say how the builder itself makes a model with this head, if the head is all that differs."""
+    """Say how the builder itself makes a model with this head, if its size is all that differs."""
     builder = lookup.find(provenance.builder).load()
     head = builder.__dapi_builder__.head
-    if not all(is_under(f"{change.place}.", head) for change in changes):
+    sizes = {_length(state_dict[each.place]) for each in changes if each.place in state_dict}
+    usual = {_length(each) for key, each in twin.parameters() if is_under(key, head)}
+    if sizes & usual or not all(is_under(f"{change.place}.", head) for change in changes):
         return "Save it before such changes, and repeat them after loading"
-    sizes = {len(state_dict[each.place]) for each in changes if each.place in state_dict}
     arguments = Arguments.of(builder, provenance.builder).types
     name = next((each for each in assembly.HEAD_ARGUMENTS if each in arguments), "num_classes")
     size = sizes.pop() if len(sizes) == 1 else "..."
     new = "" if provenance.weights is None else ", new_head=True"
     return f"Build it with {name}={size}{new}"
+
+
+def _length(tensor: Any) -> int:
+    return tensor.shape[0] if getattr(tensor, "ndim", 0) else 0
 
 
 def _unlike(tree: Tree, twin: Tree) -> dict[str, bool]:

@@ -10,7 +10,7 @@ from dapi import _store
 from dapi._catalog import lookup
 from dapi._catalog import offers as _offers
 from dapi._plugins import binding
-from dapi._store import cache, trust, verification
+from dapi._store import cache, placeholder, trust, verification
 from dapi._text.urls import redacted
 from dapi._values import names as _names
 from dapi._values.file import File
@@ -176,7 +176,7 @@ def add(path: Path, *, owner: str | None = None) -> list[tuple[str, Path]]:
     if owner is not None:
         name = str(latest_or_named(owner))
         return [(name, _store.add(path, _only(path, files_of(name), name), wanted=name))]
-    verification.refuse_pointer(path)
+    placeholder.refuse(path)
     digest = verification.hash_file(path)
     found = [
         (str(weights), file)

@@ -29,6 +29,17 @@ class Rule(NamedTuple):
         return f"{self.host}={base}" if self.host else base
 
     @property
+    def brief(self) -> str:
+        """The rule without the mirror's path, which may hold a token."""
+        if not self.is_usable:
+            base = "(no URL)"
+        else:
+            scheme, host = _urls.origin(self.base)[0], _urls.netloc(self.base)
+            has_more = self.base.rpartition("@")[2].rpartition("://")[2] != host
+            base = f"{scheme}://{host}{'/...' * has_more}"
+        return f"{self.host}={base}" if self.host else base
+
+    @property
     def is_usable(self) -> bool:
         """Whether the mirror is an address of the web."""
         scheme, host, _ = _urls.origin(self.base)
@@ -63,7 +74,9 @@ def mirrored(url: str) -> str:
     """
     plain, _ = _urls.split_userinfo(url)
     parts = urlsplit(plain)
-    if parts.scheme not in ("http", "https"):
+    # Else a part of the password, which is not escaped, looks like the host: a mirror would see it.
+    is_whole = parts.netloc == _urls.netloc(url)
+    if parts.scheme not in ("http", "https") or not is_whole:
         return url
     rule = next((rule for rule in rules() if rule.applies(plain)), None)
     if rule is None:
