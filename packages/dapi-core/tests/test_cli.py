@@ -11,7 +11,7 @@ from importlib.metadata import version
 import pytest
 
 import dapi
-from dapi._catalog import registry
+from dapi._catalog import builders
 from dapi._cli import main
 from dapi._cli.tables import print_facts
 from dapi.exceptions import PluginWarning, WithdrawnWeightsError
@@ -197,7 +197,13 @@ def zweitnet(*, weights=None, progress=True): ...
 
 @pytest.mark.parametrize(
     ("word", "remedy"),
-    [("lst", "Did you mean 'list'"), ("new", "pip install dapi-devkit"), ("zzz", "dapi --help")],
+    [
+        ("lst", "Did you mean 'list'"),
+        ("new", "pip install dapi-devkit"),
+        ("lock", "pip install dapi-lock"),
+        ("unbundle", "pip install dapi-lock"),
+        ("zzz", "dapi --help"),
+    ],
 )
 def test_command_that_there_is_not(alone, word, remedy, capsys):
     """The nearest is named, or what brings it; the status is that of a wrong command line."""
@@ -284,7 +290,7 @@ def test_show_knows_names_from_elsewhere(family, capsys):
 def test_list_of_nothing_says_why(family, capsys, monkeypatch):
     """An empty list is no empty screen."""
     assert "installed models match" in run(capsys, "list", "absent*")[1].out
-    monkeypatch.setattr("dapi._catalog.models.listed", dict)
+    monkeypatch.setattr("dapi._catalog.builders.listed", dict)
     assert "pip install dapi-vision" in run(capsys, "list")[1].out
 
 
@@ -294,7 +300,7 @@ def test_interrupted_command_says_so(family, capsys, monkeypatch):
     def interrupt(name):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("dapi._catalog.catalog.get_weights", interrupt)
+    monkeypatch.setattr("dapi._catalog.lookup.get_weights", interrupt)
     status, printed = run(capsys, "show", "acme_net:Digits_RefV1")
     assert (130, "") == (status, printed.out)
     assert "interrupted" in printed.err
@@ -374,7 +380,7 @@ def test_fetch_that_does_not_fit_is_told_before(alone, capsys):
     @dapi.register_model(weights=VastWeights)
     def vast_net(*, weights=None, progress=True): ...
 
-    name = dapi._catalog.models.list_models()[0]
+    name = dapi._catalog.builders.list_models()[0]
     for words in ((), ("--dry-run",)):
         status, printed = run(capsys, "fetch", name, *words)
         assert 1 == status
@@ -435,7 +441,7 @@ def test_doctor_names_what_is_broken(family, advertise, capsys):
 
 def test_doctor_compares_entry_points_with_builders(advertise, capsys, monkeypatch):
     """An entry point under another name than its builder's is told with the right line."""
-    monkeypatch.setattr(registry, "_builders", {})
+    monkeypatch.setattr(builders, "_registered", {})
     source = "from dapi import register_model\n@register_model()\ndef right(*, weights=None): ...\n"
     advertise("acme-drift", "[dapi.models]\nwrong = acme_drift:right\n", acme_drift=source)
 

@@ -289,7 +289,7 @@ def test_builder_that_is_gone_is_named(acme, tmp_path, monkeypatch):
     dapi.save(dapi.get_model("acme_other", weights=None), path)
     (acme / "entry_points.txt").write_text("")
     monkeypatch.setattr("dapi._plugins.discovery._cached", discovery._NOTHING)
-    monkeypatch.setattr("dapi._catalog.registry._builders", {})
+    monkeypatch.setattr("dapi._catalog.builders._registered", {})
 
     with pytest.raises(RebuildError, match="No model named 'acme-nets/acme_other'"):
         dapi.load(path)
@@ -408,6 +408,10 @@ def change_activation(model):
     model.activation = torch.tanh
 
 
+def patch_forward(model):
+    model.fc.forward = lambda batch: batch
+
+
 def tie(model):
     model.twin.weight = model.fc.weight
 
@@ -424,6 +428,7 @@ def untie(model):
         (sparsify, "fc.weight_orig is left over"),
         (normalize_weights, "fc is a ParametrizedLinear, not a Linear"),
         (change_activation, "activation is '.*tanh', not '.*relu'"),
+        (patch_forward, "fc.forward was replaced"),
         (tie, "fc.weight and twin.weight are one parameter"),
         (untie, "body.weight and tied.weight are not one parameter"),
     ],
@@ -447,6 +452,16 @@ def test_head_that_was_replaced_by_hand_names_the_arguments(entry, tmp_path):
         model.fc = nn.Linear(model.fc.in_features, 9)
         with pytest.raises(SavingError, match=f"Build it with {remedy}"):
             dapi.save(model, tmp_path / "net.safetensors")
+
+
+@pytest.mark.parametrize("change", [sparsify, normalize_weights])
+def test_head_of_the_same_size_is_no_matter_of_arguments(entry, tmp_path, change):
+    """No argument of the builder would make it."""
+    model = dapi.get_model("acme_net", weights=entry)
+    change(model)
+
+    with pytest.raises(SavingError, match="Save it before such changes"):
+        dapi.save(model, tmp_path / "net.safetensors")
 
 
 def test_wrapped_model_is_saved_without_what_wraps_it(acme, tmp_path):

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from dapi import _measure, _store
+from dapi import _store
+from dapi._building import measure
 from dapi._building import provenance as _provenance
 from dapi._building.arguments import CALLERS
 from dapi._building.context import ContextParams
 from dapi._building.provenance import Provenance
 from dapi._loader import checkpoint, collector, construction, loading
 from dapi._loader.placement import Target
-from dapi._plugins import hooks
+from dapi._plugins import binding, hooks
 from dapi._values import notices
 from dapi._values.frozen import FrozenDict, freeze
+from dapi._values.public import public
 from dapi._weights import lazy
 from dapi._weights.entry import WeightEntry
 from dapi._weights.enum import Weights, entry_of
@@ -41,7 +43,7 @@ from dapi.exceptions import (
 
 if TYPE_CHECKING:
     import torch
-    from torch import nn
+    from torch import Tensor, nn
 
 M = TypeVar("M", bound="nn.Module")
 T = TypeVar("T")
@@ -51,6 +53,7 @@ T = TypeVar("T")
 HEAD_ARGUMENTS = ("num_classes", "num_keypoints", "num_labels", "aux_num_out")
 
 
+@public
 def build_model(
     constructor: Callable[..., M],
     *args: Any,
@@ -151,7 +154,7 @@ def build(
     merged, context = dict(config), FrozenDict[Mapping[str, Any]]()
     if weights is not None:
         _require_torch(recipe.name)
-        _check_status(weights)
+        _admit(weights)
         merged = _merge(weights, config, head=recipe.head, new_head=new_head)
         context = FrozenDict(entry_of(weights).build.context)
     make = partial(_construct, recipe, weights, merged)
@@ -161,11 +164,13 @@ def build(
     elif _is_meta(target, weights):
         model = _construct_on_meta(make)
         _check_head(model, fresh, weights)
-    elif weights is None:
-        model = make()
-        target.move(model)
     else:
-        model = _Assembly(make, weights, merged, fresh, target).run(progress=progress)
+        with _off_meta() if target.device is not None else nullcontext():
+            if weights is None:
+                model = make()
+                target.move(model)
+            else:
+                model = _Assembly(make, weights, merged, fresh, target).run(progress=progress)
     noted = FrozenDict({key: value for key, value in merged.items() if key != "progress"})
     provenance = Provenance(recipe.name, weights, noted, context, recipe.target, new_head=new_head)
     _provenance.record(model, provenance)
@@ -210,7 +215,7 @@ def check_size(
     """
     make = partial(_construct, recipe, weights, config)
     with collector.paused(), _traceless(), _loading_nothing():
-        _measure.check(make, tensors=tensors, elements=elements)
+        measure.check(make, tensors=tensors, elements=elements)
 
 
 def _require_torch(name: str) -> None:
@@ -261,10 +266,7 @@ _nothing_is_loaded: ContextVar[bool] = ContextVar("_nothing_is_loaded", default=
 @contextmanager
 def _on_meta() -> Iterator[None]:
     """Load nothing; what a constructor computes is real also where meta is the default device."""
-    import torch
-
-    is_default = torch.get_default_device().type == "meta"
-    with _loading_nothing(), torch.device("cpu") if is_default else nullcontext():
+    with _loading_nothing(), _off_meta():
         yield
 
 
@@ -275,6 +277,14 @@ def _loading_nothing() -> Iterator[None]:
         yield
     finally:
         _nothing_is_loaded.reset(token)
+
+
+def _off_meta() -> AbstractContextManager[Any]:
+    """Make the CPU the default device where meta is: a constructor computes values."""
+    import torch
+
+    is_default = torch.get_default_device().type == "meta"
+    return torch.device("cpu") if is_default else nullcontext()
 
 
 def _construct_on_meta(make: Callable[[], M]) -> M:
@@ -362,8 +372,16 @@ class _Assembly(Generic[M]):
             if loading.is_under(name, self._fresh)
         ]
 
+    def _state_dict(self) -> dict[str, Tensor]:
+        """Read the tensors for the model by its keys, without those of a new head."""
+        read, wanted = self._weights.state_dict(progress=False), entry_of(self._weights).build
+        adapted = loading.adapt(read, wanted.adapt, self._config, code_version=wanted.code_version)
+        for key in [key for key in adapted if loading.is_under(key, self._fresh)]:
+            del adapted[key]
+        return adapted
+
     def _load(self, model: M, frame: construction.Deferral | None, origin: loading.Origin) -> M:
-        state_dict = loading.read(self._weights, self._config, self._fresh)
+        state_dict = self._state_dict()
         load = partial(
             loading.load,
             state_dict=state_dict,
@@ -379,8 +397,11 @@ class _Assembly(Generic[M]):
         return model
 
 
-def _check_status(weights: Weights | WeightEntry) -> None:
-    """Refuse what was withdrawn; warn of what is deprecated or outdated."""
+def _admit(weights: Weights | WeightEntry) -> None:
+    """Refuse what is not locked or was withdrawn; warn of what is deprecated or outdated."""
+    lock = binding.current()
+    if lock is not None:
+        lock.admit(weights)
     status = entry_of(weights).status
     if status.state == "withdrawn":
         raise WithdrawnWeightsError(
@@ -390,7 +411,7 @@ def _check_status(weights: Weights | WeightEntry) -> None:
         instead = f" Use {status.replacement} instead." if status.replacement else ""
         text = f"{weights} is deprecated: {status.reason}{instead}"
         notices.warn_once(text, OutdatedWeightsWarning)
-    elif isinstance(weights, Weights) and not weights.latest:
+    elif lock is None and isinstance(weights, Weights) and not weights.latest:
         _warn_of_later(weights)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dapi._values.frozen import FrozenDict
+from dapi._values.public import public
 from dapi._weights.entry import WeightEntry
 from dapi._weights.enum import Weights, entry_of
 from dapi._weights.lazy import Lazy
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 
+@public
 @dataclass(frozen=True)
 class Provenance:
     """Where a model and its weights came from; kept on the model, through copies and pickles.
@@ -97,6 +99,7 @@ def find(model: nn.Module) -> Provenance | None:
     return found if isinstance(found, Provenance) else None
 
 
+@public
 def weights_of(model: nn.Module) -> Weights | WeightEntry:
     """Return the weights that a model was built with; copies and pickles keep them.
 

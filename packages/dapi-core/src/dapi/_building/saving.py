@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from dapi._building import assembly
 from dapi._building import provenance as _provenance
@@ -14,12 +14,13 @@ from dapi._building.arguments import Arguments
 from dapi._building.comparison import Difference, Tree, differences
 from dapi._building.header import PREFIX, Header, Plan, describe
 from dapi._building.provenance import Provenance
-from dapi._catalog import catalog
+from dapi._catalog import lookup
 from dapi._loader import safetensors
 from dapi._loader.loading import is_under
 from dapi._loader.placement import Target
 from dapi._store import placeholder, settings
 from dapi._store.disk import given_path
+from dapi._values.public import public
 from dapi.exceptions import DapiError, MissingFileError, RebuildError, SavingError
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 _USUAL: Final = 1 << 24
 
 
+@public
 def save(model: nn.Module, path: str | Path) -> None:
     """Write a model to a safetensors file from which ``dapi.load`` builds it again.
 
@@ -73,7 +75,7 @@ def save(model: nn.Module, path: str | Path) -> None:
     state_dict = {tree.plain(key): value for key, value in whole.items()}
     facts = describe(provenance, state_dict, _versions(tree, whole))
     twin = Tree.of(_twin(subject, Header(target.absolute(), facts)))
-    _check(subject, provenance, state_dict, list(differences(tree, state_dict, twin)))
+    _check(subject, provenance, state_dict, twin, list(differences(tree, state_dict, twin)))
     facts["requires_grad"] = json.dumps(_unlike(tree, twin))
     metadata = {PREFIX + key: value for key, value in facts.items()}
     try:
@@ -106,6 +108,7 @@ def _check(
     subject: str,
     provenance: Provenance,
     state_dict: Mapping[str, Tensor],
+    twin: Tree,
     changes: Sequence[Difference],
 ) -> None:
     """Refuse a model that its builder makes otherwise: loading would refuse it, or change it."""
@@ -117,24 +120,32 @@ def _check(
     raise SavingError(
         subject,
         f"it is not what {builder} makes: {listed}{more}. "
-        f"{_remedy(provenance, state_dict, changes)}, or register a builder that makes it",
+        f"{_remedy(provenance, state_dict, twin, changes)}, or register a builder that makes it",
     )
 
 
 def _remedy(
-    provenance: Provenance, state_dict: Mapping[str, Tensor], changes: Sequence[Difference]
+    provenance: Provenance,
+    state_dict: Mapping[str, Tensor],
+    twin: Tree,
+    changes: Sequence[Difference],
 ) -> str:
-    """Say how the builder itself makes a model with this head, if the head is all that differs."""
-    builder = catalog.find(provenance.builder).load()
+    """Say how the builder itself makes a model with this head, if its size is all that differs."""
+    builder = lookup.find(provenance.builder).load()
     head = builder.__dapi_builder__.head
-    if not all(is_under(f"{change.place}.", head) for change in changes):
+    sizes = {_length(state_dict[each.place]) for each in changes if each.place in state_dict}
+    usual = {_length(each) for key, each in twin.parameters() if is_under(key, head)}
+    if sizes & usual or not all(is_under(f"{change.place}.", head) for change in changes):
         return "Save it before such changes, and repeat them after loading"
-    sizes = {len(state_dict[each.place]) for each in changes if each.place in state_dict}
     arguments = Arguments.of(builder, provenance.builder).types
     name = next((each for each in assembly.HEAD_ARGUMENTS if each in arguments), "num_classes")
     size = sizes.pop() if len(sizes) == 1 else "..."
     new = "" if provenance.weights is None else ", new_head=True"
     return f"Build it with {name}={size}{new}"
+
+
+def _length(tensor: Any) -> int:
+    return tensor.shape[0] if getattr(tensor, "ndim", 0) else 0
 
 
 def _unlike(tree: Tree, twin: Tree) -> dict[str, bool]:
@@ -147,6 +158,7 @@ def _unlike(tree: Tree, twin: Tree) -> dict[str, bool]:
     }
 
 
+@public
 def load(
     path: str | Path,
     *,

@@ -8,9 +8,8 @@ from itertools import groupby
 from textwrap import shorten
 from typing import Any
 
-from dapi._catalog import catalog
+from dapi._catalog import builders, lookup
 from dapi._catalog import metrics as _metrics
-from dapi._catalog import models as _models
 from dapi._catalog import search as _search
 from dapi._catalog.metrics import Metric
 from dapi._catalog.search import Found, Query
@@ -72,8 +71,8 @@ def _number(text: str) -> float:
 
 
 def _list(options: argparse.Namespace) -> int:
-    names = _models.list_models(options.pattern, distribution=options.distribution)
-    models = _models.listed()
+    names = builders.list_models(options.pattern, distribution=options.distribution)
+    models = builders.listed()
     offered: dict[str, list[Found]] = {}
     for found in _search.offered(set(names)):
         offered.setdefault(found.model, []).append(found)
@@ -140,10 +139,10 @@ def _without(row: dict[str, Any], key: str) -> dict[str, Any]:
 
 def _nothing(options: argparse.Namespace) -> str:
     """Say why no model is listed."""
-    installed = len(_models.list_models())
+    installed = len(builders.list_models())
     if installed:
         wider = f"*{options.pattern}*"
-        found = _models.list_models(wider, distribution=options.distribution)
+        found = builders.list_models(wider, distribution=options.distribution)
         part = f", or those with it in their name: dapi list '{wider}'" if found else ""
         return f"None of the {installed} installed models match. To see all: dapi list{part}"
     disabled = [plugin.name for plugin in plugins() if plugin.models and plugin.state == "disabled"]
@@ -187,14 +186,14 @@ def _compared(found: Found, query: Query) -> dict[str, Any]:
 
 
 def _show(options: argparse.Namespace) -> int:
-    if catalog.parse(options.name).member:
-        details = without_secrets(_details(catalog.get_weights(options.name)))
+    if lookup.parse(options.name).member:
+        details = without_secrets(_details(lookup.get_weights(options.name)))
         if options.json:
             print_json(details)
         else:
             print_tree(details)
         return 0
-    weights = catalog.list_weights(options.name)
+    weights = lookup.list_weights(options.name)
     rows = [_summary(Found(options.name, "", each)) for each in weights]
     print_rows(options, rows, empty=f"{options.name} has no published weights.")
     return 0

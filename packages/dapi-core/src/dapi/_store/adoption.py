@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import IO, Any
 
-from dapi._store import access, cache, verification
+from dapi._store import access, cache, placeholder, verification
 from dapi._store.partial import Partial
 from dapi._values.file import File
 from dapi.exceptions import HashMismatchError
@@ -62,7 +62,7 @@ def copy(path: Path, file: File, partial: Partial) -> str:
         CacheError: The disk is full.
         OSError: It cannot be read.
     """
-    verification.refuse_pointer(path)
+    placeholder.refuse(path, file.name)
     with path.open("rb", buffering=0) as stream:
         if not partial.clone(lambda target: _share(stream, target)):
             partial.expect(path.stat().st_size, None)

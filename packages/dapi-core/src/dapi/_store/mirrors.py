@@ -69,7 +69,9 @@ def mirrored(url: str) -> str:
     """
     plain, _ = _urls.split_userinfo(url)
     parts = urlsplit(plain)
-    if parts.scheme not in ("http", "https"):
+    # Else a part of the password, which is not escaped, looks like the host: a mirror would see it.
+    is_whole = parts.netloc == _urls.netloc(url)
+    if parts.scheme not in ("http", "https") or not is_whole:
         return url
     rule = next((rule for rule in rules() if rule.applies(plain)), None)
     if rule is None:

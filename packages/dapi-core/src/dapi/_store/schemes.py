@@ -23,7 +23,7 @@ from dapi._plugins.discovery import entry_points, extension
 from dapi._store import verification
 from dapi._store.mirrors import mirrored
 from dapi._store.settings import Settings, trusts_mirrors
-from dapi._store.transport import AttemptError, Reply, get
+from dapi._store.transport import TELL, AttemptError, Reply, get
 from dapi._text import urls
 from dapi._values.file import File
 from dapi.exceptions import DapiError, FetchError, MissingDependencyError
@@ -32,6 +32,9 @@ _BLOCK = 1 << 18
 
 # What can stand behind ``pip install`` in a message; an address is a stranger's.
 _REQUIREMENT = re.compile(r"[A-Za-z0-9][\w.-]*(\[[\w.,-]+\])?([<>=!~]=?[\w.*+!]+,?)*", re.ASCII)
+
+# The remedy when a mirror, or the server that a hook names, lacks a file.
+_NOT_THERE = "Put the file onto the mirror, or remove its host from the rules of the mirror."
 
 _OWN = {"hf": "hub", "s3": "objects", "gs": "objects"}
 
@@ -100,7 +103,8 @@ def source(url: str, file: File, settings: Settings) -> Source:
         AttemptError: Its provider failed, or a mirror would have to be believed.
     """
     request = _routed(url)
-    if urls.origin(request.url) != urls.origin(url):
+    is_elsewhere = urls.origin(request.url) != urls.origin(url)
+    if is_elsewhere:
         _check_mirror(request.url, file)
     if urls.origin(request.url)[0] not in ("http", "https"):
         opened = _open(request.url)
@@ -109,10 +113,15 @@ def source(url: str, file: File, settings: Settings) -> Source:
         request = opened
 
     def ask(start: int, stop: int | None, version: str | None, reach: float) -> Reply:
-        return get(
-            request, start=start, stop=stop, version=version, is_pinned=file.is_pinned,
-            reach=reach, settings=settings,
-        )  # fmt: skip
+        try:
+            return get(
+                request, start=start, stop=stop, version=version, is_pinned=file.is_pinned,
+                reach=reach, settings=settings,
+            )  # fmt: skip
+        except AttemptError as problem:
+            if problem.remedy == TELL and is_elsewhere:  # not its publisher's server
+                problem.remedy = _NOT_THERE
+            raise
 
     return ask
 

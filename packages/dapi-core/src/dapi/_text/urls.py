@@ -34,9 +34,13 @@ def origin(url: str) -> tuple[str, str, str]:
 
 
 def netloc(url: str) -> str:
-    """Return the host of a URL, and its port if it names one; empty if it has none."""
-    match = re.match(_PARTS, url)
-    return match[2].rpartition("@")[2] if match else ""
+    """Return the host of a URL, and its port if it names one; empty if it has none.
+
+    >>> netloc("https://me:se/cret@example.org:8443/x")
+    'example.org:8443'
+    """
+    match = re.match(_PARTS, redacted(url))
+    return match[2] if match else ""
 
 
 def split_userinfo(url: str) -> tuple[str, str]:

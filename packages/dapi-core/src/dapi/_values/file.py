@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from posixpath import basename
 
 from dapi._text.untrusted import printable
+from dapi._values.public import public
 from dapi._values.record import Record
 from dapi.exceptions import WeightsDeclarationError
 
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):", re.IGNORECASE)  # one letter is a drive of Windows
 
 
+@public
 class File(Record):
     """One published file.
 

@@ -9,6 +9,7 @@ from typing import Any
 from dapi._text.urls import redact
 from dapi._values.file import File
 from dapi._values.frozen import FrozenDict, freeze
+from dapi._values.public import public
 from dapi.exceptions import AssetError, DapiError, NoWeightsError, WeightsDeclarationError
 
 _NOTHING: FrozenDict[Any] = FrozenDict()
@@ -17,6 +18,7 @@ _HEAD_NAMES = ("categories", "keypoint_names", "labels")
 _HEAD_WORDS = "words"
 
 
+@public
 class Asset:
     """Stands for a file (or another entry) that a WeightEntry lists in its ``assets``.
 
@@ -39,6 +41,7 @@ class Asset:
         return f"Asset({self.name!r})"
 
 
+@public
 class Lazy:
     """What ``lazy`` returns: call it to import the target and call that."""
 
@@ -158,6 +161,7 @@ def _reject(files: Sequence[File], cause: Exception) -> None:
             _store.reject(file)
 
 
+@public
 def lazy(target: str, /, **kwargs: Any) -> Lazy:
     """Declare a factory without importing it.
 
