@@ -418,6 +418,17 @@ class TestTorchHub:
         with pytest.raises(FetchError, match="Tried https://localhost:1/net.pth"):
             _store.fetch(File("https://localhost:1/net.pth", sha256=sha256), patience=QUICK)
 
+    @pytest.mark.parametrize("place", [".", "net.pth"])
+    def test_what_others_could_have_put_there_needs_a_full_hash(self, place):
+        """Eight digits can be forged; in a shared folder anybody could do that."""
+        (self.folder / "net.pth").write_bytes(BODY)
+        (self.folder / place).chmod(0o777)
+
+        with pytest.raises(FetchError, match="Tried https://localhost:1/net.pth"):
+            _store.fetch(File("https://localhost:1/net.pth", sha256=DIGEST[:8]), patience=QUICK)
+        file = File("https://localhost:1/net.pth", sha256=DIGEST)
+        assert BODY == _store.fetch(file, patience=QUICK).read_bytes()
+
     def test_loaded_torch_is_asked(self, monkeypatch, tmp_path):
         """A program may have moved the folder."""
         from types import SimpleNamespace

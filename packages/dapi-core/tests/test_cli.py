@@ -262,6 +262,15 @@ def test_search_reads_numbers_as_people_write_them(family, capsys):
         assert "is no" in capsys.readouterr().err
 
 
+def test_search_takes_an_option_several_times(family, capsys):
+    """Each counts: the first of two is not forgotten."""
+    status, printed = run(capsys, "search", "--license", "MITT", "--license", "MIT")
+    assert 1 == status and "license='MITT'. Did you mean 'MIT'?" in printed.err
+
+    words = ("search", "--license", "MIT", "--license", "MIT")
+    assert (0, True) == (run(capsys, *words)[0], "acme_net" in run(capsys, *words)[1].out)
+
+
 def test_search_for_what_nothing_has_names_the_nearest(family, capsys):
     """A misspelt task is an error, and no empty table."""
     status, printed = run(capsys, "search", "--task", "digits-recognition")
@@ -499,7 +508,7 @@ def test_doctor_finds_mirrors_that_do_nothing(family, capsys, monkeypatch):
     assert 1 == status
     for what in (
         "'nowhere.org=https://m.example' matches nothing: no installed weights are on that host",
-        "'b.org=https://m.example/b' matches nothing",
+        "'b.org=https://m.example/...' matches nothing",
         "'example.org=m.example' names no http or https address",
         "'example.org:80=https://m.example' never applies: 'https://all.example' comes first",
         "There are: 127.0.0.1:",
@@ -681,6 +690,13 @@ def test_command_of_a_distribution_runs(advertise, capsys):
     sys.modules.pop("acme_commands")
 
 
+def test_fact_that_is_empty_is_seen(capsys):
+    """Silence says nothing: that is a result, and no missing one."""
+    print_facts("silence.wav", {"text": ""}, "  ")
+
+    assert "  silence.wav  text -\n" == capsys.readouterr().out
+
+
 def test_nothing_that_is_printed_steers_a_terminal(capsys):
     """Names and facts are other people's: in a line, a table or a tree, escapes are left out."""
     steers = "\x1b[31m"
@@ -702,6 +718,32 @@ class EvilWeights(Weights):
 @register_model(weights=EvilWeights)
 def evil(*, weights=None): ...
 """
+
+
+def test_no_command_tells_a_secret(alone, advertise, capsys, monkeypatch):
+    """Passwords and queries in addresses, wherever a plugin or the user put them."""
+    secret = "https://me:s3cret@x.org/1.pth?X-Amz-Signature=s3cret"
+    points = "[dapi.models]\nevil = acme_evil:evil\nbroken = acme_broken:net\n"
+    points += "[dapi.weights]\nevil = acme_evil:EvilWeights\n"
+    source = HOSTILE.format(evil=secret).replace("https://x.org/1", secret)
+    source = source.replace("weights=None): ...", f"weights=None): raise ValueError({secret!r})")
+    advertise("acme-evil", points, acme_evil=source, acme_broken=f"raise ValueError({secret!r})")
+    monkeypatch.setenv("DAPI_MIRROR", f"{secret},x.org=https://m.org/s3cret,//m.org/s3cret")
+    monkeypatch.setenv("DAPI_OFFLINE", "1")
+
+    shown = []
+    for words in (
+        ["list"], ["search"], ["show", "evil"], ["show", "evil:A_RefV1"], ["doctor"], ["env"],
+        ["doctor", "--build"], ["verify", "evil"], ["fetch", "evil"],
+        ["fetch", "--dry-run", "evil"], ["trust"], ["cache"], ["show", "broken"],
+        ["fetch", secret], ["show", secret],
+    ):  # fmt: skip
+        for options in ((), ("--json",)):
+            printed = run(capsys, *words, *options)[1]
+            shown += [printed.out, printed.err]
+
+    assert "s3cret" not in "".join(shown)
+    assert sum("x.org/1.pth?***" in each for each in shown) > 9
 
 
 def test_no_plugin_steers_a_terminal(alone, advertise, capsys, monkeypatch):

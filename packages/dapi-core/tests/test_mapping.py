@@ -1,5 +1,6 @@
 """Mapping: only files that nobody writes to, and no process dies by what people do with others."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -147,6 +148,15 @@ def test_blob_that_may_be_written_is_read(tmp_path, is_mapped, mode):
     """By others, or through a view: the weights stay those that were verified."""
     entry = publish(save(tmp_path / "net.pth"))
     cache.find(entry.files[0]).chmod(mode)
+
+    assert not is_mapped(entry)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid(), reason="only root gives files away")
+def test_blob_of_another_user_is_read(tmp_path, is_mapped):
+    """Its owner can make it writable, and truncate it, whatever its mode is now."""
+    entry = publish(save(tmp_path / "net.pth"))
+    os.chown(cache.find(entry.files[0]), 12345, -1)
 
     assert not is_mapped(entry)
 

@@ -533,3 +533,11 @@ def test_local_checkpoint_and_notebook_builder_work_like_published_ones(tmp_path
     model = dapi.get_model("mine", weights=entry)
     assert entry == dapi.weights_of(model)
     assert torch.equal(entry.state_dict()["weight"], model.weight)
+
+
+def test_decorator_without_parentheses_is_refused_in_words():
+    """It would take the function for an argument."""
+    with pytest.raises(WeightsDeclarationError, match=r"Write @register_model\(\)"):
+
+        @register_model
+        def net(*, weights=None): ...

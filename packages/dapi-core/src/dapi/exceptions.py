@@ -650,7 +650,7 @@ class MissingFileError(DapiError, FileNotFoundError):
         self.path = path
         super().__init__(
             f"There is no file at {path}. Expected the path of a .safetensors or .pth checkpoint; "
-            "for a URL: dapi.WeightEntry(url)"
+            "for a URL: dapi.WeightEntry(url); for a name: dapi.get_model(name)"
         )
 
 
@@ -712,7 +712,7 @@ class BuilderError(DapiError, RuntimeError):
     def __init__(self, builder: str, *, distribution: str, cause: BaseException) -> None:
         self.builder, self.distribution = builder, distribution
         first_line = str(cause).strip().partition("\n")[0]
-        self.reason = f"{type(cause).__name__}: {first_line}".rstrip(".: ")
+        self.reason = redact(f"{type(cause).__name__}: {first_line}".rstrip(".: "))
         super().__init__(
             f"{builder!r} of {distribution} cannot be used: {self.reason}. To look closer: "
             f"dapi doctor {distribution}"
@@ -724,7 +724,7 @@ class PluginLoadError(DapiError, ImportError):
 
     def __init__(self, entry_point: str, *, distribution: str, cause: BaseException) -> None:
         self.entry_point, self.distribution = entry_point, distribution
-        self.reason = f"{type(cause).__name__}: {cause}"
+        self.reason = redact(f"{type(cause).__name__}: {cause}")
         super().__init__(
             f"{distribution} could not be loaded: importing {entry_point} raised "
             f"{self.reason}. Other distributions are not affected. To look closer: "

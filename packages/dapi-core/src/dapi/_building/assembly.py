@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from dapi import _store
+from dapi._building import measure
 from dapi._building import provenance as _provenance
 from dapi._building.arguments import CALLERS
 from dapi._building.context import ContextParams
@@ -179,21 +180,42 @@ def build(
 
 
 def twin(recipe: Recipe[M], weights: WeightEntry, config: Mapping[str, Any]) -> M:
-    """Construct on meta what loading the weights would construct, to compare a model with it.
+    """Construct on meta what loading the weights would construct, to compare a model with it."""
+    with _traceless():
+        return _construct_on_meta(partial(_construct, recipe, weights, config))
 
-    It leaves no trace: no warning, no random numbers that are used up, no other engine of
-    quantized models.
-    """
+
+@contextmanager
+def _traceless() -> Iterator[None]:
+    """Construct without a warning, used up random numbers, or another engine of quantization."""
     import torch
 
     engine = torch.backends.quantized.engine
     with warnings.catch_warnings(), torch.random.fork_rng(devices=()):
         warnings.simplefilter("ignore")
         try:
-            return _construct_on_meta(partial(_construct, recipe, weights, config))
+            yield
         finally:
             if torch.backends.quantized.engine != engine:
                 torch.backends.quantized.engine = engine
+
+
+def check_size(
+    recipe: Recipe[nn.Module],
+    weights: WeightEntry,
+    config: Mapping[str, Any],
+    *,
+    tensors: int,
+    elements: int,
+) -> None:
+    """Refuse a model that is larger than its file allows, before it takes memory.
+
+    Raises:
+        ValueError: It is larger.
+    """
+    make = partial(_construct, recipe, weights, config)
+    with collector.paused(), _traceless(), _loading_nothing():
+        measure.check(make, tensors=tensors, elements=elements)
 
 
 def _require_torch(name: str) -> None:
@@ -244,10 +266,15 @@ _nothing_is_loaded: ContextVar[bool] = ContextVar("_nothing_is_loaded", default=
 @contextmanager
 def _on_meta() -> Iterator[None]:
     """Load nothing; what a constructor computes is real also where meta is the default device."""
+    with _loading_nothing(), _off_meta():
+        yield
+
+
+@contextmanager
+def _loading_nothing() -> Iterator[None]:
     token = _nothing_is_loaded.set(True)
     try:
-        with _off_meta():
-            yield
+        yield
     finally:
         _nothing_is_loaded.reset(token)
 

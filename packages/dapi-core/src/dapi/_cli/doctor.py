@@ -15,6 +15,7 @@ from dapi._plugins import environment, removals
 from dapi._plugins.discovery import EntryPoint, Plugin, discover, entry_points, unmatched
 from dapi._plugins.status import findings
 from dapi._store import access, disk, folders, mirrors
+from dapi._text.urls import redact
 from dapi._values import names
 from dapi.exceptions import (
     DapiError,
@@ -195,7 +196,7 @@ def _failure(builder: Callable[..., Any]) -> str:
             builder(weights=None, device="meta", **_required(builder))
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's code
             first_line = str(error).strip().partition("\n")[0]
-            return f"{type(error).__name__}: {first_line}".rstrip(": ")
+            return redact(f"{type(error).__name__}: {first_line}".rstrip(": "))
     return ""
 
 

@@ -64,7 +64,7 @@ def describe() -> dict[str, Any]:
         "packages": {name: versions[name] for name in _PEERS if name in versions},
         "cache": _cache(),
         "offline": settings.is_offline(),
-        "mirrors": [rule.brief for rule in mirrors.rules()],
+        "mirrors": list(map(str, mirrors.rules())),
         "variables": _variables(),
     }
 

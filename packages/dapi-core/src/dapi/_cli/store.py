@@ -76,7 +76,7 @@ def _fetch(options: argparse.Namespace) -> int:
     for name, weights in chosen.items():
         try:
             for file, path in files.fetch_everything(weights, progress=not options.quiet):
-                rows.append({"name": name, "url": redacted(file.url), "path": str(path)})
+                rows.append({"name": name, "url": file.url, "path": str(path)})
         except DapiError as error:  # the others are still fetched
             say(str(error))
             is_complete = False
@@ -112,7 +112,7 @@ def _show(options: argparse.Namespace, chosen: dict[str, Weights]) -> None:
             "name": name,
             "bytes": part.size,
             "estimated": part.is_estimated,
-            "url": redacted(part.file.url),
+            "url": part.file.url,
         }
         for name, weights in chosen.items()
         for part in _downloads.of(weights).parts

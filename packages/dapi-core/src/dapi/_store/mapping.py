@@ -13,7 +13,7 @@ import os
 from pathlib import Path
 from stat import S_IWGRP, S_IWOTH, S_IWUSR
 
-from dapi._store import settings, views
+from dapi._store import access, settings, views
 from dapi._values.file import File
 
 _INSTALLED = frozenset(("site-packages", "dist-packages"))
@@ -27,11 +27,13 @@ def is_allowed(file: File, path: Path) -> bool:
         return False
     writers = S_IWGRP | S_IWOTH
     if file.url.startswith("package:"):
-        path = path.resolve()
+        path = path.resolve()  # whoever installed it, its code is run
         if _INSTALLED.isdisjoint(parent.name for parent in path.parents):
             return False  # a checkout, where its developer writes
-    else:
+    elif access.is_ours(path.stat()):
         writers |= S_IWUSR  # else it lost its mode, as in a copy of the cache
+    else:
+        return False
     # Windows lets nobody truncate what is mapped, and has no such modes.
     return os.name == "nt" or not path.stat().st_mode & writers
 

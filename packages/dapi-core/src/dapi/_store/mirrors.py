@@ -8,6 +8,7 @@ names one. Commas separate several; the first that applies counts.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -25,19 +26,13 @@ class Rule(NamedTuple):
     base: str
 
     def __str__(self) -> str:
-        base = _urls.redacted(self.base) if self.is_usable else self.base.rpartition("@")[2]
-        return f"{self.host}={base}" if self.host else base
-
-    @property
-    def brief(self) -> str:
-        """The rule without the mirror's path, which may hold a token."""
-        if not self.is_usable:
-            base = "(no URL)"
+        """Return the rule without what may be a secret: a user, a path and a query."""
+        if self.is_usable:
+            base = re.sub("(://[^/?#]*)[/?#].*", r"\1/...", _urls.redacted(self.base))
         else:
-            scheme, host = _urls.origin(self.base)[0], _urls.netloc(self.base)
-            has_more = self.base.rpartition("@")[2].rpartition("://")[2] != host
-            base = f"{scheme}://{host}{'/...' * has_more}"
-        return f"{self.host}={base}" if self.host else base
+            base = self.base.rpartition("@")[2]
+            base = "(no URL)" if re.search("[/?#]", base) else base
+        return f"{self.host.rpartition('@')[2]}={base}" if self.host else base
 
     @property
     def is_usable(self) -> bool:

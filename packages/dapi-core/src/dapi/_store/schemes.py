@@ -30,9 +30,6 @@ from dapi.exceptions import DapiError, FetchError, MissingDependencyError
 
 _BLOCK = 1 << 18
 
-# Fewer digits of a sha256 can be forged: whoever serves a file can append bytes until they agree.
-_ENOUGH_DIGITS = 16
-
 # What can stand behind ``pip install`` in a message; an address is a stranger's.
 _REQUIREMENT = re.compile(r"[A-Za-z0-9][\w.-]*(\[[\w.,-]+\])?([<>=!~]=?[\w.*+!]+,?)*", re.ASCII)
 
@@ -140,8 +137,8 @@ def _routed(url: str) -> hooks.FetchRequest:
 
 def _check_mirror(url: str, file: File) -> None:
     """Refuse a mirror for a file that its hash does not vouch for."""
-    digits = len(verification.expected(file))
-    if digits < _ENOUGH_DIGITS and not trusts_mirrors():
+    if not verification.is_vouched_for(file) and not trusts_mirrors():
+        digits = len(verification.expected(file))
         known = f"only {digits} digits of its sha256 are" if digits else "no sha256 is"
         reason = f"{known} published, so that a mirror ({url}) could serve other bytes"
         remedy = (

@@ -16,6 +16,9 @@ from dapi.exceptions import FetchError, HashMismatchError
 
 _BLOCK = 1 << 20
 
+# Fewer digits of a sha256 can be forged: whoever serves a file can append bytes until they agree.
+_ENOUGH_DIGITS = 16
+
 # To hash a smaller file takes as long as to read a note, and seconds for which a file must have
 # been left alone before its hash is noted.
 _WORTH_NOTING, _TICK = 1 << 20, 2.0
@@ -34,6 +37,11 @@ _digests: dict[tuple[str, str], str] = {}
 def expected(file: File) -> str:
     """Return the digits that a file's sha256 must begin with: published, or held since a load."""
     return trust.held(file) or file.sha256 or ""
+
+
+def is_vouched_for(file: File) -> bool:
+    """Whether so many digits of a file's hash are known that nobody can forge them."""
+    return len(expected(file)) >= _ENOUGH_DIGITS
 
 
 def check(source: str, file: File, digest: str) -> None:

@@ -268,9 +268,11 @@ class WeightEntry(Record):
             MissingFileError: There is no such file.
         """
         from hashlib import sha256  # not before: a search imports no more than it reads
-        from pathlib import Path
 
-        local = Path(path).resolve()
+        from dapi._store.disk import given_path
+
+        expected = "the path of a .safetensors or .pth checkpoint"
+        local = given_path("WeightEntry.from_file", path, expected).resolve()
         if not local.is_file():
             raise MissingFileError(path)
         digest, size = sha256(), 0

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
+from dapi._text.urls import redact
 from dapi._values.file import File
 from dapi._values.frozen import FrozenDict, freeze
 from dapi._values.public import public
@@ -146,7 +147,7 @@ class Lazy:
 
     def __repr__(self) -> str:
         arguments = "".join(f", {key}={value!r}" for key, value in self.kwargs.items())
-        return f"lazy({self.target!r}{arguments})"
+        return redact(f"lazy({self.target!r}{arguments})")
 
 
 def _reject(files: Sequence[File], cause: Exception) -> None:
