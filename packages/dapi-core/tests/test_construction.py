@@ -493,6 +493,19 @@ def test_given_device_counts_under_another_default(on_meta, publish):
     assert found.weight.is_meta
 
 
+@pytest.mark.parametrize("constructor", [Net, Measured])
+def test_given_device_counts_where_meta_is_the_default(on_meta, publish, constructor):
+    """A model that is loaded, or wanted elsewhere, has values."""
+    entry = publish(constructor().state_dict())
+    expected = entry.state_dict()
+    with on_meta():
+        found = dapi.build_model(constructor, weights=entry, device="cpu").state_dict()
+        random = dapi.build_model(constructor, device="cpu")
+
+    assert all(torch.equal(expected[key], found[key]) for key in expected)
+    assert not any(each.is_meta for each in random.parameters())
+
+
 class Detector(nn.Module):
     """Has a backbone with weights, and may need values in it."""
 

@@ -16,9 +16,9 @@ from dapi.exceptions import (
     CacheWarning,
     FetchError,
     HashMismatchError,
-    LFSPointerError,
     MissingDependencyError,
     OfflineError,
+    PlaceholderError,
 )
 
 BODY = bytes(range(256)) * 5000
@@ -302,7 +302,7 @@ class TestPackage:
         """A wheel that was built without Git LFS has it; the file that it means is not to blame."""
         (package / "net.pth").write_text(POINTER)
 
-        with pytest.raises(LFSPointerError, match="git lfs pull") as caught:
+        with pytest.raises(PlaceholderError, match="git lfs pull") as caught:
             fetch(File("package:acme_weights/net.pth", sha256=sha256))
         assert DIGEST == caught.value.expected
         assert isinstance(caught.value, HashMismatchError)
@@ -371,7 +371,7 @@ def test_local_git_lfs_pointer_is_named(tmp_path, sha256):
     path = tmp_path / "net.pth"
     path.write_text(POINTER)
 
-    with pytest.raises(LFSPointerError, match=r"net\.pth is a Git LFS pointer"):
+    with pytest.raises(PlaceholderError, match=r"net\.pth is a Git LFS pointer"):
         fetch(File(path.as_uri(), sha256=sha256))
 
 
@@ -398,3 +398,18 @@ def test_fetch_all_shows_a_checkpoint_as_a_directory(server):
         path.name: path.read_bytes() for path in folder.iterdir()
     }
     assert folder == fetch_all(parts)
+
+
+def test_bytes_that_come_another_way_are_verified(own_cache):
+    """What a bundle holds is in the cache once its hash is right; else nothing of it is left."""
+    import dapi
+
+    body = b"abc" * 1000
+    file = File("https://example.org/x.pth", hashlib.sha256(body).hexdigest(), len(body))
+
+    with pytest.raises(HashMismatchError, match="a bundle"):
+        dapi.cache.receive([b"other"], file, source="a bundle", wanted="x")
+    left = [*(own_cache / "blobs").iterdir()]
+    path = dapi.cache.receive([body[:7], body[7:]], file, source="a bundle", wanted="x")
+
+    assert [] == left and body == path.read_bytes() and path == dapi.cache.find(file)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from dapi._building.arguments import CALLERS
 from dapi._building.context import ContextParams
 from dapi._loader.loading import is_under
+from dapi._plugins import binding
 from dapi._values import notices
 from dapi._values.frozen import freeze
 from dapi._weights import lazy
@@ -33,8 +34,11 @@ M = TypeVar("M", bound="nn.Module")
 HEAD_ARGUMENTS = ("num_classes", "num_keypoints", "num_labels", "aux_num_out")
 
 
-def check_status(weights: Weights | WeightEntry) -> None:
-    """Refuse what was withdrawn; warn of what is deprecated or outdated."""
+def admit(weights: Weights | WeightEntry) -> None:
+    """Refuse what is not locked or was withdrawn; warn of what is deprecated or outdated."""
+    lock = binding.current()
+    if lock is not None:
+        lock.admit(weights)
     status = entry_of(weights).status
     if status.state == "withdrawn":
         raise WithdrawnWeightsError(
@@ -44,7 +48,7 @@ def check_status(weights: Weights | WeightEntry) -> None:
         instead = f" Use {status.replacement} instead." if status.replacement else ""
         text = f"{weights} is deprecated: {status.reason}{instead}"
         notices.warn_once(text, OutdatedWeightsWarning)
-    elif isinstance(weights, Weights) and not weights.latest:
+    elif lock is None and isinstance(weights, Weights) and not weights.latest:
         _warn_of_later(weights)
 
 

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dapi._catalog import lookup, models
+from dapi._catalog import builders, lookup
 from dapi._plugins import discovery
 from dapi._values.frozen import FrozenDict
 from dapi.exceptions import (
@@ -45,7 +45,7 @@ class Plan(NamedTuple):
         task: What makes a predictor of the two.
     """
 
-    model: models.Model
+    model: builders.Builder
     weights: Weights | WeightEntry
     task: Callable[[nn.Module, Weights | WeightEntry], Predictor]
 
@@ -131,7 +131,7 @@ def plan(name: str, weights: str | None = None) -> Plan:
     return Plan(model, chosen, _task(model, chosen))
 
 
-def _task(model: models.Model, weights: Weights | WeightEntry) -> Any:
+def _task(model: builders.Builder, weights: Weights | WeightEntry) -> Any:
     """Load what runs the task: that of the model's own distribution, if it has one."""
     name = weights.meta.get("task")
     points = discovery.entry_points("dapi.tasks")

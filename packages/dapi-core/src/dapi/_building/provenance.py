@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dapi._values.frozen import FrozenDict
+from dapi._values.public import public
 from dapi._values.record import Record
 from dapi._weights.entry import WeightEntry
 from dapi._weights.enum import Weights, entry_of
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 
+@public
 class Provenance(Record):
     """Where a model and its weights came from; kept on the model, through copies and pickles.
 
@@ -96,6 +98,7 @@ def find(model: nn.Module) -> Provenance | None:
     return found if isinstance(found, Provenance) else None
 
 
+@public
 def weights_of(model: nn.Module) -> Weights | WeightEntry:
     """Return the weights that a model was built with; copies and pickles keep them.
 

@@ -125,11 +125,18 @@ _frames = threading.local()
 @contextmanager
 def deferred(keep: frozenset[int] = frozenset()) -> Iterator[Deferral]:
     """Put the parameters that this thread makes and registers meanwhile on meta."""
+    frame = Deferral(keep)
+    with watched_by(frame):
+        yield frame
+
+
+@contextmanager
+def watched_by(frame: Deferral) -> Iterator[None]:
+    """Let a frame take the parameters that this thread registers meanwhile."""
     import torch  # noqa: F401 - not while the patches are being made, when no thread can fork
 
-    frame = Deferral(keep)
     with _frame(frame), _patches.hold():
-        yield frame
+        yield
 
 
 @contextmanager
