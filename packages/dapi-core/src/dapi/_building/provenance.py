@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dapi._values.frozen import FrozenDict
 from dapi._values.public import public
+from dapi._values.record import Record
 from dapi._weights.entry import WeightEntry
 from dapi._weights.enum import Weights, entry_of
 from dapi._weights.lazy import Lazy
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
 
 @public
-@dataclass(frozen=True)
-class Provenance:
+class Provenance(Record):
     """Where a model and its weights came from; kept on the model, through copies and pickles.
 
     Attributes:
@@ -123,6 +122,8 @@ def weights_of(model: nn.Module) -> Weights | WeightEntry:
 
 def _with_new_head(weights: Weights | WeightEntry) -> WeightEntry:
     """Describe weights without what is true of their own head only."""
+    from dataclasses import replace
+
     entry = entry_of(weights)
     if not isinstance(entry.postprocess, Lazy):
         return entry

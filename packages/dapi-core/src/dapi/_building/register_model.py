@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from dapi._building.assembly import Recipe
-    from dapi._loader.placement import Target
+    from dapi._building.build_model import Recipe
+    from dapi._loader.target import Target
 
 _CO_VARARGS = 0x04  # of ``inspect``, which takes longer to import than all builders of a family
 
@@ -254,7 +254,7 @@ class Declaration(Record):
 
     def take_target(self, config: dict[str, Any]) -> Target:
         """Take ``device`` and ``dtype`` out of the arguments, unless they are the builder's own."""
-        from dapi._loader.placement import Target
+        from dapi._loader.target import Target
 
         taken = {
             name: config.pop(name)
@@ -367,7 +367,7 @@ def _call(
     kwargs: dict[str, Any],
 ) -> M:
     """Run a builder's body with what surrounds every builder."""
-    from dapi._building import assembly  # not before: who reads metadata builds nothing
+    from dapi._building import build_model  # not before: who reads metadata builds nothing
 
     spec.check_positional(args)
     args, kwargs = spec.name_arguments(args, kwargs)
@@ -378,8 +378,8 @@ def _call(
     spec.warn_if_replaced()
     if weights is not None and "weights_backbone" in spec.parameters:
         config["weights_backbone"] = None
-    model = assembly.build(
-        assembly.Recipe(
+    model = build_model.build(
+        build_model.Recipe(
             partial(function, *args, weights=weights), spec.name, spec.head, spec.target
         ),
         weights,
@@ -404,7 +404,7 @@ def recipe(builder: Callable[..., M], *, weights: WeightEntry | None) -> Recipe[
 
     For a model that is built again from a file: nothing is checked, warned of or fetched.
     """
-    from dapi._building.assembly import Recipe
+    from dapi._building.build_model import Recipe
 
     spec = declaration(builder)
     function = builder.__wrapped__  # type: ignore[attr-defined]

@@ -8,7 +8,7 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from dapi._building import assembly
+from dapi._building import build_model, demands
 from dapi._building import provenance as _provenance
 from dapi._building.arguments import Arguments
 from dapi._building.comparison import Difference, Tree, differences
@@ -17,7 +17,7 @@ from dapi._building.provenance import Provenance
 from dapi._catalog import lookup
 from dapi._loader import safetensors
 from dapi._loader.loading import is_under
-from dapi._loader.placement import Target
+from dapi._loader.target import Target
 from dapi._store import placeholder, settings
 from dapi._store.disk import given_path
 from dapi._values.public import public
@@ -99,7 +99,7 @@ def _twin(subject: str, header: Header) -> nn.Module:
     try:
         plan = header.plan()
         with settings.offline():
-            return assembly.twin(plan.recipe, plan.entry, plan.config)
+            return build_model.twin(plan.recipe, plan.entry, plan.config)
     except Exception as cause:  # whatever a constructor raises
         raise SavingError(subject, f"its builder cannot make it again. {cause}") from cause
 
@@ -138,7 +138,7 @@ def _remedy(
     if sizes & usual or not all(is_under(f"{change.place}.", head) for change in changes):
         return "Save it before such changes, and repeat them after loading"
     arguments = Arguments.of(builder, provenance.builder).types
-    name = next((each for each in assembly.HEAD_ARGUMENTS if each in arguments), "num_classes")
+    name = next((each for each in demands.HEAD_ARGUMENTS if each in arguments), "num_classes")
     size = sizes.pop() if len(sizes) == 1 else "..."
     new = "" if provenance.weights is None else ", new_head=True"
     return f"Build it with {name}={size}{new}"
@@ -199,7 +199,7 @@ def load(
     target = Target(device, dtype or header.dtype())
     try:
         with settings.offline():
-            model = assembly.build(
+            model = build_model.build(
                 plan.recipe, plan.entry, plan.config, new_head=False, progress=False, target=target
             )
         if target.dtype is None:
@@ -238,7 +238,7 @@ def _check_size(plan: Plan, shapes: Sequence[tuple[int, ...]]) -> None:
     if largest > max(elements, _USUAL):
         raise ValueError(f"it gives its builder the number {largest}, and holds {elements} numbers")
     if plan.config or plan.entry.build.context:
-        assembly.check_size(
+        build_model.check_size(
             plan.recipe, plan.entry, plan.config, tensors=len(shapes), elements=elements
         )
 

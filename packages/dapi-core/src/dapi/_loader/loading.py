@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dapi._loader.construction import CannotDeferError, Deferral, on_meta, remembers_meta, suspended
-from dapi._loader.placement import Placement, Target, are_equal, copy_into, memory
+from dapi._loader.placement import Placement, are_equal, copy_into, memory
+from dapi._loader.target import Target
 from dapi.exceptions import StateDictMismatchError
 
 if TYPE_CHECKING:

@@ -69,12 +69,12 @@ def verify_local(file: File, path: Path) -> None:
     placeholder.refuse(path, file.name)
     if file.sha256 is None:
         return  # there is nothing to compare it with
-    digest = _digest_of_local(path)
+    digest = digest_of_local(path)
     if not digest.startswith(file.sha256):
         raise HashMismatchError(str(path), expected=file.sha256, found=digest)
 
 
-def _digest_of_local(path: Path) -> str:
+def digest_of_local(path: Path) -> str:
     """Return the hash of a local file, which is noted in this user's folder for later processes."""
     status = path.stat()
     state = str(path), line(status)

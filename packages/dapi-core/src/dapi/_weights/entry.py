@@ -258,7 +258,8 @@ class WeightEntry(Record):
     def from_file(cls, path: str | Path, **fields: Any) -> WeightEntry:
         """Describe a local checkpoint, so that any builder can load it.
 
-        Reads the file once, for its hash; it is checked against that when it is loaded.
+        Reads the file for its hash, once for each state that the file has: loading it, and later
+        processes, hash it again only when it has changed.
 
         Args:
             path: A file of safetensors, or one that ``torch.save`` wrote, whatever its suffix.
@@ -267,20 +268,15 @@ class WeightEntry(Record):
         Raises:
             MissingFileError: There is no such file.
         """
-        from hashlib import sha256  # not before: a search imports no more than it reads
-
+        from dapi._store import verification  # not before: a search imports no more than it reads
         from dapi._store.disk import given_path
 
         expected = "the path of a .safetensors or .pth checkpoint"
         local = given_path("WeightEntry.from_file", path, expected).resolve()
         if not local.is_file():
             raise MissingFileError(path)
-        digest, size = sha256(), 0
-        with local.open("rb") as stream:
-            while block := stream.read(1 << 20):
-                digest.update(block)
-                size += len(block)
-        return cls(local.as_uri(), sha256=digest.hexdigest(), size=size, **fields)
+        digest = verification.digest_of_local(local)
+        return cls(local.as_uri(), sha256=digest, size=local.stat().st_size, **fields)
 
 
 def frozen_meta(owner: str, meta: Mapping[str, Any]) -> FrozenDict[Any]:
