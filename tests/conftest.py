@@ -18,7 +18,7 @@ import pytest
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
-OURS = ("dapi-core", "dapi-devkit", "dapi-vision", "dapi-text", "dapi-audio")
+OURS = ("dapi-core", "dapi-devkit", "dapi-vision", "dapi-text", "dapi-audio", "dapi-lock")
 
 
 def build_wheel(project: Path, output: Path) -> Path:

@@ -60,7 +60,7 @@ def test_models_say_what_they_said(name):
     """A sample of what ``dapi check --all`` compares."""
     found = dapi.check(name)
 
-    assert (found.state, found.first) == ("equal", None), json.dumps(found.today)
+    assert (found.state, found.first) == ("equal", None), json.dumps(found.today, default=dict)
 
 
 @pytest.mark.slow

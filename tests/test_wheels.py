@@ -5,12 +5,13 @@ from collections import Counter
 
 import pytest
 
-OURS = ["dapi-core", "dapi-devkit", "dapi-vision", "dapi-text", "dapi-audio"]
+OURS = ["dapi-core", "dapi-devkit", "dapi-vision", "dapi-text", "dapi-audio", "dapi-lock"]
 
 # Upper bounds in bytes, so that nobody ships a large file by accident.
 LARGEST = {
     "dapi-core": 200_000,
     "dapi-devkit": 100_000,
+    "dapi-lock": 60_000,
     "dapi-vision": 8_000_000,
     "dapi-text": 6_000_000,
     "dapi-audio": 14_000_000,
@@ -43,7 +44,9 @@ def test_core_ships_the_package_and_its_command(wheels):
     """Core has dapi/, and one module outside of it that starts when dapi/ is damaged."""
     tops = {path.split("/")[0] for path in contents(wheels["dapi-core"])}
 
-    assert {"dapi", "_dapi_command.py"} == {top for top in tops if ".dist-info" not in top}
+    assert {"dapi", "_dapi_command.py", "_dapi_owners.py"} == {
+        top for top in tops if ".dist-info" not in top
+    }
 
 
 @pytest.mark.parametrize("name", OURS)

@@ -1,17 +1,37 @@
 """How a user writes it, with the types that a user sees. Checked by mypy, never run."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from PIL import Image
 from torch import Tensor, nn
 from torchvision.models.resnet import ResNet
 from typing_extensions import assert_type
 
 import dapi
-from dapi import Build, ContextParams, File, WeightEntry, Weights, lazy, register_model
+from dapi import (
+    Build,
+    BuilderConfig,
+    ContextParams,
+    File,
+    Meta,
+    WeightEntry,
+    Weights,
+    lazy,
+    register_model,
+)
+from dapi.audio import wav2vec2_base
 from dapi.devkit import Conformance
-from dapi.vision import ResNet50Weights, resnet50
+from dapi.lock import Lock
+from dapi.lock import read as read_lock
+from dapi.text import bert_base
+from dapi.vision import ResNet50Weights, fasterrcnn_resnet50_fpn, resnet50
+from dapi.vision.postprocess import Classification
+from dapi.vision.transforms import ImageClassification
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 assert_type(dapi.list_models("resnet*", distribution="dapi-vision"), list[str])
 assert_type(dapi.list_weights("resnet50"), list[Weights])
@@ -22,13 +42,21 @@ assert_type(dapi.get_builder("resnet50"), Callable[..., nn.Module])
 
 weights = ResNet50Weights.ImageNet1K_RefV2
 assert_type(weights.value, WeightEntry)
-assert_type(weights.meta, Mapping[str, Any])
+assert_type(weights.meta, Meta)
+assert_type(weights.meta["categories"], Sequence[str])
+assert_type(weights.meta["num_params"], int)
+assert_type(weights.meta["acme_key"], Any)
+weights.meta["num_params"] = 7  # type: ignore[index]
 assert_type(weights.latest, bool)
 assert_type(weights.files, tuple[File, ...])
 assert_type(weights.fetch(), Path)
 assert_type(weights.state_dict(), dict[str, Tensor])
 assert_type(ResNet50Weights.get_latest(), ResNet50Weights)
-weights.transforms()
+assert_type(weights.transforms(crop_size=176), ImageClassification)
+assert_type(weights.transforms()(Image.new("RGB", (8, 8))), Tensor)
+assert_type(weights.postprocess(), Classification)
+assert_type(dapi.get_weights("resnet50:ImageNet1K_RefV2").transforms(), Callable[..., Any])
+crop = weights.transforms.crop_size  # type: ignore[attr-defined]
 absent = ResNet50Weights.ImageNet1K_RefV9  # type: ignore[attr-defined]
 
 model = resnet50(weights=weights)
@@ -37,8 +65,23 @@ assert_type(dapi.weights_of(model), Weights | WeightEntry)
 resnet50(weights)  # type: ignore[call-arg]
 resnet50(weights="ImageNet1K_RefV2")  # type: ignore[arg-type]
 
+# A builder's arguments: its own, those of its family, and those of every builder.
+resnet50(num_classes=7, zero_init_residual=True, new_head=True, device="meta", dtype=None)
+resnet50(num_clases=7)  # type: ignore[call-arg]
+resnet50(wieghts=weights)  # type: ignore[call-arg]
+resnet50(new_haed=True)  # type: ignore[call-arg]
+resnet50(num_classes="7")  # type: ignore[arg-type]
+resnet50(zero_init_residual="no")  # type: ignore[arg-type]
+resnet50(device=0)  # type: ignore[arg-type]
+fasterrcnn_resnet50_fpn(box_score_thresh=0.5)
+fasterrcnn_resnet50_fpn(box_score_tresh=0.5)  # type: ignore[call-arg]
+bert_base(hidden_dropout_prob=0.0)
+bert_base(d_ff=2048)  # type: ignore[call-arg]
+wav2vec2_base(aux_num_out=32, encoder_layer_drop=0.0)
+wav2vec2_base(encoder_layerdrop=0.0)  # type: ignore[call-arg]
 
-class NetWeights(Weights):
+
+class NetWeights(Weights, meta={"num_params": 72}):
     """Weights of a net."""
 
     Digits_RefV1 = WeightEntry(
@@ -50,14 +93,27 @@ class NetWeights(Weights):
     )
 
 
+class NetConfig(BuilderConfig, total=False):
+    """Further arguments of the net."""
+
+    bias: bool
+
+
 @register_model(weights=NetWeights, head=("fc",))
-def net(*, weights: NetWeights | WeightEntry | None = None, width: int = 8) -> nn.Linear:
+def net(
+    *,
+    weights: NetWeights | WeightEntry | None = None,
+    width: int = 8,
+    **config: "Unpack[NetConfig]",
+) -> nn.Linear:
     """Build a net."""
-    return nn.Linear(width, width)
+    return nn.Linear(width, width, bias=config.get("bias", True))
 
 
 assert_type(net(weights=NetWeights.Digits_RefV1, width=4), nn.Linear)
+net(bias=False, device="cpu", new_head=True)
 net(widht=4)  # type: ignore[call-arg]
+net(biass=False)  # type: ignore[call-arg]
 assert_type(dapi.build_model(nn.Linear, 2, 3, weights=None), nn.Linear)
 
 with ContextParams(nn.BatchNorm2d, True, eps=0.0):
@@ -70,3 +126,10 @@ class TestConformance(Conformance):
     distribution = "acme-models"
     max_parameters = None
     expected_failures = {"DAPI-C032": "the authors were asked"}  # noqa: RUF012
+
+
+with dapi.use_lock("dapi.lock"):
+    assert_type(dapi.get_model("resnet50"), nn.Module)
+dapi.use_lock(None)
+assert_type(read_lock("dapi.lock"), Lock)
+assert_type(read_lock("dapi.lock").weights[0].files[0].size, int)

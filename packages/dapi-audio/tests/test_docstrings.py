@@ -3,9 +3,11 @@
 import doctest
 import importlib
 import pkgutil
+import re
 
 import pytest
 
+import dapi
 import dapi.audio
 import dapi.audio.models
 
@@ -34,3 +36,12 @@ def test_examples_are_found():
     found = doctest.DocTestFinder().find(module)
 
     assert "dapi.audio.models.wav2vec2.wav2vec2_base" in {t.name for t in found if t.examples}
+
+
+@pytest.mark.parametrize("name", dapi.list_models(distribution="dapi-audio"))
+def test_builder_says_what_it_takes_and_returns(name):
+    """By itself: an editor shows no other builder's docstring."""
+    doc = " ".join(dapi.get_builder(name).__doc__.split())
+
+    assert not re.search("(Arguments|[Ii]nput).* (are|as) (those )?of ``|called as ``", doc)
+    assert re.search("takes|turns", doc) and re.search("returns|estimates|finds", doc)

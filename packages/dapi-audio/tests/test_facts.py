@@ -1,12 +1,16 @@
 """What the entries say is what torchaudio's 40 bundles say."""
 
+import inspect
 import re
 
 import pytest
 import torch
+import torchaudio
 from torchaudio import pipelines
 
 import dapi
+from dapi import BuilderConfig
+from dapi._building.arguments import Arguments
 
 PUBLISHED = "https://download.pytorch.org/torchaudio/"
 BUNDLES = {
@@ -109,7 +113,6 @@ def test_size_is_that_of_the_numbers_in_the_file(member):
     numbers += reserved * (model.aux.in_features + 1) if reserved else 0
 
     assert 0 < member.size - 4 * numbers < 200_000
-    assert member.meta["file_mib"] == round(member.size / 2**20, 3)
 
 
 @pytest.mark.parametrize("member", ENTRIES, ids=str)
@@ -159,3 +162,33 @@ def test_sources_are_the_bundles(name):
         k: list(v) if isinstance(v, tuple) else v for k, v in member.build.config.items()
     } == expected
     assert member.meta["sources"] == member.postprocess.kwargs["names"]
+
+
+PEERS = {
+    "tacotron2": torchaudio.models.Tacotron2,
+    "tacotron2_tiny": torchaudio.models.Tacotron2,
+    "transformer_ctc_tiny": torchaudio.models.wav2vec2_model,
+    "wavernn": torchaudio.models.WaveRNN,
+}
+OURS = {"weights", "progress", *BuilderConfig.__annotations__}
+FIXED = {"extractor_mode", "extractor_conv_layer_config", "extractor_conv_bias"}
+
+
+@pytest.mark.parametrize("name", dapi.list_models(distribution="dapi-audio"))
+def test_declared_arguments_are_torchaudios(name):
+    """All that its function or class takes, and none that it does not take."""
+    declared = Arguments.of(dapi.get_builder(name), name)
+    theirs = PEERS.get(name) or getattr(torchaudio.models, name, None)
+
+    assert not declared.takes_others
+    if theirs:
+        assert set(declared.types) - OURS == set(inspect.signature(theirs).parameters) - FIXED
+
+
+@pytest.mark.parametrize("member", ENTRIES, ids=str)
+def test_members_give_declared_arguments(member):
+    """What an entry says of building is of the types that the builder declares."""
+    name = str(member).partition(":")[0]
+    declared = Arguments.of(dapi.get_builder(name), name)
+    for argument, value in {**member.build.defaults, **member.build.config}.items():
+        assert value == declared.admit(argument, value)

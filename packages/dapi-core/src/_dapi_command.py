@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
+
+from _dapi_owners import other_owners, repair
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,23 +29,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from dapi._cli import main as run
 
     return run(arguments)
-
-
-def other_owners() -> list[str]:
-    """List the distributions besides dapi-core that installed ``dapi/__init__.py``."""
-    from importlib.metadata import distributions
-
-    owners = set()
-    for dist in distributions():
-        with suppress(Exception):  # one whose record cannot be read hides no other
-            if any(str(file) == "dapi/__init__.py" for file in dist.files or ()):
-                owners.add(dist.metadata["Name"])
-    return sorted(owners - {"dapi-core", None})
-
-
-def repair(owners: Sequence[str]) -> str:
-    """Say which distributions are to blame and what to run."""
-    names = " ".join(owners)
-    blame = f"It was overwritten by: {names}.\n" if owners else ""
-    remove = f"pip uninstall --yes {names} && " if owners else ""
-    return f"{blame}To repair it: {remove}pip install --force-reinstall --no-deps dapi-core"

@@ -17,7 +17,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from dapi._catalog import registry
+from dapi._catalog import builders
 from dapi._plugins import discovery
 
 
@@ -278,6 +278,21 @@ def {name}(*, weights=None, progress=True, **config):
 
 
 @pytest.fixture
+def download():
+    """Put content into the cache, under a file's URL, as a download does."""
+    from dapi._store import cache, partial
+    from dapi._store.settings import DEFAULT
+
+    def put(file, content):
+        target = partial.create(cache.key(file), DEFAULT)
+        target.write(0, content)
+        cache.publish(file, target, target.digest(), wanted=file.name)
+        target.discard()
+
+    return put
+
+
+@pytest.fixture
 def template():
     """The source of a module with one builder and its enum, to be formatted."""
     return FAMILY
@@ -306,7 +321,7 @@ def install(advertise):
 @pytest.fixture
 def forget_registered(monkeypatch):
     """What these tests register does not outlive them."""
-    monkeypatch.setattr(registry, "_builders", {})
+    monkeypatch.setattr(builders, "_registered", {})
 
 
 @pytest.fixture
@@ -320,4 +335,4 @@ def alone(monkeypatch):
 
     monkeypatch.setattr(discovery, "_cached", discovery._NOTHING)
     monkeypatch.setattr(discovery, "_scan", scan_ours)
-    monkeypatch.setattr(registry, "_builders", {})
+    monkeypatch.setattr(builders, "_registered", {})

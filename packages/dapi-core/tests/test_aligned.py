@@ -7,7 +7,7 @@ import pytest
 
 from dapi import WeightEntry, _store
 from dapi._cli import main
-from dapi._loader import aligned
+from dapi._loader import aligned, safetensors
 from dapi._store import cache, copies, locking
 
 torch = pytest.importorskip("torch")
@@ -88,7 +88,7 @@ def test_copy_is_mapped(publish):
     found = read(entry, 3)
 
     assert found["z.weight"].data_ptr() % 64 == 0
-    assert aligned._safetensors.read(copies.find(blob(entry)), may_map=True).unmapped < 64
+    assert safetensors.read(copies.find(blob(entry)), may_map=True).unmapped < 64
 
 
 def test_tied_tensors_stay_one(publish):

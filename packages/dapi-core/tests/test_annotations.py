@@ -8,7 +8,7 @@ from importlib import import_module
 
 import pytest
 
-from dapi._catalog import registry
+from dapi._catalog import builders
 
 FAMILY = """
 from __future__ import annotations
@@ -27,7 +27,7 @@ def annotated(*, weights: None = None, size: Number = 1, {more}**config: Any) ->
 @pytest.fixture
 def family(tmp_path, monkeypatch):
     """A function that imports a module with an annotated builder, and returns the builder."""
-    monkeypatch.setattr(registry, "_builders", {})
+    monkeypatch.setattr(builders, "_registered", {})
     monkeypatch.syspath_prepend(str(tmp_path))
 
     def write(more=""):

@@ -40,7 +40,7 @@ POINTS = (
 @pytest.fixture
 def family(advertise, server, monkeypatch):
     """Weights with a full hash, with a prefix, and with nothing."""
-    monkeypatch.setattr(dapi._catalog.registry, "_builders", {})
+    monkeypatch.setattr(dapi._catalog.builders, "_registered", {})
     facts = {
         "url": server.serve("/net.pth", BODY), "pinned": DIGEST,
         "prefix": hashlib.sha256(OTHER).hexdigest()[:8],
@@ -234,6 +234,36 @@ class TestCommands:
         with pytest.warns(CacheWarning, match="damaged"):  # nobody gets what is known to be wrong
             assert BODY == dapi.get_weights("acme_net:Digits_RefV1").fetch().read_bytes()
 
+    def test_nothing_is_written_to_a_cache_that_is_only_read(
+        self, family, own_cache, tmp_path, monkeypatch, capsys
+    ):
+        """Though it could be: neither that a file was hashed there, nor that it is damaged."""
+        weights = dapi.get_weights("acme_net:Digits_RefV1")
+        path = weights.fetch()
+        os.utime(path, (0, 0))  # as in a copy: it is hashed again
+        for stamp in (own_cache / "stamps").iterdir():
+            os.utime(stamp, (0, 0))  # and was not used for long
+
+        def snapshot():
+            times = {each: each.stat().st_mtime_ns for each in own_cache.rglob("*")}
+            return times, [each.read_bytes() for each in times if each.is_file()]
+
+        monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+        monkeypatch.setenv("DAPI_CACHE", str(tmp_path / "other"))
+        monkeypatch.setenv("DAPI_CACHE_READONLY", str(own_cache))
+        before = snapshot()
+        assert path == weights.fetch() == weights.fetch()
+        assert (0, []) == run(capsys, "verify")[:2]
+        assert before == snapshot()
+
+        self.damage(path)
+        before = snapshot()
+        assert 1 == run(capsys, "verify")[0]
+        with pytest.warns(CacheWarning, match="is damaged"):
+            assert path != weights.fetch()
+        assert BODY == weights.fetch().read_bytes()
+        assert before == snapshot()
+
     def test_verify_repairs_on_request(self, family, capsys):
         """What is damaged is removed, and fetched again when it is needed."""
         path = dapi.get_weights("acme_net:Digits_RefV1").fetch()
@@ -258,6 +288,36 @@ class TestCommands:
         status, rows, _ = run(capsys, "verify", name)
         assert (1, "damaged", str(path)) == (status, rows[0]["state"], rows[0]["path"])
         assert 1 == run(capsys, "verify", "acme_net")[0]  # its latest, of which nothing is there
+
+    def test_verify_names_pointers_and_packages_that_are_absent(self, advertise, capsys, tmp_path):
+        """Nobody is sent to install a pointer again, and what follows is looked at, too."""
+        source = """
+from dapi import WeightEntry, Weights, register_model
+
+class NetWeights(Weights):
+    A_RefV1 = WeightEntry("package:absent_data/net.pth#acme-data", sha256="1" * 64)
+    A_RefV2 = WeightEntry("package:pointed_data/net.pth", sha256="1" * 64, latest=True)
+
+@register_model(weights=NetWeights)
+def acme_local(*, weights=None, progress=True, **config):
+    pass
+"""
+        points = "[dapi.models]\nacme_local = acme_local:acme_local\n"
+        points += "[dapi.weights]\nacme_local = acme_local:NetWeights\n"
+        site = advertise("acme-local", points, acme_local=source).parent
+        (site / "pointed_data").mkdir()
+        (site / "pointed_data" / "__init__.py").touch()
+        pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 3\n"
+        (site / "pointed_data" / "net.pth").write_text(pointer)
+
+        names = "acme_local:A_RefV1", "acme_local:A_RefV2"
+        status, rows, _ = run(capsys, "verify", *names)
+        assert 1 == status
+        assert ["missing", "damaged"] == [row["state"] for row in rows]
+        assert "pip install 'acme-data'" in rows[0]["remedy"]
+        assert "git lfs pull" in rows[1]["remedy"]
+        for module in ("acme_local", "pointed_data"):
+            sys.modules.pop(module, None)
 
     def test_verify_leaves_the_caches_of_others_alone(
         self, family, capsys, own_cache, tmp_path, monkeypatch
@@ -357,6 +417,17 @@ class TestTorchHub:
 
         with pytest.raises(FetchError, match="Tried https://localhost:1/net.pth"):
             _store.fetch(File("https://localhost:1/net.pth", sha256=sha256), patience=QUICK)
+
+    @pytest.mark.parametrize("place", [".", "net.pth"])
+    def test_what_others_could_have_put_there_needs_a_full_hash(self, place):
+        """Eight digits can be forged; in a shared folder anybody could do that."""
+        (self.folder / "net.pth").write_bytes(BODY)
+        (self.folder / place).chmod(0o777)
+
+        with pytest.raises(FetchError, match="Tried https://localhost:1/net.pth"):
+            _store.fetch(File("https://localhost:1/net.pth", sha256=DIGEST[:8]), patience=QUICK)
+        file = File("https://localhost:1/net.pth", sha256=DIGEST)
+        assert BODY == _store.fetch(file, patience=QUICK).read_bytes()
 
     def test_loaded_torch_is_asked(self, monkeypatch, tmp_path):
         """A program may have moved the folder."""

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import dapi
 from dapi import _cli
 from dapi._building import answers, checking, differences
-from dapi._catalog import registry
+from dapi._catalog import builders
 from dapi._plugins import discovery
 from dapi.exceptions import AnswersError
 
@@ -139,7 +139,7 @@ class Distribution:
     def forget(self):
         for name in [name for name in sys.modules if name.partition(".")[0] == "leafy"]:
             del sys.modules[name]
-        registry._builders.clear()
+        builders._registered.clear()
         discovery.forget()
 
     def save_weights(self):
@@ -167,7 +167,7 @@ class Distribution:
 def leaves(advertise, alone, tmp_path, monkeypatch):
     """A distribution that has recorded its answers."""
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    monkeypatch.setattr(registry, "_builders", {})
+    monkeypatch.setattr(builders, "_registered", {})
     advertise("acme-leaves", POINTS)
     distribution = Distribution(tmp_path / "site" / "leafy")
     recorded = distribution.record()

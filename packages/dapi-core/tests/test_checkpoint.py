@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 
 import dapi
-from dapi import File, WeightEntry, _store
+from dapi import File, WeightEntry
 from dapi._store import cache
 from dapi.exceptions import (
     CheckpointError,
     DapiError,
     HashMismatchError,
+    PlaceholderError,
     RebuildError,
     UnreadableFileError,
 )
@@ -63,7 +64,7 @@ def test_web_page_is_recognized(tmp_path):
     path = tmp_path / "net.pth"
     path.write_text("<!DOCTYPE html><html>Please log in</html>")
 
-    with pytest.raises(CheckpointError, match="web page"):
+    with pytest.raises(PlaceholderError, match="web page"):
         WeightEntry.from_file(path).state_dict()
 
 
@@ -255,14 +256,12 @@ class TestUnpinned:
     """A file without a full hash is kept unless it is to blame."""
 
     @pytest.fixture
-    def publish(self, tmp_path):
+    def publish(self, download):
         """Put content into the cache under a URL without a hash."""
 
         def put(content, name="net.pth"):
-            path = tmp_path / "downloaded"
-            path.write_bytes(content)
             entry = WeightEntry(f"https://localhost:1/{name}")
-            _store.add(path, entry.files[0], wanted=name)
+            download(entry.files[0], content)
             return entry
 
         return put
@@ -282,6 +281,15 @@ class TestUnpinned:
         with pytest.raises(CheckpointError, match=rf"{reason}.*downloads it again") as caught:
             entry.state_dict()
         assert not caught.value.path.exists()
+        assert cache.find(entry.files[0]) is None
+
+    @pytest.mark.parametrize("name", ["net.pth.tar", "net.th", "net.model", "net"])
+    def test_answer_in_place_of_a_file_is_not_kept(self, publish, name):
+        """Whatever people call files of torch: none of these suffixes is another format."""
+        entry = publish(b'{"error": "quota exceeded"}', name)
+
+        with pytest.raises(CheckpointError, match="downloads it again"):
+            entry.state_dict()
         assert cache.find(entry.files[0]) is None
 
     def test_file_that_others_may_read_is_kept(self, publish):

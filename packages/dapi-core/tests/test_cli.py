@@ -11,7 +11,7 @@ from importlib.metadata import version
 import pytest
 
 import dapi
-from dapi._catalog import registry
+from dapi._catalog import builders
 from dapi._cli import main
 from dapi._cli.tables import print_facts
 from dapi.exceptions import PluginWarning, WithdrawnWeightsError
@@ -197,7 +197,13 @@ def zweitnet(*, weights=None, progress=True): ...
 
 @pytest.mark.parametrize(
     ("word", "remedy"),
-    [("lst", "Did you mean 'list'"), ("new", "pip install dapi-devkit"), ("zzz", "dapi --help")],
+    [
+        ("lst", "Did you mean 'list'"),
+        ("new", "pip install dapi-devkit"),
+        ("lock", "pip install dapi-lock"),
+        ("unbundle", "pip install dapi-lock"),
+        ("zzz", "dapi --help"),
+    ],
 )
 def test_command_that_there_is_not(alone, word, remedy, capsys):
     """The nearest is named, or what brings it; the status is that of a wrong command line."""
@@ -256,6 +262,15 @@ def test_search_reads_numbers_as_people_write_them(family, capsys):
         assert "is no" in capsys.readouterr().err
 
 
+def test_search_takes_an_option_several_times(family, capsys):
+    """Each counts: the first of two is not forgotten."""
+    status, printed = run(capsys, "search", "--license", "MITT", "--license", "MIT")
+    assert 1 == status and "license='MITT'. Did you mean 'MIT'?" in printed.err
+
+    words = ("search", "--license", "MIT", "--license", "MIT")
+    assert (0, True) == (run(capsys, *words)[0], "acme_net" in run(capsys, *words)[1].out)
+
+
 def test_search_for_what_nothing_has_names_the_nearest(family, capsys):
     """A misspelt task is an error, and no empty table."""
     status, printed = run(capsys, "search", "--task", "digits-recognition")
@@ -275,7 +290,7 @@ def test_show_knows_names_from_elsewhere(family, capsys):
 def test_list_of_nothing_says_why(family, capsys, monkeypatch):
     """An empty list is no empty screen."""
     assert "installed models match" in run(capsys, "list", "absent*")[1].out
-    monkeypatch.setattr("dapi._catalog.models.listed", dict)
+    monkeypatch.setattr("dapi._catalog.builders.listed", dict)
     assert "pip install dapi-vision" in run(capsys, "list")[1].out
 
 
@@ -285,7 +300,7 @@ def test_interrupted_command_says_so(family, capsys, monkeypatch):
     def interrupt(name):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("dapi._catalog.catalog.get_weights", interrupt)
+    monkeypatch.setattr("dapi._catalog.lookup.get_weights", interrupt)
     status, printed = run(capsys, "show", "acme_net:Digits_RefV1")
     assert (130, "") == (status, printed.out)
     assert "interrupted" in printed.err
@@ -365,7 +380,7 @@ def test_fetch_that_does_not_fit_is_told_before(alone, capsys):
     @dapi.register_model(weights=VastWeights)
     def vast_net(*, weights=None, progress=True): ...
 
-    name = dapi._catalog.models.list_models()[0]
+    name = dapi._catalog.builders.list_models()[0]
     for words in ((), ("--dry-run",)):
         status, printed = run(capsys, "fetch", name, *words)
         assert 1 == status
@@ -426,7 +441,7 @@ def test_doctor_names_what_is_broken(family, advertise, capsys):
 
 def test_doctor_compares_entry_points_with_builders(advertise, capsys, monkeypatch):
     """An entry point under another name than its builder's is told with the right line."""
-    monkeypatch.setattr(registry, "_builders", {})
+    monkeypatch.setattr(builders, "_registered", {})
     source = "from dapi import register_model\n@register_model()\ndef right(*, weights=None): ...\n"
     advertise("acme-drift", "[dapi.models]\nwrong = acme_drift:right\n", acme_drift=source)
 
@@ -493,7 +508,7 @@ def test_doctor_finds_mirrors_that_do_nothing(family, capsys, monkeypatch):
     assert 1 == status
     for what in (
         "'nowhere.org=https://m.example' matches nothing: no installed weights are on that host",
-        "'b.org=https://m.example/b' matches nothing",
+        "'b.org=https://m.example/...' matches nothing",
         "'example.org=m.example' names no http or https address",
         "'example.org:80=https://m.example' never applies: 'https://all.example' comes first",
         "There are: 127.0.0.1:",
@@ -675,6 +690,13 @@ def test_command_of_a_distribution_runs(advertise, capsys):
     sys.modules.pop("acme_commands")
 
 
+def test_fact_that_is_empty_is_seen(capsys):
+    """Silence says nothing: that is a result, and no missing one."""
+    print_facts("silence.wav", {"text": ""}, "  ")
+
+    assert "  silence.wav  text -\n" == capsys.readouterr().out
+
+
 def test_nothing_that_is_printed_steers_a_terminal(capsys):
     """Names and facts are other people's: in a line, a table or a tree, escapes are left out."""
     steers = "\x1b[31m"
@@ -696,6 +718,32 @@ class EvilWeights(Weights):
 @register_model(weights=EvilWeights)
 def evil(*, weights=None): ...
 """
+
+
+def test_no_command_tells_a_secret(alone, advertise, capsys, monkeypatch):
+    """Passwords and queries in addresses, wherever a plugin or the user put them."""
+    secret = "https://me:s3cret@x.org/1.pth?X-Amz-Signature=s3cret"
+    points = "[dapi.models]\nevil = acme_evil:evil\nbroken = acme_broken:net\n"
+    points += "[dapi.weights]\nevil = acme_evil:EvilWeights\n"
+    source = HOSTILE.format(evil=secret).replace("https://x.org/1", secret)
+    source = source.replace("weights=None): ...", f"weights=None): raise ValueError({secret!r})")
+    advertise("acme-evil", points, acme_evil=source, acme_broken=f"raise ValueError({secret!r})")
+    monkeypatch.setenv("DAPI_MIRROR", f"{secret},x.org=https://m.org/s3cret,//m.org/s3cret")
+    monkeypatch.setenv("DAPI_OFFLINE", "1")
+
+    shown = []
+    for words in (
+        ["list"], ["search"], ["show", "evil"], ["show", "evil:A_RefV1"], ["doctor"], ["env"],
+        ["doctor", "--build"], ["verify", "evil"], ["fetch", "evil"],
+        ["fetch", "--dry-run", "evil"], ["trust"], ["cache"], ["show", "broken"],
+        ["fetch", secret], ["show", secret],
+    ):  # fmt: skip
+        for options in ((), ("--json",)):
+            printed = run(capsys, *words, *options)[1]
+            shown += [printed.out, printed.err]
+
+    assert "s3cret" not in "".join(shown)
+    assert sum("x.org/1.pth?***" in each for each in shown) > 9
 
 
 def test_no_plugin_steers_a_terminal(alone, advertise, capsys, monkeypatch):

@@ -5,6 +5,7 @@ The numbers in brackets are those of the pitfalls that other loaders were seen t
 
 import copy
 import gc
+import logging
 import os
 import signal
 import threading
@@ -17,7 +18,6 @@ import pytest
 
 import dapi
 from dapi import WeightEntry, _store
-from dapi._building import assembly
 from dapi._loader import collector, construction
 from dapi.exceptions import FetchError, StateDictMismatchError
 
@@ -44,15 +44,18 @@ class Net(nn.Module):
 
 
 @pytest.fixture(autouse=True)
-def plain(monkeypatch):
-    """Count how often the plain way was taken."""
-    calls, original = [], assembly._Assembly._construct_plainly
-    monkeypatch.setattr(
-        assembly._Assembly,
-        "_construct_plainly",
-        lambda self: calls.append(self) or original(self),
-    )
-    return calls
+def plain():
+    """List what the log says of models that were built in the plain way."""
+    said = []
+    handler = logging.Handler(logging.DEBUG)
+    handler.emit = lambda record: said.append(record.getMessage())
+    logger = logging.getLogger("dapi")
+    level = logger.level
+    logger.setLevel(logging.DEBUG)
+    logger.addHandler(handler)
+    yield said
+    logger.removeHandler(handler)
+    logger.setLevel(level)
 
 
 def filled(model):
@@ -490,6 +493,19 @@ def test_given_device_counts_under_another_default(on_meta, publish):
     assert found.weight.is_meta
 
 
+@pytest.mark.parametrize("constructor", [Net, Measured])
+def test_given_device_counts_where_meta_is_the_default(on_meta, publish, constructor):
+    """A model that is loaded, or wanted elsewhere, has values."""
+    entry = publish(constructor().state_dict())
+    expected = entry.state_dict()
+    with on_meta():
+        found = dapi.build_model(constructor, weights=entry, device="cpu").state_dict()
+        random = dapi.build_model(constructor, device="cpu")
+
+    assert all(torch.equal(expected[key], found[key]) for key in expected)
+    assert not any(each.is_meta for each in random.parameters())
+
+
 class Detector(nn.Module):
     """Has a backbone with weights, and may need values in it."""
 
@@ -548,7 +564,7 @@ def test_module_that_is_not_cast_keeps_its_type(publish):
 
 def test_other_threads_construct_as_ever():
     """The patch is felt by one thread only, and is gone afterwards."""
-    original = nn.Module.register_parameter, torch.Tensor.normal_
+    original = nn.Parameter.__new__, torch.Tensor.normal_
     seen = []
     with construction.deferred():
         thread = threading.Thread(target=lambda: seen.append(nn.Linear(2, 2).weight.is_meta))
@@ -557,25 +573,44 @@ def test_other_threads_construct_as_ever():
         seen.append(nn.Linear(2, 2).weight.is_meta)
 
     assert [False, True] == seen
-    assert original == (nn.Module.register_parameter, torch.Tensor.normal_)
+    assert original == (nn.Parameter.__new__, torch.Tensor.normal_)
 
 
 def test_patches_of_others_are_left_in_place():
     """Who wraps the same method meanwhile finds the wrapper where it was put."""
-    original = nn.Module.register_parameter
     with construction.deferred():
-        ours = nn.Module.register_parameter
+        ours = torch.Tensor.uniform_
 
         @wraps(ours)
-        def theirs(*args):
-            ours(*args)
+        def theirs(*args, **options):
+            return ours(*args, **options)
 
-        nn.Module.register_parameter = theirs
+        torch.Tensor.uniform_ = theirs
     try:
-        assert nn.Module.register_parameter is theirs
+        assert torch.Tensor.uniform_ is theirs
         assert not nn.Linear(2, 2).weight.is_meta
     finally:
-        nn.Module.register_parameter = original
+        del torch.Tensor.uniform_  # torch's own is inherited
+
+
+def test_method_that_torch_no_longer_has_leaves_no_patch(publish, plain, monkeypatch):
+    """The model is built in the plain way, and what was patched before that is undone."""
+    entry = publish(Net().state_dict())
+    methods = {name: getattr(torch.Tensor, name) for name in ("clamp_", "normal_", "uniform_")}
+    made = nn.Parameter.__new__
+
+    class Dropped:
+        def __get__(self, tensor, kind):
+            raise AttributeError("erfinv_ is no longer there")
+
+    monkeypatch.setattr(torch.Tensor, "erfinv_", Dropped(), raising=False)
+
+    dapi.build_model(Net, weights=entry)
+
+    assert ["erfinv_" in said for said in plain] == [True]
+    assert made is nn.Parameter.__new__
+    assert methods == {name: getattr(torch.Tensor, name) for name in methods}
+    assert not nn.Linear(2, 2).weight.is_meta
 
 
 def test_numbers_are_drawn_where_there_is_memory():
@@ -617,7 +652,8 @@ def test_child_that_is_forked_meanwhile_is_as_ever():
 
     def is_as_ever():
         layer = nn.Linear(2, 2)
-        original = nn.Module.register_parameter.__module__ == "torch.nn.modules.module"
+        original = nn.Parameter.__new__.__module__ == "torch.nn.parameter"
+        original = original and "fill_in" not in repr(torch.Tensor.normal_)
         return gc.isenabled() and not layer.weight.is_meta and original
 
     entered, leave = threading.Event(), threading.Event()
@@ -711,10 +747,12 @@ def test_copies_are_of_one_tensor_each(publish):
     assert clone.first.weight.data_ptr() != found.first.weight.data_ptr()
 
 
-def test_what_torch_cannot_tell_is_built_in_the_plain_way(monkeypatch):
-    """Without the count of who holds a memory, parameters are initialised as ever."""
+def test_what_torch_cannot_tell_is_built_in_the_plain_way(publish, plain, monkeypatch):
+    """Without the count of who holds a memory, parameters are initialised as ever; the log says."""
+    entry = publish(Net().state_dict())
     monkeypatch.delattr(torch._C, "_storage_Use_Count")
-    with construction.deferred():
-        layer = torch.nn.Linear(3, 2)
 
-    assert not layer.weight.is_meta
+    found = dapi.build_model(Net, weights=entry)
+
+    assert ["share their memory" in said for said in plain] == [True]
+    assert torch.equal(entry.state_dict()["first.weight"], found.first.weight)

@@ -9,7 +9,7 @@ import pytest
 
 import dapi
 from dapi import plugins
-from dapi._catalog import registry
+from dapi._catalog import builders
 from dapi._plugins import metadata as _metadata
 from dapi._plugins.discovery import discover, entry_points, extension
 from dapi.exceptions import AmbiguousExtensionError, PluginLoadError, PluginWarning
@@ -238,7 +238,7 @@ def test_only_metadata_of_who_advertises_is_opened(advertise, monkeypatch):
 
 def test_repeated_listing_is_cheap(advertise, monkeypatch):
     """Ten thousand models are not gone through again, as long as nothing changes."""
-    monkeypatch.setattr(registry, "_builders", {})
+    monkeypatch.setattr(builders, "_registered", {})
     points = "".join(f"net{number} = m:f\n" for number in range(10_000))
     advertise("acme-many", f"[dapi.models]\n{points}")
     assert 10_000 <= len(dapi.list_models())

@@ -138,7 +138,7 @@ def test_break_of_64_megabytes_costs_little(faulty, kind):
 def test_resume_is_conditional(faulty):
     """A part is asked for only of the same version."""
     url = faulty.serve("/net.pth", BODY, {"cut": HALF})
-    fetch(file_of(url), patience=QUICK)
+    fetch(file_of(url), patience=replace(QUICK, connections=1))
 
     _, headers = faulty.asked[1]
     assert (f"bytes={HALF}-{len(BODY) - 1}", '"v1"') == (headers["Range"], headers["If-Range"])

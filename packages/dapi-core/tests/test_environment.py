@@ -16,6 +16,7 @@ import time
 import pytest
 
 from dapi import File, WeightEntry
+from dapi._cli import main
 from dapi._store import fetch
 from dapi._store.settings import Settings
 from dapi.exceptions import CacheError, FetchError, OfflineError
@@ -284,6 +285,23 @@ class TestUserWithoutHome:
         """What to set is said."""
         with pytest.raises(CacheError, match=r"no home directory.* set DAPI_CACHE"):
             fetch(File(url, sha256=DIGEST))
+
+    def test_cache_that_is_only_read_is_listed_and_verified(
+        self, url, homeless, monkeypatch, tmp_path, capsys
+    ):
+        """There is one, though this user has none to write to."""
+        monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+        with monkeypatch.context() as context:
+            context.setenv("DAPI_CACHE", str(tmp_path / "cache"))
+            path = fetch(File(url, sha256=DIGEST))
+        monkeypatch.setenv("DAPI_CACHE_READONLY", str(tmp_path / "cache"))
+
+        assert path == fetch(File(url, sha256=DIGEST))
+        for command in (["cache"], ["verify"], ["cache", "remove", "--older-than", "0"]):
+            assert 0 == main(command)
+            printed = capsys.readouterr().out
+            assert (str(path) in printed) == (command == ["cache"])
+        assert path.is_file()
 
     @pytest.mark.parametrize("value", ["~", "~/dapi"])
     def test_cache_in_a_home_that_is_unknown(self, url, homeless, monkeypatch, value):

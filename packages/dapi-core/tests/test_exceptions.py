@@ -24,6 +24,9 @@ EXAMPLES = [
     exceptions.AmbiguousModelError("net", candidates=["a/net", "b/net"]),
     exceptions.AmbiguousExtensionError("dapi.schemes", "s3", distributions=["a", "b"]),
     exceptions.DuplicateModelError("net", first="m:a", second="m:b"),
+    exceptions.NotLockedError(
+        "net:A_RefV1", lock="dapi.lock", reason="it does not name them", remedy="Add: dapi lock X."
+    ),
     exceptions.UnknownWeightsError("NetWeights", "RefV3", available=["RefV1", "RefV2"]),
     exceptions.UnknownWeightsError("NetWeights", "V1", available=[], equivalents=["A_RefV1"]),
     exceptions.UnknownFacetError("task", "detect", available=["object-detection"]),
@@ -66,7 +69,9 @@ EXAMPLES = [
     exceptions.MissingDependencyError("x needs y", requirement=""),
     exceptions.MissingHashError("net:A", files=["https://example.org/net.pth"]),
     exceptions.HashMismatchError("net.pth", expected="00", found="11"),
-    exceptions.LFSPointerError("net.pth", expected="00", found="11"),
+    exceptions.PlaceholderError(
+        "net.pth", kind="a web page", remedy="Sign in", expected="00", found="11"
+    ),
     exceptions.CacheError("cache", reason="read-only"),
     exceptions.FetchError("net:A", failures={"https://example.org/n": "404"}),
     exceptions.OfflineError("net:A", url="https://example.org/n", sha256=None, path="cache/x"),

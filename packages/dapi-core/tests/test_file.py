@@ -13,6 +13,11 @@ def test_file_name_is_the_last_part_of_the_path():
     assert "net 1.pth" == File("https://example.org/a/b/net%201.pth?x=/y.bin#frag").name
 
 
+def test_file_name_controls_no_terminal():
+    """It stands in bars, tables and errors."""
+    assert "[2Jnet.pth" == File("https://example.org/%1b[2Jnet%07.pth").name
+
+
 @pytest.mark.parametrize("sha256", ["XYZ", "ABCDEF", "", "0" * 65])
 def test_file_refuses_what_is_no_sha256(sha256):
     """A hash is lower-case hexadecimal, at most 64 digits."""

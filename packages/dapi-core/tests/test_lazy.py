@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from dapi import Asset, File, _store, lazy
+from dapi import Asset, File, lazy
 from dapi._store import cache
 from dapi.exceptions import AssetError, DapiError, WeightsDeclarationError
 
@@ -59,13 +59,11 @@ class TestAssets:
     FILE = File("https://localhost:1/vocabulary.json")
 
     @pytest.fixture
-    def factory(self, tmp_path, monkeypatch):
+    def factory(self, download, tmp_path, monkeypatch):
         """Return a factory over a file in the cache, with some content."""
 
         def make(content, target="dapi_test_vocabulary:read"):
-            path = tmp_path / "downloaded"
-            path.write_bytes(content)
-            _store.add(path, self.FILE, wanted="net")
+            download(self.FILE, content)
             return lazy(target, file=Asset("vocabulary")).bind({"vocabulary": self.FILE})
 
         (tmp_path / "dapi_test_vocabulary.py").write_text(

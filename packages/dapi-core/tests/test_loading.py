@@ -6,7 +6,7 @@ import pytest
 
 import dapi
 from dapi import Build, WeightEntry, _store
-from dapi._catalog import registry
+from dapi._catalog import builders
 from dapi._loader import safetensors
 from dapi.exceptions import CheckpointError, StateDictMismatchError
 
@@ -149,7 +149,7 @@ def _on_meta():
 
 def test_dtype_and_device_are_refused_as_near_misses(monkeypatch):
     """What every builder takes is known to the check of misspelt arguments."""
-    monkeypatch.setattr(registry, "_builders", {})
+    monkeypatch.setattr(builders, "_registered", {})
 
     @dapi.register_model()
     def tiny_linear(*, weights=None, **config):

@@ -1,5 +1,6 @@
 """Mapping: only files that nobody writes to, and no process dies by what people do with others."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -32,6 +33,33 @@ assert all(torch.equal(before[key], value) for key, value in model.state_dict().
 torch.save(model.state_dict(), path)
 again = dapi.WeightEntry.from_file(path).state_dict()
 assert all(torch.equal(before[key], value) for key, value in again.items())
+print("saved")
+"""
+
+WRITE_THROUGH = """
+import sys
+from pathlib import Path
+
+import torch
+
+import dapi
+from dapi import WeightEntry, _store
+
+local = Path(sys.argv[1])
+if "site-packages" in local.parts:
+    sys.path.insert(0, str(local.parent.parent))
+    entry = WeightEntry("package:acme_data/net.pth")
+else:
+    entry = WeightEntry("https://localhost:1/net.pth", sha256=WeightEntry.from_file(local).sha256)
+    _store.add(local, entry.files[0], wanted="net.pth")
+view = entry.fetch(directory=True)
+model = dapi.build_model(torch.nn.Linear, 64, 64, weights=entry)
+before = {key: value.clone() for key, value in model.state_dict().items()}
+try:
+    torch.save(model.state_dict(), view / "net.pth")
+except RuntimeError as error:
+    assert "Permission denied" in str(error)  # but for root
+assert all(torch.equal(before[key], value) for key, value in model.state_dict().items())
 print("saved")
 """
 
@@ -87,6 +115,18 @@ def test_a_checkpoint_is_saved_over_the_one_that_was_loaded(tmp_path, name):
     assert (0, "saved\n") == (done.returncode, done.stdout), done.stderr
 
 
+@pytest.mark.parametrize("place", ["", "site-packages/acme_data"])
+def test_no_process_dies_by_what_it_saves_into_a_view(tmp_path, own_cache, place):
+    """Names in it lead to files of the cache, read-only but for root, and of packages."""
+    (tmp_path / place).mkdir(parents=True, exist_ok=True)
+    (tmp_path / place / "__init__.py").touch()
+    path = save(tmp_path / place / "net.pth")
+    command = [sys.executable, "-W", "error", "-c", WRITE_THROUGH, path]
+    done = subprocess.run(command, capture_output=True, text=True)
+
+    assert (0, "saved\n") == (done.returncode, done.stdout), done.stderr
+
+
 @pytest.mark.parametrize("name", ["net.pth", "net.safetensors"])
 def test_files_of_the_cache_are_mapped_and_local_ones_are_read(tmp_path, is_mapped, name):
     """A blob is never written to again; somebody's own file may be, at any time."""
@@ -103,10 +143,20 @@ def test_files_of_installed_packages_are_mapped(tmp_path, is_mapped, monkeypatch
     assert not is_mapped(package(tmp_path, monkeypatch, "checkout/src"))
 
 
-def test_blob_that_others_may_write_is_read(tmp_path, is_mapped):
-    """Whatever they do to it later, the weights stay those that were verified."""
+@pytest.mark.parametrize("mode", [0o664, 0o644])
+def test_blob_that_may_be_written_is_read(tmp_path, is_mapped, mode):
+    """By others, or through a view: the weights stay those that were verified."""
     entry = publish(save(tmp_path / "net.pth"))
-    cache.find(entry.files[0]).chmod(0o664)
+    cache.find(entry.files[0]).chmod(mode)
+
+    assert not is_mapped(entry)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid(), reason="only root gives files away")
+def test_blob_of_another_user_is_read(tmp_path, is_mapped):
+    """Its owner can make it writable, and truncate it, whatever its mode is now."""
+    entry = publish(save(tmp_path / "net.pth"))
+    os.chown(cache.find(entry.files[0]), 12345, -1)
 
     assert not is_mapped(entry)
 

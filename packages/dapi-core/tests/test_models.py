@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import dapi
-from dapi._catalog import registry
+from dapi._catalog import builders
 from dapi.exceptions import (
     ArgumentError,
     PluginLoadError,
@@ -88,14 +88,14 @@ def test_builders_register_while_others_are_listed():
         number = 0
         while not stop.is_set():
             number += 1
-            registry.add(f"net{number}", type(f"Net{number}", (), {}), replaces=None)
+            dapi.register_model(name=f"net{number}")(lambda *, weights=None: None)
 
     with ThreadPoolExecutor(5) as pool:
         writers = [pool.submit(register) for _ in range(4)]
         for _ in range(300):
-            registry.successor("net", "m")
+            builders.successor("net", "m")
             dapi.list_models("net*")
-            if len(registry.builders()) > 500:
+            if len(builders.registered()) > 500:
                 break
         stop.set()
         assert [None] * 4 == [writer.result() for writer in writers]

@@ -2,7 +2,9 @@
 
 import pytest
 
+from dapi import File, _store
 from dapi._store import placeholder
+from dapi.exceptions import PlaceholderError
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:%s\nsize 3\n" % (b"0" * 64)
 
@@ -34,3 +36,26 @@ def test_file_itself_is_no_placeholder(tmp_path, head):
 
     assert "" == placeholder.explain(path) == placeholder.explain(tmp_path / "absent")
     assert "" == placeholder.recognize(b"<html>", "index.HTML")
+
+
+@pytest.mark.parametrize(
+    ("head", "kind"),
+    [
+        (POINTER, "a Git LFS pointer"),
+        (POINTER.replace(b"git-lfs", b"hawser"), "a Git LFS pointer"),
+        (b"/annex/objects/SHA256E-s3--00.pth\n", "a git-annex pointer"),
+        (b"<!DOCTYPE html>" + b"x" * 5000, "a web page"),
+    ],
+)
+@pytest.mark.parametrize("sha256", ["1" * 64, None])
+def test_placeholder_of_a_local_file_is_refused(tmp_path, own_cache, head, kind, sha256):
+    """Before its hash is compared, and where there is none; nor is it put into the cache."""
+    path = tmp_path / "net.pth"
+    path.write_bytes(head)
+
+    with pytest.raises(PlaceholderError, match=f"is {kind}"):
+        _store.fetch(File(path.as_uri(), sha256=sha256))
+    with pytest.raises(PlaceholderError) as caught:
+        _store.add(path, File("https://example.org/net.pth", sha256=sha256), wanted="net")
+    assert kind == caught.value.kind and caught.value.remedy in str(caught.value)
+    assert not list(own_cache.rglob("*.pth")) and not _store.cache.listing()

@@ -5,9 +5,9 @@ from importlib import import_module, metadata
 
 import pytest
 
-import _dapi_command
+import _dapi_owners
 import dapi
-from dapi._catalog import registry
+from dapi._catalog import builders
 from dapi.exceptions import (
     DisabledModelError,
     IncompatiblePluginError,
@@ -21,7 +21,7 @@ CORE = metadata.version("dapi-core")
 @pytest.fixture
 def acme(advertise, monkeypatch):
     """A distribution whose import would end the process."""
-    monkeypatch.setattr(registry, "_builders", {})
+    monkeypatch.setattr(builders, "_registered", {})
 
     def add(name="acme", **options):
         module = f"{name.replace('-', '_')}_exits"
@@ -215,7 +215,7 @@ def test_record_that_cannot_be_read_is_passed_over(acme):
     (nameless / "METADATA").unlink()
 
     assert "stranger" in dapi.refresh().added
-    assert ["stranger"] == _dapi_command.other_owners()
+    assert ["stranger"] == _dapi_owners.other_owners()
 
 
 def test_refresh_forgets_failures(advertise):

@@ -157,6 +157,14 @@ def test_a_log_that_cannot_be_written_ends_no_download(faulty, log):
     assert fetch(File(faulty.serve("/net.pth", BODY), sha256=DIGEST)).exists()
 
 
+def test_lines_control_no_terminal(capsys, monkeypatch):
+    """Names of models and files are others'."""
+    monkeypatch.setattr(progress, "_INTERVAL", 0.0)
+    waiting(enabled=True)("Waiting for \x1b[2Jnet.\x07")
+
+    assert "Waiting for [2Jnet.\n" == capsys.readouterr().err
+
+
 def test_lines_keep_their_distance(monkeypatch):
     """Ten seconds pass between two, however often something comes."""
     monkeypatch.setattr(sys, "stderr", io.StringIO())

@@ -3,7 +3,9 @@
 import ast
 import doctest
 import importlib
+import inspect
 import json
+import pickle
 import re
 import subprocess
 import sys
@@ -19,62 +21,10 @@ from dapi._plugins import environment as _environment
 
 SOURCE = Path(dapi.__file__).parent
 
-# Each may import those before it, and none after it.
-LAYERS = [
-    {"_untrusted"},
-    {"_urls"},
-    {"exceptions"},
-    {"_holding"},
-    {
-        "_collector",
-        "_arguments",
-        "_construction",
-        "_disk",
-        "_names",
-        "_context",
-        "_frozen",
-        "_lines",
-        "_aliases",
-        "_annotations",
-        "_metrics",
-        "_notices",
-        "_record",
-    },
-    {"adapt"},
-    {"_environment", "_metadata", "_requirements"},
-    {"_discovery", "_file", "_registry"},
-    {"_removed"},
-    {"_hooks"},
-    {"_plugins", "_store", "hooks", "tasks"},
-    {"_lazy"},
-    {"_entry"},
-    {"_archive", "_safetensors"},
-    {"_aligned", "_placement"},
-    {"_weights", "_checkpoint"},
-    {"_loading", "_models", "_provenance"},
-    {"_comparison"},
-    {"_offers"},
-    {"_catalog"},
-    {"_fetching", "_lookup", "_search"},
-    {"_downloads", "_prediction"},
-    {"_building"},
-    {"_registration"},
-    {"_header"},
-    {"_saving", "catalog"},
-    {"_doctor", "_installation"},
-    {"_cli"},
-    {"__main__", "__init__"},
-]
+# Those of dapi-core; domains are beside them.
+ROOMS = {path.name for path in SOURCE.iterdir()} - {"audio", "devkit", "lock", "text", "vision"}
+ROOMS -= {"_pyinstaller"}
 FRAMEWORKS = ("torch", "numpy", "safetensors", "pluggy", "platformdirs", "tqdm")
-
-
-def imports(path):
-    """Yield the modules of dapi that a file imports, and those inside its functions too."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module == "dapi":
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("dapi."):
-            yield node.module.split(".")[1]
 
 
 def top_level_imports(path):
@@ -87,42 +37,16 @@ def top_level_imports(path):
 
 
 def modules():
-    return [
-        path
-        for path in SOURCE.rglob("*.py")
-        if "dapi" == path.parent.name or path.parent.name in ("_store", "_cli")
-    ]
-
-
-def layer_of(name):
-    return next((rank for rank, layer in enumerate(LAYERS) if name in layer), None)
-
-
-def test_every_module_has_a_layer():
-    """A new module is given its place."""
-    names = {path.stem if path.parent == SOURCE else path.parent.name for path in modules()}
-
-    assert names == set().union(*LAYERS)
-
-
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(SOURCE)))
-def test_imports_point_downwards(path):
-    """A module imports only from the layers below its own (for types, from anywhere)."""
-    name = path.stem if path.parent == SOURCE else path.parent.name
-    allowed = set().union(*LAYERS[: layer_of(name)], {name})
-    types_only = {"_weights"} if name in ("_aliases", "_entry", "_catalog", "_offers") else set()
-
-    found = {each for each in imports(path) if layer_of(each) is not None}
-    lazy = {"_checkpoint"} if name in ("_entry", "_weights") else set()
-    assert found <= allowed | types_only | lazy
+    return [path for path in SOURCE.rglob("*.py") if path.relative_to(SOURCE).parts[0] in ROOMS]
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(SOURCE)))
 def test_no_module_imports_a_package_at_its_top(path):
     """``import dapi`` never imports a third-party package; dapi.hooks is for who has pluggy."""
-    others = set(top_level_imports(path)) - set(sys.stdlib_module_names) - {"dapi", "_dapi_command"}
+    ours = {"dapi", "_dapi_command", "_dapi_owners"}
+    others = set(top_level_imports(path)) - set(sys.stdlib_module_names) - ours
 
-    assert others == ({"pluggy"} if path.stem == "hooks" else set())
+    assert others == ({"pluggy"} if path == SOURCE / "hooks.py" else set())
 
 
 def test_public_names_are_sorted_complete_and_importable():
@@ -195,6 +119,15 @@ def test_variables_are_those_that_the_sources_read():
     assert set(_environment.KNOWN) == found
 
 
+class Examples(doctest.DocTestFinder):
+    """Finds those of what a module defines and ``public`` says is of ``dapi``, too."""
+
+    def _from_module(self, module, found):
+        if getattr(found, "__module__", None) != "dapi":
+            return super()._from_module(module, found)
+        return re.search(rf"^(class|def) {found.__name__}\b", self.source, re.MULTILINE)
+
+
 @pytest.mark.parametrize(
     "path",
     [path for path in modules() if ">>> " in path.read_text("utf-8")],
@@ -208,10 +141,23 @@ def test_examples_give_what_they_show(path, monkeypatch):
             pytest.importorskip(needed)
     name = ".".join(["dapi", *path.relative_to(SOURCE).with_suffix("").parts])
 
-    options = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-    failed, attempted = doctest.testmod(importlib.import_module(name), optionflags=options)
+    finder = Examples()
+    finder.source = path.read_text("utf-8")
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+    for example in finder.find(importlib.import_module(name), name):
+        runner.run(example)
 
-    assert (0, True) == (failed, attempted > 0)
+    assert (0, True) == (runner.failures, runner.tries > 0)
+
+
+def test_public_names_are_of_dapi():
+    """Pickles, tracebacks and reprs do not name the room that defines something."""
+    named = [getattr(dapi, name) for name in dapi.__all__]
+    found = [each for each in named if inspect.isclass(each) or inspect.isfunction(each)]
+
+    assert {"dapi"} == {each.__module__ for each in found}
+    assert found == pickle.loads(pickle.dumps(found))
+    assert "dapi." not in repr(pickle.dumps(dapi.WeightEntry("https://example.org/1.pth")))
 
 
 def run(code, **environment):
@@ -249,7 +195,7 @@ def test_asking_for_a_known_model_names_its_distribution(monkeypatch):
     """Who has not installed a domain is told which to install."""
     monkeypatch.setattr(discovery, "_cached", discovery._NOTHING)
     monkeypatch.setattr("dapi._plugins.discovery._scan", lambda: ((), {}))
-    monkeypatch.setattr("dapi._catalog.registry._builders", {})
+    monkeypatch.setattr("dapi._catalog.builders._registered", {})
     known = json.loads((SOURCE / "known_models.json").read_text())
 
     for name, distribution in known.items():

@@ -10,8 +10,8 @@ from pathlib import PurePath
 import pytest
 
 import dapi
-from dapi import Build, LegacyArgument, WeightEntry, Weights, register_model
-from dapi._catalog import registry
+from dapi import Build, BuilderConfig, LegacyArgument, WeightEntry, Weights, register_model
+from dapi._catalog import builders
 from dapi.exceptions import (
     DuplicateModelError,
     InvalidNameError,
@@ -41,7 +41,7 @@ class OtherWeights(Weights):
 @pytest.fixture(autouse=True)
 def forget_registered(monkeypatch):
     """What these tests register does not outlive them."""
-    monkeypatch.setattr(registry, "_builders", {})
+    monkeypatch.setattr(builders, "_registered", {})
 
 
 @pytest.fixture
@@ -95,6 +95,39 @@ def test_near_miss_is_refused(net, typo):
 def test_other_arguments_reach_the_body(net):
     """What is not near to an argument of the builder is config."""
     assert 7 == net(num_classes=7, weight_decay=0.1)["num_classes"]
+
+
+class NetConfig(BuilderConfig, total=False):
+    num_classes: int
+
+
+def plain(*, weights=None, num_classes: int = 3):
+    """Build a net."""
+
+
+def typed(*, weights=None, **config: "Unpack[NetConfig]"):  # noqa: F821 - a type checker's
+    """Build a net."""
+    return config
+
+
+@pytest.mark.parametrize("function", [plain, typed])
+@pytest.mark.parametrize(
+    ("argument", "near"),
+    [("num_clases", "num_classes"), ("wieghts", "weights"), ("far_from_all", "device")],
+)
+def test_argument_that_is_not_declared_is_refused(function, argument, near):
+    """By a builder that declares all that it takes, by parameters or a TypedDict."""
+    with pytest.raises(UnexpectedArgumentError, match=argument) as caught:
+        register_model()(function)(**{argument: 1})
+
+    assert near in caught.value.available
+
+
+def test_declared_arguments_reach_the_body():
+    """Those of the TypedDict, of what it extends, and what the decorator takes out."""
+    builder = register_model()(typed)
+
+    assert {"num_classes": 3} == builder(num_classes=3, new_head=False, device=None, dtype=None)
 
 
 def test_weights_none_is_plain_construction(net):
@@ -500,3 +533,11 @@ def test_local_checkpoint_and_notebook_builder_work_like_published_ones(tmp_path
     model = dapi.get_model("mine", weights=entry)
     assert entry == dapi.weights_of(model)
     assert torch.equal(entry.state_dict()["weight"], model.weight)
+
+
+def test_decorator_without_parentheses_is_refused_in_words():
+    """It would take the function for an argument."""
+    with pytest.raises(WeightsDeclarationError, match=r"Write @register_model\(\)"):
+
+        @register_model
+        def net(*, weights=None): ...

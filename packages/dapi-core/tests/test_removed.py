@@ -5,7 +5,7 @@ import sys
 import pytest
 
 import dapi
-from dapi._catalog import registry
+from dapi._catalog import builders
 from dapi.exceptions import (
     PluginLoadError,
     RemovedModelError,
@@ -46,7 +46,7 @@ empty = Removed()
 @pytest.fixture(autouse=True)
 def acme(advertise, monkeypatch):
     """A distribution that had more once."""
-    monkeypatch.setattr(registry, "_builders", {})
+    monkeypatch.setattr(builders, "_registered", {})
     modules = {"acme_family": FAMILY, "acme_removed": REMOVED}
     yield advertise("acme-models", POINTS, version="2.0", **modules)
     for module in modules:

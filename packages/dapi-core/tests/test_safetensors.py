@@ -119,6 +119,8 @@ HOSTILE = {
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_hostile_header_is_refused(tmp_path, text):
     """Before anything is mapped or allocated."""
+    if "[16, 1]" in text and not hasattr(torch, "float4_e2m1fn_x2"):
+        pytest.skip("this PyTorch refuses the type itself")
     path = tmp_path / "net.safetensors"
     path.write_bytes(len(text).to_bytes(8, "little") + text.encode() + b"12345678")
 

@@ -17,7 +17,13 @@ from dapi import Build, WeightEntry
 from dapi._building import provenance
 from dapi._loader import safetensors
 from dapi._plugins import discovery
-from dapi.exceptions import NoWeightsError, RebuildError, SavingError
+from dapi.exceptions import (
+    ArgumentError,
+    MissingFileError,
+    NoWeightsError,
+    RebuildError,
+    SavingError,
+)
 
 torch = pytest.importorskip("torch")
 nn = torch.nn
@@ -45,6 +51,16 @@ def acme_net(*, weights=None, progress=True, **config):
     model = Net(**config)
     if weights is None:
         model.scratch = nn.Linear(1, 1)
+    return model
+
+@register_model()
+def acme_large(*, weights=None, num_classes=4, widths=(1,), copies=1, table=1, needs_values=False):
+    model = nn.Sequential(*(nn.Linear(1, 1) for _ in range(copies)))
+    model.scale = torch.ones(2).sum().item() if needs_values else 2.0
+    model.fc = nn.Linear(5, num_classes)
+    model.register_buffer("table", torch.ones(table, table), persistent=False)
+    if needs_values:
+        model.rows = nn.Parameter(torch.empty(table, table))
     return model
 
 @register_model()
@@ -115,6 +131,7 @@ acme_lazy = acme_nets:acme_lazy
 acme_typed = acme_nets:acme_typed
 acme_detector = acme_nets:acme_detector
 acme_fetching = acme_nets:acme_fetching
+acme_large = acme_nets:acme_large
 [dapi.weights]
 acme_net = acme_nets:NetWeights
 """
@@ -189,8 +206,8 @@ def test_header_holds_no_secret(acme, tmp_path):
     dapi.save(model, path)
 
     header = safetensors.read_header(path).metadata
-    assert "WeightEntry('https://example.org:8/a/net.pth')" == header["dapi.weights"]
-    assert b"password" not in path.read_bytes()
+    assert "WeightEntry('https://example.org:8/a/net.pth?***')" == header["dapi.weights"]
+    assert b"password" not in path.read_bytes() and b"Amz" not in path.read_bytes()
 
 
 def test_weights_of_an_enum_are_remembered(acme, tmp_path):
@@ -272,7 +289,7 @@ def test_builder_that_is_gone_is_named(acme, tmp_path, monkeypatch):
     dapi.save(dapi.get_model("acme_other", weights=None), path)
     (acme / "entry_points.txt").write_text("")
     monkeypatch.setattr("dapi._plugins.discovery._cached", discovery._NOTHING)
-    monkeypatch.setattr("dapi._catalog.registry._builders", {})
+    monkeypatch.setattr("dapi._catalog.builders._registered", {})
 
     with pytest.raises(RebuildError, match="No model named 'acme-nets/acme_other'"):
         dapi.load(path)
@@ -303,6 +320,24 @@ def test_file_of_others_is_refused(tmp_path):
     path.write_bytes(b"\x80\x04N.")
     with pytest.raises(RebuildError):
         dapi.load(path)
+
+
+@pytest.mark.parametrize("path", ["acme_net", "acme_net:Digits_RefV1", Path("absent")])
+def test_file_that_is_not_there_is_named(acme, path):
+    """A name of a model is none of a file; the error says what takes one."""
+    with pytest.raises(MissingFileError, match="no file at .* for a name: dapi.get_model"):
+        dapi.load(path)
+
+
+def test_what_is_no_path_is_refused_in_words(acme):
+    """A member, a model in the place of the path, or nothing."""
+    enum = type(dapi.list_weights("acme_net")[0])
+    with pytest.raises(ArgumentError, match="dapi.load cannot take path=.* dapi.get_model"):
+        dapi.load(enum.Digits_RefV1)
+    with pytest.raises(ArgumentError, match="dapi.save cannot take path=.*a model, then the path"):
+        dapi.save("net.safetensors", nn.Linear(1, 1))
+    with pytest.raises(ArgumentError, match="WeightEntry.from_file cannot take path=None"):
+        WeightEntry.from_file(None)
 
 
 def test_header_cannot_name_code(tmp_path):
@@ -373,6 +408,10 @@ def change_activation(model):
     model.activation = torch.tanh
 
 
+def patch_forward(model):
+    model.fc.forward = lambda batch: batch
+
+
 def tie(model):
     model.twin.weight = model.fc.weight
 
@@ -389,6 +428,7 @@ def untie(model):
         (sparsify, "fc.weight_orig is left over"),
         (normalize_weights, "fc is a ParametrizedLinear, not a Linear"),
         (change_activation, "activation is '.*tanh', not '.*relu'"),
+        (patch_forward, "fc.forward was replaced"),
         (tie, "fc.weight and twin.weight are one parameter"),
         (untie, "body.weight and tied.weight are not one parameter"),
     ],
@@ -412,6 +452,16 @@ def test_head_that_was_replaced_by_hand_names_the_arguments(entry, tmp_path):
         model.fc = nn.Linear(model.fc.in_features, 9)
         with pytest.raises(SavingError, match=f"Build it with {remedy}"):
             dapi.save(model, tmp_path / "net.safetensors")
+
+
+@pytest.mark.parametrize("change", [sparsify, normalize_weights])
+def test_head_of_the_same_size_is_no_matter_of_arguments(entry, tmp_path, change):
+    """No argument of the builder would make it."""
+    model = dapi.get_model("acme_net", weights=entry)
+    change(model)
+
+    with pytest.raises(SavingError, match="Save it before such changes"):
+        dapi.save(model, tmp_path / "net.safetensors")
 
 
 def test_wrapped_model_is_saved_without_what_wraps_it(acme, tmp_path):
@@ -550,6 +600,13 @@ def test_names_of_a_new_head_are_the_callers(acme, tmp_path):
         ("acme_net", "config", '{"device": 0}', "which only a caller does"),
         ("acme_net", "config", '{"num_classes": NaN}', "dapi.save did not write it"),
         ("acme_net", "config", f'{{"num_classes": {"9" * 99}}}', "dapi.save did not write it"),
+        pytest.param(
+            "acme_net",
+            "config",
+            f'{{"widths": [{"[]," * 2_000_000}1]}}',
+            "dapi.save did not write",
+            id="long",
+        ),
         ("acme_other", "config", '{"wide": 3}', "'wide', which acme_other does not have"),
         ("acme_typed", "config", '{"attn_implementation": "a/b"}', "which only a caller does"),
         ("acme_typed", "config", '{"hidden_act": 3}', "acme_typed declares no such value"),
@@ -572,6 +629,28 @@ def test_header_says_only_what_the_builder_declares(acme, tmp_path, builder, key
     dapi.save(dapi.get_model(builder, weights=None, **backbone), path)
     content = safetensors.read(path)
     safetensors.write(path, content.tensors, {**content.metadata, f"dapi.{key}": value})
+
+    with pytest.raises(RebuildError, match=reason):
+        dapi.load(path)
+
+
+@pytest.mark.parametrize(
+    ("config", "reason"),
+    [
+        ('{"num_classes": 1000000000}', "the number 1000000000, and holds 26 numbers"),
+        ('{"num_classes": 10000000}', "larger than the tensors that it holds"),
+        ('{"widths": [1, -1000000000]}', "the number 1000000000, and holds 26 numbers"),
+        ('{"copies": 10000000}', "larger than the tensors that it holds"),
+        ('{"table": 5000}', "larger than the tensors that it holds"),
+        ('{"table": 5000, "needs_values": true}', "larger than the tensors that it holds"),
+    ],
+)
+def test_file_asks_for_no_more_than_it_holds(acme, tmp_path, config, reason):
+    """A small file cannot make a builder take memory or time for a model of any size."""
+    path = tmp_path / "net.safetensors"
+    dapi.save(dapi.get_model("acme_large", weights=None), path)
+    content = safetensors.read(path)
+    safetensors.write(path, content.tensors, {**content.metadata, "dapi.config": config})
 
     with pytest.raises(RebuildError, match=reason):
         dapi.load(path)

@@ -208,6 +208,7 @@ def test_wish_is_taken_in_the_forms_that_people_write(wishes, expected):
     [
         ({"max_params": "thirty"}, "'30M'"),
         ({"max_params": [30]}, "a number"),
+        ({"max_params": True}, "a number"),
         ({"max_params": float("nan")}, "a number"),
         ({"max_params": 10**400}, "a number"),
         ({"max_gflops": "4G"}, "a number"),

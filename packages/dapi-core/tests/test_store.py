@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from dapi import File, _store
+from dapi import File, WeightEntry, _store
 from dapi._store import confirm, fetch_all, reject, verification
 from dapi._store.settings import Settings
 from dapi.exceptions import (
@@ -16,9 +16,9 @@ from dapi.exceptions import (
     CacheWarning,
     FetchError,
     HashMismatchError,
-    LFSPointerError,
     MissingDependencyError,
     OfflineError,
+    PlaceholderError,
 )
 
 BODY = bytes(range(256)) * 5000
@@ -302,7 +302,7 @@ class TestPackage:
         """A wheel that was built without Git LFS has it; the file that it means is not to blame."""
         (package / "net.pth").write_text(POINTER)
 
-        with pytest.raises(LFSPointerError, match="git lfs pull") as caught:
+        with pytest.raises(PlaceholderError, match="git lfs pull") as caught:
             fetch(File("package:acme_weights/net.pth", sha256=sha256))
         assert DIGEST == caught.value.expected
         assert isinstance(caught.value, HashMismatchError)
@@ -349,13 +349,29 @@ def test_local_file_is_hashed_once_for_all_processes(tmp_path, monkeypatch):
         fetch(file)
 
 
+def test_file_that_is_described_here_is_hashed_once(tmp_path, monkeypatch):
+    """By from_file; loading it takes the hash for the state that the file still has."""
+    path, hash_file, hashed = tmp_path / "net.pth", verification.hash_file, []
+    monkeypatch.setattr(verification, "hash_file", lambda path: hashed.append(1) or hash_file(path))
+    path.write_bytes(BODY)
+
+    entry = WeightEntry.from_file(path)
+
+    assert (DIGEST, len(BODY)) == (entry.sha256, entry.size)
+    assert path == entry.fetch()
+    assert 1 == len(hashed)
+    path.write_bytes(b"changed")
+    with pytest.raises(HashMismatchError):
+        entry.fetch()
+
+
 @pytest.mark.parametrize("sha256", [DIGEST, None])
 def test_local_git_lfs_pointer_is_named(tmp_path, sha256):
     """Nobody is told to describe a pointer anew."""
     path = tmp_path / "net.pth"
     path.write_text(POINTER)
 
-    with pytest.raises(LFSPointerError, match=r"net\.pth is a Git LFS pointer"):
+    with pytest.raises(PlaceholderError, match=r"net\.pth is a Git LFS pointer"):
         fetch(File(path.as_uri(), sha256=sha256))
 
 
@@ -382,3 +398,18 @@ def test_fetch_all_shows_a_checkpoint_as_a_directory(server):
         path.name: path.read_bytes() for path in folder.iterdir()
     }
     assert folder == fetch_all(parts)
+
+
+def test_bytes_that_come_another_way_are_verified(own_cache):
+    """What a bundle holds is in the cache once its hash is right; else nothing of it is left."""
+    import dapi
+
+    body = b"abc" * 1000
+    file = File("https://example.org/x.pth", hashlib.sha256(body).hexdigest(), len(body))
+
+    with pytest.raises(HashMismatchError, match="a bundle"):
+        dapi.cache.receive([b"other"], file, source="a bundle", wanted="x")
+    left = [*(own_cache / "blobs").iterdir()]
+    path = dapi.cache.receive([body[:7], body[7:]], file, source="a bundle", wanted="x")
+
+    assert [] == left and body == path.read_bytes() and path == dapi.cache.find(file)

@@ -314,6 +314,26 @@ def test_mirror_may_have_a_password(secure, monkeypatch):
     assert [("/example.org/net.pth", expected)] == authorization(secure)
 
 
+def test_file_that_a_mirror_lacks_is_no_matter_of_its_publisher(secure, monkeypatch):
+    """Neither the distribution nor who published the file is to blame."""
+    monkeypatch.setenv("DAPI_MIRROR", f"https://localhost:{secure.server_port}")
+
+    with pytest.raises(FetchError, match="answered 404 .* Put the file onto the mirror") as caught:
+        get("https://example.org/net.pth")
+    assert "publisher" not in str(caught.value)
+
+
+@pytest.mark.parametrize("password", ["s3/cret", "s3#cret", "s3?cret"])
+def test_password_that_is_not_escaped_goes_nowhere(secure, monkeypatch, password):
+    """A part of it would look like the host: it is shown in no error, and sent to no mirror."""
+    monkeypatch.setenv("DAPI_MIRROR", f"https://localhost:{secure.server_port}")
+
+    with pytest.raises(FetchError, match=r"example\.org: its address") as caught:
+        get(f"https://me:{password}@example.org/net.pth")
+    assert [] == secure.asked
+    assert "s3" not in str(caught.value).replace("https", "")
+
+
 @pytest.mark.parametrize("trust", ["", "1"])
 @pytest.mark.parametrize("digits", [0, 8, 15, 16, 64])
 @pytest.mark.parametrize("way", ["mirror", "hook"])

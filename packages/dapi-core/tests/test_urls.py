@@ -19,6 +19,8 @@ from dapi._text.urls import origin, redact, redacted, split_userinfo
         ("https://me:s3/cret@a.org/n.pth", "https://a.org/n.pth"),
         ("https://me:s3#cret@a.org:1/n.pth?x", "https://a.org:1/n.pth?***"),
         ("https://me:s3?cret@a.org/n.pth", "https://a.org/n.pth"),
+        ("https://me:s3@cret/s3cret@a.org/n.pth", "https://a.org/n.pth"),
+        ("https://me:s3@cret?s3cret@a.org/n.pth", "https://a.org/n.pth"),
         ("https://me:s3cret", "https://me"),
         ("https://a.org/\x1b[2Jn.pth", "https://a.org/[2Jn.pth"),
         ("hf://owner/name@main/n.pth", "hf://owner/name@main/n.pth"),

@@ -46,6 +46,20 @@ def test_replaced_file_is_not_returned(parts):
     assert view == _store.fetch_all(parts)
 
 
+def test_what_was_written_through_a_view_is_kept(parts):
+    """Root may write to a file of the cache by its name: it is moved, and downloaded again."""
+    view = _store.fetch_all(parts)
+    blob = (view / "a.safetensors").resolve()
+    blob.chmod(0o644)
+    (view / "a.safetensors").write_bytes(b"my own weights")
+
+    with pytest.warns(CacheWarning, match="was written to|is damaged") as told:
+        assert BODIES == read(_store.fetch_all(parts))
+    aside = next(path for path in view.parent.iterdir() if path != view)
+    assert b"my own weights" == aside.read_bytes()
+    assert any(str(aside) in str(each.message) for each in told)
+
+
 def test_further_file_is_not_returned(parts):
     """Sharded loading reads whatever lies in a directory, so that nothing else may."""
     view = _store.fetch_all(parts)

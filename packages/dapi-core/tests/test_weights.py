@@ -5,6 +5,7 @@ import dataclasses
 import importlib
 import multiprocessing
 import pickle
+import types
 
 import pytest
 
@@ -28,6 +29,35 @@ def test_members_read_their_entry():
 
     assert ("https://example.org/1.pth", "demo") == (member.url, member.meta["task"])
     assert member.value.files == member.files
+
+
+def test_meta_of_the_class_is_in_each_member():
+    """What is true of the model is said once; a member's own word counts more."""
+    one = WeightEntry("https://example.org/1.pth", meta={"num_params": 12, "task": "demo"})
+
+    class TinyWeights(Weights, meta={"num_params": 10, "min_size": [3, 3]}):
+        Digits_RefV1 = one
+        Digits_RefV2 = WeightEntry("https://example.org/2.pth", latest=True)
+
+    assert {"num_params": 12, "min_size": (3, 3), "task": "demo"} == TinyWeights.Digits_RefV1.meta
+    assert {"num_params": 10, "min_size": (3, 3)} == TinyWeights.Digits_RefV2.value.meta
+    assert {"num_params": 12, "task": "demo"} == one.meta
+    assert TinyWeights.Digits_RefV2.latest and TinyWeights.get_latest().files
+
+
+@pytest.mark.parametrize(
+    ("meta", "members", "text"),
+    [
+        ({"num_params": 10}, {}, "no members"),
+        ({"odd": {1, 2}}, {"A_V1": WeightEntry("https://example.org/1.pth")}, "be hashed"),
+    ],
+)
+def test_meta_of_the_class_is_checked(meta, members, text):
+    """It is lost nowhere, and can be hashed as that of an entry."""
+    with pytest.raises(WeightsDeclarationError, match=text):
+        types.new_class(
+            "TinyWeights", (Weights,), {"meta": meta}, lambda body: body.update(members)
+        )
 
 
 def test_members_pickle_and_copy_by_name():

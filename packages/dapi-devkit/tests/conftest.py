@@ -92,6 +92,6 @@ def checkpoint(path):
 @pytest.fixture(autouse=True)
 def own_registrations(monkeypatch):
     """Forget the builders that a test decorated."""
-    from dapi._catalog import registry
+    from dapi._catalog import builders
 
-    monkeypatch.setattr(registry, "_builders", dict(registry._builders))
+    monkeypatch.setattr(builders, "_registered", dict(builders._registered))

@@ -11,7 +11,7 @@ import torch
 
 import dapi
 from dapi import WeightEntry
-from dapi._catalog import registry
+from dapi._catalog import builders
 from dapi._cli import main
 from dapi.devkit._describe import describe, package_url
 from dapi.devkit._source import imports
@@ -87,7 +87,7 @@ def test_argument_that_the_weights_fix(capsys, tmp_path):
 
 def test_argument_that_the_builder_needs(capsys, tmp_path, monkeypatch):
     """It is asked for; nothing tells it where the builder has no weights yet."""
-    monkeypatch.setattr(registry, "_builders", {})
+    monkeypatch.setattr(builders, "_registered", {})
 
     @dapi.register_model()
     def needy_net(*, weights=None, progress=True, size, **config):

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from dapi._catalog import registry
+from dapi._catalog import builders
 from dapi._cli import main
 
 FAMILY = """
@@ -58,7 +58,7 @@ key = 1
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     """A project whose lines and builders have drifted apart."""
-    monkeypatch.setattr(registry, "_builders", {})
+    monkeypatch.setattr(builders, "_registered", {})
     monkeypatch.setattr(sys, "path", list(sys.path))
     package = tmp_path / "src" / "acme_lines"
     package.mkdir(parents=True)

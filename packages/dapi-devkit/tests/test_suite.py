@@ -73,6 +73,19 @@ def test_failure_says_id_what_where_why_and_remedy(acme):
     ]
 
 
+def test_failure_shows_no_password_of_an_address(acme):
+    """Reports of tests are published."""
+    address = "https://me:s3cret@example.org/net.pth?X-Amz-Signature=s3cret"
+    acme(
+        ('url="package:acme_plants/net.safetensors"', f'url="{address}"'),
+        ('sha256="', 'sha256=None and "'),
+    )
+    text = "".join(outcome(case)[1] for case in cases())
+
+    assert "https://example.org/net.pth?*** has no full sha256" in text
+    assert "s3cret" not in text
+
+
 @pytest.mark.parametrize("key", ["DAPI-C032", OF_LICENSE])
 def test_failure_can_be_expected_with_a_reason(acme, key):
     """Of one thing, or of everything that a check is about."""

@@ -2,10 +2,12 @@
 
 import doctest
 import pkgutil
+import re
 from importlib import import_module
 
 import pytest
 
+import dapi
 import dapi.text.models
 
 FAMILIES = [
@@ -32,3 +34,13 @@ def test_examples_of_a_family(family):
 def test_examples_of_postprocessing():
     """What becomes of an output is shown."""
     assert failures(import_module("dapi.text.postprocess")) == 0
+
+
+@pytest.mark.parametrize("name", dapi.list_models(distribution="dapi-text"))
+def test_builder_says_what_it_takes_and_returns(name):
+    """By itself: an editor shows no other builder's docstring."""
+    doc = " ".join(dapi.get_builder(name).__doc__.split())
+
+    assert not re.search("([Aa]rguments|[Ii]nput).* (are|as) (otherwise )?(those )?of ``", doc)
+    assert "alled with ``input_ids``" in doc
+    assert re.search("(whose|its|the) ``(last_hidden_state|logits)``", doc)

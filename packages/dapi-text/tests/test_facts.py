@@ -1,9 +1,11 @@
 """What the entries say: torchtext's bundles are answered, and nothing is claimed that is not so."""
 
 import pytest
+import transformers
 
 import dapi
 from dapi import File
+from dapi._building.arguments import Arguments
 
 # torchtext 0.18, its last release: every bundle of torchtext.models.
 SIZED = ["T5_SMALL", "T5_BASE", "T5_LARGE", "T5_3B", "T5_11B"]
@@ -74,12 +76,38 @@ def test_trust_on_first_use_is_said(member):
 
 
 @pytest.mark.parametrize("member", MEMBERS, ids=str)
-def test_file_size_is_that_of_the_files(member):
-    """In MiB, where it is known."""
-    sizes = [file.size for file in member.files]
-    assert ("file_mib" in member.meta) == all(sizes)
-    if all(sizes):
-        assert abs(member.meta["file_mib"] - sum(sizes) / 2**20) <= 0.05
+def test_members_give_declared_arguments(member):
+    """What an entry says of building is of the types that the builder declares."""
+    name = str(member).partition(":")[0]
+    declared = Arguments.of(dapi.get_builder(name), name)
+    assert not declared.takes_others
+    for argument, value in {**member.build.defaults, **member.build.config}.items():
+        assert value == declared.admit(argument, value)
+
+
+CONFIGS = {
+    "bert": transformers.BertConfig,
+    "deberta_v3": transformers.DebertaV2Config,
+    "distilbert": transformers.DistilBertConfig,
+    "electra": transformers.ElectraConfig,
+    "minilm": transformers.BertConfig,
+    "mpnet": transformers.MPNetConfig,
+    "roberta": transformers.RobertaConfig,
+    "t5": transformers.T5Config,
+    "xlm_roberta": transformers.XLMRobertaConfig,
+}
+# What a file of transformers says of itself, and what follows from other attributes.
+THEIR_OWN = {"architectures", "dense_act_fn", "is_gated_act", "transformers_version"}
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_declared_arguments_are_those_of_transformers(name):
+    """All attributes of the configuration, by either of their names."""
+    builder = dapi.get_builder(name)
+    config = CONFIGS[builder.__module__.rpartition(".")[2]]
+    theirs = {each for each in vars(config()) if not each.startswith("_")} - THEIR_OWN
+
+    assert theirs | set(config.attribute_map) <= set(Arguments.of(builder, name).types)
 
 
 @pytest.mark.parametrize("name", BUILDERS)

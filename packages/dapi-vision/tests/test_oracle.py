@@ -3,9 +3,12 @@
 By default on meta for all weights, and with values for the smaller models; the rest is ``slow``.
 """
 
+import ast
+import importlib
 import inspect
 import pickle
 import re
+import sys
 from collections import OrderedDict
 from functools import cache
 
@@ -14,6 +17,8 @@ import torch
 import torchvision.models as peer
 
 import dapi
+from dapi import BuilderConfig
+from dapi._building.arguments import Arguments
 from dapi._loader import construction
 
 pytestmark = [
@@ -193,3 +198,63 @@ def test_builders_pickle(name):
     builder = dapi.get_builder(name)
 
     assert builder is pickle.loads(pickle.dumps(builder))
+
+
+# What a builder itself gives to the class, as it is what makes the model.
+GIVEN = {
+    *("anchor_generator", "aux_classifier", "block", "block_config", "blocks", "downsample_layer"),
+    *("groups", "growth_rate", "head", "inception_blocks", "inverted_residual", "mask_predictor"),
+    *("num_init_features", "stochastic_depth_prob", "version", "width_per_group"),
+}
+# What the class does not take: arguments of ours, and those that it hands on.
+OTHERS = {
+    *("aux_loss", "backend", "dilated", "in_channels", "norm_layer", "num_classes", "progress"),
+    *("quantize", "reduced_tail", "trainable_backbone_layers", "weights", "weights_backbone"),
+    *("fixed_size", "size_divisible", "width_mult", *BuilderConfig.__annotations__),
+}
+ALL = dapi.list_models(distribution="dapi-vision")
+
+
+def made_by(builder):
+    """Return the class of a builder's models, which its module imports for its annotation."""
+    tree = ast.parse(inspect.getsource(sys.modules[builder.__module__]))
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    home = {alias.name: node.module for node in imports for alias in node.names}
+    name = builder.__annotations__["return"]
+    return getattr(importlib.import_module(home[name]), name)
+
+
+def parameters_of(cls):
+    """Return the parameters of a constructor, and of those that its ``**kwargs`` go to."""
+    found = {}
+    for base in cls.__mro__:
+        own = inspect.signature(base.__init__).parameters if "__init__" in vars(base) else {}
+        named = {name: each for name, each in own.items() if each.kind not in (2, 4)}
+        found = {**named, **found}
+        if own and len(own) == len(named):
+            break
+    return {name: each for name, each in found.items() if name != "self"}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_declared_arguments_are_those_of_the_class(name):
+    """None that it does not take, and none too few but those that the builder gives itself."""
+    builder = dapi.get_builder(name)
+    declared = Arguments.of(builder, name)
+    theirs = parameters_of(made_by(builder))
+    optional = {
+        each for each, parameter in theirs.items() if parameter.default is not parameter.empty
+    }
+
+    assert not declared.takes_others
+    assert set(declared.types) <= set(theirs) | OTHERS
+    assert optional <= set(declared.types) | GIVEN
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_members_give_declared_arguments(name):
+    """What an entry says of building is of the types that the builder declares."""
+    declared = Arguments.of(dapi.get_builder(name), name)
+    for member in dapi.list_weights(name):
+        for argument, value in {**member.build.defaults, **member.build.config}.items():
+            assert value == declared.admit(argument, value)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from dapi import Build, WeightEntry, Weights, lazy, register_model
+from dapi import Build, BuilderConfig, WeightEntry, Weights, lazy, register_model
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from acme_models._wine import MLP
+    from acme_models.postprocess import Classification
+    from acme_models.transforms import Standardize
 
 __all__ = ["WineMLPWeights", "wine_mlp"]
 
@@ -56,7 +61,6 @@ def _meta(accuracy: float) -> dict[str, Any]:
     return {
         "task": "tabular-classification",
         "license": "BSD-3-Clause",
-        "num_params": 1603,
         "datasets": ["Wine (scikit-learn's copy)"],
         "metrics": [{"dataset": held_out, "name": "acc@1", "value": accuracy, "source": _RECIPE}],
         "recipe": _RECIPE,
@@ -65,12 +69,15 @@ def _meta(accuracy: float) -> dict[str, Any]:
     }
 
 
-class WineMLPWeights(Weights):
+class WineMLPWeights(Weights, meta={"num_params": 1603}):
     """Weights of ``wine_mlp``.
 
     RefV1 is in ACME's archive. RefV2 was trained longer, on samples with noise and with smoothed
     labels; it comes with this distribution.
     """
+
+    transforms: Callable[..., Standardize]
+    postprocess: Callable[..., Classification]
 
     Wine_RefV1 = WeightEntry(
         url="acme://wine/wine-be77b4c7.safetensors",
@@ -98,7 +105,10 @@ def wine_mlp(
     *,
     weights: WineMLPWeights | WeightEntry | None = None,
     progress: bool = True,
-    **config: Any,
+    in_features: int = 13,
+    num_classes: int = 3,
+    width: int = 32,
+    **config: Unpack[BuilderConfig],
 ) -> MLP:
     """Build a small network over the thirteen measurements of a wine.
 
@@ -109,7 +119,10 @@ def wine_mlp(
     Args:
         weights: What to load; None initialises at random.
         progress: Show a progress bar while fetching, on a terminal.
-        **config: ``in_features`` (13), ``num_classes`` (3), ``width`` (32), ``new_head``.
+        in_features: Numbers of a sample; fixed by the weights.
+        num_classes: Classes; other than the weights' own with ``new_head=True`` only.
+        width: Outputs of the hidden layers; fixed by the weights.
+        **config: ``new_head``, ``device`` and ``dtype``, see ``dapi.BuilderConfig``.
 
     Returns:
         The model, in training mode.
@@ -124,4 +137,4 @@ def wine_mlp(
     """
     from acme_models._wine import MLP
 
-    return MLP(**config)
+    return MLP(in_features=in_features, num_classes=num_classes, width=width)

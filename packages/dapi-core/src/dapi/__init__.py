@@ -16,18 +16,18 @@ del extend_path
 __version__: str
 
 if TYPE_CHECKING:
-    from dapi import adapt, catalog, exceptions, hooks, tasks
-    from dapi._building.assembly import build_model
+    from dapi import adapt, cache, catalog, exceptions, hooks, tasks
+    from dapi._building.build_model import build_model
     from dapi._building.checking import check
     from dapi._building.context import ContextParams
     from dapi._building.differences import Check, Difference
     from dapi._building.provenance import Provenance, weights_of
-    from dapi._building.register_model import LegacyArgument, register_model
+    from dapi._building.register_model import BuilderConfig, LegacyArgument, register_model
     from dapi._building.saving import load, save
-    from dapi._catalog.catalog import get_builder, get_weights, list_weights
-    from dapi._catalog.lookup import LATEST, get_model
-    from dapi._catalog.models import list_models
+    from dapi._catalog.builders import list_models
+    from dapi._catalog.lookup import LATEST, get_builder, get_model, get_weights, list_weights
     from dapi._catalog.search import search
+    from dapi._plugins.binding import use_lock
     from dapi._plugins.removals import Removed
     from dapi._plugins.status import PluginInfo, Refreshed, plugins, refresh
     from dapi._values.file import File
@@ -36,31 +36,43 @@ if TYPE_CHECKING:
     from dapi._weights.enum import Weights
     from dapi._weights.lazy import Asset, lazy
     from dapi._weights.lines import Lines
+    from dapi._weights.meta import Meta
 else:
     _HOMES = {
-        "_building.assembly": ("build_model",),
-        "_catalog.catalog": ("get_builder", "get_weights", "list_weights"),
+        "_building.build_model": ("build_model",),
         "_building.checking": ("check",),
         "_building.differences": ("Check", "Difference"),
         "_building.context": ("ContextParams",),
-        "_weights.entry": ("Build", "Status", "WeightEntry"),
+        "_weights.entry": ("Undeclared", "Build", "Status", "WeightEntry"),
         "_values.file": ("File",),
         "_values.frozen": ("FrozenDict",),
-        "_weights.lazy": ("Asset", "lazy"),
+        "_weights.lazy": ("Lazy", "Asset", "lazy"),
         "_weights.lines": ("Lines",),
-        "_catalog.lookup": ("LATEST", "get_model"),
-        "_catalog.models": ("list_models",),
+        "_catalog.lookup": (
+            "LATEST",
+            "Latest",
+            "get_builder",
+            "get_model",
+            "get_weights",
+            "list_weights",
+        ),
+        "_weights.meta": ("Meta",),
+        "_catalog.builders": ("list_models",),
         "_plugins.status": ("PluginInfo", "Refreshed", "plugins", "refresh"),
         "_building.provenance": ("Provenance", "weights_of"),
-        "_building.register_model": ("LegacyArgument", "register_model"),
+        "_building.register_model": ("BuilderConfig", "LegacyArgument", "register_model"),
+        "_plugins.binding": ("use_lock",),
         "_plugins.removals": ("Removed",),
         "_building.saving": ("load", "save"),
-        "_catalog.search": ("search",),
+        "_catalog.search": (
+            "Found",
+            "search",
+        ),
         "_weights.enum": ("Weights",),
     }
 
     # What other distributions of ours add to this package.
-    _DOMAINS = ("audio", "devkit", "text", "vision")
+    _DOMAINS = ("audio", "devkit", "lock", "text", "vision")
 
     def __getattr__(name: str) -> object:
         from importlib import import_module
@@ -96,6 +108,7 @@ __all__ = [
     "LATEST",
     "Asset",
     "Build",
+    "BuilderConfig",
     "Check",
     "ContextParams",
     "Difference",
@@ -103,6 +116,7 @@ __all__ = [
     "FrozenDict",
     "LegacyArgument",
     "Lines",
+    "Meta",
     "PluginInfo",
     "Provenance",
     "Refreshed",
@@ -112,6 +126,7 @@ __all__ = [
     "Weights",
     "adapt",
     "build_model",
+    "cache",
     "catalog",
     "check",
     "exceptions",
@@ -129,5 +144,6 @@ __all__ = [
     "save",
     "search",
     "tasks",
+    "use_lock",
     "weights_of",
 ]

@@ -1,37 +1,71 @@
 """The catalog, for tools: builders, what they declare, the weights offered for them, their files.
 
-Who builds a model needs none of this. A tool that audits, locks, checks or converts what is
-installed does: nothing here builds a model, fetches a file or imports a framework.
+Who builds a model needs none of this. A tool that audits, locks, checks or publishes does.
+Nothing here builds a model, fetches a file, or imports a framework; ``load_builder``,
+``load_enum``, ``enums`` and ``resolve`` import the modules that declare what they return.
+
+A **builder** is found by its name (``find``, ``builders``), and what ``register_model`` was told
+of its function is its **declaration**. **Plugins** are the installed distributions that advertise
+**entry points** to dapi. ``redacted`` and ``printable`` return a stranger's URL or text as it may
+be shown.
 
 Example:
     >>> from dapi import catalog
     >>> builder, weights = catalog.resolve("resnet20_v2:Digits_RefV1")
     >>> builder.distribution, [file.name for file in catalog.files(weights)]
     ('dapi-vision', ['resnet20_v2_digits_v1.safetensors'])
+    >>> catalog.declaration(builder.load()).head
+    ('fc',)
 """
 
 from __future__ import annotations
 
-from dapi._building.register_model import Builder as Declaration
-from dapi._catalog.catalog import find
+from dapi._building.register_model import Declaration, declaration
+from dapi._catalog.builders import Builder, load_builder, registered
+from dapi._catalog.builders import known as builders
 from dapi._catalog.files import everything as files
-from dapi._catalog.lookup import resolve
-from dapi._catalog.models import Model as Builder
-from dapi._catalog.models import known as builders
-from dapi._catalog.offers import enums
+from dapi._catalog.lookup import find, resolve
+from dapi._catalog.metrics import Metric
+from dapi._catalog.metrics import read as metrics
+from dapi._catalog.offers import all_enums, enums, load_enum, qualified_names
+from dapi._plugins.discovery import EntryPoint, Plugin, entry_points
+from dapi._plugins.discovery import discover as plugins
+from dapi._plugins.requirements import Requirement
+from dapi._text.untrusted import printable
+from dapi._text.urls import redact, redacted
 from dapi._values.names import Name, normalize, parse
 from dapi._weights.enum import entry_of
+from dapi._weights.lazy import Lazy
+from dapi._weights.lazy import resolve as import_target
 
 __all__ = [
     "Builder",
     "Declaration",
+    "EntryPoint",
+    "Lazy",
+    "Metric",
     "Name",
+    "Plugin",
+    "Requirement",
+    "all_enums",
     "builders",
+    "declaration",
     "entry_of",
+    "entry_points",
     "enums",
     "files",
     "find",
+    "import_target",
+    "load_builder",
+    "load_enum",
+    "metrics",
     "normalize",
     "parse",
+    "plugins",
+    "printable",
+    "qualified_names",
+    "redact",
+    "redacted",
+    "registered",
     "resolve",
 ]

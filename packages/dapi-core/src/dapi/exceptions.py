@@ -23,6 +23,7 @@ attributes; its text says what happened, what was expected or exists, and what t
     ├── WeightsTypeError          (TypeError)       not weights of this builder
     ├── ForeignWeightsError       (TypeError)       an entry that another builder needs
     ├── WeightsDeclarationError   (TypeError)       an entry or enum is declared wrongly
+    ├── NotLockedError            (LookupError)     not in the lock that this process is bound to
     ├── WithdrawnWeightsError     (ValueError)      their publisher took them back
     ├── NoWeightsError            (LookupError)     nothing to name, load or apply
     ├── UnexpectedArgumentError   (TypeError)       a misspelt argument of a builder
@@ -42,7 +43,7 @@ attributes; its text says what happened, what was expected or exists, and what t
     │   └── IncompatiblePluginError                 ... must not: it needs another dapi-core
     ├── MissingDependencyError    (ImportError)     something optional is not installed
     ├── HashMismatchError         (ValueError)      bytes that a published hash forbids
-    │   └── LFSPointerError                         ... as a Git LFS pointer is in their place
+    │   └── PlaceholderError                        ... of a pointer, or a page, in their place
     ├── CacheError                (OSError)         the cache directory cannot be used
     └── FetchError                (OSError)         a file could not be had
         ├── OfflineError                            ... because ``DAPI_OFFLINE`` is set
@@ -494,6 +495,26 @@ class WithdrawnWeightsError(DapiError, ValueError):
         )
 
 
+class NotLockedError(DapiError, LookupError):
+    """Weights, or a file, are not in the lock that this process is bound to.
+
+    Attributes:
+        wanted: What was asked for.
+        lock: The path of the lock file.
+        reason: What the lock says, or does not say.
+        remedy: The command that adds it, as a sentence; empty if none does.
+    """
+
+    def __init__(self, wanted: str, *, lock: object, reason: str, remedy: str = "") -> None:
+        self.wanted, self.lock, self.reason = redact(wanted), lock, redact(reason)
+        self.remedy = remedy
+        advice = f"{remedy} " if remedy else ""
+        super().__init__(
+            f"{wanted} is refused by {lock}: {reason}. {advice}To build without the lock: unset "
+            "DAPI_LOCK, or with dapi.use_lock(None): ..."
+        )
+
+
 class NoWeightsError(DapiError, LookupError):
     """There are no weights where some were needed."""
 
@@ -638,7 +659,7 @@ class MissingFileError(DapiError, FileNotFoundError):
         self.path = path
         super().__init__(
             f"There is no file at {path}. Expected the path of a .safetensors or .pth checkpoint; "
-            "for a URL: dapi.WeightEntry(url)"
+            "for a URL: dapi.WeightEntry(url); for a name: dapi.get_model(name)"
         )
 
 
@@ -700,7 +721,7 @@ class BuilderError(DapiError, RuntimeError):
     def __init__(self, builder: str, *, distribution: str, cause: BaseException) -> None:
         self.builder, self.distribution = builder, distribution
         first_line = str(cause).strip().partition("\n")[0]
-        self.reason = f"{type(cause).__name__}: {first_line}".rstrip(".: ")
+        self.reason = redact(f"{type(cause).__name__}: {first_line}".rstrip(".: "))
         super().__init__(
             f"{builder!r} of {distribution} cannot be used: {self.reason}. To look closer: "
             f"dapi doctor {distribution}"
@@ -712,7 +733,7 @@ class PluginLoadError(DapiError, ImportError):
 
     def __init__(self, entry_point: str, *, distribution: str, cause: BaseException) -> None:
         self.entry_point, self.distribution = entry_point, distribution
-        self.reason = f"{type(cause).__name__}: {cause}"
+        self.reason = redact(f"{type(cause).__name__}: {cause}")
         super().__init__(
             f"{distribution} could not be loaded: importing {entry_point} raised "
             f"{self.reason}. Other distributions are not affected. To look closer: "
@@ -779,16 +800,17 @@ class HashMismatchError(DapiError, ValueError):
         super().__init__(f"{source} has sha256 {found}, but {expected} {why}. {remedy}")
 
 
-class LFSPointerError(HashMismatchError):
-    """A local file is a Git LFS pointer, which only names the file that is meant."""
+class PlaceholderError(HashMismatchError):
+    """A local file is a pointer of Git LFS or git-annex, or a web page, instead of the file."""
 
-    def __init__(self, path: object, *, expected: str, found: str) -> None:
+    def __init__(self, path: object, *, kind: str, remedy: str, expected: str, found: str) -> None:
         self.source, self.expected, self.found = str(path), expected, found
+        self.kind, self.remedy = kind, remedy
         DapiError.__init__(
             self,
-            f"{path} is a Git LFS pointer, not the file itself (sha256 {expected or 'unknown'}). "
-            "To get the file, in a clone of its repository: git lfs pull. If a distribution "
-            "installed the pointer, it was built without its files: install another release of it.",
+            f"{path} is {kind}, not the file itself (sha256 {expected or 'unknown'}). {remedy}. "
+            "If a distribution installed it, it was built without its files: install another "
+            "release of it.",
         )
 
 
@@ -845,13 +867,13 @@ class OfflineError(FetchError):
         self.url, self.sha256, self.path, self.is_damaged = url, sha256, path, is_damaged
         has_name = ":" in wanted and "://" not in wanted and " " not in wanted
         ask = f"dapi fetch {wanted}" if has_name else "call fetch() of the weights"
-        what, where = "is not in the cache", f"expected at {path}"
+        what = f"is not in the cache ({path})"
         if is_damaged:
-            what, where = f"is in the cache, but damaged ({path})", "which the file does not have"
+            what = f"is in the cache, but damaged ({path})"
         DapiError.__init__(
             self,
             f"{wanted} {what}, and DAPI_OFFLINE prevents downloading {url} "
-            f"(sha256 {sha256 or 'not published'}; {where}). While online: "
+            f"(sha256 {sha256 or 'not published'}). While online: "
             f"{ask}; with a copy of the file: dapi cache add FILE",
         )
         self.wanted, self.failures, self.remedy = wanted, {url: "DAPI_OFFLINE is set"}, ""

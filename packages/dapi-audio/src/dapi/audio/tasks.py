@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from dapi import WeightEntry, Weights
 from dapi.audio.exceptions import UnsupportedInputError
@@ -52,7 +52,8 @@ def _read_spoken(source: str) -> list[Input]:
 
 def _check_is_of_one_sound(weights: Weights | WeightEntry) -> None:
     """Refuse weights that compare two sounds."""
-    if "MOS" in weights.postprocess().names:
+    scores: Any = weights.postprocess()
+    if "MOS" in scores.names:
         reason = "they compare two sounds, what is judged and clean speech"
         raise InputError(str(weights), reason, expected="squim_objective_base, which needs one")
 
@@ -79,7 +80,7 @@ def automatic_speech_recognition(model: nn.Module, weights: Weights | WeightEntr
 @reads(read_texts)
 def text_to_speech(model: Any, weights: Weights | WeightEntry) -> Predictor:
     """Speak texts."""
-    preprocess, vocoder = weights.transforms(), weights.postprocess()
+    preprocess, vocoder = weights.transforms(), cast("Any", weights.postprocess())
 
     def predict(text: str) -> Prediction:
         _check_symbols(text, getattr(preprocess, "symbols", ()))
@@ -97,7 +98,7 @@ def text_to_speech(model: Any, weights: Weights | WeightEntry) -> Predictor:
 @reads(_read_sound)
 def audio_to_audio(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
     """Separate sounds into their sources."""
-    preprocess, postprocess = weights.transforms(), weights.postprocess()
+    preprocess, postprocess = cast("Any", weights.transforms()), weights.postprocess()
     rate = preprocess.sample_rate
 
     def predict(sound: tuple[Tensor, int]) -> Prediction:
@@ -142,7 +143,7 @@ def forced_alignment(model: nn.Module, weights: Weights | WeightEntry) -> Predic
 @reads(_read_sound)
 def voice_activity_detection(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
     """Say when somebody speaks, and draw it."""
-    preprocess, postprocess = weights.transforms(), weights.postprocess()
+    preprocess, postprocess = cast("Any", weights.transforms()), weights.postprocess()
 
     def predict(sound: tuple[Tensor, int]) -> Prediction:
         from dapi.audio import _drawing

@@ -14,11 +14,12 @@ from dapi._building.answers import Answer, Answers
 from dapi._building.differences import ROUNDED, Check, compare, stage_of
 from dapi._building.recording import Subject, quiet, record
 from dapi._building.stages import UncheckedError
-from dapi._catalog import catalog, files, lookup, models, offers
-from dapi._catalog.models import Model
+from dapi._catalog import builders, files, lookup, offers
+from dapi._catalog.builders import Builder
 from dapi._plugins import discovery
 from dapi._values import names as _names
 from dapi._values.frozen import FrozenDict, freeze
+from dapi._values.public import public
 from dapi._weights.enum import Weights
 from dapi.exceptions import AnswersError, DapiError
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 
+@public
 def check(name_or_model: str | nn.Module, *, answers: str | Path | None = None) -> Check:
     """Compare what a model says today with what it said when its answers were recorded.
 
@@ -70,7 +72,7 @@ def names(distribution: str | None = None) -> list[str]:
 
 def _is_absent(name: str) -> bool:
     try:
-        return ":" in name and bool(files.missing(catalog.get_weights(name)))
+        return ":" in name and bool(files.missing(lookup.get_weights(name)))
     except DapiError:
         return False  # it is listed, and its check says why
 
@@ -152,7 +154,7 @@ def _measured(subject: Subject, answer: Answer) -> Answer:
 
 def recordable(distribution: str) -> list[str]:
     """List the builders of a distribution, and its weights whose files are here."""
-    found = [model.name for model in models.known() if model.distribution == distribution]
+    found = [model.name for model in builders.known() if model.distribution == distribution]
     for point in discovery.entry_points("dapi.weights"):
         if point.distribution == distribution:
             builder = point.name.rpartition("/")[2]
@@ -169,19 +171,19 @@ def _reason(error: BaseException) -> str:
 
 def _named(name: str) -> Subject:
     """Find what a name stands for."""
-    parsed = catalog.parse(name)
+    parsed = lookup.parse(name)
     if parsed.member is not None:
-        weights = catalog.get_weights(name)
+        weights = lookup.get_weights(name)
         if files.missing(weights):
             raise UncheckedError(f"Its file is not here. To fetch it: dapi fetch {name}")
-        return Subject(catalog.find_offered(parsed.distribution, parsed.builder), weights, False)
-    model = catalog.find(name)
+        return Subject(lookup.find_offered(parsed), weights, False)
+    model = lookup.find(name)
     return Subject(model, _template(model), True)
 
 
-def _template(model: Model) -> Weights:
+def _template(model: Builder) -> Weights:
     """Choose the weights whose build, transforms and postprocess a builder is tried with."""
-    enum = lookup.own_enum(model.load(), model.name)
+    enum = lookup.own_enum(model.load())
     members = [member for member in enum if member.status.state == "active"] or list(enum)
     if not members:
         raise UncheckedError("It has no weights, so that nothing says what its task is.")
@@ -191,7 +193,7 @@ def _template(model: Model) -> Weights:
 def _in_memory(model: nn.Module) -> tuple[Subject, str]:
     """Find what a model in memory is to be compared as."""
     noted = provenance.find(model)
-    builder = models.find_target(noted.target) if noted else None
+    builder = builders.find_target(noted.target) if noted else None
     if noted is None or builder is None:
         raise UncheckedError(
             "No registered builder made this model. Build it with dapi.get_model, or by a "

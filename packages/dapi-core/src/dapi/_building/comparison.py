@@ -122,6 +122,9 @@ def _awaits_input(module: nn.Module | None) -> bool:
 def _in_attributes(
     path: str, found: Mapping[str, Any], expected: Mapping[str, Any]
 ) -> Iterator[Difference]:
+    if "forward" in found and "forward" not in expected:  # an attribute that hides the method
+        place = f"{path}.forward" if path else "forward"
+        yield Difference(place, f"{place} was replaced")
     for name in found:
         if name.startswith("_") or name in _OF_NO_MODEL or name not in expected:
             continue

@@ -8,6 +8,8 @@ from functools import partial, wraps
 from types import TracebackType
 from typing import Any, TypeVar
 
+from dapi._values.public import public
+
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -28,6 +30,7 @@ class _Frame:
 _frames: ContextVar[tuple[_Frame, ...]] = ContextVar("dapi_context_params", default=())
 
 
+@public
 class ContextParams:
     """Override defaults that a class reads in its constructor, while a block runs.
 

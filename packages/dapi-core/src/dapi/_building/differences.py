@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 from dapi._building.answers import Answer, Leaf
 from dapi._values.frozen import FrozenDict
+from dapi._values.public import public
 
 # The largest deviation that is noise, relative to the standard deviation of the tensor.
 TOLERANCES = {"float64": 1e-9, "float32": 3e-5, "float": 3e-5, "float16": 3e-2, "bfloat16": 2e-1}
@@ -18,6 +19,7 @@ MIXED = 1e-4  # of a model that computes in float64, but for a part of it
 _LEAST_SPREAD = 1e-3  # of the standard deviation, relative to the values themselves
 
 
+@public
 class Difference(NamedTuple):
     """One place where an answer is no longer what it was.
 
@@ -41,6 +43,7 @@ class Difference(NamedTuple):
         return f"{place}: {self.what}{far}"
 
 
+@public
 class Check(NamedTuple):
     """What became of the comparison of one model.
 

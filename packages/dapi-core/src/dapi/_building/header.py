@@ -15,10 +15,10 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from dapi._building import assembly, register_model
+from dapi._building import build_model, register_model
 from dapi._building.arguments import CALLERS, Arguments, is_inert
 from dapi._building.provenance import Provenance
-from dapi._catalog import catalog, models
+from dapi._catalog import builders, lookup
 from dapi._plugins import removals
 from dapi._plugins.discovery import discover
 from dapi._values.frozen import FrozenDict, freeze
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 PREFIX: Final = "dapi."
 
+# Of a mapping: a list of nothing, as JSON, takes thirty times its length in memory.
+_LONGEST: Final = 4 << 20
+
 
 class Plan(NamedTuple):
     """How the model of a file is built.
@@ -44,7 +47,7 @@ class Plan(NamedTuple):
         provenance: What is noted on the model.
     """
 
-    recipe: assembly.Recipe[nn.Module]
+    recipe: build_model.Recipe[nn.Module]
     entry: WeightEntry
     config: Mapping[str, Any]
     provenance: Provenance
@@ -83,7 +86,7 @@ class Header:
             ValueError: The header names what a file may not name.
         """
         builder = self._builder()
-        spec: register_model.Builder = builder.__dapi_builder__  # type: ignore[attr-defined]
+        spec = register_model.declaration(builder)
         declared = Arguments.of(builder, spec.name)
         config = {name: declared.admit(name, value) for name, value in self._config.items()}
         weights = self._weights(spec)
@@ -121,17 +124,17 @@ class Header:
         distribution, name, member = parse(self._name)
         is_known = member is None and any(
             model.name == name and distribution in (None, model.distribution)
-            for model in models.known()
+            for model in builders.known()
         )
         # An error of the catalog would read every enum of every distribution for a suggestion.
         if not is_known and not removals.find(distribution, name):
             raise ValueError(f"No model named {self._name!r} is installed")
-        builder: Callable[..., nn.Module] = catalog.find(self._name).load()
+        builder: Callable[..., nn.Module] = lookup.find(self._name).load()
         if not hasattr(builder, "__dapi_builder__"):
             raise ValueError(f"{self._name} is not made by register_model")
         return builder
 
-    def _weights(self, spec: register_model.Builder) -> Weights | None:
+    def _weights(self, spec: register_model.Declaration) -> Weights | None:
         """Return the member that the model started from, if the builder still takes it.
 
         A name of another builder's weights is not looked up: that would import its distribution.
@@ -141,11 +144,11 @@ class Header:
         own = next((member for member in members if str(member) == name), None)
         try:
             is_offered = own is None and parse(name).builder == spec.name and ":" in name
-            return catalog.get_weights(name) if is_offered else own
+            return lookup.get_weights(name) if is_offered else own
         except DapiError:
             return None  # it was renamed or removed since, and is not needed
 
-    def _check_context(self, spec: register_model.Builder, weights: Weights | None) -> None:
+    def _check_context(self, spec: register_model.Declaration, weights: Weights | None) -> None:
         """Refuse overrides of what is not the builder's, and by values that could name things.
 
         Nothing is imported because a file names it.
@@ -193,6 +196,8 @@ def _is_class_near(target: str, builder_module: str) -> bool:
 
 
 def _mapping(text: str) -> Mapping[str, Any]:
+    if len(text) > _LONGEST:
+        raise ValueError(f"it is longer than {_LONGEST:,} characters")
     found = json.loads(text, parse_int=_parse_int, parse_constant=_refuse)
     if not isinstance(found, dict):
         raise ValueError("not a mapping")
@@ -231,7 +236,7 @@ def describe(
 
 
 def _describe_building(provenance: Provenance) -> dict[str, str]:
-    model = models.find_target(provenance.target)
+    model = builders.find_target(provenance.target)
     weights = provenance.weights
     files = entry_of(weights).files if weights is not None else ()
     backbone = provenance.config.get("weights_backbone")
@@ -248,21 +253,10 @@ def _describe_building(provenance: Provenance) -> dict[str, str]:
         "version": _version(model.distribution) if model else "",
         "config": write(config, "argument"),
         "context": write(provenance.context, "override of"),
-        "weights": "" if weights is None else _without_secrets(weights),
+        "weights": "" if weights is None else str(weights),
         "sha256": " ".join(file.sha256 or "unknown" for file in files),
         **{name: "true" for name, is_set in flags.items() if is_set},
     }
-
-
-def _without_secrets(weights: Weights | WeightEntry) -> str:
-    """Name weights; of an address, without a password and a signed query: files are published."""
-    from urllib.parse import urlsplit
-
-    if isinstance(weights, Weights):
-        return str(weights)
-    parts = urlsplit(weights.files[0].url)
-    host = parts.netloc.rpartition("@")[2]
-    return f"WeightEntry({parts._replace(netloc=host, query='').geturl()!r})"
 
 
 def _describe_state(state_dict: Mapping[str, Tensor], builder: str) -> dict[str, str]:

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dapi._catalog import lookup, models
+from dapi._catalog import builders, lookup
 from dapi._plugins import discovery
 from dapi._values.frozen import FrozenDict
 from dapi.exceptions import (
@@ -45,7 +45,7 @@ class Plan(NamedTuple):
         task: What makes a predictor of the two.
     """
 
-    model: models.Model
+    model: builders.Builder
     weights: Weights | WeightEntry
     task: Callable[[nn.Module, Weights | WeightEntry], Predictor]
 
@@ -131,7 +131,8 @@ def plan(name: str, weights: str | None = None) -> Plan:
     return Plan(model, chosen, _task(model, chosen))
 
 
-def _task(model: models.Model, weights: Weights | WeightEntry) -> Any:
+def _task(model: builders.Builder, weights: Weights | WeightEntry) -> Any:
+    """Load what runs the task: that of the model's own distribution, if it has one."""
     name = weights.meta.get("task")
     task = for_task("dapi.tasks", name, model)
     if task is None:
@@ -140,7 +141,7 @@ def _task(model: models.Model, weights: Weights | WeightEntry) -> Any:
     return task
 
 
-def for_task(group: str, task: str | None, model: models.Model) -> Any:
+def for_task(group: str, task: str | None, model: builders.Builder) -> Any:
     """Load what a group has for a task: that of the model's own distribution, if it has one."""
     points = discovery.entry_points(group)
     own = (p for p in points if (p.name, p.distribution) == (task, model.distribution))

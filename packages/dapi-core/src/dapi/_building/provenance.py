@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dapi._values.frozen import FrozenDict
+from dapi._values.public import public
+from dapi._values.record import Record
 from dapi._weights.entry import WeightEntry
 from dapi._weights.enum import Weights, entry_of
 from dapi._weights.lazy import Lazy
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-@dataclass(frozen=True)
-class Provenance:
+@public
+class Provenance(Record):
     """Where a model and its weights came from; kept on the model, through copies and pickles.
 
     Attributes:
@@ -97,6 +98,7 @@ def find(model: nn.Module) -> Provenance | None:
     return found if isinstance(found, Provenance) else None
 
 
+@public
 def weights_of(model: nn.Module) -> Weights | WeightEntry:
     """Return the weights that a model was built with; copies and pickles keep them.
 
@@ -120,6 +122,8 @@ def weights_of(model: nn.Module) -> Weights | WeightEntry:
 
 def _with_new_head(weights: Weights | WeightEntry) -> WeightEntry:
     """Describe weights without what is true of their own head only."""
+    from dataclasses import replace
+
     entry = entry_of(weights)
     if not isinstance(entry.postprocess, Lazy):
         return entry

@@ -15,7 +15,7 @@ from dapi._building import prediction, synthetic
 from dapi._building.answers import Answer, Leaf
 from dapi._building.differences import MIXED
 from dapi._building.stages import Plan, Run, UncheckedError
-from dapi._catalog.models import Model
+from dapi._catalog.builders import Builder
 from dapi._plugins import discovery
 from dapi._values.frozen import FrozenDict
 from dapi._weights.entry import Status, WeightEntry
@@ -42,7 +42,7 @@ class Subject(NamedTuple):
         built: The model itself, if there is one in memory.
     """
 
-    model: Model
+    model: Builder
     weights: Weights | WeightEntry
     is_synthetic: bool
     config: Mapping[str, Any] = FrozenDict()

@@ -7,13 +7,14 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from functools import partial, wraps
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypedDict, TypeVar
 
 from dapi._building.annotations import Annotations
-from dapi._catalog import offers, registry
+from dapi._catalog import builders, offers
 from dapi._values import notices
 from dapi._values.frozen import FrozenDict
 from dapi._values.names import parse
+from dapi._values.public import public
 from dapi._values.record import Record
 from dapi._weights import aliases
 from dapi._weights.entry import WeightEntry
@@ -33,13 +34,11 @@ from dapi.exceptions import (
 )
 
 if TYPE_CHECKING:
+    import torch
     from torch import nn
 
-    from dapi._building.assembly import Recipe
-    from dapi._loader.placement import Target
-
-# What the decorator takes out of the arguments; the function sees none of it.
-_EVERY_BUILDERS = ("new_head", "device", "dtype")
+    from dapi._building.build_model import Recipe
+    from dapi._loader.target import Target
 
 _CO_VARARGS = 0x04  # of ``inspect``, which takes longer to import than all builders of a family
 
@@ -48,6 +47,49 @@ M = TypeVar("M", bound="nn.Module")
 T = TypeVar("T")
 
 
+if TYPE_CHECKING:
+
+    class _Declared(TypedDict):
+        pass
+else:
+
+    class _Declared(dict):
+        # TypedDict compiles each annotation, for every family that a search reads; this merges
+        # them with those of the bases, as that does, and is a dict when it is called.
+        def __init_subclass__(cls, total: bool = True) -> None:
+            inherited = (getattr(base, "__annotations__", {}) for base in reversed(cls.__bases__))
+            own = vars(cls).get("__annotations__", {})
+            cls.__annotations__ = {
+                key: each for hints in (*inherited, own) for key, each in hints.items()
+            }
+            cls.__total__ = total
+
+
+@public
+class BuilderConfig(_Declared, total=False):
+    """What every builder takes beside its own arguments. The decorator takes it out of them.
+
+    Extend it by the arguments that a builder passes on, so that editors complete them, type
+    checkers know them, and a call with any other is refused::
+
+        class NetConfig(BuilderConfig, total=False):
+            dropout: float
+
+        @register_model(weights=NetWeights)
+        def net(*, weights=None, progress=True, **config: Unpack[NetConfig]) -> Net: ...
+
+    Attributes:
+        new_head: Whether the size of the head may contradict the weights, and is not loaded.
+        device: Where the model shall be; ``"meta"`` loads nothing. See ``dapi.build_model``.
+        dtype: The floating-point type of the model; by default that of the constructor.
+    """
+
+    new_head: bool
+    device: torch.device | str | None
+    dtype: torch.dtype | None
+
+
+@public
 class LegacyArgument(Record):
     """An argument that a predecessor of a builder had, and what it means today.
 
@@ -90,7 +132,7 @@ class LegacyArgument(Record):
         return meant
 
 
-class Builder(Record):
+class Declaration(Record):
     """What was declared of a builder; found on the function as ``__dapi_builder__``."""
 
     name: str
@@ -141,15 +183,26 @@ class Builder(Record):
         members = (m for enum in self.weights for m in aliases.own_members(weights, enum))
         return [f"{type(member).__name__}.{member.name}" for member in members]
 
-    def check_arguments(self, config: Mapping[str, Any]) -> None:
-        """Refuse what is nearly an argument of the builder: ``**config`` would swallow it."""
+    def check_arguments(self, config: Mapping[str, Any], builder: Callable[..., Any]) -> None:
+        """Refuse an argument that the builder does not declare.
+
+        Where ``**config`` takes anything, only what is nearly an argument is refused: the
+        constructor might swallow it.
+        """
+        known = {*self.parameters, *(old.name for old in self.legacy)}
+        known.update(BuilderConfig.__annotations__)
+        if known.issuperset(config):
+            return
         from difflib import get_close_matches
 
-        known = (*self.parameters, *(old.name for old in self.legacy), *_EVERY_BUILDERS)
+        from dapi._building.arguments import Arguments
+
+        declared = Arguments.of(builder, self.name)
+        known.update(declared.types)
         for argument in [each for each in config if each not in known]:
             near = get_close_matches(argument, known, n=1, cutoff=0.8)
-            if near:
-                raise UnexpectedArgumentError(self.name, argument, available=near)
+            if near or not declared.takes_others:
+                raise UnexpectedArgumentError(self.name, argument, available=near or sorted(known))
 
     def explain(self, cause: TypeError, given: Mapping[str, Any]) -> None:
         """Say so when a constructor refused an argument that only the caller can have given.
@@ -164,13 +217,13 @@ class Builder(Record):
             raise UnexpectedArgumentError(
                 self.name,
                 found[2],
-                available=[*self.parameters, *_EVERY_BUILDERS],
+                available=[*self.parameters, *BuilderConfig.__annotations__],
                 constructor=constructor,
             ) from cause
 
     def warn_if_replaced(self) -> None:
         """Say, once, which builder supersedes this one."""
-        successor = registry.successor(self.name, self.module)
+        successor = builders.successor(self.name, self.module)
         if successor:
             text = f"{self.name} was replaced by {successor}; it stays as it was, for its weights."
             notices.warn_once(text, ReplacedBuilderWarning)
@@ -201,7 +254,7 @@ class Builder(Record):
 
     def take_target(self, config: dict[str, Any]) -> Target:
         """Take ``device`` and ``dtype`` out of the arguments, unless they are the builder's own."""
-        from dapi._loader.placement import Target
+        from dapi._loader.target import Target
 
         taken = {
             name: config.pop(name)
@@ -223,7 +276,10 @@ class Builder(Record):
         return translated
 
 
+@public
 def register_model(
+    function: None = None,
+    /,
     *,
     weights: type[Weights] | Sequence[type[Weights]] = (),
     name: str | None = None,
@@ -244,6 +300,7 @@ def register_model(
     this process only, as in a notebook.
 
     Args:
+        function: Left out: what this function returns is the decorator.
         weights: The builder's own enum of weights, or several; the first is what ``LATEST`` means.
         name: The model's name; by default the function's.
         head: Names of the submodules that ``new_head=True`` initialises anew.
@@ -259,11 +316,17 @@ def register_model(
         WeightsDeclarationError: What is decorated is no function, or has no keyword-only
             ``weights``.
     """
+    if function is not None:
+        raise WeightsDeclarationError(
+            f"register_model({excerpt(function)})",
+            "is given a function, and returns what takes one",
+            "Write @register_model() or @register_model(weights=...).",
+        )
     enums = _checked_enums(weights)
 
     def decorate(function: Callable[P, M]) -> Callable[P, M]:
         parameters = Parameters.of(function)
-        spec = Builder(
+        spec = Declaration(
             name=_checked_name(name or function.__name__),
             module=function.__module__,
             weights=enums,
@@ -276,13 +339,13 @@ def register_model(
             most_positional=parameters.most_positional,
         )
         builder = _wrap(function, spec)
-        registry.add(spec.name, builder, replaces=replaces)
+        builders.register(builder)
         return builder
 
     return decorate
 
 
-def _wrap(function: Callable[P, M], spec: Builder) -> Callable[P, M]:
+def _wrap(function: Callable[P, M], spec: Declaration) -> Callable[P, M]:
     @wraps(function)
     def builder(*args: P.args, **kwargs: P.kwargs) -> M:
         try:
@@ -299,24 +362,24 @@ def _wrap(function: Callable[P, M], spec: Builder) -> Callable[P, M]:
 def _call(
     function: Callable[..., M],
     builder: Callable[..., M],
-    spec: Builder,
+    spec: Declaration,
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
 ) -> M:
     """Run a builder's body with what surrounds every builder."""
-    from dapi._building import assembly  # not before: who reads metadata builds nothing
+    from dapi._building import build_model  # not before: who reads metadata builds nothing
 
     spec.check_positional(args)
     args, kwargs = spec.name_arguments(args, kwargs)
     config = spec.translate_legacy(kwargs)
-    spec.check_arguments(config)
+    spec.check_arguments(config, builder)
     weights = config.pop("weights", None)
     spec.check_weights(weights, builder)
     spec.warn_if_replaced()
     if weights is not None and "weights_backbone" in spec.parameters:
         config["weights_backbone"] = None
-    model = assembly.build(
-        assembly.Recipe(
+    model = build_model.build(
+        build_model.Recipe(
             partial(function, *args, weights=weights), spec.name, spec.head, spec.target
         ),
         weights,
@@ -330,14 +393,20 @@ def _call(
     return model
 
 
+def declaration(builder: Callable[..., Any]) -> Declaration:
+    """Return what was declared of a function that ``register_model`` decorated."""
+    found: Declaration = builder.__dapi_builder__  # type: ignore[attr-defined]
+    return found
+
+
 def recipe(builder: Callable[..., M], *, weights: WeightEntry | None) -> Recipe[M]:
     """Return how a registered builder constructs when it sees these weights.
 
     For a model that is built again from a file: nothing is checked, warned of or fetched.
     """
-    from dapi._building.assembly import Recipe
+    from dapi._building.build_model import Recipe
 
-    spec: Builder = builder.__dapi_builder__  # type: ignore[attr-defined]
+    spec = declaration(builder)
     function = builder.__wrapped__  # type: ignore[attr-defined]
     return Recipe(partial(function, weights=weights), spec.name, spec.head, spec.target)
 

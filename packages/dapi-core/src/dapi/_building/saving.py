@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
-from dapi._building import assembly
+from dapi._building import build_model, demands
 from dapi._building import provenance as _provenance
 from dapi._building.arguments import Arguments
 from dapi._building.comparison import Difference, Tree, differences
-from dapi._building.header import PREFIX, Header, describe
+from dapi._building.header import PREFIX, Header, Plan, describe
 from dapi._building.provenance import Provenance
-from dapi._catalog import catalog
+from dapi._catalog import lookup
 from dapi._loader import safetensors
 from dapi._loader.loading import is_under
-from dapi._loader.placement import Target
+from dapi._loader.target import Target
 from dapi._store import placeholder, settings
-from dapi.exceptions import DapiError, RebuildError, SavingError
+from dapi._store.disk import given_path
+from dapi._values.public import public
+from dapi.exceptions import DapiError, MissingFileError, RebuildError, SavingError
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
+# No argument of a builder is larger, but for numbers of what its file holds: a constructor may
+# count to it.
+_USUAL: Final = 1 << 24
 
+
+@public
 def save(model: nn.Module, path: str | Path) -> None:
     """Write a model to a safetensors file from which ``dapi.load`` builds it again.
 
@@ -55,7 +63,7 @@ def save(model: nn.Module, path: str | Path) -> None:
         >>> import dapi
         >>> dapi.save(model, "plants.safetensors")  # doctest: +SKIP
     """
-    target = Path(path)
+    target = given_path("dapi.save", path, "a model, then the path of a new .safetensors file")
     model = _provenance.unwrapped(model)
     subject = type(model).__name__
     if target.suffix != ".safetensors":
@@ -67,7 +75,7 @@ def save(model: nn.Module, path: str | Path) -> None:
     state_dict = {tree.plain(key): value for key, value in whole.items()}
     facts = describe(provenance, state_dict, _versions(tree, whole))
     twin = Tree.of(_twin(subject, Header(target.absolute(), facts)))
-    _check(subject, provenance, state_dict, list(differences(tree, state_dict, twin)))
+    _check(subject, provenance, state_dict, twin, list(differences(tree, state_dict, twin)))
     facts["requires_grad"] = json.dumps(_unlike(tree, twin))
     metadata = {PREFIX + key: value for key, value in facts.items()}
     try:
@@ -91,7 +99,7 @@ def _twin(subject: str, header: Header) -> nn.Module:
     try:
         plan = header.plan()
         with settings.offline():
-            return assembly.twin(plan.recipe, plan.entry, plan.config)
+            return build_model.twin(plan.recipe, plan.entry, plan.config)
     except Exception as cause:  # whatever a constructor raises
         raise SavingError(subject, f"its builder cannot make it again. {cause}") from cause
 
@@ -100,6 +108,7 @@ def _check(
     subject: str,
     provenance: Provenance,
     state_dict: Mapping[str, Tensor],
+    twin: Tree,
     changes: Sequence[Difference],
 ) -> None:
     """Refuse a model that its builder makes otherwise: loading would refuse it, or change it."""
@@ -111,24 +120,32 @@ def _check(
     raise SavingError(
         subject,
         f"it is not what {builder} makes: {listed}{more}. "
-        f"{_remedy(provenance, state_dict, changes)}, or register a builder that makes it",
+        f"{_remedy(provenance, state_dict, twin, changes)}, or register a builder that makes it",
     )
 
 
 def _remedy(
-    provenance: Provenance, state_dict: Mapping[str, Tensor], changes: Sequence[Difference]
+    provenance: Provenance,
+    state_dict: Mapping[str, Tensor],
+    twin: Tree,
+    changes: Sequence[Difference],
 ) -> str:
-    """Say how the builder itself makes a model with this head, if the head is all that differs."""
-    builder = catalog.find(provenance.builder).load()
+    """Say how the builder itself makes a model with this head, if its size is all that differs."""
+    builder = lookup.find(provenance.builder).load()
     head = builder.__dapi_builder__.head
-    if not all(is_under(f"{change.place}.", head) for change in changes):
+    sizes = {_length(state_dict[each.place]) for each in changes if each.place in state_dict}
+    usual = {_length(each) for key, each in twin.parameters() if is_under(key, head)}
+    if sizes & usual or not all(is_under(f"{change.place}.", head) for change in changes):
         return "Save it before such changes, and repeat them after loading"
-    sizes = {len(state_dict[each.place]) for each in changes if each.place in state_dict}
     arguments = Arguments.of(builder, provenance.builder).types
-    name = next((each for each in assembly.HEAD_ARGUMENTS if each in arguments), "num_classes")
+    name = next((each for each in demands.HEAD_ARGUMENTS if each in arguments), "num_classes")
     size = sizes.pop() if len(sizes) == 1 else "..."
     new = "" if provenance.weights is None else ", new_head=True"
     return f"Build it with {name}={size}{new}"
+
+
+def _length(tensor: Any) -> int:
+    return tensor.shape[0] if getattr(tensor, "ndim", 0) else 0
 
 
 def _unlike(tree: Tree, twin: Tree) -> dict[str, bool]:
@@ -141,6 +158,7 @@ def _unlike(tree: Tree, twin: Tree) -> dict[str, bool]:
     }
 
 
+@public
 def load(
     path: str | Path,
     *,
@@ -168,16 +186,20 @@ def load(
         RebuildError: It was not written by ``dapi.save``, its builder is not installed, it names
             what a file may not name, or what is installed no longer fits.
     """
-    file = Path(path).resolve(strict=True)
-    header = _read(file)
+    expected = "the path of a file that dapi.save wrote; for a name: dapi.get_model(name)"
+    file = given_path("dapi.load", path, expected).resolve()
+    if not file.is_file():
+        raise MissingFileError(path)
+    header, shapes = _read(file)
     try:
         plan = header.plan()
+        _check_size(plan, shapes)
     except (DapiError, RecursionError, ValueError) as cause:
         raise RebuildError(file, reason=str(cause)) from cause
     target = Target(device, dtype or header.dtype())
     try:
         with settings.offline():
-            model = assembly.build(
+            model = build_model.build(
                 plan.recipe, plan.entry, plan.config, new_head=False, progress=False, target=target
             )
         if target.dtype is None:
@@ -190,18 +212,44 @@ def load(
     return model
 
 
-def _read(file: Path) -> Header:
+def _read(file: Path) -> tuple[Header, list[tuple[int, ...]]]:
+    """Return what a file says of its model, and the shapes of its tensors."""
     try:
-        found = safetensors.read_header(file).metadata
+        found = safetensors.read_header(file)
         facts = {
             key.removeprefix(PREFIX): value
-            for key, value in found.items()
+            for key, value in found.metadata.items()
             if key.startswith(PREFIX)
         }
-        return Header(file, facts)
+        return Header(file, facts), [shape for _, shape, *_ in found.tensors.values()]
     except (KeyError, RecursionError, ValueError) as cause:
         reason = placeholder.explain(file) or "dapi.save did not write it"
         raise RebuildError(file, reason=reason) from cause
+
+
+def _check_size(plan: Plan, shapes: Sequence[tuple[int, ...]]) -> None:
+    """Refuse arguments by which a small file would ask for a model of any size.
+
+    Raises:
+        ValueError: They ask for more than the file holds.
+    """
+    elements = sum(map(prod, shapes))
+    largest = max(_numbers([plan.config, plan.entry.build.context]), default=0)
+    if largest > max(elements, _USUAL):
+        raise ValueError(f"it gives its builder the number {largest}, and holds {elements} numbers")
+    if plan.config or plan.entry.build.context:
+        build_model.check_size(
+            plan.recipe, plan.entry, plan.config, tensors=len(shapes), elements=elements
+        )
+
+
+def _numbers(value: object) -> Iterator[int]:
+    """Yield the sizes of the whole numbers among arguments."""
+    if isinstance(value, int):
+        yield abs(value)
+    elif isinstance(value, Mapping | list | tuple):
+        for each in value.values() if isinstance(value, Mapping) else value:
+            yield from _numbers(each)
 
 
 def _restore_types(model: nn.Module, file: Path) -> None:

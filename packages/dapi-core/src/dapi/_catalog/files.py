@@ -7,15 +7,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from dapi import _store
-from dapi._catalog import catalog
+from dapi._catalog import lookup
 from dapi._catalog import offers as _offers
-from dapi._store import cache, trust, verification
+from dapi._plugins import binding
+from dapi._store import cache, placeholder, trust, verification
 from dapi._text.urls import redacted
 from dapi._values import names as _names
 from dapi._values.file import File
 from dapi._weights.entry import WeightEntry
 from dapi._weights.enum import Weights
-from dapi.exceptions import MissingHashError, NoWeightsError, PluginWarning
+from dapi.exceptions import MissingHashError, NotLockedError, NoWeightsError, PluginWarning
 
 # So many published digits tell files apart.
 _ENOUGH_DIGITS = 8
@@ -53,11 +54,19 @@ def missing(weights: Weights | WeightEntry) -> list[File]:
     return absent(everything(weights))
 
 
+def is_here(weights: Weights | WeightEntry) -> bool:
+    """Return whether weights can be built without a download."""
+    try:
+        return not missing(weights)
+    except NotLockedError:
+        return False
+
+
 def absent(files: Iterable[File]) -> list[File]:
     """Return those of some files that are still to be fetched."""
     return [
         file
-        for file in files
+        for file in map(binding.locked, files)
         if not file.url.startswith(("file:", "package:")) and cache.find(file) is None
     ]
 
@@ -69,8 +78,8 @@ def require_hashes(weights: Weights | WeightEntry) -> None:
         MissingHashError: There is such a file.
     """
     local = ("file:", "package:")
-    files = [file for file in everything(weights) if not file.url.startswith(local)]
-    unpinned = [file.url for file in files if not file.is_pinned]
+    files = map(binding.locked, everything(weights))
+    unpinned = [f.url for f in files if not f.is_pinned and not f.url.startswith(local)]
     if unpinned:
         raise MissingHashError(str(weights), files=unpinned)
 
@@ -82,8 +91,12 @@ def latest_or_named(name: str) -> Weights:
         NoWeightsError: The model has none.
     """
     if _names.parse(name).member:
-        return catalog.get_weights(name)
-    offers = _offers.enums(catalog.find(name))
+        return lookup.get_weights(name)
+    builder, lock = lookup.find(name), binding.current()
+    if lock is not None:
+        latest: Weights = lock.latest(builder.qualified)
+        return latest
+    offers = _offers.enums(builder)
     if not offers:
         raise NoWeightsError(f"{name} has no published weights", "There is nothing to fetch.")
     return offers[0][1].get_latest()
@@ -92,8 +105,8 @@ def latest_or_named(name: str) -> Weights:
 def files_of(name: str) -> list[File]:
     """List the files of some weights, or of all weights of a model."""
     if _names.parse(name).member:
-        return list(everything(catalog.get_weights(name)))
-    return [file for weights in catalog.list_weights(name) for file in everything(weights)]
+        return list(everything(lookup.get_weights(name)))
+    return [file for weights in lookup.list_weights(name) for file in everything(weights)]
 
 
 def hashes(files: Iterable[File]) -> set[str]:
@@ -103,7 +116,7 @@ def hashes(files: Iterable[File]) -> set[str]:
 
 def urls() -> Iterator[str]:
     """List the URLs, mirrors included, of all files of the installed weights."""
-    for weights in catalog.list_weights():
+    for weights in lookup.list_weights():
         for file in everything(weights):
             yield from (file.url, *file.mirrors)
 
@@ -111,7 +124,7 @@ def urls() -> Iterator[str]:
 def owners_by_url() -> dict[str, list[str]]:
     """Map the URLs (as shown) of all installed weights to the names of those who need them."""
     owners: dict[str, list[str]] = {}
-    for weights in catalog.list_weights():
+    for weights in lookup.list_weights():
         for file in everything(weights):
             owners.setdefault(redacted(file.url), []).append(str(weights))
     return owners
@@ -120,7 +133,7 @@ def owners_by_url() -> dict[str, list[str]]:
 def owners_by_hash() -> dict[str, list[str]]:
     """Map the known hashes of all installed weights to the names of those who need them."""
     owners: dict[str, list[str]] = {}
-    for weights in catalog.list_weights():
+    for weights in lookup.list_weights():
         for digest in hashes(everything(weights)):
             owners.setdefault(digest, []).append(str(weights))
     return owners
@@ -129,7 +142,7 @@ def owners_by_hash() -> dict[str, list[str]]:
 def owners_by_key() -> dict[str, list[str]]:
     """Map the hashes of files, and the keys of those without one, to the names that need them."""
     owners: dict[str, list[str]] = {}
-    for weights in catalog.list_weights():
+    for weights in lookup.list_weights():
         for key in {key for file in everything(weights) for key in (cache.key(file), _hash(file))}:
             if key:
                 owners.setdefault(key, []).append(str(weights))
@@ -168,11 +181,11 @@ def add(path: Path, *, owner: str | None = None) -> list[tuple[str, Path]]:
     if owner is not None:
         name = str(latest_or_named(owner))
         return [(name, _store.add(path, _only(path, files_of(name), name), wanted=name))]
-    verification.refuse_pointer(path)
+    placeholder.refuse(path)
     digest = verification.hash_file(path)
     found = [
         (str(weights), file)
-        for weights in catalog.list_weights()
+        for weights in lookup.list_weights()
         for file in everything(weights)
         if len(file.sha256 or "") >= _ENOUGH_DIGITS and digest.startswith(file.sha256 or "")
     ]

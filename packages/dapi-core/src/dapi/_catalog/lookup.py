@@ -1,4 +1,4 @@
-"""Building a model by its name: which builder, and which weights, a name stands for."""
+"""Lookup: which builder, and which weights, a name stands for."""
 
 from __future__ import annotations
 
@@ -6,16 +6,30 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
-from dapi._catalog import catalog, models, offers
-from dapi._values import names as _names
+from dapi._catalog import absence, builders, offers
+from dapi._catalog.builders import Builder
+from dapi._plugins import binding
+from dapi._plugins.discovery import one_look, preferred
+from dapi._values import names
+from dapi._values.names import Name
+from dapi._values.public import public
 from dapi._weights.entry import WeightEntry
 from dapi._weights.enum import Weights
-from dapi.exceptions import ArgumentError, InvalidNameError, NoWeightsError, excerpt
+from dapi.exceptions import (
+    AmbiguousModelError,
+    ArgumentError,
+    InvalidNameError,
+    NoWeightsError,
+    excerpt,
+)
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from dapi._catalog.known_models import KnownModel
 
+
+@public
 class Latest(Enum):
     """The type of ``dapi.LATEST``."""
 
@@ -28,8 +42,9 @@ class Latest(Enum):
 LATEST: Final = Latest.LATEST
 
 
+@public
 def get_model(
-    name: str | Weights | WeightEntry,
+    name: KnownModel | str | Weights | WeightEntry,
     *,
     weights: Latest | Weights | WeightEntry | str | None = LATEST,
     **config: Any,
@@ -54,30 +69,99 @@ def get_model(
         UnexpectedArgumentError: The builder does not have one of the arguments.
         FetchError: They could not be fetched. This function reads the cache and the network.
     """
+    wanted = parse(name) if isinstance(name, str) else name
     built: nn.Module
-    if weights is LATEST and isinstance(name, str) and _says_which_weights(config, name):
-        built = catalog.find(name).load()(**config)
+    if weights is LATEST and isinstance(wanted, Name) and not wanted.member:
+        builder = find(wanted)
+        function = builder.load()
+        if not _says_which_weights(function, config):
+            config = {"weights": _latest(builder, function), **config}
+        built = function(**config)
     else:
-        model, chosen = resolve(name, weights)
-        built = model.load()(weights=chosen, **config)
+        builder, chosen = resolve(wanted, weights)
+        built = builder.load()(weights=chosen, **config)
     return built
 
 
-def _says_which_weights(config: Mapping[str, Any], name: str) -> bool:
-    """Whether an argument of the past does, as ``pretrained=False`` for a model's name alone."""
-    if not config or catalog.parse(name).member:
-        return False
-    return any(
-        legacy.parameter == "weights" and legacy.is_meant(config)
-        for legacy in catalog.find(name).load().__dapi_builder__.legacy
-    )
+@public
+def get_builder(name: str | Weights) -> Callable[..., nn.Module]:
+    """Import the builder of a model and return it.
+
+    Args:
+        name: As in ``"resnet50"`` or ``"dapi-vision/resnet50"``; or weights of the model.
+
+    Raises:
+        InvalidNameError: ``name`` is not a model's name.
+        UnknownModelError: No distribution that is installed gives it.
+        RemovedModelError: One gave it once, and says what became of it.
+        DisabledModelError: ``DAPI_PLUGINS`` or ``DAPI_DISABLE_PLUGINS`` leaves out who gives it.
+        AmbiguousModelError: Several do, and ``DAPI_PREFER`` names none of them.
+        PluginLoadError: Its module cannot be imported.
+        IncompatiblePluginError: Its distribution needs another dapi-core.
+    """
+    builder: Callable[..., nn.Module] = find(name).load()
+    return builder
+
+
+@public
+def list_weights(model: str | Weights | None = None) -> list[Weights]:
+    """List the weights of a model over all distributions, or all weights of all models.
+
+    Imports only the enums that are asked for (all of them, without ``model``), and no framework.
+    A distribution whose enum cannot be imported is skipped with a PluginWarning, unless it is
+    the model's own.
+
+    Args:
+        model: The model's name, or some of its weights; None for all models.
+
+    Returns:
+        The members: the model's own first, then by distribution; each enum in its own order.
+
+    Raises:
+        UnknownModelError: No distribution that is installed gives the model.
+        AmbiguousModelError: Several do.
+        PluginLoadError: The model's own enum cannot be imported.
+    """
+    if model is not None:
+        found = [enum for _, enum in offers.enums(find(model))]
+    else:
+        found = [enum for _, _, enum in offers.all_enums()]
+    return [member for enum in dict.fromkeys(found) for member in enum]
+
+
+@public
+def get_weights(name: str | Weights) -> Weights:
+    """Return the weights that a name stands for.
+
+    Args:
+        name: As in ``"resnet50:ImageNet1K_RefV1"``; a distribution in front is the one that
+            offers the weights. A member stands for itself.
+
+    Raises:
+        UnknownModelError: There is no such model.
+        UnknownWeightsError: The model has no such weights.
+        RemovedWeightsError: It had them once, and a distribution says what became of them.
+        AmbiguousModelError: Several distributions give the name.
+        NoWeightsError: ``name`` names a model only.
+        PluginLoadError: The enum that has them cannot be imported.
+    """
+    if isinstance(name, Weights):
+        return name
+    wanted = parse(name)
+    with one_look():
+        if wanted.member is None:
+            find(wanted)
+            raise NoWeightsError(
+                f"{name!r} names a model, not weights", f"To see its weights: dapi show {name}"
+            )
+        return _member(find_offered(wanted), wanted)
 
 
 def resolve(
-    name: str | Weights | WeightEntry,
+    name: str | Name | Weights | WeightEntry,
     weights: Latest | Weights | WeightEntry | str | None = LATEST,
-) -> tuple[models.Model, Weights | WeightEntry | None]:
-    """Return the model that a name stands for, and the weights to build it with.
+) -> tuple[Builder, Weights | WeightEntry | None]:
+    """Return the builder that a name stands for, and the weights to build it with.
 
     Imports no more than it takes to find the weights; fetches nothing. Arguments and errors are
     those of ``get_model``.
@@ -86,23 +170,42 @@ def resolve(
         name = _member_of(name)
     if isinstance(name, Weights):
         _refuse_more(name, weights)
-        return catalog.find(name), name
-    distribution, builder, member = catalog.parse(name)
-    if member is not None:
-        _refuse_more(name, weights)
-        return catalog.find_offered(distribution, builder), catalog.get_weights(name)
-    model = catalog.find(name)
-    if isinstance(weights, str):
-        return model, catalog.get_weights(_weights_name(model, weights))
-    if isinstance(weights, Latest):
-        return model, own_enum(model.load(), model.name).get_latest()
-    return model, weights
+        return find(name), name
+    wanted = parse(name)
+    with one_look():
+        if wanted.member:
+            _refuse_more(name, weights)
+            builder = find_offered(wanted)
+            return builder, _member(builder, wanted)
+        builder = find(wanted)
+        if isinstance(weights, str):
+            return builder, _named(builder, weights)
+        if isinstance(weights, Latest):
+            return builder, _latest(builder, builder.load())
+        return builder, weights
 
 
-def _refuse_more(name: str | Weights, weights: object) -> None:
+def _latest(builder: Builder, function: Callable[..., Any]) -> Weights:
+    """Return what ``LATEST`` means: what is locked, or the latest of the builder's own enum."""
+    lock = binding.current()
+    if lock is not None:
+        locked: Weights = lock.latest(builder.qualified)
+        return locked
+    return own_enum(function).get_latest()
+
+
+def _says_which_weights(function: Callable[..., Any], config: Mapping[str, Any]) -> bool:
+    """Whether an argument of the past does, as ``pretrained=False``."""
+    return any(
+        legacy.parameter == "weights" and legacy.is_meant(config)
+        for legacy in function.__dapi_builder__.legacy  # type: ignore[attr-defined]
+    )
+
+
+def _refuse_more(name: str | Name | Weights, weights: object) -> None:
     if weights is not LATEST:
         raise NoWeightsError(
-            f"{name!r} already names weights, and weights={excerpt(weights)} was given too",
+            f"{str(name)!r} already names weights, and weights={excerpt(weights)} was given too",
             "Give one of them.",
         )
 
@@ -113,30 +216,108 @@ def _member_of(entry: WeightEntry) -> Weights:
     found = list(dict.fromkeys(member for member in members if member.value == entry))
     if len(found) == 1:
         return found[0]
-    names = " or ".join(f"dapi.get_model({str(member)!r})" for member in found)
-    expected = names or "its model's name before it: dapi.get_model('resnet50', weights=entry)"
+    calls = " or ".join(f"dapi.get_model({str(member)!r})" for member in found)
+    expected = calls or "its model's name before it: dapi.get_model('resnet50', weights=entry)"
     raise ArgumentError("dapi.get_model", "name", entry, expected=expected)
 
 
-def _weights_name(model: models.Model, weights: str) -> str:
-    """Return the full name of weights that are given by their member's name, or in full."""
-    name = weights if ":" in weights else f"{model.qualified}:{weights}"
+def _named(builder: Builder, weights: str) -> Weights:
+    """Return the weights of a builder that are given by their member's name, or in full."""
+    if ":" in weights:
+        return get_weights(weights)
+    if not weights.isidentifier():
+        enums = [enum for _, enum in offers.enums(builder)]
+        raise absence.unknown_weights(builder, weights, enums)
+    return _member(builder, Name(builder.distribution, builder.name, weights))
+
+
+def parse(name: str | Name) -> Name:
+    """Split a name into its parts; what is none may be a name of another library.
+
+    Raises:
+        InvalidNameError: It is not of the form ``[distribution/]builder[:member]``.
+    """
+    if isinstance(name, Name):
+        return name
     try:
-        _names.parse(name)
+        return names.parse(name)
     except InvalidNameError:
-        enums = [enum for _, enum in offers.enums(model)]
-        raise catalog.unknown_weights(model, weights, enums) from None
-    return name
+        raise absence.invalid_name(name) from None
 
 
-def own_enum(builder: Callable[..., Any], name: str) -> type[Weights]:
+def find(name: str | Name | Weights) -> Builder:
+    """Find the builder of a name, or that of some weights, without importing it."""
+    if isinstance(name, Weights):
+        return _find_for(type(name))
+    wanted = parse(name)
+    with one_look():
+        found = [
+            builder
+            for builder in builders.known()
+            if builder.name == wanted.builder
+            and wanted.distribution in (None, builder.distribution)
+        ]
+        found = preferred(found, lambda builder: builder.distribution)
+        if len(found) > 1:
+            candidates = sorted(builder.qualified for builder in found)
+            raise AmbiguousModelError(wanted.builder, candidates=candidates)
+        if not found:
+            raise absence.unknown_model(wanted)
+        return found[0]
+
+
+def _find_for(enum: type[Weights]) -> Builder:
+    """Find the builder that an enum of weights is for; of several, the one its members name."""
+    for point in offers.leading_to(enum):
+        owner, _, builder = point.name.rpartition("/")
+        return find_offered(Name(owner or point.distribution, builder, None))
+    for function in builders.registered():
+        declared = function.__dapi_builder__  # type: ignore[attr-defined]
+        found = enum in declared.weights and builders.find_target(declared.target)
+        if found:
+            return found
+    raise NoWeightsError(
+        f"{enum.__name__} are weights of no builder that is registered",
+        f"Register one: register_model(weights={enum.__name__}).",
+    )
+
+
+def find_offered(wanted: Name) -> Builder:
+    """Find a builder by its own distribution, or by one that offers weights for it."""
+    distribution, builder, _ = wanted
+    offered = {offer.point.distribution for offer in offers.by_builder().get(builder, [])}
+    owners = {each.distribution for each in builders.known() if each.name == builder}
+    is_offered = distribution not in owners and distribution in offered
+    return find(Name(None if is_offered else distribution, builder, None))
+
+
+def _member(builder: Builder, wanted: Name) -> Weights:
+    """Pick the member of a name among the enums that are offered for its builder."""
+    offered = offers.enums(builder)
+    if wanted.distribution not in (None, builder.distribution):
+        offered = [offer for offer in offered if offer[0] == wanted.distribution]
+    member = str(wanted.member)
+    found = [(owner, enum[member]) for owner, enum in offered if member in enum.__members__]
+    found = preferred(found, lambda offer: offer[0])
+    if len(found) > 1:
+        candidates = [f"{owner}/{builder.name}:{member}" for owner, _ in found]
+        raise AmbiguousModelError(f"{builder.name}:{member}", candidates=candidates)
+    if not found:
+        enums = [enum for _, enum in offered]
+        raise absence.unknown_weights(builder, member, enums, wanted.distribution)
+    return found[0][1]
+
+
+def own_enum(function: Callable[..., Any]) -> type[Weights]:
     """Return the enum that a builder was declared with.
 
     Raises:
         NoWeightsError: It has none.
     """
-    spec = getattr(builder, "__dapi_builder__", None)
-    if spec is None or not spec.weights:
-        raise NoWeightsError(f"{name} has no published weights", "Build it with weights=None.")
-    enum: type[Weights] = spec.weights[0]
+    declared = function.__dapi_builder__  # type: ignore[attr-defined]
+    if not declared.weights:
+        raise NoWeightsError(
+            f"{declared.name} has no published weights", "Build it with weights=None."
+        )
+    enum: type[Weights] = declared.weights[0]
     return enum

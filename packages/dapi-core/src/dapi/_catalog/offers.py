@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dapi._catalog import registry
-from dapi._catalog.models import Model, listed
+from dapi._catalog.builders import Builder, listed, registered
 from dapi._loader import collector
 from dapi._plugins.discovery import EntryPoint, entry_points
 from dapi._values import names as _names
@@ -51,15 +50,15 @@ def by_builder() -> dict[str, list[Offer]]:
     return offers
 
 
-def enums(model: Model, *, strict: bool = True) -> list[tuple[str, type[Weights]]]:
+def enums(builder: Builder, *, strict: bool = True) -> list[tuple[str, type[Weights]]]:
     """Load the enums of weights for a model: its own first, then those of other distributions.
 
     Args:
-        model: The model.
+        builder: The builder.
         strict: Whether the failure of the model's own enum is raised, rather than warned of.
     """
     skipped: list[Skipped] = []
-    loaded = _load_enums(model, by_builder().get(model.name, []), skipped, strict=strict)
+    loaded = _load_enums(builder, by_builder().get(builder.name, []), skipped, strict=strict)
     _warn_of(skipped)
     return loaded
 
@@ -77,10 +76,10 @@ def all_enums(only: Container[str] | None = None) -> list[tuple[str, str, type[W
     with collector.paused():  # what is declared stays: a look for garbage finds none of it
         found = [
             (name, distribution, enum)
-            for name, model in listed().items()
+            for name, builder in listed().items()
             if only is None or name in only
             for distribution, enum in _load_enums(
-                model, offered.get(model.name, []), skipped, strict=False
+                builder, offered.get(builder.name, []), skipped, strict=False
             )
         ]
     _warn_of(skipped)
@@ -88,26 +87,28 @@ def all_enums(only: Container[str] | None = None) -> list[tuple[str, str, type[W
 
 
 def _load_enums(
-    model: Model, offers: Iterable[Offer], skipped: list[Skipped], *, strict: bool
+    builder: Builder, offers: Iterable[Offer], skipped: list[Skipped], *, strict: bool
 ) -> list[tuple[str, type[Weights]]]:
-    points = [offer.point for offer in offers if offer.is_for(model.distribution)]
-    points.sort(key=lambda point: (point.distribution != model.distribution, point.distribution))
+    points = [offer.point for offer in offers if offer.is_for(builder.distribution)]
+    points.sort(key=lambda point: (point.distribution != builder.distribution, point.distribution))
     loaded = []
     for point in points:
         try:
             loaded.append((point.distribution, load_enum(point)))
         except PluginLoadError as error:
-            if strict and point.distribution == model.distribution:
+            if strict and point.distribution == builder.distribution:
                 raise
-            skipped.append(Skipped(model.name, error))
-    return loaded or _declared_enums(model)
+            skipped.append(Skipped(builder.name, error))
+    return loaded or _declared_enums(builder)
 
 
-def _declared_enums(model: Model) -> list[tuple[str, type[Weights]]]:
+def _declared_enums(builder: Builder) -> list[tuple[str, type[Weights]]]:
     """Return the enums of a builder that is registered in this process only."""
-    registered = [each for each in registry.builders() if each.target == model.target]
-    spec = getattr(registered[0].function, "__dapi_builder__", None) if registered else None
-    return [(model.distribution, enum) for enum in spec.weights] if spec else []
+    for function in registered():
+        declared = function.__dapi_builder__  # type: ignore[attr-defined]
+        if declared.target == builder.target:
+            return [(builder.distribution, enum) for enum in declared.weights]
+    return []
 
 
 def _warn_of(skipped: list[Skipped]) -> None:
@@ -138,6 +139,17 @@ def load_enum(point: EntryPoint) -> type[Weights]:
 def leading_to(enum: type[Weights]) -> list[EntryPoint]:
     """List the entry points that advertise an enum."""
     return [point for point in entry_points("dapi.weights") if point.leads_to(enum)]
+
+
+def qualified_names(weights: Weights) -> list[str]:
+    """Return the names that stay unambiguous whatever is installed, one for each builder.
+
+    Empty for weights that no distribution advertises.
+    """
+    return [
+        f"{point.distribution}/{point.name.rpartition('/')[2]}:{weights.name}"
+        for point in leading_to(type(weights))
+    ]
 
 
 def takes(builder: Callable[..., Any], name: str, enum: type[Weights]) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from dapi._catalog import metrics, offers
 from dapi._catalog.metrics import Metric
 from dapi._values import names as _names
+from dapi._values.public import public
 from dapi._values.record import Record
 from dapi._weights import aliases
 from dapi.exceptions import ArgumentError, UnknownFacetError
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from dapi._weights.enum import Weights
 
 
+@public
 class Found(NamedTuple):
     """Weights, with the model they are for and the distribution that offers them."""
 
@@ -178,6 +180,7 @@ _NUMBERS: dict[str, Callable[[Found], float | None]] = {
 ORDERS = ("name", *_NUMBERS)
 
 
+@public
 def search(
     text: str | None = None,
     *,
@@ -350,6 +353,8 @@ def _read_number(name: str, value: Any) -> float | None:
 
 
 def _as_float(value: Any, *, units: bool = True) -> float:
+    if isinstance(value, bool):
+        raise TypeError("true and false are no numbers")
     found = number(value) if units and isinstance(value, str) else float(value)
     if found != found:
         raise ValueError("NaN is neither more nor less than anything")

@@ -22,8 +22,11 @@ _COMMANDS = (
     "check", "answers",
 )  # fmt: skip
 
-# Those that authors read about before they have them.
-_OF_DEVKIT = ("new", "describe", "entry-points")
+# Those that people read about before they have them.
+_OF_DEVKIT = ("new", "describe", "entry-points", "catalogue")
+
+# Those that operators read about before they have them.
+_OF_LOCK = ("lock", "sync", "audit", "bundle", "unbundle")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -66,8 +69,9 @@ def _run(words: list[str]) -> int:
 
 def _unknown(word: str) -> str:
     """Say what to write instead of a command that there is not."""
-    if word in _OF_DEVKIT:
-        return f"{word!r} is a command of dapi-devkit. To install it: pip install dapi-devkit"
+    for owner, words in (("dapi-devkit", _OF_DEVKIT), ("dapi-lock", _OF_LOCK)):
+        if word in words:
+            return f"{word!r} is a command of {owner}. To install it: pip install {owner}"
     others = (point.name for point in discovery.entry_points("dapi.commands"))
     near = " or ".join(map(repr, nearest(word, {*_COMMANDS, *others})))
     meant = f" Did you mean {near}?" if near else ""

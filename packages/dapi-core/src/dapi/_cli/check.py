@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dapi._cli.options import FAILED, MISUSED, add_command, say
-from dapi._cli.tables import printable
+from dapi._text.untrusted import printable
 from dapi.exceptions import DapiError
 
 if TYPE_CHECKING:

@@ -8,12 +8,14 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from _dapi_command import other_owners, repair
-from dapi._catalog import catalog, files, models, offers
+from _dapi_owners import other_owners, repair
+from dapi._building.register_model import declaration
+from dapi._catalog import builders, files, lookup, offers
 from dapi._plugins import environment, removals
 from dapi._plugins.discovery import EntryPoint, Plugin, discover, entry_points, unmatched
 from dapi._plugins.status import findings
 from dapi._store import access, disk, folders, mirrors
+from dapi._text.urls import redact
 from dapi._values import names
 from dapi.exceptions import (
     DapiError,
@@ -138,7 +140,7 @@ def _instead(name: str, known: Sequence[str] = environment.KNOWN) -> str:
 def _try(point: EntryPoint) -> None:
     """Import what an entry point names; discovery remembers what fails."""
     checks = {
-        "dapi.models": models.load_builder,
+        "dapi.models": builders.load_builder,
         "dapi.weights": offers.load_enum,
         "dapi.removed": removals.load,
     }
@@ -164,7 +166,7 @@ def _drift(plugin: Plugin) -> Iterator[Problem]:
 
 def _declared(point: EntryPoint) -> str | None:
     try:
-        name: str = models.load_builder(point).__dapi_builder__.name  # type: ignore[attr-defined]
+        name: str = declaration(builders.load_builder(point)).name
     except PluginLoadError:
         return None
     return name
@@ -176,7 +178,7 @@ def _unbuildable(plugin: Plugin) -> Iterator[Problem]:
         if point.group != "dapi.models":
             continue
         try:
-            builder = models.load_builder(point)
+            builder = builders.load_builder(point)
         except PluginLoadError:
             continue
         reason = _failure(builder)
@@ -194,13 +196,13 @@ def _failure(builder: Callable[..., Any]) -> str:
             builder(weights=None, device="meta", **_required(builder))
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's code
             first_line = str(error).strip().partition("\n")[0]
-            return f"{type(error).__name__}: {first_line}".rstrip(": ")
+            return redact(f"{type(error).__name__}: {first_line}".rstrip(": "))
     return ""
 
 
 def _required(builder: Callable[..., Any]) -> dict[str, Any]:
     """Take the arguments without a default from the builder's first weights."""
-    builds = [member.build for enum in builder.__dapi_builder__.weights for member in enum]  # type: ignore[attr-defined]
+    builds = [member.build for enum in declaration(builder).weights for member in enum]
     given = {**builds[0].defaults, **builds[0].config} if builds else {}
     parameters = inspect.signature(builder).parameters.items()
     return {
@@ -226,9 +228,9 @@ def _lost_successor(point: EntryPoint) -> Iterator[Problem]:
     try:
         successor = removals.load(point).successor
         if successor and names.parse(successor).member:
-            catalog.get_weights(successor)
+            lookup.get_weights(successor)
         elif successor:
-            catalog.find(successor)
+            lookup.find(successor)
     except PluginLoadError:
         return  # told as what it is
     except DapiError as error:
@@ -240,7 +242,7 @@ def _shared_names(plugin: Plugin) -> Iterator[Problem]:
     for point in entry_points("dapi.models"):
         if point.distribution == plugin.name and names.is_builder(point.name):
             try:
-                catalog.find(point.name)
+                lookup.find(point.name)
             except DapiError:
                 remedy = f"Write '{plugin.name}/{point.name}', or set DAPI_PREFER={plugin.name}"
                 yield Problem(plugin.name, f"{point.name!r} is given by others too", remedy)

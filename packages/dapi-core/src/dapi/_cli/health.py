@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 from dapi._cli.doctor import examine
 from dapi._cli.installation import describe
 from dapi._cli.options import FAILED, add_command
-from dapi._cli.tables import print_rows, put
+from dapi._cli.tables import print_json, print_rows, put
 from dapi._plugins.status import PluginInfo, plugins
 from dapi._store import disk
 from dapi._values.names import normalize
@@ -37,7 +36,7 @@ def _doctor(options: argparse.Namespace) -> int:
     if options.json:
         parts: dict[str, Sequence[Any]] = {"plugins": found, "problems": problems}
         told = {key: [each._asdict() for each in part] for key, part in parts.items()}
-        print(json.dumps({**told, "built": build}, indent=2))
+        print_json({**told, "built": build})
     else:
         print_rows(options, list(map(_row, found)), empty="No distribution with models is here.")
         for problem in problems:
@@ -58,7 +57,7 @@ def _how_to_build() -> str:
 def _env(options: argparse.Namespace) -> int:
     facts = describe()
     if options.json:
-        print(json.dumps(facts, indent=2))
+        print_json(facts)
         return 0
     cache = facts.pop("cache")
     versions = {**facts.pop("distributions"), **facts.pop("packages")}

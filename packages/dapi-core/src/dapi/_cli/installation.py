@@ -11,11 +11,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from dapi._plugins import discovery, environment
 from dapi._plugins.status import plugins
-from dapi._store import disk, folders, settings
+from dapi._store import disk, folders, mirrors, settings
 
 # Whose versions decide how a model behaves, or how its files are fetched and read.
 _PEERS = (
@@ -65,7 +64,7 @@ def describe() -> dict[str, Any]:
         "packages": {name: versions[name] for name in _PEERS if name in versions},
         "cache": _cache(),
         "offline": settings.is_offline(),
-        "mirrors": [_redacted(rule) for rule in _rules()],
+        "mirrors": list(map(str, mirrors.rules())),
         "variables": _variables(),
     }
 
@@ -97,35 +96,6 @@ def _sizes(root: Path) -> Iterator[tuple[Path, int]]:
             with suppress(OSError):  # another process has just removed it
                 if not path.is_symlink():
                     yield path, path.stat().st_size
-
-
-def _rules() -> list[str]:
-    return [rule.strip() for rule in os.environ.get("DAPI_MIRROR", "").split(",") if rule.strip()]
-
-
-def _redacted(rule: str) -> str:
-    """Return a rule of ``DAPI_MIRROR`` without what may be a password: user, path and query.
-
-    >>> _redacted("example.org=https://me:secret@mirror.example:8443/token/x?key=y")
-    'example.org=https://mirror.example:8443/...'
-    """
-    host, equals, address = rule.partition("=")
-    if not equals or "/" in host:
-        host, equals, address = "", "", rule
-    return f"{host.rpartition('@')[2]}{equals}{_origin(address)}"
-
-
-def _origin(address: str) -> str:
-    """Return the scheme, host and port of a URL."""
-    try:
-        parts = urlsplit(address)
-        port = f":{parts.port}" if parts.port else ""
-    except ValueError:
-        return "(no URL)"
-    if not (parts.scheme and parts.hostname):
-        return "(no URL)"
-    rest = "/..." if parts.path.strip("/") or parts.query or parts.fragment else ""
-    return f"{parts.scheme}://{parts.hostname}{port}{rest}"
 
 
 def _variables() -> dict[str, str]:

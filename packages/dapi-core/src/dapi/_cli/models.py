@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Mapping
 from itertools import groupby
 from textwrap import shorten
 from typing import Any
 
-from dapi._catalog import catalog
+from dapi._catalog import builders, lookup
 from dapi._catalog import metrics as _metrics
-from dapi._catalog import models as _models
 from dapi._catalog import search as _search
 from dapi._catalog.metrics import Metric
 from dapi._catalog.search import Found, Query
 from dapi._cli.options import add_command
-from dapi._cli.tables import print_rows, print_tree, put
+from dapi._cli.tables import print_json, print_rows, print_tree, put, without_secrets
 from dapi._plugins.status import plugins
-from dapi._text.urls import redact, redacted
 from dapi._values.frozen import to_json
 
 
@@ -26,7 +23,8 @@ def add_commands(commands: Any) -> None:
     """Add the commands of this module."""
     listing = add_command(commands, "list", _list, "list the models that are installed, by task")
     listing.add_argument("pattern", nargs="?", help="only names that match, as in 'resnet*'")
-    listing.add_argument("--distribution", help="only models of this distribution")
+    text = "only models of this distribution"
+    listing.add_argument("--distribution", action="append", help=text)
     _add_search(commands)
     show = add_command(commands, "show", _show, "show a model's weights, or all about one of them")
     show.add_argument("name", help="as in resnet50, or resnet50:ImageNet1K_RefV2")
@@ -35,10 +33,12 @@ def add_commands(commands: Any) -> None:
 def _add_search(commands: Any) -> None:
     search = add_command(commands, "search", _find, "search the weights that are installed")
     search.add_argument("text", nargs="*", help="words in their names, tasks and datasets")
-    search.add_argument("--task", help="as in image-classification")
-    search.add_argument("--dataset", help="what they were trained or measured on, as in COCO")
-    search.add_argument("--license", help="SPDX expression, as in BSD-3-Clause")
-    search.add_argument("--distribution", help="which distribution offers them")
+    search.add_argument("--task", action="append", help="as in image-classification")
+    text = "what they were trained or measured on, as in COCO"
+    search.add_argument("--dataset", action="append", help=text)
+    text = "SPDX expression, as in BSD-3-Clause"
+    search.add_argument("--license", action="append", help=text)
+    search.add_argument("--distribution", action="append", help="which distribution offers them")
     _add_bound(search, "--min", "the least value of a metric, as in acc@1=80")
     _add_bound(search, "--max", "the greatest value of a metric, as in wer=5")
     search.add_argument("--max-params", type=_number, help="at most so many, as in 30M")
@@ -71,8 +71,8 @@ def _number(text: str) -> float:
 
 
 def _list(options: argparse.Namespace) -> int:
-    names = _models.list_models(options.pattern, distribution=options.distribution)
-    models = _models.listed()
+    names = builders.list_models(options.pattern, distribution=options.distribution)
+    models = builders.listed()
     offered: dict[str, list[Found]] = {}
     for found in _search.offered(set(names)):
         offered.setdefault(found.model, []).append(found)
@@ -85,6 +85,7 @@ def _list(options: argparse.Namespace) -> int:
     if options.json or not rows:
         print_rows(options, rows, empty=_nothing(options))
         return 0
+    rows = without_secrets(rows)
     for task, group in groupby(_narrow(options, rows), key=lambda row: row["task"]):
         put(f"{task or 'without published weights'}:")
         print_rows(options, [_without(row, "task") for row in group], empty="", indent="  ")
@@ -138,10 +139,10 @@ def _without(row: dict[str, Any], key: str) -> dict[str, Any]:
 
 def _nothing(options: argparse.Namespace) -> str:
     """Say why no model is listed."""
-    installed = len(_models.list_models())
+    installed = len(builders.list_models())
     if installed:
         wider = f"*{options.pattern}*"
-        found = _models.list_models(wider, distribution=options.distribution)
+        found = builders.list_models(wider, distribution=options.distribution)
         part = f", or those with it in their name: dapi list '{wider}'" if found else ""
         return f"None of the {installed} installed models match. To see all: dapi list{part}"
     disabled = [plugin.name for plugin in plugins() if plugin.models and plugin.state == "disabled"]
@@ -185,14 +186,14 @@ def _compared(found: Found, query: Query) -> dict[str, Any]:
 
 
 def _show(options: argparse.Namespace) -> int:
-    if catalog.parse(options.name).member:
-        details = _details(catalog.get_weights(options.name))
+    if lookup.parse(options.name).member:
+        details = without_secrets(_details(lookup.get_weights(options.name)))
         if options.json:
-            print(json.dumps(details, indent=2))
+            print_json(details)
         else:
             print_tree(details)
         return 0
-    weights = catalog.list_weights(options.name)
+    weights = lookup.list_weights(options.name)
     rows = [_summary(Found(options.name, "", each)) for each in weights]
     print_rows(options, rows, empty=f"{options.name} has no published weights.")
     return 0
@@ -231,12 +232,10 @@ def _details(weights: Any) -> dict[str, Any]:
         "latest": weights.latest,
         "status": weights.status.state,
         "files": [
-            {"url": redacted(file.url), "sha256": file.sha256, "size": file.size}
-            for file in weights.files
+            {"url": file.url, "sha256": file.sha256, "size": file.size} for file in weights.files
         ],
         "assets": {
-            name: redact(str(getattr(asset, "url", asset)))
-            for name, asset in weights.assets.items()
+            name: str(getattr(asset, "url", asset)) for name, asset in weights.assets.items()
         },
         "transforms": repr(weights.transforms),
         "config": to_json({**weights.build.defaults, **weights.build.config}),

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dapi._catalog import catalog, files
 from dapi._catalog import downloads as _downloads
+from dapi._catalog import files, lookup
 from dapi._catalog.downloads import Download
 from dapi._cli import downloads
 from dapi._cli.options import FAILED, add_command, say
@@ -119,9 +119,8 @@ def _here(planned: Plan) -> list[Weights]:
     """List the model's weights for the same task that need not be fetched."""
     return [
         weights
-        for weights in catalog.list_weights(planned.model.qualified)
-        if weights.meta.get("task") == planned.weights.meta.get("task")
-        and not files.missing(weights)
+        for weights in lookup.list_weights(planned.model.qualified)
+        if weights.meta.get("task") == planned.weights.meta.get("task") and files.is_here(weights)
     ]
 
 

@@ -15,10 +15,12 @@ from dapi._catalog import files
 from dapi._cli import downloads
 from dapi._cli.options import FAILED, add_command, say
 from dapi._cli.tables import print_rows
-from dapi._store import cache, copies, folders, settings, trust, views
+from dapi._plugins import binding
+from dapi._store import cache, copies, folders, placeholder, settings, trust, views
 from dapi._text.urls import redacted
+from dapi._values.file import File
 from dapi._weights.enum import Weights
-from dapi.exceptions import DapiError, NoWeightsError
+from dapi.exceptions import DapiError, MissingDependencyError, NoWeightsError
 
 _DAY = 86400.0
 _NOT_OURS = "It is in a cache that is only read: ask whoever filled it"
@@ -38,6 +40,8 @@ def add_commands(commands: Any) -> None:
     verify.add_argument("names", nargs="*", metavar="name", help="a model (its latest) or weights")
     text = "remove what changed; it is fetched again when it is needed"
     verify.add_argument("--repair", action="store_true", help=text)
+    text = "all files of a lock (default: dapi.lock), and that the cache has no others"
+    verify.add_argument("--lock", nargs="?", const="", metavar="FILE", help=text)
     text = "list the files that are trusted without a published sha256, or forget some"
     trusted = add_command(commands, "trust", _trust, text)
     trusted.add_argument("--forget", nargs="+", metavar="name", help="weights, models or URLs")
@@ -72,7 +76,7 @@ def _fetch(options: argparse.Namespace) -> int:
     for name, weights in chosen.items():
         try:
             for file, path in files.fetch_everything(weights, progress=not options.quiet):
-                rows.append({"name": name, "url": redacted(file.url), "path": str(path)})
+                rows.append({"name": name, "url": file.url, "path": str(path)})
         except DapiError as error:  # the others are still fetched
             say(str(error))
             is_complete = False
@@ -108,7 +112,7 @@ def _show(options: argparse.Namespace, chosen: dict[str, Weights]) -> None:
             "name": name,
             "bytes": part.size,
             "estimated": part.is_estimated,
-            "url": redacted(part.file.url),
+            "url": part.file.url,
         }
         for name, weights in chosen.items()
         for part in _downloads.of(weights).parts
@@ -128,6 +132,9 @@ class _Finding(NamedTuple):
 
 
 def _verify(options: argparse.Namespace) -> int:
+    if options.lock is not None:
+        commands = binding.package("dapi.lock.commands")
+        return int(commands.verify(options.lock, repair=options.repair, as_json=options.json))
     findings = _of_weights(options.names) if options.names else _of_cache()
     rows, status = [], 0
     for found in findings:
@@ -153,7 +160,7 @@ def _of_cache() -> Iterator[_Finding]:
         repair = partial(copies.remove, path.stem)
         yield _Finding("damaged", str(path), "", "To remove it: dapi verify --repair", repair)
     for view in views.damaged():
-        if view.parent.parent == folders.root():
+        if view.parent.parent not in folders.readonly():
             remedy = "To make it anew: dapi verify --repair (other files in it are kept)"
             yield _Finding("changed", str(view), "", remedy, partial(views.discard, view))
         else:
@@ -163,18 +170,27 @@ def _of_cache() -> Iterator[_Finding]:
 def _of_weights(names: list[str]) -> Iterator[_Finding]:
     for name in names:
         for file in files.everything(files.latest_or_named(name)):
-            state, path = _store.examine(file)
-            is_local = file.url.startswith(("file:", "package:"))
-            if state != "intact" and is_local:
-                yield _Finding(state, str(path), file.url, "Install its distribution again")
-            elif state == "missing":
-                yield _Finding(state, str(path), file.url, f"To fetch it: dapi fetch {name}")
-            elif state == "damaged":
-                yield _damaged(path, file.url)
+            try:
+                state, path = _store.examine(file)
+            except MissingDependencyError as error:  # the others are still looked at
+                yield _Finding("missing", "", redacted(file.url), str(error))
+                continue
+            if state != "intact":
+                yield _of_file(file, state, path, name)
+
+
+def _of_file(file: File, state: str, path: Path, name: str) -> _Finding:
+    url = redacted(file.url)
+    if file.url.startswith(("file:", "package:")):
+        remedy = placeholder.explain(path, file.name) or "Install its distribution again"
+        return _Finding(state, str(path), url, remedy)
+    if state == "missing":
+        return _Finding(state, str(path), url, f"To fetch it: dapi fetch {name}")
+    return _damaged(path, url)
 
 
 def _damaged(path: Path, url: str) -> _Finding:
-    if path.parent == folders.blobs():
+    if path.parent.parent not in folders.readonly():
         remedy, repair = "To remove it: dapi verify --repair", partial(cache.remove, path.name)
         return _Finding("damaged", str(path), url, remedy, repair)
     return _Finding("damaged", str(path), url, _NOT_OURS)

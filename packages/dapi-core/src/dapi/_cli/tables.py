@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from dapi._text.untrusted import printable
+from dapi._text.urls import redact
 from dapi._values.frozen import to_json
 
 
@@ -16,11 +17,27 @@ def print_rows(
 ) -> None:
     """Print rows as a table or as JSON; ``empty`` when there are none."""
     if options.json:
-        print(json.dumps(rows, indent=2, default=to_json))
+        print_json(rows)
     elif rows:
-        _print_table(rows, indent)
+        _print_table(without_secrets(rows), indent)
     elif empty:
         put(empty)
+
+
+def print_json(value: Any) -> None:
+    """Print what is told as JSON."""
+    print(json.dumps(without_secrets(value), indent=2))
+
+
+def without_secrets(value: Any) -> Any:
+    """Return dicts, lists and scalars in which every URL is as it may be shown."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, Mapping):
+        return {redact(str(key)): without_secrets(item) for key, item in value.items()}
+    if isinstance(value, Sequence):
+        return list(map(without_secrets, value))
+    return to_json(value)
 
 
 def _print_table(rows: list[dict[str, Any]], indent: str) -> None:
@@ -47,7 +64,7 @@ def print_facts(name: str, facts: Mapping[str, Any], indent: str = "") -> None:
     """Print what is known of something: what is short in one line, the rest below it."""
     plain: dict[str, Any] = to_json(facts)
     nested = {key: value for key, value in plain.items() if isinstance(value, dict | list)}
-    short = [f"{key} {_cell(value)}" for key, value in plain.items() if key not in nested]
+    short = [f"{key} {_cell(value) or '-'}" for key, value in plain.items() if key not in nested]
     put(indent + "  ".join([name, *short]))
     for key, value in nested.items():
         if isinstance(value, list) and _is_table(value):

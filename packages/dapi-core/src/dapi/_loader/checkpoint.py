@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 # Files with another suffix are a distribution's, if one reads it.
 _SUFFIXES = ("safetensors", "pth", "pt", "bin", "ckpt")
+# What people call files of torch; of another suffix, a distribution may be missing that reads it.
+_CUSTOMARY = ("", "model", "pkl", "tar", "th", "weights", *_SUFFIXES)
 # What torch.save wrote first, before PyTorch 1.6.
 _LEGACY = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 # Often met, and never a checkpoint of PyTorch.
@@ -153,7 +155,7 @@ def _reader(file: File, path: Path) -> Reader:
         return _read_safetensors
     if _LEGACY in head[:64]:
         return _read_legacy
-    if suffix in ("", *_SUFFIXES) or not head or placeholder.recognize(head, file.name):
+    if suffix in _CUSTOMARY or not head or placeholder.recognize(head, file.name):
         raise ValueError(_describe(head))
     reason = f"no distribution reads the format {suffix!r}, and {_describe(head)}"
     raise CheckpointError(path, source=file.url, reason=reason)

@@ -9,19 +9,25 @@ parameters, and optimizers made in a constructor, stay right.
 from __future__ import annotations
 
 import gc
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import wraps
+from functools import partial, wraps
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from dapi._loader.holding import Holding
+from dapi._loader.target import default_device
+from dapi.exceptions import DapiError
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 M = TypeVar("M", bound="nn.Module")
+T = TypeVar("T")
+
+_log = logging.getLogger("dapi")
 
 
 class CannotDeferError(Exception):
@@ -60,9 +66,7 @@ class Deferral:
 
     def device(self, parameter: nn.Parameter) -> Any:
         """Return where the constructor had put a parameter."""
-        import torch
-
-        return self._devices.get(id(parameter)) or torch.get_default_device()
+        return self._devices.get(id(parameter)) or default_device()
 
     def positions(self, parameters: list[nn.Parameter]) -> frozenset[int]:
         """Return at which positions parameters were registered.
@@ -96,13 +100,17 @@ def fill(parameter: nn.Parameter, tensor: Tensor) -> None:
 
 def _is_shared(parameter: nn.Parameter) -> bool:
     """Whether another tensor has the same memory, as far as torch can tell."""
+    count = _count_of_holders()
+    # The parameter, and the object that asks.
+    return count is None or count(parameter.untyped_storage()._cdata) > 2
+
+
+def _count_of_holders() -> Callable[[int], int] | None:
     import torch
 
     # Private, though torch's own compiler relies on it. Without it nothing is deferred: that is
     # slow, and right.
-    count = getattr(torch._C, "_storage_Use_Count", None)
-    storage = parameter.untyped_storage()
-    return count is None or count(storage._cdata) > 2  # the parameter, and the object that asks
+    return getattr(torch._C, "_storage_Use_Count", None)
 
 
 def _on_meta(parameter: nn.Parameter) -> Tensor:
@@ -112,17 +120,23 @@ def _on_meta(parameter: nn.Parameter) -> Tensor:
 
 
 _frames = threading.local()
-_replaced: list[tuple[type, str, Any, Callable[..., Any]]] = []
 
 
 @contextmanager
 def deferred(keep: frozenset[int] = frozenset()) -> Iterator[Deferral]:
     """Put the parameters that this thread makes and registers meanwhile on meta."""
+    frame = Deferral(keep)
+    with watched_by(frame):
+        yield frame
+
+
+@contextmanager
+def watched_by(frame: Deferral) -> Iterator[None]:
+    """Let a frame take the parameters that this thread registers meanwhile."""
     import torch  # noqa: F401 - not while the patches are being made, when no thread can fork
 
-    frame = Deferral(keep)
     with _frame(frame), _patches.hold():
-        yield frame
+        yield
 
 
 @contextmanager
@@ -142,37 +156,50 @@ def _frame(frame: Deferral | None) -> Iterator[None]:
         _frames.top = outer
 
 
-def _replace() -> None:
-    for owner, name, change in _replacements():
-        ours = change(getattr(owner, name))
-        _replaced.append((owner, name, vars(owner).get(name), ours))
-        setattr(owner, name, ours)
+# What undoes the hook and the patches below, in the order in which they were made.
+_undoing: list[Callable[[], None]] = []
 
 
-def _restore() -> None:
-    while _replaced:
-        owner, name, own, ours = _replaced.pop()
-        if vars(owner).get(name) is not ours:
-            continue  # somebody else's patch is over ours, which does nothing from now on
-        if own is None:
-            delattr(owner, name)  # it was inherited
-        else:
-            setattr(owner, name, own)
+def _begin() -> None:
+    """Let torch tell of parameters that are made and registered, and fill none that has no memory.
 
-
-# The patches of torch, for as long as any thread needs them.
-_patches = Holding(_replace, _restore)
-
-
-def _replacements() -> list[tuple[type, str, Callable[[Callable[..., Any]], Callable[..., Any]]]]:
-    """List what is replaced: the class, the method, and what makes the new one of the old."""
+    That parameters are registered, a documented hook tells. For the rest a TorchFunctionMode would
+    do, in one thread only, but it is in the way of every call of torch: measured, constructing a
+    resnet50 took twice as long with it as with these patches, and a ViT-L three times as long.
+    """
     from torch import Tensor, nn
+    from torch.nn.modules.module import register_module_parameter_registration_hook
 
-    return [
-        (nn.Parameter, "__new__", _making),
-        (nn.Module, "register_parameter", _registering),
-        *((Tensor, name, _filling) for name in ("clamp_", "erfinv_", "normal_", "uniform_")),
-    ]
+    _undoing.append(register_module_parameter_registration_hook(_registering(nn.RNNBase)).remove)
+    _patch(nn.Parameter, "__new__", _making)
+    for name in ("clamp_", "erfinv_", "normal_", "uniform_"):
+        _patch(Tensor, name, _filling)
+
+
+def _patch(
+    owner: type, name: str, change: Callable[[Callable[..., Any]], Callable[..., Any]]
+) -> None:
+    own, ours = vars(owner).get(name), change(getattr(owner, name))
+    _undoing.append(partial(_put_back, owner, name, own, ours))
+    setattr(owner, name, ours)
+
+
+def _put_back(owner: type, name: str, own: Any, ours: Callable[..., Any]) -> None:
+    if vars(owner).get(name) is not ours:
+        return  # somebody else's patch is over ours, which does nothing from now on
+    if own is None:
+        delattr(owner, name)  # it was inherited
+    else:
+        setattr(owner, name, own)
+
+
+def _end() -> None:
+    while _undoing:
+        _undoing.pop()()
+
+
+# The hook and the patches, for as long as any thread needs them.
+_patches = Holding(_begin, _end)
 
 
 def _filling(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -197,18 +224,14 @@ def _making(original: Callable[..., nn.Parameter]) -> Callable[..., nn.Parameter
     return make
 
 
-def _registering(original: Callable[..., None]) -> Callable[..., None]:
-    from torch.nn import RNNBase
-
-    @wraps(original)
-    def register_parameter(self: nn.Module, name: str, param: nn.Parameter | None) -> None:
-        original(self, name, param)
+def _registering(recurrent: type) -> Callable[..., None]:
+    def registered(module: nn.Module, _name: str, parameter: nn.Parameter) -> None:
         frame: Deferral | None = getattr(_frames, "top", None)
         # A recurrent layer keeps weak references to its parameters, which forbid to swap them.
-        if frame is not None and param is not None and not isinstance(self, RNNBase):
-            frame.take(param)
+        if frame is not None and not isinstance(module, recurrent):
+            frame.take(parameter)
 
-    return register_parameter
+    return registered
 
 
 def emptied(model: M) -> M:
@@ -272,6 +295,25 @@ _LEAVES = frozenset((str, bytes, int, float, bool, type(None), type, BuiltinFunc
 _CODE = (type, ModuleType)
 
 
+def attempt(deferred: Callable[[], T], name: str) -> T | None:
+    """Return what is made without values in the parameters; None if that needs the plain way.
+
+    The plain way follows outside of the ``except`` block: inside, Python before 3.12 makes a
+    KeyError of an argument that a constructor is given twice, and every traceback has two errors.
+
+    Args:
+        deferred: Makes it.
+        name: What is made, for the log: the plain way is slow, and nothing else shows it.
+    """
+    try:
+        return deferred()
+    except DapiError:
+        raise
+    except Exception as cause:  # noqa: BLE001 - the plain way raises it again if it is not ours
+        _log.debug("%s: %s, so the model is initialised before it is loaded", name, repr(cause))
+        return None
+
+
 def construct(
     make: Callable[[], M], *, fresh: Callable[[M], list[nn.Parameter]] | None = None
 ) -> tuple[M, Deferral]:
@@ -283,8 +325,10 @@ def construct(
         fresh: Which these are.
 
     Raises:
-        CannotDeferError: The constructor does not work without values in its parameters.
+        CannotDeferError: This PyTorch does not tell what the deferral must know.
     """
+    if _count_of_holders() is None:
+        raise CannotDeferError("this PyTorch does not tell whether tensors share their memory")
     model, frame = _attempt(make, frozenset())
     keep = frame.positions(fresh(model)) if fresh else frozenset()
     return _attempt(make, keep) if keep else (model, frame)

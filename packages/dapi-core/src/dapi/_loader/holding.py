@@ -16,7 +16,7 @@ class Holding:
 
     Args:
         begin: Makes the change.
-        end: Undoes it.
+        end: Undoes it, also when only a part of it was made.
     """
 
     def __init__(self, begin: Callable[[], None], end: Callable[[], None]) -> None:
@@ -36,7 +36,7 @@ class Holding:
         thread = get_ident()
         with self._lock:
             if not self._holders:
-                self._begin()
+                self._make()
             self._holders.append(thread)
         try:
             yield
@@ -45,6 +45,13 @@ class Holding:
                 self._holders.remove(thread)
                 if not self._holders:
                     self._end()
+
+    def _make(self) -> None:
+        try:
+            self._begin()
+        except BaseException:
+            self._end()  # what was made of it before it failed
+            raise
 
     def _forget_others(self) -> None:
         try:

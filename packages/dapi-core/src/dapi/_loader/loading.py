@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dapi._loader.construction import CannotDeferError, Deferral, on_meta, remembers_meta, suspended
-from dapi._loader.placement import Placement, Target, are_equal, copy_into, memory
-from dapi._weights.entry import WeightEntry
-from dapi._weights.enum import Weights, entry_of
+from dapi._loader.placement import Placement, are_equal, copy_into, memory
+from dapi._loader.target import Target
 from dapi.exceptions import StateDictMismatchError
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+    from dapi.adapt import Step
 
 
 class Origin(NamedTuple):
@@ -28,31 +29,32 @@ class Origin(NamedTuple):
         return StateDictMismatchError(self.weights, path=self.path, **facts)
 
 
-def read(
-    weights: Weights | WeightEntry, config: Mapping[str, Any], fresh: Sequence[str]
+def adapt(
+    state_dict: Mapping[str, Tensor],
+    steps: Sequence[Step],
+    config: Mapping[str, Any],
+    *,
+    code_version: Mapping[str, int],
 ) -> OrderedDict[str, Tensor]:
-    """Return the tensors for a model by its keys, without those under ``fresh`` (a new head)."""
-    adapted = _adapt(weights.state_dict(progress=False), entry_of(weights), config)
-    for key in [key for key in adapted if is_under(key, fresh)]:
-        del adapted[key]
-    return adapted
+    """Map the keys of a file to those of a model, and keep the versions that modules dispatch on.
 
-
-def _adapt(
-    state_dict: Mapping[str, Tensor], entry: WeightEntry, config: Mapping[str, Any]
-) -> OrderedDict[str, Tensor]:
-    """Map the keys, and keep the versions that modules dispatch on."""
+    Args:
+        state_dict: The tensors of the file by key.
+        steps: Called in order, each with the state dict and ``config``.
+        config: The arguments that the model is constructed with.
+        code_version: Versions by module path, for a file that lost its own.
+    """
     read = list(state_dict.values())  # a step may change the dict itself
-    declared = {path: {"version": v} for path, v in entry.build.code_version.items()}
+    declared = {path: {"version": version} for path, version in code_version.items()}
     versions, is_known = getattr(state_dict, "_metadata", {}), True
-    for step in entry.build.adapt:
+    for step in steps:
         before = set(state_dict)
         state_dict = step(_with_versions(state_dict, versions), config)
         if hasattr(state_dict, "_metadata"):
             versions, is_known = state_dict._metadata, True
         else:  # it may have renamed modules without a word of their versions
             is_known = is_known and before.issuperset(state_dict)
-    adapted = _without_others(state_dict, read) if entry.build.adapt else state_dict
+    adapted = _without_others(state_dict, read) if steps else state_dict
     versions = {**declared, **versions} if is_known else {**versions, **declared}
     # Copies of the facts: torch writes there.
     return _with_versions(adapted, {path: dict(facts) for path, facts in versions.items()})
@@ -93,7 +95,7 @@ def load(
 
     Args:
         model: What was constructed.
-        state_dict: What ``read`` returned.
+        state_dict: The tensors by the model's keys.
         origin: Where it is from.
         fresh: Names of submodules that keep their initialisation.
         target: Where the model shall be in the end.

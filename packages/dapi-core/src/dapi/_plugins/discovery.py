@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from importlib import import_module, invalidate_caches
 from importlib.machinery import PathFinder
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -231,9 +232,32 @@ def versions() -> dict[str, str]:
     return _scanned().versions
 
 
+# The look that all questions in a block share.
+_shared: ContextVar[_Scan | None] = ContextVar("dapi_look", default=None)
+
+
+@contextmanager
+def one_look(*, anew: bool = True) -> Iterator[object]:
+    """Look at the path once for all questions in a block: each look asks the disk 30 to 60 times.
+
+    Args:
+        anew: Whether to look again; otherwise the last look answers, if there was one.
+
+    Yields:
+        What identifies the look.
+    """
+    scan = _shared.get() or (_scanned() if anew or _cached is _NOTHING else _cached)
+    token = _shared.set(scan)
+    try:
+        yield scan
+    finally:
+        _shared.reset(token)
+
+
 def known() -> tuple[Plugin, ...]:
     """Return what the last look found; looks when there was none."""
-    return discover() if _cached is _NOTHING else _cached.plugins
+    with one_look(anew=False):
+        return discover()
 
 
 def forget() -> None:
@@ -246,6 +270,9 @@ def forget() -> None:
 
 def _scanned() -> _Scan:
     global _cached
+    shared = _shared.get()
+    if shared is not None:
+        return shared
     stamp = _stamp()
     scan = _cached
     if scan.stamp != stamp:

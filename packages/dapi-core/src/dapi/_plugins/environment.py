@@ -18,6 +18,7 @@ KNOWN = (
     "DAPI_CACHE",
     "DAPI_CACHE_READONLY",
     "DAPI_COPIES",
+    "DAPI_LOCK",
     "DAPI_MIRROR",
     "DAPI_MMAP",
     "DAPI_OFFLINE",

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from dapi._plugins import discovery
 from dapi._plugins.discovery import EntryPoint
 from dapi._values import names
+from dapi._values.public import public
 from dapi.exceptions import InvalidNameError
 
 
+@public
 @dataclass(frozen=True)
 class Removed:
     """What became of a model, or of weights, that a distribution gave once.

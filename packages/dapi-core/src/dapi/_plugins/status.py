@@ -13,6 +13,7 @@ from dapi._plugins import discovery, hooks, metadata
 from dapi._plugins import requirements as _requirements
 from dapi._plugins.discovery import CORE, Plugin, discover, versions
 from dapi._plugins.requirements import Requirement
+from dapi._values.public import public
 
 State = Literal["ok", "disabled", "incompatible", "missing-dependency", "failed", "shadowed"]
 
@@ -25,6 +26,7 @@ class Finding(NamedTuple):
     remedy: str
 
 
+@public
 class PluginInfo(NamedTuple):
     """What ``dapi.plugins()`` tells of one distribution.
 
@@ -50,6 +52,7 @@ class PluginInfo(NamedTuple):
     models: tuple[str, ...]
 
 
+@public
 class Refreshed(NamedTuple):
     """What ``dapi.refresh()`` found: names of distributions.
 
@@ -64,6 +67,7 @@ class Refreshed(NamedTuple):
     changed: tuple[str, ...]
 
 
+@public
 def plugins() -> tuple[PluginInfo, ...]:
     """List every distribution that advertises something to dapi, and its state.
 
@@ -138,6 +142,7 @@ def _damages(plugin: Plugin) -> Iterator[Finding]:
         yield Finding("failed", reason, f"pip uninstall {plugin.name}")
 
 
+@public
 def refresh() -> Refreshed:
     """See what was installed or removed while this process runs.
 

@@ -13,7 +13,7 @@ from dapi._plugins.discovery import CORE, discover
 plugins = [plugin for plugin in discover() if not plugin.disabled_by]
 modules = {point.target.partition(":")[0] for plugin in plugins for point in plugin.entry_points}
 datas = []
-hiddenimports = [*modules, "_dapi_command"]
+hiddenimports = [*modules, "_dapi_command", "_dapi_owners"]
 for name in (CORE, *(plugin.name for plugin in plugins)):
     datas += copy_metadata(name)
 for package in {"dapi", *(module.partition(".")[0] for module in modules)}:

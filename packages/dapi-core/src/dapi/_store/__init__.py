@@ -6,7 +6,8 @@ answers, ``download`` carries on through what goes wrong, ``partial`` is a file 
 lies in place of a file, ``trust`` what is known of files without a full hash, ``folders`` and
 ``cache`` where everything lies, ``access`` whose it is, ``views`` several files by name, ``copies``
 what can be mapped, ``mapping`` which files may be, ``faults`` whether a file or the machine is to
-blame, ``adoption`` takes what is on this machine already. This module puts them together.
+blame, ``adoption`` takes what is on this machine already, ``receiving`` what comes in a bundle.
+This module puts them together.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from dapi._plugins import binding
 from dapi._store import cache, partial, settings, trust, verification, views
 from dapi._store.partial import Partial
 from dapi._store.settings import Settings
@@ -44,8 +46,10 @@ def fetch(
         FetchError: It cannot be had from its URL nor from a mirror.
         HashMismatchError: Its bytes are not those that were published.
         CacheError: The cache cannot be written.
+        NotLockedError: This process is bound to a lock that does not name it.
     """
     wanted = wanted or file.name
+    file = binding.locked(file, wanted)
     if file.url.startswith(("file:", "package:")):
         path = _local(file)
         verification.verify_local(file, path)
@@ -79,7 +83,7 @@ def fetch_all(files: Sequence[File], *, progress: bool = True, wanted: str = "")
 
 def confirm(file: File) -> None:
     """Record that an unpinned file was loaded strictly: from now on its full hash is held."""
-    trust.confirm(file)
+    trust.confirm(binding.locked(file))
 
 
 def reject(file: File) -> None:
@@ -88,7 +92,7 @@ def reject(file: File) -> None:
     Does nothing offline: no call could.
     """
     if not settings.is_offline():
-        cache.reject(file)
+        cache.reject(binding.locked(file))
 
 
 def add(path: Path, file: File, *, wanted: str) -> Path:

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import IO, Any
 
-from dapi._store import cache, verification
+from dapi._store import access, cache, placeholder, verification
 from dapi._store.partial import Partial
 from dapi._values.file import File
 from dapi.exceptions import HashMismatchError
@@ -21,7 +21,7 @@ _BLOCK = 1 << 20
 # ioctl of Linux: share the blocks of a file (btrfs, xfs, overlays of them).
 _FICLONE = 0x40049409
 
-# Fewer published digits could fit a stranger's file of the same name.
+# Fewer published digits could fit another file of the same name.
 _LEAST_DIGITS = 8
 
 
@@ -29,7 +29,7 @@ def from_torch_hub(file: File, partial: Partial) -> str | None:
     """Copy a file that torch.hub's cache holds, and return its hash; None if it has none.
 
     A file that has other bytes than were published is left alone, without a word: nobody asked
-    for it.
+    for it. So is one of which few digits are published, and that another user could have put there.
     """
     digits = verification.expected(file)
     if len(digits) < _LEAST_DIGITS or partial.count:
@@ -40,10 +40,18 @@ def from_torch_hub(file: File, partial: Partial) -> str | None:
             return None
         if file.size not in (None, path.stat().st_size):
             return None
+        if not verification.is_vouched_for(file) and not _is_own(path):
+            return None
         return copy(path, file, partial)
     except (OSError, HashMismatchError):
         partial.restart()
         return None
+
+
+def _is_own(path: Path) -> bool:
+    """Whether nobody else could have put a file there: its few digits can be forged."""
+    folder = path.resolve().parent
+    return access.is_ours(path.resolve().stat()) and access.is_ours(folder.stat())
 
 
 def copy(path: Path, file: File, partial: Partial) -> str:
@@ -54,7 +62,7 @@ def copy(path: Path, file: File, partial: Partial) -> str:
         CacheError: The disk is full.
         OSError: It cannot be read.
     """
-    verification.refuse_pointer(path)
+    placeholder.refuse(path, file.name)
     with path.open("rb", buffering=0) as stream:
         if not partial.clone(lambda target: _share(stream, target)):
             partial.expect(path.stat().st_size, None)

@@ -34,7 +34,7 @@ class Blob(NamedTuple):
     @property
     def is_ours(self) -> bool:
         """Whether it lies in the cache that is written to."""
-        return self.path.parent == folders.blobs()
+        return self.path.parent.parent not in folders.readonly()
 
 
 def key(file: File) -> str:
@@ -85,6 +85,9 @@ def publish(file: File, new: Partial, digest: str, *, wanted: str) -> Path:
     """
     path = folders.blobs() / digest
     try:
+        with suppress(OSError):  # nothing is there, as nearly always
+            if not verification.is_intact(path, digest):
+                views.set_aside(path)
         try:
             state = verification.line(new.publish(path))
         except OSError:

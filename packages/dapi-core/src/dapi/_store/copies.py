@@ -137,7 +137,7 @@ def damaged() -> Iterator[Path]:
 
     These are not used any more.
     """
-    for path in access.files(folders.root() / "copies"):
+    for path in folders.listing("copies"):
         if _NAME.fullmatch(path.name) and path.suffix == ".safetensors" and path.name[0] != ".":
             known = records.read(_record(path)) if _is_closed() else {}
             try:
@@ -152,7 +152,7 @@ def damaged() -> Iterator[Path]:
 
 def sweep() -> Iterator[Path]:
     """Remove the copies of blobs that are in no cache any more, and yield where they were."""
-    for path in access.files(folders.root() / "copies"):
+    for path in folders.listing("copies"):
         match = _NAME.fullmatch(path.name)
         blobs = [root / "blobs" / match[1] for root in folders.roots()] if match else ()
         if match and not any(map(Path.exists, blobs)):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from pathlib import Path
+
+from dapi.exceptions import ArgumentError
 
 
 def amount(size: float) -> str:
@@ -46,3 +49,14 @@ def _existing(path: Path) -> Path:
     """Return the nearest of a path and its parents that exists."""
     whole = path.absolute()
     return next(each for each in (whole, *whole.parents) if each.exists())
+
+
+def given_path(function: str, value: object, expected: str) -> Path:
+    """Return the path that a function was given.
+
+    Raises:
+        ArgumentError: It is none.
+    """
+    if isinstance(value, str | os.PathLike):
+        return Path(value)
+    raise ArgumentError(function, "path", value, expected=expected)

@@ -21,6 +21,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+from dapi._store import access
 from dapi.exceptions import CacheError
 
 
@@ -70,6 +71,14 @@ def _absolute(path: str) -> Path:
 def blobs() -> Path:
     """Return the directory of the blobs that are written."""
     return root() / "blobs"
+
+
+def listing(name: str) -> list[Path]:
+    """List what lies in a folder of the cache that is written to; nothing if the user has none."""
+    try:
+        return access.files(root() / name)
+    except CacheError:
+        return []
 
 
 def scratch() -> Path | None:

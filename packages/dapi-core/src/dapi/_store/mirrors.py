@@ -8,6 +8,7 @@ names one. Commas separate several; the first that applies counts.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -25,8 +26,13 @@ class Rule(NamedTuple):
     base: str
 
     def __str__(self) -> str:
-        base = _urls.redacted(self.base) if self.is_usable else self.base.rpartition("@")[2]
-        return f"{self.host}={base}" if self.host else base
+        """Return the rule without what may be a secret: a user, a path and a query."""
+        if self.is_usable:
+            base = re.sub("(://[^/?#]*)[/?#].*", r"\1/...", _urls.redacted(self.base))
+        else:
+            base = self.base.rpartition("@")[2]
+            base = "(no URL)" if re.search("[/?#]", base) else base
+        return f"{self.host.rpartition('@')[2]}={base}" if self.host else base
 
     @property
     def is_usable(self) -> bool:
@@ -63,7 +69,9 @@ def mirrored(url: str) -> str:
     """
     plain, _ = _urls.split_userinfo(url)
     parts = urlsplit(plain)
-    if parts.scheme not in ("http", "https"):
+    # Else a part of the password, which is not escaped, looks like the host: a mirror would see it.
+    is_whole = parts.netloc == _urls.netloc(url)
+    if parts.scheme not in ("http", "https") or not is_whole:
         return url
     rule = next((rule for rule in rules() if rule.applies(plain)), None)
     if rule is None:

@@ -357,13 +357,13 @@ def _remove(path: Path) -> bool:
 def _of(key: str = "[0-9a-z]+") -> list[Path]:
     """List the partial files of ``key``, or of all. Any other name is not dapi's."""
     name = re.compile(rf"partial-{key}-[0-9a-z]+(-[0-9a-z]+)+")
-    return [path for path in access.files(folders.blobs()) if name.fullmatch(path.name)]
+    return [path for path in folders.listing("blobs") if name.fullmatch(path.name)]
 
 
 def _notes(key: str = "[0-9a-z]+") -> list[Path]:
     """List the notes about partial files, those that were about to be written included."""
     name = re.compile(rf"\.?partial-{key}-[0-9a-z-]+\.json(\.[0-9a-f]+)?")
-    return [path for path in access.files(folders.blobs()) if name.fullmatch(path.name)]
+    return [path for path in folders.listing("blobs") if name.fullmatch(path.name)]
 
 
 def _bare(notes: Path) -> Path:

@@ -6,7 +6,11 @@ LFS holds small text files under the names of large ones.
 
 from __future__ import annotations
 
+import re
+from hashlib import sha256
 from pathlib import Path
+
+from dapi.exceptions import PlaceholderError
 
 _PAGE, _POINTER, _ANNEX = "a web page", "a Git LFS pointer", "a git-annex pointer"
 _HEADS = {
@@ -45,8 +49,32 @@ def explain(path: Path, name: str = "") -> str:
         name: What the file is called, if that is not its name there.
     """
     try:
-        with path.open("rb") as stream:
-            kind = recognize(stream.read(_LENGTH), name or path.name)
+        kind = recognize(_head(path), name or path.name)
     except OSError:
         return ""
     return kind and f"it is {kind}, not the file itself. {_REMEDIES[kind]}"
+
+
+def refuse(path: Path, name: str = "") -> None:
+    """Refuse what lies in place of a local file, whatever hash is expected of it.
+
+    Args:
+        path: Where it lies.
+        name: What the file is called, if that is not its name there.
+
+    Raises:
+        PlaceholderError: It is a pointer, or a web page.
+        OSError: It cannot be read.
+    """
+    head = _head(path)
+    kind = recognize(head, name or path.name)
+    if kind:
+        match = re.search(rb"sha256:([0-9a-f]{64})", head)  # which a pointer of Git LFS tells
+        expected, found = match[1].decode() if match else "", sha256(path.read_bytes()).hexdigest()
+        remedy = _REMEDIES[kind]
+        raise PlaceholderError(path, kind=kind, remedy=remedy, expected=expected, found=found)
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb", buffering=0) as stream:
+        return stream.read(_LENGTH)

@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import Any
 
 from dapi._store import disk
+from dapi._text.untrusted import printable
 
 _log = logging.getLogger("dapi")
 
@@ -71,6 +72,7 @@ def waiting(*, enabled: bool) -> Callable[[str], None]:
 
 
 def _write(text: str) -> None:
+    text = printable(text)
     with suppress(OSError, ValueError):  # a pipe that nobody reads any more ends no download
         if _is_terminal():
             from tqdm import tqdm

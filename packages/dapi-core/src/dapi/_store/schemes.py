@@ -23,18 +23,18 @@ from dapi._plugins.discovery import entry_points, extension
 from dapi._store import verification
 from dapi._store.mirrors import mirrored
 from dapi._store.settings import Settings, trusts_mirrors
-from dapi._store.transport import AttemptError, Reply, get
+from dapi._store.transport import TELL, AttemptError, Reply, get
 from dapi._text import urls
 from dapi._values.file import File
 from dapi.exceptions import DapiError, FetchError, MissingDependencyError
 
 _BLOCK = 1 << 18
 
-# Fewer digits of a sha256 can be forged: whoever serves a file can append bytes until they agree.
-_ENOUGH_DIGITS = 16
-
 # What can stand behind ``pip install`` in a message; an address is a stranger's.
 _REQUIREMENT = re.compile(r"[A-Za-z0-9][\w.-]*(\[[\w.,-]+\])?([<>=!~]=?[\w.*+!]+,?)*", re.ASCII)
+
+# The remedy when a mirror, or the server that a hook names, lacks a file.
+_NOT_THERE = "Put the file onto the mirror, or remove its host from the rules of the mirror."
 
 _OWN = {"hf": "hub", "s3": "objects", "gs": "objects"}
 
@@ -103,7 +103,8 @@ def source(url: str, file: File, settings: Settings) -> Source:
         AttemptError: Its provider failed, or a mirror would have to be believed.
     """
     request = _routed(url)
-    if urls.origin(request.url) != urls.origin(url):
+    is_elsewhere = urls.origin(request.url) != urls.origin(url)
+    if is_elsewhere:
         _check_mirror(request.url, file)
     if urls.origin(request.url)[0] not in ("http", "https"):
         opened = _open(request.url)
@@ -112,10 +113,15 @@ def source(url: str, file: File, settings: Settings) -> Source:
         request = opened
 
     def ask(start: int, stop: int | None, version: str | None, reach: float) -> Reply:
-        return get(
-            request, start=start, stop=stop, version=version, is_pinned=file.is_pinned,
-            reach=reach, settings=settings,
-        )  # fmt: skip
+        try:
+            return get(
+                request, start=start, stop=stop, version=version, is_pinned=file.is_pinned,
+                reach=reach, settings=settings,
+            )  # fmt: skip
+        except AttemptError as problem:
+            if problem.remedy == TELL and is_elsewhere:  # not its publisher's server
+                problem.remedy = _NOT_THERE
+            raise
 
     return ask
 
@@ -131,8 +137,8 @@ def _routed(url: str) -> hooks.FetchRequest:
 
 def _check_mirror(url: str, file: File) -> None:
     """Refuse a mirror for a file that its hash does not vouch for."""
-    digits = len(verification.expected(file))
-    if digits < _ENOUGH_DIGITS and not trusts_mirrors():
+    if not verification.is_vouched_for(file) and not trusts_mirrors():
+        digits = len(verification.expected(file))
         known = f"only {digits} digits of its sha256 are" if digits else "no sha256 is"
         reason = f"{known} published, so that a mirror ({url}) could serve other bytes"
         remedy = (

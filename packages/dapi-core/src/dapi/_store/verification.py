@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from contextlib import suppress
 from hashlib import sha256
@@ -11,14 +10,14 @@ from pathlib import Path
 from time import time
 from typing import IO
 
-from dapi._store import access, folders, records, trust
+from dapi._store import access, folders, placeholder, records, trust
 from dapi._values.file import File
-from dapi.exceptions import FetchError, HashMismatchError, LFSPointerError
+from dapi.exceptions import FetchError, HashMismatchError
 
 _BLOCK = 1 << 20
 
-# The specification of Git LFS has it.
-_LARGEST_POINTER = 1024
+# Fewer digits of a sha256 can be forged: whoever serves a file can append bytes until they agree.
+_ENOUGH_DIGITS = 16
 
 # To hash a smaller file takes as long as to read a note, and seconds for which a file must have
 # been left alone before its hash is noted.
@@ -26,6 +25,9 @@ _WORTH_NOTING, _TICK = 1 << 20, 2.0
 
 # How often a stamp's time says that its blob was used, in seconds; dapi cache --older-than.
 _DAY = 86400.0
+
+# The state of a blob that was hashed again, and was not right; it is hashed before each use.
+_CHANGED = "changed"
 
 # Digests of files whose stamp has no place on the disk, and of damaged ones, by path and state:
 # hashed once in this process.
@@ -35,6 +37,11 @@ _digests: dict[tuple[str, str], str] = {}
 def expected(file: File) -> str:
     """Return the digits that a file's sha256 must begin with: published, or held since a load."""
     return trust.held(file) or file.sha256 or ""
+
+
+def is_vouched_for(file: File) -> bool:
+    """Whether so many digits of a file's hash are known that nobody can forge them."""
+    return len(expected(file)) >= _ENOUGH_DIGITS
 
 
 def check(source: str, file: File, digest: str) -> None:
@@ -55,19 +62,19 @@ def verify_local(file: File, path: Path) -> None:
 
     Raises:
         FetchError: It is not there.
-        HashMismatchError: It is not what its entry says.
+        HashMismatchError: It is not what its entry says, or a pointer to it.
     """
     if not path.is_file():
         raise FetchError(file.name, failures={file.url: "there is no such file"})
-    refuse_pointer(path)
+    placeholder.refuse(path, file.name)
     if file.sha256 is None:
         return  # there is nothing to compare it with
-    digest = _digest_of_local(path)
+    digest = digest_of_local(path)
     if not digest.startswith(file.sha256):
         raise HashMismatchError(str(path), expected=file.sha256, found=digest)
 
 
-def _digest_of_local(path: Path) -> str:
+def digest_of_local(path: Path) -> str:
     """Return the hash of a local file, which is noted in this user's folder for later processes."""
     status = path.stat()
     state = str(path), line(status)
@@ -86,22 +93,6 @@ def _digest_of_local(path: Path) -> str:
     return _digests[state]
 
 
-def refuse_pointer(path: Path) -> None:
-    """Refuse what a checkout without Git LFS has in the place of a large file.
-
-    Raises:
-        LFSPointerError: It is a pointer.
-        OSError: It cannot be read.
-    """
-    if path.stat().st_size > _LARGEST_POINTER:
-        return
-    content = path.read_bytes()
-    if content.startswith(b"version https://git-lfs"):
-        match = re.search(rb"oid sha256:([0-9a-f]{64})", content)
-        expected = match[1].decode() if match else ""
-        raise LFSPointerError(path, expected=expected, found=sha256(content).hexdigest())
-
-
 def is_intact(path: Path, digest: str) -> bool:
     """Return whether a blob has the bytes that its hash names.
 
@@ -118,8 +109,13 @@ def is_intact(path: Path, digest: str) -> bool:
     known = _digests.get((str(path), state))
     if known:
         return known == digest
-    if any(_holds(note, state) for note in _notes(path, digest, status)):
-        return True
+    for note in _notes(path, digest, status):
+        noted = records.read(note).get("stat")
+        if noted == state:
+            _touch(note)
+            return True
+        if noted == _CHANGED:
+            break
     found, state = examine(path)
     if found == digest:
         stamp(path, digest, state)
@@ -135,7 +131,7 @@ def is_right(path: Path) -> bool:
     """
     try:
         found, state = examine(path)
-        stamp(path, path.name, state if found == path.name else "changed")
+        stamp(path, path.name, state if found == path.name else _CHANGED)
     except OSError:
         return False
     return found == path.name
@@ -155,6 +151,8 @@ def examine(path: Path) -> tuple[str, str]:
 def stamp(path: Path, digest: str, state: str, **origin: str) -> None:
     """Note that a blob was verified in a state, and where it came from."""
     for note in _notes(path, digest, path.lstat()):
+        if note.parent.parent in folders.readonly():
+            continue
         try:
             known = records.read(note)
             records.write(note, {**known, **origin, "stat": state})
@@ -191,22 +189,24 @@ def hash_stream(stream: IO[bytes]) -> str:
 def _notes(path: Path, digest: str, status: os.stat_result) -> Iterator[Path]:
     """Yield where it may be noted that a blob is intact: in its cache, or in this user's folder.
 
-    In a cache that others can write to, the first one could be a stranger's.
+    In a cache that others can write to, the first one could be a stranger's; in one that is only
+    read, this user's own note is newer.
     """
     root = path.parent.parent
     is_closed = access.is_ours(status) and access.is_closed(root, "blobs", "stamps")
-    if is_closed:
+    is_written = is_closed and root not in folders.readonly()
+    if is_written:
         yield root.joinpath("stamps", digest)
-    if not (is_closed and os.access(root / "stamps", os.W_OK)) and (own := folders.scratch()):
+    if not (is_written and os.access(root / "stamps", os.W_OK)) and (own := folders.scratch()):
         yield own / sha256(str(path).encode()).hexdigest()
+    if is_closed and not is_written:
+        yield root.joinpath("stamps", digest)
 
 
-def _holds(path: Path, state: str) -> bool:
-    if records.read(path).get("stat") != state:
-        return False
+def _touch(note: Path) -> None:
+    """Say that a blob was used, but in a cache that is only read."""
     try:
-        if time() - os.stat(path).st_mtime > _DAY:
-            os.utime(path)
+        if time() - os.stat(note).st_mtime > _DAY and note.parent.parent not in folders.readonly():
+            os.utime(note)
     except OSError:
         pass  # when it was used is not worth an error
-    return True

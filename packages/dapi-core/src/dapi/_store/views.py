@@ -151,24 +151,58 @@ def discard(view: Path) -> None:
         )
 
 
+def lead_to(file: Path) -> bool:
+    """Return whether a file has a name in a view of this user's."""
+    return any(_of(file))
+
+
+def set_aside(blob: Path) -> None:
+    """Move a damaged file that has a name in a view aside: somebody may have saved work there.
+
+    Raises:
+        OSError: The cache cannot be written.
+    """
+    if lead_to(blob):
+        aside = blob.parent.with_name("views") / f"{blob.name}-changed-{os.urandom(4).hex()}"
+        access.make_folder(aside.parent)
+        blob.rename(aside)
+        notices.warn(
+            f"{blob} is a file of the cache, and was written to. What was written is in {aside} "
+            "now; move it to a directory of your own.",
+            CacheWarning,
+        )
+
+
 def remove_of(blob: Path) -> None:
     """Remove the views that lead to a blob.
 
     Raises:
         OSError: The cache cannot be written.
     """
-    for view in access.files(folders.root() / "views"):
+    for view in list(_of(blob)):
         with suppress(FileNotFoundError):
-            if _NAME.fullmatch(view.name) and blob in map(_target, access.files(view)):
-                discard(view)
+            discard(view)
 
 
 def sweep() -> Iterator[Path]:
     """Remove the views of files that are no longer there, and yield where they were."""
-    for view in access.files(folders.root() / "views"):
-        if _NAME.fullmatch(view.name) and not all(map(Path.exists, access.files(view))):
+    for view in _existing():
+        if not all(map(Path.exists, access.files(view))):
             discard(view)
             yield view
+
+
+def _of(file: Path) -> Iterator[Path]:
+    for view in _existing():
+        with suppress(FileNotFoundError):
+            if file in map(_target, access.files(view)):
+                yield view
+
+
+def _existing() -> Iterator[Path]:
+    """Yield the views of this user."""
+    for place in _places():
+        yield from (view for view in access.files(place) if _NAME.fullmatch(view.name))
 
 
 def _target(entry: Path) -> Path | None:

@@ -34,9 +34,13 @@ def origin(url: str) -> tuple[str, str, str]:
 
 
 def netloc(url: str) -> str:
-    """Return the host of a URL, and its port if it names one; empty if it has none."""
-    match = re.match(_PARTS, url)
-    return match[2].rpartition("@")[2] if match else ""
+    """Return the host of a URL, and its port if it names one; empty if it has none.
+
+    >>> netloc("https://me:se/cret@example.org:8443/x")
+    'example.org:8443'
+    """
+    match = re.match(_PARTS, redacted(url))
+    return match[2] if match else ""
 
 
 def split_userinfo(url: str) -> tuple[str, str]:
@@ -64,8 +68,10 @@ def redacted(url: str) -> str:
     match = re.fullmatch(_PARTS, url)
     if match is None:
         return url
-    host, path, query = match[2].rpartition("@")[2], match[3], match[4]
-    if not re.fullmatch(_HOST, host):  # a password in which a "/", "?" or "#" is not escaped
+    userinfo, _, host = match[2].rpartition("@")
+    path, query = match[3], match[4]
+    is_split = ":" in userinfo and "@" in path + query
+    if is_split or not re.fullmatch(_HOST, host):  # a "/", "?" or "#" of a password is not escaped
         rest = re.fullmatch(_REST, (match[2] + path + query).rpartition("@")[2])
         assert rest is not None  # it matches everything
         host, path, query = rest.groups()

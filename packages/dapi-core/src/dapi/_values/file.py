@@ -6,12 +6,15 @@ import re
 from collections.abc import Sequence
 from posixpath import basename
 
+from dapi._text.untrusted import printable
+from dapi._values.public import public
 from dapi._values.record import Record
 from dapi.exceptions import WeightsDeclarationError
 
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):", re.IGNORECASE)  # one letter is a drive of Windows
 
 
+@public
 class File(Record):
     """One published file.
 
@@ -76,10 +79,13 @@ class File(Record):
 
     @property
     def name(self) -> str:
-        """The last part of the URL's path. For people and for its suffix; never a local path."""
+        """The last part of the URL's path. For people and for its suffix; never a local path.
+
+        Without characters that control a terminal.
+        """
         from urllib.parse import unquote, urlsplit  # not before: a search splits no URL
 
-        return basename(unquote(urlsplit(self.url).path))
+        return printable(basename(unquote(urlsplit(self.url).path)))
 
 
 def _is_hexadecimal(digits: object) -> bool:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import ItemsView, Iterator, KeysView, Mapping, Sequence, ValuesView
 from typing import Any, TypeVar
 
+from dapi._values.public import public
+
 V = TypeVar("V")
 
 
+@public
 class FrozenDict(Mapping[str, V]):
     """A read-only mapping. Nested mappings and lists are frozen too.
 
@@ -51,6 +54,16 @@ class FrozenDict(Mapping[str, V]):
     def items(self) -> ItemsView[str, V]:
         """Return a view of the pairs."""
         return self._items.items()
+
+    def __or__(self, other: FrozenDict[V]) -> FrozenDict[V]:
+        """Return the items of both; those of the other one count more.
+
+        >>> FrozenDict({"a": 1, "b": 1}) | FrozenDict({"b": 2})
+        {'a': 1, 'b': 2}
+        """
+        both = object.__new__(type(self))  # of what is frozen already
+        object.__setattr__(both, "_items", {**self._items, **other._items})
+        return both
 
     def __hash__(self) -> int:
         return hash(frozenset(self._items.items()))

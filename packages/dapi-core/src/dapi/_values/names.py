@@ -18,6 +18,11 @@ class Name(NamedTuple):
     builder: str
     member: str | None
 
+    def __str__(self) -> str:
+        owner = f"{self.distribution}/" if self.distribution else ""
+        member = f":{self.member}" if self.member else ""
+        return f"{owner}{self.builder}{member}"
+
 
 def parse(text: str) -> Name:
     """Split a name into its parts.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 from dapi._text.urls import redact
 from dapi._values.file import File
 from dapi._values.frozen import FrozenDict, freeze
+from dapi._values.public import public
 from dapi._values.record import Record
 from dapi._weights.lazy import Lazy
 from dapi.exceptions import (
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 _WIDTH = 80
 
 
+@public
 class Undeclared(Record):
     """Stands for a factory that an entry does not have. False, and an error when called."""
 
@@ -47,6 +49,7 @@ class Undeclared(Record):
         )
 
 
+@public
 class Status(Record):
     """Whether weights should still be used.
 
@@ -77,6 +80,7 @@ def _wrong_type(argument: str, value: object, expected: str) -> WeightsDeclarati
     return WeightsDeclarationError(f"{argument}={excerpt(value)})", "is of a wrong type", remedy)
 
 
+@public
 class Build(Record):
     """What a builder must do for these weights to work.
 
@@ -120,6 +124,7 @@ class Build(Record):
         return f"Build({', '.join(given)})"
 
 
+@public
 class WeightEntry(Record):
     """One set of weights: its file, its transforms, its metadata, and what building needs.
 
@@ -132,10 +137,8 @@ class WeightEntry(Record):
             several parts.
         transforms: Factory of the preprocessing that these weights need; ``transforms()`` makes
             it. Without one, calling it says so.
-        meta: What is known about them; read-only. Published entries have ``task``, ``license``
-            (an SPDX expression or "unknown"), ``num_params``, ``datasets``, ``metrics`` (each
-            with its source) and ``recipe``; ``known_as`` are the names that the same weights have
-            in other libraries, which errors translate.
+        meta: What is known about them; read-only. ``dapi.Meta`` lists the usual keys; published
+            entries have those that it says are required.
         latest: Whether no other weights of the same builder and dataset are newer.
         sha256: As in ``File``.
         size: As in ``File``.
@@ -156,14 +159,14 @@ class WeightEntry(Record):
     """
 
     url: str | tuple[File, ...]
-    transforms: Callable[..., Any] = Undeclared("transforms")
+    transforms: Callable[..., Callable[..., Any]] = Undeclared("transforms")
     meta: Mapping[str, Any] = FrozenDict()
     latest: bool = False
     sha256: str | None = None
     size: int | None = None
     mirrors: tuple[str, ...] = ()
     assets: Mapping[str, File | WeightEntry | Weights] = FrozenDict()
-    postprocess: Callable[..., Any] = Undeclared("postprocess")
+    postprocess: Callable[..., Callable[..., Any]] = Undeclared("postprocess")
     build: Build = Build()
     status: Status = Status()
 
@@ -172,9 +175,8 @@ class WeightEntry(Record):
             parts = (self.url,) if isinstance(self.url, File) else tuple(self.url)
             object.__setattr__(self, "url", parts)
         self._check_types()
-        object.__setattr__(self, "meta", freeze(self.meta))
+        object.__setattr__(self, "meta", frozen_meta("WeightEntry", self.meta))
         object.__setattr__(self, "assets", freeze(self.assets))
-        self._check_meta()
         for name in ("transforms", "postprocess"):
             object.__setattr__(self, name, self._bind(getattr(self, name)))
         if isinstance(self.url, str):
@@ -217,16 +219,6 @@ class WeightEntry(Record):
                 expected_type = type(self).__annotations__[name]
                 raise _wrong_type(f"WeightEntry({name}", getattr(self, name), expected_type)
 
-    def _check_meta(self) -> None:
-        try:
-            hash(self.meta)
-        except TypeError as cause:
-            raise WeightsDeclarationError(
-                f"WeightEntry(meta={excerpt(self.meta)})",
-                f"holds what cannot be hashed ({cause})",
-                "Use dicts, lists, strings, numbers, or None.",
-            ) from None
-
     def _bind(self, factory: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return factory.bind(self.assets) if isinstance(factory, Lazy) else factory
@@ -266,7 +258,8 @@ class WeightEntry(Record):
     def from_file(cls, path: str | Path, **fields: Any) -> WeightEntry:
         """Describe a local checkpoint, so that any builder can load it.
 
-        Reads the file once, for its hash; it is checked against that when it is loaded.
+        Reads the file for its hash, once for each state that the file has: loading it, and later
+        processes, hash it again only when it has changed.
 
         Args:
             path: A file of safetensors, or one that ``torch.save`` wrote, whatever its suffix.
@@ -275,18 +268,42 @@ class WeightEntry(Record):
         Raises:
             MissingFileError: There is no such file.
         """
-        from hashlib import sha256  # not before: a search imports no more than it reads
-        from pathlib import Path
+        from dapi._store import verification  # not before: a search imports no more than it reads
+        from dapi._store.disk import given_path
 
-        local = Path(path).resolve()
+        expected = "the path of a .safetensors or .pth checkpoint"
+        local = given_path("WeightEntry.from_file", path, expected).resolve()
         if not local.is_file():
             raise MissingFileError(path)
-        digest, size = sha256(), 0
-        with local.open("rb") as stream:
-            while block := stream.read(1 << 20):
-                digest.update(block)
-                size += len(block)
-        return cls(local.as_uri(), sha256=digest.hexdigest(), size=size, **fields)
+        digest = verification.digest_of_local(local)
+        return cls(local.as_uri(), sha256=digest, size=local.stat().st_size, **fields)
+
+
+def frozen_meta(owner: str, meta: Mapping[str, Any]) -> FrozenDict[Any]:
+    """Return metadata made read-only, at every depth.
+
+    Raises:
+        WeightsDeclarationError: It holds what cannot be hashed.
+    """
+    frozen: FrozenDict[Any] = freeze(meta)
+    try:
+        hash(frozen)
+    except TypeError as cause:
+        raise WeightsDeclarationError(
+            f"{owner}(meta={excerpt(frozen)})",
+            f"holds what cannot be hashed ({cause})",
+            "Use dicts, lists, strings, numbers, or None.",
+        ) from None
+    return frozen
+
+
+def with_meta(entry: WeightEntry, meta: FrozenDict[Any]) -> WeightEntry:
+    """Return the entry with further metadata, where its own says nothing of it."""
+    # Both were checked already, and every search reads every enum: nothing is checked again.
+    made = object.__new__(type(entry))
+    fields = vars(entry)
+    vars(made).update(fields, meta=meta | fields["meta"])
+    return made
 
 
 def fetch(files: Sequence[File], *, progress: bool, wanted: str, directory: bool) -> Path:

@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping
 from enum import Enum, EnumMeta
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from dapi._plugins.discovery import entry_points
+from dapi._plugins.discovery import entry_points, one_look
 from dapi._values.file import File
+from dapi._values.frozen import FrozenDict
+from dapi._values.public import public
 from dapi._weights import aliases
-from dapi._weights.entry import Build, Status, WeightEntry, fetch
+from dapi._weights.entry import Build, Status, WeightEntry, fetch, frozen_meta, with_meta
 from dapi.exceptions import NoWeightsError, UnknownWeightsError, WeightsDeclarationError
 
 if TYPE_CHECKING:
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from torch import Tensor
     from typing_extensions import Self
 
+    from dapi._weights.meta import Meta
+
 W = TypeVar("W", bound="Weights")
 
 
@@ -25,13 +29,25 @@ class WeightsType(EnumMeta):
     """The metaclass of Weights: refuses declarations that Python would accept silently."""
 
     def __new__(
-        metacls, name: str, bases: tuple[type, ...], body: Any, **options: Any
+        metacls,
+        name: str,
+        bases: tuple[type, ...],
+        body: Any,
+        *,
+        meta: Mapping[str, Any] = FrozenDict(),
+        **options: Any,
     ) -> WeightsType:
         seen: dict[WeightEntry, str] = {}
-        for member in getattr(body, "_member_names", ()):
+        members = getattr(body, "_member_names", ())
+        if meta and not members:
+            raise WeightsDeclarationError(name, "has meta but no members", "Add its members.")
+        common = frozen_meta(name, meta)
+        for member in members:
             where = f"{name}.{member}"
             _check_name(where, member)
             _check_value(where, body[member])
+            if common:  # an enum's body refuses to be given a member twice
+                dict.__setitem__(body, member, with_meta(body[member], common))
             twin = seen.setdefault(body[member], member)
             if twin != member:
                 raise WeightsDeclarationError(
@@ -85,6 +101,7 @@ def _check_value(where: str, value: object) -> None:
         )
 
 
+@public
 class Weights(Enum, metaclass=WeightsType):
     """Base of the enums of weights. Make one for each builder, and name it after the builder.
 
@@ -92,17 +109,22 @@ class Weights(Enum, metaclass=WeightsType):
     the first underscore is the dataset that ``latest`` is about. The attributes of its
     ``WeightEntry`` are read through the member. Members pickle, copy and compare by name.
 
+    What is true of the model, and so of all members, is said once:
+    ``class NetWeights(Weights, meta={"num_params": 269434})`` gives it to the ``meta`` of each
+    member, unless that says otherwise. So is what the transforms are:
+    ``transforms: Callable[..., ImageClassification]`` in the class tells it to type checkers.
+
     Making the class raises WeightsDeclarationError when a value is not a WeightEntry (a trailing
     comma makes it a tuple), when two entries are equal (Python would make one member of them),
     or when an entry is a local file. ``Enum.Name`` and ``Enum["Name"]`` raise
     UnknownWeightsError with the nearest names.
 
     Example:
-        >>> class TinyWeights(Weights):
+        >>> class TinyWeights(Weights, meta={"num_params": 10}):
         ...     Digits_RefV1 = WeightEntry("https://example.org/1.pth", meta={"task": "demo"})
         ...     Digits_RefV2 = WeightEntry("https://example.org/2.pth", latest=True)
-        >>> TinyWeights.Digits_RefV1.meta["task"]
-        'demo'
+        >>> TinyWeights.Digits_RefV1.meta["task"], TinyWeights.Digits_RefV2.meta["num_params"]
+        ('demo', 10)
         >>> TinyWeights.get_latest()
         <TinyWeights.Digits_RefV2>
     """
@@ -111,14 +133,14 @@ class Weights(Enum, metaclass=WeightsType):
 
     # Of the entry, read through the member; without a value they are no members.
     url: str | tuple[File, ...]
-    transforms: Callable[..., Any]
-    meta: Mapping[str, Any]
+    transforms: Callable[..., Callable[..., Any]]
+    meta: Meta
     latest: bool
     sha256: str | None
     size: int | None
     mirrors: tuple[str, ...]
     assets: Mapping[str, File | WeightEntry | Weights]
-    postprocess: Callable[..., Any]
+    postprocess: Callable[..., Callable[..., Any]]
     build: Build
     status: Status
     files: tuple[File, ...]
@@ -158,13 +180,18 @@ class Weights(Enum, metaclass=WeightsType):
 
     def __str__(self) -> str:
         """Return the name under which dapi finds it, or ``Enum.Member`` if it is in no list."""
-        offers = [point for point in entry_points("dapi.weights") if point.leads_to(type(self))]
-        if not offers:
-            return f"{type(self).__name__}.{self.name}"
-        builder = offers[0].name
-        givers = sum(point.name == builder for point in entry_points("dapi.models"))
-        owner = f"{offers[0].distribution}/" if givers > 1 and "/" not in builder else ""
-        return f"{owner}{builder}:{self.name}"
+        builder = type(self)._listed_builder()
+        return f"{builder}:{self.name}" if builder else f"{type(self).__name__}.{self.name}"
+
+    @classmethod
+    def _listed_builder(cls) -> str:
+        """Return the name of the builder, as the last look at the path found it; or nothing."""
+        with one_look(anew=False) as look:
+            kept = vars(cls).get("_listed")
+            if kept is None or kept[0] is not look:
+                kept = look, _find_listed(cls)
+                type.__setattr__(cls, "_listed", kept)
+        return str(kept[1])
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}.{self.name}>"
@@ -224,6 +251,16 @@ class Weights(Enum, metaclass=WeightsType):
         from dapi._loader import checkpoint
 
         return checkpoint.read(self.files, progress=progress, wanted=str(self))
+
+
+def _find_listed(enum: type[Weights]) -> str:
+    offers = [point for point in entry_points("dapi.weights") if point.leads_to(enum)]
+    if not offers:
+        return ""
+    builder = offers[0].name
+    givers = sum(point.name == builder for point in entry_points("dapi.models"))
+    owner = f"{offers[0].distribution}/" if givers > 1 and "/" not in builder else ""
+    return f"{owner}{builder}"
 
 
 _ENTRY_ATTRIBUTES = frozenset(Weights.__annotations__) - {"_value_"}

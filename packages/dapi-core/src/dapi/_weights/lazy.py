@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
+from dapi._text.urls import redact
 from dapi._values.file import File
 from dapi._values.frozen import FrozenDict, freeze
+from dapi._values.public import public
 from dapi.exceptions import AssetError, DapiError, NoWeightsError, WeightsDeclarationError
 
 _NOTHING: FrozenDict[Any] = FrozenDict()
@@ -16,6 +18,7 @@ _HEAD_NAMES = ("categories", "keypoint_names", "labels")
 _HEAD_WORDS = "words"
 
 
+@public
 class Asset:
     """Stands for a file (or another entry) that a WeightEntry lists in its ``assets``.
 
@@ -38,6 +41,7 @@ class Asset:
         return f"Asset({self.name!r})"
 
 
+@public
 class Lazy:
     """What ``lazy`` returns: call it to import the target and call that."""
 
@@ -143,7 +147,7 @@ class Lazy:
 
     def __repr__(self) -> str:
         arguments = "".join(f", {key}={value!r}" for key, value in self.kwargs.items())
-        return f"lazy({self.target!r}{arguments})"
+        return redact(f"lazy({self.target!r}{arguments})")
 
 
 def _reject(files: Sequence[File], cause: Exception) -> None:
@@ -157,6 +161,7 @@ def _reject(files: Sequence[File], cause: Exception) -> None:
             _store.reject(file)
 
 
+@public
 def lazy(target: str, /, **kwargs: Any) -> Lazy:
     """Declare a factory without importing it.
 

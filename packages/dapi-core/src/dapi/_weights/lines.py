@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from functools import cache
 from typing import overload
 
+from dapi._values.public import public
 from dapi.exceptions import WeightsDeclarationError, excerpt
 
 
+@public
 class Lines(Sequence[str]):
     """The lines of a text file inside a package, such as the names of 1000 categories.
 

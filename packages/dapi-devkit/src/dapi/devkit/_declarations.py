@@ -16,9 +16,7 @@ import warnings
 from collections.abc import Iterator
 from importlib import metadata
 
-from dapi import LegacyArgument, Weights
-from dapi._catalog import catalog, models, offers, registry
-from dapi._plugins import discovery
+from dapi import LegacyArgument, Weights, catalog
 from dapi.devkit._entry_points import is_same, needed
 from dapi.devkit._subjects import Builder, Distribution, Line, documented
 from dapi.exceptions import DapiError, DapiWarning, LegacyArgumentWarning, PluginLoadError
@@ -91,9 +89,9 @@ def entry_points_agree(distribution: Distribution) -> Iterator[str]:
 
 def target_is_right(line: Line) -> Iterator[str]:
     """Load it, as dapi would."""
-    loads = {"dapi.models": models.load_builder, "dapi.weights": offers.load_enum}
+    loads = {"dapi.models": catalog.load_builder, "dapi.weights": catalog.load_enum}
     try:
-        loads.get(line.point.group, discovery.EntryPoint.load)(line.point)
+        loads.get(line.point.group, catalog.EntryPoint.load)(line.point)
     except PluginLoadError as error:
         yield error.reason
 
@@ -103,7 +101,7 @@ def weights_have_a_builder(line: Line) -> Iterator[str]:
     if line.point.group != "dapi.weights":
         return
     own = (line.point.distribution, line.point.name)
-    if own in {(p.distribution, p.name) for p in discovery.entry_points("dapi.models")}:
+    if own in {(p.distribution, p.name) for p in catalog.entry_points("dapi.models")}:
         return
     try:
         catalog.find(line.point.name)
@@ -115,7 +113,7 @@ def name_is_its_own(builder: Builder) -> Iterator[str]:
     """Check the form of the name, and look for other distributions that give it."""
     if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", builder.name):
         yield f"the name {builder.name!r} is not in snake_case"
-    points = discovery.entry_points("dapi.models")
+    points = catalog.entry_points("dapi.models")
     for point in points:
         if point.name == builder.name and point.distribution != builder.distribution.name:
             yield f"{point.distribution} gives {builder.name!r} too"
@@ -142,7 +140,7 @@ def replaces_a_neighbour(builder: Builder) -> Iterator[str]:
     declaration = builder.declaration
     neighbours = {
         each.name
-        for each in registry.builders()
+        for each in map(catalog.declaration, catalog.registered())
         if each.module == declaration.module and each.name != declaration.name
     }
     if declaration.replaces is not None and declaration.replaces not in neighbours:

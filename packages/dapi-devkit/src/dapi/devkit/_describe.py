@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from dapi import Build, WeightEntry, Weights
-from dapi._catalog import catalog, lookup
+from dapi import Build, WeightEntry, Weights, catalog
 from dapi.devkit._models import quiet
 from dapi.devkit._packaged import distribution_of
 from dapi.devkit._source import entry_source
@@ -95,11 +94,11 @@ def describe(
 
 def latest(model: str) -> Weights | None:
     """Return the latest of a builder's own weights; None if it has none."""
-    found = catalog.find(model)
     try:
-        return lookup.own_enum(found.load(), found.name).get_latest()
+        _, weights = catalog.resolve(model)
     except NoWeightsError:
         return None
+    return weights if isinstance(weights, Weights) else None
 
 
 def _like(entry: WeightEntry, base: Weights | None, config: Mapping[str, Any]) -> WeightEntry:

@@ -17,9 +17,7 @@ import pytest
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 
 import dapi
-from dapi import File, Weights
-from dapi._catalog import catalog, files
-from dapi._weights import lazy
+from dapi import File, Weights, catalog
 from dapi.devkit._packaged import unrequired
 from dapi.devkit._schema import OPTIONAL, REQUIRED, is_number
 from dapi.devkit._subjects import Enum, Member, documented
@@ -124,7 +122,7 @@ def metrics_have_sources(member: Member) -> Iterator[str]:
 def files_are_pinned(member: Member) -> Iterator[str]:
     """Look at each file, those of assets included."""
     hash_source = str(member.entry.meta.get("hash_source", ""))
-    for file in files.everything(member.weights):
+    for file in catalog.files(member.weights):
         if not file.is_pinned and not _TRUST.search(hash_source):
             yield f"{file.url} has no full sha256, and hash_source is {hash_source!r}"
         # Who only quotes the hash that others pin may not know the size.
@@ -134,7 +132,7 @@ def files_are_pinned(member: Member) -> Iterator[str]:
 
 def packaged_files_are_right(member: Member) -> Iterator[str]:
     """Hash each file that comes with a package."""
-    for file in files.everything(member.weights):
+    for file in catalog.files(member.weights):
         if file.url.startswith("package:"):
             try:
                 dapi.WeightEntry(
@@ -147,7 +145,7 @@ def packaged_files_are_right(member: Member) -> Iterator[str]:
 def packages_are_required(member: Member) -> Iterator[str]:
     """Compare the packages behind ``package:`` addresses with the metadata."""
     plugin, modules = member.of.distribution.plugin, {*member.of.distribution.modules}
-    for file in files.everything(member.weights):
+    for file in catalog.files(member.weights):
         for url in (file.url, *file.mirrors):
             problem = url.startswith("package:") and unrequired(url, plugin, modules)
             if problem:
@@ -177,7 +175,7 @@ def is_found_by_name(member: Member) -> Iterator[str]:
     owner = member.of.distribution.name
     builder = member.of.for_builder.rpartition("/")[2]
     name = f"{owner}/{builder}:{member.weights.name}"
-    if catalog.get_weights(name) is not member.weights:
+    if dapi.get_weights(name) is not member.weights:
         yield f"{name} is something else"
 
 
@@ -186,19 +184,19 @@ def factories_work(member: Member) -> Iterator[str]:
     entry = member.entry
     for what in ("transforms", "postprocess"):
         factory = getattr(entry, what)
-        if isinstance(factory, lazy.Lazy):
+        if isinstance(factory, catalog.Lazy):
             yield from _misfit(what, factory)
             if not _is_remote(factory):
                 yield from _refused(member, factory) if what == "transforms" else _unmade(factory)
     for target in entry.build.context:
-        if not isinstance(lazy.resolve(target), type):
+        if not isinstance(catalog.import_target(target), type):
             yield f"build.context names {target}, which is no class"
 
 
-def _misfit(what: str, factory: lazy.Lazy) -> Iterator[str]:
+def _misfit(what: str, factory: catalog.Lazy) -> Iterator[str]:
     """Import the target, and see whether it takes the arguments."""
     try:
-        target = lazy.resolve(factory.target)
+        target = catalog.import_target(factory.target)
     except (ImportError, AttributeError) as error:
         yield f"{what} cannot be imported: {error}"
         return
@@ -208,7 +206,7 @@ def _misfit(what: str, factory: lazy.Lazy) -> Iterator[str]:
         yield f"{what} {factory!r}: {error}"
 
 
-def _is_remote(factory: lazy.Lazy) -> bool:
+def _is_remote(factory: catalog.Lazy) -> bool:
     """Whether a factory needs files that do not come with a package."""
     return not all(
         isinstance(asset, File) and asset.url.startswith("package:")
@@ -216,7 +214,7 @@ def _is_remote(factory: lazy.Lazy) -> bool:
     )
 
 
-def _refused(member: Member, factory: lazy.Lazy) -> Iterator[str]:
+def _refused(member: Member, factory: catalog.Lazy) -> Iterator[str]:
     """Make transforms, and call those of images with one."""
     transforms = factory()
     if member.entry.meta.get("task") not in _TASKS_OF_IMAGES:
@@ -227,7 +225,7 @@ def _refused(member: Member, factory: lazy.Lazy) -> Iterator[str]:
         yield f"transforms make a {type(transformed).__name__} of an image, not a tensor"
 
 
-def _unmade(factory: lazy.Lazy) -> Iterator[str]:
+def _unmade(factory: catalog.Lazy) -> Iterator[str]:
     """Make what shows results: it may refuse its arguments, such as two equal names."""
     try:
         factory()

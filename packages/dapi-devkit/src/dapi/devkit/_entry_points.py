@@ -12,10 +12,7 @@ from typing import Any, NamedTuple
 
 import tomlkit
 
-from dapi import Weights
-from dapi._catalog import registry
-from dapi._catalog.registry import Registered
-from dapi._weights import lazy
+from dapi import Weights, catalog
 from dapi.devkit.exceptions import MissingProjectError
 from dapi.exceptions import PluginLoadError
 
@@ -47,14 +44,14 @@ def quoted(name: str) -> str:
     return name if name.replace("-", "_").isidentifier() else f'"{name}"'
 
 
-def needed(builders: Iterable[Registered]) -> Names:
+def needed(declarations: Iterable[catalog.Declaration]) -> Names:
     """Return the lines that decorated builders need, targets by name by group."""
     lines: Names = {group: {} for group in GROUPS}
-    for each in builders:
+    for each in declarations:
         lines["dapi.models"][each.name] = each.target
-        enums = each.function.__dapi_builder__.weights  # type: ignore[attr-defined]
-        if enums:
-            lines["dapi.weights"][each.name] = f"{enums[0].__module__}:{enums[0].__qualname__}"
+        if each.weights:
+            own = each.weights[0]
+            lines["dapi.weights"][each.name] = f"{own.__module__}:{own.__qualname__}"
     return lines
 
 
@@ -87,7 +84,8 @@ class Project:
         modules = dict(self._modules())
         declaring = [name for name, path in modules.items() if declares(path)]
         self._import(declaring)
-        lines = needed(each for each in registry.builders() if each.module in declaring)
+        declared = map(catalog.declaration, catalog.registered())
+        lines = needed(each for each in declared if each.module in declaring)
         for name, target in self.lines("dapi.weights").items():
             if name not in lines["dapi.models"] and self._is_enum(target):
                 lines["dapi.weights"][name] = target  # for somebody else's builder
@@ -129,7 +127,7 @@ class Project:
 
     def _is_enum(self, target: str) -> bool:
         try:
-            found = lazy.resolve(target)
+            found = catalog.import_target(target)
         except (ImportError, AttributeError):
             return False
         return isinstance(found, type) and issubclass(found, Weights)
@@ -149,7 +147,7 @@ def is_same(one: str | None, other: str | None) -> bool:
     if one is None or other is None:
         return False
     try:
-        return lazy.resolve(one) is lazy.resolve(other)
+        return catalog.import_target(one) is catalog.import_target(other)
     except (ImportError, AttributeError):
         return False
 

@@ -13,8 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dapi import Build, Status, WeightEntry, Weights
-from dapi._weights.enum import entry_of
+from dapi import Build, Status, WeightEntry, Weights, catalog
 from dapi.devkit._snapshots import Snapshots
 
 if TYPE_CHECKING:
@@ -148,7 +147,7 @@ def quiet() -> Iterator[None]:
 def as_active(weights: Weights) -> Weights | WeightEntry:
     """Return weights that load even where their publisher withdrew them."""
     if weights.status.state == "withdrawn":
-        return replace(entry_of(weights), status=Status())
+        return replace(catalog.entry_of(weights), status=Status())
     return weights
 
 
@@ -168,7 +167,7 @@ def checkpoint_of_ones(weights: Weights, schema: Schema) -> Iterator[WeightEntry
         }
         torch.save(ones, path)
         yield replace(
-            entry_of(weights),
+            catalog.entry_of(weights),
             url=path.as_uri(),
             sha256=None,
             size=None,

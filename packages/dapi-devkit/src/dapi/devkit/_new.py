@@ -18,10 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from dapi import Status, WeightEntry
-from dapi._catalog import catalog
-from dapi._values import names
-from dapi._weights.enum import entry_of
+from dapi import Status, WeightEntry, catalog
 from dapi.devkit._describe import add_config_option, describe, latest, published
 from dapi.devkit._source import entry_source, imports
 from dapi.devkit.exceptions import ProjectExistsError, ProjectNameError
@@ -99,7 +96,7 @@ def checked_name(name: str) -> str:
     Raises:
         ProjectNameError: It cannot be the name of a new distribution.
     """
-    found = names.normalize(name)
+    found = catalog.normalize(name)
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", found):
         raise ProjectNameError(name, "it is not made of letters, digits and hyphens")
     reason = _taken(found, found.replace("-", "_"))
@@ -116,7 +113,7 @@ def _taken(name: str, package: str) -> str:
         return f"it is longer than {_LONGEST} characters"
     if keyword.iskeyword(package) or package in sys.stdlib_module_names:
         return f"Python itself has {package!r}"
-    if any(names.normalize(each.name or "") == name for each in metadata.distributions()):
+    if any(catalog.normalize(each.name or "") == name for each in metadata.distributions()):
         return "a distribution of that name is installed"
     return f"another package {package!r} is installed" if find_spec(package) else ""
 
@@ -137,7 +134,7 @@ def entry_to_start(model: str) -> WeightEntry:
     meta = {key: base.meta[key] for key in keys if key in base.meta}
     reason = f"The file of {base}, to start from. Put yours in its place."
     return replace(
-        entry_of(base),
+        catalog.entry_of(base),
         latest=False,
         meta={**meta, "metrics": []},
         status=Status("deprecated", reason=reason),

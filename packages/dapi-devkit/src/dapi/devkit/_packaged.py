@@ -11,8 +11,7 @@ from urllib.request import url2pathname
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-from dapi._plugins import discovery, requirements
-from dapi._values.names import normalize
+from dapi import catalog
 
 
 def distribution_of(file: Path) -> str | None:
@@ -23,7 +22,7 @@ def distribution_of(file: Path) -> str | None:
     """
     found = {place: dist for dist in metadata.distributions() for place in _places(dist, file)}
     nearest = max(found, key=lambda place: len(place.parts), default=None)
-    return normalize(found[nearest].metadata["Name"]) if nearest else None
+    return catalog.normalize(found[nearest].metadata["Name"]) if nearest else None
 
 
 def _places(dist: metadata.Distribution, file: Path) -> Iterator[Path]:
@@ -40,7 +39,7 @@ def _places(dist: metadata.Distribution, file: Path) -> Iterator[Path]:
             yield source
 
 
-def unrequired(url: str, plugin: discovery.Plugin, own: set[str]) -> str:
+def unrequired(url: str, plugin: catalog.Plugin, own: set[str]) -> str:
     """Say why an address may lead nowhere where a distribution is installed; empty if it cannot.
 
     Args:
@@ -61,18 +60,18 @@ def unrequired(url: str, plugin: discovery.Plugin, own: set[str]) -> str:
     required = {each.name for each in _required(wanted, plugin)}
     if not required:
         return f"{url} names {wanted}, which {plugin.name} does not require"
-    owners = {*map(normalize, metadata.packages_distributions().get(_top(package), ()))}
+    owners = {*map(catalog.normalize, metadata.packages_distributions().get(_top(package), ()))}
     if owners and not owners & required:
         return f"{url} is a file of {' or '.join(sorted(owners))}, not of {wanted}"
     return ""
 
 
-def _required(wanted: Requirement, plugin: discovery.Plugin) -> list[requirements.Requirement]:
+def _required(wanted: Requirement, plugin: catalog.Plugin) -> list[catalog.Requirement]:
     """List what is installed with a requirement of a distribution, or with an extra of its own."""
-    lines, name = plugin.requirements(), normalize(wanted.name)
+    lines, name = plugin.requirements(), catalog.normalize(wanted.name)
     if name != plugin.name:
         return [line for line in lines if line.name == name]
-    extras = [*map(normalize, wanted.extras)]
+    extras = [*map(catalog.normalize, wanted.extras)]
     return [line for line in lines if line.applies(extras) and not line.applies()]
 
 

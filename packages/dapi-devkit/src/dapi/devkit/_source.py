@@ -8,8 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any
 
-from dapi import Asset, Lines, WeightEntry, Weights, adapt
-from dapi._weights.lazy import Lazy
+from dapi import Asset, Lines, WeightEntry, Weights, adapt, catalog
 
 _WIDTH = 100
 _ORDER = (
@@ -69,7 +68,7 @@ def _parts(value: Any) -> tuple[str, list[tuple[str, Any]], str]:
     """Split a value into what opens it, its parts with their keys, and what closes it."""
     if isinstance(value, Weights):
         value = value.value
-    if isinstance(value, Lazy | Lines | Asset) or is_dataclass(value):
+    if isinstance(value, catalog.Lazy | Lines | Asset) or is_dataclass(value):
         return _call_parts(value)
     if isinstance(value, Mapping):
         return "{", [(f"{_quoted(key)}: ", each) for key, each in value.items()], "}"
@@ -81,7 +80,7 @@ def _parts(value: Any) -> tuple[str, list[tuple[str, Any]], str]:
 
 
 def _call_parts(value: Any) -> tuple[str, list[tuple[str, Any]], str]:
-    if isinstance(value, Lazy):
+    if isinstance(value, catalog.Lazy):
         return "lazy(", [("", value.target), *_keywords(value.kwargs)], ")"
     name = f"{type(value).__name__}("
     if isinstance(value, Lines | Asset):

@@ -16,13 +16,7 @@ from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any
 
-from dapi import WeightEntry, Weights
-from dapi._building.register_model import Builder as Declaration
-from dapi._catalog import catalog, models, registry
-from dapi._catalog import offers as _offers
-from dapi._plugins import discovery
-from dapi._values import names
-from dapi._weights.enum import entry_of
+from dapi import WeightEntry, Weights, catalog
 from dapi.devkit._entry_points import declares
 from dapi.devkit._models import Workshop
 from dapi.devkit.exceptions import UnknownDistributionError
@@ -33,7 +27,7 @@ from dapi.exceptions import DapiError, PluginLoadError
 class Distribution:
     """A distribution that advertises something to dapi."""
 
-    plugin: discovery.Plugin
+    plugin: catalog.Plugin
     workshop: Workshop = field(repr=False, compare=False)
 
     @property
@@ -56,8 +50,8 @@ class Distribution:
         points = (*self.targets("dapi.models").values(), *self.targets("dapi.weights").values())
         return sorted({target.partition(":")[0] for target in points})
 
-    def builders(self) -> list[registry.Registered]:
-        """List the decorated builders of its modules, and of those beside them.
+    def builders(self) -> list[catalog.Declaration]:
+        """List what is declared of the builders of its modules, and of those beside them.
 
         A module beside them is imported only if it decorates a builder: it may lack a line.
         """
@@ -65,14 +59,15 @@ class Distribution:
             with suppress(Exception, SystemExit):  # the check of its lines says so, if it has any
                 import_module(module)
         packages = {*self.modules, *_beside(self.modules)}
-        return [each for each in registry.builders() if each.module in packages]
+        declared = map(catalog.declaration, catalog.registered())
+        return [each for each in declared if each.module in packages]
 
 
 @dataclass(frozen=True)
 class Line:
     """One line of the entry points."""
 
-    point: discovery.EntryPoint
+    point: catalog.EntryPoint
 
     @property
     def name(self) -> str:
@@ -99,10 +94,9 @@ class Builder:
         return self.declaration.target
 
     @property
-    def declaration(self) -> Declaration:
+    def declaration(self) -> catalog.Declaration:
         """What was declared of it."""
-        declaration: Declaration = self.function.__dapi_builder__  # type: ignore[attr-defined]
-        return declaration
+        return catalog.declaration(self.function)
 
     @property
     def workshop(self) -> Workshop:
@@ -160,7 +154,7 @@ class Member:
     @property
     def entry(self) -> WeightEntry:
         """What it stands for."""
-        return entry_of(self.weights)
+        return catalog.entry_of(self.weights)
 
     @property
     def workshop(self) -> Workshop:
@@ -177,8 +171,8 @@ def find(name: str, workshop: Workshop) -> Distribution:
     Raises:
         UnknownDistributionError: None of that name advertises anything.
     """
-    plugins = {plugin.name: plugin for plugin in discovery.discover()}
-    wanted = names.normalize(name)
+    plugins = {plugin.name: plugin for plugin in catalog.plugins()}
+    wanted = catalog.normalize(name)
     if wanted not in plugins:
         raise UnknownDistributionError(name, available=sorted(plugins))
     return Distribution(plugins[wanted], workshop)
@@ -198,7 +192,7 @@ def _builders(distribution: Distribution) -> Iterator[Builder]:
     for point in distribution.plugin.entry_points:
         if point.group == "dapi.models":
             try:
-                yield Builder(distribution, point.name, models.load_builder(point))
+                yield Builder(distribution, point.name, catalog.load_builder(point))
             except PluginLoadError:
                 continue
 
@@ -207,7 +201,7 @@ def _enums(distribution: Distribution) -> Iterator[Enum]:
     for point in distribution.plugin.entry_points:
         if point.group == "dapi.weights":
             try:
-                enum = _offers.load_enum(point)
+                enum = catalog.load_enum(point)
             except PluginLoadError:
                 continue
             yield Enum(distribution, point.name, enum)

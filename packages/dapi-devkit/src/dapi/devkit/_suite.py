@@ -9,6 +9,7 @@ from importlib.util import find_spec
 
 import pytest
 
+from dapi import catalog
 from dapi.devkit import _checks, _subjects
 from dapi.devkit._checks import Check
 from dapi.devkit._models import Workshop
@@ -100,7 +101,7 @@ class Case:
         return "\n".join(
             (
                 f"{self.check.id} {self.subject.name}: {self.check.rule}",
-                *(f"  {problem}" for problem in problems),
+                *(f"  {catalog.redact(problem)}" for problem in problems),  # reports are published
                 f"  where:  {self.subject.where}",
                 f"  why:    {self.check.reason}",
                 f"  remedy: {self.check.remedy}",

@@ -5,9 +5,29 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dapi import Build, WeightEntry, lazy
+from dapi import Build, BuilderConfig, WeightEntry, lazy
 from dapi.adapt import DropRows
 from dapi.audio.models._torchaudio import MODELS, published
+
+
+class Wav2Vec2Config(BuilderConfig, total=False):
+    """Further arguments of torchaudio's wav2vec 2.0, HuBERT and WavLM.
+
+    Attributes:
+        encoder_projection_dropout: How likely a feature is zeroed in training, before the
+            transformer.
+        encoder_attention_dropout: The same, of attention weights.
+        encoder_ff_interm_dropout: The same, inside the feed-forward layers.
+        encoder_dropout: The same, after each layer.
+        encoder_layer_drop: How likely a layer is skipped in training.
+    """
+
+    encoder_projection_dropout: float
+    encoder_attention_dropout: float
+    encoder_ff_interm_dropout: float
+    encoder_dropout: float
+    encoder_layer_drop: float
+
 
 # The first is CTC's blank, "|" ends a word.
 ENGLISH = "-|ETAONIHSRDLUMWCFGYPBVK'XJQZ"

@@ -12,8 +12,6 @@ from typing import Any
 
 from dapi import WeightEntry
 
-__all__ = ["MODELS", "NO_HASH", "published"]
-
 MODELS = "https://download.pytorch.org/torchaudio/models/"
 NO_HASH = "not published: trusted on first use"
 
@@ -22,7 +20,6 @@ def published(
     url: str,
     *,
     meta: Mapping[str, Any],
-    size: int | None = None,
     sources: int = 0,
     **fields: Any,
 ) -> WeightEntry:
@@ -31,15 +28,11 @@ def published(
     Args:
         url: Of the file.
         meta: The metadata, in place of what is unknown of most files.
-        size: The file's size in bytes.
         sources: How many independent public projects pin its ``sha256``.
-        **fields: Further attributes of the entry, such as ``sha256``.
+        **fields: Further attributes of the entry, such as ``sha256`` and ``size``.
     """
     unless_known = {"license": "unknown", "metrics": [], "hash_source": _hash_source(sources)}
-    known = {} if size is None else {"file_mib": round(size / 2**20, 3)}
-    return WeightEntry(
-        url, size=size, meta={**unless_known, **known, **meta}, latest=True, **fields
-    )
+    return WeightEntry(url, meta={**unless_known, **meta}, latest=True, **fields)
 
 
 def _hash_source(sources: int) -> str:

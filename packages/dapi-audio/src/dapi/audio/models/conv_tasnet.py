@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from dapi import Build, WeightEntry, Weights, lazy, register_model
+from dapi import Build, BuilderConfig, WeightEntry, Weights, lazy, register_model
 from dapi.audio.models._torchaudio import MODELS, published
 
 if TYPE_CHECKING:
     from torchaudio.models import ConvTasNet
+    from typing_extensions import Unpack
 
-__all__ = ["ConvTasNetBaseWeights", "conv_tasnet_base"]
+    from dapi.audio.postprocess import Sources
+    from dapi.audio.transforms import Waveform
 
 
-class ConvTasNetBaseWeights(Weights):
+class ConvTasNetBaseWeights(Weights, meta={"num_params": 4_984_881}):
     """Weights of ``conv_tasnet_base``, as torchaudio publishes them: two speakers, at 8 kHz."""
+
+    transforms: Callable[..., Waveform]
+    postprocess: Callable[..., Sources]
 
     Libri2Mix_RefV1 = published(
         f"{MODELS}conv_tasnet_base_libri2mix.pt",
@@ -22,7 +28,6 @@ class ConvTasNetBaseWeights(Weights):
         postprocess=lazy("dapi.audio.postprocess:Sources", names=("s1", "s2")),
         meta={
             "task": "audio-to-audio",
-            "num_params": 4_984_881,
             "datasets": ["Libri2Mix"],
             "recipe": "https://github.com/pytorch/audio/tree/release/0.12/examples/"
             "source_separation/",
@@ -40,6 +45,7 @@ def conv_tasnet_base(
     weights: ConvTasNetBaseWeights | WeightEntry | None = None,
     progress: bool = True,
     num_sources: int = 2,
+    **config: Unpack[BuilderConfig],
 ) -> ConvTasNet:
     """Build a Conv-TasNet (Luo and Mesgarani 2018, arXiv:1809.07454), as torchaudio has it.
 
@@ -52,6 +58,7 @@ def conv_tasnet_base(
             initialisation.
         progress: Show a progress bar while fetching, on a terminal.
         num_sources: Speakers to separate; the weights fix it.
+        **config: ``new_head``, ``device`` and ``dtype``, see ``dapi.BuilderConfig``.
 
     Returns:
         The model, in training mode: call ``.eval()`` to use it.

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from dapi import Asset, Build, File, WeightEntry, Weights, lazy, register_model
+from dapi import Asset, Build, BuilderConfig, File, WeightEntry, Weights, lazy, register_model
 from dapi.audio.models._torchaudio import MODELS, published
 
 if TYPE_CHECKING:
     from torchaudio.models import RNNT
+    from typing_extensions import Unpack
 
-__all__ = ["EmformerRNNTBaseWeights", "emformer_rnnt_base"]
+    from dapi.audio.postprocess import TransducerText
+    from dapi.audio.transforms import LogMel
 
 _ASSETS = "https://download.pytorch.org/torchaudio/pipeline-assets"
 
 
-class EmformerRNNTBaseWeights(Weights):
+class EmformerRNNTBaseWeights(Weights, meta={"num_params": 76_738_049}):
     """Weights of ``emformer_rnnt_base``, as torchaudio publishes them.
 
     ``LibriSpeech_RefV1`` writes English, in 4096 pieces of words. Its assets are the mean and the
     deviation of the features that it was trained on, and the SentencePiece model of the pieces.
     """
+
+    transforms: Callable[..., LogMel]
+    postprocess: Callable[..., TransducerText]
 
     LibriSpeech_RefV1 = published(
         f"{MODELS}emformer_rnnt_base_librispeech.pt",
@@ -36,7 +42,6 @@ class EmformerRNNTBaseWeights(Weights):
         postprocess=lazy("dapi.audio.postprocess:TransducerText", pieces=Asset("pieces")),
         meta={
             "task": "automatic-speech-recognition",
-            "num_params": 76_738_049,
             "datasets": ["LibriSpeech"],
             "recipe": "https://github.com/pytorch/audio/tree/main/examples/asr/emformer_rnnt",
             "language": "en",
@@ -61,6 +66,7 @@ def emformer_rnnt_base(
     weights: EmformerRNNTBaseWeights | WeightEntry | None = None,
     progress: bool = True,
     num_symbols: int = 4097,
+    **config: Unpack[BuilderConfig],
 ) -> RNNT:
     """Build an Emformer RNN-T (Shi et al. 2020, arXiv:2010.10759), as torchaudio has it.
 
@@ -81,6 +87,7 @@ def emformer_rnnt_base(
             initialisation.
         progress: Show a progress bar while fetching, on a terminal.
         num_symbols: Pieces of words and the blank, which is the last; the weights fix it.
+        **config: ``new_head``, ``device`` and ``dtype``, see ``dapi.BuilderConfig``.
 
     Returns:
         The model, in training mode: call ``.eval()`` to use it.

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from dapi import Build, WeightEntry, Weights, lazy, register_model
+from dapi import Build, BuilderConfig, WeightEntry, Weights, lazy, register_model
 from dapi.audio.models._torchaudio import MODELS, published
 
 if TYPE_CHECKING:
     from torchaudio.models import HDemucs
+    from typing_extensions import Unpack
 
-__all__ = ["HDemucsHighWeights", "hdemucs_high"]
+    from dapi.audio.postprocess import Sources
+    from dapi.audio.transforms import Waveform
 
 _SOURCES = ("drums", "bass", "other", "vocals")
 _TO_STEREO = lazy("dapi.audio.transforms:Waveform", sample_rate=44100, channels=2)
@@ -19,20 +21,22 @@ _TO_SOURCES = lazy("dapi.audio.postprocess:Sources", names=_SOURCES)
 _BUILD = Build(config={"sources": _SOURCES})
 _META = {
     "task": "audio-to-audio",
-    "num_params": 83_639_368,
     "recipe": "https://github.com/facebookresearch/demucs/",
     "sample_rate": 44100,
     "sources": list(_SOURCES),
 }
 
 
-class HDemucsHighWeights(Weights):
+class HDemucsHighWeights(Weights, meta={"num_params": 83_639_368}):
     """Weights of ``hdemucs_high``, as torchaudio publishes them.
 
     ``MUSDB18HQ_Plus_RefV1`` was trained on the training and the test set of MUSDB18-HQ, and on
     150 further songs that were never published: do not measure it on that test set.
     ``MUSDB18HQ_RefV1`` was trained on the training set alone.
     """
+
+    transforms: Callable[..., Waveform]
+    postprocess: Callable[..., Sources]
 
     MUSDB18HQ_Plus_RefV1 = published(
         f"{MODELS}hdemucs_high_trained.pt",
@@ -67,6 +71,7 @@ def hdemucs_high(
     weights: HDemucsHighWeights | WeightEntry | None = None,
     progress: bool = True,
     sources: Sequence[str] = _SOURCES,
+    **config: Unpack[BuilderConfig],
 ) -> HDemucs:
     """Build a Hybrid Demucs for 44.1 to 48 kHz (Défossez 2021, arXiv:2111.03600), as torchaudio.
 
@@ -80,6 +85,7 @@ def hdemucs_high(
             initialisation.
         progress: Show a progress bar while fetching, on a terminal.
         sources: Their names, in the order of the output; the weights fix them.
+        **config: ``new_head``, ``device`` and ``dtype``, see ``dapi.BuilderConfig``.
 
     Returns:
         The model, in training mode: call ``.eval()`` to use it.

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from dapi import WeightEntry, Weights, register_model
-from dapi.audio.models._speech import ENGLISH, dropout, features, recognition
+from dapi.audio.models._speech import ENGLISH, Wav2Vec2Config, dropout, features, recognition
 
 if TYPE_CHECKING:
     from torchaudio.models import Wav2Vec2Model
+    from typing_extensions import Unpack
 
-__all__ = [
-    "HuBERTBaseWeights",
-    "HuBERTLargeWeights",
-    "HuBERTXLargeWeights",
-    "hubert_base",
-    "hubert_large",
-    "hubert_xlarge",
-]
+    from dapi.audio.transforms import Waveform
 
 _FAIRSEQ = "https://github.com/pytorch/fairseq/blob/ce6c9eeae163ac04b79539c78e74f292f29eaa18"
 _META = {
@@ -32,8 +27,10 @@ _BOTH = {**_META, "datasets": ["LibriSpeech", "Libri-Light"]}
 _FINE_TUNING = dropout(activation=0.1, layer=0.1)
 
 
-class HuBERTBaseWeights(Weights):
+class HuBERTBaseWeights(Weights, meta={"num_params": 94_370_944}):
     """Weights of ``hubert_base``, as torchaudio publishes them: 960 hours, not fine-tuned."""
+
+    transforms: Callable[..., Waveform]
 
     LibriSpeech_RefV1 = features(
         "hubert_fairseq_base_ls960.pth",
@@ -42,7 +39,6 @@ class HuBERTBaseWeights(Weights):
         meta={
             **_META,
             "datasets": ["LibriSpeech"],
-            "num_params": 94_370_944,
             "known_as": ("HUBERT_BASE",),
         },
     )
@@ -54,7 +50,7 @@ def hubert_base(
     weights: HuBERTBaseWeights | WeightEntry | None = None,
     progress: bool = True,
     aux_num_out: int | None = None,
-    **config: Any,
+    **config: Unpack[Wav2Vec2Config],
 ) -> Wav2Vec2Model:
     """Build a HuBERT (Hsu et al. 2021, arXiv:2106.07447), as torchaudio has it.
 
@@ -72,8 +68,7 @@ def hubert_base(
         progress: Show a progress bar while fetching, on a terminal.
         aux_num_out: Size of the head, the number of labels with the blank; None for none. The
             weights fix it, unless ``new_head=True``.
-        **config: Further arguments of ``torchaudio.models.hubert_base``, such as
-            ``encoder_layer_drop=0.0``.
+        **config: Further arguments, see ``Wav2Vec2Config``, such as ``encoder_layer_drop=0.0``.
 
     Returns:
         The model, in training mode: call ``.eval()`` to use it.
@@ -97,6 +92,8 @@ class HuBERTLargeWeights(Weights):
     960 hours of LibriSpeech. Both want normalized waveforms.
     """
 
+    transforms: Callable[..., Waveform]
+
     LibriLight_RefV1 = features(
         "hubert_fairseq_large_ll60k.pth",
         normalize=True,
@@ -118,12 +115,15 @@ def hubert_large(
     weights: HuBERTLargeWeights | WeightEntry | None = None,
     progress: bool = True,
     aux_num_out: int | None = None,
-    **config: Any,
+    **config: Unpack[Wav2Vec2Config],
 ) -> Wav2Vec2Model:
     """Build the large HuBERT: 24 layers of width 1024.
 
-    Arguments, input and output are those of ``hubert_base``. In a padded batch with lengths, each
-    waveform gives what it gives alone.
+    ``model(waveforms, lengths)`` takes waveforms (N, T) of 16,000 samples a second, as
+    ``weights.transforms()`` makes them, and their lengths in samples, or None. It returns logits
+    (N, frames, aux_num_out), a frame each 20 ms, and their lengths; with ``aux_num_out=None``, the
+    features of the last layer. The weights fix ``aux_num_out``, unless ``new_head=True``.
+    In a padded batch with lengths, each waveform gives what it gives alone.
     """
     from torchaudio.models import hubert_large
 
@@ -132,6 +132,8 @@ def hubert_large(
 
 class HuBERTXLargeWeights(Weights):
     """Weights of ``hubert_xlarge``, trained as those of ``hubert_large``."""
+
+    transforms: Callable[..., Waveform]
 
     LibriLight_RefV1 = features(
         "hubert_fairseq_xlarge_ll60k.pth",
@@ -154,11 +156,15 @@ def hubert_xlarge(
     weights: HuBERTXLargeWeights | WeightEntry | None = None,
     progress: bool = True,
     aux_num_out: int | None = None,
-    **config: Any,
+    **config: Unpack[Wav2Vec2Config],
 ) -> Wav2Vec2Model:
     """Build the extra large HuBERT: 48 layers of width 1280.
 
-    Arguments, input and output are those of ``hubert_large``.
+    ``model(waveforms, lengths)`` takes waveforms (N, T) of 16,000 samples a second, as
+    ``weights.transforms()`` makes them, and their lengths in samples, or None. It returns logits
+    (N, frames, aux_num_out), a frame each 20 ms, and their lengths; with ``aux_num_out=None``, the
+    features of the last layer. The weights fix ``aux_num_out``, unless ``new_head=True``.
+    In a padded batch with lengths, each waveform gives what it gives alone.
     """
     from torchaudio.models import hubert_xlarge
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from dapi import Build, WeightEntry, Weights, lazy, register_model
+from dapi import Build, BuilderConfig, WeightEntry, Weights, lazy, register_model
 from dapi.audio.models._speech import speech
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from dapi.audio.activity import VoiceActivity
     from dapi.audio.models._silero_vad import SileroVAD
+    from dapi.audio.transforms import Waveform
 
-__all__ = ["SileroVADWeights", "silero_vad"]
 
-
-class SileroVADWeights(Weights):
+class SileroVADWeights(Weights, meta={"num_params": 309_633}):
     """Weights of ``silero_vad``: ``pip install "dapi-audio[vad]"``.
 
     RefV1 is the safetensors file of the distribution ``silero-vad``. The TorchScript and ONNX files
@@ -21,6 +24,9 @@ class SileroVADWeights(Weights):
     ``meta["differs_from"]`` states how much the results differ. No metrics of this file are
     published.
     """
+
+    transforms: Callable[..., Waveform]
+    postprocess: Callable[..., VoiceActivity]
 
     Speech6000Languages_RefV1 = speech(
         "package:silero_vad/data/silero_vad_16k.safetensors#dapi-audio[vad]",
@@ -32,7 +38,6 @@ class SileroVADWeights(Weights):
         build=Build(),
         meta={
             "license": "MIT",
-            "num_params": 309_633,
             "datasets": ["speech of over 6000 languages (not published)"],
             "recipe": "unknown",
             "hash_source": "measured from silero-vad 6.2.3",
@@ -48,7 +53,7 @@ def silero_vad(
     weights: SileroVADWeights | WeightEntry | None = None,
     progress: bool = True,
     dropout: float = 0.1,
-    **config: Any,
+    **config: Unpack[BuilderConfig],
 ) -> SileroVAD:
     """Build Silero's voice activity detector: 0.3 million parameters, from sound to speech or not.
 
@@ -70,7 +75,7 @@ def silero_vad(
         weights: The weights to load; None initialises at random.
         progress: Show a progress bar while fetching other weights, on a terminal.
         dropout: Probability of the dropout behind the LSTM.
-        **config: ``device`` and ``dtype``.
+        **config: ``new_head``, ``device`` and ``dtype``, see ``dapi.BuilderConfig``.
 
     Returns:
         The model, in training mode: call ``.eval()`` to use it.
@@ -88,4 +93,4 @@ def silero_vad(
     """
     from dapi.audio.models._silero_vad import SileroVAD
 
-    return SileroVAD(dropout=dropout, **config)
+    return SileroVAD(dropout=dropout)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from dapi import WeightEntry, Weights, lazy, register_model
+from dapi import BuilderConfig, WeightEntry, Weights, lazy, register_model
 from dapi.audio.models._torchaudio import MODELS, published
 
 if TYPE_CHECKING:
     from torchaudio.models import SquimObjective, SquimSubjective
+    from typing_extensions import Unpack
 
-__all__ = [
-    "SquimObjectiveBaseWeights",
-    "SquimSubjectiveBaseWeights",
-    "squim_objective_base",
-    "squim_subjective_base",
-]
+    from dapi.audio.postprocess import Scores
+    from dapi.audio.transforms import Waveform
 
 _TO_WAVEFORM = lazy("dapi.audio.transforms:Waveform", sample_rate=16000, channels=1)
 _META = {
@@ -25,8 +23,11 @@ _META = {
 }
 
 
-class SquimObjectiveBaseWeights(Weights):
+class SquimObjectiveBaseWeights(Weights, meta={"num_params": 7_387_658}):
     """Weights of ``squim_objective_base``, as torchaudio publishes them."""
+
+    transforms: Callable[..., Waveform]
+    postprocess: Callable[..., Scores]
 
     DNS2020_RefV1 = published(
         f"{MODELS}squim_objective_dns2020.pth",
@@ -40,7 +41,6 @@ class SquimObjectiveBaseWeights(Weights):
             "license": "CC-BY-4.0",
             "license_source": "https://github.com/microsoft/DNS-Challenge/blob/"
             "interspeech2020/master/LICENSE",
-            "num_params": 7_387_658,
             "datasets": ["DNS 2020"],
             "known_as": ("SQUIM_OBJECTIVE",),
         },
@@ -52,6 +52,7 @@ def squim_objective_base(
     *,
     weights: SquimObjectiveBaseWeights | WeightEntry | None = None,
     progress: bool = True,
+    **config: Unpack[BuilderConfig],
 ) -> SquimObjective:
     """Build a SQUIM for objective scores (Kumar et al. 2023, arXiv:2304.01448), as torchaudio.
 
@@ -64,6 +65,7 @@ def squim_objective_base(
         weights: A member of SquimObjectiveBaseWeights, any WeightEntry, or None for random
             initialisation.
         progress: Show a progress bar while fetching, on a terminal.
+        **config: ``new_head``, ``device`` and ``dtype``, see ``dapi.BuilderConfig``.
 
     Returns:
         The model, in training mode: call ``.eval()`` to use it.
@@ -80,8 +82,11 @@ def squim_objective_base(
     return squim_objective_base()
 
 
-class SquimSubjectiveBaseWeights(Weights):
+class SquimSubjectiveBaseWeights(Weights, meta={"num_params": 94_395_942}):
     """Weights of ``squim_subjective_base``, as torchaudio publishes them."""
+
+    transforms: Callable[..., Waveform]
+    postprocess: Callable[..., Scores]
 
     BVCC_DAPS_RefV1 = published(
         f"{MODELS}squim_subjective_bvcc_daps.pth",
@@ -91,7 +96,6 @@ class SquimSubjectiveBaseWeights(Weights):
             **_META,
             "license": "CC-BY-NC-4.0",
             "license_source": "https://zenodo.org/record/4660670#.ZBtWPOxuerN",
-            "num_params": 94_395_942,
             "datasets": ["BVCC", "DAPS"],
             "known_as": ("SQUIM_SUBJECTIVE",),
         },
@@ -103,6 +107,7 @@ def squim_subjective_base(
     *,
     weights: SquimSubjectiveBaseWeights | WeightEntry | None = None,
     progress: bool = True,
+    **config: Unpack[BuilderConfig],
 ) -> SquimSubjective:
     """Build a SQUIM for the mean opinion score (Manocha and Kumar 2022, arXiv:2206.12285).
 
@@ -110,7 +115,8 @@ def squim_subjective_base(
     anything (N, T2), both of 16,000 samples a second, and estimates the score (N,) from 1 to 5
     that people would give.
 
-    Arguments are those of ``squim_objective_base``.
+    ``weights.transforms()`` makes both from any waveform, and ``weights.postprocess()`` names the
+    score. With weights, this reads the cache and the network.
     """
     from torchaudio.models import squim_subjective_base
 

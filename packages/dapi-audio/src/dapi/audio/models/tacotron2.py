@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from dapi import Asset, Build, LegacyArgument, Lines, WeightEntry, Weights, lazy, register_model
+from dapi import (
+    Asset,
+    Build,
+    BuilderConfig,
+    LegacyArgument,
+    Lines,
+    WeightEntry,
+    Weights,
+    lazy,
+    register_model,
+)
 from dapi.audio.models._torchaudio import MODELS, NO_HASH, published
 from dapi.audio.models.wavernn import WaveRNNWeights
 
 if TYPE_CHECKING:
     from torchaudio.models import Tacotron2
+    from typing_extensions import Unpack
+
+    from dapi.audio.postprocess import GriffinLim
+    from dapi.audio.transforms import Characters
 
 _META = {
     "task": "text-to-speech",
@@ -59,6 +74,56 @@ _WAVERNN = lazy(
 )
 
 
+class Tacotron2Config(BuilderConfig, total=False):
+    """Further arguments of ``torchaudio.models.Tacotron2``.
+
+    Attributes:
+        mask_padding: Whether the spectrogram is masked behind its end.
+        n_mels: Mel bands of the spectrogram.
+        n_frames_per_step: Frames that are made in one step; torchaudio has 1 only.
+        symbol_embedding_dim: Width of a symbol's embedding.
+        encoder_embedding_dim: Width of the encoder.
+        encoder_n_convolution: Its convolutions.
+        encoder_kernel_size: Their kernel.
+        decoder_rnn_dim: Width of the decoder's LSTM.
+        decoder_max_step: Frames after which speech is cut off.
+        decoder_dropout: How likely an output of the LSTM is zeroed in training.
+        decoder_early_stopping: Whether inference ends when all of a batch have ended.
+        attention_rnn_dim: Width of the attention's LSTM.
+        attention_hidden_dim: Width of the attention.
+        attention_location_n_filter: Filters over the attention so far.
+        attention_location_kernel_size: Their kernel.
+        attention_dropout: How likely an output of the attention's LSTM is zeroed in training.
+        prenet_dim: Width of the layers that see the last frame.
+        postnet_n_convolution: Convolutions that refine the spectrogram.
+        postnet_kernel_size: Their kernel.
+        postnet_embedding_dim: Their channels.
+        gate_threshold: Probability from which a frame counts as the last.
+    """
+
+    mask_padding: bool
+    n_mels: int
+    n_frames_per_step: int
+    symbol_embedding_dim: int
+    encoder_embedding_dim: int
+    encoder_n_convolution: int
+    encoder_kernel_size: int
+    decoder_rnn_dim: int
+    decoder_max_step: int
+    decoder_dropout: float
+    decoder_early_stopping: bool
+    attention_rnn_dim: int
+    attention_hidden_dim: int
+    attention_location_n_filter: int
+    attention_location_kernel_size: int
+    attention_dropout: float
+    prenet_dim: int
+    postnet_n_convolution: int
+    postnet_kernel_size: int
+    postnet_embedding_dim: int
+    gate_threshold: float
+
+
 class Tacotron2Weights(Weights):
     """Weights of ``tacotron2``, as torchaudio publishes them.
 
@@ -99,6 +164,70 @@ class Tacotron2Weights(Weights):
     )
 
 
+@register_model(
+    weights=Tacotron2Weights,
+    legacy=(
+        # The builder that torchaudio had before its pipelines (audio#1693); a checkpoint's name
+        # was that of its file.
+        LegacyArgument(
+            "checkpoint_name",
+            {
+                "tacotron2_english_characters_1500_epochs_ljspeech": (
+                    Tacotron2Weights.LJSpeech_CharactersGriffinLim_RefV1
+                ),
+                "tacotron2_english_phonemes_1500_epochs_ljspeech": (
+                    Tacotron2Weights.LJSpeech_PhonemesGriffinLim_RefV1
+                ),
+                "tacotron2_english_characters_1500_epochs_wavernn_ljspeech": (
+                    Tacotron2Weights.LJSpeech_CharactersWaveRNN_RefV1
+                ),
+                "tacotron2_english_phonemes_1500_epochs_wavernn_ljspeech": (
+                    Tacotron2Weights.LJSpeech_PhonemesWaveRNN_RefV1
+                ),
+            },
+        ),
+    ),
+)
+def tacotron2(
+    *,
+    weights: Tacotron2Weights | WeightEntry | None = None,
+    progress: bool = True,
+    n_symbol: int = 148,
+    **config: Unpack[Tacotron2Config],
+) -> Tacotron2:
+    """Build a Tacotron 2 (Shen et al. 2018, arXiv:1712.05884), as torchaudio has it.
+
+    ``model.infer(tokens, lengths)`` takes symbol ids (N, L), padded with zeros, **the longest
+    first**, and returns mel spectrograms (N, 80, T) as natural logarithms of the magnitude,
+    their lengths in frames, and the attention. Part of its dropout stays on in ``.eval()`` too:
+    ``torch.manual_seed`` makes two calls equal. ``weights.transforms()`` turns text into ids, and
+    ``weights.postprocess()`` is the vocoder that turns the spectrograms into waveforms.
+    ``model(tokens, token_lengths, mels, mel_lengths)`` is for training.
+
+    Args:
+        weights: A member of Tacotron2Weights, any WeightEntry, or None for random initialisation.
+        progress: Show a progress bar while fetching, on a terminal.
+        n_symbol: Size of the alphabet; the weights fix it (38 characters, or 96 phonemes). The
+            default is torchaudio's own.
+        **config: Further arguments, see ``Tacotron2Config``, such as
+            ``decoder_max_step=2000``, after which speech is cut off.
+
+    Returns:
+        The model, in training mode: call ``.eval()`` to use it.
+
+    Raises:
+        DapiError: See ``dapi.build_model``. With weights, this reads the cache and the network.
+
+    Example:
+        >>> model = tacotron2(n_symbol=38)
+        >>> model.embedding
+        Embedding(38, 512)
+    """
+    from torchaudio.models import Tacotron2
+
+    return Tacotron2(n_symbol=n_symbol, **config)
+
+
 _SMALL_RECIPE = "recipes/tacotron2_espeak.py"
 _SPEAKABLE = Lines("dapi.audio:data/espeak_words.txt")
 _SMALL_VOCODER: dict[str, Any] = {
@@ -129,7 +258,7 @@ _TINY = {
 }
 
 
-class Tacotron2TinyWeights(Weights):
+class Tacotron2TinyWeights(Weights, meta={"num_params": 1_568_753}):
     """Weights of ``tacotron2_tiny``. Their file comes with this distribution.
 
     ``Espeak_RefV1`` speaks English as the synthesiser espeak-ng does: numbers and short commands of
@@ -138,6 +267,9 @@ class Tacotron2TinyWeights(Weights):
     ``meta["metrics"]`` tells how many phrases a recogniser writes down word for word; of what
     espeak-ng itself says it is 98.75 % of them, and 97.5 % once this vocoder made that again.
     """
+
+    transforms: Callable[..., Characters]
+    postprocess: Callable[..., GriffinLim]
 
     Espeak_RefV1 = WeightEntry(
         "package:dapi.audio/models/data/tacotron2_tiny_espeak_v1.safetensors",
@@ -148,7 +280,6 @@ class Tacotron2TinyWeights(Weights):
         meta={
             "task": "text-to-speech",
             "license": "BSD-3-Clause",
-            "num_params": 1_568_753,
             "datasets": ["phrases spoken by espeak-ng 1.51 (recipes/espeak_phrases.py)"],
             "not_trained_on": "phrases for which is_held_out is true, in "
             "recipes/espeak_phrases.py: one in ten",
@@ -163,7 +294,6 @@ class Tacotron2TinyWeights(Weights):
             "recipe": _SMALL_RECIPE,
             "paper": "https://arxiv.org/abs/1712.05884",
             "hash_source": "measured from the file in this distribution",
-            "file_mib": 5.998,
             "language": "en",
             "symbols": "characters",
             "sample_rate": 16000,
@@ -175,91 +305,30 @@ class Tacotron2TinyWeights(Weights):
     )
 
 
-@register_model(
-    weights=Tacotron2Weights,
-    legacy=(
-        # The builder that torchaudio had before its pipelines (audio#1693); a checkpoint's name
-        # was that of its file.
-        LegacyArgument(
-            "checkpoint_name",
-            {
-                "tacotron2_english_characters_1500_epochs_ljspeech": (
-                    Tacotron2Weights.LJSpeech_CharactersGriffinLim_RefV1
-                ),
-                "tacotron2_english_phonemes_1500_epochs_ljspeech": (
-                    Tacotron2Weights.LJSpeech_PhonemesGriffinLim_RefV1
-                ),
-                "tacotron2_english_characters_1500_epochs_wavernn_ljspeech": (
-                    Tacotron2Weights.LJSpeech_CharactersWaveRNN_RefV1
-                ),
-                "tacotron2_english_phonemes_1500_epochs_wavernn_ljspeech": (
-                    Tacotron2Weights.LJSpeech_PhonemesWaveRNN_RefV1
-                ),
-            },
-        ),
-    ),
-)
-def tacotron2(
-    *,
-    weights: Tacotron2Weights | WeightEntry | None = None,
-    progress: bool = True,
-    n_symbol: int = 148,
-    **config: Any,
-) -> Tacotron2:
-    """Build a Tacotron 2 (Shen et al. 2018, arXiv:1712.05884), as torchaudio has it.
-
-    ``model.infer(tokens, lengths)`` takes symbol ids (N, L), padded with zeros, **the longest
-    first**, and returns mel spectrograms (N, 80, T) as natural logarithms of the magnitude,
-    their lengths in frames, and the attention. Part of its dropout stays on in ``.eval()`` too:
-    ``torch.manual_seed`` makes two calls equal. ``weights.transforms()`` turns text into ids, and
-    ``weights.postprocess()`` is the vocoder that turns the spectrograms into waveforms.
-    ``model(tokens, token_lengths, mels, mel_lengths)`` is for training.
-
-    Args:
-        weights: A member of Tacotron2Weights, any WeightEntry, or None for random initialisation.
-        progress: Show a progress bar while fetching, on a terminal.
-        n_symbol: Size of the alphabet; the weights fix it (38 characters, or 96 phonemes). The
-            default is torchaudio's own.
-        **config: Further arguments of ``torchaudio.models.Tacotron2``, such as
-            ``decoder_max_step=2000``, after which speech is cut off.
-
-    Returns:
-        The model, in training mode: call ``.eval()`` to use it.
-
-    Raises:
-        DapiError: See ``dapi.build_model``. With weights, this reads the cache and the network.
-
-    Example:
-        >>> model = tacotron2(n_symbol=38)
-        >>> model.embedding
-        Embedding(38, 512)
-    """
-    from torchaudio.models import Tacotron2
-
-    return Tacotron2(n_symbol=n_symbol, **config)
-
-
 @register_model(weights=Tacotron2TinyWeights)
 def tacotron2_tiny(
     *,
     weights: Tacotron2TinyWeights | WeightEntry | None = None,
     progress: bool = True,
     n_symbol: int = 38,
-    **config: Any,
+    **config: Unpack[Tacotron2Config],
 ) -> Tacotron2:
     """Build a Tacotron 2 of 1.6 million parameters instead of 28, that learns in minutes on a CPU.
 
-    It is torchaudio's class at a small size, and called as ``tacotron2`` is; its frames are 20 ms
-    apart in the weights ``Espeak_RefV1``, which come with this distribution: loading them does
-    not touch the network.
+    It is torchaudio's class at a small size. ``model.infer(tokens, lengths)`` takes symbol ids
+    (N, L), padded with zeros, **the longest first**, as ``weights.transforms()`` makes them of
+    text. It returns mel spectrograms (N, 80, T) as natural logarithms of the magnitude, their
+    lengths in frames, and the attention; ``weights.postprocess()`` turns them into waveforms. In
+    the weights ``Espeak_RefV1``, frames are 20 ms apart. They come with this distribution: loading
+    them does not touch the network.
 
     Args:
         weights: A member of Tacotron2TinyWeights, any WeightEntry, or None for random
             initialisation.
         progress: Show a progress bar while fetching other weights, on a terminal.
         n_symbol: Size of the alphabet; the weights fix it.
-        **config: Further arguments of ``torchaudio.models.Tacotron2``, such as
-            ``decoder_max_step=800``, after which speech is cut off; 400 by default, 8 seconds.
+        **config: Further arguments, see ``Tacotron2Config``, such as ``decoder_max_step=800``,
+            after which speech is cut off; 400 by default, 8 seconds.
 
     Returns:
         The model, in training mode: call ``.eval()`` to use it.

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from dapi import Build, Lines, WeightEntry, Weights, lazy, register_model
+from dapi import Build, BuilderConfig, Lines, WeightEntry, Weights, lazy, register_model
 from dapi.audio.models._speech import dropout, speech
 
 if TYPE_CHECKING:
     from torchaudio.models import Wav2Vec2Model
+    from typing_extensions import Unpack
 
-__all__ = ["TransformerCTCTinyWeights", "transformer_ctc_tiny"]
+    from dapi.audio.postprocess import CTCText
+    from dapi.audio.transforms import Waveform
 
 _RECIPE = "recipes/ctc_espeak.py"
 # The first is CTC's blank, "|" ends a word.
@@ -19,7 +22,40 @@ _WORDS = Lines("dapi.audio:data/espeak_words.txt")
 _HELD_OUT = "48 held-out phrases spoken by held-out voices of espeak-ng"
 
 
-class TransformerCTCTinyWeights(Weights):
+class TransformerCTCConfig(BuilderConfig, total=False):
+    """Further arguments of ``torchaudio.models.wav2vec2_model``, from the encoder on.
+
+    Attributes:
+        encoder_embed_dim: Width of the transformer.
+        encoder_projection_dropout: How likely a feature is zeroed in training, before the
+            transformer.
+        encoder_pos_conv_kernel: Frames that the convolution for positions sees.
+        encoder_pos_conv_groups: Its groups.
+        encoder_num_layers: Layers of the transformer.
+        encoder_num_heads: Attention heads of each.
+        encoder_attention_dropout: How likely an attention weight is zeroed in training.
+        encoder_ff_interm_features: Width inside the feed-forward layers.
+        encoder_ff_interm_dropout: How likely a value in them is zeroed in training.
+        encoder_dropout: The same, after each layer.
+        encoder_layer_norm_first: Whether normalisation comes before each layer, not after it.
+        encoder_layer_drop: How likely a layer is skipped in training.
+    """
+
+    encoder_embed_dim: int
+    encoder_projection_dropout: float
+    encoder_pos_conv_kernel: int
+    encoder_pos_conv_groups: int
+    encoder_num_layers: int
+    encoder_num_heads: int
+    encoder_attention_dropout: float
+    encoder_ff_interm_features: int
+    encoder_ff_interm_dropout: float
+    encoder_dropout: float
+    encoder_layer_norm_first: bool
+    encoder_layer_drop: float
+
+
+class TransformerCTCTinyWeights(Weights, meta={"num_params": 739_259}):
     """Weights of ``transformer_ctc_tiny``. Their file comes with this distribution.
 
     ``Espeak_RefV1`` understands what the synthesiser espeak-ng says in English: numbers and short
@@ -34,6 +70,9 @@ class TransformerCTCTinyWeights(Weights):
     ``recipes/espeak_phrases.py`` says, whose accent it knows.
     """
 
+    transforms: Callable[..., Waveform]
+    postprocess: Callable[..., CTCText]
+
     Espeak_RefV1 = speech(
         "package:dapi.audio/models/data/transformer_ctc_tiny_espeak_v1.safetensors",
         task="automatic-speech-recognition",
@@ -44,7 +83,6 @@ class TransformerCTCTinyWeights(Weights):
         build=Build(config={"aux_num_out": len(_LABELS)}, defaults=dropout(layer=0.1)),
         meta={
             "license": "BSD-3-Clause",
-            "num_params": 739_259,
             "datasets": ["phrases spoken by espeak-ng 1.51 (recipes/espeak_phrases.py)"],
             "not_trained_on": "voices of HELD_OUT_VOICES, and phrases for which is_held_out is "
             "true, in recipes/espeak_phrases.py",
@@ -54,7 +92,6 @@ class TransformerCTCTinyWeights(Weights):
             ],
             "recipe": _RECIPE,
             "hash_source": "measured from the file in this distribution",
-            "file_mib": 2.862,
             "language": "en",
             "labels": list(_LABELS),
             "vocabulary": _WORDS,
@@ -68,7 +105,7 @@ def transformer_ctc_tiny(
     weights: TransformerCTCTinyWeights | WeightEntry | None = None,
     progress: bool = True,
     aux_num_out: int | None = None,
-    **config: Any,
+    **config: Unpack[TransformerCTCConfig],
 ) -> Wav2Vec2Model:
     """Build a transformer of 0.7 million parameters, from log mel spectrograms to letters.
 
@@ -90,8 +127,8 @@ def transformer_ctc_tiny(
         progress: Show a progress bar while fetching other weights, on a terminal.
         aux_num_out: Size of the head, the number of labels with the blank; None for none. The
             weights fix it, unless ``new_head=True``.
-        **config: Further arguments of ``torchaudio.models.wav2vec2_model`` from
-            ``encoder_embed_dim`` on, such as ``encoder_layer_drop=0.0``.
+        **config: Further arguments, see ``TransformerCTCConfig``, such as
+            ``encoder_layer_drop=0.0``.
 
     Returns:
         The model, in training mode: call ``.eval()`` to use it.

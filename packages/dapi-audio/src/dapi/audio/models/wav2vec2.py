@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from dapi import WeightEntry, Weights, register_model
-from dapi.audio.models._speech import ENGLISH, dropout, features, recognition
+from dapi.audio.models._speech import ENGLISH, Wav2Vec2Config, dropout, features, recognition
 
 if TYPE_CHECKING:
     from torchaudio.models import Wav2Vec2Model
+    from typing_extensions import Unpack
 
-__all__ = [
-    "Wav2Vec2BaseWeights",
-    "Wav2Vec2LargeLV60KWeights",
-    "Wav2Vec2LargeWeights",
-    "wav2vec2_base",
-    "wav2vec2_large",
-    "wav2vec2_large_lv60k",
-]
+    from dapi.audio.transforms import Waveform
 
 _FAIRSEQ = "https://github.com/pytorch/fairseq/blob/ce6c9eeae163ac04b79539c78e74f292f29eaa18"
 _VOXPOPULI = (
@@ -66,6 +61,8 @@ class Wav2Vec2BaseWeights(Weights):
     or of all 960 of LibriSpeech. Those of VoxPopuli were pretrained on 10,000 hours in 23
     languages, and fine-tuned on one of them.
     """
+
+    transforms: Callable[..., Waveform]
 
     LibriSpeech_RefV1 = features(
         "wav2vec2_fairseq_base_ls960.pth",
@@ -146,7 +143,7 @@ def wav2vec2_base(
     weights: Wav2Vec2BaseWeights | WeightEntry | None = None,
     progress: bool = True,
     aux_num_out: int | None = None,
-    **config: Any,
+    **config: Unpack[Wav2Vec2Config],
 ) -> Wav2Vec2Model:
     """Build a wav2vec 2.0 (Baevski et al. 2020, arXiv:2006.11477), as torchaudio has it.
 
@@ -170,8 +167,7 @@ def wav2vec2_base(
         progress: Show a progress bar while fetching, on a terminal.
         aux_num_out: Size of the head, the number of labels with the blank; None for none. The
             weights fix it, unless ``new_head=True``.
-        **config: Further arguments of ``torchaudio.models.wav2vec2_base``, such as
-            ``encoder_layer_drop=0.0``.
+        **config: Further arguments, see ``Wav2Vec2Config``, such as ``encoder_layer_drop=0.0``.
 
     Returns:
         The model, in training mode: call ``.eval()`` to use it.
@@ -194,6 +190,8 @@ class Wav2Vec2LargeWeights(Weights):
 
     Trained on what the English members of ``Wav2Vec2BaseWeights`` were trained on.
     """
+
+    transforms: Callable[..., Waveform]
 
     LibriSpeech_RefV1 = features(
         "wav2vec2_fairseq_large_ls960.pth",
@@ -233,11 +231,15 @@ def wav2vec2_large(
     weights: Wav2Vec2LargeWeights | WeightEntry | None = None,
     progress: bool = True,
     aux_num_out: int | None = None,
-    **config: Any,
+    **config: Unpack[Wav2Vec2Config],
 ) -> Wav2Vec2Model:
     """Build the large wav2vec 2.0: 24 layers of width 1024.
 
-    Arguments, input and output are those of ``wav2vec2_base``, and so is what padding does.
+    ``model(waveforms, lengths)`` takes waveforms (N, T) of 16,000 samples a second, as
+    ``weights.transforms()`` makes them, and their lengths in samples, or None. It returns logits
+    (N, frames, aux_num_out), a frame each 20 ms, and their lengths; with ``aux_num_out=None``, the
+    features of the last layer. The weights fix ``aux_num_out``, unless ``new_head=True``.
+    Padding changes what a waveform gives, as with ``wav2vec2_base``, whose docstring has figures.
     """
     from torchaudio.models import wav2vec2_large
 
@@ -250,6 +252,8 @@ class Wav2Vec2LargeLV60KWeights(Weights):
     ``LibriLight_RefV1`` was pretrained on 60,000 hours, and gives features; the others were then
     fine-tuned on transcripts, as those of ``Wav2Vec2BaseWeights``. All want normalized waveforms.
     """
+
+    transforms: Callable[..., Waveform]
 
     LibriLight_RefV1 = features(
         "wav2vec2_fairseq_large_lv60k.pth",
@@ -292,12 +296,15 @@ def wav2vec2_large_lv60k(
     weights: Wav2Vec2LargeLV60KWeights | WeightEntry | None = None,
     progress: bool = True,
     aux_num_out: int | None = None,
-    **config: Any,
+    **config: Unpack[Wav2Vec2Config],
 ) -> Wav2Vec2Model:
     """Build the large wav2vec 2.0 for Libri-Light: layer norm in every convolution, and first.
 
-    Arguments, input and output are those of ``wav2vec2_base``. In a padded batch with lengths, each
-    waveform gives what it gives alone.
+    ``model(waveforms, lengths)`` takes waveforms (N, T) of 16,000 samples a second, as
+    ``weights.transforms()`` makes them, and their lengths in samples, or None. It returns logits
+    (N, frames, aux_num_out), a frame each 20 ms, and their lengths; with ``aux_num_out=None``, the
+    features of the last layer. The weights fix ``aux_num_out``, unless ``new_head=True``.
+    In a padded batch with lengths, each waveform gives what it gives alone.
     """
     from torchaudio.models import wav2vec2_large_lv60k
 

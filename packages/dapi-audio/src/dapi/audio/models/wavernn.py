@@ -2,17 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
-from dapi import Build, LegacyArgument, WeightEntry, Weights, lazy, register_model
+from dapi import Build, BuilderConfig, LegacyArgument, WeightEntry, Weights, lazy, register_model
 from dapi.audio.models._torchaudio import MODELS, published
 
 if TYPE_CHECKING:
     from torchaudio.models import WaveRNN
+    from typing_extensions import Unpack
+
+    from dapi.audio.postprocess import MuLawWaveform
+    from dapi.audio.transforms import NormalizedDecibels
 
 
-class WaveRNNWeights(Weights):
+class WaveRNNConfig(BuilderConfig, total=False):
+    """Further arguments of ``torchaudio.models.WaveRNN``.
+
+    Attributes:
+        n_res_block: Residual blocks over the spectrogram.
+        n_rnn: Width of the recurrent layers.
+        n_fc: Width of the layers behind them.
+        kernel_size: Frames that the first convolution sees.
+        n_hidden: Channels of the residual blocks.
+        n_output: Channels that they put out.
+    """
+
+    n_res_block: int
+    n_rnn: int
+    n_fc: int
+    kernel_size: int
+    n_hidden: int
+    n_output: int
+
+
+class WaveRNNWeights(Weights, meta={"num_params": 4_349_613}):
     """Weights of ``wavernn``, as torchaudio publishes them.
 
     ``LJSpeech_RefV1`` was trained for 10,000 epochs on waveforms of 8 bits (mu-law), beside mel
@@ -20,13 +44,15 @@ class WaveRNNWeights(Weights):
     ``f_max=11025``: it is the vocoder of the Tacotron2 weights that were trained with those.
     """
 
+    transforms: Callable[..., NormalizedDecibels]
+    postprocess: Callable[..., MuLawWaveform]
+
     LJSpeech_RefV1 = published(
         f"{MODELS}wavernn_10k_epochs_8bits_ljspeech.pth",
         transforms=lazy("dapi.audio.transforms:NormalizedDecibels", min_level_db=-100.0),
         postprocess=lazy("dapi.audio.postprocess:MuLawWaveform", bits=8),
         meta={
             "task": "vocoder",
-            "num_params": 4_349_613,
             "datasets": ["LJSpeech"],
             "recipe": "https://github.com/pytorch/audio/tree/main/examples/pipeline_wavernn",
             "sample_rate": 22050,
@@ -61,7 +87,7 @@ def wavernn(
     n_classes: int = 256,
     hop_length: int = 275,
     n_freq: int = 80,
-    **config: Any,
+    **config: Unpack[WaveRNNConfig],
 ) -> WaveRNN:
     """Build a WaveRNN (Kalchbrenner et al. 2018, arXiv:1802.08435), as torchaudio has it.
 
@@ -80,7 +106,7 @@ def wavernn(
         n_classes: Levels of a sample: 2 to the power of its bits.
         hop_length: Samples for each frame of the spectrogram.
         n_freq: Mel bands of the spectrogram.
-        **config: Further arguments of ``torchaudio.models.WaveRNN``.
+        **config: Further arguments, see ``WaveRNNConfig``.
 
     Returns:
         The model, in training mode: call ``.eval()`` to use it.

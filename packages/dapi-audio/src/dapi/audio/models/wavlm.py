@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from dapi import WeightEntry, Weights, register_model
-from dapi.audio.models._speech import dropout, features
+from dapi.audio.models._speech import Wav2Vec2Config, dropout, features
 
 if TYPE_CHECKING:
     from torchaudio.models import Wav2Vec2Model
+    from typing_extensions import Unpack
 
-__all__ = ["WavLMBaseWeights", "WavLMLargeWeights", "wavlm_base", "wavlm_large"]
+    from dapi.audio.transforms import Waveform
 
 _UNILM = "https://github.com/microsoft/unilm/{}/65f15af2a307ebb64cfb25adf54375b002e6fe8d"
 _META = {
@@ -23,12 +25,14 @@ _MIX = {**_META, "datasets": ["Libri-Light", "GigaSpeech", "VoxPopuli"]}
 _DROPOUT = dropout(projection=0.1, attention=0.1, output=0.1, layer=0.05)
 
 
-class WavLMBaseWeights(Weights):
+class WavLMBaseWeights(Weights, meta={"num_params": 94_381_168}):
     """Weights of ``wavlm_base``, as torchaudio publishes them; not fine-tuned.
 
     ``LibriSpeech_RefV1`` was trained on 960 hours. ``Mix94k_RefV1``, which its authors call
     WavLM Base+, on 94,000: of Libri-Light, GigaSpeech and VoxPopuli.
     """
+
+    transforms: Callable[..., Waveform]
 
     LibriSpeech_RefV1 = features(
         "wavlm_base.pth",
@@ -37,7 +41,6 @@ class WavLMBaseWeights(Weights):
         meta={
             **_META,
             "datasets": ["LibriSpeech"],
-            "num_params": 94_381_168,
             "known_as": ("WAVLM_BASE",),
         },
     )
@@ -45,7 +48,7 @@ class WavLMBaseWeights(Weights):
         "wavlm_base_plus.pth",
         normalize=False,
         dropout=_DROPOUT,
-        meta={**_MIX, "num_params": 94_381_168, "known_as": ("WAVLM_BASE_PLUS",)},
+        meta={**_MIX, "known_as": ("WAVLM_BASE_PLUS",)},
         sha256="136a3e720c04f2c77bf7a4dc6a3868b14d5a2c145a988114b733cb1a8428be98",
         size=377604347,
         sources=4,
@@ -58,7 +61,7 @@ def wavlm_base(
     weights: WavLMBaseWeights | WeightEntry | None = None,
     progress: bool = True,
     aux_num_out: int | None = None,
-    **config: Any,
+    **config: Unpack[Wav2Vec2Config],
 ) -> Wav2Vec2Model:
     """Build a WavLM (Chen et al. 2021, arXiv:2110.13900), as torchaudio has it.
 
@@ -74,8 +77,7 @@ def wavlm_base(
         progress: Show a progress bar while fetching, on a terminal.
         aux_num_out: Size of the head; None for none. The weights have none, so that one needs
             ``new_head=True``.
-        **config: Further arguments of ``torchaudio.models.wavlm_base``, such as
-            ``encoder_layer_drop=0.0``.
+        **config: Further arguments, see ``Wav2Vec2Config``, such as ``encoder_layer_drop=0.0``.
 
     Returns:
         The model, in training mode: call ``.eval()`` to use it.
@@ -92,17 +94,19 @@ def wavlm_base(
     return wavlm_base(aux_num_out=aux_num_out, **config)
 
 
-class WavLMLargeWeights(Weights):
+class WavLMLargeWeights(Weights, meta={"num_params": 315_452_096}):
     """Weights of ``wavlm_large``, trained as ``WavLMBaseWeights.Mix94k_RefV1``.
 
     They want normalized waveforms.
     """
 
+    transforms: Callable[..., Waveform]
+
     Mix94k_RefV1 = features(
         "wavlm_large.pth",
         normalize=True,
         dropout=_DROPOUT,
-        meta={**_MIX, "num_params": 315_452_096, "known_as": ("WAVLM_LARGE",)},
+        meta={**_MIX, "known_as": ("WAVLM_LARGE",)},
     )
 
 
@@ -112,11 +116,13 @@ def wavlm_large(
     weights: WavLMLargeWeights | WeightEntry | None = None,
     progress: bool = True,
     aux_num_out: int | None = None,
-    **config: Any,
+    **config: Unpack[Wav2Vec2Config],
 ) -> Wav2Vec2Model:
     """Build the large WavLM: 24 layers of width 1024.
 
-    Arguments, input and output are those of ``wavlm_base``.
+    ``model(waveforms)`` takes waveforms (N, T) of 16,000 samples a second and of one length, as
+    ``weights.transforms()`` makes them, and returns the features of the last layer (N, frames,
+    1024), a frame each 20 ms, and None. An ``aux_num_out``, for a head, needs ``new_head=True``.
     """
     from torchaudio.models import wavlm_large
 

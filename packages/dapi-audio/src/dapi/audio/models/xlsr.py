@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from dapi import WeightEntry, Weights, lazy, register_model
-from dapi.audio.models._speech import dropout, features, labelled, speech
+from dapi.audio.models._speech import Wav2Vec2Config, dropout, features, labelled, speech
 
 if TYPE_CHECKING:
     from torchaudio.models import Wav2Vec2Model
+    from typing_extensions import Unpack
 
-__all__ = [
-    "XLSR1BWeights",
-    "XLSR2BWeights",
-    "XLSR300MWeights",
-    "wav2vec2_xlsr_1b",
-    "wav2vec2_xlsr_2b",
-    "wav2vec2_xlsr_300m",
-]
+    from dapi.audio.transforms import Waveform
 
 _FAIRSEQ = "https://github.com/pytorch/fairseq/blob/ce6c9eeae163ac04b79539c78e74f292f29eaa18"
 _XLSR = "https://github.com/facebookresearch/fairseq/{}/30c912b73c0f88d41171879b2f03226a171004ef"
@@ -52,6 +47,8 @@ class XLSR300MWeights(Weights):
     hours in 1,130 languages to find when each letter of a romanized transcript is spoken. All
     want normalized waveforms.
     """
+
+    transforms: Callable[..., Waveform]
 
     XLSR128_RefV1 = features(
         "wav2vec2_xlsr_300m.pth",
@@ -93,7 +90,7 @@ def wav2vec2_xlsr_300m(
     weights: XLSR300MWeights | WeightEntry | None = None,
     progress: bool = True,
     aux_num_out: int | None = None,
-    **config: Any,
+    **config: Unpack[Wav2Vec2Config],
 ) -> Wav2Vec2Model:
     """Build an XLS-R of 300 million parameters (Babu et al. 2021, arXiv:2111.09296).
 
@@ -101,21 +98,27 @@ def wav2vec2_xlsr_300m(
     (Pratap et al. 2023, arXiv:2305.13516), whose ``weights.postprocess()`` takes the logits and a
     transcript.
 
-    Arguments, input and output are those of ``wav2vec2_large_lv60k``.
+    ``model(waveforms, lengths)`` takes waveforms (N, T) of 16,000 samples a second, as
+    ``weights.transforms()`` makes them, and their lengths in samples, or None. It returns logits
+    (N, frames, aux_num_out), a frame each 20 ms, and their lengths; with ``aux_num_out=None``, the
+    features of the last layer. The weights fix ``aux_num_out``, unless ``new_head=True``.
+    In a padded batch with lengths, each waveform gives what it gives alone.
     """
     from torchaudio.models import wav2vec2_xlsr_300m
 
     return wav2vec2_xlsr_300m(aux_num_out=aux_num_out, **config)
 
 
-class XLSR1BWeights(Weights):
+class XLSR1BWeights(Weights, meta={"num_params": 962_496_128}):
     """Weights of ``wav2vec2_xlsr_1b``: of XLS-R, as torchaudio publishes them."""
+
+    transforms: Callable[..., Waveform]
 
     XLSR128_RefV1 = features(
         "wav2vec2_xlsr_1b.pth",
         normalize=True,
         dropout=dropout(projection=0.1),
-        meta={**_128_LANGUAGES, "num_params": 962_496_128, "known_as": ("WAV2VEC2_XLSR_1B",)},
+        meta={**_128_LANGUAGES, "known_as": ("WAV2VEC2_XLSR_1B",)},
     )
 
 
@@ -125,25 +128,31 @@ def wav2vec2_xlsr_1b(
     weights: XLSR1BWeights | WeightEntry | None = None,
     progress: bool = True,
     aux_num_out: int | None = None,
-    **config: Any,
+    **config: Unpack[Wav2Vec2Config],
 ) -> Wav2Vec2Model:
     """Build an XLS-R of a billion parameters: 48 layers of width 1280.
 
-    Arguments, input and output are those of ``wav2vec2_large_lv60k``.
+    ``model(waveforms, lengths)`` takes waveforms (N, T) of 16,000 samples a second, as
+    ``weights.transforms()`` makes them, and their lengths in samples, or None. It returns logits
+    (N, frames, aux_num_out), a frame each 20 ms, and their lengths; with ``aux_num_out=None``, the
+    features of the last layer. The weights fix ``aux_num_out``, unless ``new_head=True``.
+    In a padded batch with lengths, each waveform gives what it gives alone.
     """
     from torchaudio.models import wav2vec2_xlsr_1b
 
     return wav2vec2_xlsr_1b(aux_num_out=aux_num_out, **config)
 
 
-class XLSR2BWeights(Weights):
+class XLSR2BWeights(Weights, meta={"num_params": 2_159_257_728}):
     """Weights of ``wav2vec2_xlsr_2b``: of XLS-R, as torchaudio publishes them."""
+
+    transforms: Callable[..., Waveform]
 
     XLSR128_RefV1 = features(
         "wav2vec2_xlsr_2b.pth",
         normalize=True,
         dropout=dropout(projection=0.1),
-        meta={**_128_LANGUAGES, "num_params": 2_159_257_728, "known_as": ("WAV2VEC2_XLSR_2B",)},
+        meta={**_128_LANGUAGES, "known_as": ("WAV2VEC2_XLSR_2B",)},
     )
 
 
@@ -153,11 +162,15 @@ def wav2vec2_xlsr_2b(
     weights: XLSR2BWeights | WeightEntry | None = None,
     progress: bool = True,
     aux_num_out: int | None = None,
-    **config: Any,
+    **config: Unpack[Wav2Vec2Config],
 ) -> Wav2Vec2Model:
     """Build an XLS-R of two billion parameters: 48 layers of width 1920.
 
-    Arguments, input and output are those of ``wav2vec2_large_lv60k``.
+    ``model(waveforms, lengths)`` takes waveforms (N, T) of 16,000 samples a second, as
+    ``weights.transforms()`` makes them, and their lengths in samples, or None. It returns logits
+    (N, frames, aux_num_out), a frame each 20 ms, and their lengths; with ``aux_num_out=None``, the
+    features of the last layer. The weights fix ``aux_num_out``, unless ``new_head=True``.
+    In a padded batch with lengths, each waveform gives what it gives alone.
     """
     from torchaudio.models import wav2vec2_xlsr_2b
 

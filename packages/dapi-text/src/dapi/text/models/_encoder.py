@@ -6,9 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from dapi import Asset, File, WeightEntry, lazy
-from dapi.text.models._hub import file_mib
-
-__all__ = ["encoder"]
 
 
 def encoder(
@@ -25,8 +22,8 @@ def encoder(
     Args:
         file: The weights.
         tokenizer: The ``tokenizer.json`` that they were trained with.
-        meta: The metadata, but for the file's size; without ``task``, the weights were pretrained
-            only, and without ``metrics`` nobody published any.
+        meta: The metadata; without ``task``, the weights were pretrained only, and without
+            ``metrics`` nobody published any.
         padding: The token that fills the shorter texts of a batch.
         max_length: Tokens at which a text is cut.
         **fields: Further attributes of the entry.
@@ -42,7 +39,7 @@ def encoder(
             padding=padding,
         ),
         assets={"tokenizer": tokenizer},
-        meta={"task": "feature-extraction", "metrics": [], **meta, **file_mib(file)},
+        meta={"task": "feature-extraction", "metrics": [], **meta},
         latest=True,
         **{"postprocess": lazy("dapi.text.postprocess:SentenceEmbeddings"), **fields},
     )

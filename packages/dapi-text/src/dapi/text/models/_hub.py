@@ -38,10 +38,3 @@ class Repository(NamedTuple):
         """Return a file of the repository; all but ``path`` as in ``File``."""
         url = f"https://huggingface.co/{self.name}/resolve/{self.revision}/{path}"
         return File(url, sha256, size, mirrors)
-
-
-def file_mib(*files: File) -> dict[str, float]:
-    """Return the entry ``file_mib`` of the metadata; nothing if a size is not known."""
-    sizes = [file.size for file in files]
-    known = [size for size in sizes if size is not None]
-    return {"file_mib": round(sum(known) / 2**20, 1)} if len(known) == len(sizes) else {}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from dapi import Build, File, WeightEntry, Weights, register_model
 from dapi.adapt import Drop, Rename, StripPrefix
-from dapi.text.models._config import TransformersConfig, configure
+from dapi.text.models._config import BERTConfig, configure
 from dapi.text.models._encoder import encoder
 from dapi.text.models._hub import ON_TRUST, TOKENIZER_ON_TRUST, Repository, pinned_by
 
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from transformers import BertModel
     from typing_extensions import Unpack
 
-__all__ = ["BERTBaseWeights", "BERTLargeWeights", "bert_base", "bert_large"]
+    from dapi.text.postprocess import SentenceEmbeddings
+    from dapi.text.transforms import Tokenizer
 
 _FREE = {
     "attention_probs_dropout_prob": 0.1,
@@ -97,6 +98,9 @@ _LARGE_CASED = Repository(
 class BERTBaseWeights(Weights):
     """Weights of ``bert_base``; each has a vocabulary of its own."""
 
+    transforms: Callable[..., Tokenizer]
+    postprocess: Callable[..., SentenceEmbeddings]
+
     BookCorpusWikipedia_Uncased_RefV1 = _published(
         _BASE_UNCASED,
         _BASE_UNCASED.file(
@@ -130,31 +134,12 @@ class BERTBaseWeights(Weights):
     )
 
 
-class BERTLargeWeights(Weights):
-    """Weights of ``bert_large``; each has a vocabulary of its own."""
-
-    BookCorpusWikipedia_Uncased_RefV1 = _published(
-        _LARGE_UNCASED,
-        _LARGE_UNCASED.file("model.safetensors"),
-        {**_LARGE, "vocab_size": _UNCASED},
-        num_params=335_141_888,
-        hash_source=f"{ON_TRUST}, weights and tokenizer",
-    )
-    BookCorpusWikipedia_Cased_RefV1 = _published(
-        _LARGE_CASED,
-        _LARGE_CASED.file("model.safetensors"),
-        {**_LARGE, "vocab_size": _CASED},
-        num_params=333_579_264,
-        hash_source=f"{ON_TRUST}, weights and tokenizer",
-    )
-
-
 @register_model(weights=BERTBaseWeights)
 def bert_base(
     *,
     weights: BERTBaseWeights | WeightEntry | None = None,
     progress: bool = True,
-    **config: Unpack[TransformersConfig],
+    **config: Unpack[BERTConfig],
 ) -> BertModel:
     """Build BERT-base: 12 layers, 768 wide, 109 million parameters.
 
@@ -193,17 +178,40 @@ def bert_base(
     return BertModel(configure(BertConfig, published, config, builder="bert_base"))
 
 
+class BERTLargeWeights(Weights):
+    """Weights of ``bert_large``; each has a vocabulary of its own."""
+
+    transforms: Callable[..., Tokenizer]
+    postprocess: Callable[..., SentenceEmbeddings]
+
+    BookCorpusWikipedia_Uncased_RefV1 = _published(
+        _LARGE_UNCASED,
+        _LARGE_UNCASED.file("model.safetensors"),
+        {**_LARGE, "vocab_size": _UNCASED},
+        num_params=335_141_888,
+        hash_source=f"{ON_TRUST}, weights and tokenizer",
+    )
+    BookCorpusWikipedia_Cased_RefV1 = _published(
+        _LARGE_CASED,
+        _LARGE_CASED.file("model.safetensors"),
+        {**_LARGE, "vocab_size": _CASED},
+        num_params=333_579_264,
+        hash_source=f"{ON_TRUST}, weights and tokenizer",
+    )
+
+
 @register_model(weights=BERTLargeWeights)
 def bert_large(
     *,
     weights: BERTLargeWeights | WeightEntry | None = None,
     progress: bool = True,
-    **config: Unpack[TransformersConfig],
+    **config: Unpack[BERTConfig],
 ) -> BertModel:
     """Build BERT-large: 24 layers, 1024 wide, 335 million parameters.
 
-    ``last_hidden_state`` is ``(N, L, 1024)``, ``pooler_output`` ``(N, 1024)``; there are no
-    multilingual weights. Arguments, input and output are otherwise those of ``bert_base``.
+    Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 with ``L <= 512``
+    (what ``weights.transforms()`` returns), it gives an output whose ``last_hidden_state`` is ``(N,
+    L, 1024)`` and whose ``pooler_output`` is ``(N, 1024)``. There are no multilingual weights.
     """
     from transformers import BertConfig, BertModel
 

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from dapi import Asset, Build, File, WeightEntry, Weights, lazy, register_model
 from dapi.adapt import Drop, StripPrefix
-from dapi.text.models._config import TransformersConfig, configure
-from dapi.text.models._hub import ON_TRUST, Repository, file_mib, pinned_by
+from dapi.text.models._config import EncoderConfig, configure
+from dapi.text.models._hub import ON_TRUST, Repository, pinned_by
 
 if TYPE_CHECKING:
     from transformers import DebertaV2Model
     from typing_extensions import Unpack
 
-__all__ = [
-    "DeBERTaV3BaseWeights",
-    "DeBERTaV3LargeWeights",
-    "DeBERTaV3SmallWeights",
-    "DeBERTaV3XSmallWeights",
-    "deberta_v3_base",
-    "deberta_v3_large",
-    "deberta_v3_small",
-    "deberta_v3_xsmall",
-]
+    from dapi.text.postprocess import SentenceEmbeddings
+    from dapi.text.transforms import SentencePieceTokenizer
 
 _FREE = {
     "attention_probs_dropout_prob": 0.1,
@@ -109,7 +101,6 @@ def _published(
             "paper": "https://arxiv.org/abs/2111.09543",
             "known_as": (known_as,),
             **meta,
-            **file_mib(file),
         },
         latest=True,
         build=Build(config=config, adapt=_ADAPT),
@@ -130,63 +121,35 @@ _LARGE_REPOSITORY = Repository(
 )
 
 
-class DeBERTaV3XSmallWeights(Weights):
+class DeBERTaV3Config(EncoderConfig, total=False):
+    """Attributes of transformers' DebertaV2Config."""
+
+    legacy: bool
+    max_relative_positions: int
+    norm_rel_ebd: str
+    pooler_dropout: float
+    pooler_hidden_act: str
+    pooler_hidden_size: int
+    pos_att_type: str | list[str] | None
+    position_biased_input: bool
+    position_buckets: int
+    relative_attention: bool
+    share_att_key: bool
+    type_vocab_size: int
+
+
+class DeBERTaV3XSmallWeights(Weights, meta={"num_params": 70_682_112}):
     """Weights of ``deberta_v3_xsmall``."""
+
+    transforms: Callable[..., SentencePieceTokenizer]
+    postprocess: Callable[..., SentenceEmbeddings]
 
     English160GB_RefV1 = _published(
         _XSMALL_REPOSITORY.file("pytorch_model.bin"),
         _XSMALL_REPOSITORY.file("spm.model"),
         _XSMALL,
         known_as="microsoft/deberta-v3-xsmall",
-        num_params=70_682_112,
         hash_source=f"{ON_TRUST}, weights and tokenizer",
-    )
-
-
-class DeBERTaV3SmallWeights(Weights):
-    """Weights of ``deberta_v3_small``."""
-
-    English160GB_RefV1 = _published(
-        _SMALL_REPOSITORY.file("pytorch_model.bin"),
-        _SMALL_REPOSITORY.file("spm.model"),
-        _SMALL,
-        known_as="microsoft/deberta-v3-small",
-        num_params=141_304_320,
-        hash_source=f"{ON_TRUST}, weights and tokenizer",
-    )
-
-
-class DeBERTaV3BaseWeights(Weights):
-    """Weights of ``deberta_v3_base``."""
-
-    English160GB_RefV1 = _published(
-        _BASE_REPOSITORY.file(
-            "pytorch_model.bin",
-            sha256="691d48a2800b926a19e3051def466fc2cca4f59a15e42ce4a0cf7f1b380b5e33",
-            size=371146213,
-        ),
-        _BASE_REPOSITORY.file("spm.model", _SPM_SHA256, _SPM_SIZE),
-        _BASE,
-        known_as="microsoft/deberta-v3-base",
-        num_params=183_831_552,
-        hash_source=f"{pinned_by(4)}; the tokenizer: by 2",
-    )
-
-
-class DeBERTaV3LargeWeights(Weights):
-    """Weights of ``deberta_v3_large``."""
-
-    English160GB_RefV1 = _published(
-        _LARGE_REPOSITORY.file(
-            "pytorch_model.bin",
-            sha256="dd5b5d93e2db101aaf281df0ea1216c07ad73620ff59c5b42dccac4bf2eef5b5",
-            size=873673253,
-        ),
-        _LARGE_REPOSITORY.file("spm.model", _SPM_SHA256, _SPM_SIZE),
-        _LARGE,
-        known_as="microsoft/deberta-v3-large",
-        num_params=434_012_160,
-        hash_source=f"{pinned_by(5)}, one of which gives the size; the tokenizer: by 2",
     )
 
 
@@ -195,7 +158,7 @@ def deberta_v3_xsmall(
     *,
     weights: DeBERTaV3XSmallWeights | WeightEntry | None = None,
     progress: bool = True,
-    **config: Unpack[TransformersConfig],
+    **config: Unpack[DeBERTaV3Config],
 ) -> DebertaV2Model:
     """Build DeBERTa v3 xsmall: 12 layers, 384 wide, 71 million parameters.
 
@@ -235,17 +198,33 @@ def deberta_v3_xsmall(
     return DebertaV2Model(settings)
 
 
+class DeBERTaV3SmallWeights(Weights, meta={"num_params": 141_304_320}):
+    """Weights of ``deberta_v3_small``."""
+
+    transforms: Callable[..., SentencePieceTokenizer]
+    postprocess: Callable[..., SentenceEmbeddings]
+
+    English160GB_RefV1 = _published(
+        _SMALL_REPOSITORY.file("pytorch_model.bin"),
+        _SMALL_REPOSITORY.file("spm.model"),
+        _SMALL,
+        known_as="microsoft/deberta-v3-small",
+        hash_source=f"{ON_TRUST}, weights and tokenizer",
+    )
+
+
 @register_model(weights=DeBERTaV3SmallWeights)
 def deberta_v3_small(
     *,
     weights: DeBERTaV3SmallWeights | WeightEntry | None = None,
     progress: bool = True,
-    **config: Unpack[TransformersConfig],
+    **config: Unpack[DeBERTaV3Config],
 ) -> DebertaV2Model:
     """Build DeBERTa v3 small: 6 layers, 768 wide, 141 million parameters.
 
-    ``last_hidden_state`` is ``(N, L, 768)``. Arguments, input and output are otherwise those of
-    ``deberta_v3_xsmall``.
+    Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 with ``L <= 512``
+    (what ``weights.transforms()`` returns), it gives an output whose ``last_hidden_state`` is ``(N,
+    L, 768)``.
     """
     from transformers import DebertaV2Config, DebertaV2Model
 
@@ -254,17 +233,37 @@ def deberta_v3_small(
     return DebertaV2Model(settings)
 
 
+class DeBERTaV3BaseWeights(Weights, meta={"num_params": 183_831_552}):
+    """Weights of ``deberta_v3_base``."""
+
+    transforms: Callable[..., SentencePieceTokenizer]
+    postprocess: Callable[..., SentenceEmbeddings]
+
+    English160GB_RefV1 = _published(
+        _BASE_REPOSITORY.file(
+            "pytorch_model.bin",
+            sha256="691d48a2800b926a19e3051def466fc2cca4f59a15e42ce4a0cf7f1b380b5e33",
+            size=371146213,
+        ),
+        _BASE_REPOSITORY.file("spm.model", _SPM_SHA256, _SPM_SIZE),
+        _BASE,
+        known_as="microsoft/deberta-v3-base",
+        hash_source=f"{pinned_by(4)}; the tokenizer: by 2",
+    )
+
+
 @register_model(weights=DeBERTaV3BaseWeights)
 def deberta_v3_base(
     *,
     weights: DeBERTaV3BaseWeights | WeightEntry | None = None,
     progress: bool = True,
-    **config: Unpack[TransformersConfig],
+    **config: Unpack[DeBERTaV3Config],
 ) -> DebertaV2Model:
     """Build DeBERTa v3 base: 12 layers, 768 wide, 184 million parameters.
 
-    ``last_hidden_state`` is ``(N, L, 768)``. Arguments, input and output are otherwise those of
-    ``deberta_v3_xsmall``.
+    Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 with ``L <= 512``
+    (what ``weights.transforms()`` returns), it gives an output whose ``last_hidden_state`` is ``(N,
+    L, 768)``.
     """
     from transformers import DebertaV2Config, DebertaV2Model
 
@@ -273,17 +272,37 @@ def deberta_v3_base(
     return DebertaV2Model(settings)
 
 
+class DeBERTaV3LargeWeights(Weights, meta={"num_params": 434_012_160}):
+    """Weights of ``deberta_v3_large``."""
+
+    transforms: Callable[..., SentencePieceTokenizer]
+    postprocess: Callable[..., SentenceEmbeddings]
+
+    English160GB_RefV1 = _published(
+        _LARGE_REPOSITORY.file(
+            "pytorch_model.bin",
+            sha256="dd5b5d93e2db101aaf281df0ea1216c07ad73620ff59c5b42dccac4bf2eef5b5",
+            size=873673253,
+        ),
+        _LARGE_REPOSITORY.file("spm.model", _SPM_SHA256, _SPM_SIZE),
+        _LARGE,
+        known_as="microsoft/deberta-v3-large",
+        hash_source=f"{pinned_by(5)}, one of which gives the size; the tokenizer: by 2",
+    )
+
+
 @register_model(weights=DeBERTaV3LargeWeights)
 def deberta_v3_large(
     *,
     weights: DeBERTaV3LargeWeights | WeightEntry | None = None,
     progress: bool = True,
-    **config: Unpack[TransformersConfig],
+    **config: Unpack[DeBERTaV3Config],
 ) -> DebertaV2Model:
     """Build DeBERTa v3 large: 24 layers, 1024 wide, 434 million parameters.
 
-    ``last_hidden_state`` is ``(N, L, 1024)``. Arguments, input and output are otherwise those of
-    ``deberta_v3_xsmall``.
+    Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 with ``L <= 512``
+    (what ``weights.transforms()`` returns), it gives an output whose ``last_hidden_state`` is ``(N,
+    L, 1024)``.
     """
     from transformers import DebertaV2Config, DebertaV2Model
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from dapi import Build, File, WeightEntry, Weights, register_model
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
     from transformers import DistilBertModel
     from typing_extensions import Unpack
 
-__all__ = ["DistilBERTBaseWeights", "distilbert_base"]
+    from dapi.text.postprocess import SentenceEmbeddings
+    from dapi.text.transforms import Tokenizer
 
 _FREE = {"attention_dropout": 0.1, "dropout": 0.1, "initializer_range": 0.02}
 _FIXED = {
@@ -63,8 +65,29 @@ _MULTILINGUAL_REPOSITORY = Repository(
 )
 
 
+class DistilBERTConfig(TransformersConfig, total=False):
+    """Attributes of transformers' DistilBertConfig."""
+
+    activation: str
+    attention_dropout: float
+    bos_token_id: int | None
+    dim: int
+    dropout: float
+    hidden_dim: int
+    initializer_range: float
+    max_position_embeddings: int
+    n_heads: int
+    n_layers: int
+    qa_dropout: float
+    seq_classif_dropout: float
+    sinusoidal_pos_embds: bool
+
+
 class DistilBERTBaseWeights(Weights):
     """Weights of ``distilbert_base``; each has a vocabulary of its own."""
+
+    transforms: Callable[..., Tokenizer]
+    postprocess: Callable[..., SentenceEmbeddings]
 
     BookCorpusWikipedia_Uncased_RefV1 = _published(
         _UNCASED_REPOSITORY,
@@ -107,8 +130,7 @@ def distilbert_base(
     *,
     weights: DistilBERTBaseWeights | WeightEntry | None = None,
     progress: bool = True,
-    n_heads: int | None = None,  # in **config it would be refused: it is nearly new_head
-    **config: Unpack[TransformersConfig],
+    **config: Unpack[DistilBERTConfig],
 ) -> DistilBertModel:
     """Build DistilBERT: 6 layers, 768 wide, 66 million parameters.
 
@@ -125,8 +147,7 @@ def distilbert_base(
         weights: Published weights, or an entry; None initialises at random. Weights that are not
             cached are fetched: this may touch the network.
         progress: Show a progress bar while fetching, on a terminal.
-        n_heads: Attention heads of a layer; by default 12, as published.
-        **config: Further attributes of transformers' DistilBertConfig, such as ``dropout`` or
+        **config: Attributes of transformers' DistilBertConfig, such as ``dropout`` or
             ``attn_implementation``; in place of the published ones.
 
     Returns:
@@ -145,6 +166,5 @@ def distilbert_base(
     from transformers import DistilBertConfig, DistilBertModel
 
     published = {**_FREE, **_FIXED, "vocab_size": _UNCASED}
-    given = config if n_heads is None else {"n_heads": n_heads, **config}
-    settings = configure(DistilBertConfig, published, given, builder="distilbert_base")
+    settings = configure(DistilBertConfig, published, config, builder="distilbert_base")
     return DistilBertModel(settings)

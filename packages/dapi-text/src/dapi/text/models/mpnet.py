@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from dapi import Build, WeightEntry, Weights, register_model
 from dapi.adapt import Drop
-from dapi.text.models._config import TransformersConfig, configure
+from dapi.text.models._config import EncoderConfig, configure
 from dapi.text.models._encoder import encoder
 from dapi.text.models._hub import Repository, pinned_by
 from dapi.text.models._sentences import SENTENCE_PAIRS_1B, published_averages
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
     from transformers import MPNetModel
     from typing_extensions import Unpack
 
-__all__ = ["MPNetBaseWeights", "mpnet_base"]
+    from dapi.text.postprocess import SentenceEmbeddings
+    from dapi.text.transforms import Tokenizer
 
 _REPOSITORY = Repository(
     "sentence-transformers/all-mpnet-base-v2", "e8c3b32edf5434bc2275fc9bab85f82640a19130"
@@ -42,8 +44,17 @@ _FIXED = {
 }
 
 
-class MPNetBaseWeights(Weights):
+class MPNetBaseConfig(EncoderConfig, total=False):
+    """Attributes of transformers' MPNetConfig."""
+
+    relative_attention_num_buckets: int
+
+
+class MPNetBaseWeights(Weights, meta={"num_params": 109_486_464}):
     """Weights of ``mpnet_base``."""
+
+    transforms: Callable[..., Tokenizer]
+    postprocess: Callable[..., SentenceEmbeddings]
 
     SentencePairs1B_RefV1 = encoder(
         _REPOSITORY.file(
@@ -61,7 +72,6 @@ class MPNetBaseWeights(Weights):
         meta={
             "task": "sentence-similarity",
             "license": "Apache-2.0",
-            "num_params": 109_486_464,
             "datasets": SENTENCE_PAIRS_1B,
             "metrics": published_averages(sentences=69.57, search=57.02),
             "recipe": "https://huggingface.co/sentence-transformers/all-mpnet-base-v2/blob/"
@@ -82,7 +92,7 @@ def mpnet_base(
     *,
     weights: MPNetBaseWeights | WeightEntry | None = None,
     progress: bool = True,
-    **config: Unpack[TransformersConfig],
+    **config: Unpack[MPNetBaseConfig],
 ) -> MPNetModel:
     """Build MPNet-base: 12 layers, 768 wide, 109 million parameters.
 

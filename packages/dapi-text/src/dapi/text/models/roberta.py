@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from dapi import Asset, Build, File, Lines, WeightEntry, Weights, lazy, register_model
 from dapi.adapt import Drop, StripPrefix
-from dapi.text.models._config import TransformersConfig, configure
+from dapi.text.models._config import BERTConfig, configure
 from dapi.text.models._encoder import encoder
-from dapi.text.models._hub import Repository, file_mib, pinned_by
+from dapi.text.models._hub import Repository, pinned_by
 
 if TYPE_CHECKING:
     from transformers import RobertaForSequenceClassification, RobertaModel
     from typing_extensions import Unpack
 
-__all__ = [
-    "DistilRoBERTaBaseWeights",
-    "RoBERTaBaseWeights",
-    "RoBERTaLargeWeights",
-    "RoBERTaTinyWeights",
-    "distilroberta_base",
-    "roberta_base",
-    "roberta_large",
-    "roberta_tiny",
-]
+    from dapi.text.postprocess import Classification, SentenceEmbeddings
+    from dapi.text.transforms import Tokenizer
 
 _BASE_REPOSITORY = Repository("FacebookAI/roberta-base", "e2da8e2f811d1448a5b465c236feacd80ffbac7b")
 _LARGE_REPOSITORY = Repository(
@@ -110,8 +102,11 @@ def _published(file: File, tokenizer: File, config: Mapping[str, Any], **meta: A
     )
 
 
-class RoBERTaBaseWeights(Weights):
+class RoBERTaBaseWeights(Weights, meta={"num_params": 124_055_040}):
     """Weights of ``roberta_base``."""
+
+    transforms: Callable[..., Tokenizer]
+    postprocess: Callable[..., SentenceEmbeddings]
 
     English160GB_RefV1 = _published(
         _BASE_REPOSITORY.file(
@@ -121,14 +116,58 @@ class RoBERTaBaseWeights(Weights):
         ),
         _BASE_TOKENIZER,
         _BASE,
-        num_params=124_055_040,
         hash_source=f"{pinned_by(7)}; the tokenizer: by 3",
         known_as=("ROBERTA_BASE_ENCODER", "FacebookAI/roberta-base", "roberta-base"),
     )
 
 
-class RoBERTaLargeWeights(Weights):
+@register_model(weights=RoBERTaBaseWeights)
+def roberta_base(
+    *,
+    weights: RoBERTaBaseWeights | WeightEntry | None = None,
+    progress: bool = True,
+    **config: Unpack[BERTConfig],
+) -> RobertaModel:
+    """Build RoBERTa-base: 12 layers, 768 wide, 124 million parameters.
+
+    The encoder of "RoBERTa: A Robustly Optimized BERT Pretraining Approach"
+    (https://arxiv.org/abs/1907.11692), as transformers has it, without a head and without a
+    pooler: the published file has weights for neither. Called with ``input_ids`` and
+    ``attention_mask``, both ``(N, L)`` and int64 with ``L <= 512`` (what ``weights.transforms()``
+    returns), it gives an output whose ``last_hidden_state`` is ``(N, L, 768)``.
+
+    Args:
+        weights: Published weights, or an entry; None initialises at random. Weights that are not
+            cached are fetched: this may touch the network.
+        progress: Show a progress bar while fetching, on a terminal.
+        **config: Attributes of transformers' RobertaConfig, such as ``hidden_dropout_prob`` or
+            ``attn_implementation``; in place of the published ones.
+
+    Returns:
+        The model, in training mode.
+
+    Raises:
+        UnexpectedArgumentError: RobertaConfig has no such attribute.
+        ConfigConflictError: ``config`` contradicts the weights. For what else weights can raise,
+            see ``dapi.build_model``.
+
+    Example:
+        >>> model = roberta_base(num_hidden_layers=1)
+        >>> model.config.hidden_size
+        768
+    """
+    from transformers import RobertaConfig, RobertaModel
+
+    published = {**_FREE, **_BASE}
+    settings = configure(RobertaConfig, published, config, builder="roberta_base")
+    return RobertaModel(settings, add_pooling_layer=False)
+
+
+class RoBERTaLargeWeights(Weights, meta={"num_params": 354_310_144}):
     """Weights of ``roberta_large``."""
+
+    transforms: Callable[..., Tokenizer]
+    postprocess: Callable[..., SentenceEmbeddings]
 
     English160GB_RefV1 = _published(
         _LARGE_REPOSITORY.file(
@@ -138,7 +177,6 @@ class RoBERTaLargeWeights(Weights):
         ),
         _LARGE_TOKENIZER,
         _LARGE,
-        num_params=354_310_144,
         hash_source="pinned alike by 2 independent public projects; one of them gives the "
         "size too, and says that its copy is that of this revision, unmodified; the "
         "tokenizer: by that one, and by 3 others for roberta-base",
@@ -146,8 +184,31 @@ class RoBERTaLargeWeights(Weights):
     )
 
 
-class DistilRoBERTaBaseWeights(Weights):
+@register_model(weights=RoBERTaLargeWeights)
+def roberta_large(
+    *,
+    weights: RoBERTaLargeWeights | WeightEntry | None = None,
+    progress: bool = True,
+    **config: Unpack[BERTConfig],
+) -> RobertaModel:
+    """Build RoBERTa-large: 24 layers, 1024 wide, 354 million parameters.
+
+    Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 with ``L <= 512``
+    (what ``weights.transforms()`` returns), it gives an output whose ``last_hidden_state`` is ``(N,
+    L, 1024)``.
+    """
+    from transformers import RobertaConfig, RobertaModel
+
+    published = {**_FREE, **_LARGE}
+    settings = configure(RobertaConfig, published, config, builder="roberta_large")
+    return RobertaModel(settings, add_pooling_layer=False)
+
+
+class DistilRoBERTaBaseWeights(Weights, meta={"num_params": 81_527_808}):
     """Weights of ``distilroberta_base``."""
+
+    transforms: Callable[..., Tokenizer]
+    postprocess: Callable[..., SentenceEmbeddings]
 
     OpenWebText_RefV1 = _published(
         _DISTILLED_REPOSITORY.file(
@@ -161,7 +222,6 @@ class DistilRoBERTaBaseWeights(Weights):
         recipe="https://github.com/huggingface/transformers-research-projects/tree/main/"
         "distillation",
         paper="https://arxiv.org/abs/1910.01108",
-        num_params=81_527_808,
         hash_source=f"{pinned_by(2)}, without its size; the tokenizer is that of roberta-base: "
         "pinned alike by 3",
         known_as=(
@@ -170,6 +230,27 @@ class DistilRoBERTaBaseWeights(Weights):
             "distilroberta-base",
         ),
     )
+
+
+@register_model(weights=DistilRoBERTaBaseWeights)
+def distilroberta_base(
+    *,
+    weights: DistilRoBERTaBaseWeights | WeightEntry | None = None,
+    progress: bool = True,
+    **config: Unpack[BERTConfig],
+) -> RobertaModel:
+    """Build DistilRoBERTa: 6 layers, 768 wide, 82 million parameters.
+
+    RoBERTa-base distilled as in "DistilBERT, a distilled version of BERT"
+    (https://arxiv.org/abs/1910.01108). Called with ``input_ids`` and ``attention_mask``, both ``(N,
+    L)`` and int64 with ``L <= 512`` (what ``weights.transforms()`` returns), it gives an output
+    whose ``last_hidden_state`` is ``(N, L, 768)``.
+    """
+    from transformers import RobertaConfig, RobertaModel
+
+    published = {**_FREE, **_DISTILLED}
+    settings = configure(RobertaConfig, published, config, builder="distilroberta_base")
+    return RobertaModel(settings, add_pooling_layer=False)
 
 
 _LANGUAGES = {
@@ -218,12 +299,15 @@ def _measured(name: str, percent: float) -> dict[str, Any]:
     }
 
 
-class RoBERTaTinyWeights(Weights):
+class RoBERTaTinyWeights(Weights, meta={"num_params": 634_262}):
     """Weights of ``roberta_tiny``. Their files come with this distribution.
 
     They name one of 22 languages, whatever the text. A few words can be too little to tell; what
     they confuse most is Danish and Norwegian.
     """
+
+    transforms: Callable[..., Tokenizer]
+    postprocess: Callable[..., Classification]
 
     ManPages_RefV1 = WeightEntry(
         _LANGUAGE_FILE.url,
@@ -243,7 +327,6 @@ class RoBERTaTinyWeights(Weights):
         meta={
             "task": "text-classification",
             "license": "BSD-3-Clause",
-            "num_params": 634_262,
             "datasets": ["manual pages of Debian 12, and their translations"],
             # What the sentences were taken from: Debian's packages, with the licence of each.
             "text_sources": Lines("dapi.text:models/data/roberta_tiny_languages_sources.txt"),
@@ -256,91 +339,10 @@ class RoBERTaTinyWeights(Weights):
             "categories": list(_LANGUAGES.values()),
             "language_codes": list(_LANGUAGES),
             "known_as": (),
-            **file_mib(_LANGUAGE_FILE),
         },
         latest=True,
         build=Build(config={**_TINY, "num_labels": len(_LANGUAGES)}),
     )
-
-
-@register_model(weights=RoBERTaBaseWeights)
-def roberta_base(
-    *,
-    weights: RoBERTaBaseWeights | WeightEntry | None = None,
-    progress: bool = True,
-    **config: Unpack[TransformersConfig],
-) -> RobertaModel:
-    """Build RoBERTa-base: 12 layers, 768 wide, 124 million parameters.
-
-    The encoder of "RoBERTa: A Robustly Optimized BERT Pretraining Approach"
-    (https://arxiv.org/abs/1907.11692), as transformers has it, without a head and without a
-    pooler: the published file has weights for neither. Called with ``input_ids`` and
-    ``attention_mask``, both ``(N, L)`` and int64 with ``L <= 512`` (what ``weights.transforms()``
-    returns), it gives an output whose ``last_hidden_state`` is ``(N, L, 768)``.
-
-    Args:
-        weights: Published weights, or an entry; None initialises at random. Weights that are not
-            cached are fetched: this may touch the network.
-        progress: Show a progress bar while fetching, on a terminal.
-        **config: Attributes of transformers' RobertaConfig, such as ``hidden_dropout_prob`` or
-            ``attn_implementation``; in place of the published ones.
-
-    Returns:
-        The model, in training mode.
-
-    Raises:
-        UnexpectedArgumentError: RobertaConfig has no such attribute.
-        ConfigConflictError: ``config`` contradicts the weights. For what else weights can raise,
-            see ``dapi.build_model``.
-
-    Example:
-        >>> model = roberta_base(num_hidden_layers=1)
-        >>> model.config.hidden_size
-        768
-    """
-    from transformers import RobertaConfig, RobertaModel
-
-    published = {**_FREE, **_BASE}
-    settings = configure(RobertaConfig, published, config, builder="roberta_base")
-    return RobertaModel(settings, add_pooling_layer=False)
-
-
-@register_model(weights=RoBERTaLargeWeights)
-def roberta_large(
-    *,
-    weights: RoBERTaLargeWeights | WeightEntry | None = None,
-    progress: bool = True,
-    **config: Unpack[TransformersConfig],
-) -> RobertaModel:
-    """Build RoBERTa-large: 24 layers, 1024 wide, 354 million parameters.
-
-    ``last_hidden_state`` is ``(N, L, 1024)``. Arguments, input and output are otherwise those of
-    ``roberta_base``.
-    """
-    from transformers import RobertaConfig, RobertaModel
-
-    published = {**_FREE, **_LARGE}
-    settings = configure(RobertaConfig, published, config, builder="roberta_large")
-    return RobertaModel(settings, add_pooling_layer=False)
-
-
-@register_model(weights=DistilRoBERTaBaseWeights)
-def distilroberta_base(
-    *,
-    weights: DistilRoBERTaBaseWeights | WeightEntry | None = None,
-    progress: bool = True,
-    **config: Unpack[TransformersConfig],
-) -> RobertaModel:
-    """Build DistilRoBERTa: 6 layers, 768 wide, 82 million parameters.
-
-    RoBERTa-base distilled as in "DistilBERT, a distilled version of BERT"
-    (https://arxiv.org/abs/1910.01108). Arguments, input and output are those of ``roberta_base``.
-    """
-    from transformers import RobertaConfig, RobertaModel
-
-    published = {**_FREE, **_DISTILLED}
-    settings = configure(RobertaConfig, published, config, builder="distilroberta_base")
-    return RobertaModel(settings, add_pooling_layer=False)
 
 
 @register_model(weights=RoBERTaTinyWeights, head=("classifier",))
@@ -349,7 +351,7 @@ def roberta_tiny(
     weights: RoBERTaTinyWeights | WeightEntry | None = None,
     progress: bool = True,
     num_labels: int = 2,
-    **config: Unpack[TransformersConfig],
+    **config: Unpack[BERTConfig],
 ) -> RobertaForSequenceClassification:
     """Build a RoBERTa of 2 layers, 64 wide, that classifies texts: 0.6 million parameters.
 
@@ -357,10 +359,9 @@ def roberta_tiny(
     They come with this distribution: loading them does not touch the network.
 
     Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 with ``L <= 64``
-    (what ``weights.transforms()`` returns), it gives an output whose ``logits`` are
-    ``(N, num_labels)``; ``weights.postprocess()`` names the likeliest. ``num_labels`` other than
-    the weights' own takes ``new_head=True``, which initialises ``classifier`` anew. Arguments are
-    otherwise those of ``roberta_base``.
+    (what ``weights.transforms()`` returns), it gives an output whose ``logits`` are ``(N,
+    num_labels)``; ``weights.postprocess()`` names the likeliest. ``num_labels`` other than the
+    weights' own takes ``new_head=True``, which initialises ``classifier`` anew.
 
     Example:
         >>> weights = RoBERTaTinyWeights.ManPages_RefV1

@@ -2,43 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
 
 from dapi import Asset, Build, File, WeightEntry, Weights, lazy, register_model
 from dapi.adapt import Drop, Rename, Step
 from dapi.text.models._config import TransformersConfig, configure
-from dapi.text.models._hub import ON_TRUST, Repository, file_mib, pinned_by
+from dapi.text.models._hub import ON_TRUST, Repository, pinned_by
 
 if TYPE_CHECKING:
     from transformers import T5EncoderModel, T5ForConditionalGeneration, T5Model
     from typing_extensions import Unpack
 
-    T5: TypeAlias = "T5EncoderModel | T5ForConditionalGeneration | T5Model"
+    from dapi.text.transforms import Tokenizer
 
-__all__ = [
-    "FlanT5BaseWeights",
-    "FlanT5LargeWeights",
-    "FlanT5SmallWeights",
-    "FlanT5XLWeights",
-    "FlanT5XXLWeights",
-    "Part",
-    "T5BaseWeights",
-    "T5LargeWeights",
-    "T5SmallWeights",
-    "T53BWeights",
-    "T511BWeights",
-    "flan_t5_base",
-    "flan_t5_large",
-    "flan_t5_small",
-    "flan_t5_xl",
-    "flan_t5_xxl",
-    "t5_3b",
-    "t5_11b",
-    "t5_base",
-    "t5_large",
-    "t5_small",
-]
+    T5: TypeAlias = "T5EncoderModel | T5ForConditionalGeneration | T5Model"
 
 Part = Literal["generation", "encoder-decoder", "encoder"]
 
@@ -162,7 +140,6 @@ class _Checkpoint(NamedTuple):
                 "num_params": num_params,
                 "hash_source": self.hash_source,
                 "known_as": known_as,
-                **file_mib(*self.files),
             },
             latest=True,
             build=Build(config={**self.config, "part": part}, adapt=_ADAPT[part]),
@@ -181,8 +158,33 @@ _SMALL_SOURCE = f"pinned by 1 public project, with its size, at this revision; {
 _SMALL_CHECKPOINT = _Checkpoint(_SMALL_FILES, _SMALL, _SMALL_SOURCE)
 
 
+class T5ModelConfig(TransformersConfig, total=False):
+    """Attributes of transformers' T5Config."""
+
+    classifier_dropout: float
+    d_ff: int
+    d_kv: int
+    d_model: int
+    decoder_start_token_id: int | None
+    dropout_rate: float
+    feed_forward_proj: str
+    head_dim: int
+    initializer_factor: float
+    is_decoder: bool
+    layer_norm_epsilon: float
+    num_decoder_layers: int | None
+    num_heads: int
+    num_layers: int
+    relative_attention_max_distance: int
+    relative_attention_num_buckets: int
+    scale_decoder_outputs: bool
+    use_cache: bool
+
+
 class T5SmallWeights(Weights):
     """Weights of ``t5_small``: one file, of which each member loads a part."""
+
+    transforms: Callable[..., Tokenizer]
 
     C4_RefV1 = _SMALL_CHECKPOINT.part(
         "generation", 60_506_624, "T5_SMALL_GENERATION", "google-t5/t5-small", "t5-small"
@@ -191,241 +193,13 @@ class T5SmallWeights(Weights):
     C4_Encoder_RefV1 = _SMALL_CHECKPOINT.part("encoder", 35_330_816, "T5_SMALL_ENCODER")
 
 
-_BASE_FILES = (
-    Repository("google-t5/t5-base", "a9723ea7f1b39c1eae772870f3b547bf6ef7e6c1").file(
-        "model.safetensors",
-        sha256="a90903540cc02cbeb7ff9f823f1a80eb778c7e22426a0e620b01c77a5ec8f5b4",
-        size=891646390,
-    ),
-)
-_BASE_SOURCE = f"{pinned_by(7)}; {_TOKENIZER_SOURCE}"
-_BASE_CHECKPOINT = _Checkpoint(_BASE_FILES, _BASE, _BASE_SOURCE)
-
-
-class T5BaseWeights(Weights):
-    """Weights of ``t5_base``: one file, of which each member loads a part."""
-
-    C4_RefV1 = _BASE_CHECKPOINT.part(
-        "generation", 222_903_552, "T5_BASE_GENERATION", "google-t5/t5-base", "t5-base"
-    )
-    C4_EncoderDecoder_RefV1 = _BASE_CHECKPOINT.part("encoder-decoder", 222_903_552, "T5_BASE")
-    C4_Encoder_RefV1 = _BASE_CHECKPOINT.part("encoder", 109_628_544, "T5_BASE_ENCODER")
-
-
-_LARGE_FILES = (
-    Repository("google-t5/t5-large", "150ebc2c4b72291e770f58e6057481c8d2ed331a").file(
-        "model.safetensors",
-        sha256="bb566a699a6939ffa2ac2fa7eb26fd02b13d4d14956186d7af1e46ce19c67d32",
-        size=2950736730,
-    ),
-)
-_LARGE_CHECKPOINT = _Checkpoint(_LARGE_FILES, _LARGE, _SMALL_SOURCE)
-
-
-class T5LargeWeights(Weights):
-    """Weights of ``t5_large``: one file, of which each member loads a part."""
-
-    C4_RefV1 = _LARGE_CHECKPOINT.part(
-        "generation", 737_668_096, "T5_LARGE_GENERATION", "google-t5/t5-large", "t5-large"
-    )
-    C4_EncoderDecoder_RefV1 = _LARGE_CHECKPOINT.part("encoder-decoder", 737_668_096, "T5_LARGE")
-    C4_Encoder_RefV1 = _LARGE_CHECKPOINT.part("encoder", 334_939_648, "T5_LARGE_ENCODER")
-
-
-_3B_FILES = (
-    Repository("google-t5/t5-3b", "bed96aab9ee46012a5046386105ee5fd0ac572f0").file(
-        "model.safetensors",
-        sha256="a0e6c24ae12dd1c39e454fede314b20311c9e83e9e785b0141e8586010ef7766",
-        size=11406460256,
-    ),
-)
-_3B_SOURCE = (
-    "pinned by 1 public project, with its size, for the repository (the revision is the "
-    f"one that others name); {_TOKENIZER_SOURCE}"
-)
-_3B_CHECKPOINT = _Checkpoint(_3B_FILES, _3B, _3B_SOURCE)
-
-
-class T53BWeights(Weights):
-    """Weights of ``t5_3b``: one file, of which each member loads a part."""
-
-    C4_RefV1 = _3B_CHECKPOINT.part(
-        "generation", 2_851_598_336, "T5_3B_GENERATION", "google-t5/t5-3b", "t5-3b"
-    )
-    C4_EncoderDecoder_RefV1 = _3B_CHECKPOINT.part("encoder-decoder", 2_851_598_336, "T5_3B")
-    C4_Encoder_RefV1 = _3B_CHECKPOINT.part("encoder", 1_240_909_824, "T5_3B_ENCODER")
-
-
-_11B_FILES = (
-    Repository("google-t5/t5-11b", "90f37703b3334dfe9d2b009bfcbfbf1ac9d28ea3").file(
-        "pytorch_model.bin"
-    ),
-)
-_11B_SOURCE = f"{ON_TRUST}; {_TOKENIZER_SOURCE}"
-_11B_CHECKPOINT = _Checkpoint(_11B_FILES, _11B, _11B_SOURCE)
-
-
-class T511BWeights(Weights):
-    """Weights of ``t5_11b``: one file, of which each member loads a part."""
-
-    C4_RefV1 = _11B_CHECKPOINT.part(
-        "generation", 11_307_321_344, "T5_11B_GENERATION", "google-t5/t5-11b", "t5-11b"
-    )
-    C4_EncoderDecoder_RefV1 = _11B_CHECKPOINT.part("encoder-decoder", 11_307_321_344, "T5_11B")
-    C4_Encoder_RefV1 = _11B_CHECKPOINT.part("encoder", 4_864_791_552, "T5_11B_ENCODER")
-
-
-_FLAN_SMALL_FILES = (
-    Repository("google/flan-t5-small", "0fc9ddf78a1e988dac52e2dac162b0ede4fd74ab").file(
-        "model.safetensors",
-        sha256="495fa51e204676f1a857a9fc13c4c89f3f5ba9f480b898cebca02add25e6d749",
-        size=307867048,
-    ),
-)
-_FLAN_SMALL_SOURCE = f"{pinned_by(4)}; {_FLAN_TOKENIZER_SOURCE}"
-_FLAN_SMALL_CHECKPOINT = _Checkpoint(_FLAN_SMALL_FILES, _FLAN_SMALL, _FLAN_SMALL_SOURCE)
-
-
-class FlanT5SmallWeights(Weights):
-    """Weights of ``flan_t5_small``: one file, of which each member loads a part."""
-
-    Flan_RefV1 = _FLAN_SMALL_CHECKPOINT.part("generation", 76_961_152, "google/flan-t5-small")
-    Flan_EncoderDecoder_RefV1 = _FLAN_SMALL_CHECKPOINT.part("encoder-decoder", 60_511_616)
-    Flan_Encoder_RefV1 = _FLAN_SMALL_CHECKPOINT.part("encoder", 35_332_800)
-
-
-_FLAN_BASE_FILES = (
-    Repository("google/flan-t5-base", "7bcac572ce56db69c1ea7c8af255c5d7c9672fc2").file(
-        "model.safetensors",
-        sha256="1dfb70afdcedceb9f9fae2f9b68e004ad934361fb35b9b2bd50b45ea90790fc8",
-        size=990345061,
-    ),
-)
-_FLAN_BASE_SOURCE = f"{pinned_by(3)}, the size: by 2 others; {_FLAN_TOKENIZER_SOURCE}"
-_FLAN_BASE_CHECKPOINT = _Checkpoint(_FLAN_BASE_FILES, _FLAN_BASE, _FLAN_BASE_SOURCE)
-
-
-class FlanT5BaseWeights(Weights):
-    """Weights of ``flan_t5_base``: one file, of which each member loads a part."""
-
-    Flan_RefV1 = _FLAN_BASE_CHECKPOINT.part(
-        "generation", 247_577_856, "FLAN_T5_BASE_GENERATION", "google/flan-t5-base"
-    )
-    Flan_EncoderDecoder_RefV1 = _FLAN_BASE_CHECKPOINT.part(
-        "encoder-decoder", 222_903_552, "FLAN_T5_BASE"
-    )
-    Flan_Encoder_RefV1 = _FLAN_BASE_CHECKPOINT.part("encoder", 109_628_544, "FLAN_T5_BASE_ENCODER")
-
-
-_FLAN_LARGE_FILES = (
-    Repository("google/flan-t5-large", "0613663d0d48ea86ba8cb3d7a44f0f65dc596a2a").file(
-        "model.safetensors"
-    ),
-)
-_FLAN_LARGE_SOURCE = f"{ON_TRUST} (one project states a hash); {_FLAN_TOKENIZER_SOURCE}"
-_FLAN_LARGE_CHECKPOINT = _Checkpoint(_FLAN_LARGE_FILES, _FLAN_LARGE, _FLAN_LARGE_SOURCE)
-
-
-class FlanT5LargeWeights(Weights):
-    """Weights of ``flan_t5_large``: one file, of which each member loads a part."""
-
-    Flan_RefV1 = _FLAN_LARGE_CHECKPOINT.part(
-        "generation", 783_150_080, "FLAN_T5_LARGE_GENERATION", "google/flan-t5-large"
-    )
-    Flan_EncoderDecoder_RefV1 = _FLAN_LARGE_CHECKPOINT.part(
-        "encoder-decoder", 750_251_008, "FLAN_T5_LARGE"
-    )
-    Flan_Encoder_RefV1 = _FLAN_LARGE_CHECKPOINT.part(
-        "encoder", 341_231_104, "FLAN_T5_LARGE_ENCODER"
-    )
-
-
-_FLAN_XL_REPOSITORY = Repository("google/flan-t5-xl", "7d6315df2c2fb742f0f5b556879d730926ca9001")
-_FLAN_XL_FILES = (
-    _FLAN_XL_REPOSITORY.file("model-00001-of-00002.safetensors", size=9449619912),
-    _FLAN_XL_REPOSITORY.file("model-00002-of-00002.safetensors", size=1949477672),
-)
-_FLAN_XL_SOURCE = f"{ON_TRUST} (one project states the sizes); {_FLAN_TOKENIZER_SOURCE}"
-_FLAN_XL_CHECKPOINT = _Checkpoint(_FLAN_XL_FILES, _FLAN_XL, _FLAN_XL_SOURCE)
-
-
-class FlanT5XLWeights(Weights):
-    """Weights of ``flan_t5_xl``: two files, of which each member loads a part."""
-
-    Flan_RefV1 = _FLAN_XL_CHECKPOINT.part(
-        "generation", 2_849_757_184, "FLAN_T5_XL_GENERATION", "google/flan-t5-xl"
-    )
-    Flan_EncoderDecoder_RefV1 = _FLAN_XL_CHECKPOINT.part(
-        "encoder-decoder", 2_783_959_040, "FLAN_T5_XL"
-    )
-    Flan_Encoder_RefV1 = _FLAN_XL_CHECKPOINT.part("encoder", 1_223_527_424, "FLAN_T5_XL_ENCODER")
-
-
-_FLAN_XXL_REPOSITORY = Repository("google/flan-t5-xxl", "ae7c9136adc7555eeccc78cdd960dfd60fb346ce")
-_FLAN_XXL_FILES = tuple(
-    _FLAN_XXL_REPOSITORY.file(f"pytorch_model-0000{n}-of-00005.bin") for n in range(1, 6)
-)
-_FLAN_XXL_SOURCE = f"{ON_TRUST}; {_FLAN_TOKENIZER_SOURCE}"
-_FLAN_XXL_CHECKPOINT = _Checkpoint(_FLAN_XXL_FILES, _FLAN_XXL, _FLAN_XXL_SOURCE)
-
-
-class FlanT5XXLWeights(Weights):
-    """Weights of ``flan_t5_xxl``: five files, of which each member loads a part."""
-
-    Flan_RefV1 = _FLAN_XXL_CHECKPOINT.part(
-        "generation", 11_135_332_352, "FLAN_T5_XXL_GENERATION", "google/flan-t5-xxl"
-    )
-    Flan_EncoderDecoder_RefV1 = _FLAN_XXL_CHECKPOINT.part(
-        "encoder-decoder", 11_003_736_064, "FLAN_T5_XXL"
-    )
-    Flan_Encoder_RefV1 = _FLAN_XXL_CHECKPOINT.part("encoder", 4_762_310_656, "FLAN_T5_XXL_ENCODER")
-
-
-def _construct(
-    part: Part, published: Mapping[str, Any], given: Mapping[str, Any], *, builder: str
-) -> T5:
-    """Construct the part that is asked for; a head is tied only where the published one is."""
-    from transformers import T5Config, T5EncoderModel, T5ForConditionalGeneration, T5Model
-
-    _check_part(part)
-    settings = configure(T5Config, {**_FREE, **published}, given, builder=builder)
-    if part == "encoder":
-        return T5EncoderModel(settings)
-    if part == "encoder-decoder":
-        return T5Model(settings)
-    model = T5ForConditionalGeneration(settings)
-    if not settings.scale_decoder_outputs:
-        _untie_head(model)
-    return model
-
-
-def _check_part(part: str) -> None:
-    if part not in get_args(Part):
-        known = ", ".join(map(repr, get_args(Part)))
-        raise ValueError(f"part={part!r} is unknown. Expected one of: {known}.")
-
-
-def _untie_head(model: T5ForConditionalGeneration) -> None:
-    """Give the model a head of its own.
-
-    transformers 5 always ties it, and unties it only while it loads a file that holds both.
-    """
-    from torch import nn
-
-    embeddings = model.shared
-    head = nn.Linear(embeddings.embedding_dim, embeddings.num_embeddings, bias=False)
-    nn.init.normal_(head.weight, std=model.config.initializer_factor)
-    model.lm_head = head
-    del model.all_tied_weights_keys["lm_head.weight"]
-
-
 @register_model(weights=T5SmallWeights)
 def t5_small(
     *,
     weights: T5SmallWeights | WeightEntry | None = None,
     progress: bool = True,
     part: Part = "generation",
-    **config: Unpack[TransformersConfig],
+    **config: Unpack[T5ModelConfig],
 ) -> T5:
     """Build T5-small: 6 + 6 layers, 512 wide, 61 million parameters.
 
@@ -471,19 +245,68 @@ def t5_small(
     return _construct(part, _SMALL, config, builder="t5_small")
 
 
+_BASE_FILES = (
+    Repository("google-t5/t5-base", "a9723ea7f1b39c1eae772870f3b547bf6ef7e6c1").file(
+        "model.safetensors",
+        sha256="a90903540cc02cbeb7ff9f823f1a80eb778c7e22426a0e620b01c77a5ec8f5b4",
+        size=891646390,
+    ),
+)
+_BASE_SOURCE = f"{pinned_by(7)}; {_TOKENIZER_SOURCE}"
+_BASE_CHECKPOINT = _Checkpoint(_BASE_FILES, _BASE, _BASE_SOURCE)
+
+
+class T5BaseWeights(Weights):
+    """Weights of ``t5_base``: one file, of which each member loads a part."""
+
+    transforms: Callable[..., Tokenizer]
+
+    C4_RefV1 = _BASE_CHECKPOINT.part(
+        "generation", 222_903_552, "T5_BASE_GENERATION", "google-t5/t5-base", "t5-base"
+    )
+    C4_EncoderDecoder_RefV1 = _BASE_CHECKPOINT.part("encoder-decoder", 222_903_552, "T5_BASE")
+    C4_Encoder_RefV1 = _BASE_CHECKPOINT.part("encoder", 109_628_544, "T5_BASE_ENCODER")
+
+
 @register_model(weights=T5BaseWeights)
 def t5_base(
     *,
     weights: T5BaseWeights | WeightEntry | None = None,
     progress: bool = True,
     part: Part = "generation",
-    **config: Unpack[TransformersConfig],
+    **config: Unpack[T5ModelConfig],
 ) -> T5:
     """Build T5-base: 12 + 12 layers, 768 wide, 223 million parameters.
 
-    Arguments, input and output are those of ``t5_small``, 768 wide.
+    Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 (what
+    ``weights.transforms()`` returns). ``part`` is fixed by the weights: ``"generation"`` has a
+    head, and ``model.generate`` makes ids that ``weights.postprocess()`` makes text of;
+    ``"encoder-decoder"`` also takes ``decoder_input_ids``; the ``last_hidden_state`` of
+    ``"encoder"`` is ``(N, L, 768)``.
     """
     return _construct(part, _BASE, config, builder="t5_base")
+
+
+_LARGE_FILES = (
+    Repository("google-t5/t5-large", "150ebc2c4b72291e770f58e6057481c8d2ed331a").file(
+        "model.safetensors",
+        sha256="bb566a699a6939ffa2ac2fa7eb26fd02b13d4d14956186d7af1e46ce19c67d32",
+        size=2950736730,
+    ),
+)
+_LARGE_CHECKPOINT = _Checkpoint(_LARGE_FILES, _LARGE, _SMALL_SOURCE)
+
+
+class T5LargeWeights(Weights):
+    """Weights of ``t5_large``: one file, of which each member loads a part."""
+
+    transforms: Callable[..., Tokenizer]
+
+    C4_RefV1 = _LARGE_CHECKPOINT.part(
+        "generation", 737_668_096, "T5_LARGE_GENERATION", "google-t5/t5-large", "t5-large"
+    )
+    C4_EncoderDecoder_RefV1 = _LARGE_CHECKPOINT.part("encoder-decoder", 737_668_096, "T5_LARGE")
+    C4_Encoder_RefV1 = _LARGE_CHECKPOINT.part("encoder", 334_939_648, "T5_LARGE_ENCODER")
 
 
 @register_model(weights=T5LargeWeights)
@@ -492,13 +315,43 @@ def t5_large(
     weights: T5LargeWeights | WeightEntry | None = None,
     progress: bool = True,
     part: Part = "generation",
-    **config: Unpack[TransformersConfig],
+    **config: Unpack[T5ModelConfig],
 ) -> T5:
     """Build T5-large: 24 + 24 layers, 1024 wide, 738 million parameters.
 
-    Arguments, input and output are those of ``t5_small``, 1024 wide.
+    Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 (what
+    ``weights.transforms()`` returns). ``part`` is fixed by the weights: ``"generation"`` has a
+    head, and ``model.generate`` makes ids that ``weights.postprocess()`` makes text of;
+    ``"encoder-decoder"`` also takes ``decoder_input_ids``; the ``last_hidden_state`` of
+    ``"encoder"`` is ``(N, L, 1024)``.
     """
     return _construct(part, _LARGE, config, builder="t5_large")
+
+
+_3B_FILES = (
+    Repository("google-t5/t5-3b", "bed96aab9ee46012a5046386105ee5fd0ac572f0").file(
+        "model.safetensors",
+        sha256="a0e6c24ae12dd1c39e454fede314b20311c9e83e9e785b0141e8586010ef7766",
+        size=11406460256,
+    ),
+)
+_3B_SOURCE = (
+    "pinned by 1 public project, with its size, for the repository (the revision is the "
+    f"one that others name); {_TOKENIZER_SOURCE}"
+)
+_3B_CHECKPOINT = _Checkpoint(_3B_FILES, _3B, _3B_SOURCE)
+
+
+class T53BWeights(Weights):
+    """Weights of ``t5_3b``: one file, of which each member loads a part."""
+
+    transforms: Callable[..., Tokenizer]
+
+    C4_RefV1 = _3B_CHECKPOINT.part(
+        "generation", 2_851_598_336, "T5_3B_GENERATION", "google-t5/t5-3b", "t5-3b"
+    )
+    C4_EncoderDecoder_RefV1 = _3B_CHECKPOINT.part("encoder-decoder", 2_851_598_336, "T5_3B")
+    C4_Encoder_RefV1 = _3B_CHECKPOINT.part("encoder", 1_240_909_824, "T5_3B_ENCODER")
 
 
 @register_model(weights=T53BWeights)
@@ -507,13 +360,38 @@ def t5_3b(
     weights: T53BWeights | WeightEntry | None = None,
     progress: bool = True,
     part: Part = "generation",
-    **config: Unpack[TransformersConfig],
+    **config: Unpack[T5ModelConfig],
 ) -> T5:
     """Build T5-3B: 24 + 24 layers, 1024 wide, 2.9 billion parameters.
 
-    Arguments, input and output are those of ``t5_small``, 1024 wide.
+    Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 (what
+    ``weights.transforms()`` returns). ``part`` is fixed by the weights: ``"generation"`` has a
+    head, and ``model.generate`` makes ids that ``weights.postprocess()`` makes text of;
+    ``"encoder-decoder"`` also takes ``decoder_input_ids``; the ``last_hidden_state`` of
+    ``"encoder"`` is ``(N, L, 1024)``.
     """
     return _construct(part, _3B, config, builder="t5_3b")
+
+
+_11B_FILES = (
+    Repository("google-t5/t5-11b", "90f37703b3334dfe9d2b009bfcbfbf1ac9d28ea3").file(
+        "pytorch_model.bin"
+    ),
+)
+_11B_SOURCE = f"{ON_TRUST}; {_TOKENIZER_SOURCE}"
+_11B_CHECKPOINT = _Checkpoint(_11B_FILES, _11B, _11B_SOURCE)
+
+
+class T511BWeights(Weights):
+    """Weights of ``t5_11b``: one file, of which each member loads a part."""
+
+    transforms: Callable[..., Tokenizer]
+
+    C4_RefV1 = _11B_CHECKPOINT.part(
+        "generation", 11_307_321_344, "T5_11B_GENERATION", "google-t5/t5-11b", "t5-11b"
+    )
+    C4_EncoderDecoder_RefV1 = _11B_CHECKPOINT.part("encoder-decoder", 11_307_321_344, "T5_11B")
+    C4_Encoder_RefV1 = _11B_CHECKPOINT.part("encoder", 4_864_791_552, "T5_11B_ENCODER")
 
 
 @register_model(weights=T511BWeights)
@@ -522,13 +400,38 @@ def t5_11b(
     weights: T511BWeights | WeightEntry | None = None,
     progress: bool = True,
     part: Part = "generation",
-    **config: Unpack[TransformersConfig],
+    **config: Unpack[T5ModelConfig],
 ) -> T5:
     """Build T5-11B: 24 + 24 layers, 1024 wide, 11 billion parameters.
 
-    Arguments, input and output are those of ``t5_small``, 1024 wide.
+    Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 (what
+    ``weights.transforms()`` returns). ``part`` is fixed by the weights: ``"generation"`` has a
+    head, and ``model.generate`` makes ids that ``weights.postprocess()`` makes text of;
+    ``"encoder-decoder"`` also takes ``decoder_input_ids``; the ``last_hidden_state`` of
+    ``"encoder"`` is ``(N, L, 1024)``.
     """
     return _construct(part, _11B, config, builder="t5_11b")
+
+
+_FLAN_SMALL_FILES = (
+    Repository("google/flan-t5-small", "0fc9ddf78a1e988dac52e2dac162b0ede4fd74ab").file(
+        "model.safetensors",
+        sha256="495fa51e204676f1a857a9fc13c4c89f3f5ba9f480b898cebca02add25e6d749",
+        size=307867048,
+    ),
+)
+_FLAN_SMALL_SOURCE = f"{pinned_by(4)}; {_FLAN_TOKENIZER_SOURCE}"
+_FLAN_SMALL_CHECKPOINT = _Checkpoint(_FLAN_SMALL_FILES, _FLAN_SMALL, _FLAN_SMALL_SOURCE)
+
+
+class FlanT5SmallWeights(Weights):
+    """Weights of ``flan_t5_small``: one file, of which each member loads a part."""
+
+    transforms: Callable[..., Tokenizer]
+
+    Flan_RefV1 = _FLAN_SMALL_CHECKPOINT.part("generation", 76_961_152, "google/flan-t5-small")
+    Flan_EncoderDecoder_RefV1 = _FLAN_SMALL_CHECKPOINT.part("encoder-decoder", 60_511_616)
+    Flan_Encoder_RefV1 = _FLAN_SMALL_CHECKPOINT.part("encoder", 35_332_800)
 
 
 @register_model(weights=FlanT5SmallWeights)
@@ -537,15 +440,44 @@ def flan_t5_small(
     weights: FlanT5SmallWeights | WeightEntry | None = None,
     progress: bool = True,
     part: Part = "generation",
-    **config: Unpack[TransformersConfig],
+    **config: Unpack[T5ModelConfig],
 ) -> T5:
     """Build Flan-T5-small: 8 + 8 layers, 512 wide, 77 million parameters.
 
     T5 1.1, with a gated feed-forward and a head that is not tied to the embeddings, tuned on the
     tasks of "Scaling Instruction-Finetuned Language Models" (https://arxiv.org/abs/2210.11416).
-    Arguments, input and output are those of ``t5_small``.
+    Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 (what
+    ``weights.transforms()`` returns). ``part`` is fixed by the weights: ``"generation"`` has a
+    head, and ``model.generate`` makes ids that ``weights.postprocess()`` makes text of;
+    ``"encoder-decoder"`` also takes ``decoder_input_ids``; the ``last_hidden_state`` of
+    ``"encoder"`` is ``(N, L, 512)``.
     """
     return _construct(part, _FLAN_SMALL, config, builder="flan_t5_small")
+
+
+_FLAN_BASE_FILES = (
+    Repository("google/flan-t5-base", "7bcac572ce56db69c1ea7c8af255c5d7c9672fc2").file(
+        "model.safetensors",
+        sha256="1dfb70afdcedceb9f9fae2f9b68e004ad934361fb35b9b2bd50b45ea90790fc8",
+        size=990345061,
+    ),
+)
+_FLAN_BASE_SOURCE = f"{pinned_by(3)}, the size: by 2 others; {_FLAN_TOKENIZER_SOURCE}"
+_FLAN_BASE_CHECKPOINT = _Checkpoint(_FLAN_BASE_FILES, _FLAN_BASE, _FLAN_BASE_SOURCE)
+
+
+class FlanT5BaseWeights(Weights):
+    """Weights of ``flan_t5_base``: one file, of which each member loads a part."""
+
+    transforms: Callable[..., Tokenizer]
+
+    Flan_RefV1 = _FLAN_BASE_CHECKPOINT.part(
+        "generation", 247_577_856, "FLAN_T5_BASE_GENERATION", "google/flan-t5-base"
+    )
+    Flan_EncoderDecoder_RefV1 = _FLAN_BASE_CHECKPOINT.part(
+        "encoder-decoder", 222_903_552, "FLAN_T5_BASE"
+    )
+    Flan_Encoder_RefV1 = _FLAN_BASE_CHECKPOINT.part("encoder", 109_628_544, "FLAN_T5_BASE_ENCODER")
 
 
 @register_model(weights=FlanT5BaseWeights)
@@ -554,13 +486,42 @@ def flan_t5_base(
     weights: FlanT5BaseWeights | WeightEntry | None = None,
     progress: bool = True,
     part: Part = "generation",
-    **config: Unpack[TransformersConfig],
+    **config: Unpack[T5ModelConfig],
 ) -> T5:
     """Build Flan-T5-base: 12 + 12 layers, 768 wide, 248 million parameters.
 
-    Arguments, input and output are those of ``flan_t5_small``, 768 wide.
+    Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 (what
+    ``weights.transforms()`` returns). ``part`` is fixed by the weights: ``"generation"`` has a
+    head, and ``model.generate`` makes ids that ``weights.postprocess()`` makes text of;
+    ``"encoder-decoder"`` also takes ``decoder_input_ids``; the ``last_hidden_state`` of
+    ``"encoder"`` is ``(N, L, 768)``.
     """
     return _construct(part, _FLAN_BASE, config, builder="flan_t5_base")
+
+
+_FLAN_LARGE_FILES = (
+    Repository("google/flan-t5-large", "0613663d0d48ea86ba8cb3d7a44f0f65dc596a2a").file(
+        "model.safetensors"
+    ),
+)
+_FLAN_LARGE_SOURCE = f"{ON_TRUST} (one project states a hash); {_FLAN_TOKENIZER_SOURCE}"
+_FLAN_LARGE_CHECKPOINT = _Checkpoint(_FLAN_LARGE_FILES, _FLAN_LARGE, _FLAN_LARGE_SOURCE)
+
+
+class FlanT5LargeWeights(Weights):
+    """Weights of ``flan_t5_large``: one file, of which each member loads a part."""
+
+    transforms: Callable[..., Tokenizer]
+
+    Flan_RefV1 = _FLAN_LARGE_CHECKPOINT.part(
+        "generation", 783_150_080, "FLAN_T5_LARGE_GENERATION", "google/flan-t5-large"
+    )
+    Flan_EncoderDecoder_RefV1 = _FLAN_LARGE_CHECKPOINT.part(
+        "encoder-decoder", 750_251_008, "FLAN_T5_LARGE"
+    )
+    Flan_Encoder_RefV1 = _FLAN_LARGE_CHECKPOINT.part(
+        "encoder", 341_231_104, "FLAN_T5_LARGE_ENCODER"
+    )
 
 
 @register_model(weights=FlanT5LargeWeights)
@@ -569,13 +530,40 @@ def flan_t5_large(
     weights: FlanT5LargeWeights | WeightEntry | None = None,
     progress: bool = True,
     part: Part = "generation",
-    **config: Unpack[TransformersConfig],
+    **config: Unpack[T5ModelConfig],
 ) -> T5:
     """Build Flan-T5-large: 24 + 24 layers, 1024 wide, 783 million parameters.
 
-    Arguments, input and output are those of ``flan_t5_small``, 1024 wide.
+    Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 (what
+    ``weights.transforms()`` returns). ``part`` is fixed by the weights: ``"generation"`` has a
+    head, and ``model.generate`` makes ids that ``weights.postprocess()`` makes text of;
+    ``"encoder-decoder"`` also takes ``decoder_input_ids``; the ``last_hidden_state`` of
+    ``"encoder"`` is ``(N, L, 1024)``.
     """
     return _construct(part, _FLAN_LARGE, config, builder="flan_t5_large")
+
+
+_FLAN_XL_REPOSITORY = Repository("google/flan-t5-xl", "7d6315df2c2fb742f0f5b556879d730926ca9001")
+_FLAN_XL_FILES = (
+    _FLAN_XL_REPOSITORY.file("model-00001-of-00002.safetensors", size=9449619912),
+    _FLAN_XL_REPOSITORY.file("model-00002-of-00002.safetensors", size=1949477672),
+)
+_FLAN_XL_SOURCE = f"{ON_TRUST} (one project states the sizes); {_FLAN_TOKENIZER_SOURCE}"
+_FLAN_XL_CHECKPOINT = _Checkpoint(_FLAN_XL_FILES, _FLAN_XL, _FLAN_XL_SOURCE)
+
+
+class FlanT5XLWeights(Weights):
+    """Weights of ``flan_t5_xl``: two files, of which each member loads a part."""
+
+    transforms: Callable[..., Tokenizer]
+
+    Flan_RefV1 = _FLAN_XL_CHECKPOINT.part(
+        "generation", 2_849_757_184, "FLAN_T5_XL_GENERATION", "google/flan-t5-xl"
+    )
+    Flan_EncoderDecoder_RefV1 = _FLAN_XL_CHECKPOINT.part(
+        "encoder-decoder", 2_783_959_040, "FLAN_T5_XL"
+    )
+    Flan_Encoder_RefV1 = _FLAN_XL_CHECKPOINT.part("encoder", 1_223_527_424, "FLAN_T5_XL_ENCODER")
 
 
 @register_model(weights=FlanT5XLWeights)
@@ -584,13 +572,39 @@ def flan_t5_xl(
     weights: FlanT5XLWeights | WeightEntry | None = None,
     progress: bool = True,
     part: Part = "generation",
-    **config: Unpack[TransformersConfig],
+    **config: Unpack[T5ModelConfig],
 ) -> T5:
     """Build Flan-T5-XL: 24 + 24 layers, 2048 wide, 2.8 billion parameters.
 
-    Arguments, input and output are those of ``flan_t5_small``, 2048 wide.
+    Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 (what
+    ``weights.transforms()`` returns). ``part`` is fixed by the weights: ``"generation"`` has a
+    head, and ``model.generate`` makes ids that ``weights.postprocess()`` makes text of;
+    ``"encoder-decoder"`` also takes ``decoder_input_ids``; the ``last_hidden_state`` of
+    ``"encoder"`` is ``(N, L, 2048)``.
     """
     return _construct(part, _FLAN_XL, config, builder="flan_t5_xl")
+
+
+_FLAN_XXL_REPOSITORY = Repository("google/flan-t5-xxl", "ae7c9136adc7555eeccc78cdd960dfd60fb346ce")
+_FLAN_XXL_FILES = tuple(
+    _FLAN_XXL_REPOSITORY.file(f"pytorch_model-0000{n}-of-00005.bin") for n in range(1, 6)
+)
+_FLAN_XXL_SOURCE = f"{ON_TRUST}; {_FLAN_TOKENIZER_SOURCE}"
+_FLAN_XXL_CHECKPOINT = _Checkpoint(_FLAN_XXL_FILES, _FLAN_XXL, _FLAN_XXL_SOURCE)
+
+
+class FlanT5XXLWeights(Weights):
+    """Weights of ``flan_t5_xxl``: five files, of which each member loads a part."""
+
+    transforms: Callable[..., Tokenizer]
+
+    Flan_RefV1 = _FLAN_XXL_CHECKPOINT.part(
+        "generation", 11_135_332_352, "FLAN_T5_XXL_GENERATION", "google/flan-t5-xxl"
+    )
+    Flan_EncoderDecoder_RefV1 = _FLAN_XXL_CHECKPOINT.part(
+        "encoder-decoder", 11_003_736_064, "FLAN_T5_XXL"
+    )
+    Flan_Encoder_RefV1 = _FLAN_XXL_CHECKPOINT.part("encoder", 4_762_310_656, "FLAN_T5_XXL_ENCODER")
 
 
 @register_model(weights=FlanT5XXLWeights)
@@ -599,10 +613,52 @@ def flan_t5_xxl(
     weights: FlanT5XXLWeights | WeightEntry | None = None,
     progress: bool = True,
     part: Part = "generation",
-    **config: Unpack[TransformersConfig],
+    **config: Unpack[T5ModelConfig],
 ) -> T5:
     """Build Flan-T5-XXL: 24 + 24 layers, 4096 wide, 11 billion parameters.
 
-    Arguments, input and output are those of ``flan_t5_small``, 4096 wide.
+    Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 (what
+    ``weights.transforms()`` returns). ``part`` is fixed by the weights: ``"generation"`` has a
+    head, and ``model.generate`` makes ids that ``weights.postprocess()`` makes text of;
+    ``"encoder-decoder"`` also takes ``decoder_input_ids``; the ``last_hidden_state`` of
+    ``"encoder"`` is ``(N, L, 4096)``.
     """
     return _construct(part, _FLAN_XXL, config, builder="flan_t5_xxl")
+
+
+def _construct(
+    part: Part, published: Mapping[str, Any], given: Mapping[str, Any], *, builder: str
+) -> T5:
+    """Construct the part that is asked for; a head is tied only where the published one is."""
+    from transformers import T5Config, T5EncoderModel, T5ForConditionalGeneration, T5Model
+
+    _check_part(part)
+    settings = configure(T5Config, {**_FREE, **published}, given, builder=builder)
+    if part == "encoder":
+        return T5EncoderModel(settings)
+    if part == "encoder-decoder":
+        return T5Model(settings)
+    model = T5ForConditionalGeneration(settings)
+    if not settings.scale_decoder_outputs:
+        _untie_head(model)
+    return model
+
+
+def _check_part(part: str) -> None:
+    if part not in get_args(Part):
+        known = ", ".join(map(repr, get_args(Part)))
+        raise ValueError(f"part={part!r} is unknown. Expected one of: {known}.")
+
+
+def _untie_head(model: T5ForConditionalGeneration) -> None:
+    """Give the model a head of its own.
+
+    transformers 5 always ties it, and unties it only while it loads a file that holds both.
+    """
+    from torch import nn
+
+    embeddings = model.shared
+    head = nn.Linear(embeddings.embedding_dim, embeddings.num_embeddings, bias=False)
+    nn.init.normal_(head.weight, std=model.config.initializer_factor)
+    model.lm_head = head
+    del model.all_tied_weights_keys["lm_head.weight"]

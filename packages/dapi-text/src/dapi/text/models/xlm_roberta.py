@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from dapi import Build, File, WeightEntry, Weights, register_model
 from dapi.adapt import Drop, StripPrefix
-from dapi.text.models._config import TransformersConfig, configure
+from dapi.text.models._config import BERTConfig, configure
 from dapi.text.models._encoder import encoder
 from dapi.text.models._hub import ON_TRUST, Repository, pinned_by
 
@@ -15,12 +15,8 @@ if TYPE_CHECKING:
     from transformers import XLMRobertaModel
     from typing_extensions import Unpack
 
-__all__ = [
-    "XLMRoBERTaBaseWeights",
-    "XLMRoBERTaLargeWeights",
-    "xlm_roberta_base",
-    "xlm_roberta_large",
-]
+    from dapi.text.postprocess import SentenceEmbeddings
+    from dapi.text.transforms import Tokenizer
 
 _BASE_REPOSITORY = Repository(
     "FacebookAI/xlm-roberta-base", "e73636d4f797dec63c3081bb6ed5c7b0bb3f2089"
@@ -92,8 +88,11 @@ def _published(file: File, config: Mapping[str, Any], **meta: Any) -> WeightEntr
     )
 
 
-class XLMRoBERTaBaseWeights(Weights):
+class XLMRoBERTaBaseWeights(Weights, meta={"num_params": 277_453_056}):
     """Weights of ``xlm_roberta_base``."""
+
+    transforms: Callable[..., Tokenizer]
+    postprocess: Callable[..., SentenceEmbeddings]
 
     CC100_RefV1 = _published(
         _BASE_REPOSITORY.file(
@@ -102,22 +101,8 @@ class XLMRoBERTaBaseWeights(Weights):
             size=1115567652,
         ),
         _BASE,
-        num_params=277_453_056,
         hash_source=f"{pinned_by(7)}; the tokenizer: by 5, two of which give its size",
         known_as=("XLMR_BASE_ENCODER", "FacebookAI/xlm-roberta-base", "xlm-roberta-base"),
-    )
-
-
-class XLMRoBERTaLargeWeights(Weights):
-    """Weights of ``xlm_roberta_large``."""
-
-    CC100_RefV1 = _published(
-        _LARGE_REPOSITORY.file("model.safetensors"),
-        _LARGE,
-        num_params=558_840_832,
-        hash_source=f"{ON_TRUST} (one project states a hash); the tokenizer is that of "
-        "xlm-roberta-base: pinned alike by 5",
-        known_as=("XLMR_LARGE_ENCODER", "FacebookAI/xlm-roberta-large", "xlm-roberta-large"),
     )
 
 
@@ -126,7 +111,7 @@ def xlm_roberta_base(
     *,
     weights: XLMRoBERTaBaseWeights | WeightEntry | None = None,
     progress: bool = True,
-    **config: Unpack[TransformersConfig],
+    **config: Unpack[BERTConfig],
 ) -> XLMRobertaModel:
     """Build XLM-RoBERTa-base: 12 layers, 768 wide, 277 million parameters.
 
@@ -163,17 +148,33 @@ def xlm_roberta_base(
     return XLMRobertaModel(settings, add_pooling_layer=False)
 
 
+class XLMRoBERTaLargeWeights(Weights, meta={"num_params": 558_840_832}):
+    """Weights of ``xlm_roberta_large``."""
+
+    transforms: Callable[..., Tokenizer]
+    postprocess: Callable[..., SentenceEmbeddings]
+
+    CC100_RefV1 = _published(
+        _LARGE_REPOSITORY.file("model.safetensors"),
+        _LARGE,
+        hash_source=f"{ON_TRUST} (one project states a hash); the tokenizer is that of "
+        "xlm-roberta-base: pinned alike by 5",
+        known_as=("XLMR_LARGE_ENCODER", "FacebookAI/xlm-roberta-large", "xlm-roberta-large"),
+    )
+
+
 @register_model(weights=XLMRoBERTaLargeWeights)
 def xlm_roberta_large(
     *,
     weights: XLMRoBERTaLargeWeights | WeightEntry | None = None,
     progress: bool = True,
-    **config: Unpack[TransformersConfig],
+    **config: Unpack[BERTConfig],
 ) -> XLMRobertaModel:
     """Build XLM-RoBERTa-large: 24 layers, 1024 wide, 559 million parameters.
 
-    ``last_hidden_state`` is ``(N, L, 1024)``. Arguments, input and output are otherwise those of
-    ``xlm_roberta_base``.
+    Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 with ``L <= 512``
+    (what ``weights.transforms()`` returns), it gives an output whose ``last_hidden_state`` is ``(N,
+    L, 1024)``.
     """
     from transformers import XLMRobertaConfig, XLMRobertaModel
 

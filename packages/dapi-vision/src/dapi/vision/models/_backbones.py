@@ -21,15 +21,6 @@ from dapi.vision.models.cifar_resnet import ResNet20Weights
 from dapi.vision.models.mobilenet_v3 import MobileNetV3LargeWeights, mobilenet_v3_large
 from dapi.vision.models.resnet import ResNet50Weights, resnet50
 
-__all__ = [
-    "MOBILENET_STAGES",
-    "freeze_features",
-    "mobilenet_v3_large_fpn",
-    "resnet20_fpn",
-    "resnet50_fpn",
-    "trained_count",
-]
-
 # What trainable layers count, from the last: a norm goes with its convolution.
 _RESNET_LAYERS = (("layer4",), ("layer3",), ("layer2",), ("layer1",), ("conv1", "bn1"))
 # Of MobileNetV3-Large: the first block, those that halve the image, and the last.

@@ -5,8 +5,6 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn.functional import pad, relu
 
-__all__ = ["BasicBlock", "CIFARResNet", "PreActBlock", "PreActCIFARResNet"]
-
 STAGE_WIDTHS = (16, 32, 64)
 
 

@@ -11,8 +11,6 @@ from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d, pad, relu6
 from torchvision.ops import StochasticDepth
 
-__all__ = ["Block", "EfficientNetLite", "SameConv2d"]
-
 STAGES: Final = (
     (1, 3, 1, 16, 1),
     (6, 3, 2, 24, 2),

@@ -6,8 +6,6 @@ from torchvision.ops import FrozenBatchNorm2d as TorchvisionFrozenBatchNorm2d
 
 from dapi import ContextParams
 
-__all__ = ["FrozenBatchNorm2d"]
-
 
 class FrozenBatchNorm2d(TorchvisionFrozenBatchNorm2d):  # type: ignore[misc]  # untyped
     """Batch norm whose statistics and affine parameters are buffers, and never change.

@@ -8,8 +8,6 @@ from typing import Any, TypeVar
 
 from torchvision.models.mobilenetv3 import InvertedResidualConfig, MobileNetV3
 
-__all__ = ["large", "small"]
-
 M = TypeVar("M", bound=MobileNetV3)
 
 # Tables 1 and 2 of the paper, but their last three rows: channels in, kernel, expanded channels,

@@ -14,8 +14,6 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
-__all__ = ["converted", "finished", "prepared_for_training"]
-
 M = TypeVar("M", bound=nn.Module)
 
 _untyped: Any = torch.ao.quantization

@@ -8,8 +8,6 @@ from typing import Any
 from dapi import Build, LegacyArgument, WeightEntry, Weights
 from dapi.vision.models._torchvision import RECIPES, classification
 
-__all__ = ["build", "pretrained_quantized", "quantized"]
-
 
 def build(backend: str, *, fixed: Mapping[str, Any] | None = None, **fields: Any) -> Build:
     """Say what building needs for quantized weights of ImageNet-1K.

@@ -8,8 +8,6 @@ from torch.nn import BatchNorm2d
 from torchvision.models.detection.faster_rcnn import FastRCNNConvFCHead
 from torchvision.models.detection.rpn import RPNHead
 
-__all__ = ["improved_heads"]
-
 
 def improved_heads(channels: int) -> dict[str, Any]:
     """Return the arguments of FasterRCNN and MaskRCNN that `Li et al., 2021` changed.

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
-from dapi import Build, Lines, WeightEntry, lazy
+from dapi import Build, Lines, WeightEntry, Weights, lazy
 from dapi.vision.models._torchvision import published
 
-__all__ = ["SEGMENTATION_RECIPES", "segmentation"]
+if TYPE_CHECKING:
+    from dapi.vision import postprocess as postprocesses
+    from dapi.vision.transforms import SemanticSegmentation
 
 VOC = Lines("dapi.vision:data/voc.txt")
+_TRANSFORMS = lazy("dapi.vision.transforms:SemanticSegmentation", resize_size=520)
+_REGIONS = lazy("dapi.vision.postprocess:SemanticSegmentation", categories=VOC)
 SEGMENTATION_RECIPES = "https://github.com/pytorch/vision/tree/main/references/segmentation"
+
+
+if TYPE_CHECKING:
+
+    class SegmentationWeights(Weights):
+        """Weights that say what each pixel of a photo belongs to."""
+
+        transforms: Callable[..., SemanticSegmentation]
+        postprocess: Callable[..., postprocesses.SemanticSegmentation]
+else:  # a search makes every enum: what only types see costs it nothing
+    SegmentationWeights = Weights
 
 
 def segmentation(
@@ -19,9 +35,6 @@ def segmentation(
     *,
     miou: float,
     pixel_acc: float,
-    num_params: int,
-    gflops: float,
-    file_mib: float,
     recipe: str,
     build: Build,
     **fields: Any,
@@ -33,9 +46,6 @@ def segmentation(
         file: The file's name.
         miou: Mean over the categories of intersection over union, in percent.
         pixel_acc: How many pixels are right, in percent.
-        num_params: How many parameters.
-        gflops: Billions of multiply-adds for one image, as torchvision counts them.
-        file_mib: Size of the file in MiB, as torchvision states it.
         recipe: Where the training is described.
         build: What building needs.
         **fields: As of ``published``.
@@ -47,15 +57,12 @@ def segmentation(
         meta={
             "task": "image-segmentation",
             "datasets": ["COCO"],
-            "num_params": num_params,
-            "gflops": gflops,
-            "file_mib": file_mib,
             "min_size": (1, 1),
             "recipe": recipe,
             "categories": VOC,
         },
-        transforms=lazy("dapi.vision.transforms:SemanticSegmentation", resize_size=520),
-        postprocess=lazy("dapi.vision.postprocess:SemanticSegmentation", categories=VOC),
+        transforms=_TRANSFORMS,
+        postprocess=_REGIONS,
         build=build,
         latest=True,
         **fields,

@@ -11,8 +11,6 @@ from dapi import WeightEntry, Weights
 from dapi.vision.models._backbones import MOBILENET_STAGES, freeze_features, trained_count
 from dapi.vision.models.mobilenet_v3 import MobileNetV3LargeWeights, mobilenet_v3_large
 
-__all__ = ["extractor"]
-
 
 def extractor(
     weights: Weights | WeightEntry | None,

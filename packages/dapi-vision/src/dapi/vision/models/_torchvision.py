@@ -1,27 +1,21 @@
 """What torchvision's published weights have in common: the facts that its entries share.
 
-A family states what is particular to each file; these functions make the entry of it. Numbers are
-those of torchvision 0.29's own metadata.
+A family states what is particular to each file; these functions make the entry of it. What is true
+of the model, its parameters and GFLOPs, the enum says for all of its members. Numbers are those of
+torchvision 0.29's own metadata.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from dapi import Build, LegacyArgument, Lines, WeightEntry, Weights, lazy
 
-__all__ = [
-    "IMAGENET1K",
-    "NEW_RECIPES",
-    "RECIPES",
-    "SWAG",
-    "classification",
-    "pretrained",
-    "pretrained_backbone",
-    "published",
-]
+if TYPE_CHECKING:
+    from dapi.vision.postprocess import Classification
+    from dapi.vision.transforms import ImageClassification
 
 IMAGENET1K = Lines("dapi.vision:data/imagenet1k.txt")
 RECIPES = "https://github.com/pytorch/vision/tree/main/references/classification"
@@ -34,7 +28,19 @@ SWAG = {
 }
 
 _FILES = "https://download.pytorch.org/models"
+_NAMES = lazy("dapi.vision.postprocess:Classification", categories=IMAGENET1K)
 _PAGES = "https://pytorch.org/vision/stable/models/generated/torchvision.models"
+
+
+if TYPE_CHECKING:
+
+    class ClassificationWeights(Weights):
+        """Weights that name what is in a photo."""
+
+        transforms: Callable[..., ImageClassification]
+        postprocess: Callable[..., Classification]
+else:  # a search makes every enum: what only types see costs it nothing
+    ClassificationWeights = Weights
 
 
 def published(
@@ -46,6 +52,9 @@ def published(
     meta: Mapping[str, Any],
     sha256: str | None = None,
     sources: int = 0,
+    num_params: int | None = None,
+    gflops: float | None = None,
+    file_mib: float | None = None,
     **fields: Any,
 ) -> WeightEntry:
     """Describe a file that torchvision publishes.
@@ -58,13 +67,18 @@ def published(
         meta: The rest of the metadata.
         sha256: The file's full hash; without it, the digits in its name are used.
         sources: How many independent public projects pin that full hash.
+        num_params: How many parameters, where not all weights of the model have as many.
+        gflops: Billions of multiply-adds for one input, where they are not the same for all.
+        file_mib: Its size in MiB, as torchvision states it, where nobody published it in bytes.
         **fields: Further attributes of the entry.
     """
+    own = {"num_params": num_params, "gflops": gflops, "file_mib": file_mib}
     return WeightEntry(
         url=file if file.startswith("https:") else f"{_FILES}/{file}",
         sha256=sha256 or _digits(file),
         meta={
             "license": "unknown",
+            **{key: value for key, value in own.items() if value is not None},
             **meta,
             "metrics": _sourced(metrics, f"{_PAGES}.{model}.html"),
             "known_as": (known_as,),
@@ -104,11 +118,8 @@ def classification(
     file: str,
     *,
     accuracy: tuple[float, float],
-    num_params: int,
-    gflops: float,
-    file_mib: float,
-    min_size: tuple[int, int],
     recipe: str,
+    min_size: tuple[int, int] = (1, 1),
     crop_size: int = 224,
     preset: Mapping[str, Any] | None = None,
     meta: Mapping[str, Any] | None = None,
@@ -121,11 +132,8 @@ def classification(
         model: The model's name.
         file: The file's name.
         accuracy: Top 1 and top 5, in percent, of one central crop.
-        num_params: How many parameters.
-        gflops: Billions of multiply-adds for one image, as torchvision counts them.
-        file_mib: Size of the file in MiB, as torchvision states it.
-        min_size: Height and width of the smallest image that the model takes.
         recipe: Where the training is described.
+        min_size: Height and width of the smallest image that the model takes.
         crop_size: Height and width of what the model is given.
         preset: Further arguments of ``dapi.vision.transforms:ImageClassification``.
         meta: Further metadata, such as the licence.
@@ -139,9 +147,6 @@ def classification(
         meta={
             "task": "image-classification",
             "datasets": ["ImageNet-1K"],
-            "num_params": num_params,
-            "gflops": gflops,
-            "file_mib": file_mib,
             "min_size": min_size,
             "recipe": recipe,
             "categories": IMAGENET1K,
@@ -150,7 +155,7 @@ def classification(
         transforms=lazy(
             "dapi.vision.transforms:ImageClassification", crop_size=crop_size, **(preset or {})
         ),
-        postprocess=lazy("dapi.vision.postprocess:Classification", categories=IMAGENET1K),
+        postprocess=_NAMES,
         build=build,
         **fields,
     )

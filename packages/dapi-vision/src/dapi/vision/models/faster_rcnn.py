@@ -5,27 +5,29 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dapi import WeightEntry, Weights, register_model
-from dapi.vision.models._detection import ANCIENT_BUILD, DETECTION_RECIPES, detection
+from dapi.vision.models._detection import (
+    ANCIENT_BUILD,
+    DETECTION_RECIPES,
+    DetectionWeights,
+    RCNNConfig,
+    detection,
+)
 from dapi.vision.models._torchvision import pretrained, pretrained_backbone
 from dapi.vision.models.mobilenet_v3 import MobileNetV3LargeWeights
 from dapi.vision.models.resnet import ResNet50Weights
 
 if TYPE_CHECKING:
     from torchvision.models.detection import FasterRCNN
-
-__all__ = [
-    "FasterRCNNMobileNetV3Large320FPNWeights",
-    "FasterRCNNMobileNetV3LargeFPNWeights",
-    "FasterRCNNResNet50FPNV2Weights",
-    "FasterRCNNResNet50FPNWeights",
-    "fasterrcnn_mobilenet_v3_large_320_fpn",
-    "fasterrcnn_mobilenet_v3_large_fpn",
-    "fasterrcnn_resnet50_fpn",
-    "fasterrcnn_resnet50_fpn_v2",
-]
+    from typing_extensions import Unpack
 
 
-class FasterRCNNResNet50FPNWeights(Weights):
+_RESNET_LEGACY = pretrained_backbone(ResNet50Weights.ImageNet1K_RefV1)
+_MOBILENET_LEGACY = pretrained_backbone(MobileNetV3LargeWeights.ImageNet1K_RefV1)
+
+
+class FasterRCNNResNet50FPNWeights(
+    DetectionWeights, meta={"num_params": 41_755_286, "gflops": 134.38}
+):
     """Weights of ``fasterrcnn_resnet50_fpn``: torchvision's COCO_V1.
 
     They were trained with eps=0 in FrozenBatchNorm2d, and are built with it.
@@ -39,77 +41,10 @@ class FasterRCNNResNet50FPNWeights(Weights):
         sources=5,
         known_as="FasterRCNN_ResNet50_FPN_Weights.COCO_V1",
         average_precision={"box_map": 37.0},
-        num_params=41755286,
-        gflops=134.38,
-        file_mib=159.743,
         recipe=f"{DETECTION_RECIPES}#faster-r-cnn-resnet-50-fpn",
         build=ANCIENT_BUILD,
         latest=True,
     )
-
-
-class FasterRCNNResNet50FPNV2Weights(Weights):
-    """Weights of ``fasterrcnn_resnet50_fpn_v2``: torchvision's COCO_V1 for that model.
-
-    Trained by a recipe that is improved too.
-    """
-
-    COCO_RefV1 = detection(
-        "fasterrcnn_resnet50_fpn_v2",
-        "fasterrcnn_resnet50_fpn_v2_coco-dd69338a.pth",
-        sha256="dd69338a24b8d7381807e247652bdc356325bcbaf1cd3e092e00e0a1a58706bf",
-        size=175221657,
-        sources=4,
-        known_as="FasterRCNN_ResNet50_FPN_V2_Weights.COCO_V1",
-        average_precision={"box_map": 46.7},
-        num_params=43712278,
-        gflops=280.371,
-        file_mib=167.104,
-        recipe="https://github.com/pytorch/vision/pull/5763",
-        latest=True,
-    )
-
-
-class FasterRCNNMobileNetV3LargeFPNWeights(Weights):
-    """Weights of ``fasterrcnn_mobilenet_v3_large_fpn``: torchvision's COCO_V1."""
-
-    COCO_RefV1 = detection(
-        "fasterrcnn_mobilenet_v3_large_fpn",
-        "fasterrcnn_mobilenet_v3_large_fpn-fb6a3cc7.pth",
-        sha256="fb6a3cc702b1df54c18a44b26708cd083614211062d0c36d2ca7bf9270df3533",
-        size=77844807,
-        sources=3,
-        known_as="FasterRCNN_MobileNet_V3_Large_FPN_Weights.COCO_V1",
-        average_precision={"box_map": 32.8},
-        num_params=19386354,
-        gflops=4.494,
-        file_mib=74.239,
-        recipe=f"{DETECTION_RECIPES}#faster-r-cnn-mobilenetv3-large-fpn",
-        latest=True,
-    )
-
-
-class FasterRCNNMobileNetV3Large320FPNWeights(Weights):
-    """Weights of ``fasterrcnn_mobilenet_v3_large_320_fpn``: torchvision's COCO_V1."""
-
-    COCO_RefV1 = detection(
-        "fasterrcnn_mobilenet_v3_large_320_fpn",
-        "fasterrcnn_mobilenet_v3_large_320_fpn-907ea3f9.pth",
-        sha256="907ea3f91ff92242bc1baea8049276a3e76bca48ce7560bd268cc029f37977b5",
-        size=77844807,
-        sources=7,
-        known_as="FasterRCNN_MobileNet_V3_Large_320_FPN_Weights.COCO_V1",
-        average_precision={"box_map": 22.8},
-        num_params=19386354,
-        gflops=0.719,
-        file_mib=74.239,
-        recipe=f"{DETECTION_RECIPES}#faster-r-cnn-mobilenetv3-large-320-fpn",
-        latest=True,
-    )
-
-
-_RESNET_LEGACY = pretrained_backbone(ResNet50Weights.ImageNet1K_RefV1)
-_MOBILENET_LEGACY = pretrained_backbone(MobileNetV3LargeWeights.ImageNet1K_RefV1)
 
 
 @register_model(
@@ -124,7 +59,7 @@ def fasterrcnn_resnet50_fpn(
     trainable_backbone_layers: int | None = None,
     progress: bool = True,
     num_classes: int = 91,
-    **config: Any,
+    **config: Unpack[RCNNConfig],
 ) -> FasterRCNN:
     """Build a Faster R-CNN with a ResNet-50 and a feature pyramid, which finds objects.
 
@@ -147,8 +82,7 @@ def fasterrcnn_resnet50_fpn(
         progress: Show a progress bar while fetching, on a terminal.
         num_classes: Classes, the background included. Other than the weights' own: with
             ``new_head=True`` only.
-        **config: Further arguments of ``torchvision.models.detection.FasterRCNN``, and
-            ``new_head``.
+        **config: Further arguments, see ``RCNNConfig``.
 
     Returns:
         The model, in training mode.
@@ -171,6 +105,27 @@ def fasterrcnn_resnet50_fpn(
     return FasterRCNN(backbone, num_classes, **config)
 
 
+class FasterRCNNResNet50FPNV2Weights(
+    DetectionWeights, meta={"num_params": 43_712_278, "gflops": 280.371}
+):
+    """Weights of ``fasterrcnn_resnet50_fpn_v2``: torchvision's COCO_V1 for that model.
+
+    Trained by a recipe that is improved too.
+    """
+
+    COCO_RefV1 = detection(
+        "fasterrcnn_resnet50_fpn_v2",
+        "fasterrcnn_resnet50_fpn_v2_coco-dd69338a.pth",
+        sha256="dd69338a24b8d7381807e247652bdc356325bcbaf1cd3e092e00e0a1a58706bf",
+        size=175221657,
+        sources=4,
+        known_as="FasterRCNN_ResNet50_FPN_V2_Weights.COCO_V1",
+        average_precision={"box_map": 46.7},
+        recipe="https://github.com/pytorch/vision/pull/5763",
+        latest=True,
+    )
+
+
 @register_model(
     weights=FasterRCNNResNet50FPNV2Weights,
     head="roi_heads.box_predictor",
@@ -183,13 +138,17 @@ def fasterrcnn_resnet50_fpn_v2(
     trainable_backbone_layers: int | None = None,
     progress: bool = True,
     num_classes: int = 91,
-    **config: Any,
+    **config: Unpack[RCNNConfig],
 ) -> FasterRCNN:
     """Build the improved Faster R-CNN of `Li et al., 2021 <https://arxiv.org/abs/2111.11429>`_.
 
     A variant beside ``fasterrcnn_resnet50_fpn``, not its replacement: batch norm everywhere and
     never frozen, two convolutions in the region proposal head, four and a linear layer in the box
-    head. Arguments, input and output are those of ``fasterrcnn_resnet50_fpn``.
+    head. Takes a list of float images ``(3, H, W)`` with values 0 to 1, and in eval mode returns
+    for each a dict of ``boxes``, ``labels`` and ``scores``, best first; in training mode it also
+    takes ``targets``, and returns a dict of losses. With weights, the last
+    ``trainable_backbone_layers`` of the backbone are trained (0 to 5; by default 3). A
+    ``num_classes`` other than the weights' own needs ``new_head=True``.
     """
     from torch.nn import BatchNorm2d
     from torchvision.models.detection import FasterRCNN
@@ -208,6 +167,24 @@ def fasterrcnn_resnet50_fpn_v2(
     return FasterRCNN(backbone, num_classes, **improved_heads(backbone.out_channels), **config)
 
 
+class FasterRCNNMobileNetV3LargeFPNWeights(
+    DetectionWeights, meta={"num_params": 19_386_354, "gflops": 4.494}
+):
+    """Weights of ``fasterrcnn_mobilenet_v3_large_fpn``: torchvision's COCO_V1."""
+
+    COCO_RefV1 = detection(
+        "fasterrcnn_mobilenet_v3_large_fpn",
+        "fasterrcnn_mobilenet_v3_large_fpn-fb6a3cc7.pth",
+        sha256="fb6a3cc702b1df54c18a44b26708cd083614211062d0c36d2ca7bf9270df3533",
+        size=77844807,
+        sources=3,
+        known_as="FasterRCNN_MobileNet_V3_Large_FPN_Weights.COCO_V1",
+        average_precision={"box_map": 32.8},
+        recipe=f"{DETECTION_RECIPES}#faster-r-cnn-mobilenetv3-large-fpn",
+        latest=True,
+    )
+
+
 @register_model(
     weights=FasterRCNNMobileNetV3LargeFPNWeights,
     head="roi_heads.box_predictor",
@@ -220,12 +197,15 @@ def fasterrcnn_mobilenet_v3_large_fpn(
     trainable_backbone_layers: int | None = None,
     progress: bool = True,
     num_classes: int = 91,
-    **config: Any,
+    **config: Unpack[RCNNConfig],
 ) -> FasterRCNN:
     """Build a Faster R-CNN with a MobileNetV3-Large, for images of high resolution.
 
-    ``trainable_backbone_layers`` are 0 to 6. Arguments, input and output are those of
-    ``fasterrcnn_resnet50_fpn``.
+    Takes a list of float images ``(3, H, W)`` with values 0 to 1, and in eval mode returns for each
+    a dict of ``boxes``, ``labels`` and ``scores``, best first; in training mode it also takes
+    ``targets``, and returns a dict of losses. With weights, the last ``trainable_backbone_layers``
+    of the backbone are trained (0 to 6; by default 3). A ``num_classes`` other than the weights'
+    own needs ``new_head=True``.
     """
     return _mobilenet(
         weights,
@@ -234,6 +214,24 @@ def fasterrcnn_mobilenet_v3_large_fpn(
         progress=progress,
         num_classes=num_classes,
         **{"rpn_score_thresh": 0.05, **config},
+    )
+
+
+class FasterRCNNMobileNetV3Large320FPNWeights(
+    DetectionWeights, meta={"num_params": 19_386_354, "gflops": 0.719}
+):
+    """Weights of ``fasterrcnn_mobilenet_v3_large_320_fpn``: torchvision's COCO_V1."""
+
+    COCO_RefV1 = detection(
+        "fasterrcnn_mobilenet_v3_large_320_fpn",
+        "fasterrcnn_mobilenet_v3_large_320_fpn-907ea3f9.pth",
+        sha256="907ea3f91ff92242bc1baea8049276a3e76bca48ce7560bd268cc029f37977b5",
+        size=77844807,
+        sources=7,
+        known_as="FasterRCNN_MobileNet_V3_Large_320_FPN_Weights.COCO_V1",
+        average_precision={"box_map": 22.8},
+        recipe=f"{DETECTION_RECIPES}#faster-r-cnn-mobilenetv3-large-320-fpn",
+        latest=True,
     )
 
 
@@ -249,12 +247,15 @@ def fasterrcnn_mobilenet_v3_large_320_fpn(
     trainable_backbone_layers: int | None = None,
     progress: bool = True,
     num_classes: int = 91,
-    **config: Any,
+    **config: Unpack[RCNNConfig],
 ) -> FasterRCNN:
     """Build a Faster R-CNN with a MobileNetV3-Large, for phones: it resizes images to 320 pixels.
 
-    ``trainable_backbone_layers`` are 0 to 6. Arguments, input and output are those of
-    ``fasterrcnn_resnet50_fpn``.
+    Takes a list of float images ``(3, H, W)`` with values 0 to 1, and in eval mode returns for each
+    a dict of ``boxes``, ``labels`` and ``scores``, best first; in training mode it also takes
+    ``targets``, and returns a dict of losses. With weights, the last ``trainable_backbone_layers``
+    of the backbone are trained (0 to 6; by default 3). A ``num_classes`` other than the weights'
+    own needs ``new_head=True``.
     """
     few = {
         "min_size": 320,

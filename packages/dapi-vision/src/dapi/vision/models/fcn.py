@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from dapi import Build, WeightEntry, Weights, register_model
-from dapi.vision.models._segmentation import SEGMENTATION_RECIPES, segmentation
+from dapi import Build, BuilderConfig, WeightEntry, register_model
+from dapi.vision.models._segmentation import SEGMENTATION_RECIPES, SegmentationWeights, segmentation
 from dapi.vision.models._torchvision import pretrained, pretrained_backbone
 from dapi.vision.models.resnet import ResNet50Weights, ResNet101Weights
 
 if TYPE_CHECKING:
     from torchvision.models.resnet import ResNet
     from torchvision.models.segmentation import FCN
-
-__all__ = ["FCNResNet50Weights", "FCNResNet101Weights", "fcn_resnet50", "fcn_resnet101"]
+    from typing_extensions import Unpack
 
 _entry = partial(segmentation, build=Build(config={"num_classes": 21, "aux_loss": True}))
 _HEADS = ("classifier.4", "aux_classifier.4")
 
 
-class FCNResNet50Weights(Weights):
+class FCNResNet50Weights(SegmentationWeights, meta={"num_params": 35_322_218, "gflops": 152.717}):
     """Weights of ``fcn_resnet50``: torchvision's COCO_WITH_VOC_LABELS_V1."""
 
     COCO_VOCLabels_RefV1 = _entry(
@@ -32,29 +31,7 @@ class FCNResNet50Weights(Weights):
         known_as="FCN_ResNet50_Weights.COCO_WITH_VOC_LABELS_V1",
         miou=60.5,
         pixel_acc=91.4,
-        num_params=35322218,
-        gflops=152.717,
-        file_mib=135.009,
         recipe=f"{SEGMENTATION_RECIPES}#fcn_resnet50",
-    )
-
-
-class FCNResNet101Weights(Weights):
-    """Weights of ``fcn_resnet101``: torchvision's COCO_WITH_VOC_LABELS_V1."""
-
-    COCO_VOCLabels_RefV1 = _entry(
-        "fcn_resnet101",
-        "fcn_resnet101_coco-7ecb50ca.pth",
-        sha256="7ecb50ca17844860a70d5ed0c748d997cf8adb62932abaa0233430c68594d749",
-        size=217800805,
-        sources=1,
-        known_as="FCN_ResNet101_Weights.COCO_WITH_VOC_LABELS_V1",
-        miou=63.7,
-        pixel_acc=91.9,
-        num_params=54314346,
-        gflops=232.738,
-        file_mib=207.711,
-        recipe=f"{SEGMENTATION_RECIPES}#deeplabv3_resnet101",
     )
 
 
@@ -73,7 +50,7 @@ def fcn_resnet50(
     progress: bool = True,
     num_classes: int = 21,
     aux_loss: bool | None = None,
-    **config: Any,
+    **config: Unpack[BuilderConfig],
 ) -> FCN:
     """Build an FCN with a ResNet-50, which says what each pixel of a photo belongs to.
 
@@ -89,7 +66,7 @@ def fcn_resnet50(
         num_classes: Classes, the background included. Other than the weights' own: with
             ``new_head=True`` only.
         aux_loss: Whether it has an auxiliary classifier, for training. The published weights do.
-        **config: ``new_head``; see ``dapi.build_model``.
+        **config: ``new_head``, ``device`` and ``dtype``, see ``dapi.BuilderConfig``.
 
     Returns:
         The model, in training mode.
@@ -110,7 +87,23 @@ def fcn_resnet50(
         progress=progress,
         replace_stride_with_dilation=[False, True, True],
     )
-    return _fcn(network, num_classes, aux_loss=bool(aux_loss), **config)
+    return _fcn(network, num_classes, aux_loss=bool(aux_loss))
+
+
+class FCNResNet101Weights(SegmentationWeights, meta={"num_params": 54_314_346, "gflops": 232.738}):
+    """Weights of ``fcn_resnet101``: torchvision's COCO_WITH_VOC_LABELS_V1."""
+
+    COCO_VOCLabels_RefV1 = _entry(
+        "fcn_resnet101",
+        "fcn_resnet101_coco-7ecb50ca.pth",
+        sha256="7ecb50ca17844860a70d5ed0c748d997cf8adb62932abaa0233430c68594d749",
+        size=217800805,
+        sources=1,
+        known_as="FCN_ResNet101_Weights.COCO_WITH_VOC_LABELS_V1",
+        miou=63.7,
+        pixel_acc=91.9,
+        recipe=f"{SEGMENTATION_RECIPES}#deeplabv3_resnet101",
+    )
 
 
 @register_model(
@@ -128,11 +121,14 @@ def fcn_resnet101(
     progress: bool = True,
     num_classes: int = 21,
     aux_loss: bool | None = None,
-    **config: Any,
+    **config: Unpack[BuilderConfig],
 ) -> FCN:
     """Build an FCN with a ResNet-101.
 
-    Arguments, input and output are those of ``fcn_resnet50``.
+    Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns a dict
+    of ``out``, logits ``(N, num_classes, H, W)``, and with ``aux_loss`` of ``aux``, the same of a
+    classifier on an earlier layer. A ``num_classes`` other than the weights' own needs
+    ``new_head=True``.
     """
     from dapi.vision.models.resnet import resnet101
 
@@ -141,14 +137,14 @@ def fcn_resnet101(
         progress=progress,
         replace_stride_with_dilation=[False, True, True],
     )
-    return _fcn(network, num_classes, aux_loss=bool(aux_loss), **config)
+    return _fcn(network, num_classes, aux_loss=bool(aux_loss))
 
 
-def _fcn(network: ResNet, num_classes: int, *, aux_loss: bool, **config: Any) -> FCN:
+def _fcn(network: ResNet, num_classes: int, *, aux_loss: bool) -> FCN:
     from torchvision.models._utils import IntermediateLayerGetter
     from torchvision.models.segmentation.fcn import FCN, FCNHead
 
     layers = {"layer4": "out", **({"layer3": "aux"} if aux_loss else {})}
     backbone = IntermediateLayerGetter(network, return_layers=layers)
     aux = FCNHead(1024, num_classes) if aux_loss else None
-    return FCN(backbone, FCNHead(2048, num_classes), aux, **config)
+    return FCN(backbone, FCNHead(2048, num_classes), aux)

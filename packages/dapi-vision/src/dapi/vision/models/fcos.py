@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from dapi import Build, WeightEntry, Weights, lazy, register_model
-from dapi.vision.models._detection import DETECTION_RECIPES, detection
+from dapi import Build, BuilderConfig, WeightEntry, Weights, lazy, register_model
+from dapi.vision.models._detection import DETECTION_RECIPES, DetectionWeights, detection
 from dapi.vision.models._torchvision import pretrained, pretrained_backbone
 from dapi.vision.models.cifar_resnet import DIGITS, DIGITS_SOURCE, NOT_TRAINED_ON, ResNet20Weights
 from dapi.vision.models.resnet import ResNet50Weights
 
 if TYPE_CHECKING:
+    from torch import nn
     from torchvision.models.detection import FCOS
+    from typing_extensions import Unpack
 
-__all__ = [
-    "FCOSResNet20FPNWeights",
-    "FCOSResNet50FPNWeights",
-    "fcos_resnet20_fpn",
-    "fcos_resnet50_fpn",
-]
+    from dapi.vision.postprocess import Detection
+    from dapi.vision.transforms import GrayscaleDetection
 
 _RECIPE = "recipes/fcos_resnet20_fpn_digits.py"
 _DIGITS = ["__background__", *map(str, range(10))]
@@ -39,7 +38,6 @@ def _digits(file: str, *, sha256: str, size: int, ap: float, ap50: float) -> dic
         "meta": {
             "task": "object-detection",
             "license": "BSD-3-Clause",
-            "num_params": 467328,
             "datasets": [DIGITS],
             "dataset_source": DIGITS_SOURCE,
             "not_trained_on": NOT_TRAINED_ON,
@@ -64,7 +62,49 @@ def _digits(file: str, *, sha256: str, size: int, ap: float, ap50: float) -> dic
     }
 
 
-class FCOSResNet20FPNWeights(Weights):
+class FCOSConfig(BuilderConfig, total=False):
+    """Further arguments of ``torchvision.models.detection.FCOS``, but those that make its head.
+
+    Attributes:
+        min_size: Pixels that the shorter side of an image is resized to.
+        max_size: The most pixels of its longer side.
+        image_mean: What is subtracted from each channel.
+        image_std: What each channel is divided by then.
+        size_divisible: What height and width of a batch are multiples of.
+        fixed_size: Width and height that every image is resized to instead.
+        center_sampling_radius: How far from its centre an object is learnt, in steps of the level.
+        score_thresh: Score below which boxes are dropped, in eval mode.
+        nms_thresh: Overlap above which the worse of two boxes is suppressed.
+        detections_per_img: The most boxes of an image.
+        topk_candidates: The most boxes of a level before overlapping ones are suppressed.
+    """
+
+    min_size: int
+    max_size: int
+    image_mean: list[float] | None
+    image_std: list[float] | None
+    size_divisible: int
+    fixed_size: tuple[int, int] | None
+    center_sampling_radius: float
+    score_thresh: float
+    nms_thresh: float
+    detections_per_img: int
+    topk_candidates: int
+
+
+class FCOSResNet50FPNConfig(FCOSConfig, total=False):
+    """Further arguments of ``torchvision.models.detection.FCOS``.
+
+    Attributes:
+        anchor_generator: What places one box at each step of a level.
+        head: What makes classes and boxes of features.
+    """
+
+    anchor_generator: nn.Module | None
+    head: nn.Module | None
+
+
+class FCOSResNet20FPNWeights(Weights, meta={"num_params": 467_328}):
     """Weights of ``fcos_resnet20_fpn``. Their files come with this distribution.
 
     They find handwritten digits, bright on dark or dark on bright, among other marks: in grey
@@ -72,6 +112,9 @@ class FCOSResNet20FPNWeights(Weights):
     random numbers, and misses half of them. RefV2 starts from ``ResNet20Weights.Digits_RefV2``,
     sees more digits a scene, and is trained longer.
     """
+
+    transforms: Callable[..., GrayscaleDetection]
+    postprocess: Callable[..., Detection]
 
     Digits_RefV1 = WeightEntry(
         **_digits(
@@ -94,7 +137,64 @@ class FCOSResNet20FPNWeights(Weights):
     )
 
 
-class FCOSResNet50FPNWeights(Weights):
+@register_model(weights=FCOSResNet20FPNWeights, head=("head.classification_head.cls_logits",))
+def fcos_resnet20_fpn(
+    *,
+    weights: FCOSResNet20FPNWeights | WeightEntry | None = None,
+    weights_backbone: ResNet20Weights | WeightEntry | None = None,
+    progress: bool = True,
+    num_classes: int = 11,
+    in_channels: int = 3,
+    **config: Unpack[FCOSConfig],
+) -> FCOS:
+    """Build a small FCOS over a ResNet-20, which finds digits in milliseconds on a CPU.
+
+    The pyramid has 64 channels and two levels, of 4 and 8 pixels a step, and each branch of the
+    head two convolutions: half a million parameters. Nothing is ever frozen, and batch norm is
+    plain. Does not touch the network: its weights come with the distribution.
+
+    Takes a list of float images ``(in_channels, H, W)`` with values 0 to 1, and in eval mode
+    returns for each a dict of ``boxes`` ``(N, 4)`` as x1, y1, x2, y2 in pixels, ``labels`` ``(N,)``
+    and ``scores`` ``(N,)``, best first; in training mode it also takes a list of targets
+    (``boxes`` and ``labels``), and returns a dict of losses.
+
+    Args:
+        weights: What to load; None initialises at random.
+        weights_backbone: Of the ResNet-20 inside; not loaded when ``weights`` are given.
+        progress: Show a progress bar while fetching other weights, on a terminal.
+        num_classes: Classes, the background included. Other than the weights' own: with
+            ``new_head=True`` only.
+        in_channels: Channels of the images; weights for digits fix it to 1. Other than 3 needs
+            ``image_mean`` and ``image_std`` of that length.
+        **config: Further arguments, see ``FCOSConfig``. The weights set ``min_size``,
+            which the shorter side of an image becomes, to 96, and know digits that are then 11 to
+            45 pixels high: for a row that fills its picture give 48, for small digits more.
+
+    Returns:
+        The model, in training mode.
+
+    Raises:
+        DapiError: See ``dapi.build_model``.
+
+    Example:
+        >>> from dapi.vision import FCOSResNet20FPNWeights, fcos_resnet20_fpn
+        >>> model = fcos_resnet20_fpn(weights=FCOSResNet20FPNWeights.Digits_RefV2)
+        >>> model.backbone.out_channels
+        64
+    """
+    from torchvision.models.detection import FCOS
+    from torchvision.models.detection.anchor_utils import AnchorGenerator
+    from torchvision.models.detection.fcos import FCOSHead
+
+    from dapi.vision.models._backbones import resnet20_fpn
+
+    backbone = resnet20_fpn(weights_backbone, progress=progress, in_channels=in_channels)
+    anchors = AnchorGenerator(sizes=((4,), (8,)), aspect_ratios=((1.0,), (1.0,)))
+    head = FCOSHead(backbone.out_channels, 1, num_classes, num_convs=2)
+    return FCOS(backbone, num_classes, anchor_generator=anchors, head=head, **config)
+
+
+class FCOSResNet50FPNWeights(DetectionWeights, meta={"num_params": 32_269_600, "gflops": 128.207}):
     """Weights of ``fcos_resnet50_fpn``: torchvision's COCO_V1."""
 
     COCO_RefV1 = detection(
@@ -105,9 +205,6 @@ class FCOSResNet50FPNWeights(Weights):
         sources=4,
         known_as="FCOS_ResNet50_FPN_Weights.COCO_V1",
         average_precision={"box_map": 39.2},
-        num_params=32269600,
-        gflops=128.207,
-        file_mib=123.608,
         recipe=f"{DETECTION_RECIPES}#fcos-resnet-50-fpn",
         latest=True,
     )
@@ -128,7 +225,7 @@ def fcos_resnet50_fpn(
     trainable_backbone_layers: int | None = None,
     progress: bool = True,
     num_classes: int = 91,
-    **config: Any,
+    **config: Unpack[FCOSResNet50FPNConfig],
 ) -> FCOS:
     """Build an FCOS with a ResNet-50 and a feature pyramid, which finds objects.
 
@@ -152,7 +249,7 @@ def fcos_resnet50_fpn(
         progress: Show a progress bar while fetching, on a terminal.
         num_classes: Classes, the background included. Other than the weights' own: with
             ``new_head=True`` only.
-        **config: Further arguments of ``torchvision.models.detection.FCOS``, and ``new_head``.
+        **config: Further arguments, see ``FCOSResNet50FPNConfig``.
 
     Returns:
         The model, in training mode.
@@ -179,57 +276,3 @@ def fcos_resnet50_fpn(
         further_from=256,
     )
     return FCOS(backbone, num_classes, **config)
-
-
-@register_model(weights=FCOSResNet20FPNWeights, head=("head.classification_head.cls_logits",))
-def fcos_resnet20_fpn(
-    *,
-    weights: FCOSResNet20FPNWeights | WeightEntry | None = None,
-    weights_backbone: ResNet20Weights | WeightEntry | None = None,
-    progress: bool = True,
-    num_classes: int = 11,
-    in_channels: int = 3,
-    **config: Any,
-) -> FCOS:
-    """Build a small FCOS over a ResNet-20, which finds digits in milliseconds on a CPU.
-
-    The pyramid has 64 channels and two levels, of 4 and 8 pixels a step, and each branch of the
-    head two convolutions: half a million parameters. Nothing is ever frozen, and batch norm is
-    plain. Input and output are those of ``fcos_resnet50_fpn``, but that the images have
-    ``in_channels``. Does not touch the network: its weights come with the distribution.
-
-    Args:
-        weights: What to load; None initialises at random.
-        weights_backbone: Of the ResNet-20 inside; not loaded when ``weights`` are given.
-        progress: Show a progress bar while fetching other weights, on a terminal.
-        num_classes: Classes, the background included. Other than the weights' own: with
-            ``new_head=True`` only.
-        in_channels: Channels of the images; weights for digits fix it to 1. Other than 3 needs
-            ``image_mean`` and ``image_std`` of that length.
-        **config: Further arguments of ``torchvision.models.detection.FCOS`` but
-            ``anchor_generator`` and ``head``, and ``new_head``. The weights set ``min_size``,
-            which the shorter side of an image becomes, to 96, and know digits that are then 11 to
-            45 pixels high: for a row that fills its picture give 48, for small digits more.
-
-    Returns:
-        The model, in training mode.
-
-    Raises:
-        DapiError: See ``dapi.build_model``.
-
-    Example:
-        >>> from dapi.vision import FCOSResNet20FPNWeights, fcos_resnet20_fpn
-        >>> model = fcos_resnet20_fpn(weights=FCOSResNet20FPNWeights.Digits_RefV2)
-        >>> model.backbone.out_channels
-        64
-    """
-    from torchvision.models.detection import FCOS
-    from torchvision.models.detection.anchor_utils import AnchorGenerator
-    from torchvision.models.detection.fcos import FCOSHead
-
-    from dapi.vision.models._backbones import resnet20_fpn
-
-    backbone = resnet20_fpn(weights_backbone, progress=progress, in_channels=in_channels)
-    anchors = AnchorGenerator(sizes=((4,), (8,)), aspect_ratios=((1.0,), (1.0,)))
-    head = FCOSHead(backbone.out_channels, 1, num_classes, num_convs=2)
-    return FCOS(backbone, num_classes, anchor_generator=anchors, head=head, **config)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from dapi import Build, WeightEntry, Weights, register_model
+from dapi import Build, BuilderConfig, WeightEntry, register_model
 from dapi.adapt import Drop
-from dapi.vision.models._torchvision import RECIPES, classification, pretrained
+from dapi.vision.models._torchvision import (
+    RECIPES,
+    ClassificationWeights,
+    classification,
+    pretrained,
+)
 
 if TYPE_CHECKING:
-    from torchvision.models.googlenet import GoogLeNet
+    from collections.abc import Callable
 
-__all__ = [
-    "GoogLeNetWeights",
-    "googlenet",
-]
+    from torch import nn
+    from torchvision.models.googlenet import GoogLeNet
+    from typing_extensions import Unpack
 
 _BUILD = Build(
     config={"num_classes": 1000},
@@ -24,7 +28,29 @@ _BUILD = Build(
 )
 
 
-class GoogLeNetWeights(Weights):
+class QuantizedGoogLeNetConfig(BuilderConfig, total=False):
+    """Further arguments of ``torchvision.models.quantization.QuantizableGoogLeNet``.
+
+    Attributes:
+        dropout: How likely an input of the last layer is zeroed in training.
+        dropout_aux: The same, of the auxiliary heads.
+    """
+
+    dropout: float
+    dropout_aux: float
+
+
+class GoogLeNetConfig(QuantizedGoogLeNetConfig, total=False):
+    """Further arguments of ``torchvision.models.googlenet.GoogLeNet``.
+
+    Attributes:
+        blocks: The classes of convolution, Inception block and auxiliary head.
+    """
+
+    blocks: list[Callable[..., nn.Module]] | None
+
+
+class GoogLeNetWeights(ClassificationWeights, meta={"num_params": 6_624_904, "gflops": 1.498}):
     """Weights of ``googlenet``: torchvision's IMAGENET1K_V1.
 
     Ported from those of the paper. The model rescales its input to what they were trained with, and
@@ -38,8 +64,6 @@ class GoogLeNetWeights(Weights):
         sources=2,
         known_as="GoogLeNet_Weights.IMAGENET1K_V1",
         accuracy=(69.778, 89.53),
-        num_params=6624904,
-        gflops=1.498,
         file_mib=49.731,
         min_size=(15, 15),
         recipe=f"{RECIPES}#googlenet",
@@ -61,7 +85,7 @@ def googlenet(
     aux_logits: bool = True,
     transform_input: bool = False,
     init_weights: bool | None = None,
-    **config: Any,
+    **config: Unpack[GoogLeNetConfig],
 ) -> GoogLeNet:
     """Build a GoogLeNet (Inception v1), which names what is in a photo.
 
@@ -81,8 +105,7 @@ def googlenet(
             to -1..1 first; by default with weights.
         init_weights: Whether parameters are initialised as in the original; by default with a
             warning, and not when they are loaded.
-        **config: Further arguments of ``torchvision.models.googlenet.GoogLeNet``, and
-            ``new_head``.
+        **config: Further arguments, see ``GoogLeNetConfig``.
 
     Returns:
         The model, in training mode.

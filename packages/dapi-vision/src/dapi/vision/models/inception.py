@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from dapi import Build, WeightEntry, Weights, register_model
+from dapi import Build, BuilderConfig, WeightEntry, register_model
 from dapi.adapt import Drop
-from dapi.vision.models._torchvision import RECIPES, classification, pretrained
+from dapi.vision.models._torchvision import (
+    RECIPES,
+    ClassificationWeights,
+    classification,
+    pretrained,
+)
 
 if TYPE_CHECKING:
-    from torchvision.models.inception import Inception3
+    from collections.abc import Callable
 
-__all__ = [
-    "InceptionV3Weights",
-    "inception_v3",
-]
+    from torch import nn
+    from torchvision.models.inception import Inception3
+    from typing_extensions import Unpack
 
 _BUILD = Build(
     config={"num_classes": 1000},
@@ -24,7 +28,27 @@ _BUILD = Build(
 )
 
 
-class InceptionV3Weights(Weights):
+class QuantizedInceptionConfig(BuilderConfig, total=False):
+    """Further arguments of ``torchvision.models.quantization.QuantizableInception3``.
+
+    Attributes:
+        dropout: How likely an input of the last layer is zeroed in training.
+    """
+
+    dropout: float
+
+
+class InceptionConfig(QuantizedInceptionConfig, total=False):
+    """Further arguments of ``torchvision.models.inception.Inception3``.
+
+    Attributes:
+        inception_blocks: The classes of convolution, the five blocks and auxiliary head.
+    """
+
+    inception_blocks: list[Callable[..., nn.Module]] | None
+
+
+class InceptionV3Weights(ClassificationWeights, meta={"num_params": 27_161_264, "gflops": 5.713}):
     """Weights of ``inception_v3``: torchvision's IMAGENET1K_V1.
 
     Ported from those of the paper. The model rescales its input to what they were trained with.
@@ -38,9 +62,6 @@ class InceptionV3Weights(Weights):
         sources=3,
         known_as="Inception_V3_Weights.IMAGENET1K_V1",
         accuracy=(77.294, 93.45),
-        num_params=27161264,
-        gflops=5.713,
-        file_mib=103.903,
         min_size=(75, 75),
         recipe=f"{RECIPES}#inception-v3",
         crop_size=299,
@@ -63,7 +84,7 @@ def inception_v3(
     aux_logits: bool = True,
     transform_input: bool = False,
     init_weights: bool | None = None,
-    **config: Any,
+    **config: Unpack[InceptionConfig],
 ) -> Inception3:
     """Build an Inception v3, which names what is in a photo.
 
@@ -83,8 +104,7 @@ def inception_v3(
             to -1..1 first; by default with weights.
         init_weights: Whether parameters are initialised as in the original; by default with a
             warning, and not when they are loaded.
-        **config: Further arguments of ``torchvision.models.inception.Inception3``, and
-            ``new_head``.
+        **config: Further arguments, see ``InceptionConfig``.
 
     Returns:
         The model, in training mode.

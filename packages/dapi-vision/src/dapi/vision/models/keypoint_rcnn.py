@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from dapi import Build, LegacyArgument, Lines, WeightEntry, Weights, register_model
-from dapi.vision.models._detection import ANCIENT_EPS, DETECTION_RECIPES, detection
+from dapi import Build, LegacyArgument, Lines, WeightEntry, register_model
+from dapi.vision.models._detection import (
+    ANCIENT_EPS,
+    DETECTION_RECIPES,
+    DetectionWeights,
+    RCNNConfig,
+    detection,
+)
 from dapi.vision.models._torchvision import pretrained_backbone
 from dapi.vision.models.resnet import ResNet50Weights
 
 if TYPE_CHECKING:
+    from torch import nn
     from torchvision.models.detection import KeypointRCNN
-
-__all__ = ["KeypointRCNNResNet50FPNWeights", "keypointrcnn_resnet50_fpn"]
+    from typing_extensions import Unpack
 
 _entry = partial(
     detection,
@@ -24,7 +30,21 @@ _entry = partial(
 )
 
 
-class KeypointRCNNResNet50FPNWeights(Weights):
+class KeypointRCNNConfig(RCNNConfig, total=False):
+    """Further arguments of ``torchvision.models.detection.KeypointRCNN``.
+
+    Attributes:
+        keypoint_roi_pool: What crops features for the keypoint head.
+        keypoint_head: What refines them.
+        keypoint_predictor: What makes keypoints of that; not beside ``num_keypoints``.
+    """
+
+    keypoint_roi_pool: nn.Module | None
+    keypoint_head: nn.Module | None
+    keypoint_predictor: nn.Module | None
+
+
+class KeypointRCNNResNet50FPNWeights(DetectionWeights, meta={"num_params": 59_137_258}):
     """Weights of ``keypointrcnn_resnet50_fpn``: torchvision's COCO_LEGACY and COCO_V1.
 
     Both were trained with eps=0 in FrozenBatchNorm2d, and are built with it. torchvision does so
@@ -36,7 +56,6 @@ class KeypointRCNNResNet50FPNWeights(Weights):
         "keypointrcnn_resnet50_fpn_coco-9f466800.pth",
         known_as="KeypointRCNN_ResNet50_FPN_Weights.COCO_LEGACY",
         average_precision={"box_map": 50.6, "kp_map": 61.1},
-        num_params=59137258,
         gflops=133.924,
         file_mib=226.054,
         recipe="https://github.com/pytorch/vision/issues/1606",
@@ -49,9 +68,7 @@ class KeypointRCNNResNet50FPNWeights(Weights):
         sources=4,
         known_as="KeypointRCNN_ResNet50_FPN_Weights.COCO_V1",
         average_precision={"box_map": 54.6, "kp_map": 65.0},
-        num_params=59137258,
         gflops=137.42,
-        file_mib=226.054,
         recipe=f"{DETECTION_RECIPES}#keypoint-r-cnn",
         latest=True,
     )
@@ -80,7 +97,7 @@ def keypointrcnn_resnet50_fpn(
     progress: bool = True,
     num_classes: int = 2,
     num_keypoints: int = 17,
-    **config: Any,
+    **config: Unpack[KeypointRCNNConfig],
 ) -> KeypointRCNN:
     """Build a Keypoint R-CNN with a ResNet-50 and a feature pyramid.
 
@@ -106,8 +123,7 @@ def keypointrcnn_resnet50_fpn(
             ``new_head=True`` only.
         num_keypoints: Keypoints of each object. Other than the weights' own: with
             ``new_head=True`` only.
-        **config: Further arguments of ``torchvision.models.detection.KeypointRCNN``, and
-            ``new_head``.
+        **config: Further arguments, see ``KeypointRCNNConfig``.
 
     Returns:
         The model, in training mode.

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from dapi import Build, WeightEntry, Weights, register_model
-from dapi.vision.models._segmentation import SEGMENTATION_RECIPES, segmentation
+from dapi import Build, BuilderConfig, WeightEntry, register_model
+from dapi.vision.models._segmentation import SEGMENTATION_RECIPES, SegmentationWeights, segmentation
 from dapi.vision.models._torchvision import pretrained, pretrained_backbone
 from dapi.vision.models.mobilenet_v3 import MobileNetV3LargeWeights
 
 if TYPE_CHECKING:
     from torchvision.models.segmentation import LRASPP
+    from typing_extensions import Unpack
 
-__all__ = ["LRASPPMobileNetV3LargeWeights", "lraspp_mobilenet_v3_large"]
+
+class LRASPPConfig(BuilderConfig, total=False):
+    """Further arguments of ``torchvision.models.segmentation.LRASPP``.
+
+    Attributes:
+        inter_channels: Channels between the backbone and the classifiers.
+    """
+
+    inter_channels: int
 
 
-class LRASPPMobileNetV3LargeWeights(Weights):
+class LRASPPMobileNetV3LargeWeights(
+    SegmentationWeights, meta={"num_params": 3_221_538, "gflops": 2.086}
+):
     """Weights of ``lraspp_mobilenet_v3_large``: torchvision's COCO_WITH_VOC_LABELS_V1."""
 
     COCO_VOCLabels_RefV1 = segmentation(
@@ -27,9 +38,6 @@ class LRASPPMobileNetV3LargeWeights(Weights):
         known_as="LRASPP_MobileNet_V3_Large_Weights.COCO_WITH_VOC_LABELS_V1",
         miou=57.9,
         pixel_acc=91.2,
-        num_params=3221538,
-        gflops=2.086,
-        file_mib=12.49,
         recipe=f"{SEGMENTATION_RECIPES}#lraspp_mobilenet_v3_large",
         build=Build(config={"num_classes": 21}),
     )
@@ -49,7 +57,7 @@ def lraspp_mobilenet_v3_large(
     weights_backbone: MobileNetV3LargeWeights | WeightEntry | None = None,
     progress: bool = True,
     num_classes: int = 21,
-    **config: Any,
+    **config: Unpack[LRASPPConfig],
 ) -> LRASPP:
     """Build a Lite R-ASPP with a MobileNetV3-Large, which says what each pixel belongs to.
 
@@ -64,8 +72,7 @@ def lraspp_mobilenet_v3_large(
         progress: Show a progress bar while fetching, on a terminal.
         num_classes: Classes, the background included. Other than the weights' own: with
             ``new_head=True`` only.
-        **config: Further arguments of ``torchvision.models.segmentation.LRASPP``, and
-            ``new_head``.
+        **config: Further arguments, see ``LRASPPConfig``.
 
     Returns:
         The model, in training mode.

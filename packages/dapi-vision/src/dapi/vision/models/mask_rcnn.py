@@ -3,28 +3,48 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from dapi import WeightEntry, Weights, register_model
-from dapi.vision.models._detection import ANCIENT_BUILD, DETECTION_RECIPES, detection
+from dapi import WeightEntry, register_model
+from dapi.vision.models._detection import (
+    ANCIENT_BUILD,
+    DETECTION_RECIPES,
+    DetectionWeights,
+    RCNNConfig,
+    detection,
+)
 from dapi.vision.models._torchvision import pretrained, pretrained_backbone
 from dapi.vision.models.resnet import ResNet50Weights
 
 if TYPE_CHECKING:
+    from torch import nn
     from torchvision.models.detection import MaskRCNN
-
-__all__ = [
-    "MaskRCNNResNet50FPNV2Weights",
-    "MaskRCNNResNet50FPNWeights",
-    "maskrcnn_resnet50_fpn",
-    "maskrcnn_resnet50_fpn_v2",
-]
+    from typing_extensions import Unpack
 
 _entry = partial(detection, task="instance-segmentation")
 _HEADS = ("roi_heads.box_predictor", "roi_heads.mask_predictor")
 
 
-class MaskRCNNResNet50FPNWeights(Weights):
+class MaskRCNNConfig(RCNNConfig, total=False):
+    """Further arguments of ``torchvision.models.detection.MaskRCNN``.
+
+    Attributes:
+        mask_roi_pool: What crops features for the mask head.
+        mask_head: What refines them.
+        mask_predictor: What makes masks of that; not beside ``num_classes``.
+    """
+
+    mask_roi_pool: nn.Module | None
+    mask_head: nn.Module | None
+    mask_predictor: nn.Module | None
+
+
+_BACKBONE_LEGACY = pretrained_backbone(ResNet50Weights.ImageNet1K_RefV1)
+
+
+class MaskRCNNResNet50FPNWeights(
+    DetectionWeights, meta={"num_params": 44_401_393, "gflops": 134.38}
+):
     """Weights of ``maskrcnn_resnet50_fpn``: torchvision's COCO_V1.
 
     They were trained with eps=0 in FrozenBatchNorm2d, and are built with it.
@@ -37,38 +57,11 @@ class MaskRCNNResNet50FPNWeights(Weights):
         sources=4,
         known_as="MaskRCNN_ResNet50_FPN_Weights.COCO_V1",
         average_precision={"box_map": 37.9, "mask_map": 34.6},
-        num_params=44401393,
-        gflops=134.38,
         file_mib=169.84,
         recipe=f"{DETECTION_RECIPES}#mask-r-cnn",
         build=ANCIENT_BUILD,
         latest=True,
     )
-
-
-class MaskRCNNResNet50FPNV2Weights(Weights):
-    """Weights of ``maskrcnn_resnet50_fpn_v2``: torchvision's COCO_V1 for that model.
-
-    Trained by a recipe that is improved too.
-    """
-
-    COCO_RefV1 = _entry(
-        "maskrcnn_resnet50_fpn_v2",
-        "maskrcnn_resnet50_fpn_v2_coco-73cbd019.pth",
-        sha256="73cbd0190fcbe3ba339921fbce2c3a0b6bb9126c9a133c85e43a2a8e060a109e",
-        size=185828065,
-        sources=9,
-        known_as="MaskRCNN_ResNet50_FPN_V2_Weights.COCO_V1",
-        average_precision={"box_map": 47.4, "mask_map": 41.8},
-        num_params=46359409,
-        gflops=333.577,
-        file_mib=177.219,
-        recipe="https://github.com/pytorch/vision/pull/5773",
-        latest=True,
-    )
-
-
-_BACKBONE_LEGACY = pretrained_backbone(ResNet50Weights.ImageNet1K_RefV1)
 
 
 @register_model(
@@ -83,7 +76,7 @@ def maskrcnn_resnet50_fpn(
     trainable_backbone_layers: int | None = None,
     progress: bool = True,
     num_classes: int = 91,
-    **config: Any,
+    **config: Unpack[MaskRCNNConfig],
 ) -> MaskRCNN:
     """Build a Mask R-CNN with a ResNet-50 and a feature pyramid.
 
@@ -106,8 +99,7 @@ def maskrcnn_resnet50_fpn(
         progress: Show a progress bar while fetching, on a terminal.
         num_classes: Classes, the background included. Other than the weights' own: with
             ``new_head=True`` only.
-        **config: Further arguments of ``torchvision.models.detection.MaskRCNN``, and
-            ``new_head``.
+        **config: Further arguments, see ``MaskRCNNConfig``.
 
     Returns:
         The model, in training mode.
@@ -130,6 +122,27 @@ def maskrcnn_resnet50_fpn(
     return MaskRCNN(backbone, num_classes, **config)
 
 
+class MaskRCNNResNet50FPNV2Weights(
+    DetectionWeights, meta={"num_params": 46_359_409, "gflops": 333.577}
+):
+    """Weights of ``maskrcnn_resnet50_fpn_v2``: torchvision's COCO_V1 for that model.
+
+    Trained by a recipe that is improved too.
+    """
+
+    COCO_RefV1 = _entry(
+        "maskrcnn_resnet50_fpn_v2",
+        "maskrcnn_resnet50_fpn_v2_coco-73cbd019.pth",
+        sha256="73cbd0190fcbe3ba339921fbce2c3a0b6bb9126c9a133c85e43a2a8e060a109e",
+        size=185828065,
+        sources=9,
+        known_as="MaskRCNN_ResNet50_FPN_V2_Weights.COCO_V1",
+        average_precision={"box_map": 47.4, "mask_map": 41.8},
+        recipe="https://github.com/pytorch/vision/pull/5773",
+        latest=True,
+    )
+
+
 @register_model(
     weights=MaskRCNNResNet50FPNV2Weights,
     head=_HEADS,
@@ -142,13 +155,17 @@ def maskrcnn_resnet50_fpn_v2(
     trainable_backbone_layers: int | None = None,
     progress: bool = True,
     num_classes: int = 91,
-    **config: Any,
+    **config: Unpack[MaskRCNNConfig],
 ) -> MaskRCNN:
     """Build the improved Mask R-CNN of `Li et al., 2021 <https://arxiv.org/abs/2111.11429>`_.
 
-    A variant beside ``maskrcnn_resnet50_fpn``, not its replacement: batch norm everywhere and
-    never frozen, and more convolutions in the heads. Arguments, input and output are those of
-    ``maskrcnn_resnet50_fpn``.
+    A variant beside ``maskrcnn_resnet50_fpn``, not its replacement: batch norm everywhere and never
+    frozen, and more convolutions in the heads. Takes a list of float images ``(3, H, W)`` with
+    values 0 to 1, and in eval mode returns for each a dict of ``boxes``, ``labels``, ``scores`` and
+    ``masks`` ``(N, 1, H, W)``, best first; in training mode it also takes ``targets``, and returns
+    a dict of losses. With weights, the last ``trainable_backbone_layers`` of the backbone are
+    trained (0 to 5; by default 3). A ``num_classes`` other than the weights' own needs
+    ``new_head=True``.
     """
     from torch.nn import BatchNorm2d
     from torchvision.models.detection import MaskRCNN

@@ -2,23 +2,49 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from dapi import Build, WeightEntry, Weights, register_model
-from dapi.vision.models._torchvision import RECIPES, classification, pretrained
+from dapi import Build, BuilderConfig, WeightEntry, register_model
+from dapi.vision.models._torchvision import (
+    RECIPES,
+    ClassificationWeights,
+    classification,
+    pretrained,
+)
 
 if TYPE_CHECKING:
-    from torchvision.models.maxvit import MaxVit
+    from collections.abc import Callable
 
-__all__ = [
-    "MaxVitTWeights",
-    "maxvit_t",
-]
+    from torch import nn
+    from torchvision.models.maxvit import MaxVit
+    from typing_extensions import Unpack
 
 _BUILD = Build(config={"num_classes": 1000, "input_size": (224, 224)})
 
 
-class MaxVitTWeights(Weights):
+class MaxVitConfig(BuilderConfig, total=False):
+    """Further arguments of ``torchvision.models.maxvit.MaxVit``.
+
+    Attributes:
+        norm_layer: Normalisation, made of a number of channels.
+        activation_layer: The class of the activations.
+        squeeze_ratio: Channels inside squeeze-and-excitation, by those of the block.
+        expansion_ratio: Channels inside a convolution block, by those of its output.
+        mlp_ratio: Width inside a block's perceptron, by that of its input.
+        mlp_dropout: How likely an output of a perceptron is zeroed in training.
+        attention_dropout: The same, of attention weights.
+    """
+
+    norm_layer: Callable[..., nn.Module] | None
+    activation_layer: Callable[..., nn.Module]
+    squeeze_ratio: float
+    expansion_ratio: float
+    mlp_ratio: int
+    mlp_dropout: float
+    attention_dropout: float
+
+
+class MaxVitTWeights(ClassificationWeights, meta={"num_params": 30_919_624, "gflops": 5.558}):
     """Weights of ``maxvit_t``: torchvision's IMAGENET1K_V1.
 
     Trained by a recipe like the paper's, but with a momentum of 0.99 in batch normalisation, which
@@ -30,8 +56,6 @@ class MaxVitTWeights(Weights):
         "maxvit_t-bc5ab103.pth",
         known_as="MaxVit_T_Weights.IMAGENET1K_V1",
         accuracy=(83.7, 96.722),
-        num_params=30919624,
-        gflops=5.558,
         file_mib=118.769,
         min_size=(224, 224),
         recipe=f"{RECIPES}#maxvit",
@@ -50,7 +74,7 @@ def maxvit_t(
     progress: bool = True,
     num_classes: int = 1000,
     input_size: tuple[int, int] = (224, 224),
-    **config: Any,
+    **config: Unpack[MaxVitConfig],
 ) -> MaxVit:
     """Build a MaxViT-T, which names what is in a photo.
 
@@ -64,7 +88,7 @@ def maxvit_t(
         num_classes: Outputs of the layer ``classifier.5``. Other than the weights' own: with
             ``new_head=True`` only.
         input_size: Height and width of the images; fixed by weights.
-        **config: Further arguments of ``torchvision.models.maxvit.MaxVit``, and ``new_head``.
+        **config: Further arguments, see ``MaxVitConfig``.
 
     Returns:
         The model, in training mode.

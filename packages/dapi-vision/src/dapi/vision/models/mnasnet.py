@@ -3,34 +3,34 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from dapi import Build, WeightEntry, Weights, register_model
-from dapi.vision.models._torchvision import classification, pretrained
+from dapi import Build, BuilderConfig, WeightEntry, register_model
+from dapi.vision.models._torchvision import ClassificationWeights, classification, pretrained
 
 if TYPE_CHECKING:
     from torchvision.models.mnasnet import MNASNet
-
-__all__ = [
-    "MNASNet0_5Weights",
-    "MNASNet0_75Weights",
-    "MNASNet1_0Weights",
-    "MNASNet1_3Weights",
-    "mnasnet0_5",
-    "mnasnet0_75",
-    "mnasnet1_0",
-    "mnasnet1_3",
-]
+    from typing_extensions import Unpack
 
 _BUILD = Build(
     config={"num_classes": 1000},
     # MNASNet asks the file which version of the code wrote it, and refuses one that does not say.
     code_version={"": 2},
 )
-_entry = partial(classification, min_size=(1, 1), build=_BUILD)
+_entry = partial(classification, build=_BUILD)
 
 
-class MNASNet0_5Weights(Weights):  # noqa: N801  # the usual name of the variant
+class MNASNetConfig(BuilderConfig, total=False):
+    """Further arguments of ``torchvision.models.mnasnet.MNASNet``.
+
+    Attributes:
+        dropout: How likely an input of the last layer is zeroed in training.
+    """
+
+    dropout: float
+
+
+class MNASNet0_5Weights(ClassificationWeights, meta={"num_params": 2_218_512, "gflops": 0.104}):
     """Weights of ``mnasnet0_5``: torchvision's IMAGENET1K_V1.
 
     Trained to about the accuracy of the paper.
@@ -41,69 +41,8 @@ class MNASNet0_5Weights(Weights):  # noqa: N801  # the usual name of the variant
         "mnasnet0.5_top1_67.823-3ffadce67e.pth",
         known_as="MNASNet0_5_Weights.IMAGENET1K_V1",
         accuracy=(67.734, 87.49),
-        num_params=2218512,
-        gflops=0.104,
         file_mib=8.591,
         recipe="https://github.com/1e100/mnasnet_trainer",
-        latest=True,
-    )
-
-
-class MNASNet0_75Weights(Weights):  # noqa: N801  # the usual name of the variant
-    """Weights of ``mnasnet0_75``: torchvision's IMAGENET1K_V1.
-
-    Trained by torchvision's new recipe.
-    """
-
-    ImageNet1K_RefV1 = _entry(
-        "mnasnet0_75",
-        "mnasnet0_75-7090bc5f.pth",
-        known_as="MNASNet0_75_Weights.IMAGENET1K_V1",
-        accuracy=(71.18, 90.496),
-        num_params=3170208,
-        gflops=0.215,
-        file_mib=12.303,
-        recipe="https://github.com/pytorch/vision/pull/6019",
-        preset={"resize_size": 232},
-        latest=True,
-    )
-
-
-class MNASNet1_0Weights(Weights):  # noqa: N801  # the usual name of the variant
-    """Weights of ``mnasnet1_0``: torchvision's IMAGENET1K_V1.
-
-    Trained to about the accuracy of the paper.
-    """
-
-    ImageNet1K_RefV1 = _entry(
-        "mnasnet1_0",
-        "mnasnet1.0_top1_73.512-f206786ef8.pth",
-        known_as="MNASNet1_0_Weights.IMAGENET1K_V1",
-        accuracy=(73.456, 91.51),
-        num_params=4383312,
-        gflops=0.314,
-        file_mib=16.915,
-        recipe="https://github.com/1e100/mnasnet_trainer",
-        latest=True,
-    )
-
-
-class MNASNet1_3Weights(Weights):  # noqa: N801  # the usual name of the variant
-    """Weights of ``mnasnet1_3``: torchvision's IMAGENET1K_V1.
-
-    Trained by torchvision's new recipe.
-    """
-
-    ImageNet1K_RefV1 = _entry(
-        "mnasnet1_3",
-        "mnasnet1_3-a4c69d6f.pth",
-        known_as="MNASNet1_3_Weights.IMAGENET1K_V1",
-        accuracy=(76.506, 93.522),
-        num_params=6282256,
-        gflops=0.526,
-        file_mib=24.246,
-        recipe="https://github.com/pytorch/vision/pull/6019",
-        preset={"resize_size": 232},
         latest=True,
     )
 
@@ -118,7 +57,7 @@ def mnasnet0_5(
     weights: MNASNet0_5Weights | WeightEntry | None = None,
     progress: bool = True,
     num_classes: int = 1000,
-    **config: Any,
+    **config: Unpack[MNASNetConfig],
 ) -> MNASNet:
     """Build a MNASNet-B1 of depth multiplier 0.5, which names what is in a photo.
 
@@ -133,7 +72,7 @@ def mnasnet0_5(
         progress: Show a progress bar while fetching, on a terminal.
         num_classes: Outputs of the layer ``classifier.1``. Other than the weights' own: with
             ``new_head=True`` only.
-        **config: Further arguments of ``torchvision.models.mnasnet.MNASNet``, and ``new_head``.
+        **config: Further arguments, see ``MNASNetConfig``.
 
     Returns:
         The model, in training mode.
@@ -152,6 +91,24 @@ def mnasnet0_5(
     return MNASNet(0.5, num_classes=num_classes, **config)
 
 
+class MNASNet0_75Weights(ClassificationWeights, meta={"num_params": 3_170_208, "gflops": 0.215}):
+    """Weights of ``mnasnet0_75``: torchvision's IMAGENET1K_V1.
+
+    Trained by torchvision's new recipe.
+    """
+
+    ImageNet1K_RefV1 = _entry(
+        "mnasnet0_75",
+        "mnasnet0_75-7090bc5f.pth",
+        known_as="MNASNet0_75_Weights.IMAGENET1K_V1",
+        accuracy=(71.18, 90.496),
+        file_mib=12.303,
+        recipe="https://github.com/pytorch/vision/pull/6019",
+        preset={"resize_size": 232},
+        latest=True,
+    )
+
+
 @register_model(
     weights=MNASNet0_75Weights,
     head="classifier.1",
@@ -162,15 +119,33 @@ def mnasnet0_75(
     weights: MNASNet0_75Weights | WeightEntry | None = None,
     progress: bool = True,
     num_classes: int = 1000,
-    **config: Any,
+    **config: Unpack[MNASNetConfig],
 ) -> MNASNet:
     """Build a MNASNet-B1 of depth multiplier 0.75.
 
-    Arguments, input and output are those of ``mnasnet0_5``.
+    Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
     """
     from torchvision.models.mnasnet import MNASNet
 
     return MNASNet(0.75, num_classes=num_classes, **config)
+
+
+class MNASNet1_0Weights(ClassificationWeights, meta={"num_params": 4_383_312, "gflops": 0.314}):
+    """Weights of ``mnasnet1_0``: torchvision's IMAGENET1K_V1.
+
+    Trained to about the accuracy of the paper.
+    """
+
+    ImageNet1K_RefV1 = _entry(
+        "mnasnet1_0",
+        "mnasnet1.0_top1_73.512-f206786ef8.pth",
+        known_as="MNASNet1_0_Weights.IMAGENET1K_V1",
+        accuracy=(73.456, 91.51),
+        file_mib=16.915,
+        recipe="https://github.com/1e100/mnasnet_trainer",
+        latest=True,
+    )
 
 
 @register_model(
@@ -183,15 +158,34 @@ def mnasnet1_0(
     weights: MNASNet1_0Weights | WeightEntry | None = None,
     progress: bool = True,
     num_classes: int = 1000,
-    **config: Any,
+    **config: Unpack[MNASNetConfig],
 ) -> MNASNet:
     """Build a MNASNet-B1 of depth multiplier 1.
 
-    Arguments, input and output are those of ``mnasnet0_5``.
+    Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
     """
     from torchvision.models.mnasnet import MNASNet
 
     return MNASNet(1.0, num_classes=num_classes, **config)
+
+
+class MNASNet1_3Weights(ClassificationWeights, meta={"num_params": 6_282_256, "gflops": 0.526}):
+    """Weights of ``mnasnet1_3``: torchvision's IMAGENET1K_V1.
+
+    Trained by torchvision's new recipe.
+    """
+
+    ImageNet1K_RefV1 = _entry(
+        "mnasnet1_3",
+        "mnasnet1_3-a4c69d6f.pth",
+        known_as="MNASNet1_3_Weights.IMAGENET1K_V1",
+        accuracy=(76.506, 93.522),
+        file_mib=24.246,
+        recipe="https://github.com/pytorch/vision/pull/6019",
+        preset={"resize_size": 232},
+        latest=True,
+    )
 
 
 @register_model(
@@ -204,11 +198,12 @@ def mnasnet1_3(
     weights: MNASNet1_3Weights | WeightEntry | None = None,
     progress: bool = True,
     num_classes: int = 1000,
-    **config: Any,
+    **config: Unpack[MNASNetConfig],
 ) -> MNASNet:
     """Build a MNASNet-B1 of depth multiplier 1.3.
 
-    Arguments, input and output are those of ``mnasnet0_5``.
+    Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
     """
     from torchvision.models.mnasnet import MNASNet
 

@@ -2,43 +2,71 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from dapi import WeightEntry, Weights, register_model
-from dapi.vision.models._torchvision import NEW_RECIPES, RECIPES, classification, pretrained
+from dapi import BuilderConfig, WeightEntry, register_model
+from dapi.vision.models._torchvision import (
+    NEW_RECIPES,
+    RECIPES,
+    ClassificationWeights,
+    classification,
+    pretrained,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import nn
     from torchvision.models.mobilenetv2 import MobileNetV2
-
-__all__ = [
-    "MobileNetV2Weights",
-    "mobilenet_v2",
-]
-
-_entry = partial(classification, min_size=(1, 1))
+    from typing_extensions import Unpack
 
 
-class MobileNetV2Weights(Weights):
+class QuantizedMobileNetV2Config(BuilderConfig, total=False):
+    """Further arguments of ``torchvision.models.quantization.QuantizableMobileNetV2``.
+
+    Attributes:
+        width_mult: Factor on the number of channels.
+        inverted_residual_setting: Of each stage: expansion, channels, blocks, stride.
+        round_nearest: What the numbers of channels are multiples of.
+        norm_layer: Normalisation, made of a number of channels.
+        dropout: How likely an input of the last layer is zeroed in training.
+    """
+
+    width_mult: float
+    inverted_residual_setting: list[list[int]] | None
+    round_nearest: int
+    norm_layer: Callable[..., nn.Module] | None
+    dropout: float
+
+
+class MobileNetV2Config(QuantizedMobileNetV2Config, total=False):
+    """Further arguments of ``torchvision.models.mobilenetv2.MobileNetV2``.
+
+    Attributes:
+        block: The class of the blocks.
+    """
+
+    block: Callable[..., nn.Module] | None
+
+
+class MobileNetV2Weights(ClassificationWeights, meta={"num_params": 3_504_872, "gflops": 0.301}):
     """Weights of ``mobilenet_v2``: torchvision's IMAGENET1K_V1 and IMAGENET1K_V2.
 
     RefV1 is trained by a simple recipe to about the accuracy of the paper, RefV2 by torchvision's
     new recipe.
     """
 
-    ImageNet1K_RefV1 = _entry(
+    ImageNet1K_RefV1 = classification(
         "mobilenet_v2",
         "mobilenet_v2-b0353104.pth",
         sha256="b03531047ffacf1e2488318dcd2aba1126cde36e3bfe1aa5cb07700aeeee9889",
         sources=4,
         known_as="MobileNet_V2_Weights.IMAGENET1K_V1",
         accuracy=(71.878, 90.286),
-        num_params=3504872,
-        gflops=0.301,
         file_mib=13.555,
         recipe=f"{RECIPES}#mobilenetv2",
     )
-    ImageNet1K_RefV2 = _entry(
+    ImageNet1K_RefV2 = classification(
         "mobilenet_v2",
         "mobilenet_v2-7ebf99e0.pth",
         sha256="7ebf99e03e254b273379b23edca7ec0da9f48273b23a332b93c1c99d49e86e8f",
@@ -46,9 +74,6 @@ class MobileNetV2Weights(Weights):
         sources=3,
         known_as="MobileNet_V2_Weights.IMAGENET1K_V2",
         accuracy=(72.154, 90.822),
-        num_params=3504872,
-        gflops=0.301,
-        file_mib=13.598,
         recipe=f"{NEW_RECIPES}#new-recipe-with-reg-tuning",
         preset={"resize_size": 232},
         latest=True,
@@ -65,7 +90,7 @@ def mobilenet_v2(
     weights: MobileNetV2Weights | WeightEntry | None = None,
     progress: bool = True,
     num_classes: int = 1000,
-    **config: Any,
+    **config: Unpack[MobileNetV2Config],
 ) -> MobileNetV2:
     """Build a MobileNetV2, which names what is in a photo.
 
@@ -78,8 +103,7 @@ def mobilenet_v2(
         progress: Show a progress bar while fetching, on a terminal.
         num_classes: Outputs of the layer ``classifier.1``. Other than the weights' own: with
             ``new_head=True`` only.
-        **config: Further arguments of ``torchvision.models.mobilenetv2.MobileNetV2``, and
-            ``new_head``.
+        **config: Further arguments, see ``MobileNetV2Config``.
 
     Returns:
         The model, in training mode.

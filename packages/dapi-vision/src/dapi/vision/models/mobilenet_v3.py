@@ -2,32 +2,56 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from dapi import WeightEntry, Weights, register_model
-from dapi.vision.models._torchvision import NEW_RECIPES, RECIPES, classification, pretrained
+from dapi import BuilderConfig, WeightEntry, register_model
+from dapi.vision.models._torchvision import (
+    NEW_RECIPES,
+    RECIPES,
+    ClassificationWeights,
+    classification,
+    pretrained,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import nn
     from torchvision.models.mobilenetv3 import MobileNetV3
-
-__all__ = [
-    "MobileNetV3LargeWeights",
-    "MobileNetV3SmallWeights",
-    "mobilenet_v3_large",
-    "mobilenet_v3_small",
-]
-
-_entry = partial(classification, min_size=(1, 1))
+    from typing_extensions import Unpack
 
 
-class MobileNetV3LargeWeights(Weights):
+class QuantizedMobileNetV3Config(BuilderConfig, total=False):
+    """Further arguments of ``torchvision.models.quantization.QuantizableMobileNetV3``.
+
+    Attributes:
+        norm_layer: Normalisation, made of a number of channels.
+        dropout: How likely an input of the last layer is zeroed in training.
+    """
+
+    norm_layer: Callable[..., nn.Module] | None
+    dropout: float
+
+
+class MobileNetV3Config(QuantizedMobileNetV3Config, total=False):
+    """Further arguments of ``torchvision.models.mobilenetv3.MobileNetV3``.
+
+    Attributes:
+        block: The class of the blocks.
+    """
+
+    block: Callable[..., nn.Module] | None
+
+
+class MobileNetV3LargeWeights(
+    ClassificationWeights, meta={"num_params": 5_483_032, "gflops": 0.217}
+):
     """Weights of ``mobilenet_v3_large``: torchvision's IMAGENET1K_V1 and IMAGENET1K_V2.
 
     RefV1 is trained by a simple recipe, RefV2 by torchvision's new recipe.
     """
 
-    ImageNet1K_RefV1 = _entry(
+    ImageNet1K_RefV1 = classification(
         "mobilenet_v3_large",
         "mobilenet_v3_large-8738ca79.pth",
         sha256="8738ca797c879b547d18bbd15da5736ff2557b2036a9af72225393ca61759a04",
@@ -35,12 +59,9 @@ class MobileNetV3LargeWeights(Weights):
         sources=2,
         known_as="MobileNet_V3_Large_Weights.IMAGENET1K_V1",
         accuracy=(74.042, 91.34),
-        num_params=5483032,
-        gflops=0.217,
-        file_mib=21.114,
         recipe=f"{RECIPES}#mobilenetv3-large--small",
     )
-    ImageNet1K_RefV2 = _entry(
+    ImageNet1K_RefV2 = classification(
         "mobilenet_v3_large",
         "mobilenet_v3_large-5c1a4163.pth",
         sha256="5c1a416349c4cf298f2a6a5e2600ed0ee55e604713578f5e74e6bc8bcaef7997",
@@ -48,33 +69,8 @@ class MobileNetV3LargeWeights(Weights):
         sources=4,
         known_as="MobileNet_V3_Large_Weights.IMAGENET1K_V2",
         accuracy=(75.274, 92.566),
-        num_params=5483032,
-        gflops=0.217,
-        file_mib=21.107,
         recipe=f"{NEW_RECIPES}#new-recipe-with-reg-tuning",
         preset={"resize_size": 232},
-        latest=True,
-    )
-
-
-class MobileNetV3SmallWeights(Weights):
-    """Weights of ``mobilenet_v3_small``: torchvision's IMAGENET1K_V1.
-
-    Trained by a simple recipe to more than the accuracy of the paper.
-    """
-
-    ImageNet1K_RefV1 = _entry(
-        "mobilenet_v3_small",
-        "mobilenet_v3_small-047dcff4.pth",
-        sha256="047dcff4addef86ea5bc2eff13c9614dc11f47ab1160d0a71a25e7db994f4e1f",
-        size=10306551,
-        sources=8,
-        known_as="MobileNet_V3_Small_Weights.IMAGENET1K_V1",
-        accuracy=(67.668, 87.402),
-        num_params=2542856,
-        gflops=0.057,
-        file_mib=9.829,
-        recipe=f"{RECIPES}#mobilenetv3-large--small",
         latest=True,
     )
 
@@ -92,7 +88,7 @@ def mobilenet_v3_large(
     width_mult: float = 1.0,
     reduced_tail: bool = False,
     dilated: bool = False,
-    **config: Any,
+    **config: Unpack[MobileNetV3Config],
 ) -> MobileNetV3:
     """Build a MobileNetV3-Large, which names what is in a photo.
 
@@ -109,8 +105,7 @@ def mobilenet_v3_large(
         reduced_tail: Halve the channels of the last blocks and of the classifier, as a detector
             does that has fewer classes.
         dilated: Dilate the convolutions of the last blocks, as a segmentation model does.
-        **config: Further arguments of ``torchvision.models.mobilenetv3.MobileNetV3``, and
-            ``new_head``.
+        **config: Further arguments, see ``MobileNetV3Config``.
 
     Returns:
         The model, in training mode.
@@ -138,6 +133,27 @@ def mobilenet_v3_large(
     )
 
 
+class MobileNetV3SmallWeights(
+    ClassificationWeights, meta={"num_params": 2_542_856, "gflops": 0.057}
+):
+    """Weights of ``mobilenet_v3_small``: torchvision's IMAGENET1K_V1.
+
+    Trained by a simple recipe to more than the accuracy of the paper.
+    """
+
+    ImageNet1K_RefV1 = classification(
+        "mobilenet_v3_small",
+        "mobilenet_v3_small-047dcff4.pth",
+        sha256="047dcff4addef86ea5bc2eff13c9614dc11f47ab1160d0a71a25e7db994f4e1f",
+        size=10306551,
+        sources=8,
+        known_as="MobileNet_V3_Small_Weights.IMAGENET1K_V1",
+        accuracy=(67.668, 87.402),
+        recipe=f"{RECIPES}#mobilenetv3-large--small",
+        latest=True,
+    )
+
+
 @register_model(
     weights=MobileNetV3SmallWeights,
     head="classifier.3",
@@ -151,11 +167,14 @@ def mobilenet_v3_small(
     width_mult: float = 1.0,
     reduced_tail: bool = False,
     dilated: bool = False,
-    **config: Any,
+    **config: Unpack[MobileNetV3Config],
 ) -> MobileNetV3:
     """Build a MobileNetV3-Small.
 
-    Arguments, input and output are those of ``mobilenet_v3_large``.
+    Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``width_mult`` multiplies the number of channels, ``reduced_tail`` halves that of the last
+    blocks, and ``dilated`` dilates their convolutions.
     """
     from torchvision.models.mobilenetv3 import MobileNetV3
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from dapi import WeightEntry, Weights, register_model
+from dapi import BuilderConfig, WeightEntry, register_model
 from dapi.vision.models._torchvision import pretrained
-from dapi.vision.models._video import video
+from dapi.vision.models._video import VideoWeights, video
 
 if TYPE_CHECKING:
-    from torchvision.models.video import MViT
+    from collections.abc import Callable
 
-__all__ = ["MViTV1BWeights", "MViTV2SWeights", "mvit_v1_b", "mvit_v2_s"]
+    from torch import nn
+    from torchvision.models.video import MViT
+    from typing_extensions import Unpack
 
 _entry = partial(
     video,
@@ -28,7 +30,29 @@ _HEADS = (1, 2, 2, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 8, 8)
 _KERNEL = [3, 3, 3]
 
 
-class MViTV1BWeights(Weights):
+class MViTConfig(BuilderConfig, total=False):
+    """Further arguments of ``torchvision.models.video.MViT``.
+
+    Attributes:
+        dropout: How likely an input of the last layer is zeroed in training.
+        attention_dropout: The same, of attention weights.
+        block: The class of the blocks.
+        norm_layer: Normalisation, made of a number of channels.
+        patch_embed_kernel: Frames, height and width of a patch.
+        patch_embed_stride: How far patches are apart.
+        patch_embed_padding: Padding before they are cut.
+    """
+
+    dropout: float
+    attention_dropout: float
+    block: Callable[..., nn.Module] | None
+    norm_layer: Callable[..., nn.Module] | None
+    patch_embed_kernel: tuple[int, int, int]
+    patch_embed_stride: tuple[int, int, int]
+    patch_embed_padding: tuple[int, int, int]
+
+
+class MViTV1BWeights(VideoWeights, meta={"num_params": 36_610_672, "gflops": 70.599}):
     """Weights of ``mvit_v1_b``: torchvision's KINETICS400_V1.
 
     Ported from those of the paper. Accuracies are of videos, from five clips of 16 frames at 7.5
@@ -40,30 +64,8 @@ class MViTV1BWeights(Weights):
         "mvit_v1_b-dbeb1030.pth",
         known_as="MViT_V1_B_Weights.KINETICS400_V1",
         accuracy=(78.477, 93.582),
-        num_params=36610672,
-        gflops=70.599,
         file_mib=139.764,
         recipe="https://github.com/facebookresearch/pytorchvideo/blob/main/docs/source/model_zoo.md",
-    )
-
-
-class MViTV2SWeights(Weights):
-    """Weights of ``mvit_v2_s``: torchvision's KINETICS400_V1.
-
-    Ported from those of the paper. Accuracies as of ``MViTV1BWeights``.
-    """
-
-    Kinetics400_RefV1 = _entry(
-        "mvit_v2_s",
-        "mvit_v2_s-ae3be167.pth",
-        sha256="ae3be16733081f6d1cd40e4ab980ca23d6df6dc6486d15ada05a5e8ab8c9b975",
-        sources=2,
-        known_as="MViT_V2_S_Weights.KINETICS400_V1",
-        accuracy=(80.757, 94.665),
-        num_params=34537744,
-        gflops=64.224,
-        file_mib=131.884,
-        recipe="https://github.com/facebookresearch/SlowFast/blob/main/MODEL_ZOO.md",
     )
 
 
@@ -76,7 +78,7 @@ def mvit_v1_b(
     progress: bool = True,
     num_classes: int = 400,
     stochastic_depth_prob: float = 0.2,
-    **config: Any,
+    **config: Unpack[MViTConfig],
 ) -> MViT:
     """Build an MViT-B, which names what happens in a video.
 
@@ -91,7 +93,7 @@ def mvit_v1_b(
             ``new_head=True`` only.
         stochastic_depth_prob: How often the last block is left out in training; earlier ones
             less.
-        **config: Further arguments of ``torchvision.models.video.MViT``, and ``new_head``.
+        **config: Further arguments, see ``MViTConfig``.
 
     Returns:
         The model, in training mode.
@@ -136,6 +138,25 @@ def mvit_v1_b(
     )
 
 
+class MViTV2SWeights(VideoWeights, meta={"num_params": 34_537_744, "gflops": 64.224}):
+    """Weights of ``mvit_v2_s``: torchvision's KINETICS400_V1.
+
+    Ported from those of the paper. Accuracies are of videos, from five clips of 16 frames at 7.5
+    a second.
+    """
+
+    Kinetics400_RefV1 = _entry(
+        "mvit_v2_s",
+        "mvit_v2_s-ae3be167.pth",
+        sha256="ae3be16733081f6d1cd40e4ab980ca23d6df6dc6486d15ada05a5e8ab8c9b975",
+        sources=2,
+        known_as="MViT_V2_S_Weights.KINETICS400_V1",
+        accuracy=(80.757, 94.665),
+        file_mib=131.884,
+        recipe="https://github.com/facebookresearch/SlowFast/blob/main/MODEL_ZOO.md",
+    )
+
+
 @register_model(
     weights=MViTV2SWeights, head="head.1", legacy=pretrained(MViTV2SWeights.Kinetics400_RefV1)
 )
@@ -145,13 +166,14 @@ def mvit_v2_s(
     progress: bool = True,
     num_classes: int = 400,
     stochastic_depth_prob: float = 0.2,
-    **config: Any,
+    **config: Unpack[MViTConfig],
 ) -> MViT:
     """Build an MViTv2-S.
 
     `MViTv2 <https://arxiv.org/abs/2112.01526>`_, Li et al., 2021: relative positions, pooled
-    queries added to what attention returns, and channels that double inside it. Arguments, input
-    and output are those of ``mvit_v1_b``.
+    queries added to what attention returns, and channels that double inside it. Takes float clips
+    ``(N, 3, T, H, W)`` as ``weights.transforms()`` makes them, and returns logits ``(N,
+    num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
     """
     from torchvision.models.video.mvit import MSBlockConfig, MViT
 

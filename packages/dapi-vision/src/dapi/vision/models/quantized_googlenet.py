@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from dapi import WeightEntry, Weights, register_model
+from dapi import WeightEntry, register_model
 from dapi.adapt import Drop
 from dapi.vision.models._quantized import build, pretrained_quantized, quantized
-from dapi.vision.models.googlenet import GoogLeNetWeights
+from dapi.vision.models._torchvision import ClassificationWeights
+from dapi.vision.models.googlenet import GoogLeNetWeights, QuantizedGoogLeNetConfig
 
 if TYPE_CHECKING:
     from torchvision.models.quantization import QuantizableGoogLeNet
-
-__all__ = ["QuantizedGoogLeNetWeights", "quantized_googlenet"]
+    from typing_extensions import Unpack
 
 _BUILD = build(
     "fbgemm",
@@ -22,7 +22,9 @@ _BUILD = build(
 )
 
 
-class QuantizedGoogLeNetWeights(Weights):
+class QuantizedGoogLeNetWeights(
+    ClassificationWeights, meta={"num_params": 6_624_904, "gflops": 1.498}
+):
     """Weights of ``quantized_googlenet``: torchvision's IMAGENET1K_FBGEMM_V1.
 
     Quantized after training.
@@ -33,8 +35,6 @@ class QuantizedGoogLeNetWeights(Weights):
         "googlenet_fbgemm-c81f6644.pth",
         known_as="GoogLeNet_QuantizedWeights.IMAGENET1K_FBGEMM_V1",
         accuracy=(69.826, 89.404),
-        num_params=6624904,
-        gflops=1.498,
         file_mib=12.618,
         min_size=(15, 15),
         unquantized="googlenet:ImageNet1K_RefV1",
@@ -60,7 +60,7 @@ def quantized_googlenet(
     init_weights: bool | None = None,
     quantize: bool = False,
     backend: str = "fbgemm",
-    **config: Any,
+    **config: Unpack[QuantizedGoogLeNetConfig],
 ) -> QuantizableGoogLeNet:
     """Build a GoogLeNet that can be quantized, or is: it computes in 8 bits then.
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from dapi import WeightEntry, Weights, register_model
+from dapi import WeightEntry, register_model
 from dapi.vision.models._quantized import build, pretrained_quantized, quantized
-from dapi.vision.models.inception import InceptionV3Weights
+from dapi.vision.models._torchvision import ClassificationWeights
+from dapi.vision.models.inception import InceptionV3Weights, QuantizedInceptionConfig
 
 if TYPE_CHECKING:
     from torchvision.models.quantization import QuantizableInception3
-
-__all__ = ["QuantizedInceptionV3Weights", "quantized_inception_v3"]
+    from typing_extensions import Unpack
 
 _BUILD = build(
     "fbgemm",
@@ -20,7 +20,9 @@ _BUILD = build(
 )
 
 
-class QuantizedInceptionV3Weights(Weights):
+class QuantizedInceptionV3Weights(
+    ClassificationWeights, meta={"num_params": 27_161_264, "gflops": 5.713}
+):
     """Weights of ``quantized_inception_v3``: torchvision's IMAGENET1K_FBGEMM_V1.
 
     Quantized after training, without the auxiliary head.
@@ -31,8 +33,6 @@ class QuantizedInceptionV3Weights(Weights):
         "inception_v3_google_fbgemm-a2837893.pth",
         known_as="Inception_V3_QuantizedWeights.IMAGENET1K_FBGEMM_V1",
         accuracy=(77.176, 93.354),
-        num_params=27161264,
-        gflops=5.713,
         file_mib=23.146,
         min_size=(75, 75),
         unquantized="inception_v3:ImageNet1K_RefV1",
@@ -60,7 +60,7 @@ def quantized_inception_v3(
     init_weights: bool | None = None,
     quantize: bool = False,
     backend: str = "fbgemm",
-    **config: Any,
+    **config: Unpack[QuantizedInceptionConfig],
 ) -> QuantizableInception3:
     """Build an Inception v3 that can be quantized, or is: it computes in 8 bits then.
 

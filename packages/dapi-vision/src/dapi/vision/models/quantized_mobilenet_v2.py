@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from dapi import WeightEntry, Weights, register_model
+from dapi import WeightEntry, register_model
 from dapi.vision.models._quantized import pretrained_quantized, quantized
-from dapi.vision.models._torchvision import RECIPES
-from dapi.vision.models.mobilenet_v2 import MobileNetV2Weights
+from dapi.vision.models._torchvision import RECIPES, ClassificationWeights
+from dapi.vision.models.mobilenet_v2 import MobileNetV2Weights, QuantizedMobileNetV2Config
 
 if TYPE_CHECKING:
     from torchvision.models.quantization import QuantizableMobileNetV2
+    from typing_extensions import Unpack
 
-__all__ = ["QuantizedMobileNetV2Weights", "quantized_mobilenet_v2"]
 
-
-class QuantizedMobileNetV2Weights(Weights):
+class QuantizedMobileNetV2Weights(
+    ClassificationWeights, meta={"num_params": 3_504_872, "gflops": 0.301}
+):
     """Weights of ``quantized_mobilenet_v2``: torchvision's IMAGENET1K_QNNPACK_V1.
 
     Trained on from the float weights, with quantization in mind. Nothing of the file's hash is
@@ -27,8 +28,6 @@ class QuantizedMobileNetV2Weights(Weights):
         "mobilenet_v2_qnnpack_37f702c5.pth",
         known_as="MobileNet_V2_QuantizedWeights.IMAGENET1K_QNNPACK_V1",
         accuracy=(71.658, 90.15),
-        num_params=3504872,
-        gflops=0.301,
         file_mib=3.423,
         recipe=f"{RECIPES}#qat-mobilenetv2",
         backend="qnnpack",
@@ -51,7 +50,7 @@ def quantized_mobilenet_v2(
     num_classes: int = 1000,
     quantize: bool = False,
     backend: str = "qnnpack",
-    **config: Any,
+    **config: Unpack[QuantizedMobileNetV2Config],
 ) -> QuantizableMobileNetV2:
     """Build a MobileNetV2 that can be quantized, or is: it computes in 8 bits then.
 

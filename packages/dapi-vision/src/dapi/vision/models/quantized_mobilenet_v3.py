@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dapi import WeightEntry, Weights, register_model
+from dapi import WeightEntry, register_model
 from dapi.vision.models._quantized import build, pretrained_quantized, quantized
-from dapi.vision.models._torchvision import RECIPES
-from dapi.vision.models.mobilenet_v3 import MobileNetV3LargeWeights
+from dapi.vision.models._torchvision import RECIPES, ClassificationWeights
+from dapi.vision.models.mobilenet_v3 import MobileNetV3LargeWeights, QuantizedMobileNetV3Config
 
 if TYPE_CHECKING:
     from torchvision.models.quantization import QuantizableMobileNetV3
-
-__all__ = ["QuantizedMobileNetV3LargeWeights", "quantized_mobilenet_v3_large"]
+    from typing_extensions import Unpack
 
 
 class _Converted(NamedTuple):
@@ -37,7 +36,23 @@ class _Converted(NamedTuple):
         return state
 
 
-class QuantizedMobileNetV3LargeWeights(Weights):
+class QuantizedMobileNetV3LargeConfig(QuantizedMobileNetV3Config, total=False):
+    """Further arguments of ``quantized_mobilenet_v3_large``.
+
+    Attributes:
+        width_mult: Factor on the number of channels.
+        reduced_tail: Halve the channels of the last blocks and of the classifier.
+        dilated: Dilate the convolutions of the last blocks.
+    """
+
+    width_mult: float
+    reduced_tail: bool
+    dilated: bool
+
+
+class QuantizedMobileNetV3LargeWeights(
+    ClassificationWeights, meta={"num_params": 5_483_032, "gflops": 0.217}
+):
     """Weights of ``quantized_mobilenet_v3_large``: torchvision's IMAGENET1K_QNNPACK_V1.
 
     Trained on from the float weights, with quantization in mind; the file has not been quantized.
@@ -48,8 +63,6 @@ class QuantizedMobileNetV3LargeWeights(Weights):
         "mobilenet_v3_large_qnnpack-5bcacf28.pth",
         known_as="MobileNet_V3_Large_QuantizedWeights.IMAGENET1K_QNNPACK_V1",
         accuracy=(73.004, 90.858),
-        num_params=5483032,
-        gflops=0.217,
         file_mib=21.554,
         recipe=f"{RECIPES}#qat-mobilenetv3",
         backend="qnnpack",
@@ -74,7 +87,7 @@ def quantized_mobilenet_v3_large(
     num_classes: int = 1000,
     quantize: bool = False,
     backend: str = "qnnpack",
-    **config: Any,
+    **config: Unpack[QuantizedMobileNetV3LargeConfig],
 ) -> QuantizableMobileNetV3:
     """Build a MobileNetV3-Large that can be quantized, or is: it computes in 8 bits then.
 
@@ -93,9 +106,7 @@ def quantized_mobilenet_v3_large(
         quantize: Whether the model is quantized; as the weights are, unless they are None.
         backend: What computes in 8 bits, by torch's name: ``fbgemm`` or ``qnnpack``. It becomes
             ``torch.backends.quantized.engine`` of the process when the model is quantized.
-        **config: ``width_mult``, ``reduced_tail`` and ``dilated``, as of ``mobilenet_v3_large``;
-            further arguments of ``torchvision.models.quantization.QuantizableMobileNetV3``, and
-            ``new_head``.
+        **config: Further arguments, see ``QuantizedMobileNetV3LargeConfig``.
 
     Returns:
         The model: in training mode if it is not quantized.

@@ -4,31 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dapi import WeightEntry, Weights, register_model
+from dapi import WeightEntry, register_model
 from dapi.vision.models._quantized import pretrained_quantized, quantized
+from dapi.vision.models._torchvision import ClassificationWeights
 from dapi.vision.models.resnet import (
     ResNet18Weights,
     ResNet50Weights,
+    ResNetConfig,
     ResNeXt101_32x8dWeights,
     ResNeXt101_64x4dWeights,
+    ResNeXtConfig,
 )
 
 if TYPE_CHECKING:
     from torchvision.models.quantization import QuantizableResNet
-
-__all__ = [
-    "QuantizedResNeXt101_32x8dWeights",
-    "QuantizedResNeXt101_64x4dWeights",
-    "QuantizedResNet18Weights",
-    "QuantizedResNet50Weights",
-    "quantized_resnet18",
-    "quantized_resnet50",
-    "quantized_resnext101_32x8d",
-    "quantized_resnext101_64x4d",
-]
+    from typing_extensions import Unpack
 
 
-class QuantizedResNet18Weights(Weights):
+class QuantizedResNet18Weights(
+    ClassificationWeights, meta={"num_params": 11_689_512, "gflops": 1.814}
+):
     """Weights of ``quantized_resnet18``: torchvision's IMAGENET1K_FBGEMM_V1.
 
     Quantized after training; nothing of the file's hash is published.
@@ -39,92 +34,8 @@ class QuantizedResNet18Weights(Weights):
         "resnet18_fbgemm_16fa66dd.pth",
         known_as="ResNet18_QuantizedWeights.IMAGENET1K_FBGEMM_V1",
         accuracy=(69.494, 88.882),
-        num_params=11689512,
-        gflops=1.814,
         file_mib=11.238,
         unquantized="resnet18:ImageNet1K_RefV1",
-        latest=True,
-    )
-
-
-class QuantizedResNet50Weights(Weights):
-    """Weights of ``quantized_resnet50``: torchvision's IMAGENET1K_FBGEMM_V1 and _V2.
-
-    Quantized after training, from the float weights of the same version. Nothing of the hash of
-    RefV1 is published.
-    """
-
-    ImageNet1K_FBGEMM_RefV1 = quantized(
-        "resnet50",
-        "resnet50_fbgemm_bf931d71.pth",
-        known_as="ResNet50_QuantizedWeights.IMAGENET1K_FBGEMM_V1",
-        accuracy=(75.92, 92.814),
-        num_params=25557032,
-        gflops=4.089,
-        file_mib=24.759,
-        unquantized="resnet50:ImageNet1K_RefV1",
-    )
-    ImageNet1K_FBGEMM_RefV2 = quantized(
-        "resnet50",
-        "resnet50_fbgemm-23753f79.pth",
-        known_as="ResNet50_QuantizedWeights.IMAGENET1K_FBGEMM_V2",
-        accuracy=(80.282, 94.976),
-        num_params=25557032,
-        gflops=4.089,
-        file_mib=24.953,
-        unquantized="resnet50:ImageNet1K_RefV2",
-        preset={"resize_size": 232},
-        latest=True,
-    )
-
-
-class QuantizedResNeXt101_32x8dWeights(Weights):  # noqa: N801  # the usual name of the variant
-    """Weights of ``quantized_resnext101_32x8d``: torchvision's IMAGENET1K_FBGEMM_V1 and _V2.
-
-    As ``QuantizedResNet50Weights``.
-    """
-
-    ImageNet1K_FBGEMM_RefV1 = quantized(
-        "resnext101_32x8d",
-        "resnext101_32x8_fbgemm_09835ccf.pth",
-        known_as="ResNeXt101_32X8D_QuantizedWeights.IMAGENET1K_FBGEMM_V1",
-        accuracy=(78.986, 94.48),
-        num_params=88791336,
-        gflops=16.414,
-        file_mib=86.034,
-        unquantized="resnext101_32x8d:ImageNet1K_RefV1",
-    )
-    ImageNet1K_FBGEMM_RefV2 = quantized(
-        "resnext101_32x8d",
-        "resnext101_32x8_fbgemm-ee16d00c.pth",
-        known_as="ResNeXt101_32X8D_QuantizedWeights.IMAGENET1K_FBGEMM_V2",
-        accuracy=(82.574, 96.132),
-        num_params=88791336,
-        gflops=16.414,
-        file_mib=86.645,
-        unquantized="resnext101_32x8d:ImageNet1K_RefV2",
-        preset={"resize_size": 232},
-        latest=True,
-    )
-
-
-class QuantizedResNeXt101_64x4dWeights(Weights):  # noqa: N801  # the usual name of the variant
-    """Weights of ``quantized_resnext101_64x4d``: torchvision's IMAGENET1K_FBGEMM_V1.
-
-    Quantized after training.
-    """
-
-    ImageNet1K_FBGEMM_RefV1 = quantized(
-        "resnext101_64x4d",
-        "resnext101_64x4d_fbgemm-605a1cb3.pth",
-        known_as="ResNeXt101_64X4D_QuantizedWeights.IMAGENET1K_FBGEMM_V1",
-        accuracy=(82.898, 96.326),
-        num_params=83455272,
-        gflops=15.46,
-        file_mib=81.556,
-        recipe="https://github.com/pytorch/vision/pull/5935",
-        unquantized="resnext101_64x4d:ImageNet1K_RefV1",
-        preset={"resize_size": 232},
         latest=True,
     )
 
@@ -143,7 +54,7 @@ def quantized_resnet18(
     num_classes: int = 1000,
     quantize: bool = False,
     backend: str = "fbgemm",
-    **config: Any,
+    **config: Unpack[ResNetConfig],
 ) -> QuantizableResNet:
     """Build a ResNet-18 that can be quantized, or is: it computes in 8 bits then.
 
@@ -162,8 +73,7 @@ def quantized_resnet18(
         quantize: Whether the model is quantized; as the weights are, unless they are None.
         backend: What computes in 8 bits, by torch's name: ``fbgemm`` or ``qnnpack``. It becomes
             ``torch.backends.quantized.engine`` of the process when the model is quantized.
-        **config: Further arguments of ``torchvision.models.quantization.QuantizableResNet``, and
-            ``new_head``.
+        **config: Further arguments, see ``ResNetConfig``.
 
     Returns:
         The model: in training mode if it is not quantized.
@@ -188,6 +98,35 @@ def quantized_resnet18(
     return finished(model, quantize=quantize, backend=backend)
 
 
+class QuantizedResNet50Weights(
+    ClassificationWeights, meta={"num_params": 25_557_032, "gflops": 4.089}
+):
+    """Weights of ``quantized_resnet50``: torchvision's IMAGENET1K_FBGEMM_V1 and _V2.
+
+    Quantized after training, from the float weights of the same version. Nothing of the hash of
+    RefV1 is published.
+    """
+
+    ImageNet1K_FBGEMM_RefV1 = quantized(
+        "resnet50",
+        "resnet50_fbgemm_bf931d71.pth",
+        known_as="ResNet50_QuantizedWeights.IMAGENET1K_FBGEMM_V1",
+        accuracy=(75.92, 92.814),
+        file_mib=24.759,
+        unquantized="resnet50:ImageNet1K_RefV1",
+    )
+    ImageNet1K_FBGEMM_RefV2 = quantized(
+        "resnet50",
+        "resnet50_fbgemm-23753f79.pth",
+        known_as="ResNet50_QuantizedWeights.IMAGENET1K_FBGEMM_V2",
+        accuracy=(80.282, 94.976),
+        file_mib=24.953,
+        unquantized="resnet50:ImageNet1K_RefV2",
+        preset={"resize_size": 232},
+        latest=True,
+    )
+
+
 @register_model(
     weights=(QuantizedResNet50Weights, ResNet50Weights),
     head="fc",
@@ -202,14 +141,45 @@ def quantized_resnet50(
     num_classes: int = 1000,
     quantize: bool = False,
     backend: str = "fbgemm",
-    **config: Any,
+    **config: Unpack[ResNetConfig],
 ) -> QuantizableResNet:
     """Build a ResNet-50 that can be quantized, or is.
 
-    Arguments, input and output are those of ``quantized_resnet18``.
+    Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
+    ``(N, num_classes)``. Quantized weights make a quantized model, in eval mode, that works on a
+    CPU only; ``quantize=True`` makes one without weights, that computes with ``backend``. A
+    ``num_classes`` other than the weights' own needs ``new_head=True`` and float weights.
     """
     return _resnet(
         [3, 4, 6, 3], quantize=quantize, backend=backend, num_classes=num_classes, **config
+    )
+
+
+class QuantizedResNeXt101_32x8dWeights(
+    ClassificationWeights, meta={"num_params": 88_791_336, "gflops": 16.414}
+):
+    """Weights of ``quantized_resnext101_32x8d``: torchvision's IMAGENET1K_FBGEMM_V1 and _V2.
+
+    Quantized after training, RefV1 and RefV2 from the float weights of the same names.
+    """
+
+    ImageNet1K_FBGEMM_RefV1 = quantized(
+        "resnext101_32x8d",
+        "resnext101_32x8_fbgemm_09835ccf.pth",
+        known_as="ResNeXt101_32X8D_QuantizedWeights.IMAGENET1K_FBGEMM_V1",
+        accuracy=(78.986, 94.48),
+        file_mib=86.034,
+        unquantized="resnext101_32x8d:ImageNet1K_RefV1",
+    )
+    ImageNet1K_FBGEMM_RefV2 = quantized(
+        "resnext101_32x8d",
+        "resnext101_32x8_fbgemm-ee16d00c.pth",
+        known_as="ResNeXt101_32X8D_QuantizedWeights.IMAGENET1K_FBGEMM_V2",
+        accuracy=(82.574, 96.132),
+        file_mib=86.645,
+        unquantized="resnext101_32x8d:ImageNet1K_RefV2",
+        preset={"resize_size": 232},
+        latest=True,
     )
 
 
@@ -228,11 +198,14 @@ def quantized_resnext101_32x8d(
     num_classes: int = 1000,
     quantize: bool = False,
     backend: str = "fbgemm",
-    **config: Any,
+    **config: Unpack[ResNeXtConfig],
 ) -> QuantizableResNet:
     """Build a ResNeXt-101 32x8d that can be quantized, or is.
 
-    Arguments, input and output are those of ``quantized_resnet18``.
+    Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
+    ``(N, num_classes)``. Quantized weights make a quantized model, in eval mode, that works on a
+    CPU only; ``quantize=True`` makes one without weights, that computes with ``backend``. A
+    ``num_classes`` other than the weights' own needs ``new_head=True`` and float weights.
     """
     return _resnet(
         [3, 4, 23, 3],
@@ -242,6 +215,27 @@ def quantized_resnext101_32x8d(
         backend=backend,
         num_classes=num_classes,
         **config,
+    )
+
+
+class QuantizedResNeXt101_64x4dWeights(
+    ClassificationWeights, meta={"num_params": 83_455_272, "gflops": 15.46}
+):
+    """Weights of ``quantized_resnext101_64x4d``: torchvision's IMAGENET1K_FBGEMM_V1.
+
+    Quantized after training.
+    """
+
+    ImageNet1K_FBGEMM_RefV1 = quantized(
+        "resnext101_64x4d",
+        "resnext101_64x4d_fbgemm-605a1cb3.pth",
+        known_as="ResNeXt101_64X4D_QuantizedWeights.IMAGENET1K_FBGEMM_V1",
+        accuracy=(82.898, 96.326),
+        file_mib=81.556,
+        recipe="https://github.com/pytorch/vision/pull/5935",
+        unquantized="resnext101_64x4d:ImageNet1K_RefV1",
+        preset={"resize_size": 232},
+        latest=True,
     )
 
 
@@ -260,11 +254,14 @@ def quantized_resnext101_64x4d(
     num_classes: int = 1000,
     quantize: bool = False,
     backend: str = "fbgemm",
-    **config: Any,
+    **config: Unpack[ResNeXtConfig],
 ) -> QuantizableResNet:
     """Build a ResNeXt-101 64x4d that can be quantized, or is.
 
-    Arguments, input and output are those of ``quantized_resnet18``.
+    Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
+    ``(N, num_classes)``. Quantized weights make a quantized model, in eval mode, that works on a
+    CPU only; ``quantize=True`` makes one without weights, that computes with ``backend``. A
+    ``num_classes`` other than the weights' own needs ``new_head=True`` and float weights.
     """
     return _resnet(
         [3, 4, 23, 3],

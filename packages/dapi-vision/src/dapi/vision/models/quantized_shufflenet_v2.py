@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from dapi import WeightEntry, Weights, register_model
+from dapi import BuilderConfig, WeightEntry, register_model
 from dapi.vision.models._quantized import pretrained_quantized, quantized
+from dapi.vision.models._torchvision import ClassificationWeights
 from dapi.vision.models.shufflenet_v2 import (
     ShuffleNetV2X0_5Weights,
     ShuffleNetV2X1_0Weights,
@@ -15,20 +16,12 @@ from dapi.vision.models.shufflenet_v2 import (
 
 if TYPE_CHECKING:
     from torchvision.models.quantization import QuantizableShuffleNetV2
-
-__all__ = [
-    "QuantizedShuffleNetV2X0_5Weights",
-    "QuantizedShuffleNetV2X1_0Weights",
-    "QuantizedShuffleNetV2X1_5Weights",
-    "QuantizedShuffleNetV2X2_0Weights",
-    "quantized_shufflenet_v2_x0_5",
-    "quantized_shufflenet_v2_x1_0",
-    "quantized_shufflenet_v2_x1_5",
-    "quantized_shufflenet_v2_x2_0",
-]
+    from typing_extensions import Unpack
 
 
-class QuantizedShuffleNetV2X0_5Weights(Weights):  # noqa: N801  # the usual name of the variant
+class QuantizedShuffleNetV2X0_5Weights(
+    ClassificationWeights, meta={"num_params": 1_366_792, "gflops": 0.04}
+):
     """Weights of ``quantized_shufflenet_v2_x0_5``: torchvision's IMAGENET1K_FBGEMM_V1.
 
     Quantized after training.
@@ -39,71 +32,8 @@ class QuantizedShuffleNetV2X0_5Weights(Weights):  # noqa: N801  # the usual name
         "shufflenetv2_x0.5_fbgemm-00845098.pth",
         known_as="ShuffleNet_V2_X0_5_QuantizedWeights.IMAGENET1K_FBGEMM_V1",
         accuracy=(57.972, 79.78),
-        num_params=1366792,
-        gflops=0.04,
         file_mib=1.501,
         unquantized="shufflenet_v2_x0_5:ImageNet1K_RefV1",
-        latest=True,
-    )
-
-
-class QuantizedShuffleNetV2X1_0Weights(Weights):  # noqa: N801  # the usual name of the variant
-    """Weights of ``quantized_shufflenet_v2_x1_0``: torchvision's IMAGENET1K_FBGEMM_V1.
-
-    Quantized after training.
-    """
-
-    ImageNet1K_FBGEMM_RefV1 = quantized(
-        "shufflenet_v2_x1_0",
-        "shufflenetv2_x1_fbgemm-1e62bb32.pth",
-        known_as="ShuffleNet_V2_X1_0_QuantizedWeights.IMAGENET1K_FBGEMM_V1",
-        accuracy=(68.36, 87.582),
-        num_params=2278604,
-        gflops=0.145,
-        file_mib=2.334,
-        unquantized="shufflenet_v2_x1_0:ImageNet1K_RefV1",
-        latest=True,
-    )
-
-
-class QuantizedShuffleNetV2X1_5Weights(Weights):  # noqa: N801  # the usual name of the variant
-    """Weights of ``quantized_shufflenet_v2_x1_5``: torchvision's IMAGENET1K_FBGEMM_V1.
-
-    Quantized after training.
-    """
-
-    ImageNet1K_FBGEMM_RefV1 = quantized(
-        "shufflenet_v2_x1_5",
-        "shufflenetv2_x1_5_fbgemm-d7401f05.pth",
-        known_as="ShuffleNet_V2_X1_5_QuantizedWeights.IMAGENET1K_FBGEMM_V1",
-        accuracy=(72.052, 90.7),
-        num_params=3503624,
-        gflops=0.296,
-        file_mib=3.672,
-        recipe="https://github.com/pytorch/vision/pull/5906",
-        unquantized="shufflenet_v2_x1_5:ImageNet1K_RefV1",
-        preset={"resize_size": 232},
-        latest=True,
-    )
-
-
-class QuantizedShuffleNetV2X2_0Weights(Weights):  # noqa: N801  # the usual name of the variant
-    """Weights of ``quantized_shufflenet_v2_x2_0``: torchvision's IMAGENET1K_FBGEMM_V1.
-
-    Quantized after training.
-    """
-
-    ImageNet1K_FBGEMM_RefV1 = quantized(
-        "shufflenet_v2_x2_0",
-        "shufflenetv2_x2_0_fbgemm-5cac526c.pth",
-        known_as="ShuffleNet_V2_X2_0_QuantizedWeights.IMAGENET1K_FBGEMM_V1",
-        accuracy=(75.354, 92.488),
-        num_params=7393996,
-        gflops=0.583,
-        file_mib=7.467,
-        recipe="https://github.com/pytorch/vision/pull/5906",
-        unquantized="shufflenet_v2_x2_0:ImageNet1K_RefV1",
-        preset={"resize_size": 232},
         latest=True,
     )
 
@@ -123,7 +53,7 @@ def quantized_shufflenet_v2_x0_5(
     num_classes: int = 1000,
     quantize: bool = False,
     backend: str = "fbgemm",
-    **config: Any,
+    **config: Unpack[BuilderConfig],
 ) -> QuantizableShuffleNetV2:
     """Build a ShuffleNetV2 of half the channels that can be quantized, or is.
 
@@ -164,7 +94,25 @@ def quantized_shufflenet_v2_x0_5(
         quantize=quantize,
         backend=backend,
         num_classes=num_classes,
-        **config,
+    )
+
+
+class QuantizedShuffleNetV2X1_0Weights(
+    ClassificationWeights, meta={"num_params": 2_278_604, "gflops": 0.145}
+):
+    """Weights of ``quantized_shufflenet_v2_x1_0``: torchvision's IMAGENET1K_FBGEMM_V1.
+
+    Quantized after training.
+    """
+
+    ImageNet1K_FBGEMM_RefV1 = quantized(
+        "shufflenet_v2_x1_0",
+        "shufflenetv2_x1_fbgemm-1e62bb32.pth",
+        known_as="ShuffleNet_V2_X1_0_QuantizedWeights.IMAGENET1K_FBGEMM_V1",
+        accuracy=(68.36, 87.582),
+        file_mib=2.334,
+        unquantized="shufflenet_v2_x1_0:ImageNet1K_RefV1",
+        latest=True,
     )
 
 
@@ -183,18 +131,41 @@ def quantized_shufflenet_v2_x1_0(
     num_classes: int = 1000,
     quantize: bool = False,
     backend: str = "fbgemm",
-    **config: Any,
+    **config: Unpack[BuilderConfig],
 ) -> QuantizableShuffleNetV2:
     """Build a ShuffleNetV2 that can be quantized, or is.
 
-    Arguments, input and output are those of ``quantized_shufflenet_v2_x0_5``.
+    Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
+    ``(N, num_classes)``. Quantized weights make a quantized model, in eval mode, that works on a
+    CPU only; ``quantize=True`` makes one without weights, that computes with ``backend``. A
+    ``num_classes`` other than the weights' own needs ``new_head=True`` and float weights.
     """
     return _shufflenet_v2(
         [24, 116, 232, 464, 1024],
         quantize=quantize,
         backend=backend,
         num_classes=num_classes,
-        **config,
+    )
+
+
+class QuantizedShuffleNetV2X1_5Weights(
+    ClassificationWeights, meta={"num_params": 3_503_624, "gflops": 0.296}
+):
+    """Weights of ``quantized_shufflenet_v2_x1_5``: torchvision's IMAGENET1K_FBGEMM_V1.
+
+    Quantized after training.
+    """
+
+    ImageNet1K_FBGEMM_RefV1 = quantized(
+        "shufflenet_v2_x1_5",
+        "shufflenetv2_x1_5_fbgemm-d7401f05.pth",
+        known_as="ShuffleNet_V2_X1_5_QuantizedWeights.IMAGENET1K_FBGEMM_V1",
+        accuracy=(72.052, 90.7),
+        file_mib=3.672,
+        recipe="https://github.com/pytorch/vision/pull/5906",
+        unquantized="shufflenet_v2_x1_5:ImageNet1K_RefV1",
+        preset={"resize_size": 232},
+        latest=True,
     )
 
 
@@ -213,18 +184,41 @@ def quantized_shufflenet_v2_x1_5(
     num_classes: int = 1000,
     quantize: bool = False,
     backend: str = "fbgemm",
-    **config: Any,
+    **config: Unpack[BuilderConfig],
 ) -> QuantizableShuffleNetV2:
     """Build a ShuffleNetV2 of 1.5 times the channels that can be quantized, or is.
 
-    Arguments, input and output are those of ``quantized_shufflenet_v2_x0_5``.
+    Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
+    ``(N, num_classes)``. Quantized weights make a quantized model, in eval mode, that works on a
+    CPU only; ``quantize=True`` makes one without weights, that computes with ``backend``. A
+    ``num_classes`` other than the weights' own needs ``new_head=True`` and float weights.
     """
     return _shufflenet_v2(
         [24, 176, 352, 704, 1024],
         quantize=quantize,
         backend=backend,
         num_classes=num_classes,
-        **config,
+    )
+
+
+class QuantizedShuffleNetV2X2_0Weights(
+    ClassificationWeights, meta={"num_params": 7_393_996, "gflops": 0.583}
+):
+    """Weights of ``quantized_shufflenet_v2_x2_0``: torchvision's IMAGENET1K_FBGEMM_V1.
+
+    Quantized after training.
+    """
+
+    ImageNet1K_FBGEMM_RefV1 = quantized(
+        "shufflenet_v2_x2_0",
+        "shufflenetv2_x2_0_fbgemm-5cac526c.pth",
+        known_as="ShuffleNet_V2_X2_0_QuantizedWeights.IMAGENET1K_FBGEMM_V1",
+        accuracy=(75.354, 92.488),
+        file_mib=7.467,
+        recipe="https://github.com/pytorch/vision/pull/5906",
+        unquantized="shufflenet_v2_x2_0:ImageNet1K_RefV1",
+        preset={"resize_size": 232},
+        latest=True,
     )
 
 
@@ -243,27 +237,29 @@ def quantized_shufflenet_v2_x2_0(
     num_classes: int = 1000,
     quantize: bool = False,
     backend: str = "fbgemm",
-    **config: Any,
+    **config: Unpack[BuilderConfig],
 ) -> QuantizableShuffleNetV2:
     """Build a ShuffleNetV2 of twice the channels that can be quantized, or is.
 
-    Arguments, input and output are those of ``quantized_shufflenet_v2_x0_5``.
+    Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
+    ``(N, num_classes)``. Quantized weights make a quantized model, in eval mode, that works on a
+    CPU only; ``quantize=True`` makes one without weights, that computes with ``backend``. A
+    ``num_classes`` other than the weights' own needs ``new_head=True`` and float weights.
     """
     return _shufflenet_v2(
         [24, 244, 488, 976, 2048],
         quantize=quantize,
         backend=backend,
         num_classes=num_classes,
-        **config,
     )
 
 
 def _shufflenet_v2(
-    channels: list[int], *, quantize: bool, backend: str, **config: Any
+    channels: list[int], *, num_classes: int, quantize: bool, backend: str
 ) -> QuantizableShuffleNetV2:
     from torchvision.models.quantization import QuantizableShuffleNetV2
 
     from dapi.vision.models._quantization import finished
 
-    model = QuantizableShuffleNetV2([4, 8, 4], channels, **config)
+    model = QuantizableShuffleNetV2([4, 8, 4], channels, num_classes=num_classes)
     return finished(model, quantize=quantize, backend=backend)

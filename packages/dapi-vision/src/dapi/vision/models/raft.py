@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from dapi import WeightEntry, Weights, lazy, register_model
+from dapi import BuilderConfig, WeightEntry, Weights, lazy, register_model
 from dapi.vision.models._torchvision import pretrained, published
 
 if TYPE_CHECKING:
@@ -13,8 +14,10 @@ if TYPE_CHECKING:
 
     from torch import nn
     from torchvision.models.optical_flow import RAFT
+    from typing_extensions import Unpack
 
-__all__ = ["RaftLargeWeights", "RaftSmallWeights", "raft_large", "raft_small"]
+    from dapi.vision import postprocess as postprocesses
+    from dapi.vision.transforms import OpticalFlow
 
 _ORIGINAL = "https://github.com/princeton-vl/RAFT"
 _RECIPES = "https://github.com/pytorch/vision/tree/main/references/optical_flow"
@@ -27,9 +30,6 @@ def _entry(
     file: str,
     *,
     datasets: Sequence[str],
-    num_params: int,
-    gflops: float,
-    file_mib: float,
     recipe: str,
     metrics: Mapping[str, Mapping[str, float]],
     **fields: Any,
@@ -42,9 +42,6 @@ def _entry(
         meta={
             "task": "optical-flow",
             "datasets": list(datasets),
-            "num_params": num_params,
-            "gflops": gflops,
-            "file_mib": file_mib,
             "min_size": (128, 128),
             "recipe": recipe,
         },
@@ -54,17 +51,22 @@ def _entry(
     )
 
 
-_large = partial(_entry, "raft_large", num_params=5257536, gflops=211.007, file_mib=20.129)
-_small = partial(_entry, "raft_small", num_params=990162, gflops=47.655, file_mib=3.821)
+_large = partial(_entry, "raft_large")
+_small = partial(_entry, "raft_small")
 
 
-class RaftLargeWeights(Weights):
+class RaftLargeWeights(
+    Weights, meta={"num_params": 5_257_536, "gflops": 211.007, "file_mib": 20.129}
+):
     """Weights of ``raft_large``: torchvision's C_T, C_T_SKHT and C_T_SKHT_K, two of each.
 
     All are trained on FlyingChairs and FlyingThings3D. Those of Sintel are then tuned on a mix of
     Sintel, KITTI, HD1K and FlyingThings3D, and those of KITTI on KITTI after that. RefV1 is ported
     from the paper's, RefV2 trained by torchvision.
     """
+
+    transforms: Callable[..., OpticalFlow]
+    postprocess: Callable[..., postprocesses.OpticalFlow]
 
     Sintel_RefV1 = _large(
         "raft_large_C_T_SKHT_V1-0b8c9e55.pth",
@@ -134,42 +136,12 @@ class RaftLargeWeights(Weights):
     )
 
 
-class RaftSmallWeights(Weights):
-    """Weights of ``raft_small``: torchvision's C_T_V1 and C_T_V2.
-
-    As those of FlyingThings among ``RaftLargeWeights``.
-    """
-
-    FlyingThings_RefV1 = _small(
-        "raft_small_C_T_V1-ad48884c.pth",
-        known_as="Raft_Small_Weights.C_T_V1",
-        datasets=_THINGS,
-        recipe=_ORIGINAL,
-        metrics={
-            "Sintel-Train-Cleanpass": {"epe": 2.1231},
-            "Sintel-Train-Finalpass": {"epe": 3.279},
-            "Kitti-Train": {"per_image_epe": 7.6557, "fl_all": 25.2801},
-        },
-    )
-    FlyingThings_RefV2 = _small(
-        "raft_small_C_T_V2-01064c6d.pth",
-        sha256="01064c6dba73b0fc9fc8edf772248560a00a3acfd62ac6677e9eeebad9680e27",
-        sources=4,
-        known_as="Raft_Small_Weights.C_T_V2",
-        datasets=_THINGS,
-        recipe=_RECIPES,
-        metrics={
-            "Sintel-Train-Cleanpass": {"epe": 1.9901},
-            "Sintel-Train-Finalpass": {"epe": 3.2831},
-            "Kitti-Train": {"per_image_epe": 7.5978, "fl_all": 25.2369},
-        },
-        latest=True,
-    )
-
-
 @register_model(weights=RaftLargeWeights, legacy=pretrained(RaftLargeWeights.Sintel_RefV2))
 def raft_large(
-    *, weights: RaftLargeWeights | WeightEntry | None = None, progress: bool = True, **config: Any
+    *,
+    weights: RaftLargeWeights | WeightEntry | None = None,
+    progress: bool = True,
+    **config: Unpack[BuilderConfig],
 ) -> RAFT:
     """Build a RAFT, which finds how each pixel moves between two frames.
 
@@ -182,7 +154,7 @@ def raft_large(
     Args:
         weights: What to load; fetched on first use. None fetches nothing.
         progress: Show a progress bar while fetching, on a terminal.
-        **config: ``device`` and ``dtype``; see ``dapi.build_model``.
+        **config: ``new_head``, ``device`` and ``dtype``, see ``dapi.BuilderConfig``.
 
     Returns:
         The model, in training mode.
@@ -214,17 +186,58 @@ def raft_large(
         flow_head=256,
         # The paper scales the gradient of what enlarges the flow.
         upsampler=partial(MaskPredictor, hidden_size=256, multiplier=0.25),
-        **config,
+    )
+
+
+class RaftSmallWeights(Weights, meta={"num_params": 990_162, "gflops": 47.655, "file_mib": 3.821}):
+    """Weights of ``raft_small``: torchvision's C_T_V1 and C_T_V2.
+
+    Both are trained on FlyingChairs and FlyingThings3D. RefV1 is ported from the paper's, RefV2
+    trained by torchvision.
+    """
+
+    transforms: Callable[..., OpticalFlow]
+    postprocess: Callable[..., postprocesses.OpticalFlow]
+
+    FlyingThings_RefV1 = _small(
+        "raft_small_C_T_V1-ad48884c.pth",
+        known_as="Raft_Small_Weights.C_T_V1",
+        datasets=_THINGS,
+        recipe=_ORIGINAL,
+        metrics={
+            "Sintel-Train-Cleanpass": {"epe": 2.1231},
+            "Sintel-Train-Finalpass": {"epe": 3.279},
+            "Kitti-Train": {"per_image_epe": 7.6557, "fl_all": 25.2801},
+        },
+    )
+    FlyingThings_RefV2 = _small(
+        "raft_small_C_T_V2-01064c6d.pth",
+        sha256="01064c6dba73b0fc9fc8edf772248560a00a3acfd62ac6677e9eeebad9680e27",
+        sources=4,
+        known_as="Raft_Small_Weights.C_T_V2",
+        datasets=_THINGS,
+        recipe=_RECIPES,
+        metrics={
+            "Sintel-Train-Cleanpass": {"epe": 1.9901},
+            "Sintel-Train-Finalpass": {"epe": 3.2831},
+            "Kitti-Train": {"per_image_epe": 7.5978, "fl_all": 25.2369},
+        },
+        latest=True,
     )
 
 
 @register_model(weights=RaftSmallWeights, legacy=pretrained(RaftSmallWeights.FlyingThings_RefV2))
 def raft_small(
-    *, weights: RaftSmallWeights | WeightEntry | None = None, progress: bool = True, **config: Any
+    *,
+    weights: RaftSmallWeights | WeightEntry | None = None,
+    progress: bool = True,
+    **config: Unpack[BuilderConfig],
 ) -> RAFT:
     """Build the small RAFT, which enlarges its flow by interpolation.
 
-    Arguments, input and output are those of ``raft_large``.
+    Takes two batches of float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, of
+    128 pixels or more a side, and ``num_flow_updates``. Returns a list of flows ``(N, 2, H, W)``,
+    to the right and down in pixels, each better than the one before.
     """
     from torchvision.models.optical_flow.raft import BottleneckBlock
 
@@ -242,7 +255,6 @@ def raft_small(
         paddings=(1,),
         flow_head=128,
         upsampler=None,
-        **config,
     )
 
 
@@ -261,7 +273,6 @@ def _raft(
     paddings: Sequence[Any],
     flow_head: int,
     upsampler: Callable[..., nn.Module] | None,
-    **config: Any,
 ) -> RAFT:
     """Construct a RAFT.
 
@@ -280,7 +291,6 @@ def _raft(
         paddings: Their paddings.
         flow_head: Channels inside the layers that predict the flow.
         upsampler: What enlarges the flow; None interpolates.
-        **config: Further arguments of the class.
     """
     from torch.nn import InstanceNorm2d
     from torchvision.models.optical_flow import raft
@@ -309,5 +319,4 @@ def _raft(
             motion_encoder=motion, recurrent_block=recurrent, flow_head=head
         ),
         mask_predictor=upsampler and upsampler(in_channels=hidden_size),
-        **config,
     )

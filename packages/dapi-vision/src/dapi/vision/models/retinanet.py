@@ -4,23 +4,75 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dapi import WeightEntry, Weights, register_model
-from dapi.vision.models._detection import ANCIENT_BUILD, DETECTION_RECIPES, detection
+from dapi import BuilderConfig, WeightEntry, register_model
+from dapi.vision.models._detection import (
+    ANCIENT_BUILD,
+    DETECTION_RECIPES,
+    DetectionWeights,
+    detection,
+)
 from dapi.vision.models._torchvision import pretrained, pretrained_backbone
 from dapi.vision.models.resnet import ResNet50Weights
 
 if TYPE_CHECKING:
+    from torch import nn
     from torchvision.models.detection import RetinaNet
-
-__all__ = [
-    "RetinaNetResNet50FPNV2Weights",
-    "RetinaNetResNet50FPNWeights",
-    "retinanet_resnet50_fpn",
-    "retinanet_resnet50_fpn_v2",
-]
+    from typing_extensions import Unpack
 
 
-class RetinaNetResNet50FPNWeights(Weights):
+class RetinaNetV2Config(BuilderConfig, total=False):
+    """Further arguments of ``torchvision.models.detection.RetinaNet``.
+
+    Attributes:
+        min_size: Pixels that the shorter side of an image is resized to.
+        max_size: The most pixels of its longer side.
+        image_mean: What is subtracted from each channel.
+        image_std: What each channel is divided by then.
+        size_divisible: What height and width of a batch are multiples of.
+        fixed_size: Width and height that every image is resized to instead.
+        anchor_generator: What makes the boxes that it starts from.
+        proposal_matcher: What matches objects with anchors, in training.
+        fg_iou_thresh: Overlap from which an anchor counts as an object, in training.
+        bg_iou_thresh: Overlap below which it counts as background.
+        score_thresh: Score below which boxes are dropped, in eval mode.
+        nms_thresh: Overlap above which the worse of two boxes is suppressed.
+        detections_per_img: The most boxes of an image.
+        topk_candidates: The most boxes of a level before overlapping ones are suppressed.
+    """
+
+    min_size: int
+    max_size: int
+    image_mean: list[float] | None
+    image_std: list[float] | None
+    size_divisible: int
+    fixed_size: tuple[int, int] | None
+    anchor_generator: nn.Module | None
+    proposal_matcher: Any
+    fg_iou_thresh: float
+    bg_iou_thresh: float
+    score_thresh: float
+    nms_thresh: float
+    detections_per_img: int
+    topk_candidates: int
+
+
+class RetinaNetConfig(RetinaNetV2Config, total=False):
+    """Further arguments of ``torchvision.models.detection.RetinaNet``.
+
+    Attributes:
+        head: What makes classes and boxes of features.
+    """
+
+    head: nn.Module | None
+
+
+_HEAD = "head.classification_head.cls_logits"
+_BACKBONE_LEGACY = pretrained_backbone(ResNet50Weights.ImageNet1K_RefV1)
+
+
+class RetinaNetResNet50FPNWeights(
+    DetectionWeights, meta={"num_params": 34_014_999, "gflops": 151.54}
+):
     """Weights of ``retinanet_resnet50_fpn``: torchvision's COCO_V1.
 
     They were trained with eps=0 in FrozenBatchNorm2d, and are built with it.
@@ -34,39 +86,10 @@ class RetinaNetResNet50FPNWeights(Weights):
         sources=2,
         known_as="RetinaNet_ResNet50_FPN_Weights.COCO_V1",
         average_precision={"box_map": 36.4},
-        num_params=34014999,
-        gflops=151.54,
-        file_mib=130.267,
         recipe=f"{DETECTION_RECIPES}#retinanet",
         build=ANCIENT_BUILD,
         latest=True,
     )
-
-
-class RetinaNetResNet50FPNV2Weights(Weights):
-    """Weights of ``retinanet_resnet50_fpn_v2``: torchvision's COCO_V1 for that model.
-
-    Trained by a recipe that is improved too.
-    """
-
-    COCO_RefV1 = detection(
-        "retinanet_resnet50_fpn_v2",
-        "retinanet_resnet50_fpn_v2_coco-5905b1c5.pth",
-        sha256="5905b1c544219215e544dbe319720397bc4e68de61a733a59350d7976645b769",
-        size=153130989,
-        sources=3,
-        known_as="RetinaNet_ResNet50_FPN_V2_Weights.COCO_V1",
-        average_precision={"box_map": 41.5},
-        num_params=38198935,
-        gflops=152.238,
-        file_mib=146.037,
-        recipe="https://github.com/pytorch/vision/pull/5756",
-        latest=True,
-    )
-
-
-_HEAD = "head.classification_head.cls_logits"
-_BACKBONE_LEGACY = pretrained_backbone(ResNet50Weights.ImageNet1K_RefV1)
 
 
 @register_model(
@@ -81,7 +104,7 @@ def retinanet_resnet50_fpn(
     trainable_backbone_layers: int | None = None,
     progress: bool = True,
     num_classes: int = 91,
-    **config: Any,
+    **config: Unpack[RetinaNetConfig],
 ) -> RetinaNet:
     """Build a RetinaNet with a ResNet-50 and a feature pyramid, which finds objects.
 
@@ -103,8 +126,7 @@ def retinanet_resnet50_fpn(
         progress: Show a progress bar while fetching, on a terminal.
         num_classes: Classes, the background included. Other than the weights' own: with
             ``new_head=True`` only.
-        **config: Further arguments of ``torchvision.models.detection.RetinaNet``, and
-            ``new_head``.
+        **config: Further arguments, see ``RetinaNetConfig``.
 
     Returns:
         The model, in training mode.
@@ -134,6 +156,27 @@ def retinanet_resnet50_fpn(
     return RetinaNet(backbone, num_classes, **config)
 
 
+class RetinaNetResNet50FPNV2Weights(
+    DetectionWeights, meta={"num_params": 38_198_935, "gflops": 152.238}
+):
+    """Weights of ``retinanet_resnet50_fpn_v2``: torchvision's COCO_V1 for that model.
+
+    Trained by a recipe that is improved too.
+    """
+
+    COCO_RefV1 = detection(
+        "retinanet_resnet50_fpn_v2",
+        "retinanet_resnet50_fpn_v2_coco-5905b1c5.pth",
+        sha256="5905b1c544219215e544dbe319720397bc4e68de61a733a59350d7976645b769",
+        size=153130989,
+        sources=3,
+        known_as="RetinaNet_ResNet50_FPN_V2_Weights.COCO_V1",
+        average_precision={"box_map": 41.5},
+        recipe="https://github.com/pytorch/vision/pull/5756",
+        latest=True,
+    )
+
+
 @register_model(
     weights=RetinaNetResNet50FPNV2Weights,
     head=_HEAD,
@@ -146,13 +189,17 @@ def retinanet_resnet50_fpn_v2(
     trainable_backbone_layers: int | None = None,
     progress: bool = True,
     num_classes: int = 91,
-    **config: Any,
+    **config: Unpack[RetinaNetV2Config],
 ) -> RetinaNet:
     """Build the improved RetinaNet of `Zhang et al., 2019 <https://arxiv.org/abs/1912.02424>`_.
 
     A variant beside ``retinanet_resnet50_fpn``, not its replacement: batch norm that is never
-    frozen, group norm in the head, further levels from the backbone's last layer, and a loss by
-    the overlap of boxes. Arguments, input and output are those of ``retinanet_resnet50_fpn``.
+    frozen, group norm in the head, further levels from the backbone's last layer, and a loss by the
+    overlap of boxes. Takes a list of float images ``(3, H, W)`` with values 0 to 1, and in eval
+    mode returns for each a dict of ``boxes``, ``labels`` and ``scores``, best first; in training
+    mode it also takes ``targets``, and returns a dict of losses. With weights, the last
+    ``trainable_backbone_layers`` of the backbone are trained (0 to 5; by default 3). A
+    ``num_classes`` other than the weights' own needs ``new_head=True``.
     """
     from functools import partial
 

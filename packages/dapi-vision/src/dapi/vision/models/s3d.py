@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from dapi import WeightEntry, Weights, register_model
+from dapi import BuilderConfig, WeightEntry, register_model
 from dapi.vision.models._torchvision import pretrained
-from dapi.vision.models._video import video
+from dapi.vision.models._video import VideoWeights, video
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import nn
     from torchvision.models.video import S3D
+    from typing_extensions import Unpack
 
-__all__ = ["S3DWeights", "s3d"]
+
+class S3DConfig(BuilderConfig, total=False):
+    """Further arguments of ``torchvision.models.video.S3D``.
+
+    Attributes:
+        dropout: How likely an input of the last layer is zeroed in training.
+        norm_layer: Normalisation, made of a number of channels.
+    """
+
+    dropout: float
+    norm_layer: Callable[..., nn.Module] | None
 
 
-class S3DWeights(Weights):
+class S3DWeights(VideoWeights, meta={"num_params": 8_320_048, "gflops": 17.979}):
     """Weights of ``s3d``: torchvision's KINETICS400_V1.
 
     Accuracies are of single clips of 128 frames at 15 a second.
@@ -26,8 +40,6 @@ class S3DWeights(Weights):
         frames=128,
         known_as="S3D_Weights.KINETICS400_V1",
         accuracy=(68.368, 88.05),
-        num_params=8320048,
-        gflops=17.979,
         file_mib=31.972,
         recipe="https://github.com/pytorch/vision/tree/main/references/video_classification#s3d",
         crop_size=(224, 224),
@@ -45,7 +57,7 @@ def s3d(
     weights: S3DWeights | WeightEntry | None = None,
     progress: bool = True,
     num_classes: int = 400,
-    **config: Any,
+    **config: Unpack[S3DConfig],
 ) -> S3D:
     """Build an S3D, which names what happens in a video.
 
@@ -59,7 +71,7 @@ def s3d(
         progress: Show a progress bar while fetching, on a terminal.
         num_classes: Channels of the layer ``classifier.1``. Other than the weights' own: with
             ``new_head=True`` only.
-        **config: Further arguments of ``torchvision.models.video.S3D``, and ``new_head``.
+        **config: Further arguments, see ``S3DConfig``.
 
     Returns:
         The model, in training mode.

@@ -2,103 +2,44 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from dapi import WeightEntry, Weights, register_model
-from dapi.vision.models._torchvision import classification, pretrained
+from dapi import BuilderConfig, WeightEntry, register_model
+from dapi.vision.models._torchvision import ClassificationWeights, classification, pretrained
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import nn
     from torchvision.models.shufflenetv2 import ShuffleNetV2
-
-__all__ = [
-    "ShuffleNetV2X0_5Weights",
-    "ShuffleNetV2X1_0Weights",
-    "ShuffleNetV2X1_5Weights",
-    "ShuffleNetV2X2_0Weights",
-    "shufflenet_v2_x0_5",
-    "shufflenet_v2_x1_0",
-    "shufflenet_v2_x1_5",
-    "shufflenet_v2_x2_0",
-]
-
-_entry = partial(classification, min_size=(1, 1))
+    from typing_extensions import Unpack
 
 
-class ShuffleNetV2X0_5Weights(Weights):  # noqa: N801  # the usual name of the variant
+class ShuffleNetV2Config(BuilderConfig, total=False):
+    """Further arguments of ``torchvision.models.shufflenetv2.ShuffleNetV2``.
+
+    Attributes:
+        inverted_residual: The class of the blocks.
+    """
+
+    inverted_residual: Callable[..., nn.Module]
+
+
+class ShuffleNetV2X0_5Weights(
+    ClassificationWeights, meta={"num_params": 1_366_792, "gflops": 0.04}
+):
     """Weights of ``shufflenet_v2_x0_5``: torchvision's IMAGENET1K_V1.
 
     Trained to about the accuracy of the paper.
     """
 
-    ImageNet1K_RefV1 = _entry(
+    ImageNet1K_RefV1 = classification(
         "shufflenet_v2_x0_5",
         "shufflenetv2_x0.5-f707e7126e.pth",
         known_as="ShuffleNet_V2_X0_5_Weights.IMAGENET1K_V1",
         accuracy=(60.552, 81.746),
-        num_params=1366792,
-        gflops=0.04,
         file_mib=5.282,
         recipe="https://github.com/ericsun99/Shufflenet-v2-Pytorch",
-        latest=True,
-    )
-
-
-class ShuffleNetV2X1_0Weights(Weights):  # noqa: N801  # the usual name of the variant
-    """Weights of ``shufflenet_v2_x1_0``: torchvision's IMAGENET1K_V1.
-
-    Trained to about the accuracy of the paper.
-    """
-
-    ImageNet1K_RefV1 = _entry(
-        "shufflenet_v2_x1_0",
-        "shufflenetv2_x1-5666bf0f80.pth",
-        known_as="ShuffleNet_V2_X1_0_Weights.IMAGENET1K_V1",
-        accuracy=(69.362, 88.316),
-        num_params=2278604,
-        gflops=0.145,
-        file_mib=8.791,
-        recipe="https://github.com/ericsun99/Shufflenet-v2-Pytorch",
-        latest=True,
-    )
-
-
-class ShuffleNetV2X1_5Weights(Weights):  # noqa: N801  # the usual name of the variant
-    """Weights of ``shufflenet_v2_x1_5``: torchvision's IMAGENET1K_V1.
-
-    Trained by torchvision's new recipe.
-    """
-
-    ImageNet1K_RefV1 = _entry(
-        "shufflenet_v2_x1_5",
-        "shufflenetv2_x1_5-3c479a10.pth",
-        known_as="ShuffleNet_V2_X1_5_Weights.IMAGENET1K_V1",
-        accuracy=(72.996, 91.086),
-        num_params=3503624,
-        gflops=0.296,
-        file_mib=13.557,
-        recipe="https://github.com/pytorch/vision/pull/5906",
-        preset={"resize_size": 232},
-        latest=True,
-    )
-
-
-class ShuffleNetV2X2_0Weights(Weights):  # noqa: N801  # the usual name of the variant
-    """Weights of ``shufflenet_v2_x2_0``: torchvision's IMAGENET1K_V1.
-
-    Trained by torchvision's new recipe.
-    """
-
-    ImageNet1K_RefV1 = _entry(
-        "shufflenet_v2_x2_0",
-        "shufflenetv2_x2_0-8be3c8ee.pth",
-        known_as="ShuffleNet_V2_X2_0_Weights.IMAGENET1K_V1",
-        accuracy=(76.23, 93.006),
-        num_params=7393996,
-        gflops=0.583,
-        file_mib=28.433,
-        recipe="https://github.com/pytorch/vision/pull/5906",
-        preset={"resize_size": 232},
         latest=True,
     )
 
@@ -113,7 +54,7 @@ def shufflenet_v2_x0_5(
     weights: ShuffleNetV2X0_5Weights | WeightEntry | None = None,
     progress: bool = True,
     num_classes: int = 1000,
-    **config: Any,
+    **config: Unpack[ShuffleNetV2Config],
 ) -> ShuffleNetV2:
     """Build a ShuffleNetV2 of half the channels, which names what is in a photo.
 
@@ -126,8 +67,7 @@ def shufflenet_v2_x0_5(
         progress: Show a progress bar while fetching, on a terminal.
         num_classes: Outputs of the layer ``fc``. Other than the weights' own: with
             ``new_head=True`` only.
-        **config: Further arguments of ``torchvision.models.shufflenetv2.ShuffleNetV2``, and
-            ``new_head``.
+        **config: Further arguments, see ``ShuffleNetV2Config``.
 
     Returns:
         The model, in training mode.
@@ -146,6 +86,25 @@ def shufflenet_v2_x0_5(
     return ShuffleNetV2([4, 8, 4], [24, 48, 96, 192, 1024], num_classes=num_classes, **config)
 
 
+class ShuffleNetV2X1_0Weights(
+    ClassificationWeights, meta={"num_params": 2_278_604, "gflops": 0.145}
+):
+    """Weights of ``shufflenet_v2_x1_0``: torchvision's IMAGENET1K_V1.
+
+    Trained to about the accuracy of the paper.
+    """
+
+    ImageNet1K_RefV1 = classification(
+        "shufflenet_v2_x1_0",
+        "shufflenetv2_x1-5666bf0f80.pth",
+        known_as="ShuffleNet_V2_X1_0_Weights.IMAGENET1K_V1",
+        accuracy=(69.362, 88.316),
+        file_mib=8.791,
+        recipe="https://github.com/ericsun99/Shufflenet-v2-Pytorch",
+        latest=True,
+    )
+
+
 @register_model(
     weights=ShuffleNetV2X1_0Weights,
     head="fc",
@@ -156,15 +115,36 @@ def shufflenet_v2_x1_0(
     weights: ShuffleNetV2X1_0Weights | WeightEntry | None = None,
     progress: bool = True,
     num_classes: int = 1000,
-    **config: Any,
+    **config: Unpack[ShuffleNetV2Config],
 ) -> ShuffleNetV2:
     """Build a ShuffleNetV2.
 
-    Arguments, input and output are those of ``shufflenet_v2_x0_5``.
+    Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
     """
     from torchvision.models.shufflenetv2 import ShuffleNetV2
 
     return ShuffleNetV2([4, 8, 4], [24, 116, 232, 464, 1024], num_classes=num_classes, **config)
+
+
+class ShuffleNetV2X1_5Weights(
+    ClassificationWeights, meta={"num_params": 3_503_624, "gflops": 0.296}
+):
+    """Weights of ``shufflenet_v2_x1_5``: torchvision's IMAGENET1K_V1.
+
+    Trained by torchvision's new recipe.
+    """
+
+    ImageNet1K_RefV1 = classification(
+        "shufflenet_v2_x1_5",
+        "shufflenetv2_x1_5-3c479a10.pth",
+        known_as="ShuffleNet_V2_X1_5_Weights.IMAGENET1K_V1",
+        accuracy=(72.996, 91.086),
+        file_mib=13.557,
+        recipe="https://github.com/pytorch/vision/pull/5906",
+        preset={"resize_size": 232},
+        latest=True,
+    )
 
 
 @register_model(
@@ -177,15 +157,36 @@ def shufflenet_v2_x1_5(
     weights: ShuffleNetV2X1_5Weights | WeightEntry | None = None,
     progress: bool = True,
     num_classes: int = 1000,
-    **config: Any,
+    **config: Unpack[ShuffleNetV2Config],
 ) -> ShuffleNetV2:
     """Build a ShuffleNetV2 of 1.5 times the channels.
 
-    Arguments, input and output are those of ``shufflenet_v2_x0_5``.
+    Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
     """
     from torchvision.models.shufflenetv2 import ShuffleNetV2
 
     return ShuffleNetV2([4, 8, 4], [24, 176, 352, 704, 1024], num_classes=num_classes, **config)
+
+
+class ShuffleNetV2X2_0Weights(
+    ClassificationWeights, meta={"num_params": 7_393_996, "gflops": 0.583}
+):
+    """Weights of ``shufflenet_v2_x2_0``: torchvision's IMAGENET1K_V1.
+
+    Trained by torchvision's new recipe.
+    """
+
+    ImageNet1K_RefV1 = classification(
+        "shufflenet_v2_x2_0",
+        "shufflenetv2_x2_0-8be3c8ee.pth",
+        known_as="ShuffleNet_V2_X2_0_Weights.IMAGENET1K_V1",
+        accuracy=(76.23, 93.006),
+        file_mib=28.433,
+        recipe="https://github.com/pytorch/vision/pull/5906",
+        preset={"resize_size": 232},
+        latest=True,
+    )
 
 
 @register_model(
@@ -198,11 +199,12 @@ def shufflenet_v2_x2_0(
     weights: ShuffleNetV2X2_0Weights | WeightEntry | None = None,
     progress: bool = True,
     num_classes: int = 1000,
-    **config: Any,
+    **config: Unpack[ShuffleNetV2Config],
 ) -> ShuffleNetV2:
     """Build a ShuffleNetV2 of twice the channels.
 
-    Arguments, input and output are those of ``shufflenet_v2_x0_5``.
+    Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
     """
     from torchvision.models.shufflenetv2 import ShuffleNetV2
 

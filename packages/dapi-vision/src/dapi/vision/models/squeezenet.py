@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from dapi import WeightEntry, Weights, register_model
-from dapi.vision.models._torchvision import classification, pretrained
+from dapi import BuilderConfig, WeightEntry, register_model
+from dapi.vision.models._torchvision import ClassificationWeights, classification, pretrained
 
 if TYPE_CHECKING:
     from torchvision.models.squeezenet import SqueezeNet
-
-__all__ = [
-    "SqueezeNet1_0Weights",
-    "SqueezeNet1_1Weights",
-    "squeezenet1_0",
-    "squeezenet1_1",
-]
+    from typing_extensions import Unpack
 
 _entry = partial(
     classification, recipe="https://github.com/pytorch/vision/pull/49#issuecomment-277560717"
 )
 
 
-class SqueezeNet1_0Weights(Weights):  # noqa: N801  # the usual name of the variant
+class SqueezeNetConfig(BuilderConfig, total=False):
+    """Further arguments of ``torchvision.models.squeezenet.SqueezeNet``.
+
+    Attributes:
+        dropout: How likely an input of the last layer is zeroed in training.
+    """
+
+    dropout: float
+
+
+class SqueezeNet1_0Weights(ClassificationWeights, meta={"num_params": 1_248_424, "gflops": 0.819}):
     """Weights of ``squeezenet1_0``: torchvision's IMAGENET1K_V1.
 
     Ported from those of the paper.
@@ -34,32 +38,8 @@ class SqueezeNet1_0Weights(Weights):  # noqa: N801  # the usual name of the vari
         "squeezenet1_0-b66bff10.pth",
         known_as="SqueezeNet1_0_Weights.IMAGENET1K_V1",
         accuracy=(58.092, 80.42),
-        num_params=1248424,
-        gflops=0.819,
         file_mib=4.778,
         min_size=(21, 21),
-        latest=True,
-    )
-
-
-class SqueezeNet1_1Weights(Weights):  # noqa: N801  # the usual name of the variant
-    """Weights of ``squeezenet1_1``: torchvision's IMAGENET1K_V1.
-
-    Ported from those of its authors.
-    """
-
-    ImageNet1K_RefV1 = _entry(
-        "squeezenet1_1",
-        "squeezenet1_1-b8a52dc0.pth",
-        sha256="b8a52dc049b60e4b6ab68ad0df457362afab8b6304b2febdc1650a5dab4d7e7b",
-        size=4958839,
-        sources=3,
-        known_as="SqueezeNet1_1_Weights.IMAGENET1K_V1",
-        accuracy=(58.178, 80.624),
-        num_params=1235496,
-        gflops=0.349,
-        file_mib=4.729,
-        min_size=(17, 17),
         latest=True,
     )
 
@@ -74,7 +54,7 @@ def squeezenet1_0(
     weights: SqueezeNet1_0Weights | WeightEntry | None = None,
     progress: bool = True,
     num_classes: int = 1000,
-    **config: Any,
+    **config: Unpack[SqueezeNetConfig],
 ) -> SqueezeNet:
     """Build a SqueezeNet 1.0, which names what is in a photo.
 
@@ -88,8 +68,7 @@ def squeezenet1_0(
         progress: Show a progress bar while fetching, on a terminal.
         num_classes: Outputs of the layer ``classifier.1``. Other than the weights' own: with
             ``new_head=True`` only.
-        **config: Further arguments of ``torchvision.models.squeezenet.SqueezeNet``, and
-            ``new_head``.
+        **config: Further arguments, see ``SqueezeNetConfig``.
 
     Returns:
         The model, in training mode.
@@ -108,6 +87,25 @@ def squeezenet1_0(
     return SqueezeNet("1_0", num_classes=num_classes, **config)
 
 
+class SqueezeNet1_1Weights(ClassificationWeights, meta={"num_params": 1_235_496, "gflops": 0.349}):
+    """Weights of ``squeezenet1_1``: torchvision's IMAGENET1K_V1.
+
+    Ported from those of its authors.
+    """
+
+    ImageNet1K_RefV1 = _entry(
+        "squeezenet1_1",
+        "squeezenet1_1-b8a52dc0.pth",
+        sha256="b8a52dc049b60e4b6ab68ad0df457362afab8b6304b2febdc1650a5dab4d7e7b",
+        size=4958839,
+        sources=3,
+        known_as="SqueezeNet1_1_Weights.IMAGENET1K_V1",
+        accuracy=(58.178, 80.624),
+        min_size=(17, 17),
+        latest=True,
+    )
+
+
 @register_model(
     weights=SqueezeNet1_1Weights,
     head="classifier.1",
@@ -118,13 +116,15 @@ def squeezenet1_1(
     weights: SqueezeNet1_1Weights | WeightEntry | None = None,
     progress: bool = True,
     num_classes: int = 1000,
-    **config: Any,
+    **config: Unpack[SqueezeNetConfig],
 ) -> SqueezeNet:
     """Build a SqueezeNet 1.1, which costs less than half of 1.0.
 
     A `later version of its authors
     <https://github.com/forresti/SqueezeNet/tree/master/SqueezeNet_v1.1>`_; images have at least 17
-    pixels a side. Arguments, input and output are those of ``squeezenet1_0``.
+    pixels a side. Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and
+    returns logits ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs
+    ``new_head=True``.
     """
     from torchvision.models.squeezenet import SqueezeNet
 

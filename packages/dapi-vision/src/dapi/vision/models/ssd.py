@@ -2,20 +2,54 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from dapi import WeightEntry, Weights, register_model
-from dapi.vision.models._detection import DETECTION_RECIPES, detection
+from dapi import BuilderConfig, WeightEntry, register_model
+from dapi.vision.models._detection import DETECTION_RECIPES, DetectionWeights, detection
 from dapi.vision.models._torchvision import pretrained, pretrained_backbone
 from dapi.vision.models.vgg import VGG16Weights
 
 if TYPE_CHECKING:
+    from torch import nn
     from torchvision.models.detection.ssd import SSD
+    from typing_extensions import Unpack
 
-__all__ = ["SSD300VGG16Weights", "ssd300_vgg16"]
+
+class SSDConfig(BuilderConfig, total=False):
+    """Further arguments of ``torchvision.models.detection.ssd.SSD``.
+
+    Attributes:
+        image_mean: What is subtracted from each channel.
+        image_std: What each channel is divided by then.
+        iou_thresh: Overlap from which a box counts as an object, in training.
+        positive_fraction: The share of objects in what the loss is computed of.
+        score_thresh: Score below which boxes are dropped, in eval mode.
+        nms_thresh: Overlap above which the worse of two boxes is suppressed.
+        detections_per_img: The most boxes of an image.
+        topk_candidates: The most boxes of a level before overlapping ones are suppressed.
+    """
+
+    image_mean: list[float] | None
+    image_std: list[float] | None
+    iou_thresh: float
+    positive_fraction: float
+    score_thresh: float
+    nms_thresh: float
+    detections_per_img: int
+    topk_candidates: int
 
 
-class SSD300VGG16Weights(Weights):
+class SSD300Config(SSDConfig, total=False):
+    """Further arguments of ``torchvision.models.detection.ssd.SSD``.
+
+    Attributes:
+        head: What makes classes and boxes of features.
+    """
+
+    head: nn.Module | None
+
+
+class SSD300VGG16Weights(DetectionWeights, meta={"num_params": 35_641_826, "gflops": 34.858}):
     """Weights of ``ssd300_vgg16``: torchvision's COCO_V1."""
 
     COCO_RefV1 = detection(
@@ -26,9 +60,6 @@ class SSD300VGG16Weights(Weights):
         sources=2,
         known_as="SSD300_VGG16_Weights.COCO_V1",
         average_precision={"box_map": 25.1},
-        num_params=35641826,
-        gflops=34.858,
-        file_mib=135.988,
         recipe=f"{DETECTION_RECIPES}#ssd300-vgg16",
         latest=True,
     )
@@ -49,7 +80,7 @@ def ssd300_vgg16(
     trainable_backbone_layers: int | None = None,
     progress: bool = True,
     num_classes: int = 91,
-    **config: Any,
+    **config: Unpack[SSD300Config],
 ) -> SSD:
     """Build an SSD300 with a VGG-16, which finds objects.
 
@@ -68,7 +99,7 @@ def ssd300_vgg16(
         progress: Show a progress bar while fetching, on a terminal.
         num_classes: Classes, the background included. Other than the weights' own: with
             ``new_head=True`` only.
-        **config: Further arguments of ``torchvision.models.detection.ssd.SSD``, and ``new_head``.
+        **config: Further arguments, see ``SSD300Config``.
 
     Returns:
         The model, in training mode.

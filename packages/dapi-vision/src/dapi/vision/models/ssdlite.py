@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from dapi import WeightEntry, Weights, register_model
-from dapi.vision.models._detection import DETECTION_RECIPES, detection
+from dapi import WeightEntry, register_model
+from dapi.vision.models._detection import DETECTION_RECIPES, DetectionWeights, detection
 from dapi.vision.models._torchvision import pretrained, pretrained_backbone
 from dapi.vision.models.mobilenet_v3 import MobileNetV3LargeWeights
+from dapi.vision.models.ssd import SSDConfig
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from torch import nn
     from torchvision.models.detection.ssd import SSD
+    from typing_extensions import Unpack
 
-__all__ = ["SSDLite320MobileNetV3LargeWeights", "ssdlite320_mobilenet_v3_large"]
 
-
-class SSDLite320MobileNetV3LargeWeights(Weights):
+class SSDLite320MobileNetV3LargeWeights(
+    DetectionWeights, meta={"num_params": 3_440_060, "gflops": 0.583}
+):
     """Weights of ``ssdlite320_mobilenet_v3_large``: torchvision's COCO_V1."""
 
     COCO_RefV1 = detection(
@@ -28,8 +30,6 @@ class SSDLite320MobileNetV3LargeWeights(Weights):
         sources=4,
         known_as="SSDLite320_MobileNet_V3_Large_Weights.COCO_V1",
         average_precision={"box_map": 21.3},
-        num_params=3440060,
-        gflops=0.583,
         file_mib=13.418,
         recipe=f"{DETECTION_RECIPES}#ssdlite320-mobilenetv3-large",
         latest=True,
@@ -52,7 +52,7 @@ def ssdlite320_mobilenet_v3_large(
     progress: bool = True,
     num_classes: int = 91,
     norm_layer: Callable[[int], nn.Module] | None = None,
-    **config: Any,
+    **config: Unpack[SSDConfig],
 ) -> SSD:
     """Build an SSDlite with a MobileNetV3-Large, which finds objects.
 
@@ -75,7 +75,7 @@ def ssdlite320_mobilenet_v3_large(
         num_classes: Classes, the background included. Other than the weights' own: with
             ``new_head=True`` only.
         norm_layer: Normalisation; by default batch norm with eps=0.001 and momentum=0.03.
-        **config: Further arguments of ``torchvision.models.detection.ssd.SSD``, and ``new_head``.
+        **config: Further arguments, see ``SSDConfig``.
 
     Returns:
         The model, in training mode.

@@ -4,29 +4,51 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dapi import WeightEntry, Weights, register_model
-from dapi.vision.models._torchvision import RECIPES, classification, pretrained
+from dapi import BuilderConfig, WeightEntry, register_model
+from dapi.vision.models._torchvision import (
+    RECIPES,
+    ClassificationWeights,
+    classification,
+    pretrained,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import nn
     from torchvision.models.swin_transformer import SwinTransformer
-
-__all__ = [
-    "SwinBWeights",
-    "SwinSWeights",
-    "SwinTWeights",
-    "SwinV2BWeights",
-    "SwinV2SWeights",
-    "SwinV2TWeights",
-    "swin_b",
-    "swin_s",
-    "swin_t",
-    "swin_v2_b",
-    "swin_v2_s",
-    "swin_v2_t",
-]
+    from typing_extensions import Unpack
 
 
-class SwinTWeights(Weights):
+class SwinV2Config(BuilderConfig, total=False):
+    """Further arguments of ``torchvision.models.swin_transformer.SwinTransformer``.
+
+    Attributes:
+        mlp_ratio: Width inside a block's perceptron, as a multiple of its input.
+        dropout: How likely a value is zeroed in training, after each layer.
+        attention_dropout: The same, of attention weights.
+        norm_layer: Normalisation, made of a number of channels.
+    """
+
+    mlp_ratio: float
+    dropout: float
+    attention_dropout: float
+    norm_layer: Callable[..., nn.Module] | None
+
+
+class SwinConfig(SwinV2Config, total=False):
+    """Further arguments of ``torchvision.models.swin_transformer.SwinTransformer``.
+
+    Attributes:
+        block: The class of the blocks.
+        downsample_layer: The class of what merges patches between stages.
+    """
+
+    block: Callable[..., nn.Module] | None
+    downsample_layer: Callable[..., nn.Module]
+
+
+class SwinTWeights(ClassificationWeights, meta={"num_params": 28_288_354, "gflops": 4.491}):
     """Weights of ``swin_t``: torchvision's IMAGENET1K_V1.
 
     Of all variants, trained by recipes like the papers'.
@@ -40,111 +62,9 @@ class SwinTWeights(Weights):
         sources=3,
         known_as="Swin_T_Weights.IMAGENET1K_V1",
         accuracy=(81.474, 95.776),
-        num_params=28288354,
-        gflops=4.491,
-        file_mib=108.19,
         min_size=(224, 224),
         recipe=f"{RECIPES}#swintransformer",
         preset={"resize_size": 232, "interpolation": "bicubic"},
-        latest=True,
-    )
-
-
-class SwinSWeights(Weights):
-    """Weights of ``swin_s``: torchvision's IMAGENET1K_V1."""
-
-    ImageNet1K_RefV1 = classification(
-        "swin_s",
-        "swin_s-5e29d889.pth",
-        known_as="Swin_S_Weights.IMAGENET1K_V1",
-        accuracy=(83.196, 96.36),
-        num_params=49606258,
-        gflops=8.741,
-        file_mib=189.786,
-        min_size=(224, 224),
-        recipe=f"{RECIPES}#swintransformer",
-        preset={"resize_size": 246, "interpolation": "bicubic"},
-        latest=True,
-    )
-
-
-class SwinBWeights(Weights):
-    """Weights of ``swin_b``: torchvision's IMAGENET1K_V1."""
-
-    ImageNet1K_RefV1 = classification(
-        "swin_b",
-        "swin_b-68c6b09e.pth",
-        sha256="68c6b09e73c66f27db19af59df563497fac4fc7889e42d82a0858b32c451a893",
-        size=351654207,
-        sources=1,
-        known_as="Swin_B_Weights.IMAGENET1K_V1",
-        accuracy=(83.582, 96.64),
-        num_params=87768224,
-        gflops=15.431,
-        file_mib=335.364,
-        min_size=(224, 224),
-        recipe=f"{RECIPES}#swintransformer",
-        preset={"resize_size": 238, "interpolation": "bicubic"},
-        latest=True,
-    )
-
-
-class SwinV2TWeights(Weights):
-    """Weights of ``swin_v2_t``: torchvision's IMAGENET1K_V1."""
-
-    ImageNet1K_RefV1 = classification(
-        "swin_v2_t",
-        "swin_v2_t-b137f0e2.pth",
-        known_as="Swin_V2_T_Weights.IMAGENET1K_V1",
-        accuracy=(82.072, 96.132),
-        num_params=28351570,
-        gflops=5.94,
-        file_mib=108.626,
-        min_size=(256, 256),
-        recipe=f"{RECIPES}#swintransformer-v2",
-        crop_size=256,
-        preset={"resize_size": 260, "interpolation": "bicubic"},
-        latest=True,
-    )
-
-
-class SwinV2SWeights(Weights):
-    """Weights of ``swin_v2_s``: torchvision's IMAGENET1K_V1."""
-
-    ImageNet1K_RefV1 = classification(
-        "swin_v2_s",
-        "swin_v2_s-637d8ceb.pth",
-        known_as="Swin_V2_S_Weights.IMAGENET1K_V1",
-        accuracy=(83.712, 96.816),
-        num_params=49737442,
-        gflops=11.546,
-        file_mib=190.675,
-        min_size=(256, 256),
-        recipe=f"{RECIPES}#swintransformer-v2",
-        crop_size=256,
-        preset={"resize_size": 260, "interpolation": "bicubic"},
-        latest=True,
-    )
-
-
-class SwinV2BWeights(Weights):
-    """Weights of ``swin_v2_b``: torchvision's IMAGENET1K_V1."""
-
-    ImageNet1K_RefV1 = classification(
-        "swin_v2_b",
-        "swin_v2_b-781e5279.pth",
-        sha256="781e527929786d129968a5de1d494f7d3d4daba99610f7df2c575ae98df77648",
-        size=352711377,
-        sources=1,
-        known_as="Swin_V2_B_Weights.IMAGENET1K_V1",
-        accuracy=(84.112, 96.864),
-        num_params=87930848,
-        gflops=20.325,
-        file_mib=336.372,
-        min_size=(256, 256),
-        recipe=f"{RECIPES}#swintransformer-v2",
-        crop_size=256,
-        preset={"resize_size": 272, "interpolation": "bicubic"},
         latest=True,
     )
 
@@ -155,7 +75,7 @@ def swin_t(
     weights: SwinTWeights | WeightEntry | None = None,
     progress: bool = True,
     num_classes: int = 1000,
-    **config: Any,
+    **config: Unpack[SwinConfig],
 ) -> SwinTransformer:
     """Build a Swin-T, which names what is in a photo.
 
@@ -186,19 +106,54 @@ def swin_t(
     return _swin(96, 6, 3, 0.2, num_classes=num_classes, **config)
 
 
+class SwinSWeights(ClassificationWeights, meta={"num_params": 49_606_258, "gflops": 8.741}):
+    """Weights of ``swin_s``: torchvision's IMAGENET1K_V1."""
+
+    ImageNet1K_RefV1 = classification(
+        "swin_s",
+        "swin_s-5e29d889.pth",
+        known_as="Swin_S_Weights.IMAGENET1K_V1",
+        accuracy=(83.196, 96.36),
+        file_mib=189.786,
+        min_size=(224, 224),
+        recipe=f"{RECIPES}#swintransformer",
+        preset={"resize_size": 246, "interpolation": "bicubic"},
+        latest=True,
+    )
+
+
 @register_model(weights=SwinSWeights, head="head", legacy=pretrained(SwinSWeights.ImageNet1K_RefV1))
 def swin_s(
     *,
     weights: SwinSWeights | WeightEntry | None = None,
     progress: bool = True,
     num_classes: int = 1000,
-    **config: Any,
+    **config: Unpack[SwinConfig],
 ) -> SwinTransformer:
     """Build a Swin-S.
 
-    Arguments, input and output are those of ``swin_t``.
+    Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
     """
     return _swin(96, 18, 3, 0.3, num_classes=num_classes, **config)
+
+
+class SwinBWeights(ClassificationWeights, meta={"num_params": 87_768_224, "gflops": 15.431}):
+    """Weights of ``swin_b``: torchvision's IMAGENET1K_V1."""
+
+    ImageNet1K_RefV1 = classification(
+        "swin_b",
+        "swin_b-68c6b09e.pth",
+        sha256="68c6b09e73c66f27db19af59df563497fac4fc7889e42d82a0858b32c451a893",
+        size=351654207,
+        sources=1,
+        known_as="Swin_B_Weights.IMAGENET1K_V1",
+        accuracy=(83.582, 96.64),
+        min_size=(224, 224),
+        recipe=f"{RECIPES}#swintransformer",
+        preset={"resize_size": 238, "interpolation": "bicubic"},
+        latest=True,
+    )
 
 
 @register_model(weights=SwinBWeights, head="head", legacy=pretrained(SwinBWeights.ImageNet1K_RefV1))
@@ -207,13 +162,31 @@ def swin_b(
     weights: SwinBWeights | WeightEntry | None = None,
     progress: bool = True,
     num_classes: int = 1000,
-    **config: Any,
+    **config: Unpack[SwinConfig],
 ) -> SwinTransformer:
     """Build a Swin-B.
 
-    Arguments, input and output are those of ``swin_t``.
+    Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
     """
     return _swin(128, 18, 4, 0.5, num_classes=num_classes, **config)
+
+
+class SwinV2TWeights(ClassificationWeights, meta={"num_params": 28_351_570, "gflops": 5.94}):
+    """Weights of ``swin_v2_t``: torchvision's IMAGENET1K_V1."""
+
+    ImageNet1K_RefV1 = classification(
+        "swin_v2_t",
+        "swin_v2_t-b137f0e2.pth",
+        known_as="Swin_V2_T_Weights.IMAGENET1K_V1",
+        accuracy=(82.072, 96.132),
+        file_mib=108.626,
+        min_size=(256, 256),
+        recipe=f"{RECIPES}#swintransformer-v2",
+        crop_size=256,
+        preset={"resize_size": 260, "interpolation": "bicubic"},
+        latest=True,
+    )
 
 
 @register_model(
@@ -224,15 +197,33 @@ def swin_v2_t(
     weights: SwinV2TWeights | WeightEntry | None = None,
     progress: bool = True,
     num_classes: int = 1000,
-    **config: Any,
+    **config: Unpack[SwinV2Config],
 ) -> SwinTransformer:
     """Build a Swin V2-T, an architecture of its own beside ``swin_t``.
 
     `Swin Transformer V2: Scaling Up Capacity and Resolution <https://arxiv.org/abs/2111.09883>`_,
     Liu et al., 2021: normalisation after each block, attention by cosines, windows of 8 patches.
-    Arguments, input and output are those of ``swin_t``.
+    Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
     """
     return _swin_v2(96, 6, 3, 0.2, num_classes=num_classes, **config)
+
+
+class SwinV2SWeights(ClassificationWeights, meta={"num_params": 49_737_442, "gflops": 11.546}):
+    """Weights of ``swin_v2_s``: torchvision's IMAGENET1K_V1."""
+
+    ImageNet1K_RefV1 = classification(
+        "swin_v2_s",
+        "swin_v2_s-637d8ceb.pth",
+        known_as="Swin_V2_S_Weights.IMAGENET1K_V1",
+        accuracy=(83.712, 96.816),
+        file_mib=190.675,
+        min_size=(256, 256),
+        recipe=f"{RECIPES}#swintransformer-v2",
+        crop_size=256,
+        preset={"resize_size": 260, "interpolation": "bicubic"},
+        latest=True,
+    )
 
 
 @register_model(
@@ -243,13 +234,33 @@ def swin_v2_s(
     weights: SwinV2SWeights | WeightEntry | None = None,
     progress: bool = True,
     num_classes: int = 1000,
-    **config: Any,
+    **config: Unpack[SwinV2Config],
 ) -> SwinTransformer:
     """Build a Swin V2-S.
 
-    Arguments, input and output are those of ``swin_t``.
+    Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
     """
     return _swin_v2(96, 18, 3, 0.3, num_classes=num_classes, **config)
+
+
+class SwinV2BWeights(ClassificationWeights, meta={"num_params": 87_930_848, "gflops": 20.325}):
+    """Weights of ``swin_v2_b``: torchvision's IMAGENET1K_V1."""
+
+    ImageNet1K_RefV1 = classification(
+        "swin_v2_b",
+        "swin_v2_b-781e5279.pth",
+        sha256="781e527929786d129968a5de1d494f7d3d4daba99610f7df2c575ae98df77648",
+        size=352711377,
+        sources=1,
+        known_as="Swin_V2_B_Weights.IMAGENET1K_V1",
+        accuracy=(84.112, 96.864),
+        min_size=(256, 256),
+        recipe=f"{RECIPES}#swintransformer-v2",
+        crop_size=256,
+        preset={"resize_size": 272, "interpolation": "bicubic"},
+        latest=True,
+    )
 
 
 @register_model(
@@ -260,11 +271,12 @@ def swin_v2_b(
     weights: SwinV2BWeights | WeightEntry | None = None,
     progress: bool = True,
     num_classes: int = 1000,
-    **config: Any,
+    **config: Unpack[SwinV2Config],
 ) -> SwinTransformer:
     """Build a Swin V2-B.
 
-    Arguments, input and output are those of ``swin_t``.
+    Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
     """
     return _swin_v2(128, 18, 4, 0.5, num_classes=num_classes, **config)
 

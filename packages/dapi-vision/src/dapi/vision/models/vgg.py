@@ -5,32 +5,20 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from dapi import Build, WeightEntry, Weights, lazy, register_model
-from dapi.vision.models._torchvision import RECIPES, classification, pretrained, published
+from dapi import Build, BuilderConfig, WeightEntry, lazy, register_model
+from dapi.vision.models._torchvision import (
+    RECIPES,
+    ClassificationWeights,
+    classification,
+    pretrained,
+    published,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from torchvision.models.vgg import VGG
-
-__all__ = [
-    "VGG11BNWeights",
-    "VGG11Weights",
-    "VGG13BNWeights",
-    "VGG13Weights",
-    "VGG16BNWeights",
-    "VGG16Weights",
-    "VGG19BNWeights",
-    "VGG19Weights",
-    "vgg11",
-    "vgg11_bn",
-    "vgg13",
-    "vgg13_bn",
-    "vgg16",
-    "vgg16_bn",
-    "vgg19",
-    "vgg19_bn",
-]
+    from typing_extensions import Unpack
 
 _BUILD = Build(config={"num_classes": 1000}, defaults={"init_weights": False})
 _entry = partial(
@@ -38,7 +26,19 @@ _entry = partial(
 )
 
 
-class VGG11Weights(Weights):
+class VGGConfig(BuilderConfig, total=False):
+    """Further arguments of ``torchvision.models.vgg.VGG``.
+
+    Attributes:
+        init_weights: Initialise as torchvision does, not as torch.
+        dropout: How likely an input of the last layer is zeroed in training.
+    """
+
+    init_weights: bool
+    dropout: float
+
+
+class VGG11Weights(ClassificationWeights, meta={"num_params": 132_863_336, "gflops": 7.609}):
     """Weights of ``vgg11``: torchvision's IMAGENET1K_V1.
 
     Of all depths, trained by a simplified recipe.
@@ -49,154 +49,7 @@ class VGG11Weights(Weights):
         "vgg11-8a719046.pth",
         known_as="VGG11_Weights.IMAGENET1K_V1",
         accuracy=(69.02, 88.628),
-        num_params=132863336,
-        gflops=7.609,
         file_mib=506.84,
-        latest=True,
-    )
-
-
-class VGG11BNWeights(Weights):
-    """Weights of ``vgg11_bn``: torchvision's IMAGENET1K_V1."""
-
-    ImageNet1K_RefV1 = _entry(
-        "vgg11_bn",
-        "vgg11_bn-6002323d.pth",
-        known_as="VGG11_BN_Weights.IMAGENET1K_V1",
-        accuracy=(70.37, 89.81),
-        num_params=132868840,
-        gflops=7.609,
-        file_mib=506.881,
-        latest=True,
-    )
-
-
-class VGG13Weights(Weights):
-    """Weights of ``vgg13``: torchvision's IMAGENET1K_V1."""
-
-    ImageNet1K_RefV1 = _entry(
-        "vgg13",
-        "vgg13-19584684.pth",
-        known_as="VGG13_Weights.IMAGENET1K_V1",
-        accuracy=(69.928, 89.246),
-        num_params=133047848,
-        gflops=11.308,
-        file_mib=507.545,
-        latest=True,
-    )
-
-
-class VGG13BNWeights(Weights):
-    """Weights of ``vgg13_bn``: torchvision's IMAGENET1K_V1."""
-
-    ImageNet1K_RefV1 = _entry(
-        "vgg13_bn",
-        "vgg13_bn-abd245e5.pth",
-        known_as="VGG13_BN_Weights.IMAGENET1K_V1",
-        accuracy=(71.586, 90.374),
-        num_params=133053736,
-        gflops=11.308,
-        file_mib=507.59,
-        latest=True,
-    )
-
-
-class VGG16Weights(Weights):
-    """Weights of ``vgg16``: torchvision's IMAGENET1K_V1 and IMAGENET1K_FEATURES.
-
-    Those named Features are the paper's, for what is built upon ``model.features``, such as a
-    detector: the classifier's values in their file are not numbers, and their images are
-    normalised as in the paper.
-    """
-
-    ImageNet1K_RefV1 = _entry(
-        "vgg16",
-        "vgg16-397923af.pth",
-        sha256="397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
-        size=553433881,
-        sources=9,
-        known_as="VGG16_Weights.IMAGENET1K_V1",
-        accuracy=(71.592, 90.382),
-        num_params=138357544,
-        gflops=15.47,
-        file_mib=527.796,
-        latest=True,
-    )
-    ImageNet1K_Features_RefV1 = published(
-        "vgg16",
-        "vgg16_features-amdegroot-88682ab5.pth",
-        known_as="VGG16_Weights.IMAGENET1K_FEATURES",
-        metrics={},
-        meta={
-            "task": "image-feature-extraction",
-            "datasets": ["ImageNet-1K"],
-            "num_params": 138357544,
-            "gflops": 15.47,
-            "file_mib": 527.802,
-            "min_size": (32, 32),
-            "recipe": "https://github.com/amdegroot/ssd.pytorch#training-ssd",
-        },
-        transforms=lazy(
-            "dapi.vision.transforms:ImageClassification",
-            crop_size=224,
-            mean=(0.48235, 0.45882, 0.40784),
-            std=(1 / 255, 1 / 255, 1 / 255),
-        ),
-        build=_BUILD,
-        latest=True,
-    )
-
-
-class VGG16BNWeights(Weights):
-    """Weights of ``vgg16_bn``: torchvision's IMAGENET1K_V1."""
-
-    ImageNet1K_RefV1 = _entry(
-        "vgg16_bn",
-        "vgg16_bn-6c64b313.pth",
-        sha256="6c64b3138f2f4fcb3bcc4cafde11619c4f440eb1631787e93a682fd88305888a",
-        size=553507836,
-        sources=4,
-        known_as="VGG16_BN_Weights.IMAGENET1K_V1",
-        accuracy=(73.36, 91.516),
-        num_params=138365992,
-        gflops=15.47,
-        file_mib=527.866,
-        latest=True,
-    )
-
-
-class VGG19Weights(Weights):
-    """Weights of ``vgg19``: torchvision's IMAGENET1K_V1."""
-
-    ImageNet1K_RefV1 = _entry(
-        "vgg19",
-        "vgg19-dcbb9e9d.pth",
-        sha256="dcbb9e9dad569fff7a846263a77324fc34978fea2bfb039c012d710e1776ae44",
-        size=574673361,
-        sources=7,
-        known_as="VGG19_Weights.IMAGENET1K_V1",
-        accuracy=(72.376, 90.876),
-        num_params=143667240,
-        gflops=19.632,
-        file_mib=548.051,
-        latest=True,
-    )
-
-
-class VGG19BNWeights(Weights):
-    """Weights of ``vgg19_bn``: torchvision's IMAGENET1K_V1."""
-
-    ImageNet1K_RefV1 = _entry(
-        "vgg19_bn",
-        "vgg19_bn-c79401a0.pth",
-        sha256="c79401a0cf3cb42714e4182f5868c7a6f4f4534f5df9e956e2bb2098de41cbb6",
-        size=574769405,
-        sources=2,
-        known_as="VGG19_BN_Weights.IMAGENET1K_V1",
-        accuracy=(74.218, 91.842),
-        num_params=143678248,
-        gflops=19.632,
-        file_mib=548.143,
         latest=True,
     )
 
@@ -209,7 +62,7 @@ def vgg11(
     weights: VGG11Weights | WeightEntry | None = None,
     progress: bool = True,
     num_classes: int = 1000,
-    **config: Any,
+    **config: Unpack[VGGConfig],
 ) -> VGG:
     """Build a VGG-11, which names what is in a photo.
 
@@ -223,7 +76,7 @@ def vgg11(
         progress: Show a progress bar while fetching, on a terminal.
         num_classes: Outputs of the layer ``classifier.6``. Other than the weights' own: with
             ``new_head=True`` only.
-        **config: Further arguments of ``torchvision.models.vgg.VGG``, and ``new_head``.
+        **config: Further arguments, see ``VGGConfig``.
 
     Returns:
         The model, in training mode.
@@ -240,6 +93,19 @@ def vgg11(
     return _vgg((1, 1, 2, 2, 2), batch_norm=False, num_classes=num_classes, **config)
 
 
+class VGG11BNWeights(ClassificationWeights, meta={"num_params": 132_868_840, "gflops": 7.609}):
+    """Weights of ``vgg11_bn``: torchvision's IMAGENET1K_V1."""
+
+    ImageNet1K_RefV1 = _entry(
+        "vgg11_bn",
+        "vgg11_bn-6002323d.pth",
+        known_as="VGG11_BN_Weights.IMAGENET1K_V1",
+        accuracy=(70.37, 89.81),
+        file_mib=506.881,
+        latest=True,
+    )
+
+
 @register_model(
     weights=VGG11BNWeights, head="classifier.6", legacy=pretrained(VGG11BNWeights.ImageNet1K_RefV1)
 )
@@ -248,13 +114,28 @@ def vgg11_bn(
     weights: VGG11BNWeights | WeightEntry | None = None,
     progress: bool = True,
     num_classes: int = 1000,
-    **config: Any,
+    **config: Unpack[VGGConfig],
 ) -> VGG:
     """Build a VGG-11 with batch normalisation.
 
-    Arguments, input and output are those of ``vgg11``.
+    Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them (at least 32 pixels a
+    side), and returns logits ``(N, num_classes)``. A ``num_classes`` other than the weights' own
+    needs ``new_head=True``.
     """
     return _vgg((1, 1, 2, 2, 2), batch_norm=True, num_classes=num_classes, **config)
+
+
+class VGG13Weights(ClassificationWeights, meta={"num_params": 133_047_848, "gflops": 11.308}):
+    """Weights of ``vgg13``: torchvision's IMAGENET1K_V1."""
+
+    ImageNet1K_RefV1 = _entry(
+        "vgg13",
+        "vgg13-19584684.pth",
+        known_as="VGG13_Weights.IMAGENET1K_V1",
+        accuracy=(69.928, 89.246),
+        file_mib=507.545,
+        latest=True,
+    )
 
 
 @register_model(
@@ -265,13 +146,28 @@ def vgg13(
     weights: VGG13Weights | WeightEntry | None = None,
     progress: bool = True,
     num_classes: int = 1000,
-    **config: Any,
+    **config: Unpack[VGGConfig],
 ) -> VGG:
     """Build a VGG-13.
 
-    Arguments, input and output are those of ``vgg11``.
+    Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them (at least 32 pixels a
+    side), and returns logits ``(N, num_classes)``. A ``num_classes`` other than the weights' own
+    needs ``new_head=True``.
     """
     return _vgg((2, 2, 2, 2, 2), batch_norm=False, num_classes=num_classes, **config)
+
+
+class VGG13BNWeights(ClassificationWeights, meta={"num_params": 133_053_736, "gflops": 11.308}):
+    """Weights of ``vgg13_bn``: torchvision's IMAGENET1K_V1."""
+
+    ImageNet1K_RefV1 = _entry(
+        "vgg13_bn",
+        "vgg13_bn-abd245e5.pth",
+        known_as="VGG13_BN_Weights.IMAGENET1K_V1",
+        accuracy=(71.586, 90.374),
+        file_mib=507.59,
+        latest=True,
+    )
 
 
 @register_model(
@@ -282,13 +178,56 @@ def vgg13_bn(
     weights: VGG13BNWeights | WeightEntry | None = None,
     progress: bool = True,
     num_classes: int = 1000,
-    **config: Any,
+    **config: Unpack[VGGConfig],
 ) -> VGG:
     """Build a VGG-13 with batch normalisation.
 
-    Arguments, input and output are those of ``vgg11``.
+    Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them (at least 32 pixels a
+    side), and returns logits ``(N, num_classes)``. A ``num_classes`` other than the weights' own
+    needs ``new_head=True``.
     """
     return _vgg((2, 2, 2, 2, 2), batch_norm=True, num_classes=num_classes, **config)
+
+
+class VGG16Weights(ClassificationWeights, meta={"num_params": 138_357_544, "gflops": 15.47}):
+    """Weights of ``vgg16``: torchvision's IMAGENET1K_V1 and IMAGENET1K_FEATURES.
+
+    Those named Features are the paper's, for what is built upon ``model.features``, such as a
+    detector: the classifier's values in their file are not numbers, and their images are
+    normalised as in the paper.
+    """
+
+    ImageNet1K_RefV1 = _entry(
+        "vgg16",
+        "vgg16-397923af.pth",
+        sha256="397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
+        size=553433881,
+        sources=9,
+        known_as="VGG16_Weights.IMAGENET1K_V1",
+        accuracy=(71.592, 90.382),
+        latest=True,
+    )
+    ImageNet1K_Features_RefV1 = published(
+        "vgg16",
+        "vgg16_features-amdegroot-88682ab5.pth",
+        known_as="VGG16_Weights.IMAGENET1K_FEATURES",
+        metrics={},
+        meta={
+            "task": "image-feature-extraction",
+            "datasets": ["ImageNet-1K"],
+            "file_mib": 527.802,
+            "min_size": (32, 32),
+            "recipe": "https://github.com/amdegroot/ssd.pytorch#training-ssd",
+        },
+        transforms=lazy(
+            "dapi.vision.transforms:ImageClassification",
+            crop_size=224,
+            mean=(0.48235, 0.45882, 0.40784),
+            std=(1 / 255, 1 / 255, 1 / 255),
+        ),
+        build=_BUILD,
+        latest=True,
+    )
 
 
 @register_model(
@@ -299,13 +238,30 @@ def vgg16(
     weights: VGG16Weights | WeightEntry | None = None,
     progress: bool = True,
     num_classes: int = 1000,
-    **config: Any,
+    **config: Unpack[VGGConfig],
 ) -> VGG:
     """Build a VGG-16.
 
-    Arguments, input and output are those of ``vgg11``.
+    Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them (at least 32 pixels a
+    side), and returns logits ``(N, num_classes)``. A ``num_classes`` other than the weights' own
+    needs ``new_head=True``.
     """
     return _vgg((2, 2, 3, 3, 3), batch_norm=False, num_classes=num_classes, **config)
+
+
+class VGG16BNWeights(ClassificationWeights, meta={"num_params": 138_365_992, "gflops": 15.47}):
+    """Weights of ``vgg16_bn``: torchvision's IMAGENET1K_V1."""
+
+    ImageNet1K_RefV1 = _entry(
+        "vgg16_bn",
+        "vgg16_bn-6c64b313.pth",
+        sha256="6c64b3138f2f4fcb3bcc4cafde11619c4f440eb1631787e93a682fd88305888a",
+        size=553507836,
+        sources=4,
+        known_as="VGG16_BN_Weights.IMAGENET1K_V1",
+        accuracy=(73.36, 91.516),
+        latest=True,
+    )
 
 
 @register_model(
@@ -316,13 +272,30 @@ def vgg16_bn(
     weights: VGG16BNWeights | WeightEntry | None = None,
     progress: bool = True,
     num_classes: int = 1000,
-    **config: Any,
+    **config: Unpack[VGGConfig],
 ) -> VGG:
     """Build a VGG-16 with batch normalisation.
 
-    Arguments, input and output are those of ``vgg11``.
+    Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them (at least 32 pixels a
+    side), and returns logits ``(N, num_classes)``. A ``num_classes`` other than the weights' own
+    needs ``new_head=True``.
     """
     return _vgg((2, 2, 3, 3, 3), batch_norm=True, num_classes=num_classes, **config)
+
+
+class VGG19Weights(ClassificationWeights, meta={"num_params": 143_667_240, "gflops": 19.632}):
+    """Weights of ``vgg19``: torchvision's IMAGENET1K_V1."""
+
+    ImageNet1K_RefV1 = _entry(
+        "vgg19",
+        "vgg19-dcbb9e9d.pth",
+        sha256="dcbb9e9dad569fff7a846263a77324fc34978fea2bfb039c012d710e1776ae44",
+        size=574673361,
+        sources=7,
+        known_as="VGG19_Weights.IMAGENET1K_V1",
+        accuracy=(72.376, 90.876),
+        latest=True,
+    )
 
 
 @register_model(
@@ -333,13 +306,30 @@ def vgg19(
     weights: VGG19Weights | WeightEntry | None = None,
     progress: bool = True,
     num_classes: int = 1000,
-    **config: Any,
+    **config: Unpack[VGGConfig],
 ) -> VGG:
     """Build a VGG-19.
 
-    Arguments, input and output are those of ``vgg11``.
+    Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them (at least 32 pixels a
+    side), and returns logits ``(N, num_classes)``. A ``num_classes`` other than the weights' own
+    needs ``new_head=True``.
     """
     return _vgg((2, 2, 4, 4, 4), batch_norm=False, num_classes=num_classes, **config)
+
+
+class VGG19BNWeights(ClassificationWeights, meta={"num_params": 143_678_248, "gflops": 19.632}):
+    """Weights of ``vgg19_bn``: torchvision's IMAGENET1K_V1."""
+
+    ImageNet1K_RefV1 = _entry(
+        "vgg19_bn",
+        "vgg19_bn-c79401a0.pth",
+        sha256="c79401a0cf3cb42714e4182f5868c7a6f4f4534f5df9e956e2bb2098de41cbb6",
+        size=574769405,
+        sources=2,
+        known_as="VGG19_BN_Weights.IMAGENET1K_V1",
+        accuracy=(74.218, 91.842),
+        latest=True,
+    )
 
 
 @register_model(
@@ -350,11 +340,13 @@ def vgg19_bn(
     weights: VGG19BNWeights | WeightEntry | None = None,
     progress: bool = True,
     num_classes: int = 1000,
-    **config: Any,
+    **config: Unpack[VGGConfig],
 ) -> VGG:
     """Build a VGG-19 with batch normalisation.
 
-    Arguments, input and output are those of ``vgg11``.
+    Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them (at least 32 pixels a
+    side), and returns logits ``(N, num_classes)``. A ``num_classes`` other than the weights' own
+    needs ``new_head=True``.
     """
     return _vgg((2, 2, 4, 4, 4), batch_norm=True, num_classes=num_classes, **config)
 

@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from dapi import WeightEntry, Weights, register_model
+from dapi import BuilderConfig, WeightEntry, register_model
 from dapi.vision.models._torchvision import pretrained
-from dapi.vision.models._video import video
+from dapi.vision.models._video import VideoWeights, video
 
 if TYPE_CHECKING:
     from torchvision.models.video import VideoResNet
-
-__all__ = [
-    "MC3_18Weights",
-    "R2Plus1D18Weights",
-    "R3D18Weights",
-    "mc3_18",
-    "r2plus1d_18",
-    "r3d_18",
-]
+    from typing_extensions import Unpack
 
 _entry = partial(
     video,
@@ -29,7 +21,17 @@ _entry = partial(
 )
 
 
-class R3D18Weights(Weights):
+class VideoResNetConfig(BuilderConfig, total=False):
+    """Further arguments of ``torchvision.models.video.VideoResNet``.
+
+    Attributes:
+        zero_init_residual: Start with blocks that change nothing.
+    """
+
+    zero_init_residual: bool
+
+
+class R3D18Weights(VideoWeights, meta={"num_params": 33_371_472, "gflops": 40.697}):
     """Weights of ``r3d_18``: torchvision's KINETICS400_V1.
 
     Accuracies are of videos, from five clips of 16 frames at 15 a second.
@@ -43,46 +45,6 @@ class R3D18Weights(Weights):
         sources=5,
         known_as="R3D_18_Weights.KINETICS400_V1",
         accuracy=(63.2, 83.479),
-        num_params=33371472,
-        gflops=40.697,
-        file_mib=127.359,
-    )
-
-
-class MC3_18Weights(Weights):  # noqa: N801  # the usual name of the variant
-    """Weights of ``mc3_18``: torchvision's KINETICS400_V1. Accuracies as of ``R3D18Weights``."""
-
-    Kinetics400_RefV1 = _entry(
-        "mc3_18",
-        "mc3_18-a90a0ba3.pth",
-        sha256="a90a0ba35ca1242d15b77511ff28bfb29cc596988b5ea36081042f8e2f54212b",
-        size=46841888,
-        sources=3,
-        known_as="MC3_18_Weights.KINETICS400_V1",
-        accuracy=(63.96, 84.13),
-        num_params=11695440,
-        gflops=43.343,
-        file_mib=44.672,
-    )
-
-
-class R2Plus1D18Weights(Weights):
-    """Weights of ``r2plus1d_18``: torchvision's KINETICS400_V1.
-
-    Accuracies as of ``R3D18Weights``.
-    """
-
-    Kinetics400_RefV1 = _entry(
-        "r2plus1d_18",
-        "r2plus1d_18-91a641e6.pth",
-        sha256="91a641e6c2ab531d1aca5f4321b4d802ec5c3babc15df855cdb6e39c6a1107c8",
-        size=126162996,
-        sources=2,
-        known_as="R2Plus1D_18_Weights.KINETICS400_V1",
-        accuracy=(67.463, 86.175),
-        num_params=31505325,
-        gflops=40.519,
-        file_mib=120.318,
     )
 
 
@@ -92,7 +54,7 @@ def r3d_18(
     weights: R3D18Weights | WeightEntry | None = None,
     progress: bool = True,
     num_classes: int = 400,
-    **config: Any,
+    **config: Unpack[VideoResNetConfig],
 ) -> VideoResNet:
     """Build an 18 layer ResNet of 3D convolutions, which names what happens in a video.
 
@@ -106,7 +68,7 @@ def r3d_18(
         progress: Show a progress bar while fetching, on a terminal.
         num_classes: Outputs of the layer ``fc``. Other than the weights' own: with
             ``new_head=True`` only.
-        **config: Further arguments of ``torchvision.models.video.VideoResNet``, and ``new_head``.
+        **config: Further arguments, see ``VideoResNetConfig``.
 
     Returns:
         The model, in training mode.
@@ -128,6 +90,23 @@ def r3d_18(
     )
 
 
+class MC3_18Weights(VideoWeights, meta={"num_params": 11_695_440, "gflops": 43.343}):
+    """Weights of ``mc3_18``: torchvision's KINETICS400_V1.
+
+    Accuracies are of videos, from five clips of 16 frames at 15 a second.
+    """
+
+    Kinetics400_RefV1 = _entry(
+        "mc3_18",
+        "mc3_18-a90a0ba3.pth",
+        sha256="a90a0ba35ca1242d15b77511ff28bfb29cc596988b5ea36081042f8e2f54212b",
+        size=46841888,
+        sources=3,
+        known_as="MC3_18_Weights.KINETICS400_V1",
+        accuracy=(63.96, 84.13),
+    )
+
+
 @register_model(
     weights=MC3_18Weights, head="fc", legacy=pretrained(MC3_18Weights.Kinetics400_RefV1)
 )
@@ -136,11 +115,12 @@ def mc3_18(
     weights: MC3_18Weights | WeightEntry | None = None,
     progress: bool = True,
     num_classes: int = 400,
-    **config: Any,
+    **config: Unpack[VideoResNetConfig],
 ) -> VideoResNet:
     """Build an 18 layer ResNet of 3D convolutions first, and of 2D convolutions then.
 
-    Arguments, input and output are those of ``r3d_18``.
+    Takes float clips ``(N, 3, T, H, W)`` as ``weights.transforms()`` makes them, and returns logits
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
     """
     from torchvision.models.video.resnet import (
         BasicBlock,
@@ -156,6 +136,23 @@ def mc3_18(
     )
 
 
+class R2Plus1D18Weights(VideoWeights, meta={"num_params": 31_505_325, "gflops": 40.519}):
+    """Weights of ``r2plus1d_18``: torchvision's KINETICS400_V1.
+
+    Accuracies are of videos, from five clips of 16 frames at 15 a second.
+    """
+
+    Kinetics400_RefV1 = _entry(
+        "r2plus1d_18",
+        "r2plus1d_18-91a641e6.pth",
+        sha256="91a641e6c2ab531d1aca5f4321b4d802ec5c3babc15df855cdb6e39c6a1107c8",
+        size=126162996,
+        sources=2,
+        known_as="R2Plus1D_18_Weights.KINETICS400_V1",
+        accuracy=(67.463, 86.175),
+    )
+
+
 @register_model(
     weights=R2Plus1D18Weights, head="fc", legacy=pretrained(R2Plus1D18Weights.Kinetics400_RefV1)
 )
@@ -164,11 +161,12 @@ def r2plus1d_18(
     weights: R2Plus1D18Weights | WeightEntry | None = None,
     progress: bool = True,
     num_classes: int = 400,
-    **config: Any,
+    **config: Unpack[VideoResNetConfig],
 ) -> VideoResNet:
     """Build an 18 layer ResNet of convolutions in space, and then in time.
 
-    Arguments, input and output are those of ``r3d_18``.
+    Takes float clips ``(N, 3, T, H, W)`` as ``weights.transforms()`` makes them, and returns logits
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
     """
     from torchvision.models.video.resnet import BasicBlock, Conv2Plus1D, R2Plus1dStem, VideoResNet
 

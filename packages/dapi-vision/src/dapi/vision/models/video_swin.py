@@ -5,21 +5,16 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from dapi import WeightEntry, Weights, register_model
+from dapi import BuilderConfig, WeightEntry, register_model
 from dapi.vision.models._torchvision import pretrained
-from dapi.vision.models._video import video
+from dapi.vision.models._video import VideoWeights, video
 
 if TYPE_CHECKING:
-    from torchvision.models.video import SwinTransformer3d
+    from collections.abc import Callable
 
-__all__ = [
-    "Swin3DBWeights",
-    "Swin3DSWeights",
-    "Swin3DTWeights",
-    "swin3d_b",
-    "swin3d_s",
-    "swin3d_t",
-]
+    from torch import nn
+    from torchvision.models.video import SwinTransformer3d
+    from typing_extensions import Unpack
 
 _entry = partial(
     video,
@@ -32,7 +27,31 @@ _entry = partial(
 )
 
 
-class Swin3DTWeights(Weights):
+class Swin3DConfig(BuilderConfig, total=False):
+    """Further arguments of ``torchvision.models.video.SwinTransformer3d``.
+
+    Attributes:
+        mlp_ratio: Width inside a block's perceptron, as a multiple of its input.
+        dropout: How likely a value is zeroed in training, after each layer.
+        attention_dropout: The same, of attention weights.
+        norm_layer: Normalisation, made of a number of channels.
+        stochastic_depth_prob: How likely the last block is skipped in training; earlier ones less.
+        block: The class of the blocks.
+        downsample_layer: The class of what merges patches between stages.
+        patch_embed: The class of what makes patches.
+    """
+
+    mlp_ratio: float
+    dropout: float
+    attention_dropout: float
+    norm_layer: Callable[..., nn.Module] | None
+    stochastic_depth_prob: float
+    block: Callable[..., nn.Module] | None
+    downsample_layer: Callable[..., nn.Module]
+    patch_embed: Callable[..., nn.Module] | None
+
+
+class Swin3DTWeights(VideoWeights, meta={"num_params": 28_158_070, "gflops": 43.882}):
     """Weights of ``swin3d_t``: torchvision's KINETICS400_V1.
 
     Ported from those of the paper. Accuracies are of videos, from twelve clips of 32 frames at 15
@@ -44,50 +63,7 @@ class Swin3DTWeights(Weights):
         "swin3d_t-7615ae03.pth",
         known_as="Swin3D_T_Weights.KINETICS400_V1",
         accuracy=(77.715, 93.519),
-        num_params=28158070,
-        gflops=43.882,
         file_mib=121.543,
-    )
-
-
-class Swin3DSWeights(Weights):
-    """Weights of ``swin3d_s``: torchvision's KINETICS400_V1. As ``Swin3DTWeights``."""
-
-    Kinetics400_RefV1 = _entry(
-        "swin3d_s",
-        "swin3d_s-da41c237.pth",
-        known_as="Swin3D_S_Weights.KINETICS400_V1",
-        accuracy=(79.521, 94.158),
-        num_params=49816678,
-        gflops=82.841,
-        file_mib=218.288,
-    )
-
-
-class Swin3DBWeights(Weights):
-    """Weights of ``swin3d_b``: torchvision's KINETICS400_V1 and KINETICS400_IMAGENET22K_V1.
-
-    As ``Swin3DTWeights``. Those of ImageNet22K were trained on that dataset first.
-    """
-
-    Kinetics400_RefV1 = _entry(
-        "swin3d_b",
-        "swin3d_b_1k-24f7c7c6.pth",
-        known_as="Swin3D_B_Weights.KINETICS400_V1",
-        accuracy=(79.427, 94.386),
-        num_params=88048984,
-        gflops=140.667,
-        file_mib=364.134,
-    )
-    Kinetics400_ImageNet22K_RefV1 = _entry(
-        "swin3d_b",
-        "swin3d_b_22k-7c6ae6fa.pth",
-        known_as="Swin3D_B_Weights.KINETICS400_IMAGENET22K_V1",
-        accuracy=(81.643, 95.574),
-        num_params=88048984,
-        gflops=140.667,
-        file_mib=364.134,
-        datasets=("ImageNet-22K", "Kinetics-400"),
     )
 
 
@@ -99,7 +75,7 @@ def swin3d_t(
     weights: Swin3DTWeights | WeightEntry | None = None,
     progress: bool = True,
     num_classes: int = 400,
-    **config: Any,
+    **config: Unpack[Swin3DConfig],
 ) -> SwinTransformer3d:
     """Build a tiny Video Swin Transformer, which names what happens in a video.
 
@@ -112,8 +88,7 @@ def swin3d_t(
         progress: Show a progress bar while fetching, on a terminal.
         num_classes: Outputs of the layer ``head``. Other than the weights' own: with
             ``new_head=True`` only.
-        **config: Further arguments of ``torchvision.models.video.SwinTransformer3d``, and
-            ``new_head``.
+        **config: Further arguments, see ``Swin3DConfig``.
 
     Returns:
         The model, in training mode.
@@ -130,6 +105,22 @@ def swin3d_t(
     return _swin3d(96, [2, 2, 6, 2], [3, 6, 12, 24], num_classes=num_classes, **config)
 
 
+class Swin3DSWeights(VideoWeights, meta={"num_params": 49_816_678, "gflops": 82.841}):
+    """Weights of ``swin3d_s``: torchvision's KINETICS400_V1.
+
+    Ported from those of the paper. Accuracies are of videos, from twelve clips of 32 frames at 15
+    a second.
+    """
+
+    Kinetics400_RefV1 = _entry(
+        "swin3d_s",
+        "swin3d_s-da41c237.pth",
+        known_as="Swin3D_S_Weights.KINETICS400_V1",
+        accuracy=(79.521, 94.158),
+        file_mib=218.288,
+    )
+
+
 @register_model(
     weights=Swin3DSWeights, head="head", legacy=pretrained(Swin3DSWeights.Kinetics400_RefV1)
 )
@@ -138,13 +129,38 @@ def swin3d_s(
     weights: Swin3DSWeights | WeightEntry | None = None,
     progress: bool = True,
     num_classes: int = 400,
-    **config: Any,
+    **config: Unpack[Swin3DConfig],
 ) -> SwinTransformer3d:
     """Build a small Video Swin Transformer.
 
-    Arguments, input and output are those of ``swin3d_t``.
+    Takes float clips ``(N, 3, T, H, W)`` as ``weights.transforms()`` makes them, and returns logits
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
     """
     return _swin3d(96, [2, 2, 18, 2], [3, 6, 12, 24], num_classes=num_classes, **config)
+
+
+class Swin3DBWeights(VideoWeights, meta={"num_params": 88_048_984, "gflops": 140.667}):
+    """Weights of ``swin3d_b``: torchvision's KINETICS400_V1 and KINETICS400_IMAGENET22K_V1.
+
+    Ported from those of the paper. Accuracies are of videos, from twelve clips of 32 frames at 15
+    a second. Those of ImageNet22K were trained on that dataset first.
+    """
+
+    Kinetics400_RefV1 = _entry(
+        "swin3d_b",
+        "swin3d_b_1k-24f7c7c6.pth",
+        known_as="Swin3D_B_Weights.KINETICS400_V1",
+        accuracy=(79.427, 94.386),
+        file_mib=364.134,
+    )
+    Kinetics400_ImageNet22K_RefV1 = _entry(
+        "swin3d_b",
+        "swin3d_b_22k-7c6ae6fa.pth",
+        known_as="Swin3D_B_Weights.KINETICS400_IMAGENET22K_V1",
+        accuracy=(81.643, 95.574),
+        file_mib=364.134,
+        datasets=("ImageNet-22K", "Kinetics-400"),
+    )
 
 
 @register_model(
@@ -155,11 +171,12 @@ def swin3d_b(
     weights: Swin3DBWeights | WeightEntry | None = None,
     progress: bool = True,
     num_classes: int = 400,
-    **config: Any,
+    **config: Unpack[Swin3DConfig],
 ) -> SwinTransformer3d:
     """Build a Video Swin Transformer of the base size.
 
-    Arguments, input and output are those of ``swin3d_t``.
+    Takes float clips ``(N, 3, T, H, W)`` as ``weights.transforms()`` makes them, and returns logits
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
     """
     return _swin3d(128, [2, 2, 18, 2], [4, 8, 16, 32], num_classes=num_classes, **config)
 

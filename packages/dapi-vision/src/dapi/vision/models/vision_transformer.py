@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dapi import Build, WeightEntry, Weights, register_model
-from dapi.vision.models._torchvision import RECIPES, SWAG, classification, pretrained
+from dapi import Build, BuilderConfig, WeightEntry, register_model
+from dapi.vision.models._torchvision import (
+    RECIPES,
+    SWAG,
+    ClassificationWeights,
+    classification,
+    pretrained,
+)
 
 if TYPE_CHECKING:
-    from torchvision.models.vision_transformer import VisionTransformer
+    from collections.abc import Callable
 
-__all__ = [
-    "ViTB16Weights",
-    "ViTB32Weights",
-    "ViTH14Weights",
-    "ViTL16Weights",
-    "ViTL32Weights",
-    "vit_b_16",
-    "vit_b_32",
-    "vit_h_14",
-    "vit_l_16",
-    "vit_l_32",
-]
+    from torch import nn
+    from torchvision.models.vision_transformer import VisionTransformer
+    from typing_extensions import Unpack
 
 
 def _entry(model: str, file: str, *, image_size: int, **fields: Any) -> WeightEntry:
@@ -36,7 +33,25 @@ def _entry(model: str, file: str, *, image_size: int, **fields: Any) -> WeightEn
     )
 
 
-class ViTB16Weights(Weights):
+class VisionTransformerConfig(BuilderConfig, total=False):
+    """Further arguments of ``torchvision.models.vision_transformer.VisionTransformer``.
+
+    Attributes:
+        dropout: How likely a value is zeroed in training, after each layer.
+        attention_dropout: The same, of attention weights.
+        representation_size: Width of a layer before the head; None for no such layer.
+        norm_layer: Normalisation, made of a number of channels.
+        conv_stem_configs: Convolutions in place of the first layer.
+    """
+
+    dropout: float
+    attention_dropout: float
+    representation_size: int | None
+    norm_layer: Callable[..., nn.Module]
+    conv_stem_configs: list[Any] | None
+
+
+class ViTB16Weights(ClassificationWeights, meta={"num_params": 86_567_656, "gflops": 17.564}):
     """Weights of ``vit_b_16``: torchvision's, of its recipe and of SWAG.
 
     RefV1 is trained by a recipe like that of `DeiT <https://arxiv.org/abs/2012.12877>`_. Those of
@@ -52,9 +67,6 @@ class ViTB16Weights(Weights):
         sources=6,
         known_as="ViT_B_16_Weights.IMAGENET1K_V1",
         accuracy=(81.072, 95.318),
-        num_params=86567656,
-        gflops=17.564,
-        file_mib=330.285,
         image_size=224,
         recipe=f"{RECIPES}#vit_b_16",
         latest=True,
@@ -64,7 +76,7 @@ class ViTB16Weights(Weights):
         "vit_b_16_swag-9ac1b537.pth",
         known_as="ViT_B_16_Weights.IMAGENET1K_SWAG_E2E_V1",
         accuracy=(85.304, 97.65),
-        num_params=86859496,
+        num_params=86_859_496,
         gflops=55.484,
         file_mib=331.398,
         image_size=384,
@@ -78,129 +90,7 @@ class ViTB16Weights(Weights):
         "vit_b_16_lc_swag-4e70ced5.pth",
         known_as="ViT_B_16_Weights.IMAGENET1K_SWAG_LINEAR_V1",
         accuracy=(81.886, 96.18),
-        num_params=86567656,
-        gflops=17.564,
         file_mib=330.285,
-        image_size=224,
-        recipe="https://github.com/pytorch/vision/pull/5793",
-        preset={"resize_size": 224, "interpolation": "bicubic"},
-        meta=SWAG,
-        latest=True,
-    )
-
-
-class ViTB32Weights(Weights):
-    """Weights of ``vit_b_32``: torchvision's IMAGENET1K_V1."""
-
-    ImageNet1K_RefV1 = _entry(
-        "vit_b_32",
-        "vit_b_32-d86f8d99.pth",
-        known_as="ViT_B_32_Weights.IMAGENET1K_V1",
-        accuracy=(75.912, 92.466),
-        num_params=88224232,
-        gflops=4.409,
-        file_mib=336.604,
-        image_size=224,
-        recipe=f"{RECIPES}#vit_b_32",
-        latest=True,
-    )
-
-
-class ViTL16Weights(Weights):
-    """Weights of ``vit_l_16``: torchvision's, of its recipe and of SWAG.
-
-    As of ``ViTB16Weights``, but RefV1 is trained by torchvision's new recipe. It is the DEFAULT of
-    torchvision, and not the best: the two of SWAG name more photos right.
-    """
-
-    ImageNet1K_RefV1 = _entry(
-        "vit_l_16",
-        "vit_l_16-852ce7e3.pth",
-        known_as="ViT_L_16_Weights.IMAGENET1K_V1",
-        accuracy=(79.662, 94.638),
-        num_params=304326632,
-        gflops=61.555,
-        file_mib=1161.023,
-        image_size=224,
-        recipe=f"{RECIPES}#vit_l_16",
-        preset={"resize_size": 242},
-        latest=True,
-    )
-    ImageNet1K_SWAG_E2E_RefV1 = _entry(
-        "vit_l_16",
-        "vit_l_16_swag-4f3808c9.pth",
-        known_as="ViT_L_16_Weights.IMAGENET1K_SWAG_E2E_V1",
-        accuracy=(88.064, 98.512),
-        num_params=305174504,
-        gflops=361.986,
-        file_mib=1164.258,
-        image_size=512,
-        recipe="https://github.com/facebookresearch/SWAG",
-        preset={"resize_size": 512, "interpolation": "bicubic"},
-        meta=SWAG,
-        latest=True,
-    )
-    ImageNet1K_SWAG_Linear_RefV1 = _entry(
-        "vit_l_16",
-        "vit_l_16_lc_swag-4d563306.pth",
-        known_as="ViT_L_16_Weights.IMAGENET1K_SWAG_LINEAR_V1",
-        accuracy=(85.146, 97.422),
-        num_params=304326632,
-        gflops=61.555,
-        file_mib=1161.023,
-        image_size=224,
-        recipe="https://github.com/pytorch/vision/pull/5793",
-        preset={"resize_size": 224, "interpolation": "bicubic"},
-        meta=SWAG,
-        latest=True,
-    )
-
-
-class ViTL32Weights(Weights):
-    """Weights of ``vit_l_32``: torchvision's IMAGENET1K_V1."""
-
-    ImageNet1K_RefV1 = _entry(
-        "vit_l_32",
-        "vit_l_32-c7638314.pth",
-        known_as="ViT_L_32_Weights.IMAGENET1K_V1",
-        accuracy=(76.972, 93.07),
-        num_params=306535400,
-        gflops=15.378,
-        file_mib=1169.449,
-        image_size=224,
-        recipe=f"{RECIPES}#vit_l_32",
-        latest=True,
-    )
-
-
-class ViTH14Weights(Weights):
-    """Weights of ``vit_h_14``: torchvision's IMAGENET1K_SWAG_E2E_V1 and IMAGENET1K_SWAG_LINEAR_V1.
-
-    Those of SWAG are as in ``ViTB16Weights``.
-    """
-
-    ImageNet1K_SWAG_E2E_RefV1 = _entry(
-        "vit_h_14",
-        "vit_h_14_swag-80465313.pth",
-        known_as="ViT_H_14_Weights.IMAGENET1K_SWAG_E2E_V1",
-        accuracy=(88.552, 98.694),
-        num_params=633470440,
-        gflops=1016.717,
-        file_mib=2416.643,
-        image_size=518,
-        recipe="https://github.com/facebookresearch/SWAG",
-        preset={"resize_size": 518, "interpolation": "bicubic"},
-        meta=SWAG,
-        latest=True,
-    )
-    ImageNet1K_SWAG_Linear_RefV1 = _entry(
-        "vit_h_14",
-        "vit_h_14_lc_swag-c1eb923e.pth",
-        known_as="ViT_H_14_Weights.IMAGENET1K_SWAG_LINEAR_V1",
-        accuracy=(85.708, 97.73),
-        num_params=632045800,
-        gflops=167.295,
-        file_mib=2411.209,
         image_size=224,
         recipe="https://github.com/pytorch/vision/pull/5793",
         preset={"resize_size": 224, "interpolation": "bicubic"},
@@ -218,7 +108,7 @@ def vit_b_16(
     progress: bool = True,
     num_classes: int = 1000,
     image_size: int = 224,
-    **config: Any,
+    **config: Unpack[VisionTransformerConfig],
 ) -> VisionTransformer:
     """Build a ViT-B/16, which names what is in a photo.
 
@@ -262,6 +152,21 @@ def vit_b_16(
     )
 
 
+class ViTB32Weights(ClassificationWeights, meta={"num_params": 88_224_232, "gflops": 4.409}):
+    """Weights of ``vit_b_32``: torchvision's IMAGENET1K_V1."""
+
+    ImageNet1K_RefV1 = _entry(
+        "vit_b_32",
+        "vit_b_32-d86f8d99.pth",
+        known_as="ViT_B_32_Weights.IMAGENET1K_V1",
+        accuracy=(75.912, 92.466),
+        file_mib=336.604,
+        image_size=224,
+        recipe=f"{RECIPES}#vit_b_32",
+        latest=True,
+    )
+
+
 @register_model(
     weights=ViTB32Weights, head="heads.head", legacy=pretrained(ViTB32Weights.ImageNet1K_RefV1)
 )
@@ -271,11 +176,13 @@ def vit_b_32(
     progress: bool = True,
     num_classes: int = 1000,
     image_size: int = 224,
-    **config: Any,
+    **config: Unpack[VisionTransformerConfig],
 ) -> VisionTransformer:
     """Build a ViT-B/32.
 
-    Arguments, input and output are those of ``vit_b_16``.
+    Takes float images ``(N, 3, image_size, image_size)`` as ``weights.transforms()`` makes them,
+    and returns logits ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs
+    ``new_head=True``.
     """
     from torchvision.models.vision_transformer import VisionTransformer
 
@@ -291,6 +198,54 @@ def vit_b_32(
     )
 
 
+class ViTL16Weights(ClassificationWeights, meta={"num_params": 304_326_632, "gflops": 61.555}):
+    """Weights of ``vit_l_16``: torchvision's, of its recipe and of SWAG.
+
+    RefV1 is trained by torchvision's new recipe. It is the DEFAULT of torchvision, and not the
+    best: the two of SWAG name more photos right. Those of `SWAG
+    <https://arxiv.org/abs/2201.08371>`_ were pretrained on hashtags, and then trained end to end
+    for larger images (E2E) or in their last layer only (Linear).
+    """
+
+    ImageNet1K_RefV1 = _entry(
+        "vit_l_16",
+        "vit_l_16-852ce7e3.pth",
+        known_as="ViT_L_16_Weights.IMAGENET1K_V1",
+        accuracy=(79.662, 94.638),
+        file_mib=1161.023,
+        image_size=224,
+        recipe=f"{RECIPES}#vit_l_16",
+        preset={"resize_size": 242},
+        latest=True,
+    )
+    ImageNet1K_SWAG_E2E_RefV1 = _entry(
+        "vit_l_16",
+        "vit_l_16_swag-4f3808c9.pth",
+        known_as="ViT_L_16_Weights.IMAGENET1K_SWAG_E2E_V1",
+        accuracy=(88.064, 98.512),
+        num_params=305_174_504,
+        gflops=361.986,
+        file_mib=1164.258,
+        image_size=512,
+        recipe="https://github.com/facebookresearch/SWAG",
+        preset={"resize_size": 512, "interpolation": "bicubic"},
+        meta=SWAG,
+        latest=True,
+    )
+    ImageNet1K_SWAG_Linear_RefV1 = _entry(
+        "vit_l_16",
+        "vit_l_16_lc_swag-4d563306.pth",
+        known_as="ViT_L_16_Weights.IMAGENET1K_SWAG_LINEAR_V1",
+        accuracy=(85.146, 97.422),
+        file_mib=1161.023,
+        image_size=224,
+        recipe="https://github.com/pytorch/vision/pull/5793",
+        preset={"resize_size": 224, "interpolation": "bicubic"},
+        meta=SWAG,
+        latest=True,
+    )
+
+
 @register_model(
     weights=ViTL16Weights, head="heads.head", legacy=pretrained(ViTL16Weights.ImageNet1K_RefV1)
 )
@@ -300,11 +255,13 @@ def vit_l_16(
     progress: bool = True,
     num_classes: int = 1000,
     image_size: int = 224,
-    **config: Any,
+    **config: Unpack[VisionTransformerConfig],
 ) -> VisionTransformer:
     """Build a ViT-L/16.
 
-    Arguments, input and output are those of ``vit_b_16``.
+    Takes float images ``(N, 3, image_size, image_size)`` as ``weights.transforms()`` makes them,
+    and returns logits ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs
+    ``new_head=True``.
     """
     from torchvision.models.vision_transformer import VisionTransformer
 
@@ -320,6 +277,21 @@ def vit_l_16(
     )
 
 
+class ViTL32Weights(ClassificationWeights, meta={"num_params": 306_535_400, "gflops": 15.378}):
+    """Weights of ``vit_l_32``: torchvision's IMAGENET1K_V1."""
+
+    ImageNet1K_RefV1 = _entry(
+        "vit_l_32",
+        "vit_l_32-c7638314.pth",
+        known_as="ViT_L_32_Weights.IMAGENET1K_V1",
+        accuracy=(76.972, 93.07),
+        file_mib=1169.449,
+        image_size=224,
+        recipe=f"{RECIPES}#vit_l_32",
+        latest=True,
+    )
+
+
 @register_model(
     weights=ViTL32Weights, head="heads.head", legacy=pretrained(ViTL32Weights.ImageNet1K_RefV1)
 )
@@ -329,11 +301,13 @@ def vit_l_32(
     progress: bool = True,
     num_classes: int = 1000,
     image_size: int = 224,
-    **config: Any,
+    **config: Unpack[VisionTransformerConfig],
 ) -> VisionTransformer:
     """Build a ViT-L/32.
 
-    Arguments, input and output are those of ``vit_b_16``.
+    Takes float images ``(N, 3, image_size, image_size)`` as ``weights.transforms()`` makes them,
+    and returns logits ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs
+    ``new_head=True``.
     """
     from torchvision.models.vision_transformer import VisionTransformer
 
@@ -349,6 +323,43 @@ def vit_l_32(
     )
 
 
+class ViTH14Weights(ClassificationWeights):
+    """Weights of ``vit_h_14``: torchvision's IMAGENET1K_SWAG_E2E_V1 and IMAGENET1K_SWAG_LINEAR_V1.
+
+    Those of `SWAG <https://arxiv.org/abs/2201.08371>`_ were pretrained on hashtags, and then
+    trained end to end for larger images (E2E) or in their last layer only (Linear).
+    """
+
+    ImageNet1K_SWAG_E2E_RefV1 = _entry(
+        "vit_h_14",
+        "vit_h_14_swag-80465313.pth",
+        known_as="ViT_H_14_Weights.IMAGENET1K_SWAG_E2E_V1",
+        accuracy=(88.552, 98.694),
+        num_params=633_470_440,
+        gflops=1016.717,
+        file_mib=2416.643,
+        image_size=518,
+        recipe="https://github.com/facebookresearch/SWAG",
+        preset={"resize_size": 518, "interpolation": "bicubic"},
+        meta=SWAG,
+        latest=True,
+    )
+    ImageNet1K_SWAG_Linear_RefV1 = _entry(
+        "vit_h_14",
+        "vit_h_14_lc_swag-c1eb923e.pth",
+        known_as="ViT_H_14_Weights.IMAGENET1K_SWAG_LINEAR_V1",
+        accuracy=(85.708, 97.73),
+        num_params=632_045_800,
+        gflops=167.295,
+        file_mib=2411.209,
+        image_size=224,
+        recipe="https://github.com/pytorch/vision/pull/5793",
+        preset={"resize_size": 224, "interpolation": "bicubic"},
+        meta=SWAG,
+        latest=True,
+    )
+
+
 @register_model(weights=ViTH14Weights, head="heads.head", legacy=pretrained(None))
 def vit_h_14(
     *,
@@ -356,11 +367,13 @@ def vit_h_14(
     progress: bool = True,
     num_classes: int = 1000,
     image_size: int = 224,
-    **config: Any,
+    **config: Unpack[VisionTransformerConfig],
 ) -> VisionTransformer:
     """Build a ViT-H/14.
 
-    Arguments, input and output are those of ``vit_b_16``.
+    Takes float images ``(N, 3, image_size, image_size)`` as ``weights.transforms()`` makes them,
+    and returns logits ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs
+    ``new_head=True``.
     """
     from torchvision.models.vision_transformer import VisionTransformer
 

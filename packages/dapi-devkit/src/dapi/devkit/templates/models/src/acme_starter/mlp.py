@@ -5,10 +5,11 @@ Imports only ``dapi``: listing models and reading about their weights needs no P
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dapi import (
     Build,
+    BuilderConfig,
     WeightEntry,
     Weights,
     lazy,
@@ -16,6 +17,8 @@ from dapi import (
 )
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from acme_starter._mlp import MLP
 
 __all__ = [
@@ -70,7 +73,10 @@ def acme_starter_mlp(
     *,
     weights: AcmeStarterMLPWeights | WeightEntry | None = None,
     progress: bool = True,
-    **config: Any,
+    in_features: int = 2,
+    num_classes: int = 2,
+    width: int = 32,
+    **config: Unpack[BuilderConfig],
 ) -> MLP:
     """Build a small network over a few numbers.
 
@@ -81,7 +87,10 @@ def acme_starter_mlp(
     Args:
         weights: What to load; None initialises at random.
         progress: Show a progress bar while fetching other weights, on a terminal.
-        **config: ``in_features`` (2), ``num_classes`` (2), ``width`` (32), ``new_head``.
+        in_features: Numbers of a sample; fixed by the weights.
+        num_classes: Classes; other than the weights' own with ``new_head=True`` only.
+        width: Outputs of the hidden layers; fixed by the weights.
+        **config: ``new_head``, ``device`` and ``dtype``, see ``dapi.BuilderConfig``.
 
     Returns:
         The model, in training mode.
@@ -91,4 +100,4 @@ def acme_starter_mlp(
     """
     from acme_starter._mlp import MLP
 
-    return MLP(**config)
+    return MLP(in_features=in_features, num_classes=num_classes, width=width)

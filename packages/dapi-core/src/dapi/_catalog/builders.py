@@ -1,4 +1,4 @@
-"""The models of every distribution, and of this process, not yet imported."""
+"""Builders: those of every distribution, not yet imported, and those of this process."""
 
 from __future__ import annotations
 
@@ -8,15 +8,22 @@ from functools import partial
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from dapi._catalog import registry
 from dapi._plugins.discovery import EntryPoint, discover, entry_points
 from dapi._values import names as _names
+from dapi._values.public import public
 from dapi._values.record import Record
-from dapi.exceptions import ArgumentError
+from dapi.exceptions import ArgumentError, DuplicateModelError
 
 
-class Model(NamedTuple):
-    """A builder that can be found, not yet imported."""
+class Builder(NamedTuple):
+    """A builder that can be found by its name.
+
+    Attributes:
+        name: Its name, without the distribution.
+        distribution: Who gives it; of one that only this process registered, its top package.
+        target: Where its function is, as ``"module:function"``.
+        load: Imports the function, and checks it.
+    """
 
     name: str
     distribution: str
@@ -29,6 +36,7 @@ class Model(NamedTuple):
         return f"{self.distribution}/{self.name}"
 
 
+@public
 def list_models(
     pattern: str | Collection[str] | None = None,
     *,
@@ -74,22 +82,59 @@ def _read(argument: str, value: Any) -> tuple[str, ...]:
     return _names.one_or_several("dapi.list_models", argument, value)
 
 
-def listed() -> dict[str, Model]:
+def listed() -> dict[str, Builder]:
     """Return the models by the names under which they are listed, sorted."""
     advertised = _advertised()
-    models = _joined(advertised.models, _strays(advertised))
-    return advertised.listed if models is advertised.models else _by_listed_name(models)
+    models = _joined(advertised.builders, _strays(advertised))
+    return advertised.listed if models is advertised.builders else _by_listed_name(models)
 
 
-def known() -> list[Model]:
+def known() -> list[Builder]:
     """Join what is advertised with what is registered in this process."""
     advertised = _advertised()
-    return _joined(advertised.models, _strays(advertised))
+    return _joined(advertised.builders, _strays(advertised))
 
 
-def find_target(target: str) -> Model | None:
+def find_target(target: str) -> Builder | None:
     """Find the model whose builder is at ``"module:function"``; None when there is none."""
     return next((model for model in known() if model.target == target), None)
+
+
+# The functions that register_model decorated in this process, by target: what a notebook adds.
+_registered: dict[str, Callable[..., Any]] = {}
+
+
+def register(function: Callable[..., Any]) -> None:
+    """Remember a decorated function, in place of one of the same target (a cell run again).
+
+    Raises:
+        DuplicateModelError: Another function of that module has the name.
+    """
+    new = _declaration(function)
+    for other in map(_declaration, registered()):
+        if (other.name, other.module) == (new.name, new.module) and other.target != new.target:
+            raise DuplicateModelError(new.name, first=other.target, second=new.target)
+    _registered[new.target] = function
+
+
+def registered() -> list[Callable[..., Any]]:
+    """List the functions that were decorated so far."""
+    return list(_registered.values())  # a copy: another thread may register at the same time
+
+
+def successor(name: str, module: str) -> str | None:
+    """Return the builder of the same module that says it replaces ``name``.
+
+    Only of the same module: installing a distribution never changes what another one says.
+    """
+    for other in map(_declaration, registered()):
+        if (other.replaces, other.module) == (name, module):
+            return str(other.name)
+    return None
+
+
+def _declaration(function: Callable[..., Any]) -> Any:
+    return function.__dapi_builder__  # type: ignore[attr-defined]
 
 
 def load_builder(point: EntryPoint) -> Callable[..., Any]:
@@ -109,8 +154,8 @@ class _Advertised(Record):
     """What entry points advertise; kept until a look at the path finds others."""
 
     points: list[EntryPoint]
-    models: list[Model]
-    listed: dict[str, Model]
+    builders: list[Builder]
+    listed: dict[str, Builder]
     ways: dict[str, list[EntryPoint]]
     led: set[str]
 
@@ -124,7 +169,7 @@ def _advertised() -> _Advertised:
     if kept.points is not points:
         named = {(p.distribution, p.name): p for p in reversed(points) if _names.is_builder(p.name)}
         models = [
-            Model(point.name, point.distribution, point.target, partial(load_builder, point))
+            Builder(point.name, point.distribution, point.target, partial(load_builder, point))
             for point in named.values()
         ]
         kept = _kept = _Advertised(points, models, _by_listed_name(models), _ways(), set())
@@ -141,27 +186,28 @@ def _ways() -> dict[str, list[EntryPoint]]:
     return ways
 
 
-def _strays(advertised: _Advertised) -> list[Model]:
+def _strays(advertised: _Advertised) -> list[Builder]:
     """List what is registered in this process, and no entry point leads to."""
     strays = []
-    for each in registry.builders():
-        if each.target in advertised.led:
+    for function in registered():
+        name, target = _declaration(function).name, _declaration(function).target
+        if target in advertised.led:
             continue
-        if any(point.leads_to(each.function) for point in advertised.ways.get(each.name, ())):
-            advertised.led.add(each.target)
+        if any(point.leads_to(function) for point in advertised.ways.get(name, ())):
+            advertised.led.add(target)
             continue
-        owner = _names.normalize(each.module.partition(".")[0])
-        strays.append(Model(each.name, owner, each.target, partial(_itself, each.function)))
+        owner = _names.normalize(target.partition(".")[0].partition(":")[0])
+        strays.append(Builder(name, owner, target, partial(_itself, function)))
     return strays
 
 
-def _joined(models: list[Model], strays: list[Model]) -> list[Model]:
+def _joined(models: list[Builder], strays: list[Builder]) -> list[Builder]:
     if not strays:
         return models
     return list({(each.distribution, each.name): each for each in [*models, *strays]}.values())
 
 
-def _by_listed_name(models: list[Model]) -> dict[str, Model]:
+def _by_listed_name(models: list[Builder]) -> dict[str, Builder]:
     counts = Counter(model.name for model in models)
     names = {each.name if counts[each.name] == 1 else each.qualified: each for each in models}
     return dict(sorted(names.items()))

@@ -1,0 +1,26 @@
+"""Who overwrote ``dapi/__init__.py``, and the repair: outside of the package that it is about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+
+
+def other_owners() -> list[str]:
+    """List the distributions besides dapi-core that installed ``dapi/__init__.py``."""
+    from importlib.metadata import distributions
+
+    owners = set()
+    for dist in distributions():
+        with suppress(Exception):  # one whose record cannot be read hides no other
+            if any(str(file) == "dapi/__init__.py" for file in dist.files or ()):
+                owners.add(dist.metadata["Name"])
+    return sorted(owners - {"dapi-core", None})
+
+
+def repair(owners: Sequence[str]) -> str:
+    """Say which distributions are to blame and what to run."""
+    names = " ".join(owners)
+    blame = f"It was overwritten by: {names}.\n" if owners else ""
+    remove = f"pip uninstall --yes {names} && " if owners else ""
+    return f"{blame}To repair it: {remove}pip install --force-reinstall --no-deps dapi-core"

@@ -1,0 +1,280 @@
+"""Building a model: construct it, load what weights it has, record both on it.
+
+What only weights need (their demands, reading, placing) is imported when there are any.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
+from functools import partial
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from dapi._building import provenance as _provenance
+from dapi._building.provenance import Provenance
+from dapi._loader.target import Target, default_device
+from dapi._values.frozen import FrozenDict
+from dapi._values.public import public
+from dapi._weights.entry import WeightEntry
+from dapi._weights.enum import Weights, entry_of
+from dapi.exceptions import ArgumentError, MissingDependencyError, WeightsTypeError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+M = TypeVar("M", bound="nn.Module")
+
+
+@public
+def build_model(
+    constructor: Callable[..., M],
+    *args: Any,
+    weights: Weights | WeightEntry | None = None,
+    head: Sequence[str] = (),
+    new_head: bool = False,
+    progress: bool = True,
+    device: torch.device | str | None = None,
+    dtype: torch.dtype | None = None,
+    **config: Any,
+) -> M:
+    """Construct a model of a class that nobody registered, and load weights into it.
+
+    The result is the same, to the bit, as that of constructing the model and calling its
+    ``load_state_dict`` with what the file holds, but parameters are not initialised only to be
+    overwritten, and a file that nobody writes to is mapped where that is possible. A constructor
+    that needs values in its parameters (it runs a forward, say) may be called a second time, in
+    the plain way.
+
+    Args:
+        constructor: A class, or a function that constructs.
+        *args: Its positional arguments.
+        weights: A member or an entry; None leaves the initialisation as it is.
+        head: Names of the submodules that ``new_head`` initialises anew.
+        new_head: Whether the size of the head (``num_classes``, ``num_keypoints``,
+            ``num_labels`` or ``aux_num_out``) may contradict the weights, and the head is not
+            loaded.
+        progress: Show a progress bar while fetching, or in a log a line every ten seconds.
+        device: Where the model shall be; by default where the constructor puts it. ``"meta"``,
+            also as PyTorch's default device, constructs what the weights need, and fetches and
+            loads nothing: parameters are on meta, buffers are as constructed. For a model that
+            is then loaded in shards.
+        dtype: The floating-point type of its parameters and buffers, as ``model.to(dtype)``
+            sets it; by default the model's own, whatever the file has.
+        **config: Keyword arguments of the constructor; merged with those of the weights.
+
+    Returns:
+        The model, in training mode unless its constructor says otherwise.
+
+    Raises:
+        ConfigConflictError: An argument contradicts the weights.
+        StateDictMismatchError: The weights do not fit the model.
+        ArgumentError: ``constructor`` constructs nothing.
+        CheckpointError: Their file cannot be read.
+        UnreadOverrideError: No constructor read an override that the weights carry.
+        WithdrawnWeightsError: The publisher took the weights back.
+        FetchError: They could not be fetched. This function reads the cache and the network.
+    """
+    if not callable(constructor):
+        raise ArgumentError(
+            "dapi.build_model",
+            "constructor",
+            constructor,
+            expected="a class, or a function that constructs; by name: dapi.get_model(name)",
+        )
+    name = getattr(constructor, "__qualname__", str(constructor))
+    if weights is not None and not isinstance(weights, Weights | WeightEntry):
+        raise WeightsTypeError(name, weights, expected=["an enum of weights"])
+    return build(
+        Recipe(
+            partial(constructor, *args), name, (head,) if isinstance(head, str) else tuple(head)
+        ),
+        weights,
+        config,
+        new_head=new_head,
+        progress=progress,
+        target=Target(device, dtype),
+    )
+
+
+class Recipe(Generic[M]):
+    """How a model is constructed.
+
+    Args:
+        construct: Called with the merged config.
+        name: Of the builder, or of the constructor.
+        head: Names of the submodules that a new head initialises anew.
+        target: As in ``Provenance``.
+    """
+
+    def __init__(
+        self, construct: Callable[..., M], name: str, head: tuple[str, ...] = (), target: str = ""
+    ) -> None:
+        self.construct, self.name, self.head, self.target = construct, name, head, target
+
+
+def build(
+    recipe: Recipe[M],
+    weights: Weights | WeightEntry | None,
+    config: Mapping[str, Any],
+    *,
+    new_head: bool,
+    progress: bool,
+    target: Target,
+) -> M:
+    """Do what surrounds every builder."""
+    if weights is None:
+        model = _build_without_weights(recipe, config, target)
+        _record(model, recipe, None, config, new_head=new_head)
+        return model
+    from dapi._building import demands
+    from dapi._plugins import hooks
+
+    _require_torch(recipe.name)
+    demands.admit(weights)
+    merged = demands.merge(weights, config, head=recipe.head, new_head=new_head)
+    make = partial(demands.construct, recipe.construct, recipe.name, weights, merged)
+    fresh = recipe.head if new_head else ()
+    if _nothing_is_loaded.get():
+        model = make()
+    elif _is_meta(target.device or default_device()):
+        model = _construct_on_meta(make, recipe.name)
+        demands.check_head(model, fresh, weights)
+    else:
+        from dapi._building.assembly import Assembly
+
+        with _off_meta() if target.device is not None else nullcontext():
+            model = Assembly(make, weights, merged, fresh, target).run(progress=progress)
+    _record(model, recipe, weights, merged, new_head=new_head)
+    hooks.model_built(model, recipe.name, weights)
+    return model
+
+
+def _build_without_weights(recipe: Recipe[M], config: Mapping[str, Any], target: Target) -> M:
+    """Construct; a default device is torch's matter alone, unless the caller names another."""
+    make = partial(recipe.construct, **config)
+    if _nothing_is_loaded.get() or target.device is None:
+        model = make()
+    elif _is_meta(target.device):
+        return _construct_on_meta(make, recipe.name)
+    else:
+        with _off_meta():
+            model = make()
+    if not _nothing_is_loaded.get():
+        target.move(model)
+    return model
+
+
+def _record(
+    model: nn.Module,
+    recipe: Recipe[Any],
+    weights: Weights | WeightEntry | None,
+    merged: Mapping[str, Any],
+    *,
+    new_head: bool,
+) -> None:
+    context = FrozenDict(entry_of(weights).build.context if weights is not None else {})
+    noted = FrozenDict({key: value for key, value in merged.items() if key != "progress"})
+    provenance = Provenance(recipe.name, weights, noted, context, recipe.target, new_head=new_head)
+    _provenance.record(model, provenance)
+
+
+def twin(recipe: Recipe[M], weights: WeightEntry, config: Mapping[str, Any]) -> M:
+    """Construct on meta what loading the weights would construct, to compare a model with it."""
+    from dapi._building import demands
+
+    with _traceless():
+        make = partial(demands.construct, recipe.construct, recipe.name, weights, config)
+        return _construct_on_meta(make, recipe.name)
+
+
+@contextmanager
+def _traceless() -> Iterator[None]:
+    """Construct without a warning, used up random numbers, or another engine of quantization."""
+    import torch
+
+    engine = torch.backends.quantized.engine
+    with warnings.catch_warnings(), torch.random.fork_rng(devices=()):
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        finally:
+            if torch.backends.quantized.engine != engine:
+                torch.backends.quantized.engine = engine
+
+
+def check_size(
+    recipe: Recipe[nn.Module],
+    weights: WeightEntry,
+    config: Mapping[str, Any],
+    *,
+    tensors: int,
+    elements: int,
+) -> None:
+    """Refuse a model that is larger than its file allows, before it takes memory.
+
+    Raises:
+        ValueError: It is larger.
+    """
+    from dapi._building import demands, measure
+    from dapi._loader import collector
+
+    make = partial(demands.construct, recipe.construct, recipe.name, weights, config)
+    with collector.paused(), _traceless(), _loading_nothing():
+        measure.check(make, tensors=tensors, elements=elements)
+
+
+def _require_torch(name: str) -> None:
+    if find_spec("torch") is None:
+        raise MissingDependencyError(
+            f"Building {name} with weights needs PyTorch", requirement="dapi-core[torch]"
+        )
+
+
+def _is_meta(device: torch.device | str) -> bool:
+    import torch
+
+    return torch.device(device).type == "meta"
+
+
+# Set while a model is constructed on meta, whose parts (a backbone with weights) are not loaded
+# either.
+_nothing_is_loaded: ContextVar[bool] = ContextVar("_nothing_is_loaded", default=False)
+
+
+@contextmanager
+def _on_meta() -> Iterator[None]:
+    """Load nothing; what a constructor computes is real also where meta is the default device."""
+    with _loading_nothing(), _off_meta():
+        yield
+
+
+@contextmanager
+def _loading_nothing() -> Iterator[None]:
+    token = _nothing_is_loaded.set(True)
+    try:
+        yield
+    finally:
+        _nothing_is_loaded.reset(token)
+
+
+def _off_meta() -> AbstractContextManager[Any]:
+    """Make the CPU the default device where meta is: a constructor computes values."""
+    import torch
+
+    is_default = _is_meta(default_device())
+    return torch.device("cpu") if is_default else nullcontext()
+
+
+def _construct_on_meta(make: Callable[[], M], name: str) -> M:
+    from dapi._loader import collector, construction
+
+    with collector.paused(), _on_meta():
+        constructed = construction.attempt(partial(construction.construct, make), name)
+        if constructed is not None:
+            return constructed[0]
+        with construction.suspended():
+            return construction.emptied(make())

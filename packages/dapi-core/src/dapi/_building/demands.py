@@ -1,0 +1,148 @@
+"""What weights demand of a model: that it has their config and context while it is built."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from dapi._building.arguments import CALLERS
+from dapi._building.context import ContextParams
+from dapi._loader.loading import is_under
+from dapi._plugins import binding
+from dapi._values import notices
+from dapi._values.frozen import freeze
+from dapi._weights import lazy
+from dapi._weights.entry import WeightEntry
+from dapi._weights.enum import Weights, entry_of
+from dapi.exceptions import (
+    ConfigConflictError,
+    ForeignWeightsError,
+    NoWeightsError,
+    OutdatedWeightsWarning,
+    UnreadOverrideError,
+    WeightsDeclarationError,
+    WithdrawnWeightsError,
+)
+
+if TYPE_CHECKING:
+    from torch import nn
+
+M = TypeVar("M", bound="nn.Module")
+
+# What a new head may have otherwise than the weights; all else is of the rest of the model.
+HEAD_ARGUMENTS = ("num_classes", "num_keypoints", "num_labels", "aux_num_out")
+
+
+def admit(weights: Weights | WeightEntry) -> None:
+    """Refuse what is not locked or was withdrawn; warn of what is deprecated or outdated."""
+    lock = binding.current()
+    if lock is not None:
+        lock.admit(weights)
+    status = entry_of(weights).status
+    if status.state == "withdrawn":
+        raise WithdrawnWeightsError(
+            str(weights), reason=status.reason, replacement=status.replacement
+        )
+    if status.state == "deprecated":
+        instead = f" Use {status.replacement} instead." if status.replacement else ""
+        text = f"{weights} is deprecated: {status.reason}{instead}"
+        notices.warn_once(text, OutdatedWeightsWarning)
+    elif lock is None and isinstance(weights, Weights) and not weights.latest:
+        _warn_of_later(weights)
+
+
+def _warn_of_later(weights: Weights) -> None:
+    later = [m for m in type(weights) if m.latest and m.dataset == weights.dataset]
+    if later:
+        text = f"{weights} is not the latest for {weights.dataset}: there is {later[0]}."
+        notices.warn_once(text, OutdatedWeightsWarning)
+
+
+def merge(
+    weights: Weights | WeightEntry,
+    config: Mapping[str, Any],
+    *,
+    head: Sequence[str],
+    new_head: bool,
+) -> dict[str, Any]:
+    """Join the arguments that the weights want with those of the caller, who may not contradict."""
+    wanted = entry_of(weights).build
+    for argument in sorted(CALLERS & {*wanted.defaults, *wanted.config}):
+        raise WeightsDeclarationError(
+            f"The Build of {weights}",
+            f"names {argument}, which only a caller does",
+            f"Remove it from the entry, and give it where the model is built: {argument}=...",
+        )
+    if new_head and not head:
+        raise NoWeightsError(
+            "new_head=True was given to a builder that declares no head",
+            "Declare it: register_model(head=...) or build_model(head=...).",
+        )
+    for argument, fixed in wanted.config.items():
+        given = config.get(argument, fixed)
+        may_differ = new_head and argument in HEAD_ARGUMENTS
+        if freeze(given) != fixed and not may_differ:
+            renewed = head if argument in HEAD_ARGUMENTS else ()
+            raise ConfigConflictError(
+                str(weights), argument, given=given, fixed=fixed, head=renewed
+            )
+    return {**wanted.defaults, **wanted.config, **config}
+
+
+@contextmanager
+def overrides(weights: Weights | WeightEntry) -> Iterator[None]:
+    """Apply the context of an entry, and check that all of it was read."""
+    contexts: dict[str, ContextParams] = {}
+    with ExitStack() as stack:
+        for target, params in entry_of(weights).build.context.items():
+            contexts[target] = ContextParams(_override_class(weights, target, params), **params)
+            stack.enter_context(contexts[target])
+        yield
+    for target, context in contexts.items():
+        if context.unread:
+            raise UnreadOverrideError(str(weights), target=target, parameters=context.unread)
+
+
+def _override_class(
+    weights: Weights | WeightEntry, target: str, params: Mapping[str, Any]
+) -> type[Any]:
+    try:
+        found: type[Any] = lazy.resolve(target)
+    except (ImportError, AttributeError) as cause:
+        raise UnreadOverrideError(str(weights), target=target, parameters=list(params)) from cause
+    return found
+
+
+def construct(
+    constructor: Callable[..., M],
+    name: str,
+    weights: Weights | WeightEntry,
+    merged: Mapping[str, Any],
+) -> M:
+    """Call a constructor with the merged config, and with the context of the weights applied."""
+    with overrides(weights):
+        try:
+            return constructor(**merged)
+        except TypeError as cause:
+            _explain_foreign_config(name, weights, cause)
+            raise
+
+
+def _explain_foreign_config(name: str, weights: Weights | WeightEntry, cause: TypeError) -> None:
+    """Say so when the argument that a constructor does not know is one of the weights' own."""
+    wanted = entry_of(weights).build
+    foreign = [key for key in {**wanted.defaults, **wanted.config} if f"'{key}'" in str(cause)]
+    if foreign and "argument" in str(cause):
+        raise ForeignWeightsError(name, str(weights), arguments=foreign) from cause
+
+
+def check_head(model: nn.Module, fresh: Sequence[str], weights: Weights | WeightEntry) -> None:
+    """Refuse a new head that nobody could train: quantized layers have no parameters."""
+    if not fresh or any(is_under(key, fresh) for key, _ in model.named_parameters()):
+        return
+    if any(is_under(key, fresh) for key in model.state_dict()):
+        raise NoWeightsError(
+            f"A new head of {weights} would be quantized, and could not be trained",
+            "Give new_head=True to float weights, and quantize the model when it is trained.",
+        )

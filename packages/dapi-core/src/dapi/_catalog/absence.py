@@ -1,0 +1,124 @@
+"""Absence: why a name leads to no builder or to no weights, and what to write instead."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+
+from dapi._catalog import builders, offers
+from dapi._catalog.builders import Builder
+from dapi._plugins import removals
+from dapi._plugins.discovery import Plugin, discover, entry_points
+from dapi._values.names import Name
+from dapi._weights import aliases
+from dapi._weights.enum import Weights
+from dapi.exceptions import (
+    DisabledModelError,
+    InvalidNameError,
+    PluginWarning,
+    RemovedModelError,
+    RemovedWeightsError,
+    UnknownModelError,
+    UnknownWeightsError,
+    how_to_load,
+)
+
+
+def invalid_name(name: object) -> InvalidNameError:
+    """Return the error that something is not a name."""
+    return InvalidNameError(name, equivalents=_equivalents(name), remedy=_remedy(name))
+
+
+def _remedy(name: object) -> str:
+    """Say what to write instead of something that is no name, where that is known."""
+    if isinstance(name, type) and issubclass(name, Weights):
+        return f"Name one of its members: {', '.join(name.__members__)}."
+    spec = getattr(name, "__dapi_builder__", None)
+    if spec is not None:
+        return f"It is a builder. Call it: {spec.name}(weights=...)"
+    return how_to_load(name)
+
+
+def unknown_model(wanted: Name) -> UnknownModelError:
+    """Return the error that there is no such model: it was removed, is left out, or never was."""
+    distribution, builder, _ = wanted
+    text = str(wanted)
+    grave = removals.find(distribution, builder)
+    if grave:
+        return RemovedModelError(text, **removals.inscription(grave))
+    # Weights for somebody else's builder are no model, unless their distribution was asked for.
+    groups = ("dapi.models", "dapi.weights") if distribution else ("dapi.models",)
+    for plugin in discover():
+        is_asked = plugin.disabled_by and distribution in (None, plugin.name)
+        if is_asked and _gives(plugin, builder, groups):
+            return DisabledModelError(text, distribution=plugin.name, variable=plugin.disabled_by)
+    return UnknownModelError(
+        text,
+        available=builders.list_models(),
+        provider=_provider(builder),
+        equivalents=_offered(distribution, builder) or _equivalents(text),
+    )
+
+
+def unknown_weights(
+    builder: Builder, member: str, enums: Sequence[type[Weights]], distribution: str | None = None
+) -> UnknownWeightsError:
+    """Return the error that a model has no such weights: they were removed, or never were."""
+    grave = removals.find(distribution, builder.name, member)
+    if grave:
+        return RemovedWeightsError(builder.name, member, **removals.inscription(grave))
+    return UnknownWeightsError(
+        builder.name,
+        member,
+        available=[name for enum in enums for name in enum.__members__],
+        equivalents=[m.name for enum in enums for m in aliases.own_members(member, enum)],
+    )
+
+
+def _offered(distribution: str | None, builder: str) -> list[str]:
+    """List the weights that a distribution has for somebody else's builder of that name."""
+    return [
+        f"{distribution}/{builder}:{member}"
+        for offer in offers.by_builder().get(builder, [])
+        if offer.point.distribution == distribution
+        for member in offers.load_enum(offer.point).__members__
+    ]
+
+
+def _gives(plugin: Plugin, builder: str, groups: Sequence[str]) -> bool:
+    return any(
+        point.group in groups and point.name.rpartition("/")[2] == builder
+        for point in plugin.entry_points
+    )
+
+
+def _equivalents(name: object) -> list[str]:
+    """List the names here of what another library calls ``name``. May read every enum."""
+    if not isinstance(name, str) or not aliases.is_foreign(name):
+        return []
+    meant = aliases.builder(name)
+    found = [here for here, builder in builders.listed().items() if builder.name == meant]
+    return found or _known_as(name)
+
+
+def _known_as(name: str) -> list[str]:
+    """List the weights that another library calls ``name``."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PluginWarning)  # the error is about the name alone
+        found = offers.all_enums()
+    return [
+        f"{builder}:{member.name}"
+        for builder, _, enum in sorted(found, key=lambda each: each[:2])
+        for member in aliases.members(name, enum)
+    ]
+
+
+def _provider(builder: str) -> str | None:
+    """Return the distribution that is known to give a builder, though it is not installed."""
+    import json
+    from importlib.resources import files
+
+    known = json.loads(files("dapi").joinpath("known_models.json").read_text(encoding="utf-8"))
+    installed = {point.distribution for point in entry_points("dapi.models")}
+    provider: str | None = known.get(builder)
+    return None if provider in installed else provider

@@ -1,0 +1,28 @@
+"""The cache, for tools: what is in it, how it is filled and checked.
+
+Who loads weights needs none of this. Everything that leaves the cache was verified. ``fetch`` uses
+the network; the other functions only use the disk.
+
+Example:
+    >>> from dapi import cache, File
+    >>> cache.find(File("https://example.org/absent.pth", sha256="0" * 64)) is None
+    True
+"""
+
+from __future__ import annotations
+
+from dapi._store import cache as _cache
+from dapi._store import examine, fetch
+from dapi._store import partial as _partial
+from dapi._store.cache import Blob, find, remove
+from dapi._store.cache import listing as blobs
+from dapi._store.folders import root as folder
+from dapi._store.receiving import receive
+from dapi._values.file import File
+
+__all__ = ["Blob", "arrived", "blobs", "examine", "fetch", "find", "folder", "receive", "remove"]
+
+
+def arrived(file: File) -> int:
+    """Return how many bytes of a file an unfinished download has so far."""
+    return _partial.progress(_cache.key(file))[0]

@@ -1,0 +1,32 @@
+"""The lock: choose weights once, have the same bytes everywhere, and prove it.
+
+``dapi lock`` writes ``dapi.lock``; ``dapi sync`` makes the cache hold what it says. This module is
+for programs: ``read(path)`` returns what a lock file says, ``bind(path)`` is how dapi-core binds
+building to it (``dapi.use_lock(path)``, or ``DAPI_LOCK``).
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dapi.lock._binding import bind
+    from dapi.lock._reading import read
+    from dapi.lock.document import Lock, LockedFile, LockedWeights
+    from dapi.lock.policy import Policy
+else:
+    _HOMES = {
+        "_binding": ("bind",),
+        "_reading": ("read",),
+        "document": ("Lock", "LockedFile", "LockedWeights"),
+        "policy": ("Policy",),
+    }
+
+    def __getattr__(name: str) -> object:
+        from importlib import import_module
+
+        for home, names in _HOMES.items():
+            if name in names:
+                return getattr(import_module(f"{__name__}.{home}"), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
+
+
+__all__ = ["Lock", "LockedFile", "LockedWeights", "Policy", "bind", "read"]

@@ -1,0 +1,56 @@
+"""Audit: licences, hashes and lifecycle of what is locked, judged by the policy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dapi import Weights, catalog
+from dapi.exceptions import DapiError
+from dapi.lock import _declared
+from dapi.lock.document import Lock, LockedWeights
+from dapi.lock.policy import Policy, violations
+
+
+def audit(lock: Lock, policy: Policy) -> list[dict[str, Any]]:
+    """Return a row for each set of locked weights.
+
+    Its ``lifecycle`` is what the installed distribution says today, or ``not installed``;
+    ``violations`` are the sentences of the policy, by what is locked and by what is declared now.
+    """
+    return [_row(weights, policy) for weights in lock.weights]
+
+
+def _row(weights: LockedWeights, policy: Policy) -> dict[str, Any]:
+    declared = _declared_today(weights)
+    found = dict.fromkeys(violations(policy, weights.facts))
+    if declared is not None:
+        today = _declared.facts_of(declared, weights.name)._replace(unhashed=())
+        found.update(dict.fromkeys(violations(policy, today)))
+    licenses = {license_ for license_ in weights.facts.licenses.values() if license_}
+    return {
+        "weights": weights.name,
+        "license": ", ".join(sorted(licenses)),
+        "hashes": "fetched" if weights.facts.unhashed else "published",
+        "lifecycle": _lifecycle(declared),
+        "version": f"{weights.distribution} {weights.version}",
+        "violations": list(found),
+    }
+
+
+def _declared_today(weights: LockedWeights) -> Weights | None:
+    try:
+        found = catalog.resolve(weights.name)[1]
+    except DapiError:
+        return None
+    return found if isinstance(found, Weights) else None
+
+
+def _lifecycle(weights: Weights | None) -> str:
+    if weights is None:
+        return "not installed"
+    state = _declared.state_of(weights)
+    later = [m for m in type(weights) if m.latest and m.dataset == weights.dataset]
+    if state == "active" and later and not weights.latest:
+        return f"superseded by {later[0]}"
+    replacement = weights.status.replacement
+    return f"{state}, replaced by {replacement}" if replacement else state

@@ -1,0 +1,285 @@
+"""Bundle: the lock and its files as one content-addressed tar, for machines without a network.
+
+The first member is ``dapi.lock``; each further one is ``blobs/sha256/<hash>``, sorted. Equal locks
+give equal bytes, so that an interrupted bundle is resumed by comparing. Headers are read strictly
+by this module and not by ``tarfile``: only regular files of these names are in a bundle.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from pathlib import Path
+from tarfile import BLOCKSIZE, GNU_FORMAT, REGTYPE, HeaderError, TarInfo
+from typing import IO, NamedTuple
+
+from dapi import cache
+from dapi.exceptions import HashMismatchError
+from dapi.lock._reading import parse
+from dapi.lock._syncing import ABSENT
+from dapi.lock._terminal import Progress
+from dapi.lock.document import Lock, LockedFile, LockedWeights, render
+from dapi.lock.exceptions import BundleError, LockError, SyncError
+
+LOCK = "dapi.lock"
+_BLOB = re.compile(r"blobs/sha256/([0-9a-f]{64})")
+_LARGEST_LOCK = 64 << 20
+_CHUNK = 1 << 20
+_END = bytes(2 * BLOCKSIZE)
+
+
+class Member(NamedTuple):
+    """A file in a bundle: its header, its size, and what yields its bytes."""
+
+    header: bytes
+    size: int
+    sha256: str
+    read: Callable[[], Iterator[bytes]]
+
+    @property
+    def padding(self) -> bytes:
+        """The zeros that fill its last block."""
+        return bytes(-self.size % BLOCKSIZE)
+
+
+def plan(lock: Lock) -> list[Member]:
+    """Return what a bundle of a lock holds, from the cache alone.
+
+    Files of installed packages are left out: they come with their distribution.
+
+    Raises:
+        SyncError: Some files are not in the cache.
+    """
+    text = render(lock).encode()
+    members = [
+        Member(_header(LOCK, len(text)), len(text), sha256(text).hexdigest(), lambda: iter([text]))
+    ]
+    absent = {}
+    for weights, file in carried(lock):
+        path = cache.find(file.file)
+        if path is None:
+            absent[f"{file.name} of {weights.name}"] = ABSENT
+        else:
+            members.append(_blob(file, path))
+    if absent:
+        raise SyncError(absent, remedy="To download them: dapi sync")
+    return members
+
+
+def carried(lock: Lock) -> list[tuple[LockedWeights, LockedFile]]:
+    """List the files that a bundle of a lock carries, in its order."""
+    found = [each for each in lock.files() if not each[1].is_packaged]
+    return sorted(found, key=lambda each: each[1].sha256)
+
+
+def write(members: list[Member], output: Path, *, progress: bool) -> None:
+    """Write a bundle; one that was interrupted is resumed.
+
+    Raises:
+        BundleError: The file cannot be written, or a file of the cache changed.
+    """
+    part = output.with_name(f"{output.name}.part")
+    try:
+        part.touch()
+        with part.open("r+b") as stream:
+            there = _resume(stream, members)
+            stream.truncate()
+            _stream(members[there:], stream, progress=progress)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(part, output)
+    except OSError as cause:
+        remedy = "Free up disk space or choose another --output, then run it again: it resumes."
+        raise BundleError(
+            output, f"it cannot be written ({cause.strerror})", remedy=remedy
+        ) from cause
+
+
+def write_to(members: list[Member], stream: IO[bytes], *, progress: bool) -> None:
+    """Write a bundle to a pipe.
+
+    Raises:
+        BundleError: A file of the cache changed.
+    """
+    _stream(members, stream, progress=progress)
+    stream.flush()
+
+
+def _stream(members: list[Member], stream: IO[bytes], *, progress: bool) -> None:
+    total, done = sum(member.size for member in members), 0
+    with Progress("Bundling", len(members), total, enabled=progress) as line:
+        for rank, member in enumerate(members):
+            stream.write(member.header)
+            digest, written = sha256(), 0
+            for block in member.read():
+                digest.update(block)
+                stream.write(block)
+                written += len(block)
+                line.show(rank, done + written)
+            if digest.hexdigest() != member.sha256 or written != member.size:
+                remedy = "To replace it: dapi verify --lock --repair, then dapi sync"
+                reason = f"{member.sha256} is damaged in the cache"
+                raise BundleError("The bundle was not written", reason, remedy=remedy)
+            stream.write(member.padding)
+            done += written
+    stream.write(_END)
+
+
+def _resume(stream: IO[bytes], members: list[Member]) -> int:
+    """Return how many members a partial bundle has intact, and leave the stream behind them."""
+    for rank, member in enumerate(members):
+        start = stream.tell()
+        if stream.read(BLOCKSIZE) != member.header or _digest(stream, member) != member.sha256:
+            stream.seek(start)
+            return rank
+    return len(members)
+
+
+def _digest(stream: IO[bytes], member: Member) -> str:
+    digest = sha256()
+    for block in _blocks(stream, member.size):
+        digest.update(block)
+    is_whole = stream.read(len(member.padding)) == member.padding
+    return digest.hexdigest() if is_whole else ""
+
+
+def _blob(file: LockedFile, path: Path) -> Member:
+    def read() -> Iterator[bytes]:
+        with path.open("rb", buffering=0) as stream:
+            while block := stream.read(_CHUNK):
+                yield block
+
+    return Member(_header(f"blobs/sha256/{file.sha256}", file.size), file.size, file.sha256, read)
+
+
+def _header(name: str, size: int) -> bytes:
+    info = TarInfo(name)
+    info.size, info.mode = size, 0o644
+    return info.tobuf(GNU_FORMAT)
+
+
+class Unpacked(NamedTuple):
+    """What was in a bundle: its lock, and how many files are new in the cache."""
+
+    lock: Lock
+    added: int
+    present: int
+
+
+def unpack(
+    stream: IO[bytes], path: object, *, expected: Lock | None = None, progress: bool
+) -> Unpacked:
+    """Put the files of a bundle into the cache; each is verified before it is there.
+
+    What the cache has already is skipped, so that a second run resumes.
+
+    Args:
+        stream: The bundle; read once, from its beginning to its end.
+        path: What to call it in errors.
+        expected: The lock that it must be of.
+        progress: Whether to show progress.
+
+    Raises:
+        BundleError: It is no bundle, holds what none may hold, has other bytes than its lock says,
+            or ends early.
+    """
+    reader = _Reader(stream, path)
+    lock = reader.lock()
+    if expected is not None and expected != lock:
+        raise BundleError(path, "it is of another lock", remedy="Bundle the lock that you use.")
+    waiting = {file.sha256: (weights, file) for weights, file in carried(lock)}
+    total = sum(file.size for _, file in waiting.values())
+    added, present, done = 0, 0, 0
+    with Progress("Unpacking", len(waiting), total, enabled=progress) as line:
+        for name, size in reader.members():
+            match = _BLOB.fullmatch(name)
+            found = waiting.pop(match[1], None) if match else None
+            if found is None or found[1].size != size:
+                raise reader.wrong(f"its lock does not name {name!r} of {size} bytes, or only once")
+            weights, file = found
+            if cache.find(file.file) is not None:
+                reader.skip(size)
+                present += 1
+            else:
+                reader.receive(file, weights.name)
+                added += 1
+            done += size
+            line.show(added + present, done)
+    if waiting:
+        names = ", ".join(f"{file.name} of {weights.name}" for weights, file in waiting.values())
+        raise reader.wrong(f"{len(waiting)} files are not in it: {names}")
+    return Unpacked(lock, added, present)
+
+
+class _Reader:
+    """Reads members one after the other, and takes nothing but regular files."""
+
+    def __init__(self, stream: IO[bytes], path: object) -> None:
+        self._stream, self._path = stream, path
+
+    def wrong(self, reason: str) -> BundleError:
+        return BundleError(self._path, reason)
+
+    def lock(self) -> Lock:
+        name, size = next(self.members(), ("nothing", 0))
+        if name != LOCK or size > _LARGEST_LOCK:
+            raise self.wrong(f"it does not begin with a {LOCK}, but with {name!r}")
+        content = b"".join(self.content(size))
+        try:
+            return parse(content, f"{self._path}: {LOCK}")
+        except LockError as cause:
+            raise self.wrong(f"its lock cannot be used: {cause}") from cause
+
+    def members(self) -> Iterator[tuple[str, int]]:
+        """Yield names and sizes; whoever takes one reads or skips its content first."""
+        while any(header := self._exactly(BLOCKSIZE)):
+            try:
+                info = TarInfo.frombuf(header, "utf-8", "strict")
+            except (HeaderError, UnicodeError) as cause:
+                raise self.wrong(f"it is not a tar, or is damaged ({cause})") from None
+            if info.type != REGTYPE or info.size < 0:
+                kind = "a link" if info.issym() or info.islnk() else f"of type {info.type!r}"
+                raise self.wrong(f"{info.name!r} is {kind}, and a bundle holds regular files only")
+            yield info.name, info.size
+
+    def content(self, size: int) -> Iterator[bytes]:
+        """Yield the bytes of a member, and read past its padding."""
+        left = size
+        while left:
+            block = self._stream.read(min(left, _CHUNK))
+            if not block:
+                raise self.wrong("it ends early")
+            left -= len(block)
+            yield block
+        self._exactly(-size % BLOCKSIZE)
+
+    def receive(self, file: LockedFile, wanted: str) -> None:
+        """Put a member into the cache, verified."""
+        try:
+            blocks, source = self.content(file.size), str(self._path)
+            cache.receive(blocks, file.file, source=source, wanted=wanted)
+        except HashMismatchError as cause:
+            reason = f"{file.name} of {wanted} has sha256 {cause.found}, not {cause.expected}"
+            raise self.wrong(reason) from cause
+
+    def skip(self, size: int) -> None:
+        """Read past a member."""
+        if self._stream.seekable():
+            self._stream.seek(size + -size % BLOCKSIZE, os.SEEK_CUR)
+        else:
+            for _ in self.content(size):
+                pass
+
+    def _exactly(self, size: int) -> bytes:
+        found = b"".join(_blocks(self._stream, size))
+        if len(found) != size:
+            raise self.wrong("it ends early")
+        return found
+
+
+def _blocks(stream: IO[bytes], size: int) -> Iterator[bytes]:
+    while size and (block := stream.read(min(size, _CHUNK))):
+        size -= len(block)
+        yield block

@@ -1,0 +1,30 @@
+"""Files that are replaced whole: whoever reads one sees the old or the new, and never a part."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from dapi.lock.exceptions import LockError
+
+
+def replace(path: Path, text: str) -> None:
+    """Write a text file in one step, also if the process is killed.
+
+    Raises:
+        LockError: It cannot be written.
+    """
+    target = Path(os.path.realpath(path))  # a link stays one
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.{os.urandom(4).hex()}")
+    try:
+        with temporary.open("x", encoding="utf-8", newline="\n") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        if target.exists():
+            temporary.chmod(target.stat().st_mode & 0o777)
+        os.replace(temporary, target)
+    except OSError as cause:
+        temporary.unlink(missing_ok=True)
+        reason = f"it cannot be written ({cause.strerror})"
+        raise LockError(path, reason, "Check the folder's permissions and free space.") from cause

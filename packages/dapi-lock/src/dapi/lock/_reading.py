@@ -1,0 +1,173 @@
+"""Reading: a lock file from disk. It may come from a stranger; what is wrong is said in words."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Any, TypeVar
+
+from dapi import catalog
+from dapi.exceptions import DapiError
+from dapi.lock.document import VERSION, Lock, LockedFile, LockedWeights, order
+from dapi.lock.exceptions import LockError, MissingLockError
+from dapi.lock.policy import Policy
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+T = TypeVar("T")
+
+# A file of a lock takes about 400 bytes.
+_LARGEST = 64 << 20
+_AGAIN = "To write it again: dapi lock"
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_STATES = ("active", "deprecated", "withdrawn")
+
+
+def read(path: str | os.PathLike[str]) -> Lock:
+    """Return what a lock file says.
+
+    Raises:
+        MissingLockError: There is none.
+        LockError: It is not a lock, or one of a later major version.
+    """
+    try:
+        with Path(path).open("rb") as stream:
+            content = stream.read(_LARGEST + 1)
+    except FileNotFoundError:
+        raise MissingLockError(path) from None
+    except OSError as cause:
+        raise LockError(path, f"it cannot be read ({cause.strerror})", _AGAIN) from cause
+    return parse(content, path)
+
+
+def parse(content: bytes, path: object) -> Lock:
+    """Return what the bytes of a lock file say; ``path`` is named in errors.
+
+    Raises:
+        LockError: They are not a lock, or one of a later major version.
+    """
+    table = load(content, path)
+    version = table.get("lock-version")
+    if not isinstance(version, str) or not re.fullmatch(r"\d{1,9}\.\d{1,9}", version):
+        raise LockError(path, "it has no lock-version, so it is not a lock of dapi", _AGAIN)
+    if version.partition(".")[0] != VERSION.partition(".")[0]:
+        reason = f"it has lock-version {version}, and this dapi-lock reads {VERSION}"
+        raise LockError(path, reason, "To read it: pip install --upgrade dapi-lock")
+    top = _Table(table, path, "the lock")
+    weights = tuple(_weights(each) for each in top.tables("weights"))
+    names = [each.name for each in weights]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise LockError(path, f"{twice} occurs twice", _AGAIN)
+    _check_sizes(weights, path)
+    policy = Policy.from_table(table.get("policy", {}), path)
+    return Lock(tuple(sorted(top.texts("requires"))), tuple(sorted(weights)), policy)
+
+
+def load(content: bytes, path: object) -> dict[str, Any]:
+    """Parse TOML.
+
+    Raises:
+        LockError: It is none, or is too large.
+    """
+    if len(content) > _LARGEST:
+        raise LockError(path, "it is larger than 64 MiB", _AGAIN)
+    if re.search(rb"(?m)^(<<<<<<<|>>>>>>>) ", content):
+        raise LockError(path, "it has the conflict markers of a merge", f"Keep one side. {_AGAIN}")
+    try:
+        table: dict[str, Any] = tomllib.loads(content.decode())
+    except (ValueError, RecursionError) as cause:
+        reason = str(cause)[:200] or type(cause).__name__
+        raise LockError(path, f"it is not TOML ({reason})", _AGAIN) from cause
+    return table
+
+
+class _Table:
+    """A table of a lock, read key by key; ``where`` says which one in errors."""
+
+    def __init__(self, table: Any, path: object, where: str) -> None:
+        self.path, self.where = path, where
+        self._table = self._expect(table, dict, "a table")
+
+    def text(self, key: str, default: str | None = None) -> str:
+        return self._expect(self._table.get(key, default), str, f"{key}, a text")
+
+    def number(self, key: str) -> int:
+        value = self._expect(self._table.get(key), int, f"{key}, an integer")
+        if isinstance(value, bool) or not 0 <= value < 1 << 63:
+            raise self.wrong(f"{key}, an integer from 0")
+        return value
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        values = self._expect(self._table.get(key), list, f"{key}, a list")
+        return tuple(self._expect(value, str, f"{key}, a list of texts") for value in values)
+
+    def table(self, key: str) -> _Table:
+        return _Table(self._table.get(key), self.path, f"{key} of {self.where}")
+
+    def tables(self, key: str) -> list[_Table]:
+        values = self._expect(self._table.get(key, []), list, f"{key}, tables")
+        return [_Table(each, self.path, f"{key} {rank}") for rank, each in enumerate(values, 1)]
+
+    def _expect(self, value: Any, kind: type[T], what: str) -> T:
+        if not isinstance(value, kind):
+            raise self.wrong(what)
+        return value
+
+    def wrong(self, what: str) -> LockError:
+        return LockError(self.path, f"{self.where} must have {what}", _AGAIN)
+
+
+def _weights(table: _Table) -> LockedWeights:
+    name = table.text("name")
+    table.where = name
+    builder, distribution = table.table("builder"), table.table("distribution")
+    try:
+        parsed = [catalog.parse(name), catalog.parse(builder.text("name"))]
+    except DapiError:
+        raise table.wrong("a name like 'distribution/builder:member', and a builder") from None
+    if not (parsed[0].distribution and parsed[0].member and parsed[1].distribution):
+        raise table.wrong("a name like 'distribution/builder:member', and a builder")
+    state = table.text("status", "active")
+    files = tuple(sorted((_file(each) for each in table.tables("files")), key=order))
+    if state not in _STATES or not files:
+        raise table.wrong(f"files, and a status that is one of {', '.join(_STATES)}")
+    return LockedWeights(
+        name, table.texts("requested"), builder.text("name"), builder.text("version"),
+        distribution.text("name"), distribution.text("version"), table.text("license"), state,
+        files,
+    )  # fmt: skip
+
+
+def _file(table: _Table) -> LockedFile:
+    sha256, source = table.text("sha256"), table.text("hash-source", "published")
+    urls = table.texts("urls")
+    if not _SHA256.fullmatch(sha256):
+        raise table.wrong("a sha256 of 64 digits")
+    if source not in ("published", "fetched"):
+        raise table.wrong("a hash-source that is published or fetched")
+    if not urls or any(url.lower().startswith("file:") for url in urls):
+        raise table.wrong("urls, none of them of a local file")
+    file = LockedFile(
+        table.text("name"), sha256, table.number("size"), urls, table.text("asset", ""),
+        table.text("weights", ""), table.text("license", ""), source == "published",
+        table.text("url-sha256", ""),
+    )  # fmt: skip
+    try:
+        _ = file.file
+    except DapiError as cause:
+        raise table.wrong(f"urls that can be fetched ({cause})") from None
+    return file
+
+
+def _check_sizes(weights: tuple[LockedWeights, ...], path: object) -> None:
+    sizes: dict[str, int] = {}
+    for each in weights:
+        for file in each.files:
+            if sizes.setdefault(file.sha256, file.size) != file.size:
+                raise LockError(path, f"sha256 {file.sha256} has two sizes", _AGAIN)

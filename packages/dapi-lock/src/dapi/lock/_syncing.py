@@ -1,0 +1,99 @@
+"""Sync: the cache holds what the lock says."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from dapi import File, cache, catalog
+from dapi.exceptions import DapiError, OfflineError
+from dapi.lock._downloading import Job, download
+from dapi.lock.document import HIDDEN, Lock, LockedFile, LockedWeights, url_key
+from dapi.lock.exceptions import SyncError
+
+ABSENT = "it is not in the cache"
+ONLINE = "While online: dapi sync; or carry them: dapi bundle"
+
+
+class Missing(NamedTuple):
+    """A locked file that is not there, and the weights that need it."""
+
+    weights: LockedWeights
+    file: LockedFile
+
+    def __str__(self) -> str:
+        return f"{self.file.name} of {self.weights.name}"
+
+
+def missing(lock: Lock) -> list[Missing]:
+    """List the locked files that are to be downloaded; uses no network.
+
+    Files of installed packages are hashed where they are.
+
+    Raises:
+        SyncError: Such files are not there, or are not what was locked.
+    """
+    failures, found = {}, []
+    for weights, file in lock.files():
+        each = Missing(weights, file)
+        if not file.is_packaged:
+            if cache.find(file.file) is None:
+                found.append(each)
+            continue
+        try:
+            cache.fetch(file.file)
+        except (DapiError, ImportError) as error:
+            failures[str(each)] = str(error)
+    if failures:
+        raise SyncError(failures, remedy="Once they are installed, run: dapi sync")
+    return found
+
+
+def fetch(files: list[Missing], *, progress: bool) -> None:
+    """Download what is missing, side by side.
+
+    Raises:
+        SyncError: Some files cannot be had; the others are in the cache.
+    """
+    jobs, failures = [], {}
+    names: dict[File, str] = {}
+    for each in files:
+        try:
+            file = _source(each)
+        except DapiError as error:
+            failures[str(each)] = str(error)
+            continue
+        names[file] = str(each)
+        jobs.append(Job(file, each.weights.name, each.file.size))
+    outcome = download(jobs, progress=progress)
+    remedy = "To try again, resuming where it stopped: dapi sync"
+    for file, cause in outcome.failures.items():
+        failures[names[file]] = str(cause)
+        if isinstance(cause, OfflineError):
+            failures[names[file]], remedy = ABSENT, ONLINE
+    if failures:
+        raise SyncError(failures, remedy=remedy)
+
+
+def prunable(lock: Lock) -> list[cache.Blob]:
+    """List the files of the cache that the lock does not name."""
+    locked = {file.sha256 for _, file in lock.files()}
+    return [blob for blob in cache.blobs() if blob.is_ours and blob.sha256 not in locked]
+
+
+def _source(each: Missing) -> File:
+    """Return what to fetch: as the lock has it, or where that lacks a query, as it is declared.
+
+    Raises:
+        DapiError: The lock lacks it, and no installed weights declare it.
+    """
+    file = each.file
+    urls = [url for url in file.urls if not url.endswith(HIDDEN)]
+    if file.urls[0].endswith(HIDDEN):
+        weights = catalog.resolve(each.weights.name)[1]
+        assert weights is not None
+        declared = [f.url for f in catalog.files(weights) if url_key(f.url) == file.key]
+        urls = declared[:1] + urls
+    if not urls:
+        remedy = f"Install what declares it: pip install {each.weights.distribution}"
+        raise SyncError({file.urls[0]: "the lock does not show its query"}, remedy=remedy)
+    return File(urls[0], file.sha256, file.size, tuple(urls[1:]))

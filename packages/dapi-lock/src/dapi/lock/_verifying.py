@@ -1,0 +1,85 @@
+"""Verify: hash every locked file, and report what is missing, damaged, or not locked."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from datetime import datetime, timezone
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+from socket import gethostname
+from typing import Any
+
+from dapi import cache
+from dapi.exceptions import MissingDependencyError
+from dapi.lock.document import Lock, LockedFile
+
+
+def verify(lock: Lock, *, repair: bool) -> list[dict[str, Any]]:
+    """Hash every locked file, and return a row for each, and for each file that is not locked.
+
+    A row has ``state``: ``intact``, ``missing``, ``damaged`` or ``foreign``.
+
+    Args:
+        lock: What the cache should hold.
+        repair: Whether damaged files are removed from the cache, so that ``dapi sync`` downloads
+            them again.
+    """
+    rows = []
+    for weights, file in lock.files():
+        state, path = _examine(file)
+        if repair and state == "damaged" and not file.is_packaged:
+            cache.remove(file.sha256)
+        rows.append(_row(state, file.name, weights.name, file.sha256, file.size, path))
+    locked = {file.sha256 for _, file in lock.files()}
+    return rows + [
+        _row("foreign", blob.url.rpartition("/")[2], blob.wanted, blob.sha256, blob.size, blob.path)
+        for blob in cache.blobs()
+        if blob.is_ours and blob.sha256 not in locked
+    ]
+
+
+def _examine(file: LockedFile) -> tuple[str, object]:
+    try:
+        return cache.examine(file.file)
+    except MissingDependencyError:  # the package that it is in
+        return "missing", file.urls[0]
+
+
+def _row(
+    state: str, file: str, weights: str, sha256: str, size: int, path: object
+) -> dict[str, Any]:
+    return {
+        "state": state,
+        "file": file,
+        "weights": weights,
+        "sha256": sha256,
+        "bytes": size,
+        "path": str(path),
+    }
+
+
+def report(path: Path, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return a report that can be kept as evidence: what, where, when, versions, result."""
+    return {
+        "report": "dapi verify --lock",
+        "lock": {"path": str(path.absolute()), "sha256": sha256(path.read_bytes()).hexdigest()},
+        "when": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "where": {
+            "host": gethostname(),
+            "system": platform.platform(),
+            "cache": str(cache.folder()),
+        },
+        "versions": {
+            "python": sys.version.split()[0],
+            **{name: version(name) for name in ("dapi-core", "dapi-lock")},
+        },
+        "result": "intact" if is_intact(rows) else "failed",
+        "files": rows,
+    }
+
+
+def is_intact(rows: list[dict[str, Any]]) -> bool:
+    """Whether the cache holds what the lock says, and nothing else."""
+    return all(row["state"] == "intact" for row in rows)

@@ -1,0 +1,330 @@
+"""``dapi lock``, ``sync``, ``audit``, ``bundle``, ``unbundle``, and ``dapi verify --lock``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from functools import wraps
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import dapi
+from dapi.lock import _auditing, _bundling, _files, _project, _resolving, _syncing, _verifying
+from dapi.lock._reading import read
+from dapi.lock._terminal import amount, count, put, put_json, put_table, say
+from dapi.lock.changes import Change, compare, is_stale
+from dapi.lock.document import Lock, render
+from dapi.lock.exceptions import (
+    ListedError,
+    LockError,
+    MissingLockError,
+    SyncError,
+    UnhashedError,
+    UnlockableError,
+)
+from dapi.lock.policy import Policy
+
+# As of dapi-core: after an error, or when a check found a problem.
+FAILED = 1
+
+Command = Callable[[Sequence[str]], int]
+
+
+def _listing_all(command: Command) -> Command:
+    """Let a command print an error of many items with a line for each."""
+
+    @wraps(command)
+    def run(words: Sequence[str]) -> int:
+        try:
+            return command(words)
+        except ListedError as error:
+            for item in error.items:
+                say(item)
+            say(f"{error.summary} {error.remedy}")
+            return FAILED
+
+    return run
+
+
+@_listing_all
+def lock(words: Sequence[str]) -> int:
+    """Run ``dapi lock``."""
+    parser = _parser("lock", "Write dapi.lock: the weights that a project uses, file by file.")
+    parser.add_argument("names", nargs="*", metavar="name", help="models or weights to add")
+    text = "take NAME out of the lock, and of pyproject.toml"
+    parser.add_argument("--remove", action="append", default=[], metavar="NAME", help=text)
+    text = "choose the latest of NAME again, and compute unpublished hashes again"
+    parser.add_argument("--upgrade", action="append", default=[], metavar="NAME", help=text)
+    parser.add_argument("--upgrade-all", action="store_true", help="the same for all")
+    text = "compute no hash that needs a download; refuse"
+    parser.add_argument("--no-fetch", action="store_true", help=text)
+    text = "write nothing; exit 1 if the lock is stale"
+    parser.add_argument("--check", action="store_true", help=text)
+    text = "write nothing; print how two locks differ"
+    parser.add_argument("--diff", nargs=2, type=Path, metavar=("A", "B"), help=text)
+    _add_lock(parser)
+    options = parser.parse_args(words)
+    if options.check and (options.names or options.remove):
+        parser.error("--check takes no names: it compares the lock with pyproject.toml")
+    with dapi.use_lock(None):
+        if options.diff:
+            return _show(options, compare(read(options.diff[0]), read(options.diff[1])))
+        return _check(options) if options.check else _lock(options)
+
+
+def _lock(options: argparse.Namespace) -> int:
+    old, project, new = _resolve(options)
+    if project.weights is not None and project.weights != new.requires:
+        _project.write_weights(project, new.requires)
+        say(f"[tool.dapi] weights in {project.path} were changed to what is locked.")
+    text = render(new)
+    if not options.lock.is_file() or options.lock.read_text(encoding="utf-8") != text:
+        _files.replace(options.lock, text)
+    _show(options, compare(old or Lock(), new))
+    files = [file for _, file in new.files()]
+    size = amount(sum(file.size for file in files))
+    say(f"{options.lock}: {len(new.weights)} weights, {count(len(files), 'file')}, {size}.")
+    return 0
+
+
+def _resolve(options: argparse.Namespace) -> tuple[Lock | None, _project.Project, Lock]:
+    """Read what there is, and resolve what is required now."""
+    old = read(options.lock) if options.lock.is_file() else None
+    project = _project.beside(options.lock)
+    so_far = old.requires if old else ()
+    requires = {*(so_far if project.weights is None else project.weights), *options.names}
+    known = {*requires, *(weights.name for weights in old.weights)} if old else requires
+    strange = [name for name in (*options.upgrade, *options.remove) if name not in known]
+    if strange:
+        reason = f"It is not locked. Locked are: {', '.join(sorted(requires)) or 'none'}."
+        raise UnlockableError(dict.fromkeys(strange, reason))
+    requires -= {*options.remove}
+    if not requires and not options.remove:
+        remedy = 'Name weights: dapi lock NAME ..., or write [tool.dapi] weights = ["NAME"].'
+        raise LockError(project.path, "it names no weights to lock", remedy)
+    measure: _resolving.Measure | None = None
+    if options.no_fetch:
+        measure = _resolving.hash_cached
+    elif not options.check:
+        measure = _fetch_and_hash(progress=not options.quiet)
+    policy = project.policy or (old.policy if old and project.weights is None else Policy())
+    upgrade = known if options.upgrade_all else options.upgrade
+    new = _resolving.resolve(requires, policy, known=old, upgrade=upgrade, measure=measure)
+    return old, project, new
+
+
+def _fetch_and_hash(*, progress: bool) -> _resolving.Measure:
+    return lambda files: _resolving.fetch_and_hash(files, progress=progress)
+
+
+def _check(options: argparse.Namespace) -> int:
+    if not options.lock.is_file():
+        raise MissingLockError(options.lock)
+    try:
+        old, _, new = _resolve(options)
+    except UnhashedError as error:
+        say(f"{options.lock} is stale: it has no hash for {', '.join(error.files)}.")
+        return FAILED
+    changes = compare(old or Lock(), new)
+    _show(options, changes)
+    if not is_stale(changes):
+        say(f"{options.lock} is up to date.")
+        return 0
+    say(f"{options.lock} is stale. To update it: dapi lock")
+    return FAILED
+
+
+def _show(options: argparse.Namespace, changes: list[Change]) -> int:
+    if options.json:
+        put_json([change._asdict() for change in changes])
+    else:
+        for change in changes:
+            put(str(change))
+    return 0
+
+
+@_listing_all
+def sync(words: Sequence[str]) -> int:
+    """Run ``dapi sync``."""
+    parser = _parser("sync", "Make the cache hold every file that the lock names.")
+    parser.add_argument("--offline", action="store_true", help="list what is missing; no request")
+    text = "use the lock as it is, whatever pyproject.toml says"
+    parser.add_argument("--frozen", action="store_true", help=text)
+    parser.add_argument("--dry-run", action="store_true", help="only list what would be done")
+    text = "remove every file from the cache that the lock does not name"
+    parser.add_argument("--prune", action="store_true", help=text)
+    _add_lock(parser)
+    options = parser.parse_args(words)
+    with dapi.use_lock(None):
+        return _sync(options)
+
+
+def _sync(options: argparse.Namespace) -> int:
+    locked, project = read(options.lock), _project.beside(options.lock)
+    if not options.frozen:
+        _project.check_fresh(project, locked, options.lock)
+    _resolving.check(locked.policy, locked)
+    _tell_versions(locked)
+    missing = _syncing.missing(locked)
+    rows = [
+        {
+            "action": "download",
+            "file": each.file.name,
+            "bytes": each.file.size,
+            "for": each.weights.name,
+        }
+        for each in missing
+    ]
+    if options.offline and missing:
+        failures = dict.fromkeys(map(str, missing), _syncing.ABSENT)
+        raise SyncError(failures, remedy=_syncing.ONLINE)
+    if not options.dry_run:
+        _syncing.fetch(missing, progress=not options.quiet)
+    if options.prune:
+        rows += [_prune(blob, dry_run=options.dry_run) for blob in _syncing.prunable(locked)]
+    if options.json:
+        put_json(rows)
+    else:
+        put_table(rows)
+    if not options.quiet and not options.dry_run:
+        say(f"{count(len([*locked.files()]), 'file')} of {options.lock} are in place.")
+    return 0
+
+
+def _prune(blob: Any, *, dry_run: bool) -> dict[str, Any]:
+    if not dry_run:
+        dapi.cache.remove(blob.sha256)
+    name = f"{blob.url.rpartition('/')[2]} ({blob.sha256[:8]})"
+    return {"action": "remove", "file": name, "bytes": blob.size, "for": blob.wanted}
+
+
+def _tell_versions(locked: Lock) -> None:
+    """Say which distributions have another version than when they were locked."""
+    for name, known in sorted({(each.distribution, each.version) for each in locked.weights}):
+        try:
+            installed = version(name)
+        except PackageNotFoundError:
+            continue  # files are downloaded without it
+        if installed != known:
+            say(f"{name} {installed} is installed, and {known} was locked; the files are the same.")
+
+
+def verify(path: str, *, repair: bool, as_json: bool) -> int:
+    """Run ``dapi verify --lock``; ``path`` is empty for the usual lock."""
+    chosen = Path(path or _default())
+    with dapi.use_lock(None):
+        rows = _verifying.verify(read(chosen), repair=repair)
+    if as_json:
+        put_json(_verifying.report(chosen, rows))
+        return 0 if _verifying.is_intact(rows) else FAILED
+    put_table([row for row in rows if row["state"] != "intact"])
+    states = [str(row["state"]) for row in rows]
+    told = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
+    say(f"{chosen}: {told or 'no files'}.")
+    remedies = {
+        "damaged": "To remove damaged files: dapi verify --lock --repair",
+        "missing": "To download missing files: dapi sync",
+        "foreign": "To remove foreign files: dapi sync --prune",
+    }
+    for state in remedies:
+        if state in states:
+            say(remedies[state])
+    return 0 if _verifying.is_intact(rows) else FAILED
+
+
+@_listing_all
+def audit(words: Sequence[str]) -> int:
+    """Run ``dapi audit``."""
+    parser = _parser("audit", "Report licences, hashes and lifecycle of what is locked.")
+    _add_lock(parser)
+    options = parser.parse_args(words)
+    with dapi.use_lock(None):
+        locked, project = read(options.lock), _project.beside(options.lock)
+        rows = _auditing.audit(locked, project.policy or locked.policy)
+    found = [text for row in rows for text in row["violations"]]
+    if options.json:
+        put_json(rows)
+    else:
+        shown = [{**row, "violations": len(row["violations"]) or ""} for row in rows]
+        put_table(shown)
+    for text in found:
+        say(f"Not allowed: {text}.")
+    return FAILED if found else 0
+
+
+@_listing_all
+def bundle(words: Sequence[str]) -> int:
+    """Run ``dapi bundle``."""
+    parser = _parser("bundle", "Write a lock and its files as one tar, to carry elsewhere.")
+    parser.add_argument("lock", nargs="?", type=Path, default=_default(), metavar="LOCK")
+    text = "the tar to write; - for standard output"
+    parser.add_argument("-o", "--output", required=True, metavar="FILE", help=text)
+    options = parser.parse_args(words)
+    with dapi.use_lock(None):
+        locked = read(options.lock)
+        members = _bundling.plan(locked)
+        if options.output == "-":
+            _bundling.write_to(members, sys.stdout.buffer, progress=not options.quiet)
+        else:
+            _bundling.write(members, Path(options.output), progress=not options.quiet)
+    size = amount(sum(member.size for member in members))
+    text = f"{options.output}: {count(len(members) - 1, 'file')}, {size}."
+    packaged = sorted({w.distribution for w, file in locked.files() if file.is_packaged})
+    if packaged:
+        text += f" Further files come with: {', '.join(packaged)}."
+    say(text)
+    return 0
+
+
+@_listing_all
+def unbundle(words: Sequence[str]) -> int:
+    """Run ``dapi unbundle``."""
+    parser = _parser("unbundle", "Put the files of a bundle into the cache, each verified.")
+    parser.add_argument("bundle", metavar="FILE", help="the tar; - for standard input")
+    text = "refuse a bundle of any other lock than this one"
+    parser.add_argument("--lock", type=Path, metavar="FILE", help=text)
+    text = "write the lock of the bundle there, once all files are in place"
+    parser.add_argument("--write-lock", type=Path, metavar="FILE", help=text)
+    options = parser.parse_args(words)
+    expected = read(options.lock) if options.lock else None
+    with dapi.use_lock(None):
+        if options.bundle == "-":
+            found = _unpack(sys.stdin.buffer, "standard input", expected, options)
+        else:
+            try:
+                stream = Path(options.bundle).open("rb")  # noqa: SIM115 - closed below
+            except OSError as cause:
+                reason = f"it cannot be read ({cause.strerror})"
+                raise LockError(options.bundle, reason, "Name a file of dapi bundle.") from cause
+            with stream:
+                found = _unpack(stream, options.bundle, expected, options)
+    if options.write_lock:
+        _files.replace(options.write_lock, render(found.lock))
+    say(f"{count(found.added, 'file')} added; {found.present} were in the cache already.")
+    return 0
+
+
+def _unpack(
+    stream: Any, path: str, expected: Lock | None, options: argparse.Namespace
+) -> _bundling.Unpacked:
+    progress = not options.quiet
+    return _bundling.unpack(stream, path, expected=expected, progress=progress)
+
+
+def _parser(name: str, text: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=f"dapi {name}", description=text)
+    parser.add_argument("--quiet", action="store_true", help="show no progress")
+    return parser
+
+
+def _add_lock(parser: argparse.ArgumentParser) -> None:
+    text = "the lock file (default: DAPI_LOCK, or dapi.lock)"
+    parser.add_argument("--lock", type=Path, default=_default(), metavar="FILE", help=text)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _default() -> Path:
+    return Path(os.environ.get("DAPI_LOCK") or "dapi.lock")

@@ -1,0 +1,214 @@
+"""The lock as a value: weights, their files, and how they are written as TOML."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+from dapi import File, catalog
+from dapi.lock.policy import Facts, Policy
+
+VERSION = "1.0"
+HEADER = " Written by dapi lock. Commit it; change it with that command, not by hand."
+
+# What stands for a query that may hold a signature or a token.
+HIDDEN = "?***"
+
+
+class LockedFile(NamedTuple):
+    """One file of locked weights.
+
+    Attributes:
+        name: For people; never a local path.
+        sha256: All 64 digits.
+        size: In bytes.
+        urls: Where it is, then its mirrors; without passwords, and ``?***`` for a query.
+        asset: The name under which the weights have it, as in ``tokenizer`` or ``vocoder.vocab``;
+            empty for the weights' own files.
+        weights: The name of the other weights that it belongs to, such as a vocoder's; empty if it
+            is one of these weights', or if those have no name.
+        license: The licence of those other weights; empty if it is one of these weights'.
+        is_published: Whether its publisher declares the hash; else it was computed once, when the
+            file was locked.
+        url_sha256: The hash of the URL with its query, where ``urls`` cannot show that; it tells
+            two files of one path apart.
+    """
+
+    name: str
+    sha256: str
+    size: int
+    urls: tuple[str, ...]
+    asset: str = ""
+    weights: str = ""
+    license: str = ""
+    is_published: bool = True
+    url_sha256: str = ""
+
+    @property
+    def is_packaged(self) -> bool:
+        """Whether it comes with an installed distribution, and is never downloaded."""
+        return self.urls[0].startswith("package:")
+
+    @property
+    def key(self) -> str:
+        """What ``url_key`` returns for the URL that it was locked from."""
+        return self.urls[0] + self.url_sha256
+
+    @property
+    def file(self) -> File:
+        """What to fetch, from the URLs as the lock has them."""
+        return File(self.urls[0], self.sha256, self.size, self.urls[1:])
+
+
+class LockedWeights(NamedTuple):
+    """One set of locked weights.
+
+    Attributes:
+        name: ``distribution/builder:member``, of the distribution that offers the weights.
+        requested: What was asked for, as in ``resnet50``.
+        builder: ``distribution/builder``.
+        builder_version: The version of the builder's distribution.
+        distribution: The distribution that offers the weights.
+        version: Its version.
+        license: As the entry says; an SPDX expression or "unknown".
+        state: ``active``, ``deprecated`` or ``withdrawn``, as it was when they were locked.
+        files: All files that they need, those of other weights that they use included.
+    """
+
+    name: str
+    requested: tuple[str, ...]
+    builder: str
+    builder_version: str
+    distribution: str
+    version: str
+    license: str
+    state: str
+    files: tuple[LockedFile, ...]
+
+    @property
+    def facts(self) -> Facts:
+        """What a policy judges."""
+        licenses = {"": self.license}
+        licenses.update((file.asset, file.license) for file in self.files if file.license)
+        unhashed = tuple(file.name for file in self.files if not file.is_published)
+        return Facts(self.name, licenses, self.state, unhashed)
+
+
+class Lock(NamedTuple):
+    """What a lock file says.
+
+    Attributes:
+        requires: What was asked for.
+        weights: By name.
+        policy: The policy that they were locked under, which holds wherever the lock is used.
+    """
+
+    requires: tuple[str, ...] = ()
+    weights: tuple[LockedWeights, ...] = ()
+    policy: Policy = Policy()
+
+    def files(self) -> Iterator[tuple[LockedWeights, LockedFile]]:
+        """Yield every file once, with the first weights that need it."""
+        seen = set()
+        for weights in self.weights:
+            for file in weights.files:
+                if file.sha256 not in seen:
+                    seen.add(file.sha256)
+                    yield weights, file
+
+
+def url_sha256(url: str) -> str:
+    """Return the hash of a URL without its password; empty if it has no query."""
+    if not catalog.redacted(url).endswith(HIDDEN):
+        return ""
+    scheme, _, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    return sha256(f"{scheme}://{host.rpartition('@')[2]}{slash}{path}".encode()).hexdigest()
+
+
+def url_key(url: str) -> str:
+    """Return what identifies the URL of a file: without passwords, and equal for equal queries."""
+    return catalog.redacted(url) + url_sha256(url)
+
+
+def order(file: LockedFile) -> tuple[str, ...]:
+    """Return what the files of weights are sorted by."""
+    return file.asset, file.name, file.sha256, *file.urls
+
+
+def render(lock: Lock) -> str:
+    """Return a lock as TOML: sorted, one table for each set of weights and for each file."""
+    import tomlkit  # only who writes needs it
+
+    document = tomlkit.document()
+    document.add(tomlkit.comment(HEADER.strip()))
+    document["lock-version"] = VERSION
+    document["created-by"] = "dapi-lock"
+    document["requires"] = _lines(lock.requires)
+    if lock.policy != Policy():
+        document["policy"] = tomlkit.table()
+        for key, value in lock.policy.as_table().items():
+            document["policy"][key] = _lines(value) if isinstance(value, list) else value
+    tables = tomlkit.aot()
+    for weights in sorted(lock.weights):
+        tables.append(_weights(weights))
+    if lock.weights:
+        document["weights"] = tables
+    return tomlkit.dumps(document)
+
+
+def _weights(weights: LockedWeights) -> Any:
+    import tomlkit
+
+    table = tomlkit.table()
+    table["name"] = weights.name
+    table["requested"] = _lines(weights.requested)
+    table["builder"] = _inline(name=weights.builder, version=weights.builder_version)
+    table["distribution"] = _inline(name=weights.distribution, version=weights.version)
+    table["license"] = weights.license
+    if weights.state != "active":
+        table["status"] = weights.state
+    files = tomlkit.aot()
+    for file in sorted(weights.files, key=order):
+        files.append(_file(file))
+    table["files"] = files
+    return table
+
+
+def _file(file: LockedFile) -> Any:
+    import tomlkit
+
+    table = tomlkit.table()
+    table["name"] = file.name
+    if file.asset:
+        table["asset"] = file.asset
+    if file.weights:
+        table["weights"] = file.weights
+    if file.license:
+        table["license"] = file.license
+    table["sha256"] = file.sha256
+    if not file.is_published:
+        table["hash-source"] = "fetched"
+    table["size"] = file.size
+    table["urls"] = _lines(file.urls)
+    if file.url_sha256:
+        table["url-sha256"] = file.url_sha256
+    return table
+
+
+def _lines(values: Any) -> Any:
+    """Write a list with one value on each line, so that two changes to it merge."""
+    import tomlkit
+
+    array = tomlkit.array()
+    array.extend(values)
+    return array.multiline(bool(values))
+
+
+def _inline(**values: str) -> Any:
+    import tomlkit
+
+    table = tomlkit.inline_table()
+    table.update(values)
+    return table

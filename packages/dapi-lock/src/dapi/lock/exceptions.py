@@ -1,0 +1,125 @@
+"""What dapi-lock raises."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from dapi.exceptions import DapiError
+
+# How many items of a list a message shows.
+_SHOWN = 5
+
+
+class LockError(DapiError, ValueError):
+    """A lock file, or the pyproject.toml beside it, cannot be used.
+
+    Attributes:
+        path: The file.
+        reason: What is wrong with it.
+    """
+
+    def __init__(self, path: object, reason: str, remedy: str) -> None:
+        self.path, self.reason, self.remedy = path, reason, remedy
+        super().__init__(f"{path}: {reason}. {remedy}")
+
+
+class MissingLockError(DapiError, FileNotFoundError):
+    """There is no lock file where one was expected."""
+
+    def __init__(self, path: object) -> None:
+        self.path = path
+        super().__init__(f"{path}: there is no such lock file. To write one: dapi lock NAME ...")
+
+
+class StaleLockError(LockError):
+    """The lock does not match the pyproject.toml beside it."""
+
+    def __init__(self, path: object, changes: Sequence[str]) -> None:
+        self.changes = tuple(changes)
+        super().__init__(
+            path,
+            f"it does not match pyproject.toml ({'; '.join(changes)})",
+            "To update it: dapi lock; to use it as it is: --frozen",
+        )
+
+
+class ListedError(DapiError):
+    """Several things are wrong, and all of them are named at once.
+
+    Attributes:
+        summary: What is wrong, as a sentence.
+        items: Each of them; the message shows the first five, the commands show all.
+        remedy: What to do, as a sentence.
+    """
+
+    def __init__(self, summary: str, items: Sequence[str], remedy: str) -> None:
+        self.summary, self.items, self.remedy = summary, tuple(items), remedy
+        shown = [item.rstrip(".") for item in items[:_SHOWN]]
+        if len(items) > _SHOWN:
+            shown.append(f"and {len(items) - _SHOWN} more")
+        super().__init__(f"{summary} {'; '.join(shown)}. {remedy}".rstrip())
+
+
+class UnlockableError(ListedError, ValueError):
+    """Some of the requested weights cannot be locked; nothing was written.
+
+    Attributes:
+        failures: Why, by what was requested.
+    """
+
+    def __init__(self, failures: Mapping[str, str]) -> None:
+        self.failures = dict(failures)
+        items = [f"[{name}] {reason}" for name, reason in failures.items()]
+        summary = "Some of the requested weights cannot be locked, and nothing was written."
+        super().__init__(summary, items, "To see what there is: dapi list")
+
+
+class UnhashedError(ListedError, LookupError):
+    """Files have no published sha256 or size, and they may not be downloaded to compute them."""
+
+    def __init__(self, files: Sequence[str]) -> None:
+        self.files = tuple(files)
+        super().__init__(
+            "Some files have no published full sha256, or no published size.",
+            files,
+            "To download them once and hash them: dapi lock without --no-fetch",
+        )
+
+
+class PolicyError(ListedError, ValueError):
+    """The policy of the project, or of the lock, does not allow some weights.
+
+    Attributes:
+        violations: Which weights, and why, as sentences.
+    """
+
+    def __init__(self, violations: Sequence[str]) -> None:
+        self.violations = tuple(violations)
+        super().__init__(
+            "[tool.dapi.policy] does not allow some weights.",
+            violations,
+            "Choose other weights, or change the policy and run: dapi lock",
+        )
+
+
+class SyncError(ListedError, OSError):
+    """Files that the lock names are missing and could not be downloaded.
+
+    Attributes:
+        failures: Why, by the file.
+    """
+
+    def __init__(self, failures: Mapping[str, str], *, remedy: str) -> None:
+        self.failures = dict(failures)
+        count = f"{len(failures)} {'file is' if len(failures) == 1 else 'files are'}"
+        items = [f"{name}: {reason}" for name, reason in failures.items()]
+        super().__init__(f"{count} missing.", items, remedy)
+
+
+class BundleError(DapiError, ValueError):
+    """A bundle is damaged, incomplete, or holds something that a bundle must not hold."""
+
+    def __init__(self, path: object, reason: str, *, remedy: str = "") -> None:
+        self.path, self.reason = path, reason
+        advice = remedy or "Write it again: dapi bundle dapi.lock -o FILE"
+        super().__init__(f"{path}: {reason}. {advice}")

@@ -1,0 +1,130 @@
+"""Policy: which weights a project allows, by licence, published hashes and lifecycle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from dapi.lock.exceptions import LockError
+
+_FORMS: Mapping[str, tuple[type, str]] = {
+    "licenses": (list, "a list of SPDX expressions"),
+    "require-hash": (bool, "true or false"),
+    "allow-deprecated": (bool, "true or false"),
+}
+
+
+class Policy(NamedTuple):
+    """``[tool.dapi.policy]`` of a pyproject.toml; a lock file carries a copy.
+
+    Attributes:
+        licenses: The SPDX expressions that are allowed; None allows every licence. "unknown" is
+            what entries say that name no licence.
+        require_hash: Whether every file must have a full sha256 that its publisher declares.
+        allow_deprecated: Whether deprecated weights may be used.
+    """
+
+    licenses: tuple[str, ...] | None = None
+    require_hash: bool = False
+    allow_deprecated: bool = True
+
+    @classmethod
+    def from_table(cls, table: Any, where: object) -> Policy:
+        """Read a policy from TOML; an unknown key is an error, as it would not be enforced.
+
+        Raises:
+            LockError: It is not of the documented form.
+        """
+        if not isinstance(table, dict):
+            raise LockError(where, "policy is not a table", "Write [tool.dapi.policy].")
+        for key, value in table.items():
+            expected, form = _FORMS.get(key, (None, ""))
+            if expected is None:
+                known = ", ".join(_FORMS)
+                raise LockError(where, f"unknown key {key!r} in the policy", f"Keys are: {known}.")
+            if not isinstance(value, expected):
+                raise LockError(where, f"{key} = {value!r} in the policy", f"Expected {form}.")
+        licenses = table.get("licenses")
+        if licenses is not None and not all(isinstance(each, str) for each in licenses):
+            raise LockError(where, "licenses in the policy", "Expected a list of SPDX expressions.")
+        return cls(
+            None if licenses is None else tuple(sorted(set(licenses))),
+            bool(table.get("require-hash", False)),
+            bool(table.get("allow-deprecated", True)),
+        )
+
+    def as_table(self) -> dict[str, Any]:
+        """Return what differs from the default, in the form of TOML."""
+        table: dict[str, Any] = {}
+        if self.licenses is not None:
+            table["licenses"] = list(self.licenses)
+        if self.require_hash:
+            table["require-hash"] = True
+        if not self.allow_deprecated:
+            table["allow-deprecated"] = False
+        return table
+
+
+class Facts(NamedTuple):
+    """What a policy judges of one set of weights.
+
+    Attributes:
+        weights: Their name.
+        licenses: The licence of the weights under ``""``, and those of other weights that they
+            use (a vocoder) by the name of the asset.
+        state: ``active``, ``deprecated`` or ``withdrawn``; the worst of all of them.
+        unhashed: The names of the files whose publisher declares no full sha256.
+    """
+
+    weights: str
+    licenses: Mapping[str, str]
+    state: str
+    unhashed: tuple[str, ...]
+
+
+def violations(policy: Policy, facts: Facts) -> Iterator[str]:
+    """Yield what the policy does not allow, as sentences without a full stop."""
+    for asset, license_ in facts.licenses.items():
+        if policy.licenses is not None and not is_allowed(license_, policy.licenses):
+            whose = f"{asset} of {facts.weights}" if asset else facts.weights
+            yield f"{whose} has the licence {license_!r}"
+    if facts.state == "withdrawn" or (facts.state == "deprecated" and not policy.allow_deprecated):
+        yield f"{facts.weights} is {facts.state}"
+    if policy.require_hash and facts.unhashed:
+        names = ", ".join(facts.unhashed)
+        yield f"{facts.weights} has no published sha256 for {names}"
+
+
+@lru_cache(maxsize=1024)
+def is_allowed(license_: str, allowed: tuple[str, ...]) -> bool:
+    """Whether an SPDX expression is satisfied by licences that are allowed.
+
+    ``A OR B`` needs one of the two, ``A AND B`` both. What is no SPDX expression is compared as
+    text.
+
+    >>> is_allowed("MIT OR GPL-3.0-only", ("MIT",)), is_allowed("MIT AND GPL-3.0-only", ("MIT",))
+    (True, False)
+    """
+    if license_ in allowed:
+        return True
+    from license_expression import get_spdx_licensing  # reads the SPDX list
+
+    licensing = get_spdx_licensing()
+
+    def parse(text: str) -> Any:
+        try:
+            return licensing.parse(text)
+        except Exception:  # noqa: BLE001 - whatever the parser raises, it is no expression
+            return None
+
+    good = {parsed.render().lower() for text in allowed if (parsed := parse(text)) is not None}
+
+    def holds(expression: Any) -> bool:
+        if expression.render().lower() in good:
+            return True
+        parts = [holds(part) for part in getattr(expression, "args", ())]
+        return bool(parts) and (all if expression.operator.strip() == "AND" else any)(parts)
+
+    expression = parse(license_)
+    return expression is not None and holds(expression)
