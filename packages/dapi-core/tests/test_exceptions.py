@@ -35,6 +35,7 @@ EXAMPLES = [
     exceptions.UnknownTaskError("net:A", None, available=[]),
     exceptions.ArgumentError("dapi.search", "max_params", "many", expected="a number"),
     exceptions.InputError("a.png", "it is empty", expected="a picture"),
+    exceptions.AnswersError("answers.json", "it is damaged", "Install its distribution again."),
     exceptions.DeviceError("cuda", reason="There is none."),
     exceptions.RemovedWeightsError(
         "net", "RefV1", distribution="acme", version="2.0", last_version="1.9"

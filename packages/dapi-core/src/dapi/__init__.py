@@ -18,7 +18,9 @@ __version__: str
 if TYPE_CHECKING:
     from dapi import adapt, cache, catalog, exceptions, hooks, tasks
     from dapi._building.build_model import build_model
+    from dapi._building.checking import check
     from dapi._building.context import ContextParams
+    from dapi._building.differences import Check, Difference
     from dapi._building.provenance import Provenance, weights_of
     from dapi._building.register_model import BuilderConfig, LegacyArgument, register_model
     from dapi._building.saving import load, save
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
 else:
     _HOMES = {
         "_building.build_model": ("build_model",),
+        "_building.checking": ("check",),
+        "_building.differences": ("Check", "Difference"),
         "_building.context": ("ContextParams",),
         "_weights.entry": ("Undeclared", "Build", "Status", "WeightEntry"),
         "_values.file": ("File",),
@@ -105,7 +109,9 @@ __all__ = [
     "Asset",
     "Build",
     "BuilderConfig",
+    "Check",
     "ContextParams",
+    "Difference",
     "File",
     "FrozenDict",
     "LegacyArgument",
@@ -122,6 +128,7 @@ __all__ = [
     "build_model",
     "cache",
     "catalog",
+    "check",
     "exceptions",
     "get_builder",
     "get_model",

@@ -18,6 +18,7 @@ attributes; its text says what happened, what was expected or exists, and what t
     ├── UnknownTaskError          (LookupError)     nobody says how a task's files are read
     ├── ArgumentError             (TypeError, ValueError)  of a kind that a function does not take
     ├── InputError                (ValueError)      a file or text that no model can work on
+    ├── AnswersError              (ValueError)      answers that cannot be read, or replaced
     ├── DeviceError               (ValueError)      a device that is not there
     ├── WeightsTypeError          (TypeError)       not weights of this builder
     ├── ForeignWeightsError       (TypeError)       an entry that another builder needs
@@ -399,6 +400,14 @@ class InputError(DapiError, ValueError):
     def __init__(self, source: str, reason: str, *, expected: str) -> None:
         self.source, self.reason, self.expected = source, reason, expected
         super().__init__(f"{source}: {reason}. Expected {expected}.")
+
+
+class AnswersError(DapiError, ValueError):
+    """The answers of a distribution cannot be read, or must not be replaced."""
+
+    def __init__(self, source: object, reason: str, remedy: str) -> None:
+        self.source, self.reason, self.remedy = str(source), reason, remedy
+        super().__init__(f"The answers of {source} cannot be used: {reason}. {remedy}")
 
 
 class DeviceError(DapiError, ValueError):

@@ -32,7 +32,16 @@ from dapi.exceptions import InputError
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["Input", "Prediction", "Predictor", "find_file", "place", "read_texts", "reads"]
+__all__ = [
+    "Input",
+    "Prediction",
+    "Predictor",
+    "Sample",
+    "find_file",
+    "place",
+    "read_texts",
+    "reads",
+]
 
 _T = TypeVar("_T")
 _Task = TypeVar("_Task", bound="Callable[..., Predictor]")
@@ -86,6 +95,31 @@ class Predictor(NamedTuple):
     read: Callable[[str], Iterable[Input]]
     predict: Callable[[Any], Prediction]
     summarize: Callable[[], Prediction | None] = lambda: None
+
+
+class Sample(NamedTuple):
+    """A synthetic input of a task: what ``dapi check`` runs models on.
+
+    The entry-point group ``dapi.samples`` names, by the task, a function that is called with the
+    weights and returns their sample. It must be the same everywhere, so it is computed without a
+    random generator (``hashlib.shake_256`` gives bytes by name) and read from no file that is
+    compressed with loss.
+
+    Attributes:
+        value: What ``Predictor.predict`` is called with. The smaller, the better. None for a
+            model that no task runs on files: it is called with what is ``prepared``.
+        config: Arguments of the builder that make the model small enough, where its weights are
+            synthetic.
+        crop: How many pixels of each side the model is given of what the transforms return; None
+            for all.
+        prepared: What stands for the result of the transforms of weights whose transforms need a
+            file that is fetched, such as a tokenizer. Without ``value``, a tuple of arguments.
+    """
+
+    value: Any
+    config: Mapping[str, Any] = FrozenDict()
+    crop: int | None = None
+    prepared: Any = None
 
 
 class Inputs(NamedTuple):

@@ -134,13 +134,19 @@ def plan(name: str, weights: str | None = None) -> Plan:
 def _task(model: builders.Builder, weights: Weights | WeightEntry) -> Any:
     """Load what runs the task: that of the model's own distribution, if it has one."""
     name = weights.meta.get("task")
-    points = discovery.entry_points("dapi.tasks")
-    own = (p for p in points if (p.name, p.distribution) == (name, model.distribution))
-    point = next(own, None)
-    task = point.load() if point else discovery.extension("dapi.tasks", str(name))
+    task = for_task("dapi.tasks", name, model)
     if task is None:
+        points = discovery.entry_points("dapi.tasks")
         raise UnknownTaskError(str(weights), name, available=sorted({each.name for each in points}))
     return task
+
+
+def for_task(group: str, task: str | None, model: builders.Builder) -> Any:
+    """Load what a group has for a task: that of the model's own distribution, if it has one."""
+    points = discovery.entry_points(group)
+    own = (p for p in points if (p.name, p.distribution) == (task, model.distribution))
+    point = next(own, None)
+    return point.load() if point else discovery.extension(group, str(task))
 
 
 # Torch raises an AssertionError where it was built without CUDA, and these for all else.

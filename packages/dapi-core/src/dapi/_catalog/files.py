@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from dapi import _store
@@ -37,7 +37,12 @@ def fetch_everything(
 def everything(weights: Weights | WeightEntry) -> Iterator[File]:
     """List the files of some weights, and those of the assets and entries that they name."""
     yield from weights.files
-    for asset in weights.assets.values():
+    yield from everything_in(weights.assets)
+
+
+def everything_in(assets: Mapping[str, File | WeightEntry | Weights]) -> Iterator[File]:
+    """List the files among assets, and those of the entries among them."""
+    for asset in assets.values():
         if isinstance(asset, File):
             yield asset
         else:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from dapi._cli import health, models, predict, store
+from dapi._cli import check, health, models, predict, store
 from dapi._cli.options import FAILED, INTERRUPTED, MISUSED
 from dapi._plugins import discovery
 from dapi._text.untrusted import printable
@@ -19,6 +19,7 @@ from dapi.exceptions import DapiError, DapiWarning, nearest
 # Those of core; a distribution adds others in the entry-point group dapi.commands.
 _COMMANDS = (
     "list", "search", "show", "predict", "fetch", "verify", "trust", "cache", "doctor", "env",
+    "check", "answers",
 )  # fmt: skip
 
 # Those that people read about before they have them.
@@ -101,7 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     version = discovery.versions().get(discovery.CORE, "unknown")
     parser.add_argument("--version", action="version", version=version)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for noun in (models, predict, store, health):
+    for noun in (models, predict, store, health, check):
         noun.add_commands(commands)
     _add_extensions(parser)
     return parser

@@ -1,0 +1,189 @@
+"""Comparing what a model says today with its recorded answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from math import hypot, inf, isnan
+from typing import Any, Literal, NamedTuple
+
+from dapi._building.answers import Answer, Leaf
+from dapi._values.frozen import FrozenDict
+from dapi._values.public import public
+
+# The largest deviation that is noise, relative to the standard deviation of the tensor.
+TOLERANCES = {"float64": 1e-9, "float32": 3e-5, "float": 3e-5, "float16": 3e-2, "bfloat16": 2e-1}
+ROUNDED = TOLERANCES["float32"]
+MIXED = 1e-4  # of a model that computes in float64, but for a part of it
+
+_LEAST_SPREAD = 1e-3  # of the standard deviation, relative to the values themselves
+
+
+@public
+class Difference(NamedTuple):
+    """One place where an answer is no longer what it was.
+
+    Attributes:
+        stage: ``transforms``, ``model``, ``postprocess`` or ``training``.
+        where: The module inside the model, or the place in what a stage returns; may be empty.
+        what: What differs, in a few words.
+        units: How far it is, in units of the tolerance; infinite for what must be equal exactly.
+        tolerance: The tolerance, relative to the standard deviation of the tensor.
+    """
+
+    stage: str
+    where: str
+    what: str
+    units: float
+    tolerance: float = 0.0
+
+    def __str__(self) -> str:
+        place = f"{self.stage} {self.where}".strip()
+        far = "" if self.units == inf else f", {self.units:.3g} times the tolerance"
+        return f"{place}: {self.what}{far}"
+
+
+@public
+class Check(NamedTuple):
+    """What became of the comparison of one model.
+
+    Attributes:
+        name: The builder, whose weights were synthetic, or the weights.
+        state: ``equal``; ``differs``; or ``unchecked`` if it could not be compared.
+        differences: All of them, the first to happen first.
+        margin: The largest deviation that was found, in units of the tolerance.
+        recorded: The versions that the answer was recorded with.
+        today: Those of today.
+        omitted: Stages that are not part of the answer, and why.
+        reason: Why it could not be compared, and what to do.
+    """
+
+    name: str
+    state: Literal["equal", "differs", "unchecked"]
+    differences: tuple[Difference, ...] = ()
+    margin: float = 0.0
+    recorded: Any = FrozenDict()
+    today: Any = FrozenDict()
+    omitted: Any = FrozenDict()
+    reason: str = ""
+
+    @property
+    def first(self) -> Difference | None:
+        """The first difference: what comes after it follows from it, mostly."""
+        return self.differences[0] if self.differences else None
+
+
+def compare(recorded: Answer, today: Answer) -> Check:
+    """Compare two answers of one model."""
+    is_exact = recorded.input == today.input and recorded.dtype == "float64"
+    least = max(recorded.tolerance, 0.0 if is_exact else ROUNDED)
+    measured = list(_measured(recorded, today, least))
+    differences = tuple(each for each in measured if each.units > 1)
+    return Check(
+        recorded.name,
+        "differs" if differences else "equal",
+        differences,
+        max((each.units for each in measured), default=0.0),
+        recorded.recorded,
+        today.recorded,
+        recorded.omitted,
+    )
+
+
+def _measured(recorded: Answer, today: Answer, least: float) -> Iterator[Difference]:
+    now, before = ({leaf["at"]: leaf for leaf in each.leaves} for each in (today, recorded))
+    for at, leaf in before.items():
+        is_exact = leaf["at"].startswith("transforms")
+        if at in now:
+            yield from _of_leaf(leaf, now[at], 0.0 if is_exact else least)
+        elif not at.startswith("model:"):  # the name of a module inside is nobody's business
+            why = today.omitted.get(stage_of(leaf))
+            yield Difference(*_place(leaf), f"it is gone{f' ({why})' if why else ''}", inf)
+    for at, leaf in now.items():
+        stage = stage_of(leaf)
+        if at not in before and not at.startswith("model:") and stage not in recorded.omitted:
+            yield Difference(*_place(leaf), "it is new", inf)
+
+
+def _place(leaf: Leaf) -> tuple[str, str]:
+    """Split where a leaf is into its stage, and what is in it."""
+    stage = stage_of(leaf)
+    return stage, leaf["at"][len(stage) :].removeprefix(":")
+
+
+def stage_of(leaf: Leaf) -> str:
+    """Return the stage that a leaf belongs to.
+
+    >>> stage_of({"at": "postprocess[*].label"})
+    'postprocess'
+    """
+    return re.split(r"\W", leaf["at"], maxsplit=1)[0]
+
+
+def _of_leaf(leaf: Leaf, other: Leaf, least: float) -> Iterator[Difference]:
+    place = _place(leaf)
+    if "norms" in leaf:
+        yield from _of_norms(leaf, other, least)
+        return
+    for fact in ("dtype", "shape"):
+        if leaf.get(fact) != other.get(fact):
+            yield Difference(*place, f"{fact} was {leaf.get(fact)}, is {other.get(fact)}", inf)
+            return
+    if "samples" not in leaf:
+        if any(leaf.get(key) != other.get(key) for key in ("values", "sha256")):
+            yield Difference(*place, _exactly(leaf, other), inf)
+        return
+    if leaf["count"] != other.get("count"):
+        what = f"{leaf['count']} values were finite, {other.get('count')} are"
+        yield Difference(*place, what, inf)
+        return
+    yield _of_values(leaf, other, least)
+
+
+def _exactly(leaf: Leaf, other: Leaf) -> str:
+    pairs = zip(leaf["values"], other["values"], strict=False)
+    for number, (old, new) in enumerate(pairs):
+        if old != new:
+            return f"value {number} was {old!r}, is {new!r}"
+    return "values differ"
+
+
+def _tolerance(leaf: Leaf, least: float) -> float:
+    return max(TOLERANCES.get(leaf["dtype"], ROUNDED), least)
+
+
+def _of_values(leaf: Leaf, other: Leaf, least: float) -> Difference:
+    """Measure how far two tensors are apart, by their statistics and their samples."""
+    tolerance = _tolerance(leaf, least)
+    size = leaf["l2"] / max(leaf["count"], 1) ** 0.5
+    scale = max(leaf["std"], _LEAST_SPREAD * size) or 1.0
+    deviations = [
+        *(abs(leaf[key] - other[key]) for key in ("mean", "std")),
+        abs(leaf["l2"] - other["l2"]) / max(leaf["count"], 1) ** 0.5,
+        *map(_apart, leaf["samples"], other["samples"]),
+    ]
+    largest = max(deviations)
+    units = inf if isnan(largest) else largest / scale / tolerance
+    what = f"std was {leaf['std']:.6g}, is {other['std']:.6g}; largest deviation {largest:.3g}"
+    return Difference(*_place(leaf), what, units, tolerance)
+
+
+def _apart(old: float | str, new: float | str) -> float:
+    if isinstance(old, str) or isinstance(new, str):
+        return 0.0 if old == new else inf
+    return abs(old - new)
+
+
+def _of_norms(leaf: Leaf, other: Leaf, least: float) -> Iterator[Difference]:
+    """Compare norms by module; a very small one is compared as a part of the largest."""
+    tolerance = max(TOLERANCES["float64"], least)
+    stage, _, kind = leaf["at"].partition(":")
+    old, new = leaf["norms"], other.get("norms", {})
+    if old.keys() != new.keys():  # modules were moved: all of them together say what they did
+        old, new = ({"all": hypot(*norms.values())} for norms in (old, new))
+    largest = max(old.values(), default=0.0)
+    for name, norm in old.items():
+        scale = max(norm, _LEAST_SPREAD * largest) or 1.0
+        units = abs(norm - new[name]) / scale / tolerance
+        what = f"norm was {norm:.6g}, is {new[name]:.6g}"
+        yield Difference(stage, f"{kind} of {name}", what, units, tolerance)

@@ -1,0 +1,180 @@
+"""Recording: a model is built, with its weights or synthetic ones, and its stages are noted."""
+
+from __future__ import annotations
+
+import gc
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import replace
+from platform import machine, python_version
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from dapi._building import prediction, synthetic
+from dapi._building.answers import Answer, Leaf
+from dapi._building.differences import MIXED
+from dapi._building.stages import Plan, Run, UncheckedError
+from dapi._catalog.builders import Builder
+from dapi._plugins import discovery
+from dapi._values.frozen import FrozenDict
+from dapi._weights.entry import Status, WeightEntry
+from dapi._weights.enum import Weights, entry_of
+from dapi.tasks import Sample
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+_MOST_BYTES = 1_600_000_000  # of parameters in float64; in float32, if those are more
+
+
+class Subject(NamedTuple):
+    """What is run.
+
+    Attributes:
+        model: Its builder.
+        weights: The weights whose transforms and postprocess are used.
+        is_synthetic: Whether the parameters are derived from their names, not loaded.
+        config: As in ``Answer``.
+        dtype: As in ``Answer``; empty for what fits.
+        trains: Whether a training step follows; None to decide by what it costs.
+        built: The model itself, if there is one in memory.
+    """
+
+    model: Builder
+    weights: Weights | WeightEntry
+    is_synthetic: bool
+    config: Mapping[str, Any] = FrozenDict()
+    dtype: str = ""
+    trains: bool | None = None
+    built: nn.Module | None = None
+
+    def sample(self) -> Sample:
+        """Return the input that the task has for these weights.
+
+        Raises:
+            UncheckedError: It has none.
+        """
+        task = self.weights.meta.get("task")
+        point = prediction.for_task("dapi.samples", task, self.model)
+        if point is None:
+            raise UncheckedError(
+                f"No installed distribution has a sample of the task {task!r}. To provide one: "
+                "the entry-point group dapi.samples"
+            )
+        sample: Sample = point(self.weights)
+        return sample
+
+    def plan(self) -> Plan:
+        """Return how the model is run.
+
+        Raises:
+            UncheckedError: Nothing runs it.
+        """
+        sample, name = self.sample(), self.weights.meta.get("task")
+        task = prediction.for_task("dapi.tasks", name, self.model)
+        if task is None and sample.value is not None:
+            raise UncheckedError(f"No installed distribution runs the task {name!r}.")
+        return Plan(entry_of(self.weights), task, sample, self.is_synthetic, self.trains)
+
+
+def record(subject: Subject, name: str) -> Answer:
+    """Build a model, run it, and note what it says.
+
+    Raises:
+        UncheckedError: It cannot be run.
+    """
+    import torch
+
+    gc.collect()  # the model before this one refers to itself, and this one needs its memory
+    with quiet(), torch.random.fork_rng(devices=[]):
+        run, leaves = _ran(subject)
+    weights = subject.weights
+    return Answer(
+        name,
+        weights.name if isinstance(weights, Weights) else "",
+        FrozenDict(subject.config),
+        str(run.dtype).removeprefix("torch."),
+        MIXED if run.is_mixed else 0.0,
+        run.digest.hexdigest()[:16],
+        tuple(leaves),
+        FrozenDict(run.omitted),
+        FrozenDict(versions(subject.model.distribution)),
+    )
+
+
+def _ran(subject: Subject) -> tuple[Run, list[Leaf]]:
+    """Run the model in float64, or else in float32: its code may fix the type."""
+    run = Run(subject.plan(), *_built(subject))
+    try:
+        return run, run.all_stages()
+    except RuntimeError:
+        if subject.dtype or run.dtype.itemsize == 4:
+            raise
+        return _ran(subject._replace(dtype="float32"))
+
+
+def versions(distribution: str) -> dict[str, str]:
+    """Return the versions of all that takes part, and the kind of the CPU."""
+    import torch
+
+    installed = discovery.versions()
+    plugin = next((each for each in discovery.discover() if each.name == distribution), None)
+    names = {each.name for each in plugin.requirements()} if plugin else set()
+    wanted = sorted(({*names, "torch"} & installed.keys()) - {discovery.CORE})
+    return {
+        distribution: installed.get(distribution, ""),
+        **{name: installed[name] for name in wanted},
+        "python": python_version(),
+        "cpu": f"{machine()} {torch.backends.cpu.get_cpu_capability()}",
+    }
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Leave warnings unsaid, such as that a newer builder exists: they are not what is checked."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _built(subject: Subject) -> tuple[nn.Module, torch.dtype]:
+    """Return the model in evaluation mode, and what it computes in."""
+    model = deepcopy(subject.built) if subject.built is not None else _constructed(subject)
+    dtype = _fitting(subject, model)
+    if subject.is_synthetic:
+        synthetic.fill(model, dtype)
+    else:
+        model.to("cpu", dtype)
+    return model.eval(), dtype
+
+
+def _constructed(subject: Subject) -> nn.Module:
+    entry = replace(entry_of(subject.weights), status=Status())
+    if subject.config:
+        build = replace(entry.build, config={**entry.build.config, **subject.config})
+        entry = replace(entry, build=build)
+    options = {"device": "meta"} if subject.is_synthetic else {}
+    model: nn.Module = subject.model.load()(weights=entry, progress=False, **options)
+    return model
+
+
+def _fitting(subject: Subject, model: nn.Module) -> torch.dtype:
+    """Choose float64 where the model and this machine's memory take it."""
+    import torch
+
+    count = sum(parameter.numel() for parameter in model.parameters())
+    if any(str(value.dtype).startswith(("torch.qint", "torch.quint")) for value in _state(model)):
+        raise UncheckedError("It is quantized: its packed weights are not derived from names.")
+    if subject.dtype:
+        chosen: torch.dtype = getattr(torch, subject.dtype)
+        return chosen
+    for dtype in (torch.float64, torch.float32):
+        if count * dtype.itemsize <= _MOST_BYTES:
+            return dtype
+    raise UncheckedError(f"It has {count:,} parameters: more than fit into the memory set aside.")
+
+
+def _state(model: nn.Module) -> Iterator[Tensor]:
+    return (each for each in model.state_dict().values() if hasattr(each, "dtype"))

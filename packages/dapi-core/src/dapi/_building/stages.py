@@ -1,0 +1,326 @@
+"""Stages: a model runs once as its task runs it, and what each stage returns is noted.
+
+The function of the task calls the transforms, the model and the postprocess of the weights. The
+transforms and the postprocess are replaced by ones that note what they return; modules have hooks
+that do.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from hashlib import sha256
+from time import process_time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from dapi._building import answers, synthetic, tracing
+from dapi._building.answers import Leaf
+from dapi._catalog import files as _files
+from dapi._weights.entry import WeightEntry
+from dapi.tasks import Predictor, Sample
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+# Without training so long or so large a model; what was recorded is compared in any case.
+_MOST_SECONDS = 5.0
+_MOST_TRAINED = 1_000_000_000
+
+_FEW = 16  # numbers in float32, such as the ratio of two sizes, make no model compute in it
+
+# Attributes of modules that hold the rate at which something is dropped at random.
+_RATES = ("p", "dropout", "dropout_p", "drop_prob", "layer_drop", "layerdrop")
+
+
+class UncheckedError(Exception):
+    """Why a model could not be run, and what to do, in sentences."""
+
+
+class _Finished(BaseException):
+    """The last stage was noted: what the task makes of it for people need not be made."""
+
+
+class Plan(NamedTuple):
+    """How a model is run.
+
+    Attributes:
+        entry: Its weights, whose transforms and postprocess are used.
+        task: What makes a predictor of the two.
+        sample: What it runs on.
+        is_synthetic: Whether nothing that is fetched may be used.
+        trains: Whether a training step follows; None to decide by what it costs.
+    """
+
+    entry: WeightEntry
+    task: Callable[[nn.Module, WeightEntry], Predictor]
+    sample: Sample
+    is_synthetic: bool
+    trains: bool | None
+
+
+class Run:
+    """One run of a model on a sample."""
+
+    def __init__(self, plan: Plan, model: nn.Module, dtype: torch.dtype) -> None:
+        self.plan, self.model, self.dtype = plan, model, dtype
+        self.digest = sha256()
+        self.stages: dict[str, list[Leaf]] = {"transforms": [], "inside": [], "model": []}
+        self.omitted: dict[str, str] = {}
+        self.call: tuple[tuple[Any, ...], dict[str, Any]] | None = None
+        self.dropped: Counter[float] = Counter()
+        self.is_inside = self.is_mixed = False
+
+    def all_stages(self) -> list[Leaf]:
+        """Run the model, then train it for a step."""
+        import torch
+
+        for name, buffer in self.model.named_buffers():
+            if name.rpartition(".")[2] not in synthetic.LEARNT_BUFFERS:
+                self.digest.update(tracing.bytes_of(buffer))
+        began = process_time()
+        before = torch.get_rng_state()
+        with suppress(_Finished), torch.inference_mode(), self._watched(), self._undropped():
+            self._predict(self._noting(self.plan.entry))
+        if not torch.equal(before, torch.get_rng_state()):
+            raise UncheckedError("The model draws random numbers, so that no two runs are equal.")
+        self._train(process_time() - began)
+        inside = tracing.thinned(self.stages.pop("inside"))
+        order = ("transforms", inside, "model", "postprocess", "training")
+        found = [self.stages.get(each, []) if isinstance(each, str) else each for each in order]
+        return [leaf for leaves in found for leaf in leaves]
+
+    def _predict(self, entry: WeightEntry) -> None:
+        """Run the model as its task does, or with the arguments that the sample has."""
+        if self.plan.sample.value is None:
+            said = self.model(*entry.transforms()())
+            if bool(entry.postprocess):
+                entry.postprocess()(said)
+            return
+        self.plan.task(self.model, entry).predict(self.plan.sample.value)
+
+    def _noting(self, entry: WeightEntry) -> WeightEntry:
+        """Return the entry with transforms and a postprocess that note what they return."""
+        is_called = self.plan.sample.value is None
+        transforms = None if is_called else self._made("transforms", entry.transforms)
+        if transforms is None:
+            prepared = self.plan.sample.prepared
+            if prepared is None:
+                raise UncheckedError("Its transforms need a file that is not here.")
+            noted: Callable[..., Any] = _Noted(lambda *_, **__: prepared, self._given)
+        else:
+            noted = _Noted(transforms, self._transformed)
+        fields: dict[str, Any] = {"transforms": lambda: noted}
+        if bool(entry.postprocess):  # it may be undeclared
+            postprocess = self._made("postprocess", entry.postprocess)
+            ended = _Noted(postprocess or (lambda *_, **__: None), self._said, self._single)
+            fields["postprocess"] = lambda: ended
+        return replace(entry, **fields)
+
+    def _made(self, stage: str, factory: Callable[..., Any]) -> Any:
+        """Call a factory, unless it needs a file that is not here."""
+        assets = getattr(factory, "assets", {})
+        files = list(_files.everything_in(assets))
+        if self.plan.is_synthetic:
+            is_here = all(file.url.startswith("package:") for file in files)
+        else:
+            is_here = not _files.absent(files)
+        if is_here:
+            return factory()
+        self.omitted[stage] = "it needs a file that is fetched"
+        return None
+
+    def _transformed(self, call: Callable[[], Any]) -> Any:
+        value = call()
+        self.stages["transforms"] = answers.describe("transforms", value)
+        return self._given(lambda: value)
+
+    def _given(self, call: Callable[[], Any]) -> Any:
+        """Make of what transforms return what the model is given: small, and of its own type."""
+        given = tracing.mapped(call(), self._shrunk)
+        for tensor in tracing.tensors(given):
+            self.digest.update(tracing.bytes_of(tensor))
+        given = tracing.mapped(given, self._cast)
+        self.is_inside = self.dtype.itemsize > 4
+        return given
+
+    def _shrunk(self, tensor: Tensor) -> Tensor:
+        crop = self.plan.sample.crop
+        if crop is None or tensor.ndim < 3 or not tensor.is_floating_point():
+            return tensor
+        return tensor[..., :crop, :crop]
+
+    def _cast(self, tensor: Tensor) -> Tensor:
+        return tensor.to(self.dtype) if tensor.is_floating_point() else tensor
+
+    def _single(self, value: Any) -> Any:
+        """Give the postprocess the type that it is used with."""
+        import torch
+
+        self.is_inside = False
+        return tracing.mapped(
+            value, lambda each: each.float() if each.dtype == torch.float64 else each
+        )
+
+    def _said(self, call: Callable[[], Any], *args: Any) -> Any:
+        import torch
+
+        self.is_inside = False
+        if self.call is None:  # the model has a method of its own, such as ``generate``
+            self.stages["model"] = answers.describe("model", args)
+        if "postprocess" not in self.omitted:
+            before = torch.get_rng_state()
+            said = call()
+            if torch.equal(before, torch.get_rng_state()):
+                self.stages["postprocess"] = answers.describe("postprocess", said)
+            else:
+                self.omitted["postprocess"] = "it draws random numbers"
+                torch.set_rng_state(before)
+        raise _Finished
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Note what the model returns, and the modules inside it, each on its first call."""
+        handles = [self.model.register_forward_hook(self._whole, with_kwargs=True)]
+        seen: set[str] = set()
+
+        def watch(path: str, module: nn.Module) -> None:
+            def note(_module: nn.Module, _args: Any, output: Any) -> None:
+                if path in seen:
+                    return
+                seen.add(path)
+                found = (each for each in tracing.tensors(output) if each.is_floating_point())
+                first = next(found, None)
+                if first is not None:
+                    leaves = answers.describe(f"model:{path}", first, answers.FEW)
+                    self.stages["inside"].extend(leaves)
+
+            handles.append(module.register_forward_hook(note))
+
+        for path, module in tracing.inside(self.model):
+            watch(path, module)
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    def _whole(self, _: nn.Module, args: Any, kwargs: dict[str, Any], output: Any) -> None:
+        if self.call is None:
+            self.call = args, kwargs
+            self.stages["model"] = answers.describe("model", output)
+
+    @contextmanager
+    def _undropped(self) -> Iterator[None]:
+        """Drop nothing at random, and count the rates at which it would have been."""
+        self.dropped.clear()
+        changed = []
+        for module in self.model.modules():
+            for rate in _RATES:
+                value = vars(module).get(rate)
+                if isinstance(value, float) and value:
+                    self.dropped[value] += 1
+                    changed.append((module, rate, value))
+                    setattr(module, rate, 0.0)
+        try:
+            with tracing.calls(self._called):
+                yield
+        finally:
+            for module, rate, value in changed:
+                setattr(module, rate, value)
+
+    def _called(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Call a function of torch, but for one that drops at random."""
+        if "dropout" in getattr(function, "__name__", ""):
+            self.dropped[float(kwargs.get("p", args[1] if len(args) > 1 else 0.5))] += 1
+            return args[0] if args else kwargs["input"]
+        if kwargs.get("dropout_p"):
+            self.dropped[float(kwargs.pop("dropout_p"))] += 1
+        result = function(*args, **kwargs)
+        if self.is_inside and _is_single(result) and any(map(_is_floating, args)):
+            self.is_mixed = True
+        return result
+
+    def _train(self, seconds: float) -> None:
+        """Note the gradients of one training step, the buffers after it, and what is dropped."""
+        import torch
+
+        reason = self._why_untrained(seconds)
+        if reason:
+            self.omitted["training"] = reason
+            return
+        kept = {name: buffer.clone() for name, buffer in self.model.named_buffers()}
+        before = torch.get_rng_state()
+        leaves = self._step()
+        if not torch.equal(before, torch.get_rng_state()):  # it may not matter what was drawn
+            for name, buffer in self.model.named_buffers():
+                buffer.copy_(kept[name])
+            if self._step() != leaves:
+                self.omitted.setdefault("training", "it draws random numbers")
+        if "training" not in self.omitted:
+            self.stages["training"] = leaves
+
+    def _step(self) -> list[Leaf]:
+        """Train the model for one step; nothing, with the reason, if it cannot be trained so."""
+        import torch
+
+        assert self.call is not None
+        model, (args, kwargs) = self.model.train(), tracing.mapped(self.call, tracing.twice)
+        model.zero_grad()
+        try:
+            with torch.enable_grad(), self._undropped():
+                loss = tracing.loss(model(*args, **kwargs))
+                loss.backward()  # type: ignore[no-untyped-call]
+        except Exception as error:  # noqa: BLE001 - it may want targets
+            first = str(error).strip().partition("\n")[0][:100]
+            self.omitted["training"] = f"it raised {type(error).__name__}: {first}"
+            return []
+        gradients = ((n, p.grad) for n, p in model.named_parameters() if p.grad is not None)
+        return [
+            {"at": "training:gradients", "norms": tracing.norms(gradients)},
+            {"at": "training:buffers", "norms": tracing.norms(model.named_buffers())},
+            *answers.describe("training:dropout", [*map(list, sorted(self.dropped.items()))]),
+        ]
+
+    def _why_untrained(self, seconds: float) -> str:
+        if self.plan.trains is False:
+            return "it was not recorded"
+        if self.call is None:
+            return "the model is used by a method of its own"
+        if self.plan.trains:
+            return ""
+        if seconds > _MOST_SECONDS:
+            return "it takes too long"
+        held = sum(each.numel() * each.element_size() for each in self.model.parameters())
+        return "it takes too much memory" if held > _MOST_TRAINED else ""
+
+
+class _Noted:
+    """Transforms, or a postprocess, whose result is noted; all else is asked of the original."""
+
+    def __init__(
+        self,
+        original: Callable[..., Any],
+        note: Callable[..., Any],
+        convert: Callable[[Any], Any] | None = None,
+    ) -> None:
+        self._original, self._note, self._convert = original, note, convert
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self._convert is None:
+            return self._note(lambda: self._original(*args, **kwargs))
+        converted, named = self._convert(args), self._convert(kwargs)
+        return self._note(lambda: self._original(*converted, **named), *args)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._original, name)
+
+
+def _is_floating(value: Any) -> bool:
+    return answers.is_tensor(value) and bool(value.is_floating_point())
+
+
+def _is_single(value: Any) -> bool:
+    return _is_floating(value) and value.dtype.itemsize == 4 and value.numel() > _FEW

@@ -1,0 +1,113 @@
+"""Tracing: the tensors in nested values, the modules inside a model, and what it calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
+
+from dapi._building import answers, synthetic
+from dapi._building.answers import Leaf
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+_MOST_MODULES = 16  # inside a model that are noted
+
+
+def inside(model: nn.Module, prefix: str = "", depth: int = 1) -> Iterator[tuple[str, nn.Module]]:
+    """Yield the modules of a model at depth one and two that compute with parameters.
+
+    A list of modules is no level of its own: it is never called.
+    """
+    from torch import nn
+
+    for name, child in model.named_children():
+        if isinstance(child, nn.ModuleList | nn.ModuleDict):
+            yield from inside(child, f"{prefix}{name}.", depth)
+            continue
+        if next(child.parameters(), None) is not None or next(child.buffers(), None) is not None:
+            yield f"{prefix}{name}", child
+        if depth < 2:
+            yield from inside(child, f"{prefix}{name}.", depth + 1)
+
+
+def thinned(leaves: list[Leaf]) -> list[Leaf]:
+    """Keep so many at even distances that an answer stays small."""
+    if len(leaves) <= _MOST_MODULES:
+        return leaves
+    last = len(leaves) - 1
+    return [leaves[place * last // (_MOST_MODULES - 1)] for place in range(_MOST_MODULES)]
+
+
+def norms(named_tensors: Iterable[tuple[str, Tensor]]) -> dict[str, float]:
+    """Return the l2 norm of the tensors below each module at depth one, or two if those are few."""
+    named = [(name, float(each.detach().double().norm())) for name, each in named_tensors]
+    found: dict[str, float] = {}
+    for depth in (2, 1):
+        found = {}
+        for name, norm in named:
+            prefix = ".".join(name.split(".")[:depth])
+            found[prefix] = (found.get(prefix, 0.0) ** 2 + norm**2) ** 0.5
+        if len(found) <= _MOST_MODULES:
+            break
+    return {name: float(f"{norm:.12g}") for name, norm in found.items()}
+
+
+def loss(output: Any) -> Tensor:
+    """Weigh what a model returns with numbers that differ, so that no gradient cancels out."""
+    import torch
+
+    total = torch.zeros((), dtype=torch.float64)
+    for place, each in enumerate(tensors(output)):
+        if each.is_floating_point() and each.requires_grad:
+            weights = synthetic.uniform(f"loss.{place}", each.shape, each.dtype)
+            total = total + (each * weights).sum()
+    return total
+
+
+def twice(tensor: Tensor) -> Tensor:
+    """Make a batch of two of one input, the second one mirrored: batch norm needs several."""
+    import torch
+
+    if tensor.ndim == 0 or tensor.shape[0] != 1:
+        return tensor.clone()
+    return torch.cat([tensor, tensor.flip(-1) if tensor.ndim > 1 else tensor])
+
+
+def mapped(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
+    """Change each tensor in a value, and keep the types of what holds them."""
+    if answers.is_tensor(value):
+        return change(value)
+    if isinstance(value, Mapping):
+        changed = {key: mapped(item, change) for key, item in value.items()}
+        return changed if type(value) is dict else type(value)(**changed)
+    if isinstance(value, list | tuple):
+        items = [mapped(item, change) for item in value]
+        return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
+    return value
+
+
+def tensors(value: Any) -> Iterator[Tensor]:
+    return (leaf for _, leaf in answers.walk(value) if answers.is_tensor(leaf))
+
+
+def bytes_of(tensor: Tensor) -> bytes:
+    from ctypes import string_at  # numpy need not be installed
+
+    whole = tensor.detach().cpu().contiguous()
+    size = whole.numel() * whole.element_size()
+    return string_at(whole.data_ptr(), size) if size else b""
+
+
+def calls(handle: Callable[..., Any]) -> AbstractContextManager[Any]:
+    """Let all calls of functions of torch go through ``handle``."""
+    from torch.overrides import TorchFunctionMode
+
+    class Calls(TorchFunctionMode):
+        def __torch_function__(
+            self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+        ) -> Any:
+            return handle(func, args, dict(kwargs or {}))
+
+    return Calls()

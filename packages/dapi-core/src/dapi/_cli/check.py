@@ -1,0 +1,153 @@
+"""``dapi check`` and ``dapi answers``: whether models say what they said."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dapi._cli.options import FAILED, MISUSED, add_command, say
+from dapi._text.untrusted import printable
+from dapi.exceptions import DapiError
+
+if TYPE_CHECKING:
+    from dapi._building.differences import Check
+
+# The exit status if a model could not be compared, and none differs.
+UNCHECKED = 2
+
+_SHOWN = 5  # differences of one model
+
+
+def add_commands(commands: Any) -> None:
+    """Add the commands of this module."""
+    text = "compare what models say today with the answers that were recorded"
+    check = add_command(commands, "check", _check, text)
+    check.add_argument("name", nargs="*", help="as in resnet50, or resnet20:Digits_RefV2")
+    check.add_argument("--all", action="store_true", help="all that needs no download")
+    check.add_argument("--answers", type=Path, metavar="FILE", help="compare with those of a file")
+    answers = add_command(commands, "answers", _answers, "record what models say")
+    answers.add_argument("name", nargs="*", help="only these")
+    answers.add_argument(
+        "--record", metavar="DISTRIBUTION", help="into the file that the distribution ships"
+    )
+    answers.add_argument("--output", type=Path, metavar="FILE", help="into a file of your own")
+    answers.add_argument(
+        "--accept", default="", metavar="REASON", help="replace answers of the same version"
+    )
+
+
+def _check(options: argparse.Namespace) -> int:
+    from dapi._building import checking
+
+    names = list(options.name)
+    if options.all:
+        names += [name for name in checking.names() if name not in names]
+    if not names:
+        return _misused("Name what to check, as in: dapi check resnet50; or all: dapi check --all")
+    states = set()
+    for found in _watched((_checked(name, options.answers) for name in names), len(names)):
+        states.add(found.state)
+        _report(options, found)
+    return FAILED if "differs" in states else UNCHECKED if "unchecked" in states else 0
+
+
+def _checked(name: str, answers: Path | None) -> Check:
+    from dapi._building.checking import check
+    from dapi._building.differences import Check
+
+    try:
+        return check(name, answers=answers)
+    except DapiError as error:
+        return Check(name, "unchecked", reason=str(error))
+
+
+def _watched(found: Iterator[Any], total: int) -> Iterator[Any]:
+    """Draw a bar on a terminal when there is something to wait for."""
+    from tqdm import tqdm
+
+    with tqdm(total=total, disable=None, delay=1, leave=False, dynamic_ncols=True) as bar:
+        for each in found:
+            bar.clear()
+            yield each
+            bar.update()
+
+
+def _report(options: argparse.Namespace, found: Check) -> None:
+    if options.json:
+        print(json.dumps(_as_json(found), default=dict), flush=True)
+        return
+    if found.state == "unchecked":
+        print(printable(f"{found.name}: could not be checked. {found.reason}"), flush=True)
+        return
+    if found.state == "equal":
+        print(f"{found.name}: equal ({found.margin:.1g} of the tolerance)", flush=True)
+        return
+    print(f"{found.name}: differs", flush=True)
+    for each in found.differences[:_SHOWN]:
+        print(printable(f"  {each}"))
+    if len(found.differences) > _SHOWN:
+        print(f"  and {len(found.differences) - _SHOWN} more places")
+    for name in _changed(found):
+        was, now = found.recorded.get(name, "none"), found.today.get(name, "none")
+        print(printable(f"  {name} was {was} when it was recorded, and is {now}"))
+    if not _changed(found):
+        print("  The versions are those with which it was recorded.")
+
+
+def _changed(found: Check) -> list[str]:
+    names = dict.fromkeys((*found.recorded, *found.today))
+    names.pop("accepted", None)
+    return [name for name in names if found.recorded.get(name) != found.today.get(name)]
+
+
+def _as_json(found: Check) -> dict[str, Any]:
+    told = found._asdict()
+    finite = [each._asdict() for each in found.differences]
+    for each in finite:  # JSON has no infinity
+        each["units"] = None if each["units"] == float("inf") else each["units"]
+    margin = None if found.margin == float("inf") else found.margin
+    return {**told, "differences": finite, "margin": margin}
+
+
+def _answers(options: argparse.Namespace) -> int:
+    if options.record:
+        from dapi._values.names import normalize
+
+        return _recorded(normalize(options.record), options.name, options.accept)
+    if not options.output or not options.name:
+        return _misused(
+            "Name a distribution, as in: dapi answers --record dapi-vision; or models and a file: "
+            "dapi answers resnet50 --output answers.json"
+        )
+    return _written(options.name, options.output)
+
+
+def _recorded(distribution: str, names: Sequence[str], accept: str) -> int:
+    from dapi._building import checking
+
+    left_out = 0
+    for name, reason in checking.record_distribution(distribution, names, accept=accept):
+        left_out += bool(reason)
+        print(printable(f"{name}: {f'left out. {reason}' if reason else 'recorded'}"), flush=True)
+    return UNCHECKED if left_out else 0
+
+
+def _written(names: Sequence[str], path: Path) -> int:
+    from dapi._building import checking
+    from dapi._building.answers import Answers
+
+    answers = Answers(path)
+    for name in names:
+        short = name.rpartition("/")[2]
+        answers.found[short] = checking.recorded(name, short)
+    answers.write()
+    print(f"written  {path}")
+    return 0
+
+
+def _misused(text: str) -> int:
+    say(text)
+    return MISUSED
