@@ -54,10 +54,13 @@ def test_meta_of_the_class_is_in_each_member():
 )
 def test_meta_of_the_class_is_checked(meta, members, text):
     """It is lost nowhere, and can be hashed as that of an entry."""
+
+    def fill(body):
+        for name, entry in members.items():  # before Python 3.11, update() makes no members
+            body[name] = entry
+
     with pytest.raises(WeightsDeclarationError, match=text):
-        types.new_class(
-            "TinyWeights", (Weights,), {"meta": meta}, lambda body: body.update(members)
-        )
+        types.new_class("TinyWeights", (Weights,), {"meta": meta}, fill)
 
 
 def test_members_pickle_and_copy_by_name():

@@ -133,8 +133,8 @@ def build(
     from dapi._building import demands
     from dapi._plugins import hooks
 
-    _require_torch(recipe.name)
     demands.admit(weights)
+    _require_torch(recipe.name)
     merged = demands.merge(weights, config, head=recipe.head, new_head=new_head)
     make = partial(demands.construct, recipe.construct, recipe.name, weights, merged)
     fresh = recipe.head if new_head else ()
