@@ -5,7 +5,7 @@ import json
 import pytest
 
 import dapi
-from dapi._building import answers, checking
+from dapi._answers import answers, checking
 
 pytest.importorskip("torch")
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import dapi
 from dapi import _cli
-from dapi._building import answers, checking, differences
+from dapi._answers import answers, checking, differences
 from dapi._catalog import builders
 from dapi._plugins import discovery
 from dapi.exceptions import AnswersError
@@ -145,7 +145,7 @@ class Distribution:
     def save_weights(self):
         from safetensors.torch import save_file
 
-        from dapi._building import synthetic
+        from dapi._answers import synthetic
 
         model = dapi.get_builder("leafnet")(weights=None)
         synthetic.fill(model, torch.float32)
@@ -437,7 +437,7 @@ def test_the_versions_that_changed_are_told(leaves, capsys):
 
 def test_listing_reads_no_answers():
     """Answers cost who lists models nothing: neither their module nor torch is imported."""
-    code = "import dapi, sys; dapi.list_models(); print('dapi._building.answers' in sys.modules)"
+    code = "import dapi, sys; dapi.list_models(); print('dapi._answers.answers' in sys.modules)"
 
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
 

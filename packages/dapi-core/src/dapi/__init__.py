@@ -17,10 +17,10 @@ __version__: str
 
 if TYPE_CHECKING:
     from dapi import adapt, cache, catalog, exceptions, hooks, tasks
+    from dapi._answers.checking import check
+    from dapi._answers.differences import Check, Difference
     from dapi._building.build_model import build_model
-    from dapi._building.checking import check
     from dapi._building.context import ContextParams
-    from dapi._building.differences import Check, Difference
     from dapi._building.provenance import Provenance, weights_of
     from dapi._building.register_model import BuilderConfig, LegacyArgument, register_model
     from dapi._building.saving import load, save
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 else:
     _HOMES = {
         "_building.build_model": ("build_model",),
-        "_building.checking": ("check",),
-        "_building.differences": ("Check", "Difference"),
+        "_answers.checking": ("check",),
+        "_answers.differences": ("Check", "Difference"),
         "_building.context": ("ContextParams",),
         "_weights.entry": ("Undeclared", "Build", "Status", "WeightEntry"),
         "_values.file": ("File",),

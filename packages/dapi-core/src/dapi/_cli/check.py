@@ -13,7 +13,7 @@ from dapi._text.untrusted import printable
 from dapi.exceptions import DapiError
 
 if TYPE_CHECKING:
-    from dapi._building.differences import Check
+    from dapi._answers.differences import Check
 
 # The exit status if a model could not be compared, and none differs.
 UNCHECKED = 2
@@ -40,7 +40,7 @@ def add_commands(commands: Any) -> None:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from dapi._building import checking
+    from dapi._answers import checking
 
     names = list(options.name)
     if options.all:
@@ -55,8 +55,8 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _checked(name: str, answers: Path | None) -> Check:
-    from dapi._building.checking import check
-    from dapi._building.differences import Check
+    from dapi._answers.checking import check
+    from dapi._answers.differences import Check
 
     try:
         return check(name, answers=answers)
@@ -126,7 +126,7 @@ def _answers(options: argparse.Namespace) -> int:
 
 
 def _recorded(distribution: str, names: Sequence[str], accept: str) -> int:
-    from dapi._building import checking
+    from dapi._answers import checking
 
     left_out = 0
     for name, reason in checking.record_distribution(distribution, names, accept=accept):
@@ -136,8 +136,8 @@ def _recorded(distribution: str, names: Sequence[str], accept: str) -> int:
 
 
 def _written(names: Sequence[str], path: Path) -> int:
-    from dapi._building import checking
-    from dapi._building.answers import Answers
+    from dapi._answers import checking
+    from dapi._answers.answers import Answers
 
     answers = Answers(path)
     for name in names:

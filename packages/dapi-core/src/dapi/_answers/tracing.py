@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
-from dapi._building import answers, synthetic
-from dapi._building.answers import Leaf
+from dapi._answers import answers, synthetic
+from dapi._answers.answers import Leaf
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

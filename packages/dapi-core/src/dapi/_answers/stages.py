@@ -15,8 +15,8 @@ from hashlib import sha256
 from time import process_time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dapi._building import answers, synthetic, tracing
-from dapi._building.answers import Leaf
+from dapi._answers import answers, synthetic, tracing
+from dapi._answers.answers import Leaf
 from dapi._catalog import files as _files
 from dapi._weights.entry import WeightEntry
 from dapi.tasks import Predictor, Sample

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from math import hypot, inf, isnan
 from typing import Any, Literal, NamedTuple
 
-from dapi._building.answers import Answer, Leaf
+from dapi._answers.answers import Answer, Leaf
 from dapi._values.frozen import FrozenDict
 from dapi._values.public import public
 

@@ -8,12 +8,12 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dapi._building import answers as _answers
+from dapi._answers import answers as _answers
+from dapi._answers.answers import Answer, Answers
+from dapi._answers.differences import ROUNDED, Check, compare, stage_of
+from dapi._answers.recording import Subject, quiet, record
+from dapi._answers.stages import UncheckedError
 from dapi._building import provenance
-from dapi._building.answers import Answer, Answers
-from dapi._building.differences import ROUNDED, Check, compare, stage_of
-from dapi._building.recording import Subject, quiet, record
-from dapi._building.stages import UncheckedError
 from dapi._catalog import builders, files, lookup, offers
 from dapi._catalog.builders import Builder
 from dapi._plugins import discovery

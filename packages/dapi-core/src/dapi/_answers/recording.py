@@ -11,10 +11,11 @@ from dataclasses import replace
 from platform import machine, python_version
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dapi._building import prediction, synthetic
-from dapi._building.answers import Answer, Leaf
-from dapi._building.differences import MIXED
-from dapi._building.stages import Plan, Run, UncheckedError
+from dapi._answers import synthetic
+from dapi._answers.answers import Answer, Leaf
+from dapi._answers.differences import MIXED
+from dapi._answers.stages import Plan, Run, UncheckedError
+from dapi._building import prediction
 from dapi._catalog.builders import Builder
 from dapi._plugins import discovery
 from dapi._values.frozen import FrozenDict

@@ -1,0 +1,1 @@
+"""What models say to a synthetic input: recorded once, and compared later."""
