@@ -3,12 +3,10 @@
 By default on meta for all weights, and with values for the smaller models; the rest is ``slow``.
 """
 
-import ast
-import importlib
 import inspect
 import pickle
 import re
-import sys
+import typing
 from collections import OrderedDict
 from functools import cache
 
@@ -216,12 +214,8 @@ ALL = dapi.list_models(distribution="dapi-vision")
 
 
 def made_by(builder):
-    """Return the class of a builder's models, which its module imports for its annotation."""
-    tree = ast.parse(inspect.getsource(sys.modules[builder.__module__]))
-    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
-    home = {alias.name: node.module for node in imports for alias in node.names}
-    name = builder.__annotations__["return"]
-    return getattr(importlib.import_module(home[name]), name)
+    """Return the class of a builder's models."""
+    return typing.get_type_hints(builder)["return"]
 
 
 def parameters_of(cls):

@@ -149,7 +149,9 @@ def test_objects_are_told_and_drawn(name):
         weights = dapi.WeightEntry(
             "https://example.org/1.pth",
             transforms=weights.transforms,
-            postprocess=lambda: dapi.vision.postprocess.Detection(names, keypoint_names="a" * 17),
+            postprocess=lambda: dapi.vision.postprocess.Detection(
+                names, keypoint_names="abcdefghijklmnopq"
+            ),
         )
     Image.new("RGB", (40, 20), WHITE).save("a.png")
     [prediction] = predict(tasks.object_detection, model, weights, "a.png")
