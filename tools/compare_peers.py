@@ -126,12 +126,20 @@ def our_torchvision_listing() -> Listing:
             metrics.setdefault(metric["dataset"], {})[metric["name"]] = metric["value"]
         listing[alias] = {
             **{key: _plain(value) for key, value in member.meta.items()},
+            "file_mib": _mib(member),
             "unquantized": _known_as(member.meta.get("unquantized")),
             "url": member.url,
             "metrics": metrics,
             **_parameters(member.transforms()),
         }
     return listing
+
+
+def _mib(member: Weights) -> float | None:
+    """Return the size of the files as the peer states it, to three digits."""
+    sizes = [file.size or 0 for file in member.files]
+    stated: float | None = member.meta.get("file_mib")
+    return round(sum(sizes) / 2**20, 3) if all(sizes) else stated
 
 
 def _known_as(name: str | None) -> str | None:
@@ -186,9 +194,14 @@ def _assets(member: Weights) -> Iterator[str]:
 def _published(distribution: str) -> Iterator[tuple[str, Weights]]:
     """List the weights of a distribution of ours by their names at the peer."""
     for member in dapi.search(distribution=distribution):
-        for alias in member.meta.get("known_as", ()):
-            if "/" not in alias:  # an id of the Hugging Face hub is no name of a peer
-                yield alias, member
+        for alias in _names_at_peer(member):
+            yield alias, member
+
+
+def _names_at_peer(member: Weights) -> list[str]:
+    """Return the names of weights at torchvision or torchaudio; others' are ids in lower case."""
+    known = member.meta.get("known_as", ())
+    return [name for name in known if "/" not in name and not name.islower()]
 
 
 def _builders(distribution: str) -> Listing:
@@ -196,7 +209,7 @@ def _builders(distribution: str) -> Listing:
     listing: Listing = {}
     for name in dapi.list_models(distribution=distribution):
         members = dapi.list_weights(name)
-        aliases = [alias for member in members for alias in member.meta.get("known_as", ())]
+        aliases = [alias for member in members for alias in _names_at_peer(member)]
         default = next((m.meta.get("known_as", (None,))[0] for m in members if m.latest), None)
         if aliases or not members:
             listing[name] = {"weights": sorted(aliases), "default": default}
