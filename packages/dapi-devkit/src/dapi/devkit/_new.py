@@ -134,11 +134,19 @@ def entry_to_start(model: str) -> WeightEntry:
     meta = {key: base.meta[key] for key in keys if key in base.meta}
     reason = f"The file of {base}, to start from. Put yours in its place."
     return replace(
-        catalog.entry_of(base),
+        _of_distribution(catalog.entry_of(base), catalog.find(model).distribution),
         latest=False,
         meta={**meta, "metrics": []},
         status=Status("deprecated", reason=reason),
     )
+
+
+def _of_distribution(entry: WeightEntry, owner: str) -> WeightEntry:
+    """Say what to install for a file of a package, which in its own distribution goes unsaid."""
+    url = entry.url
+    if isinstance(url, str) and url.startswith("package:") and "#" not in url:
+        return replace(entry, url=f"{url}#{owner}")
+    return entry
 
 
 def entry_of_file(
