@@ -16,7 +16,7 @@ _LENGTH = 8000  # samples: half a second of speech
 
 
 def sound(weights: Weights | WeightEntry) -> Sample:
-    """Return a sound, and features for where their statistics are not at hand."""
+    """Return a sound, and features for models whose statistics are not cached."""
     import torch
 
     features = _noise("features", 40 * 80).reshape(1, 40, 80)

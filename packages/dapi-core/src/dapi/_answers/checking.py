@@ -130,7 +130,7 @@ def recorded(name: str, kept_as: str, *, accept: str = "") -> Answer:
 def _measured(subject: Subject, answer: Answer) -> Answer:
     """Widen the tolerance to ten times the noise between two libraries for float32.
 
-    What must be equal exactly, and is not, is no part of the answer.
+    Values that must be equal exactly, and are not, are left out of the answer.
     """
     import torch
 
@@ -186,7 +186,7 @@ def _template(model: Builder) -> Weights:
     enum = lookup.own_enum(model.load())
     members = [member for member in enum if member.status.state == "active"] or list(enum)
     if not members:
-        raise UncheckedError("It has no weights, so that nothing says what its task is.")
+        raise UncheckedError("It has no published weights, which would state its task.")
     return next((member for member in members if member.latest), members[0])
 
 

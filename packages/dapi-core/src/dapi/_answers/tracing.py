@@ -18,7 +18,7 @@ _MOST_MODULES = 16  # inside a model that are noted
 def inside(model: nn.Module, prefix: str = "", depth: int = 1) -> Iterator[tuple[str, nn.Module]]:
     """Yield the modules of a model at depth one and two that compute with parameters.
 
-    A list of modules is no level of its own: it is never called.
+    A list of modules does not count as a level, since it is never called.
     """
     from torch import nn
 
