@@ -23,6 +23,11 @@ OLDEST_SAMPLE = [
 ]
 LARGEST = "400000000"  # parameters of what the slow tests load: 1.6 GB twice
 TEST_TOOLS = ["hypothesis", "pytest"]
+GITHUB_FILES = {  # by the published schema that describes them
+    "citation-file-format": "CITATION.cff",
+    "github-issue-forms": ".github/ISSUE_TEMPLATE/[!c]*.yml",
+    "github-workflows": ".github/workflows/*.yml",
+}
 
 nox.options.error_on_missing_interpreters = False
 nox.options.reuse_existing_virtualenvs = True
@@ -34,10 +39,15 @@ os.environ["PATH"] = os.pathsep.join([*map(str, _pyenv.glob("3.*/bin")), os.envi
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style."""
-    session.install("ruff")
+    """Check style, spelling, and the files that GitHub reads."""
+    session.install("check-jsonschema", "codespell", "ruff", "tomli", "zizmor")
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
+    session.run("codespell")
+    for schema, files in GITHUB_FILES.items():
+        found = sorted(map(str, Path().glob(files)))
+        session.run("check-jsonschema", "--builtin-schema", f"vendor.{schema}", *found)
+    session.run("zizmor", "--offline", "--quiet", ".github")
 
 
 @nox.session(python=PYTHONS)
@@ -162,6 +172,18 @@ def browser(session: nox.Session) -> None:
     else:
         files = ("tests/test_catalogue_page.py", "tests/test_site_in_browser.py")
         session.run("pytest", *files, *session.posargs)
+
+
+@nox.session(default=False)
+def release(session: nox.Session) -> None:
+    """Build all distributions of the version that a tag names (``-- v0.2.0``) into dist/."""
+    session.install("build", "twine")
+    for name in PACKAGES:
+        project = nox.project.load_toml(f"packages/{name}/pyproject.toml")["project"]
+        if session.posargs != [f"v{project['version']}"]:
+            session.error(f"packages/{name}/pyproject.toml says version {project['version']}")
+        session.run("python", "-m", "build", "--outdir", "dist", f"packages/{name}")
+    session.run("twine", "check", "--strict", *map(str, Path("dist").glob("*")))
 
 
 def install_without_frameworks(session: nox.Session) -> None:
