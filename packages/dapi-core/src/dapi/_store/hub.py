@@ -15,11 +15,11 @@ _GRAMMAR = re.compile(r"hf://(?P<repo>[^/@]+/[^/@]+)(?:@(?P<revision>[^/]+))?/(?
 
 
 def open_url(url: str) -> FetchRequest:
-    """Return where the Hub keeps a file now, by commit, and the user's authorization.
+    """Return the URL of a file on the Hub at its current commit, and the user's authorization.
 
     Raises:
-        FetchError: There is no such file, or the user may not read it.
-        HfHubHTTPError: The Hub has a problem that may pass.
+        FetchError: The file does not exist, or the user may not read it.
+        HfHubHTTPError: A temporary failure of the Hub.
     """
     try:
         from huggingface_hub import errors, get_hf_file_metadata, get_token, hf_hub_url
