@@ -1,7 +1,7 @@
-"""The zip that torch writes: who reads it sees what torch sees, and torch reads no more than it is.
+"""Check the zip archives that torch writes before torch reads them.
 
-Readers of zips differ in where they look for the list of members. One that has several lists could
-show a small file here, and gigabytes to torch: only a zip with one list, at its end, is accepted.
+Readers differ in where they look for a zip's central directory. An archive with several could show
+a small file to this check and gigabytes to torch, so only one directory, at the end, is accepted.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ _END64 = struct.Struct("<4sQ2H2L4Q")
 
 
 def check(path: Path) -> None:
-    """Refuse a zip that is more than one, unpacks to more than it is, or holds code.
+    """Refuse an archive with several directories, compressed members, or code.
 
     Raises:
-        ValueError: What is wrong with it.
+        ValueError: The archive is refused; the message says why.
         zipfile.BadZipFile: It is damaged.
     """
     size = path.stat().st_size

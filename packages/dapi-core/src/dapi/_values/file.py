@@ -1,4 +1,4 @@
-"""File: where the bytes of one published file are, and what they must hash to."""
+"""File: the URLs of one published file, and its hash."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class File(Record):
 
     Attributes:
         url: ``https://``, ``http://`` (only with a full hash), ``file://`` (a local checkpoint),
-            ``package:import.name/path#requirement`` (a file inside an installed package, and
-            what to install to have it), ``hf://``, ``s3://`` or ``gs://`` (with the extra of that
+            ``package:import.name/path#requirement`` (a file inside an installed package, and the
+            requirement that installs it), ``hf://``, ``s3://`` or ``gs://`` (with the extra of that
             name), or a scheme that a distribution provides through the entry-point group
             ``dapi.schemes``.
         sha256: Its sha256 in hexadecimal: all 64 digits, the published first digits, or None.
             Without the full hash a file is trusted on first use, after it was loaded.
-        size: Its size in bytes; None when it is not known.
+        size: Its size in bytes; None if unknown.
         mirrors: Further URLs of the same bytes, tried in order.
 
     Raises:
