@@ -1,4 +1,4 @@
-"""What weights demand of a model: that it has their config and context while it is built."""
+"""Demands of weights on a model: their config and context while it is built."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", bound="nn.Module")
 
-# What a new head may have otherwise than the weights; all else is of the rest of the model.
+# Arguments in which a new head may differ from the weights; all others belong to the model.
 HEAD_ARGUMENTS = ("num_classes", "num_keypoints", "num_labels", "aux_num_out")
 
 
 def admit(weights: Weights | WeightEntry) -> None:
-    """Refuse what is not locked or was withdrawn; warn of what is deprecated or outdated."""
+    """Refuse weights that are not locked or were withdrawn; warn of deprecated or outdated ones."""
     lock = binding.current()
     if lock is not None:
         lock.admit(weights)
@@ -66,7 +66,7 @@ def merge(
     head: Sequence[str],
     new_head: bool,
 ) -> dict[str, Any]:
-    """Join the arguments that the weights want with those of the caller, who may not contradict."""
+    """Merge the arguments of the weights with the caller's, which must not contradict them."""
     wanted = entry_of(weights).build
     for argument in sorted(CALLERS & {*wanted.defaults, *wanted.config}):
         raise WeightsDeclarationError(
@@ -130,7 +130,7 @@ def construct(
 
 
 def _explain_foreign_config(name: str, weights: Weights | WeightEntry, cause: TypeError) -> None:
-    """Say so when the argument that a constructor does not know is one of the weights' own."""
+    """Explain an argument that a constructor does not accept, if the weights require it."""
     wanted = entry_of(weights).build
     foreign = [key for key in {**wanted.defaults, **wanted.config} if f"'{key}'" in str(cause)]
     if foreign and "argument" in str(cause):
@@ -138,7 +138,7 @@ def _explain_foreign_config(name: str, weights: Weights | WeightEntry, cause: Ty
 
 
 def check_head(model: nn.Module, fresh: Sequence[str], weights: Weights | WeightEntry) -> None:
-    """Refuse a new head that nobody could train: quantized layers have no parameters."""
+    """Refuse a new head that cannot be trained: quantized layers have no parameters."""
     if not fresh or any(is_under(key, fresh) for key, _ in model.named_parameters()):
         return
     if any(is_under(key, fresh) for key in model.state_dict()):

@@ -43,9 +43,9 @@ def unknown_model(wanted: Name) -> UnknownModelError:
     """Return the error that there is no such model: it was removed, is left out, or never was."""
     distribution, builder, _ = wanted
     text = str(wanted)
-    grave = removals.find(distribution, builder)
-    if grave:
-        return RemovedModelError(text, **removals.inscription(grave))
+    tombstone = removals.find(distribution, builder)
+    if tombstone:
+        return RemovedModelError(text, **removals.describe(tombstone))
     # Weights for somebody else's builder are no model, unless their distribution was asked for.
     groups = ("dapi.models", "dapi.weights") if distribution else ("dapi.models",)
     for plugin in discover():
@@ -64,9 +64,9 @@ def unknown_weights(
     builder: Builder, member: str, enums: Sequence[type[Weights]], distribution: str | None = None
 ) -> UnknownWeightsError:
     """Return the error that a model has no such weights: they were removed, or never were."""
-    grave = removals.find(distribution, builder.name, member)
-    if grave:
-        return RemovedWeightsError(builder.name, member, **removals.inscription(grave))
+    tombstone = removals.find(distribution, builder.name, member)
+    if tombstone:
+        return RemovedWeightsError(builder.name, member, **removals.describe(tombstone))
     return UnknownWeightsError(
         builder.name,
         member,
