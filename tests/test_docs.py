@@ -100,7 +100,7 @@ def test_several_weights(site):
     assert "built with resnet20:Digits_RefV1" in output
     assert "OutdatedWeightsWarning: resnet20:Digits_RefV1 is not the latest for Digits" in output
     assert "the new version: resnet20_v2:Digits_RefV1" in output
-    assert "refused: resnet20_v2 cannot take weights=resnet20:Digits_RefV2" in output
+    assert "refused: resnet20_v2 does not accept weights=resnet20:Digits_RefV2" in output
     assert "custom weights: our own" in output
     assert "from a file: ('even', 'odd') (1, 2)" in output
 

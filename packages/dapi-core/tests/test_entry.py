@@ -131,7 +131,7 @@ def test_from_file_describes_a_local_checkpoint(tmp_path):
 def test_from_file_absent_is_an_error(tmp_path):
     """What is not there cannot be described; the error names what was given."""
     for path in (tmp_path / "absent" / "net.pth", tmp_path, "https://example.org/net.pth"):
-        with pytest.raises(FileNotFoundError, match="There is no file at"):
+        with pytest.raises(FileNotFoundError, match="does not exist"):
             WeightEntry.from_file(path)
 
 

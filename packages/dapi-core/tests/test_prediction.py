@@ -335,7 +335,7 @@ def test_a_task_that_nobody_has_names_those_there_are(family, server, capsys):
     status, printed = run(capsys, "acme_net", "ab")
 
     assert (1, []) == (status, server.asked)
-    assert "nothing here runs 'acme-guessing' on files" in printed.err
+    assert "no installed distribution supports task 'acme-guessing'" in printed.err
     assert "acme-counting" in printed.err and "pip install dapi-vision" in printed.err
 
 
@@ -476,7 +476,7 @@ def test_a_builder_that_fails_is_one_sentence(family, capsys, body, reason):
     family(body=body)
     status, printed = run(capsys, "acme_net", "ab")
 
-    told = f"dapi: 'acme_net' of acme-nets cannot be used: {reason}. To look closer: "
+    told = f"dapi: 'acme_net' of acme-nets cannot be used: {reason}. For details: "
     assert (1, f"{told}dapi doctor acme-nets") == (status, printed.err.splitlines()[-1])
 
 

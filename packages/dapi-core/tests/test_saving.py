@@ -325,18 +325,18 @@ def test_file_of_others_is_refused(tmp_path):
 @pytest.mark.parametrize("path", ["acme_net", "acme_net:Digits_RefV1", Path("absent")])
 def test_file_that_is_not_there_is_named(acme, path):
     """A name of a model is none of a file; the error says what takes one."""
-    with pytest.raises(MissingFileError, match="no file at .* for a name: dapi.get_model"):
+    with pytest.raises(MissingFileError, match="does not exist.* for a name: dapi.get_model"):
         dapi.load(path)
 
 
 def test_what_is_no_path_is_refused_in_words(acme):
     """A member, a model in the place of the path, or nothing."""
     enum = type(dapi.list_weights("acme_net")[0])
-    with pytest.raises(ArgumentError, match="dapi.load cannot take path=.* dapi.get_model"):
+    with pytest.raises(ArgumentError, match="dapi.load does not accept path=.* dapi.get_model"):
         dapi.load(enum.Digits_RefV1)
-    with pytest.raises(ArgumentError, match="dapi.save cannot take path=.*a model, then the path"):
+    with pytest.raises(ArgumentError, match="dapi.save does not accept path=.*a model, then the path"):
         dapi.save("net.safetensors", nn.Linear(1, 1))
-    with pytest.raises(ArgumentError, match="WeightEntry.from_file cannot take path=None"):
+    with pytest.raises(ArgumentError, match="WeightEntry.from_file does not accept path=None"):
         WeightEntry.from_file(None)
 
 

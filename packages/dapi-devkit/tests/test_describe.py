@@ -120,7 +120,7 @@ def test_unpickles_tensors_only(capsys, tmp_path, monkeypatch):
 def test_file_that_is_not_there(capsys):
     """The error is a sentence, as of every command."""
     assert 1 == main(["describe", "absent.safetensors"])
-    assert "dapi: There is no file at absent.safetensors" in capsys.readouterr().err
+    assert "dapi: The file absent.safetensors does not exist" in capsys.readouterr().err
 
 
 def test_package_url_of_a_file_in_a_package(tmp_path):

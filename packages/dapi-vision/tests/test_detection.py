@@ -417,5 +417,5 @@ def test_weights_of_another_builder_are_refused(offline):
     for wrong in (FasterRCNNResNet50FPNV2Weights.COCO_RefV1, ResNet50Weights.ImageNet1K_RefV2):
         with pytest.raises(WeightsTypeError, match="FasterRCNNResNet50FPNWeights"):
             fasterrcnn_resnet50_fpn(weights=wrong)
-    with pytest.raises(WeightsTypeError, match="resnet50 cannot take .*ResNet50Weights"):
+    with pytest.raises(WeightsTypeError, match="resnet50 does not accept .*ResNet50Weights"):
         fasterrcnn_resnet50_fpn(weights_backbone=member)

@@ -161,7 +161,7 @@ def used_hashes() -> set[str]:
             return set(owners_by_hash())
         except PluginWarning as cause:
             what = "Which files are unused cannot be told while a distribution is broken"
-            raise NoWeightsError(f"{what}: {cause}", "To look closer: dapi doctor") from cause
+            raise NoWeightsError(f"{what}: {cause}", "For details: dapi doctor") from cause
 
 
 def add(path: Path, *, owner: str | None = None) -> list[tuple[str, Path]]:

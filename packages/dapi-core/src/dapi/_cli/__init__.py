@@ -75,7 +75,7 @@ def _unknown(word: str) -> str:
     others = (point.name for point in discovery.entry_points("dapi.commands"))
     near = " or ".join(map(repr, nearest(word, {*_COMMANDS, *others})))
     meant = f" Did you mean {near}?" if near else ""
-    return f"{word!r} is no command.{meant} To see all: dapi --help"
+    return f"{word!r} is not a command.{meant} To list all: dapi --help"
 
 
 @contextmanager

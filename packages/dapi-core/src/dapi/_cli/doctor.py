@@ -46,7 +46,7 @@ def examine(name: str | None = None, *, build: bool = False) -> list[Problem]:
             takes no memory, but imports PyTorch and what the builders need.
 
     Raises:
-        UnknownPluginError: No distribution of that name advertises anything to dapi.
+        UnknownPluginError: No distribution with that name has entry points for dapi.
     """
     plugins = [plugin for plugin in discover() if name in (None, plugin.name)]
     if name is not None and not plugins:
@@ -134,7 +134,7 @@ def _open_caches() -> Iterator[Problem]:
 
 def _instead(name: str, known: Sequence[str] = environment.KNOWN) -> str:
     match = nearest(name, known)
-    return f"Did you mean {match[0]}?" if match else f"There are: {', '.join(known)}"
+    return f"Did you mean {match[0]}?" if match else f"Available: {', '.join(known)}"
 
 
 def _try(point: EntryPoint) -> None:
@@ -245,4 +245,4 @@ def _shared_names(plugin: Plugin) -> Iterator[Problem]:
                 lookup.find(point.name)
             except DapiError:
                 remedy = f"Write '{plugin.name}/{point.name}', or set DAPI_PREFER={plugin.name}"
-                yield Problem(plugin.name, f"{point.name!r} is given by others too", remedy)
+                yield Problem(plugin.name, f"{point.name!r} is also provided by another distribution", remedy)

@@ -144,11 +144,11 @@ def _nothing(options: argparse.Namespace) -> str:
         wider = f"*{options.pattern}*"
         found = builders.list_models(wider, distribution=options.distribution)
         part = f", or those with it in their name: dapi list '{wider}'" if found else ""
-        return f"None of the {installed} installed models match. To see all: dapi list{part}"
+        return f"None of the {installed} installed models match. To list all: dapi list{part}"
     disabled = [plugin.name for plugin in plugins() if plugin.models and plugin.state == "disabled"]
     if disabled:
         return (
-            f"No models: a variable leaves out {', '.join(disabled)}. To look closer: dapi doctor"
+            f"No models: an environment variable disables {', '.join(disabled)}. For details: dapi doctor"
         )
     return "No models. To install some: pip install dapi-vision (or dapi-text, dapi-audio)"
 
@@ -168,7 +168,7 @@ def _find(options: argparse.Namespace) -> int:
         sort=options.sort,
     )
     rows = [_compared(found, query) for found in query.run(_search.everything())]
-    print_rows(options, _narrow(options, rows), empty="No weights match. To see all: dapi search")
+    print_rows(options, _narrow(options, rows), empty="No weights match. To list all: dapi search")
     return 0
 
 

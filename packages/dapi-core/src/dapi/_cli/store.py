@@ -219,7 +219,7 @@ def _forget(options: argparse.Namespace) -> int:
         urls = {name} if "://" in name else {file.url for file in files.files_of(name)}
         found = [known for known in trust.every() if known.url in map(redacted, urls)]
         if not found:
-            raise NoWeightsError(f"{name!r} is not trusted on first use", "To see all: dapi trust")
+            raise NoWeightsError(f"{name!r} is not trusted on first use", "To list all: dapi trust")
         for known in found:
             trust.forget(known)
             cache.remove(known.sha256)
@@ -256,7 +256,7 @@ def _row(names: Sequence[str], blob: cache.Blob) -> dict[str, Any]:
 
 def _add(options: argparse.Namespace) -> int:
     if not options.file.is_file():
-        raise NoWeightsError(f"{options.file} is no file", "Name the file that was carried here.")
+        raise NoWeightsError(f"{options.file} is not a file", "Pass the path of a local copy of a published file.")
     rows = [
         {"weights": owner, "path": str(path)}
         for owner, path in files.add(options.file, owner=options.owner)

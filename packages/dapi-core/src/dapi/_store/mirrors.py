@@ -105,4 +105,4 @@ def idle(urls: Iterable[str]) -> Iterator[tuple[str, str]]:
         elif rule.host and not any(map(rule.applies, seen)):
             what = f"its rule {str(rule)!r} matches nothing: no installed weights are on that host"
             hosts = sorted(set(map(_urls.netloc, seen)))
-            yield what, f"There are: {', '.join(hosts) or 'none'}"
+            yield what, f"Known hosts: {', '.join(hosts) or 'none'}"

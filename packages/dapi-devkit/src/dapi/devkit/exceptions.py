@@ -9,12 +9,12 @@ from dapi.exceptions import DapiError
 
 
 class UnknownDistributionError(DapiError, LookupError):
-    """No distribution of that name advertises anything to dapi."""
+    """No distribution with that name has entry points for dapi."""
 
     def __init__(self, name: str, *, available: Sequence[str]) -> None:
         self.name, self.available = name, tuple(available)
         near = get_close_matches(name, available, n=1)
-        found = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(available)}."
+        found = f"Did you mean {near[0]!r}?" if near else f"Available: {', '.join(available)}."
         super().__init__(
             f"{name!r} is not installed, or has no entry points of dapi. {found} "
             "To install a project in place: pip install -e ."
