@@ -185,7 +185,9 @@ def test_mismatch_lists_what_differs(tmp_path):
     safetensors_torch.save_file(state, path)
     entry = WeightEntry.from_file(path)
 
-    with pytest.raises(StateDictMismatchError, match=r"Was fc.weight renamed to fc.wieght\?") as caught:
+    with pytest.raises(
+        StateDictMismatchError, match=r"Was fc.weight renamed to fc.wieght\?"
+    ) as caught:
         dapi.build_model(Net, weights=entry)
     assert (("fc.weight",), ("fc.wieght",)) == (caught.value.missing, caught.value.unexpected)
     with pytest.raises(StateDictMismatchError, match=r"fc.bias is \(4,\) in the file and \(9,\)"):

@@ -115,7 +115,9 @@ def test_name_from_elsewhere_is_told_the_name_here(install, ask, name):
     """Who types another library's name learns what to write; nothing is built by it."""
     install("acme-one", known_as=("FancyNet_Weights.FIRST_V1", "fancy-people/fancy-net"))
 
-    with pytest.raises(UnknownModelError, match=r"is called fancynet:First_RefV1 in dapi\. Use") as caught:
+    with pytest.raises(
+        UnknownModelError, match=r"is called fancynet:First_RefV1 in dapi\. Use"
+    ) as caught:
         ask(name)
     assert ("fancynet:First_RefV1",) == caught.value.equivalents
 

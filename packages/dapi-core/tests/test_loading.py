@@ -63,7 +63,7 @@ BAD = {
     ),
     "all at once": (
         {"bias": torch.ones(5), "wieght": STATE["weight"]},
-        r"keys are missing: weight\..*unexpected: wieght\. Was weight renamed to wieght\?.*bias is \(5,\)",
+        r"missing: weight\..*unexpected: wieght\. Was weight renamed to wieght\?.*bias is \(5,\)",
     ),
     "another model": (nn.Conv2d(3, 2, 1).state_dict(), r"weight is \(2, 3, 1, 1\) in the file"),
 }

@@ -50,7 +50,9 @@ def test_incompatible_names_both_versions_and_the_command(acme, requirement):
     info = find()
     assert ("incompatible", "pip install --upgrade acme dapi-core") == (info.state, info.remedy)
     assert "1.2" in info.reason and CORE in info.reason
-    with pytest.raises(IncompatiblePluginError, match=f"acme 1.2 requires dapi-core.*{CORE} is inst"):
+    with pytest.raises(
+        IncompatiblePluginError, match=f"acme 1.2 requires dapi-core.*{CORE} is inst"
+    ):
         dapi.get_builder("acme_net")
     assert "acme_exits" not in sys.modules
 

@@ -334,7 +334,9 @@ def test_what_is_no_path_is_refused_in_words(acme):
     enum = type(dapi.list_weights("acme_net")[0])
     with pytest.raises(ArgumentError, match="dapi.load does not accept path=.* dapi.get_model"):
         dapi.load(enum.Digits_RefV1)
-    with pytest.raises(ArgumentError, match="dapi.save does not accept path=.*a model, then the path"):
+    with pytest.raises(
+        ArgumentError, match="dapi.save does not accept path=.*a model, then the path"
+    ):
         dapi.save("net.safetensors", nn.Linear(1, 1))
     with pytest.raises(ArgumentError, match="WeightEntry.from_file does not accept path=None"):
         WeightEntry.from_file(None)

@@ -659,8 +659,8 @@ class MissingFileError(DapiError, FileNotFoundError):
     def __init__(self, path: object) -> None:
         self.path = path
         super().__init__(
-            f"The file {path} does not exist. Expected the path of a .safetensors or .pth checkpoint; "
-            "for a URL: dapi.WeightEntry(url); for a name: dapi.get_model(name)"
+            f"The file {path} does not exist. Expected the path of a .safetensors or .pth "
+            "checkpoint; for a URL: dapi.WeightEntry(url); for a name: dapi.get_model(name)"
         )
 
 

@@ -245,4 +245,6 @@ def _shared_names(plugin: Plugin) -> Iterator[Problem]:
                 lookup.find(point.name)
             except DapiError:
                 remedy = f"Write '{plugin.name}/{point.name}', or set DAPI_PREFER={plugin.name}"
-                yield Problem(plugin.name, f"{point.name!r} is also provided by another distribution", remedy)
+                yield Problem(
+                    plugin.name, f"{point.name!r} is also provided by another distribution", remedy
+                )

@@ -147,9 +147,8 @@ def _nothing(options: argparse.Namespace) -> str:
         return f"None of the {installed} installed models match. To list all: dapi list{part}"
     disabled = [plugin.name for plugin in plugins() if plugin.models and plugin.state == "disabled"]
     if disabled:
-        return (
-            f"No models: an environment variable disables {', '.join(disabled)}. For details: dapi doctor"
-        )
+        names = ", ".join(disabled)
+        return f"No models: an environment variable disables {names}. For details: dapi doctor"
     return "No models. To install some: pip install dapi-vision (or dapi-text, dapi-audio)"
 
 

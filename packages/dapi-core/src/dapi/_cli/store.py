@@ -256,7 +256,9 @@ def _row(names: Sequence[str], blob: cache.Blob) -> dict[str, Any]:
 
 def _add(options: argparse.Namespace) -> int:
     if not options.file.is_file():
-        raise NoWeightsError(f"{options.file} is not a file", "Pass the path of a local copy of a published file.")
+        raise NoWeightsError(
+            f"{options.file} is not a file", "Pass the path of a local copy of a published file."
+        )
     rows = [
         {"weights": owner, "path": str(path)}
         for owner, path in files.add(options.file, owner=options.owner)
