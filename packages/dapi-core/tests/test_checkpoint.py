@@ -210,7 +210,7 @@ def test_torchscript_archive_is_named(tmp_path):
         (b"<?xml version='1.0'?><Error/>", "an XML document"),
         (pickle.dumps({"weight": [1.0]}), "a pickle that torch.save did not write"),
         (os.urandom(64), "neither safetensors nor what torch.save writes"),
-        (b"PK\x03\x04", "it is cut"),
+        (b"PK\x03\x04", "it is truncated"),
     ],
 )
 def test_what_is_no_checkpoint_is_named(tmp_path, content, reason):

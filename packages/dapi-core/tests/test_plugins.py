@@ -65,7 +65,7 @@ def test_missing_dependency_is_told_with_its_specifier(acme):
     absent, old = find("acme-absent"), find("acme-old")
     assert ("missing-dependency", "pip install 'absent-thing>=2'") == (absent.state, absent.remedy)
     assert "missing-dependency" == old.state
-    assert f"pytest {metadata.version('pytest')} is here" in old.reason
+    assert f"pytest {metadata.version('pytest')} is installed" in old.reason
 
 
 def test_missing_dependency_of_an_extra_is_told(acme):

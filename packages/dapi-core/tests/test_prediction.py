@@ -203,12 +203,12 @@ def test_bad_inputs_stop_no_others(family, capsys, tmp_path):
     assert (1, words) == (status, [line["input"] for line in lines[:-1]])
     assert [0, 7] == [place for place, line in enumerate(lines[:-1]) if "facts" in line]
     for word, reason in {
-        "absent.txt": "there is no such file",
+        "absent.txt": "no such file",
         str(tmp_path): "it is a directory",
         "blank.txt": "it is blank",
         "bug": "KeyError: 'bug'",
         "huge": "MemoryError",
-        "nothing": "there is nothing in it",
+        "nothing": "it is empty",
     }.items():
         assert f"dapi: {word}: {reason}" in errors
     assert {"texts": 6} == lines[-1]["facts"]
@@ -355,7 +355,7 @@ def test_a_reason_names_the_file_that_it_is_about(family, capsys):
 
     assert 1 == status
     assert "dapi: other: frame.png: it is no picture. Expected a picture." in printed.err
-    assert "dapi: absent.txt: there is no such file. Expected" in printed.err
+    assert "dapi: absent.txt: no such file. Expected" in printed.err
 
 
 def test_words_that_the_terminal_cannot_show_stop_no_other(family, monkeypatch):
@@ -407,7 +407,7 @@ def test_bad_inputs_are_told_before_anything_is_fetched(family, server, capsys):
 
     assert (1, []) == (status, server.asked)
     assert ["absent.txt", "", "absent.txt"] == [line["input"] for line in lines]
-    assert "there is no such file" in lines[0]["error"] and "will be downloaded" not in errors
+    assert "no such file" in lines[0]["error"] and "will be downloaded" not in errors
 
 
 def test_a_bad_input_among_good_ones_is_told_before_the_download(family, capsys):
@@ -417,7 +417,7 @@ def test_a_bad_input_among_good_ones_is_told_before_the_download(family, capsys)
 
     assert (1, ["good", "absent.txt", "summary"]) == (status, [line["input"] for line in lines])
     first, second = errors.splitlines()
-    assert first.startswith("dapi: absent.txt: there is no such file")
+    assert first.startswith("dapi: absent.txt: no such file")
     assert "will be downloaded" in second
 
 
@@ -441,7 +441,7 @@ def test_a_task_that_declares_no_reader_works_as_ever(family, server, capsys):
     status, lines, _ = run_json(capsys, "acme_net", "absent.txt")
 
     assert (1, True) == (status, bool(server.asked))
-    assert "there is no such file" in lines[0]["error"]
+    assert "no such file" in lines[0]["error"]
 
 
 def test_weights_that_cannot_be_run_on_files_are_not_fetched(family, server, capsys):

@@ -384,7 +384,7 @@ def test_builder_takes_weights_by_keyword(function):
 
 def test_class_is_no_builder():
     """Who decorates the module itself is told to write a function."""
-    with pytest.raises(WeightsDeclarationError, match="is no function.*def net"):
+    with pytest.raises(WeightsDeclarationError, match="is not a function.*def net"):
 
         @register_model()
         class Net:

@@ -122,8 +122,8 @@ def test_languages_are_named(capsys):
 @pytest.mark.parametrize(
     ("name", "source", "reason"),
     [
-        ("flan_t5_xxl", "absent.txt", "there is no such file"),
-        ("roberta_base", "absent.txt", "there is no such file"),
+        ("flan_t5_xxl", "absent.txt", "no such file"),
+        ("roberta_base", "absent.txt", "no such file"),
         ("flan_t5_xxl:Flan_EncoderDecoder_RefV1", "words", "how its output becomes one vector"),
     ],
 )

@@ -158,7 +158,7 @@ def path_of(distribution: str) -> Path:
     for point in discovery.entry_points("dapi.answers"):
         if point.distribution == distribution:
             return _beside(point)
-    reason = "it does not say where they are"
+    reason = "their entry point names no file"
     line = '[project.entry-points."dapi.answers"]  answers = "its.package"'
     raise AnswersError(distribution, reason, f"Add to its pyproject.toml: {line}")
 
@@ -170,7 +170,7 @@ def _beside(point: discovery.EntryPoint) -> Path:
         spec = None
     for folder in (spec and spec.submodule_search_locations) or ():
         return Path(folder) / "answers.json"
-    reason = f"the entry point names {point.target!r}, which is no package"
+    reason = f"the entry point names {point.target!r}, which is not a package"
     raise AnswersError(point.distribution, reason, "Name the package that holds answers.json.")
 
 

@@ -175,7 +175,7 @@ def _named(name: str) -> Subject:
     if parsed.member is not None:
         weights = lookup.get_weights(name)
         if files.missing(weights):
-            raise UncheckedError(f"Its file is not here. To fetch it: dapi fetch {name}")
+            raise UncheckedError(f"Its file is not in the cache. To fetch it: dapi fetch {name}")
         return Subject(lookup.find_offered(parsed), weights, False)
     model = lookup.find(name)
     return Subject(model, _template(model), True)

@@ -108,7 +108,7 @@ class Run:
         if transforms is None:
             prepared = self.plan.sample.prepared
             if prepared is None:
-                raise UncheckedError("Its transforms need a file that is not here.")
+                raise UncheckedError("Its transforms need a file that is not in the cache.")
             noted: Callable[..., Any] = _Noted(lambda *_, **__: prepared, self._given)
         else:
             noted = _Noted(transforms, self._transformed)

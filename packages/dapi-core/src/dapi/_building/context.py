@@ -78,7 +78,7 @@ class ContextParams:
 
     def __init__(self, target_class: type, active: bool = True, **params: Any) -> None:
         if not isinstance(target_class, type):
-            raise TypeError(f"ContextParams needs a class, and was given {target_class!r}.")
+            raise TypeError(f"ContextParams requires a class, not {target_class!r}.")
         self._target = target_class
         self._active = active
         self._params = params

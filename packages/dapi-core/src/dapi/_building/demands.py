@@ -72,11 +72,11 @@ def merge(
         raise WeightsDeclarationError(
             f"The Build of {weights}",
             f"names {argument}, which only a caller does",
-            f"Remove it from the entry, and give it where the model is built: {argument}=...",
+            f"Remove it from the entry, and pass it to the builder: {argument}=...",
         )
     if new_head and not head:
         raise NoWeightsError(
-            "new_head=True was given to a builder that declares no head",
+            "new_head=True requires a builder that declares a head",
             "Declare it: register_model(head=...) or build_model(head=...).",
         )
     for argument, fixed in wanted.config.items():
@@ -144,5 +144,5 @@ def check_head(model: nn.Module, fresh: Sequence[str], weights: Weights | Weight
     if any(is_under(key, fresh) for key in model.state_dict()):
         raise NoWeightsError(
             f"A new head of {weights} would be quantized, and could not be trained",
-            "Give new_head=True to float weights, and quantize the model when it is trained.",
+            "Use new_head=True with float weights, and quantize the model after training.",
         )

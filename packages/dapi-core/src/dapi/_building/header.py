@@ -74,7 +74,7 @@ class Header:
         self._code_version = _mapping(facts["code_version"])
         self.requires_grad = _mapping(facts.get("requires_grad", "{}"))
         if not all(type(each) is int for each in self._code_version.values()):
-            raise ValueError("a version of code is no number")
+            raise ValueError("a code version is not an integer")
         if not all(type(each) is bool for each in self.requires_grad.values()):
             raise ValueError("whether a parameter is trained is neither true nor false")
 

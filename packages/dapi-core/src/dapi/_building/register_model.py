@@ -313,7 +313,7 @@ def register_model(
     Raises:
         InvalidNameError: The name cannot be a model's.
         DuplicateModelError: Another function of the module has the name.
-        WeightsDeclarationError: What is decorated is no function, or has no keyword-only
+        WeightsDeclarationError: What is decorated is not a function, or has no keyword-only
             ``weights``.
     """
     if function is not None:
@@ -445,7 +445,7 @@ def _checked_enums(
         return tuple(enums)
     raise WeightsDeclarationError(
         f"register_model(weights={excerpt(weights)})",
-        "is no enum of weights, nor several",
+        "must be a Weights subclass or a sequence of them",
         "Pass a subclass of dapi.Weights, not a member of it.",
     )
 
@@ -474,7 +474,7 @@ class Parameters(Record):
         if code is None:
             raise WeightsDeclarationError(
                 f"The builder {function!r}",
-                "is no function",
+                "is not a function",
                 "Write a function that constructs it: def net(*, weights=None, progress=True): ...",
             )
         names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]

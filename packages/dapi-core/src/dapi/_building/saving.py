@@ -236,7 +236,9 @@ def _check_size(plan: Plan, shapes: Sequence[tuple[int, ...]]) -> None:
     elements = sum(map(prod, shapes))
     largest = max(_numbers([plan.config, plan.entry.build.context]), default=0)
     if largest > max(elements, _USUAL):
-        raise ValueError(f"it gives its builder the number {largest}, and holds {elements} numbers")
+        raise ValueError(
+            f"it passes its builder the number {largest}, and holds {elements} numbers"
+        )
     if plan.config or plan.entry.build.context:
         build_model.check_size(
             plan.recipe, plan.entry, plan.config, tensors=len(shapes), elements=elements

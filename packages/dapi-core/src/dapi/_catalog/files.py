@@ -160,7 +160,7 @@ def used_hashes() -> set[str]:
         try:
             return set(owners_by_hash())
         except PluginWarning as cause:
-            what = "Which files are unused cannot be told while a distribution is broken"
+            what = "Unused files cannot be determined while a distribution is broken"
             raise NoWeightsError(f"{what}: {cause}", "For details: dapi doctor") from cause
 
 
@@ -191,7 +191,7 @@ def add(path: Path, *, owner: str | None = None) -> list[tuple[str, Path]]:
     ]
     if not found:
         what = f"{path} (sha256 {digest}) is of no installed weights whose hash is published"
-        raise NoWeightsError(what, f"To say whose it is: dapi cache add {path} --for NAME")
+        raise NoWeightsError(what, f"To name its weights: dapi cache add {path} --for NAME")
     return [(name, _store.add(path, file, wanted=name)) for name, file in found]
 
 

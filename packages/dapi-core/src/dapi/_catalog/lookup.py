@@ -205,8 +205,8 @@ def _says_which_weights(function: Callable[..., Any], config: Mapping[str, Any])
 def _refuse_more(name: str | Name | Weights, weights: object) -> None:
     if weights is not LATEST:
         raise NoWeightsError(
-            f"{str(name)!r} already names weights, and weights={excerpt(weights)} was given too",
-            "Give one of them.",
+            f"{str(name)!r} already names weights, and weights={excerpt(weights)} was passed too",
+            "Pass one of them.",
         )
 
 

@@ -354,7 +354,7 @@ def _read_number(name: str, value: Any) -> float | None:
 
 def _as_float(value: Any, *, units: bool = True) -> float:
     if isinstance(value, bool):
-        raise TypeError("true and false are no numbers")
+        raise TypeError("true and false are not numbers")
     found = number(value) if units and isinstance(value, str) else float(value)
     if found != found:
         raise ValueError("NaN is neither more nor less than anything")

@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"dapi: {error}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
-        print("dapi: interrupted. What was done so far is kept.", file=sys.stderr)
+        print("dapi: interrupted. Completed work is kept.", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
         sys.stderr.close()

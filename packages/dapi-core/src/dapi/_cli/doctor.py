@@ -127,7 +127,7 @@ def _open_caches() -> Iterator[Problem]:
     """Find folders of caches in which others could plant something."""
     for root in folders.roots():
         for folder in access.strangers(root):
-            what = f"others can write to {folder}: each user hashes what is there before its use"
+            what = f"others can write to {folder}: each user hashes files before using them"
             remedy = f"chmod go-w {folder} (as its owner), or set DAPI_CACHE to a folder of yours"
             yield Problem("cache", what, remedy)
 
@@ -184,7 +184,7 @@ def _unbuildable(plugin: Plugin) -> Iterator[Problem]:
         reason = _failure(builder)
         if reason:
             what = f"its builder {point.name!r} cannot be built: {reason}"
-            remedy = f"pip install --upgrade {plugin.name}; if that does not help, tell its authors"
+            remedy = f"pip install --upgrade {plugin.name}; if that fails, report it to its authors"
             yield Problem(plugin.name, what, remedy)
 
 
@@ -235,7 +235,7 @@ def _lost_successor(point: EntryPoint) -> Iterator[Problem]:
         return  # told as what it is
     except DapiError as error:
         what = f"its tombstone of {point.name!r} names a successor that cannot be found: {error}"
-        yield Problem(point.distribution, what, f"Mend the successor in {point.target}")
+        yield Problem(point.distribution, what, f"Correct the successor in {point.target}")
 
 
 def _shared_names(plugin: Plugin) -> Iterator[Problem]:

@@ -34,7 +34,7 @@ def _add_search(commands: Any) -> None:
     search = add_command(commands, "search", _find, "search the weights that are installed")
     search.add_argument("text", nargs="*", help="words in their names, tasks and datasets")
     search.add_argument("--task", action="append", help="as in image-classification")
-    text = "what they were trained or measured on, as in COCO"
+    text = "a dataset of training or evaluation, as in COCO"
     search.add_argument("--dataset", action="append", help=text)
     text = "SPDX expression, as in BSD-3-Clause"
     search.add_argument("--license", action="append", help=text)
@@ -67,7 +67,7 @@ def _number(text: str) -> float:
     try:
         return _search.number(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number, such as 80 or 30M") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number, such as 80 or 30M") from None
 
 
 def _list(options: argparse.Namespace) -> int:

@@ -166,7 +166,7 @@ def _describe(head: bytes) -> str:
     if not head:
         return "it is empty"
     known = (kind for begin, kind in _FOREIGN.items() if head.lstrip().startswith(begin))
-    otherwise = "its content is neither safetensors nor what torch.save writes, or it is damaged"
+    otherwise = "it is neither a safetensors file nor one of torch.save, or it is damaged"
     return next((f"it is {kind}" for kind in known), otherwise)
 
 

@@ -97,12 +97,14 @@ def read_header(path: Path) -> Header:
         length = int.from_bytes(stream.read(8), "little")
         start = 8 + length
         if size < 8 or start > size or length > _LARGEST_HEADER:
-            raise ValueError("its header is cut or too long: it is no safetensors file, or damaged")
+            raise ValueError(
+                "its header is truncated or too long: it is not a safetensors file, or damaged"
+            )
         found = _parse(stream.read(length))
     metadata = found.pop("__metadata__", None)
     metadata = {} if metadata is None else metadata
     if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
-        raise ValueError("its metadata is no map of strings")
+        raise ValueError("its metadata is not a map of strings")
     tensors = {key: _checked(key, facts) for key, facts in found.items()}
     _check_places((place[2:] for place in tensors.values()), size - start)
     return Header(metadata, tensors, start)
@@ -123,9 +125,9 @@ def _parse(text: bytes) -> dict[str, Any]:
     except RecursionError as cause:
         raise ValueError("its header is nested too deeply") from cause
     except (json.JSONDecodeError, UnicodeDecodeError) as cause:
-        raise ValueError(f"its header is no JSON ({cause})") from cause
+        raise ValueError(f"its header is not JSON ({cause})") from cause
     if not isinstance(found, dict):
-        raise ValueError("its header is no map of keys")
+        raise ValueError("its header is not a map of keys")
     return found
 
 

@@ -92,11 +92,15 @@ def findings(plugin: Plugin) -> Iterator[Finding]:
         yield Finding("disabled", f"{plugin.disabled_by} leaves it out", _enable(plugin))
     unmet = plugin.unmet_core()
     if unmet:
-        reason = f"version {plugin.version} needs {unmet}, and {CORE} {versions()[CORE]} is here"
+        reason = (
+            f"version {plugin.version} needs {unmet}, and {CORE} {versions()[CORE]} is installed"
+        )
         yield Finding("incompatible", reason, f"pip install --upgrade {plugin.name} {CORE}")
     for requirement in _missing(plugin.requirements(), (), set()):
         found = versions().get(requirement.name)
-        there = f"and {requirement.name} {found} is here" if found else "which is not installed"
+        there = (
+            f"and {requirement.name} {found} is installed" if found else "which is not installed"
+        )
         reason = f"it needs {requirement}, {there}"
         yield Finding("missing-dependency", reason, f"pip install '{requirement}'")
     yield from _damages(plugin)

@@ -173,7 +173,7 @@ def _wait(
         if progress != seen:
             seen, since = progress, time.monotonic()
         elif time.monotonic() - since > settings.patience:
-            text = f"{who} has got no further for {settings.patience:g} s, and is not waited for."
+            text = f"{who} made no progress for {settings.patience:g} s, and is not waited for."
             notices.warn(text, CacheWarning)
             return False
         time.sleep(settings.poll)

@@ -101,7 +101,7 @@ def idle(urls: Iterable[str]) -> Iterator[tuple[str, str]]:
             yield f"its rule {str(rule)!r} names no http or https address", _FORM
         elif earlier:
             what = f"its rule {str(rule)!r} never applies: {str(earlier[0])!r} comes first"
-            yield what, f"Put it before {str(earlier[0])!r}"
+            yield what, f"Move it before {str(earlier[0])!r}"
         elif rule.host and not any(map(rule.applies, seen)):
             what = f"its rule {str(rule)!r} matches nothing: no installed weights are on that host"
             hosts = sorted(set(map(_urls.netloc, seen)))

@@ -203,7 +203,7 @@ def _open_own(path: Path) -> FileIO:
     if _is_own(os.fstat(stream.fileno())):
         return stream
     stream.close()
-    raise OSError(f"others can write to {path}, or it is a file of another name too")
+    raise OSError(f"others can write to {path}, or it has another name (a hard link)")
 
 
 def _is_own(status: os.stat_result) -> bool:

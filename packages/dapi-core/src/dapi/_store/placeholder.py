@@ -22,7 +22,7 @@ _HEADS = {
     b"/annex/objects/": _ANNEX,
 }
 _REMEDIES = {
-    _PAGE: "Sign in or accept the terms where it comes from, and download it again",
+    _PAGE: "Sign in or accept the terms on its site, and download it again",
     _POINTER: "To download the file itself, run this in its repository: git lfs pull",
     _ANNEX: "To download the file itself, run this in its repository: git annex get",
 }

@@ -34,7 +34,7 @@ _BLOCK = 1 << 18
 _REQUIREMENT = re.compile(r"[A-Za-z0-9][\w.-]*(\[[\w.,-]+\])?([<>=!~]=?[\w.*+!]+,?)*", re.ASCII)
 
 # The remedy when a mirror, or the server that a hook names, lacks a file.
-_NOT_THERE = "Put the file onto the mirror, or remove its host from the rules of the mirror."
+_NOT_THERE = "Add the file to the mirror, or remove its host from the rules of the mirror."
 
 _OWN = {"hf": "hub", "s3": "objects", "gs": "objects"}
 

@@ -47,7 +47,7 @@ _LONGEST = 500  # characters of a reason: a server can send any text
 _MAY_PASS = (408, 425, 429, 500, 502, 503, 504)
 
 # The remedy when a server no longer has the published file.
-TELL = "Upgrade the distribution that names the file; if that does not help, tell its publisher."
+TELL = "Upgrade the distribution that names the file; if that fails, report it to the publisher."
 
 
 class AttemptError(Exception):

@@ -114,8 +114,8 @@ def _warn_of_doubtful(file: File) -> None:
         doubtful = _path(root / "refs", file.url)
         if os.path.lexists(doubtful) and not _is_believed(root, doubtful):
             text = (
-                f"{doubtful} is not used: others can write there. It says which hash {file.url} "
-                "had when it was first loaded. To see which folders are open: dapi doctor"
+                f"{doubtful} is not used, since others can write to it. It records which hash "
+                f"{file.url} had when it was first loaded. To list open folders: dapi doctor"
             )
             notices.warn_once(text, CacheWarning)
 

@@ -65,7 +65,7 @@ def verify_local(file: File, path: Path) -> None:
         HashMismatchError: Its hash differs from the published one, or it is a Git LFS pointer.
     """
     if not path.is_file():
-        raise FetchError(file.name, failures={file.url: "there is no such file"})
+        raise FetchError(file.name, failures={file.url: "no such file"})
     placeholder.refuse(path, file.name)
     if file.sha256 is None:
         return  # there is nothing to compare it with

@@ -30,7 +30,7 @@ def directory(files: Mapping[str, Path], *, of: str) -> Path:
     """
     for name in files:
         if name in ("", ".", "..") or "/" in name or "\\" in name or "\0" in name:
-            raise WeightsDeclarationError(of, f"has a file named {name!r}", "Give it another URL.")
+            raise WeightsDeclarationError(of, f"has a file named {name!r}", "Use another URL.")
     name = _hash(files)
     for root in folders.roots():
         if access.is_closed(root, "views") and _holds(root / "views" / name, files):
@@ -167,8 +167,8 @@ def set_aside(blob: Path) -> None:
         access.make_folder(aside.parent)
         blob.rename(aside)
         notices.warn(
-            f"{blob} is a file of the cache, and was written to. What was written is in {aside} "
-            "now; move it to a directory of your own.",
+            f"{blob} is a file of the cache, but was modified. The modified file was moved to "
+            f"{aside}; move it to a directory of your own.",
             CacheWarning,
         )
 

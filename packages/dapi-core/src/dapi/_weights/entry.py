@@ -45,7 +45,7 @@ class Undeclared(Record):
         """Raise NoWeightsError: there is nothing to call."""
         raise NoWeightsError(
             f"The entry declares no {self.what}",
-            f"Give them when the entry is made: WeightEntry(..., {self.what}=...).",
+            f"Pass them to the constructor: WeightEntry(..., {self.what}=...).",
         )
 
 
@@ -66,7 +66,9 @@ class Status(Record):
     def __post_init__(self) -> None:
         if self.state not in ("active", "deprecated", "withdrawn"):
             raise WeightsDeclarationError(
-                f"Status({self.state!r})", "is no state", "Write active, deprecated or withdrawn."
+                f"Status({self.state!r})",
+                "is not a valid state",
+                "Write active, deprecated or withdrawn.",
             )
 
 
@@ -74,7 +76,7 @@ def _wrong_type(argument: str, value: object, expected: str) -> WeightsDeclarati
     """Return the error that says what to write instead of a value of a wrong type."""
     remedy = f"Expected {expected}."
     if value is None:
-        remedy += " If there is none, leave it out."
+        remedy += " If there is none, omit it."
     elif argument == "WeightEntry(url":
         remedy += f" {how_to_load(value)}".rstrip()
     return WeightsDeclarationError(f"{argument}={excerpt(value)})", "is of a wrong type", remedy)
@@ -187,7 +189,7 @@ class WeightEntry(Record):
             raise WeightsDeclarationError(
                 "A WeightEntry of several files",
                 "has a sha256, size or mirrors of its own, or no file",
-                "Give them to each File.",
+                "Pass them to each File.",
             )
         else:
             object.__setattr__(self, "_files", self.url)
@@ -291,7 +293,7 @@ def frozen_meta(owner: str, meta: Mapping[str, Any]) -> FrozenDict[Any]:
     except TypeError as cause:
         raise WeightsDeclarationError(
             f"{owner}(meta={excerpt(frozen)})",
-            f"holds what cannot be hashed ({cause})",
+            f"contains an unhashable value ({cause})",
             "Use dicts, lists, strings, numbers, or None.",
         ) from None
     return frozen
