@@ -74,7 +74,7 @@ def tests(session: nox.Session) -> None:
         "twine",
         "types-tqdm",
     )
-    session.run("mypy")
+    session.run("mypy", "--num-workers=2")
     session.run("pytest", *(session.posargs or [*PARALLEL, "packages", "tests"]), env=ALONE)
 
 
