@@ -134,7 +134,7 @@ def test_killed_download_is_gone_on_with(faulty, start, own_cache, worthwhile, k
     before, began = faulty.sent, time.monotonic()
     finish(start(worthwhile=worthwhile))
 
-    assert faulty.sent - before <= 0.45 * len(body)
+    assert faulty.sent - before <= 0.6 * len(body)  # with what sockets held
     assert ["blobs", "stamps"] == files(own_cache)
     assert time.monotonic() - began < 30.0  # nobody waits for the dead: that takes 60 s
 
