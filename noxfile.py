@@ -31,6 +31,8 @@ nox.options.reuse_existing_virtualenvs = True
 # Interpreters that pyenv holds are at hand, whether or not it puts them on the path.
 _pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
 os.environ["PATH"] = os.pathsep.join([*map(str, _pyenv.glob("3.*/bin")), os.environ["PATH"]])
+# Tests start hundreds of processes: each would compile dapi again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 @nox.session
