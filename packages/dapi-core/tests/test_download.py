@@ -259,7 +259,7 @@ def test_slow_connection_is_joined_by_others(faulty):
 def test_fast_connection_stays_alone(faulty):
     """Where one connection is enough, no other is opened."""
     url = faulty.serve("/net.pth", BODY)
-    fetch(file_of(url), patience=QUICK)
+    fetch(file_of(url), patience=replace(QUICK, worthwhile=10.0))
 
     assert 1 == len(faulty.asked)
 

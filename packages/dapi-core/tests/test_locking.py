@@ -125,10 +125,10 @@ def test_killed_download_is_gone_on_with(faulty, start, own_cache, worthwhile, k
     body = BODY * 3
     faulty.serve("/net.pth", body)
     faulty.rate = 9e6 if worthwhile > 1 else 2e6
-    for _ in range(kills):
-        process, before = start(worthwhile=worthwhile), faulty.sent
-        share = 0.61 if kills == 1 else 0.32
-        wait_until(lambda: faulty.sent - before > share * len(body))  # noqa: B023
+    digest = hashlib.sha256(body).hexdigest()
+    for share in [0.61] if kills == 1 else [0.32, 0.64]:
+        process = start(worthwhile=worthwhile)
+        wait_until(lambda: partial.progress(digest)[0] > share * len(body))  # noqa: B023
         process.kill()
         process.wait()
     before, began = faulty.sent, time.monotonic()
