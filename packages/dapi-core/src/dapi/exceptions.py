@@ -4,7 +4,7 @@ Each error is a ``DapiError`` and also the builtin that a caller would catch; it
 attributes; its text says what happened, what was expected or exists, and what to do::
 
     DapiError
-    ├── InvalidNameError          (ValueError)      not ``[distribution/]builder[:member]``
+    ├── InvalidNameError          (ValueError)      not of the grammar of names
     ├── UnknownModelError         (LookupError)     no builder of that name
     │   ├── RemovedModelError                       ... any more: its tombstone says more
     │   └── DisabledModelError                      ... because a variable leaves it out
@@ -170,7 +170,7 @@ def how_to_load(source: object) -> str:
 
 
 class InvalidNameError(DapiError, ValueError):
-    """A name is not of the form ``[distribution/]builder[:member]``."""
+    """A name is not of the form ``[distribution/]builder[:[publisher/]member]``."""
 
     def __init__(self, name: object, *, equivalents: Sequence[str] = (), remedy: str = "") -> None:
         self.name, self.equivalents, self.remedy = name, tuple(equivalents), remedy
@@ -180,7 +180,7 @@ class InvalidNameError(DapiError, ValueError):
             remedy = remedy or "To see the names: dapi list"
             text = (
                 f"{excerpt(name)} is not a name of a model or of weights. Expected "
-                "'[distribution/]builder[:member]', as in 'resnet50' or "
+                "'[distribution/]builder[:[publisher/]member]', as in 'resnet50' or "
                 f"'resnet50:ImageNet1K_RefV2'. {remedy}"
             )
         super().__init__(text)
@@ -291,10 +291,14 @@ class AmbiguousModelError(DapiError, LookupError):
 
     def __init__(self, name: str, *, candidates: Sequence[str]) -> None:
         self.name, self.candidates = name, tuple(candidates)
+        givers = [each.rpartition("/")[0].rpartition(":")[2] for each in candidates]
+        if len(set(givers)) > 1:
+            fact = f"is given by {len(candidates)} distributions"
+            remedy = f"; or set DAPI_PREFER={givers[0]}"
+        else:
+            fact, remedy = f"stands for {len(candidates)} sets of weights", ""
         super().__init__(
-            f"{name!r} is given by {len(candidates)} distributions. "
-            f"Use a qualified name: {_alternatives(candidates)}; "
-            f"or set DAPI_PREFER={candidates[0].partition('/')[0]}"
+            f"{name!r} {fact}. Use a qualified name: {_alternatives(candidates)}{remedy}"
         )
 
 

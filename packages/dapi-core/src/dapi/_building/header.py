@@ -121,13 +121,14 @@ class Header:
         return f"{self._name} was of version {saved}, now {installed or 'not installed'}"
 
     def _builder(self) -> Callable[..., nn.Module]:
-        distribution, name, member = parse(self._name)
+        wanted = parse(self._name)
+        distribution, name, member, _ = wanted
         is_known = member is None and any(
             model.name == name and distribution in (None, model.distribution)
             for model in builders.known()
         )
         # An error of the catalog would read every enum of every distribution for a suggestion.
-        if not is_known and not removals.find(distribution, name):
+        if not is_known and not removals.find(wanted._replace(member=None)):
             raise ValueError(f"No model named {self._name!r} is installed")
         builder: Callable[..., nn.Module] = lookup.find(self._name).load()
         if not hasattr(builder, "__dapi_builder__"):
