@@ -51,6 +51,7 @@ attributes; its text says what happened, what was expected or exists, and what t
 
     DapiWarning (UserWarning)
     ├── OutdatedWeightsWarning                      later weights exist, or these are deprecated
+    ├── ChangedWeightsWarning                       a saved model is not what it was
     ├── ReplacedBuilderWarning                      another builder supersedes this one
     ├── RandomBackboneWarning                       a network is built on one that knows nothing
     ├── LegacyArgumentWarning     (FutureWarning)   ``pretrained=True`` and its like
@@ -902,6 +903,10 @@ class DapiWarning(UserWarning):
 
 class OutdatedWeightsWarning(DapiWarning):
     """Later weights exist for the same dataset, or these are deprecated."""
+
+
+class ChangedWeightsWarning(DapiWarning):
+    """A saved model, or the weights that it started from, changed since it was saved."""
 
 
 class ReplacedBuilderWarning(DapiWarning):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from dapi._building import origin
 from dapi._building.arguments import CALLERS
 from dapi._building.context import ContextParams
 from dapi._loader.loading import is_under
@@ -50,6 +51,7 @@ def admit(weights: Weights | WeightEntry) -> None:
         notices.warn_once(text, OutdatedWeightsWarning)
     elif lock is None and isinstance(weights, Weights) and not weights.latest:
         _warn_of_later(weights)
+    origin.warn_of(weights)
 
 
 def _warn_of_later(weights: Weights) -> None:
