@@ -140,7 +140,7 @@ def _explain_foreign_config(name: str, weights: Weights | WeightEntry, cause: Ty
 
 
 def check_head(model: nn.Module, fresh: Sequence[str], weights: Weights | WeightEntry) -> None:
-    """Refuse a new head that nobody could train: quantized layers have no parameters."""
+    """Refuse a new head that nobody could train, or that the model does not have."""
     if not fresh or any(is_under(key, fresh) for key, _ in model.named_parameters()):
         return
     if any(is_under(key, fresh) for key in model.state_dict()):
@@ -148,3 +148,9 @@ def check_head(model: nn.Module, fresh: Sequence[str], weights: Weights | Weight
             f"A new head of {weights} would be quantized, and could not be trained",
             "Give new_head=True to float weights, and quantize the model when it is trained.",
         )
+    layers = ", ".join(name for name, _ in model.named_children()) or "it has none"
+    raise NoWeightsError(
+        f"The head of this {type(model).__name__} is declared as {', '.join(fresh)}, and it has no "
+        "such layer with parameters",
+        f"Correct register_model(head=...). Its layers are: {layers}.",
+    )

@@ -46,8 +46,9 @@ def save(model: nn.Module, path: str | Path) -> None:
     Beside the tensors of ``model.state_dict()``, the file's header says, in strings that need no
     plugin to be read: the builder, its distribution and version, the arguments and overrides it
     was built with (as JSON), the weights it started from, and their sha256; and what its layers
-    are, so that loading sees a builder that makes others. Whatever was trained since is saved. Other programs read the file like any safetensors file; tied tensors stand in
-    it under each of their keys. Touches no network.
+    are, so that loading sees a builder that makes others. Whatever was trained since is saved.
+    Other programs read the file like any safetensors file; tied tensors stand in it under each of
+    their keys. Touches no network.
 
     Before anything is written, the model is compared with what its builder makes of the same
     arguments: keys, shapes and ties, each module's class, and its attributes that are numbers,
