@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dapi import Asset, Build, File, Status, WeightEntry, lazy
+from dapi import Asset, Build, File, Status, WeightEntry, Weights, lazy
 from dapi.adapt import Drop
 from dapi.exceptions import NoWeightsError, WeightsDeclarationError
 
@@ -206,7 +206,9 @@ def test_outputs_have_one_name_each(key):
 
     def entry(named, shown):
         return WeightEntry(
-            "https://example.org/net.pth", meta={key: named}, postprocess=lazy("m:f", **{key: shown})
+            "https://example.org/net.pth",
+            meta={key: named},
+            postprocess=lazy("m:f", **{key: shown}),
         )
 
     assert entry(["a", "b"], ("a", "b")).meta[key] == ("a", "b")
