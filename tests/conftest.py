@@ -134,6 +134,12 @@ def environment(tmp_path) -> Environment:
 
 
 @pytest.fixture
+def build(tmp_path):
+    """Build the wheel of a project that is kept in this repository: ``build(folder)``."""
+    return lambda project: build_wheel(project, tmp_path / "dist")
+
+
+@pytest.fixture
 def make_distribution(tmp_path):
     """Build a small distribution as its author would: sources, a pyproject, a wheel."""
 

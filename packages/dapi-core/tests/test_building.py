@@ -116,6 +116,12 @@ def test_wrapped_model_knows_its_weights(entry):
         assert entry == dapi.weights_of(torch.compile(nn.DataParallel(wrapped)))
 
 
+def test_new_head_that_the_model_does_not_have_is_an_error(entry):
+    """A head that is declared by a wrong name is told, with the layers that there are."""
+    with pytest.raises(NoWeightsError, match=r"declared as classifier.*Its layers are: .*fc"):
+        dapi.build_model(Net, weights=entry, head="classifier", new_head=True)
+
+
 def test_new_head_waives_no_other_argument(entry):
     """What is not of the head may not contradict the weights, new head or not."""
     fixed = dataclasses.replace(entry, build=Build(config={"num_classes": 4, "scale": 2.0}))

@@ -291,8 +291,28 @@ def test_builder_that_is_gone_is_named(acme, tmp_path, monkeypatch):
     monkeypatch.setattr("dapi._plugins.discovery._cached", discovery._NOTHING)
     monkeypatch.setattr("dapi._catalog.builders._registered", {})
 
-    with pytest.raises(RebuildError, match="No model named 'acme-nets/acme_other'"):
+    with pytest.raises(RebuildError, match="No model named 'acme-nets/acme_other'") as refused:
         dapi.load(path)
+    assert "saved with acme-nets==1.2; acme-nets is not installed" in str(refused.value)
+    assert "pip install acme-nets==1.2. " in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("distribution", "a b"), ("distribution", "--index-url"), ("version", "1 --pre"),
+     ("version", "1; rm -rf x"), ("version", "")],
+)  # fmt: skip
+def test_file_cannot_put_words_into_a_command(acme, tmp_path, key, value):
+    """What a file names is shown as a command only where it is a distribution and a version."""
+    path = tmp_path / "net.safetensors"
+    dapi.save(dapi.get_model("acme_other", weights=None), path)
+    content = safetensors.read(path)
+    changed = {"dapi.builder": "absent", f"dapi.{key}": value}
+    safetensors.write(path, content.tensors, {**content.metadata, **changed})
+
+    with pytest.raises(RebuildError) as refused:
+        dapi.load(path)
+    assert "pip install" not in str(refused.value)
 
 
 def test_builder_that_no_longer_fits_is_named(acme, tmp_path):

@@ -4,7 +4,7 @@ Each error is a ``DapiError`` and also the builtin that a caller would catch. It
 facts; its text states the fact, then the expected or available values, then the remedy::
 
     DapiError
-    ├── InvalidNameError          (ValueError)      not ``[distribution/]builder[:member]``
+    ├── InvalidNameError          (ValueError)      not of the grammar of names
     ├── UnknownModelError         (LookupError)     no builder with that name
     │   ├── RemovedModelError                       the model was removed: see its tombstone
     │   └── DisabledModelError                      an environment variable disables it
@@ -51,6 +51,7 @@ facts; its text states the fact, then the expected or available values, then the
 
     DapiWarning (UserWarning)
     ├── OutdatedWeightsWarning                      newer weights exist, or these are deprecated
+    ├── ChangedWeightsWarning                       a saved model changed since it was saved
     ├── ReplacedBuilderWarning                      another builder supersedes this one
     ├── RandomBackboneWarning                       the backbone has no pretrained weights
     ├── LegacyArgumentWarning     (FutureWarning)   a deprecated argument, as ``pretrained=True``
@@ -170,7 +171,7 @@ def how_to_load(source: object) -> str:
 
 
 class InvalidNameError(DapiError, ValueError):
-    """A name is not of the form ``[distribution/]builder[:member]``."""
+    """A name is not of the form ``[distribution/]builder[:[publisher/]member]``."""
 
     def __init__(self, name: object, *, equivalents: Sequence[str] = (), remedy: str = "") -> None:
         self.name, self.equivalents, self.remedy = name, tuple(equivalents), remedy
@@ -180,7 +181,7 @@ class InvalidNameError(DapiError, ValueError):
             remedy = remedy or "To list all names: dapi list"
             text = (
                 f"{excerpt(name)} is not a valid name of a model or of weights. Expected "
-                "'[distribution/]builder[:member]', as in 'resnet50' or "
+                "'[distribution/]builder[:[publisher/]member]', as in 'resnet50' or "
                 f"'resnet50:ImageNet1K_RefV2'. {remedy}"
             )
         super().__init__(text)
@@ -291,10 +292,14 @@ class AmbiguousModelError(DapiError, LookupError):
 
     def __init__(self, name: str, *, candidates: Sequence[str]) -> None:
         self.name, self.candidates = name, tuple(candidates)
+        givers = [each.rpartition("/")[0].rpartition(":")[2] for each in candidates]
+        if len(set(givers)) > 1:
+            fact = f"is provided by {len(candidates)} distributions"
+            remedy = f"; or set DAPI_PREFER={givers[0]}"
+        else:
+            fact, remedy = f"matches {len(candidates)} sets of weights", ""
         super().__init__(
-            f"{name!r} is provided by {len(candidates)} distributions. "
-            f"Use a qualified name: {_alternatives(candidates)}; "
-            f"or set DAPI_PREFER={candidates[0].partition('/')[0]}"
+            f"{name!r} {fact}. Use a qualified name: {_alternatives(candidates)}{remedy}"
         )
 
 
@@ -899,6 +904,10 @@ class DapiWarning(UserWarning):
 
 class OutdatedWeightsWarning(DapiWarning):
     """Newer weights exist for the same dataset, or these are deprecated."""
+
+
+class ChangedWeightsWarning(DapiWarning):
+    """A saved model, or the weights that it started from, changed since it was saved."""
 
 
 class ReplacedBuilderWarning(DapiWarning):

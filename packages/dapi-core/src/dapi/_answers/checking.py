@@ -221,7 +221,8 @@ def _owner(subject: Subject) -> str:
 
 
 def _compared(subject: Subject, name: str, kept: Answers) -> Check:
-    short = name.rpartition("/")[2]
+    _, model, member, _ = _names.parse(name)
+    short = f"{model}:{member}" if member else model
     answer = kept.found.get(short)
     if answer is None and subject.built is not None and not subject.is_synthetic:
         subject, short = subject._replace(is_synthetic=True), subject.model.name

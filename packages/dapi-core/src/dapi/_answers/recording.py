@@ -157,7 +157,7 @@ def _constructed(subject: Subject) -> nn.Module:
         build = replace(entry.build, config={**entry.build.config, **subject.config})
         entry = replace(entry, build=build)
     options = {"device": "meta"} if subject.is_synthetic else {}
-    model: nn.Module = subject.model.load()(weights=entry, progress=False, **options)
+    model: nn.Module = subject.model.load()(weights=entry, **options)
     return model
 
 

@@ -97,10 +97,10 @@ def _in_modules(
     for path in dict.fromkeys((*found, *expected)):
         one, other = found.get(path), expected.get(path)
         if not _is_of_kind(one, other):
-            if not _awaits_input(other):
+            if not awaits_input(other):
                 place = path or "the model"
                 yield Difference(path, f"{place} is {_kind(one)}, not {_kind(other)}")
-        elif one is not None and other is not None and not _awaits_input(other):
+        elif one is not None and other is not None and not awaits_input(other):
             yield from _in_attributes(path, vars(one), vars(other))
 
 
@@ -113,7 +113,7 @@ def _is_of_kind(module: nn.Module | None, other: nn.Module | None) -> bool:
     return _name(type(module)) == _name(type(other))
 
 
-def _awaits_input(module: nn.Module | None) -> bool:
+def awaits_input(module: nn.Module | None) -> bool:
     """Whether a module takes its shapes, and its class, from the first input."""
     check = getattr(module, "has_uninitialized_params", None)
     return check is not None and bool(check())
@@ -126,7 +126,7 @@ def _in_attributes(
         place = f"{path}.forward" if path else "forward"
         yield Difference(place, f"{place} was replaced")
     for name in found:
-        if name.startswith("_") or name in _OF_NO_MODEL or name not in expected:
+        if name.startswith("_") or name in OF_NO_MODEL or name not in expected:
             continue
         one, other = _facts(name, found[name]), _facts(name, expected[name])
         for key in one.keys() & other.keys():
@@ -143,12 +143,12 @@ def _facts(name: str, value: Any) -> dict[str, Any]:
     return {
         f"{name}.{key}": _described(each)
         for key, each in value.to_dict().items()
-        if not key.startswith("_") and key not in _OF_NO_MODEL
+        if not key.startswith("_") and key not in OF_NO_MODEL
     }
 
 
 # How and where a model runs, and who wrote its configuration: none changes what it computes.
-_OF_NO_MODEL: Final = CALLERS | {
+OF_NO_MODEL: Final = CALLERS | {
     "architectures",
     "gradient_checkpointing",
     "inplace",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from dapi._building import origin
 from dapi._building.arguments import CALLERS
 from dapi._building.context import ContextParams
 from dapi._loader.loading import is_under
@@ -50,6 +51,7 @@ def admit(weights: Weights | WeightEntry) -> None:
         notices.warn_once(text, OutdatedWeightsWarning)
     elif lock is None and isinstance(weights, Weights) and not weights.latest:
         _warn_of_later(weights)
+    origin.warn_of(weights)
 
 
 def _warn_of_later(weights: Weights) -> None:
@@ -138,7 +140,7 @@ def _explain_foreign_config(name: str, weights: Weights | WeightEntry, cause: Ty
 
 
 def check_head(model: nn.Module, fresh: Sequence[str], weights: Weights | WeightEntry) -> None:
-    """Refuse a new head that cannot be trained: quantized layers have no parameters."""
+    """Refuse a new head that cannot be trained, or that the model does not have."""
     if not fresh or any(is_under(key, fresh) for key, _ in model.named_parameters()):
         return
     if any(is_under(key, fresh) for key in model.state_dict()):
@@ -146,3 +148,9 @@ def check_head(model: nn.Module, fresh: Sequence[str], weights: Weights | Weight
             f"A new head of {weights} would be quantized, and could not be trained",
             "Use new_head=True with float weights, and quantize the model after training.",
         )
+    layers = ", ".join(name for name, _ in model.named_children()) or "it has none"
+    raise NoWeightsError(
+        f"The head of this {type(model).__name__} is declared as {', '.join(fresh)}, and it has no "
+        "such layer with parameters",
+        f"Correct register_model(head=...). Its layers are: {layers}.",
+    )

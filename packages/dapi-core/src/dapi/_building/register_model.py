@@ -13,7 +13,7 @@ from dapi._building.annotations import Annotations
 from dapi._catalog import builders, offers
 from dapi._values import notices
 from dapi._values.frozen import FrozenDict
-from dapi._values.names import parse
+from dapi._values.names import is_builder
 from dapi._values.public import public
 from dapi._values.record import Record
 from dapi._weights import aliases
@@ -165,7 +165,7 @@ class Declaration(Record):
         if isinstance(weights, Weights):
             if offers.takes(builder, self.name, type(weights)):
                 return
-            owners = [point.name for point in offers.leading_to(type(weights))]
+            owners = [offer.point.name for offer in offers.leading_to(type(weights))]
         raise WeightsTypeError(
             self.name,
             weights,
@@ -418,7 +418,7 @@ def _unwrapped(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _checked_name(name: str) -> str:
-    if parse(name) != (None, name, None):
+    if not is_builder(name):
         raise InvalidNameError(name)
     return name
 

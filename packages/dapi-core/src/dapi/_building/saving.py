@@ -8,7 +8,7 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from dapi._building import build_model, demands
+from dapi._building import build_model, demands, fingerprint
 from dapi._building import provenance as _provenance
 from dapi._building.arguments import Arguments
 from dapi._building.comparison import Difference, Tree, differences
@@ -20,8 +20,15 @@ from dapi._loader.loading import is_under
 from dapi._loader.target import Target
 from dapi._store import placeholder, settings
 from dapi._store.disk import given_path
+from dapi._values import notices
 from dapi._values.public import public
-from dapi.exceptions import DapiError, MissingFileError, RebuildError, SavingError
+from dapi.exceptions import (
+    ChangedWeightsWarning,
+    DapiError,
+    MissingFileError,
+    RebuildError,
+    SavingError,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -38,9 +45,10 @@ def save(model: nn.Module, path: str | Path) -> None:
 
     Beside the tensors of ``model.state_dict()``, the file's header says, in strings that need no
     plugin to be read: the builder, its distribution and version, the arguments and overrides it
-    was built with (as JSON), the weights it started from, and their sha256. Whatever was trained
-    since is saved. Other programs read the file like any safetensors file; tied tensors stand in
-    it under each of their keys. Touches no network.
+    was built with (as JSON), the weights it started from, and their sha256; and what its layers
+    are, so that loading sees a builder that makes others. Whatever was trained since is saved.
+    Other programs read the file like any safetensors file; tied tensors stand in it under each of
+    their keys. Touches no network.
 
     Before anything is written, the model is compared with what its builder makes of the same
     arguments: keys, shapes and ties, each module's class, and its attributes that are numbers,
@@ -74,9 +82,11 @@ def save(model: nn.Module, path: str | Path) -> None:
     tree, whole = Tree.of(model), model.state_dict()
     state_dict = {tree.plain(key): value for key, value in whole.items()}
     facts = describe(provenance, state_dict, _versions(tree, whole))
-    twin = Tree.of(_twin(subject, Header(target.absolute(), facts)))
+    made = _twin(subject, Header(target.absolute(), facts))
+    twin = Tree.of(made)
     _check(subject, provenance, state_dict, twin, list(differences(tree, state_dict, twin)))
     facts["requires_grad"] = json.dumps(_unlike(tree, twin))
+    facts["modules"] = fingerprint.record(made)
     metadata = {PREFIX + key: value for key, value in facts.items()}
     try:
         safetensors.write(target, state_dict, {"format": "pt", **metadata})
@@ -164,6 +174,7 @@ def load(
     *,
     device: torch.device | str | None = None,
     dtype: torch.dtype | None = None,
+    accept_changes: bool = False,
 ) -> nn.Module:
     """Build the model that ``dapi.save`` wrote, from the file alone.
 
@@ -172,10 +183,15 @@ def load(
     without a type, a file may give numbers, booleans and None. Nothing in the file is executed or
     imported. No network is used, and no other weights are loaded.
 
+    The model is the one that was saved: with the arguments' defaults of then, and with the context
+    that the weights it started from have now. If its layers are others all the same (another
+    activation, ``eps`` or stride), since the builder or a library changed, that is an error.
+
     Args:
         path: A file that ``dapi.save`` wrote.
         device: As in ``dapi.build_model``.
         dtype: As in ``dapi.build_model``; by default that of the model that was saved.
+        accept_changes: Load what the builder makes now, and warn of the differences.
 
     Returns:
         The model, in training mode unless its builder says otherwise. ``dapi.weights_of`` tells
@@ -184,7 +200,11 @@ def load(
     Raises:
         FileNotFoundError: There is no such file.
         RebuildError: It was not written by ``dapi.save``, its builder is not installed, it names
-            what a file may not name, or what is installed no longer fits.
+            what a file may not name, or what is installed no longer fits, or makes another model.
+
+    Warns:
+        OutdatedWeightsWarning: The weights that it started from were deprecated or withdrawn.
+        ChangedWeightsWarning: They have other transforms now than when it was saved.
     """
     expected = "the path of a file that dapi.save wrote; for a name: dapi.get_model(name)"
     file = given_path("dapi.load", path, expected).resolve()
@@ -208,8 +228,20 @@ def load(
             parameter.requires_grad_(header.requires_grad.get(key, parameter.requires_grad))
     except Exception as cause:  # whatever a constructor raises for arguments that a file gives it
         raise RebuildError(file, reason=f"{header.versions()}. {cause}") from cause
+    _check_changes(file, header, model, accept=accept_changes)
+    header.warn_of_source(plan.provenance.weights)
     _provenance.record(model, plan.provenance)
     return model
+
+
+def _check_changes(file: Path, header: Header, model: nn.Module, *, accept: bool) -> None:
+    """Refuse a model whose layers are not those that were saved, or warn of it."""
+    changes = list(fingerprint.differences(header.modules, model))
+    if changes and accept:
+        text = f"{file.name}: {header.versions()}. {'; '.join(changes)}"
+        notices.warn(text, ChangedWeightsWarning)
+    elif changes:
+        raise RebuildError(file, reason=header.explain_changes(changes))
 
 
 def _read(file: Path) -> tuple[Header, list[tuple[int, ...]]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dapi._catalog import metrics, offers
+from dapi._catalog import builders, metrics, offers
 from dapi._catalog.metrics import Metric
 from dapi._values import names as _names
 from dapi._values.public import public
@@ -28,7 +28,10 @@ class Found(NamedTuple):
     @property
     def name(self) -> str:
         """The name that ``dapi.get_model`` takes."""
-        return f"{self.model}:{self.weights.name}"
+        builder = builders.listed().get(self.model)
+        is_own = builder is None or builder.distribution == self.distribution
+        model, publisher = _names.parse(self.model), None if is_own else self.distribution
+        return str(model._replace(member=self.weights.name, publisher=publisher))
 
     @property
     def meta(self) -> Mapping[str, Any]:

@@ -17,6 +17,8 @@ from dapi._cli.options import add_command
 from dapi._cli.tables import print_json, print_rows, print_tree, put, without_secrets
 from dapi._plugins.status import plugins
 from dapi._values.frozen import to_json
+from dapi._weights.entry import Status
+from dapi._weights.enum import Weights
 
 
 def add_commands(commands: Any) -> None:
@@ -117,7 +119,18 @@ def _model(name: str, distribution: str, task: str, offered: list[Found]) -> dic
         **_columns(headline),
         "best": best.value if best and best != headline else None,
         "weights": len(offered),
+        **_status(name, (default or offered[0]).weights if offered else None),
     }
+
+
+def _status(model: str, weights: Weights | None) -> dict[str, Any]:
+    """Tell whether to use weights, and what to use instead; ``replaced`` is of their builder."""
+    status = weights.status if weights else Status()
+    if status.state != "active":
+        return {"status": status.state, "replacement": status.replacement}
+    builder = builders.listed().get(model)
+    successor = builder and builders.successor(builder.name, builder.target.partition(":")[0])
+    return {"status": "replaced" if successor else "active", "replacement": successor}
 
 
 def _columns(metric: Metric | None) -> dict[str, Any]:
@@ -127,10 +140,22 @@ def _columns(metric: Metric | None) -> dict[str, Any]:
 
 
 def _narrow(options: argparse.Namespace, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Shorten the long name that a dataset may have, for people."""
+    """Shorten the long name that a dataset may have, and tell the status in a word, for people."""
     if options.json:
         return rows
-    return [{**row, "dataset": shorten(row["dataset"] or "", 32)} for row in rows]
+    return [
+        {**_in_words(row), "dataset": shorten(row["dataset"] or "", 32)}
+        if "dataset" in row
+        else _in_words(row)
+        for row in rows
+    ]
+
+
+def _in_words(row: dict[str, Any]) -> dict[str, Any]:
+    """Tell the status, where there is something to tell."""
+    state, instead = row["status"], row["replacement"]
+    words = "" if state == "active" else f"{state}, use {instead}" if instead else state
+    return {**_without(row, "replacement"), "status": words}
 
 
 def _without(row: dict[str, Any], key: str) -> dict[str, Any]:
@@ -181,6 +206,7 @@ def _compared(found: Found, query: Query) -> dict[str, Any]:
         "task": found.meta.get("task"),
         **_columns(metric),
         **_costs(found),
+        **_status(found.model, found.weights),
     }
 
 
@@ -193,8 +219,11 @@ def _show(options: argparse.Namespace) -> int:
             print_tree(details)
         return 0
     weights = lookup.list_weights(options.name)
-    rows = [_summary(Found(options.name, "", each)) for each in weights]
-    print_rows(options, rows, empty=f"{options.name} has no published weights.")
+    wanted, listed = lookup.find(options.name).qualified, builders.listed()
+    model = next((name for name, each in listed.items() if each.qualified == wanted), "")
+    rows = [_summary(Found(model, "", each)) for each in weights]
+    empty = f"{options.name} has no published weights."
+    print_rows(options, _narrow(options, rows), empty=empty)
     return 0
 
 
@@ -204,6 +233,7 @@ def _summary(found: Found) -> dict[str, Any]:
         "weights": str(found.weights),
         **_costs(found),
         "metrics": ", ".join(map(_metric, metrics if isinstance(metrics, tuple) else [metrics])),
+        **_status(found.model, found.weights),
     }
 
 
@@ -230,6 +260,8 @@ def _details(weights: Any) -> dict[str, Any]:
         "weights": str(weights),
         "latest": weights.latest,
         "status": weights.status.state,
+        "replacement": weights.status.replacement,
+        "reason": weights.status.reason,
         "files": [
             {"url": file.url, "sha256": file.sha256, "size": file.size} for file in weights.files
         ],

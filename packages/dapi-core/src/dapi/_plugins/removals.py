@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from dapi._plugins import discovery
 from dapi._plugins.discovery import EntryPoint
 from dapi._values import names
+from dapi._values.names import Name
 from dapi._values.public import public
 from dapi.exceptions import InvalidNameError
 
@@ -52,26 +53,24 @@ def describe(point: EntryPoint) -> dict[str, str]:
     return {"distribution": point.distribution, "version": version, **vars(load(point))}
 
 
-def find(distribution: str | None, builder: str, member: str | None = None) -> EntryPoint | None:
+def find(wanted: Name) -> EntryPoint | None:
     """Find the tombstone of a model, or of its weights; None if there is none.
 
     Args:
-        distribution: The distribution that provided it; None for any, and then ``DAPI_PREFER``
-            decides between several, or the first by name: this choice changes no result.
-        builder: The name of the builder.
-        member: The name of the weights.
+        wanted: The name. Without a distribution, ``DAPI_PREFER`` decides between several
+            tombstones, or the first by name: this choice changes no result.
     """
-    points = [
-        point
-        for point in discovery.entry_points("dapi.removed")
-        if _is_for(point, distribution, builder, member)
-    ]
+    points = [point for point in discovery.entry_points("dapi.removed") if _is_for(point, wanted)]
     return next(iter(discovery.preferred(points, lambda point: point.distribution)), None)
 
 
-def _is_for(point: EntryPoint, distribution: str | None, builder: str, member: str | None) -> bool:
+def _is_for(point: EntryPoint, wanted: Name) -> bool:
     try:
-        owner, *name = names.parse(point.name)
+        buried = names.parse(point.name)
     except InvalidNameError:
         return False
-    return name == [builder, member] and distribution in (None, owner, point.distribution)
+    return (
+        (buried.builder, buried.member) == (wanted.builder, wanted.member)
+        and wanted.distribution in (None, buried.distribution, point.distribution)
+        and wanted.publisher in (None, point.distribution)
+    )

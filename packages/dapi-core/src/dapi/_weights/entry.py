@@ -10,7 +10,7 @@ from dapi._values.file import File
 from dapi._values.frozen import FrozenDict, freeze
 from dapi._values.public import public
 from dapi._values.record import Record
-from dapi._weights.lazy import Lazy
+from dapi._weights.lazy import HEAD_NAMES, Lazy
 from dapi.exceptions import (
     MissingFileError,
     NoWeightsError,
@@ -181,6 +181,7 @@ class WeightEntry(Record):
         object.__setattr__(self, "assets", freeze(self.assets))
         for name in ("transforms", "postprocess"):
             object.__setattr__(self, name, self._bind(getattr(self, name)))
+        self._check_names()
         if isinstance(self.url, str):
             file = File(self.url, self.sha256, self.size, self.mirrors)
             object.__setattr__(self, "_files", (file,))
@@ -220,6 +221,19 @@ class WeightEntry(Record):
             if not is_right:
                 expected_type = type(self).__annotations__[name]
                 raise _wrong_type(f"WeightEntry({name}", getattr(self, name), expected_type)
+
+    def _check_names(self) -> None:
+        """Refuse outputs that the metadata names otherwise than the postprocess."""
+        named = self.postprocess.kwargs if isinstance(self.postprocess, Lazy) else {}
+        for key in HEAD_NAMES:
+            one, other = named.get(key), self.meta.get(key)
+            # A reference to a file of names compares by value with its like alone.
+            if type(one) is type(other) and one != other:
+                raise WeightsDeclarationError(
+                    f"WeightEntry(meta[{key!r}])",
+                    f"and the {key} of its postprocess differ",
+                    "Give both the same, in the order of the model's outputs.",
+                )
 
     def _bind(self, factory: Callable[..., Any]) -> Callable[..., Any]:
         try:
@@ -301,10 +315,12 @@ def frozen_meta(owner: str, meta: Mapping[str, Any]) -> FrozenDict[Any]:
 
 def with_meta(entry: WeightEntry, meta: FrozenDict[Any]) -> WeightEntry:
     """Return the entry with further metadata, where its own says nothing of it."""
-    # Both were checked already, and every search reads every enum: nothing is checked again.
+    # Both were checked already, and every search reads every enum: only what may differ now, the
+    # names of outputs, is checked again.
     made = object.__new__(type(entry))
     fields = vars(entry)
     vars(made).update(fields, meta=meta | fields["meta"])
+    made._check_names()
     return made
 
 

@@ -64,7 +64,7 @@ class Project:
             "AcmeStarter": self.prefix,
             "BSD-3-Clause": self.license,
             "THIS_YEAR": str(datetime.now(timezone.utc).year),
-            "~=0.1.0": f"~={core[0]}.{core[1]}.0",
+            ">=0.1.0,<1": f">={core[0]}.{core[1]}.0,<{int(core[0]) + 1}",
         }
 
     def files(self) -> dict[str, bytes]:

@@ -38,7 +38,8 @@ class Offered(NamedTuple):
     @property
     def name(self) -> str:
         """The name that ``dapi.get_model`` takes."""
-        return f"{self.model}:{self.weights.name}"
+        listed = str(self.weights)
+        return listed if ":" in listed else f"{self.model}:{self.weights.name}"
 
 
 def installed() -> list[Offered]:

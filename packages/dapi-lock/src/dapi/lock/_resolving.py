@@ -128,8 +128,8 @@ def _find(name: str, required: str, is_upgraded: bool) -> Draft:
         except PackageNotFoundError:
             expected = "weights that an installed distribution advertises"
             raise ArgumentError("dapi lock", "name", name, expected=expected) from None
-    qualified = f"{distribution}/{builder.name}:{weights.name}"
-    return Draft(qualified, builder, distribution, weights, {required}, is_upgraded)
+    qualified = catalog.Name(builder.distribution, builder.name, weights.name, distribution)
+    return Draft(str(qualified), builder, distribution, weights, {required}, is_upgraded)
 
 
 class _Files:
