@@ -80,6 +80,9 @@ class Rich(nn.Module):
         self.twin = nn.Linear(5, 4)
         self.frozen = nn.Linear(1, 1).requires_grad_(False)
 
+    def features(self, batch):
+        return self.body(batch)
+
 @register_model(head="fc")
 def acme_rich(*, weights=None):
     return Rich()
@@ -412,6 +415,14 @@ def patch_forward(model):
     model.fc.forward = lambda batch: batch
 
 
+def patch_method(model):
+    model.features = lambda batch: batch
+
+
+def adapt_layer(model):
+    model.body = type("Linear", (nn.Linear,), {"__module__": "acme_adapters"})(3, 5)
+
+
 def tie(model):
     model.twin.weight = model.fc.weight
 
@@ -429,6 +440,8 @@ def untie(model):
         (normalize_weights, "fc is a ParametrizedLinear, not a Linear"),
         (change_activation, "activation is '.*tanh', not '.*relu'"),
         (patch_forward, "fc.forward was replaced"),
+        (patch_method, "features was replaced"),
+        (adapt_layer, "body is a acme_adapters.Linear, not a torch.nn.modules.linear.Linear"),
         (tie, "fc.weight and twin.weight are one parameter"),
         (untie, "body.weight and tied.weight are not one parameter"),
     ],
@@ -462,6 +475,34 @@ def test_head_of_the_same_size_is_no_matter_of_arguments(entry, tmp_path, change
 
     with pytest.raises(SavingError, match="Save it before such changes"):
         dapi.save(model, tmp_path / "net.safetensors")
+
+
+class Adapted(nn.Module):
+    """A layer beside the model, which PEFT's models can merge into it."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.base_model, self.adapter = model, nn.Linear(1, 1)
+
+    def __getattr__(self, name):
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            return getattr(self.base_model, name)
+
+    def merge_and_unload(self):
+        return self.base_model
+
+
+def test_model_with_adapters_is_to_be_merged(acme, tmp_path):
+    """The model behind is what the builder makes, once the adapters are part of its weights."""
+    path = tmp_path / "net.safetensors"
+    model = Adapted(dapi.get_model("acme_rich", weights=None))
+
+    with pytest.raises(SavingError, match=r"Adapted cannot .* Save model.merge_and_unload\(\), or"):
+        dapi.save(model, path)
+    assert not path.exists()
+    dapi.save(model.merge_and_unload(), path)
 
 
 def test_wrapped_model_is_saved_without_what_wraps_it(acme, tmp_path):

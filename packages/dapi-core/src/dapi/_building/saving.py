@@ -75,7 +75,7 @@ def save(model: nn.Module, path: str | Path) -> None:
     state_dict = {tree.plain(key): value for key, value in whole.items()}
     facts = describe(provenance, state_dict, _versions(tree, whole))
     twin = Tree.of(_twin(subject, Header(target.absolute(), facts)))
-    _check(subject, provenance, state_dict, twin, list(differences(tree, state_dict, twin)))
+    _check(subject, provenance, state_dict, tree, twin)
     facts["requires_grad"] = json.dumps(_unlike(tree, twin))
     metadata = {PREFIX + key: value for key, value in facts.items()}
     try:
@@ -108,19 +108,23 @@ def _check(
     subject: str,
     provenance: Provenance,
     state_dict: Mapping[str, Tensor],
+    tree: Tree,
     twin: Tree,
-    changes: Sequence[Difference],
 ) -> None:
     """Refuse a model that its builder makes otherwise: loading would refuse it, or change it."""
+    changes = list(differences(tree, state_dict, twin))
     if not changes:
         return
     more = f"; and {len(changes) - 3} more" if len(changes) > 3 else ""
     listed = "; ".join(change.text for change in changes[:3])
-    builder = provenance.builder
+    if hasattr(tree.modules[""], "merge_and_unload"):  # PEFT's, which merges the adapters
+        remedy = "Save model.merge_and_unload()"
+    else:
+        remedy = _remedy(provenance, state_dict, twin, changes)
     raise SavingError(
         subject,
-        f"it is not what {builder} makes: {listed}{more}. "
-        f"{_remedy(provenance, state_dict, twin, changes)}, or register a builder that makes it",
+        f"it is not what {provenance.builder} makes: {listed}{more}. "
+        f"{remedy}, or register a builder that makes it",
     )
 
 
