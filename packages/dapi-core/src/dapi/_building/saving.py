@@ -220,15 +220,21 @@ def _read(file: Path) -> tuple[Header, list[tuple[int, ...]]]:
     """Return what a file says of its model, and the shapes of its tensors."""
     try:
         found = safetensors.read_header(file)
-        facts = {
-            key.removeprefix(PREFIX): value
-            for key, value in found.metadata.items()
-            if key.startswith(PREFIX)
-        }
+    except (RecursionError, ValueError) as cause:
+        reason, remedy = placeholder.explain(file), ""
+        if not reason:
+            reason = "it is not a safetensors file, or damaged"
+            remedy = f"For a checkpoint: weights=dapi.WeightEntry.from_file({str(file)!r})"
+        raise RebuildError(file, reason=reason, remedy=remedy) from cause
+    facts = {
+        key.removeprefix(PREFIX): value
+        for key, value in found.metadata.items()
+        if key.startswith(PREFIX)
+    }
+    try:
         return Header(file, facts), [shape for _, shape, *_ in found.tensors.values()]
     except (KeyError, RecursionError, ValueError) as cause:
-        reason = placeholder.explain(file) or "dapi.save did not write it"
-        raise RebuildError(file, reason=reason) from cause
+        raise RebuildError(file, reason="dapi.save did not write it") from cause
 
 
 def _check_size(plan: Plan, shapes: Sequence[tuple[int, ...]]) -> None:
