@@ -80,6 +80,9 @@ class Rich(nn.Module):
         self.twin = nn.Linear(5, 4)
         self.frozen = nn.Linear(1, 1).requires_grad_(False)
 
+    def features(self, batch):
+        return self.body(batch)
+
 @register_model(head="fc")
 def acme_rich(*, weights=None):
     return Rich()
@@ -337,9 +340,10 @@ def test_file_of_others_is_refused(tmp_path):
         safetensors.write(path, {"a": torch.ones(1)}, metadata)
         with pytest.raises(RebuildError, match="dapi.save did not write it"):
             dapi.load(path)
-    path.write_bytes(b"\x80\x04N.")
-    with pytest.raises(RebuildError):
+    torch.save({"a": torch.ones(1)}, path)
+    with pytest.raises(RebuildError, match="not a safetensors file.*from_file") as caught:
         dapi.load(path)
+    assert "load_file" not in str(caught.value)  # the library could not read it either
 
 
 @pytest.mark.parametrize("path", ["acme_net", "acme_net:Digits_RefV1", Path("absent")])
@@ -434,6 +438,14 @@ def patch_forward(model):
     model.fc.forward = lambda batch: batch
 
 
+def patch_method(model):
+    model.features = lambda batch: batch
+
+
+def adapt_layer(model):
+    model.body = type("Linear", (nn.Linear,), {"__module__": "acme_adapters"})(3, 5)
+
+
 def tie(model):
     model.twin.weight = model.fc.weight
 
@@ -451,6 +463,8 @@ def untie(model):
         (normalize_weights, "fc is a ParametrizedLinear, not a Linear"),
         (change_activation, "activation is '.*tanh', not '.*relu'"),
         (patch_forward, "fc.forward was replaced"),
+        (patch_method, "features was replaced"),
+        (adapt_layer, "body is a acme_adapters.Linear, not a torch.nn.modules.linear.Linear"),
         (tie, "fc.weight and twin.weight are one parameter"),
         (untie, "body.weight and tied.weight are not one parameter"),
     ],
@@ -484,6 +498,34 @@ def test_head_of_the_same_size_is_no_matter_of_arguments(entry, tmp_path, change
 
     with pytest.raises(SavingError, match="Save it before such changes"):
         dapi.save(model, tmp_path / "net.safetensors")
+
+
+class Adapted(nn.Module):
+    """A layer beside the model, which PEFT's models can merge into it."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.base_model, self.adapter = model, nn.Linear(1, 1)
+
+    def __getattr__(self, name):
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            return getattr(self.base_model, name)
+
+    def merge_and_unload(self):
+        return self.base_model
+
+
+def test_model_with_adapters_is_to_be_merged(acme, tmp_path):
+    """The model behind is what the builder makes, once the adapters are part of its weights."""
+    path = tmp_path / "net.safetensors"
+    model = Adapted(dapi.get_model("acme_rich", weights=None))
+
+    with pytest.raises(SavingError, match=r"Adapted cannot .* Save model.merge_and_unload\(\), or"):
+        dapi.save(model, path)
+    assert not path.exists()
+    dapi.save(model.merge_and_unload(), path)
 
 
 def test_wrapped_model_is_saved_without_what_wraps_it(acme, tmp_path):

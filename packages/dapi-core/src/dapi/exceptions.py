@@ -713,12 +713,15 @@ class SavingError(DapiError, TypeError):
 class RebuildError(DapiError, RuntimeError):
     """A saved model cannot be built again."""
 
-    def __init__(self, path: object, *, reason: str) -> None:
-        self.path, self.reason = path, reason
-        super().__init__(
-            f"{path} cannot be built again: {reason.rstrip('.')}. Its tensors can still be read: "
-            "safetensors.torch.load_file(path)"
-        )
+    def __init__(
+        self,
+        path: object,
+        *,
+        reason: str,
+        remedy: str = "Its tensors can still be read: safetensors.torch.load_file(path)",
+    ) -> None:
+        self.path, self.reason, self.remedy = path, reason, remedy
+        super().__init__(f"{path} cannot be built again: {reason.rstrip('.')}. {remedy}".rstrip())
 
 
 class BuilderError(DapiError, RuntimeError):

@@ -98,9 +98,9 @@ def _in_modules(
         one, other = found.get(path), expected.get(path)
         if not _is_of_kind(one, other):
             if not awaits_input(other):
-                place = path or "the model"
-                yield Difference(path, f"{place} is {_kind(one)}, not {_kind(other)}")
+                yield Difference(path, f"{path or 'the model'} is {_kinds(one, other)}")
         elif one is not None and other is not None and not awaits_input(other):
+            yield from _in_methods(path, one, other)
             yield from _in_attributes(path, vars(one), vars(other))
 
 
@@ -119,12 +119,17 @@ def awaits_input(module: nn.Module | None) -> bool:
     return check is not None and bool(check())
 
 
+def _in_methods(path: str, found: nn.Module, expected: nn.Module) -> Iterator[Difference]:
+    """Find the methods that an attribute of the object hides: ``model.forward = ...``."""
+    for name in vars(found).keys() - vars(expected).keys():
+        if isinstance(getattr(type(found), name, None), FunctionType):
+            place = f"{path}.{name}" if path else name
+            yield Difference(place, f"{place} was replaced")
+
+
 def _in_attributes(
     path: str, found: Mapping[str, Any], expected: Mapping[str, Any]
 ) -> Iterator[Difference]:
-    if "forward" in found and "forward" not in expected:  # an attribute that hides the method
-        place = f"{path}.forward" if path else "forward"
-        yield Difference(place, f"{place} was replaced")
     for name in found:
         if name.startswith("_") or name in OF_NO_MODEL or name not in expected:
             continue
@@ -229,5 +234,9 @@ def _name(function: Any) -> str:
     return f"{function.__module__}:{function.__qualname__}"
 
 
-def _kind(module: nn.Module | None) -> str:
-    return "missing" if module is None else f"a {type(module).__name__}"
+def _kinds(one: nn.Module | None, other: nn.Module | None) -> str:
+    """Name the classes of two modules, with where they are defined if both have one name."""
+    names = ["missing" if each is None else f"a {type(each).__name__}" for each in (one, other)]
+    if names[0] == names[1]:  # PEFT has a Linear of its own
+        names = [f"a {type(each).__module__}.{type(each).__name__}" for each in (one, other)]
+    return f"{names[0]}, not {names[1]}"

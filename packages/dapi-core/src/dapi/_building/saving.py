@@ -84,7 +84,7 @@ def save(model: nn.Module, path: str | Path) -> None:
     facts = describe(provenance, state_dict, _versions(tree, whole))
     made = _twin(subject, Header(target.absolute(), facts))
     twin = Tree.of(made)
-    _check(subject, provenance, state_dict, twin, list(differences(tree, state_dict, twin)))
+    _check(subject, provenance, state_dict, tree, twin)
     facts["requires_grad"] = json.dumps(_unlike(tree, twin))
     facts["modules"] = fingerprint.record(made)
     metadata = {PREFIX + key: value for key, value in facts.items()}
@@ -118,19 +118,23 @@ def _check(
     subject: str,
     provenance: Provenance,
     state_dict: Mapping[str, Tensor],
+    tree: Tree,
     twin: Tree,
-    changes: Sequence[Difference],
 ) -> None:
     """Refuse a model that its builder makes otherwise: loading would refuse it, or change it."""
+    changes = list(differences(tree, state_dict, twin))
     if not changes:
         return
     more = f"; and {len(changes) - 3} more" if len(changes) > 3 else ""
     listed = "; ".join(change.text for change in changes[:3])
-    builder = provenance.builder
+    if hasattr(tree.modules[""], "merge_and_unload"):  # PEFT's, which merges the adapters
+        remedy = "Save model.merge_and_unload()"
+    else:
+        remedy = _remedy(provenance, state_dict, twin, changes)
     raise SavingError(
         subject,
-        f"it is not what {builder} makes: {listed}{more}. "
-        f"{_remedy(provenance, state_dict, twin, changes)}, or register a builder that makes it",
+        f"it is not what {provenance.builder} makes: {listed}{more}. "
+        f"{remedy}, or register a builder that makes it",
     )
 
 
@@ -248,15 +252,21 @@ def _read(file: Path) -> tuple[Header, list[tuple[int, ...]]]:
     """Return what a file says of its model, and the shapes of its tensors."""
     try:
         found = safetensors.read_header(file)
-        facts = {
-            key.removeprefix(PREFIX): value
-            for key, value in found.metadata.items()
-            if key.startswith(PREFIX)
-        }
+    except (RecursionError, ValueError) as cause:
+        reason, remedy = placeholder.explain(file), ""
+        if not reason:
+            reason = "it is not a safetensors file, or damaged"
+            remedy = f"For a checkpoint: weights=dapi.WeightEntry.from_file({str(file)!r})"
+        raise RebuildError(file, reason=reason, remedy=remedy) from cause
+    facts = {
+        key.removeprefix(PREFIX): value
+        for key, value in found.metadata.items()
+        if key.startswith(PREFIX)
+    }
+    try:
         return Header(file, facts), [shape for _, shape, *_ in found.tensors.values()]
     except (KeyError, RecursionError, ValueError) as cause:
-        reason = placeholder.explain(file) or "dapi.save did not write it"
-        raise RebuildError(file, reason=reason) from cause
+        raise RebuildError(file, reason="dapi.save did not write it") from cause
 
 
 def _check_size(plan: Plan, shapes: Sequence[tuple[int, ...]]) -> None:
