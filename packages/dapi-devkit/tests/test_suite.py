@@ -184,25 +184,66 @@ def test_large_models_are_built_on_meta_only(acme):
     assert (None, "") == found["DAPI-C055"]  # its file comes with the package
 
 
-def test_file_is_fetched_on_request_only(acme):
-    """A published file that is not here is skipped, unless it may be fetched."""
-    site = acme()
-    server = ThreadingHTTPServer(
-        ("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=site / "acme_plants")
-    )
-    path = site / "acme_plants" / "nets.py"
-    url = f"http://127.0.0.1:{server.server_port}/net.safetensors"
-    path.write_text(path.read_text().replace("package:acme_plants/net.safetensors", url))
-    thread = Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
+@pytest.fixture
+def served(acme):
+    """Install ``acme-plants`` with its file on a server; the function takes replacements."""
+    servers = []
 
-    (case,) = (case for case in cases() if "C055" in case.id)
-    assert (SKIPPED, "its file is not here: --dapi-fetch fetches it") == outcome(case)
-    (case,) = (case for case in cases(fetch=True) if "C055" in case.id)
-    assert (None, "") == outcome(case)
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    def install(*replacements):
+        site = acme(*replacements)
+        folder = site / "acme_plants"
+        handler = partial(SimpleHTTPRequestHandler, directory=folder)
+        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        thread = Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        servers.append((server, thread))
+        path = folder / "nets.py"
+        url = f"http://127.0.0.1:{server.server_port}/"
+        path.write_text(path.read_text().replace("package:acme_plants/", url))
+
+    yield install
+    for server, thread in servers:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def published(**options):
+    """Return what the check of the published file ends with."""
+    (case,) = (case for case in cases(**options) if "C055" in case.id)
+    return outcome(case)
+
+
+def test_file_is_fetched_on_request_only(served):
+    """A published file that is not here is skipped, unless it may be fetched."""
+    served()
+
+    assert (SKIPPED, "its file is not here: --dapi-fetch fetches it") == published()
+    assert (None, "") == published(fetch=True)
+
+
+@pytest.mark.parametrize("largest", [9, None])
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("plants/net.saf", "plants/gone.saf", "404"),
+        ('sha256="', f'sha256="{"0" * 64}" or "', "0" * 64),
+    ],
+)
+def test_file_that_cannot_be_fetched_fails_when_it_was_asked_for(served, old, new, reason, largest):
+    """A dead address or a wrong hash is no skip then, however large the model is."""
+    served((old, new))
+
+    kind, text = published(fetch=True, largest=largest)
+    assert FAILED is kind and reason in text
+
+
+def test_file_of_withdrawn_weights_may_leave_the_wheel(acme):
+    """The member stays, for those who ask for it; its file is not asked for."""
+    status = 'latest=False, status=Status("withdrawn", reason="Wrong labels.")'
+    acme(("latest=True", status), ("acme_plants/net.saf", "acme_plants/gone.saf"))
+
+    assert [] == [case for case in failures() if "C035" in case or "C055" in case]
 
 
 def test_snapshot_is_written_on_request_and_compared(acme, tmp_path):

@@ -12,10 +12,16 @@ from typing import Any
 
 import pytest
 
-from dapi import Status
-from dapi.devkit._models import Facts, checkpoint_of_ones, quiet
+from dapi import Status, catalog
+from dapi.devkit._models import Facts, as_entry, checkpoint_of_ones, quiet
 from dapi.devkit._subjects import Builder, Member
-from dapi.exceptions import CheckpointError, FetchError, HashMismatchError, StateDictMismatchError
+from dapi.exceptions import (
+    CheckpointError,
+    DapiError,
+    FetchError,
+    HashMismatchError,
+    StateDictMismatchError,
+)
 
 _QUANTIZED = "quantized: its weights are packed, and are no parameters"
 _TOO_LARGE = "larger than is loaded: raise --dapi-max-parameters"
@@ -69,11 +75,17 @@ def _unloaded(member: Member, facts: Facts) -> Iterator[str]:
 
 def published_file_fits(member: Member) -> Iterator[str]:
     """Load the file that is published, if it is here or may be fetched."""
-    entry, workshop = replace(member.entry, status=Status()), member.workshop
-    is_packaged = all(file.url.startswith("package:") for file in entry.files)
-    is_wanted = is_packaged or workshop.may_fetch
-    if workshop.is_too_large(_facts(member)) and not is_wanted:
+    workshop = member.workshop
+    is_packaged = all(file.url.startswith("package:") for file in member.entry.files)
+    if is_packaged and member.entry.status.state == "withdrawn":
+        pytest.skip("it is withdrawn: its file may be gone")
+    unfetched = [*_unfetched(member)] if workshop.may_fetch else []
+    if unfetched:
+        yield from unfetched
+        return
+    if workshop.is_too_large(_facts(member)) and not (is_packaged or workshop.may_fetch):
         pytest.skip(_TOO_LARGE)
+    entry = replace(member.entry, status=Status())
     with nullcontext() if workshop.may_fetch else quiet():
         try:
             entry.fetch(progress=False)
@@ -81,6 +93,15 @@ def published_file_fits(member: Member) -> Iterator[str]:
         except FetchError:
             pytest.skip("its file is not here: --dapi-fetch fetches it")
         except (CheckpointError, HashMismatchError, StateDictMismatchError) as error:
+            yield str(error)
+
+
+def _unfetched(member: Member) -> Iterator[str]:
+    """Fetch each file of a member and of its assets, and say which could not be had."""
+    for file in catalog.files(member.weights):
+        try:
+            as_entry(file).fetch(progress=False)
+        except DapiError as error:
             yield str(error)
 
 

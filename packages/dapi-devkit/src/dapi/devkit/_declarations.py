@@ -45,7 +45,8 @@ def metadata_is_sound(distribution: Distribution) -> Iterator[str]:
     """Find damaged entry points, and other copies of the metadata."""
     if distribution.plugin.problem:
         yield distribution.plugin.problem
-    for path in distribution.plugin.hidden:
+    hidden = () if distribution.workshop.is_of_wheel else distribution.plugin.hidden
+    for path in hidden:
         yield f"its metadata is found again at {path}"
 
 

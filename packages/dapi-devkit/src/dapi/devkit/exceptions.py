@@ -69,3 +69,12 @@ class MissingProjectError(DapiError, FileNotFoundError):
         super().__init__(
             f"{path} {problem}. Expected the folder of a project. To begin one: dapi new NAME"
         )
+
+
+class WheelError(DapiError, ValueError):
+    """A file is not a wheel that can be tested."""
+
+    def __init__(self, path: object, reason: str, remedy: str = "") -> None:
+        self.path, self.reason = path, reason
+        build = "To build one: pip wheel --no-deps --wheel-dir dist ."
+        super().__init__(f"{path} {reason}. {remedy or build}")
