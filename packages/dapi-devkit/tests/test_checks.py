@@ -17,7 +17,9 @@ PUBLISHED = {
         Builder: (10, 11, 12, 13, 14, 15, 50, 51),
         Enum: (20, 21, 22),
         Member: (30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 52, 53, 54, 55),
-    }
+    },
+    2: {Distribution: (7, 8), Member: (40, 41), Builder: (56,)},
+    3: {Distribution: (60,), Builder: (61,), Member: (62,)},
 }
 
 

@@ -20,6 +20,7 @@ Example:
 
 from __future__ import annotations
 
+from dapi._answers.answers import of as answers
 from dapi._building.register_model import Declaration, declaration
 from dapi._catalog.builders import Builder, load_builder, registered
 from dapi._catalog.builders import known as builders
@@ -48,6 +49,7 @@ __all__ = [
     "Plugin",
     "Requirement",
     "all_enums",
+    "answers",
     "builders",
     "declaration",
     "entry_of",

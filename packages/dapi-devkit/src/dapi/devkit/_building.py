@@ -5,8 +5,8 @@ Each function takes its subject to what is wrong with it, a sentence each.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -24,7 +24,8 @@ from dapi.exceptions import (
 )
 
 _QUANTIZED = "quantized: its weights are packed, and are no parameters"
-_TOO_LARGE = "larger than is loaded: raise --dapi-max-parameters"
+_SIZES = ("num_classes", "num_labels", "aux_num_out")  # arguments that give a head its size
+TOO_LARGE = "larger than is loaded: raise --dapi-max-parameters"
 
 
 def builds_without_weights(builder: Builder) -> Iterator[str]:
@@ -53,7 +54,7 @@ def loads_strictly(member: Member) -> Iterator[str]:
     workshop, builder = member.workshop, _builder(member)
     facts = _facts(member)
     if workshop.is_too_large(facts):
-        pytest.skip(_TOO_LARGE)
+        pytest.skip(TOO_LARGE)
     if facts.is_quantized:
         pytest.skip(_QUANTIZED)
     key = builder, member.entry.build
@@ -84,7 +85,7 @@ def published_file_fits(member: Member) -> Iterator[str]:
         yield from unfetched
         return
     if workshop.is_too_large(_facts(member)) and not (is_packaged or workshop.may_fetch):
-        pytest.skip(_TOO_LARGE)
+        pytest.skip(TOO_LARGE)
     entry = replace(member.entry, status=Status())
     with nullcontext() if workshop.may_fetch else quiet():
         try:
@@ -103,6 +104,30 @@ def _unfetched(member: Member) -> Iterator[str]:
             as_entry(file).fetch(progress=False)
         except DapiError as error:
             yield str(error)
+
+
+def head_is_a_layer(builder: Builder) -> Iterator[str]:
+    """Look for the layers in the state dicts of what the builder makes."""
+    wanted, layers = set(builder.declaration.head), [""]
+    for schema in _schemas(builder) if wanted else ():
+        layers = [key.rpartition(".")[0] for key in schema]
+        wanted -= {name for name in wanted if any(f"{k}.".startswith(f"{name}.") for k in layers)}
+        if not wanted:
+            return
+    for name in sorted(wanted):
+        yield f"head names {name!r}; the model has no such layer, its last is {layers[-1]!r}"
+
+
+def _schemas(builder: Builder) -> Iterator[Iterable[str]]:
+    """Yield the keys of what the builder makes: some heads are there on request only."""
+    workshop, function = builder.workshop, builder.function
+    yield workshop.bare_facts(function).schema
+    for enum in builder.declaration.weights:
+        for member in enum:
+            yield workshop.facts(function, member).schema
+    for argument in _SIZES:
+        with suppress(Exception), quiet():  # most builders take one of them
+            yield function(weights=None, device="meta", **{argument: 2}).state_dict()
 
 
 def state_dict_is_stable(builder: Builder) -> Iterator[str]:

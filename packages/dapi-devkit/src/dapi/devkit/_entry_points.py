@@ -153,15 +153,15 @@ def is_same(one: str | None, other: str | None) -> bool:
 
 
 def declares(path: Path) -> bool:
-    """Whether a module decorates a function with ``register_model``, without importing it."""
+    """Whether a module decorates a builder or defines an enum of weights; it is not imported."""
     tree = ast.parse(path.read_bytes(), str(path))
-    decorators = (
-        decorator
+    names = [
+        ast.unparse(name)
         for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef)
-        for decorator in node.decorator_list
-    )
-    return any("register_model" in ast.unparse(decorator) for decorator in decorators)
+        if isinstance(node, ast.FunctionDef | ast.ClassDef)
+        for name in (node.decorator_list if isinstance(node, ast.FunctionDef) else node.bases)
+    ]
+    return any("register_model" in name or name in ("Weights", "dapi.Weights") for name in names)
 
 
 def main(arguments: Sequence[str]) -> int:
