@@ -47,7 +47,7 @@ def test_check_says_its_rule_reason_and_remedy(check):
 
 
 def test_documentation_has_the_table():
-    """docs/conformance.md lists each check with its level, rule and remedy."""
+    """docs/conformance.md lists each check: ``python tools/write_names.py`` writes it."""
     rows = [f"| {c.id} | {c.level} | {c.rule} | {c.remedy} |" for c in CHECKS]
     found = [line for line in DOCS.read_text("utf-8").splitlines() if line.startswith("| DAPI-")]
 

@@ -21,7 +21,7 @@ import dapi
 from dapi import Asset, File, Weights, catalog
 from dapi.devkit._models import as_entry
 from dapi.devkit._packaged import unrequired
-from dapi.devkit._schema import OPTIONAL, REQUIRED, is_number
+from dapi.devkit._schema import KEYS, is_number
 from dapi.devkit._subjects import Enum, Member, documented
 from dapi.exceptions import DapiError
 
@@ -84,12 +84,12 @@ def member_is_named(member: Member) -> Iterator[str]:
 def meta_is_complete(member: Member) -> Iterator[str]:
     """Compare meta with the schema."""
     meta = member.entry.meta
-    for key, (is_right, expected) in {**REQUIRED, **OPTIONAL}.items():
-        if key not in meta:
-            if key in REQUIRED:
-                yield f"meta has no {key!r}: {expected}"
-        elif not is_right(meta[key]):
-            yield f"meta[{key!r}] is {meta[key]!r}, not {expected}"
+    for key in KEYS:
+        if key.name not in meta:
+            if key.is_required:
+                yield f"meta has no {key.name!r}: {key.expected}. {key.meaning}"
+        elif key.is_right is not None and not key.is_right(meta[key.name]):
+            yield f"meta[{key.name!r}] is {meta[key.name]!r}, not {key.expected}"
 
 
 def license_is_known(member: Member) -> Iterator[str]:
