@@ -95,6 +95,23 @@ class Project:
             return str(stated or metadata.version(self.name))
         return ""
 
+    @property
+    def license(self) -> str:
+        """Its SPDX expression; empty if it is stated in another way, or not."""
+        stated = self._document["project"].get("license")
+        return str(stated) if isinstance(stated, str) else ""
+
+    def add(self, lines: Mapping[str, tuple[str, str]]) -> None:
+        """Add a line to groups that have none of its name, and write all that repeats a name."""
+        new = [
+            Change(group, name, target, is_added=True)
+            for group, (name, target) in lines.items()
+            if name not in self.lines(group)
+        ]
+        self.write([*new, *self.changes()])
+        for path, text in self.stubs().items():
+            replace(path, text)
+
     def changes(self) -> list[Change]:
         """Compare the lines that there are with those that are needed; imports what declares."""
         lines = needed(self._declared)

@@ -41,14 +41,15 @@ class BuilderArgumentsError(DapiError, TypeError):
 
 
 class ProjectNameError(DapiError, ValueError):
-    """A name cannot be that of a new distribution."""
+    """A name cannot be that of a new distribution, or of a new model."""
 
-    def __init__(self, name: str, reason: str) -> None:
-        self.name, self.reason = name, reason
-        super().__init__(
-            f"{name!r} cannot be a distribution's name: {reason}. Expected letters, digits and "
-            "hyphens, as in: dapi new acme-models"
-        )
+    def __init__(self, name: str, reason: str, what: str = "distribution") -> None:
+        self.name, self.reason, self.what = name, reason, what
+        expected = {
+            "distribution": "letters, digits and hyphens, as in: dapi new acme-models",
+            "model": "letters, digits and underscores, as in: plantnet_v2",
+        }
+        super().__init__(f"{name!r} cannot be a {what}'s name: {reason}. Expected {expected[what]}")
 
 
 class ProjectExistsError(DapiError, FileExistsError):
