@@ -1,4 +1,4 @@
-"""The recipe of acme_starter_mlp trains, and the published weights do what their entries say."""
+"""The recipe and the weights of acme_starter_mlp do what is stated of them."""
 
 from pathlib import Path
 

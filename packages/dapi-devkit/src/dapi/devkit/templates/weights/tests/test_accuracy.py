@@ -5,7 +5,7 @@ from evaluate import SAMPLES, accuracy
 
 from acme_starter import AcmeStarterWeights
 
-PUBLISHED = [weights for weights in AcmeStarterWeights if weights.status.state == "active"]
+PUBLISHED = [each for each in AcmeStarterWeights if each.status.state == "active"]
 
 
 @pytest.mark.parametrize("weights", PUBLISHED, ids=str)
