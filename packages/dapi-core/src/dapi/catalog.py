@@ -6,8 +6,8 @@ Nothing here builds a model, fetches a file, or imports a framework; ``load_buil
 
 A **builder** is found by its name (``find``, ``builders``), and what ``register_model`` was told
 of its function is its **declaration**. **Plugins** are the installed distributions that advertise
-**entry points** to dapi. ``redacted`` and ``printable`` return a stranger's URL or text as it may
-be shown.
+**entry points** to dapi. ``saved`` returns what ``dapi.save`` noted in a file. ``redacted`` and
+``printable`` return a stranger's URL or text as it may be shown.
 
 Example:
     >>> from dapi import catalog
@@ -20,7 +20,9 @@ Example:
 
 from __future__ import annotations
 
+from dapi._answers.answers import of as answers
 from dapi._building.register_model import Declaration, declaration
+from dapi._building.saving import noted as saved
 from dapi._catalog.builders import Builder, load_builder, registered
 from dapi._catalog.builders import known as builders
 from dapi._catalog.files import everything as files
@@ -48,6 +50,7 @@ __all__ = [
     "Plugin",
     "Requirement",
     "all_enums",
+    "answers",
     "builders",
     "declaration",
     "entry_of",
@@ -68,4 +71,5 @@ __all__ = [
     "redacted",
     "registered",
     "resolve",
+    "saved",
 ]

@@ -269,6 +269,26 @@ def _read(file: Path) -> tuple[Header, list[tuple[int, ...]]]:
         raise RebuildError(file, reason="dapi.save did not write it") from cause
 
 
+def noted(path: Path) -> Provenance | None:
+    """Return what ``dapi.save`` noted in a file of its model; None if it did not write the file.
+
+    Imports the builder's module; builds nothing, and reads no tensors.
+
+    Raises:
+        RebuildError: Its builder is not installed, or it names what a file may not name.
+    """
+    try:
+        header, shapes = _read(path)
+    except RebuildError:
+        return None
+    try:
+        plan = header.plan()
+        _check_size(plan, shapes)
+    except (DapiError, RecursionError, ValueError) as cause:
+        raise RebuildError(path, reason=str(cause)) from cause
+    return plan.provenance
+
+
 def _check_size(plan: Plan, shapes: Sequence[tuple[int, ...]]) -> None:
     """Refuse arguments by which a small file would ask for a model of any size.
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from dapi.devkit import _building, _declarations, _entries
+from dapi.devkit import _answers, _building, _declarations, _entries
 from dapi.devkit._subjects import Builder, Distribution, Enum, Line, Member
 
-LEVEL = 1  # the latest
+LEVEL = 3  # the latest
 
 
 class Check(NamedTuple):
@@ -74,6 +74,17 @@ CHECKS: tuple[Check, ...] = (
           "Weights for nobody are found by nobody.",
           "Name the line after the builder; install the builder's distribution for the tests.",
           _declarations.weights_have_a_builder),
+    # The distribution again.
+    Check("DAPI-C007", 2, Distribution,
+          "Every enum of weights is that of a builder, or is advertised for one.",
+          "Nobody finds its members.",
+          'Pass it to register_model(weights=...), or add: [project.entry-points."dapi.weights"]',
+          _declarations.enums_are_advertised),
+    Check("DAPI-C008", 2, Distribution,
+          "Each snapshot of a state dict is that of a builder.",
+          "A builder that was renamed or removed is compared with nothing, and users lose it.",
+          "Removed: write a tombstone (dapi entry-points --write), and delete the snapshot.",
+          _declarations.snapshots_are_current),
     # Each builder.
     Check("DAPI-C010", 1, Builder,
           "Its name is in snake_case, and nobody else's.",
@@ -172,6 +183,16 @@ CHECKS: tuple[Check, ...] = (
           "Who installs the distribution would lack the files, and not know what to install.",
           "Add it to the dependencies or to an extra, and name that behind a #: package:...#NAME",
           _entries.packages_are_required),
+    Check("DAPI-C040", 2, Member,
+          "Its task is one that an installed distribution runs on files.",
+          "dapi predict and dapi check cannot run it.",
+          "Correct meta['task'], or advertise what runs it in the group dapi.tasks.",
+          _entries.task_has_a_runner),
+    Check("DAPI-C041", 2, Member,
+          "The arguments of its postprocess are those that meta has under the same names.",
+          "Results are named after other categories than meta lists.",
+          "Give both the same list: a constant of the module.",
+          _entries.postprocess_agrees_with_meta),
     # Each model.
     Check("DAPI-C050", 1, Builder,
           "It builds without weights, and fetches nothing then.",
@@ -203,5 +224,28 @@ CHECKS: tuple[Check, ...] = (
           "Everybody who loads it gets an error.",
           "Correct the file, or the entry's build (config, adapt).",
           _building.published_file_fits, needs_torch=True),
+    Check("DAPI-C056", 2, Builder,
+          "Its head names layers that its models have.",
+          "new_head=True would fail for everybody who trains on other classes.",
+          "Correct register_model(head=...): names as in state_dict(), without weight and bias.",
+          _building.head_is_a_layer, needs_torch=True),
+    # What the models say.
+    Check("DAPI-C060", 3, Distribution,
+          "It carries answers: what its models said when they were released.",
+          "Nobody could tell whether they still say the same.",
+          "Add dapi.answers to the entry points, then: dapi answers --record DISTRIBUTION",
+          _answers.answers_are_carried, needs_torch=True),
+    Check("DAPI-C061", 3, Builder,
+          "It says what was recorded, with synthetic weights.",
+          "Users of its weights would get other results after an upgrade.",
+          "Publish the change as a new builder; if it was wrong before: "
+          "dapi answers --record DISTRIBUTION NAME --accept REASON",
+          _answers.builder_answers, needs_torch=True),
+    Check("DAPI-C062", 3, Member,
+          "It says what was recorded, if its file is here.",
+          "Users of these weights would get other results after an upgrade.",
+          "Publish the change as a new member; if it was wrong before: "
+          "dapi answers --record DISTRIBUTION NAME --accept REASON",
+          _answers.member_answers, needs_torch=True),
 )
 # fmt: on

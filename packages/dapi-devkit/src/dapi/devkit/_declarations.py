@@ -45,7 +45,8 @@ def metadata_is_sound(distribution: Distribution) -> Iterator[str]:
     """Find damaged entry points, and other copies of the metadata."""
     if distribution.plugin.problem:
         yield distribution.plugin.problem
-    for path in distribution.plugin.hidden:
+    hidden = () if distribution.workshop.is_of_wheel else distribution.plugin.hidden
+    for path in hidden:
         yield f"its metadata is found again at {path}"
 
 
@@ -85,6 +86,22 @@ def entry_points_agree(distribution: Distribution) -> Iterator[str]:
     for name, target in distribution.targets("dapi.models").items():
         if name not in wanted["dapi.models"] and target in wanted["dapi.models"].values():
             yield f'[project.entry-points."dapi.models"] has a wrong name: {name} = "{target}"'
+
+
+def enums_are_advertised(distribution: Distribution) -> Iterator[str]:
+    """Look for each enum among those of builders, and in the lines of ``dapi.weights``."""
+    own = {enum for each in distribution.builders() for enum in each.weights}
+    points = [p for p in distribution.plugin.entry_points if p.group == "dapi.weights"]
+    for enum in distribution.enums():
+        if enum not in own and not any(point.leads_to(enum) for point in points):
+            yield f"no builder and no line has {enum.__module__}:{enum.__qualname__}"
+
+
+def snapshots_are_current(distribution: Distribution) -> Iterator[str]:
+    """Look for the builder of each snapshot."""
+    for name in distribution.workshop.snapshots.names():
+        if name not in distribution.targets("dapi.models"):
+            yield f"there is no builder {name!r}, and a snapshot of its state dict"
 
 
 def target_is_right(line: Line) -> Iterator[str]:

@@ -10,16 +10,18 @@ import inspect
 import pickle
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from itertools import groupby
 
 import pytest
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 
 import dapi
-from dapi import File, Weights, catalog
+from dapi import Asset, File, Weights, catalog
+from dapi.devkit._models import as_entry
 from dapi.devkit._packaged import unrequired
-from dapi.devkit._schema import OPTIONAL, REQUIRED, is_number
+from dapi.devkit._schema import KEYS, is_number
 from dapi.devkit._subjects import Enum, Member, documented
 from dapi.exceptions import DapiError
 
@@ -82,12 +84,12 @@ def member_is_named(member: Member) -> Iterator[str]:
 def meta_is_complete(member: Member) -> Iterator[str]:
     """Compare meta with the schema."""
     meta = member.entry.meta
-    for key, (is_right, expected) in {**REQUIRED, **OPTIONAL}.items():
-        if key not in meta:
-            if key in REQUIRED:
-                yield f"meta has no {key!r}: {expected}"
-        elif not is_right(meta[key]):
-            yield f"meta[{key!r}] is {meta[key]!r}, not {expected}"
+    for key in KEYS:
+        if key.name not in meta:
+            if key.is_required:
+                yield f"meta has no {key.name!r}: {key.expected}. {key.meaning}"
+        elif key.is_right is not None and not key.is_right(meta[key.name]):
+            yield f"meta[{key.name!r}] is {meta[key.name]!r}, not {key.expected}"
 
 
 def license_is_known(member: Member) -> Iterator[str]:
@@ -131,13 +133,13 @@ def files_are_pinned(member: Member) -> Iterator[str]:
 
 
 def packaged_files_are_right(member: Member) -> Iterator[str]:
-    """Hash each file that comes with a package."""
+    """Hash each file that comes with a package; those of withdrawn weights may have left it."""
+    if member.entry.status.state == "withdrawn":
+        pytest.skip("it is withdrawn: its file may be gone")
     for file in catalog.files(member.weights):
         if file.url.startswith("package:"):
             try:
-                dapi.WeightEntry(
-                    file.url, sha256=file.sha256, size=file.size, mirrors=file.mirrors
-                ).fetch(progress=False)
+                as_entry(file).fetch(progress=False)
             except DapiError as error:
                 yield str(error)
 
@@ -172,9 +174,7 @@ def categories_fit(member: Member) -> Iterator[str]:
 
 def is_found_by_name(member: Member) -> Iterator[str]:
     """Ask for it by its qualified name."""
-    owner = member.of.distribution.name
-    builder = member.of.for_builder.rpartition("/")[2]
-    name = f"{owner}/{builder}:{member.weights.name}"
+    name = member.qualified
     if dapi.get_weights(name) is not member.weights:
         yield f"{name} is something else"
 
@@ -191,6 +191,44 @@ def factories_work(member: Member) -> Iterator[str]:
     for target in entry.build.context:
         if not isinstance(catalog.import_target(target), type):
             yield f"build.context names {target}, which is no class"
+
+
+def task_has_a_runner(member: Member) -> Iterator[str]:
+    """Look for the task among those that installed distributions advertise."""
+    task = member.entry.meta.get("task")
+    known = sorted({point.name for point in catalog.entry_points("dapi.tasks")})
+    if task not in known:
+        near = get_close_matches(str(task), known, n=1)
+        meant = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known) or 'none'}"
+        yield f"no installed distribution runs the task {task!r}; {meant}"
+
+
+def postprocess_agrees_with_meta(member: Member) -> Iterator[str]:
+    """Compare each argument with what meta has under its name."""
+    meta, factory = member.entry.meta, member.entry.postprocess
+    if not isinstance(factory, catalog.Lazy):
+        return
+    for name, given in factory.kwargs.items():
+        if name not in meta or isinstance(given, Asset):
+            continue
+        found, stated = _plain(given), _plain(meta[name])
+        if found != stated:
+            yield f"postprocess has other {name} than meta: {_first_other(found, stated)}"
+
+
+def _plain(value: object) -> object:
+    """Read names that are kept in a file, or that are the characters of a text."""
+    return tuple(value) if isinstance(value, Sequence) else value
+
+
+def _first_other(found: object, stated: object) -> str:
+    """Say where two values differ first."""
+    if isinstance(found, tuple) and isinstance(stated, tuple):
+        for place, (one, other) in enumerate(zip(found, stated, strict=False)):
+            if one != other:
+                return f"{one!r} and {other!r}, at {place}"
+        return f"{len(found)} and {len(stated)} of them"
+    return f"{found!r} and {stated!r}"
 
 
 def _misfit(what: str, factory: catalog.Lazy) -> Iterator[str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dapi import Build, Status, WeightEntry, Weights, catalog
+from dapi import Build, File, Status, WeightEntry, Weights, catalog
 from dapi.devkit._snapshots import Snapshots
 
 if TYPE_CHECKING:
@@ -51,12 +51,14 @@ class Workshop:
         max_parameters: Models with more are built on meta only, and load no file; None for all.
         may_fetch: Whether files that are not here may be fetched.
         snapshots: What the author keeps of state dicts.
+        is_of_wheel: Whether a wheel is checked, beside which the project may be installed.
         unloaded: Which tensors a file's values did not reach, by builder and build.
     """
 
     max_parameters: int | None
     may_fetch: bool
     snapshots: Snapshots
+    is_of_wheel: bool = False
     unloaded: dict[tuple[Callable[..., Any], Build], tuple[str, ...]] = field(default_factory=dict)
     _known: dict[tuple[Callable[..., Any], Build | None], Facts] = field(default_factory=dict)
 
@@ -96,6 +98,7 @@ def workshop(
         max_parameters if limit is None else limit,
         options.dapi_fetch,
         Snapshots(folder, options.dapi_update_snapshots),
+        options.dapi_wheel is not None,
     )
 
 
@@ -149,6 +152,11 @@ def as_active(weights: Weights) -> Weights | WeightEntry:
     if weights.status.state == "withdrawn":
         return replace(catalog.entry_of(weights), status=Status())
     return weights
+
+
+def as_entry(file: File) -> WeightEntry:
+    """Return an entry that fetches and verifies one file."""
+    return WeightEntry(file.url, sha256=file.sha256, size=file.size, mirrors=file.mirrors)
 
 
 @contextmanager

@@ -29,6 +29,10 @@ class Snapshots:
         """Return where the snapshot of a builder is, or would be."""
         return self.folder and self.folder / f"{builder.replace('/', '-')}.json"
 
+    def names(self) -> list[str]:
+        """List the builders that there are snapshots of."""
+        return sorted(path.stem for path in self.folder.glob("*.json")) if self.folder else []
+
     def read(self, builder: str) -> Mapping[str, str] | None:
         """Return type and shape by key, as text; None when there is no snapshot."""
         path = self.path(builder)

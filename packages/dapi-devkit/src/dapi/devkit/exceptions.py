@@ -41,14 +41,15 @@ class BuilderArgumentsError(DapiError, TypeError):
 
 
 class ProjectNameError(DapiError, ValueError):
-    """A name cannot be that of a new distribution."""
+    """A name cannot be that of a new distribution, or of a new model."""
 
-    def __init__(self, name: str, reason: str) -> None:
-        self.name, self.reason = name, reason
-        super().__init__(
-            f"{name!r} cannot be a distribution's name: {reason}. Expected letters, digits and "
-            "hyphens, as in: dapi new acme-models"
-        )
+    def __init__(self, name: str, reason: str, what: str = "distribution") -> None:
+        self.name, self.reason, self.what = name, reason, what
+        expected = {
+            "distribution": "letters, digits and hyphens, as in: dapi new acme-models",
+            "model": "letters, digits and underscores, as in: plantnet_v2",
+        }
+        super().__init__(f"{name!r} cannot be a {what}'s name: {reason}. Expected {expected[what]}")
 
 
 class ProjectExistsError(DapiError, FileExistsError):
@@ -69,3 +70,12 @@ class MissingProjectError(DapiError, FileNotFoundError):
         super().__init__(
             f"{path} {problem}. Expected the folder of a project. To begin one: dapi new NAME"
         )
+
+
+class WheelError(DapiError, ValueError):
+    """A file is not a wheel that can be tested."""
+
+    def __init__(self, path: object, reason: str, remedy: str = "") -> None:
+        self.path, self.reason = path, reason
+        build = "To build one: pip wheel --no-deps --wheel-dir dist ."
+        super().__init__(f"{path} {reason}. {remedy or build}")

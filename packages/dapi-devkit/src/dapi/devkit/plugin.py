@@ -29,7 +29,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="DISTRIBUTION",
         help="check an installed distribution; may be given several times",
     )
-    group.addoption("--dapi-fetch", action="store_true", help="fetch published files, to load them")
+    group.addoption(
+        "--dapi-wheel",
+        type=Path,
+        metavar="FILE",
+        help="check a wheel, not what is installed; with a path, run the tests in it on the wheel",
+    )
+    group.addoption(
+        "--dapi-fetch",
+        action="store_true",
+        help="fetch published files, to load them; one that cannot be fetched fails",
+    )
     group.addoption(
         "--dapi-max-parameters",
         type=int,
@@ -43,9 +53,33 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+_WHEEL = pytest.StashKey["Wheel"]()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """Put a wheel that is to be tested before what is installed, and before conftest.py runs."""
+    path = early_config.known_args_namespace.dapi_wheel
+    if path is None:
+        return
+    from tempfile import TemporaryDirectory
+
+    from dapi.devkit._wheel import Wheel
+
+    folder = TemporaryDirectory(prefix="dapi-wheel-")
+    early_config.add_cleanup(folder.cleanup)
+    try:
+        wheel = early_config.stash[_WHEEL] = Wheel(path, Path(folder.name).resolve())
+    except DapiError as error:
+        raise pytest.UsageError(str(error)) from error
+    wheel.put_first()
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Without a path on the command line, run the conformance tests alone."""
     named = config.args_source is pytest.Config.ArgsSource.ARGS
+    if _WHEEL in config.stash and not named:
+        config.option.dapi_conformance.append(config.stash[_WHEEL].name)
     if config.option.dapi_conformance and not named:
         config.args = []
 
@@ -57,6 +91,11 @@ def pytest_collection_modifyitems(
     """Add a test for each check of each distribution that was asked for."""
     from dapi.devkit import _models, _suite
 
+    if _WHEEL in config.stash:
+        try:
+            config.stash[_WHEEL].check()
+        except DapiError as error:
+            raise pytest.UsageError(str(error)) from error
     for name in config.option.dapi_conformance:
         try:
             found = _suite.cases(name, _demands(config), _models.workshop(config.option))
