@@ -1,8 +1,8 @@
 """``hf:`` URLs, ``hf://owner/name[@revision]/path``: files of the Hugging Face Hub.
 
 huggingface_hub resolves the revision to a commit and knows the user's token; the bytes are fetched
-by the store, so that they are verified. Needs the extra ``dapi-core[hf]``, except where the revision
-is a commit already: the address of such a file is known, and costs no further request.
+by the store, so that they are verified. Needs the extra ``dapi-core[hf]``, except where the
+revision is a commit already: the address of such a file is known, and costs no further request.
 """
 
 from __future__ import annotations

@@ -31,13 +31,15 @@ def _row(weights: LockedWeights, policy: Policy) -> dict[str, Any]:
         "weights": weights.name,
         "license": ", ".join(sorted(licenses)),
         "hashes": "fetched" if weights.facts.unhashed else "published",
-        "lifecycle": _lifecycle(declared),
-        "version": f"{weights.distribution} {weights.version}",
+        "lifecycle": "" if weights.is_source else _lifecycle(declared),
+        "version": weights.revision or f"{weights.distribution} {weights.version}".strip(),
         "violations": list(found),
     }
 
 
 def _declared_today(weights: LockedWeights) -> Weights | None:
+    if weights.is_source:
+        return None
     try:
         found = catalog.resolve(weights.name)[1]
     except DapiError:

@@ -93,6 +93,9 @@ def _of_weights(old: LockedWeights, new: LockedWeights) -> Iterator[Change]:
             ("status", old.state, new.state),
             ("builder", old.builder, new.builder),
             ("requested", " ".join(old.requested), " ".join(new.requested)),
+            ("revision", old.revision[:8], new.revision[:8]),
+            ("include", " ".join(old.include), " ".join(new.include)),
+            ("exclude", " ".join(old.exclude), " ".join(new.exclude)),
         )
         if a != b
     ]

@@ -12,7 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import dapi
-from dapi.lock import _auditing, _bundling, _files, _project, _resolving, _syncing, _verifying
+from dapi.lock import (
+    _auditing,
+    _bundling,
+    _files,
+    _hashing,
+    _project,
+    _resolving,
+    _syncing,
+    _verifying,
+)
 from dapi.lock._reading import read
 from dapi.lock._terminal import amount, count, put, put_json, put_table, say
 from dapi.lock.changes import Change, compare, is_stale
@@ -26,9 +35,13 @@ from dapi.lock.exceptions import (
     UnlockableError,
 )
 from dapi.lock.policy import Policy
+from dapi.lock.requirement import Requirement
 
 # As of dapi-core: after an error, or when a check found a problem.
 FAILED = 1
+
+# The options that choose files of a source.
+_PATTERNS = ("include", "exclude")
 
 Command = Callable[[Sequence[str]], int]
 
@@ -53,7 +66,14 @@ def _listing_all(command: Command) -> Command:
 def lock(words: Sequence[str]) -> int:
     """Run ``dapi lock``."""
     parser = _parser("lock", "Write dapi.lock: the weights that a project uses, file by file.")
-    parser.add_argument("names", nargs="*", metavar="name", help="models or weights to add")
+    text = "models, weights or sources to add: hf:owner/name@revision, a URL, ./path"
+    parser.add_argument("names", nargs="*", metavar="name", help=text)
+    text = "lock the files of a source that match only (several times for several patterns)"
+    parser.add_argument("--include", action="append", default=[], metavar="PATTERN", help=text)
+    text = "leave out the files of a source that match"
+    parser.add_argument("--exclude", action="append", default=[], metavar="PATTERN", help=text)
+    text = "what the source is called in the lock (default: owner/name, or its file's name)"
+    parser.add_argument("--as", dest="alias", default="", metavar="NAME", help=text)
     text = "take NAME out of the lock, and of pyproject.toml"
     parser.add_argument("--remove", action="append", default=[], metavar="NAME", help=text)
     text = "choose the latest of NAME again, and compute unpublished hashes again"
@@ -69,16 +89,32 @@ def lock(words: Sequence[str]) -> int:
     options = parser.parse_args(words)
     if options.check and (options.names or options.remove):
         parser.error("--check takes no names: it compares the lock with pyproject.toml")
+    added = _requirements(parser, options)
     with dapi.use_lock(None):
         if options.diff:
             return _show(options, compare(read(options.diff[0]), read(options.diff[1])))
-        return _check(options) if options.check else _lock(options)
+        return _check(options) if options.check else _lock(options, added)
 
 
-def _lock(options: argparse.Namespace) -> int:
-    old, project, new = _resolve(options)
-    if project.weights is not None and project.weights != new.requires:
-        _project.write_weights(project, new.requires)
+def _requirements(
+    parser: argparse.ArgumentParser, options: argparse.Namespace
+) -> list[Requirement]:
+    """Return what is named on the command line; its patterns are of the sources there."""
+    facts: dict[str, Any] = {key: tuple(sorted(getattr(options, key))) for key in _PATTERNS}
+    facts.update({"name": options.alias} if options.alias else {})
+    added = [Requirement.parse(name) for name in options.names]
+    sources = [each for each in added if each.is_source]
+    if any(facts.values()) and not sources:
+        parser.error("--include, --exclude and --as are for sources, as in hf:owner/name@revision")
+    if options.alias and len(sources) > 1:
+        parser.error("--as names one source")
+    return [each._replace(**facts) if each.is_source else each for each in added]
+
+
+def _lock(options: argparse.Namespace, added: list[Requirement]) -> int:
+    old, project, requirements, new = _resolve(options, added)
+    if project.weights is not None and {*project.weights} != {*requirements}:
+        _project.write_weights(project, requirements)
         say(f"[tool.dapi] weights in {project.path} were changed to what is locked.")
     text = render(new)
     if not options.lock.is_file() or options.lock.read_text(encoding="utf-8") != text:
@@ -90,41 +126,47 @@ def _lock(options: argparse.Namespace) -> int:
     return 0
 
 
-def _resolve(options: argparse.Namespace) -> tuple[Lock | None, _project.Project, Lock]:
+def _resolve(
+    options: argparse.Namespace, added: Sequence[Requirement] = ()
+) -> tuple[Lock | None, _project.Project, list[Requirement], Lock]:
     """Read what there is, and resolve what is required now."""
     old = read(options.lock) if options.lock.is_file() else None
     project = _project.beside(options.lock)
-    so_far = old.requires if old else ()
-    requires = {*(so_far if project.weights is None else project.weights), *options.names}
-    known = {*requires, *(weights.name for weights in old.weights)} if old else requires
+    so_far = (old.requirements if old else ()) if project.weights is None else project.weights
+    required = {each.text: each for each in (*so_far, *added)}
+    known = {name for each in required.values() for name in (each.text, each.name) if name}
+    known |= {weights.name for weights in old.weights} if old else set()
     strange = [name for name in (*options.upgrade, *options.remove) if name not in known]
     if strange:
-        reason = f"It is not locked. Locked are: {', '.join(sorted(requires)) or 'none'}."
+        reason = f"It is not locked. Locked are: {', '.join(sorted(required)) or 'none'}."
         raise UnlockableError(dict.fromkeys(strange, reason))
-    requires -= {*options.remove}
+    removed = {*options.remove}
+    requires = [each for each in required.values() if not {each.text, each.name} & removed]
     if not requires and not options.remove:
         remedy = 'Name weights: dapi lock NAME ..., or write [tool.dapi] weights = ["NAME"].'
         raise LockError(project.path, "it names no weights to lock", remedy)
-    measure: _resolving.Measure | None = None
+    measure: _hashing.Measure | None = None
     if options.no_fetch:
-        measure = _resolving.hash_cached
+        measure = _hashing.hash_cached
     elif not options.check:
         measure = _fetch_and_hash(progress=not options.quiet)
     policy = project.policy or (old.policy if old and project.weights is None else Policy())
     upgrade = known if options.upgrade_all else options.upgrade
-    new = _resolving.resolve(requires, policy, known=old, upgrade=upgrade, measure=measure)
-    return old, project, new
+    new = _resolving.resolve(
+        requires, policy, folder=options.lock.parent, known=old, upgrade=upgrade, measure=measure
+    )
+    return old, project, requires, new
 
 
-def _fetch_and_hash(*, progress: bool) -> _resolving.Measure:
-    return lambda files: _resolving.fetch_and_hash(files, progress=progress)
+def _fetch_and_hash(*, progress: bool) -> _hashing.Measure:
+    return lambda files: _hashing.fetch_and_hash(files, progress=progress)
 
 
 def _check(options: argparse.Namespace) -> int:
     if not options.lock.is_file():
         raise MissingLockError(options.lock)
     try:
-        old, _, new = _resolve(options)
+        old, _, _, new = _resolve(options)
     except UnhashedError as error:
         say(f"{options.lock} is stale: it has no hash for {', '.join(error.files)}.")
         return FAILED
@@ -182,7 +224,7 @@ def _sync(options: argparse.Namespace) -> int:
         failures = dict.fromkeys(map(str, missing), _syncing.ABSENT)
         raise SyncError(failures, remedy=_syncing.ONLINE)
     if not options.dry_run:
-        _syncing.fetch(missing, progress=not options.quiet)
+        _syncing.fetch(missing, options.lock.parent, progress=not options.quiet)
     if options.prune:
         rows += [_prune(blob, dry_run=options.dry_run) for blob in _syncing.prunable(locked)]
     if options.json:
@@ -203,7 +245,8 @@ def _prune(blob: Any, *, dry_run: bool) -> dict[str, Any]:
 
 def _tell_versions(locked: Lock) -> None:
     """Say which distributions have another version than when they were locked."""
-    for name, known in sorted({(each.distribution, each.version) for each in locked.weights}):
+    published = [each for each in locked.weights if not each.is_source]
+    for name, known in sorted({(each.distribution, each.version) for each in published}):
         try:
             installed = version(name)
         except PackageNotFoundError:
@@ -272,7 +315,7 @@ def bundle(words: Sequence[str]) -> int:
             _bundling.write(members, Path(options.output), progress=not options.quiet)
     size = amount(sum(member.size for member in members))
     text = f"{options.output}: {count(len(members) - 1, 'file')}, {size}."
-    packaged = sorted({w.distribution for w, file in locked.files() if file.is_packaged})
+    packaged = sorted({w.distribution or w.name for w, f in locked.files() if f.is_packaged})
     if packaged:
         text += f" Further files come with: {', '.join(packaged)}."
     say(text)
