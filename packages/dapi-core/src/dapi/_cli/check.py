@@ -44,8 +44,8 @@ def add_commands(commands: Any) -> None:
 
 def _check(options: argparse.Namespace) -> int:
     if options.lock is not None:
-        commands = binding.package("dapi.lock.commands")
-        return int(commands.check(options.lock, as_json=options.json))
+        reports = binding.package("dapi.lock.reports")
+        return int(reports.check(options.lock, as_json=options.json))
     from dapi._answers import checking
 
     names = list(options.name)

@@ -61,7 +61,7 @@ def parse(content: bytes, path: object) -> Lock:
         reason = f"it has lock-version {version}, and this dapi-lock reads {VERSION}"
         raise LockError(path, reason, "To read it: pip install --upgrade dapi-lock")
     top = _Table(table, path, "the lock")
-    weights = tuple(_weights(each) for each in top.tables("weights"))
+    weights = _with_answers([_weights(each) for each in top.tables("weights")], top)
     names = [each.name for each in weights]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
@@ -126,6 +126,13 @@ class _Table:
 
     def wrong(self, what: str) -> LockError:
         return LockError(self.path, f"{self.where} must have {what}", _AGAIN)
+
+
+def _with_answers(weights: list[LockedWeights], top: _Table) -> tuple[LockedWeights, ...]:
+    if not top.has("answers"):
+        return tuple(weights)
+    table = top.table("answers")
+    return tuple(each._replace(answers=table.text(each.name, "")) for each in weights)
 
 
 def _weights(table: _Table) -> LockedWeights:

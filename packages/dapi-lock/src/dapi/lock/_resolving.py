@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from dapi import File, Weights, catalog
 from dapi.exceptions import ArgumentError, DapiError
-from dapi.lock import _declared, _sources
+from dapi.lock import _answering, _declared, _sources
 from dapi.lock._hashing import Measure, Measured
 from dapi.lock.document import Lock, LockedFile, LockedWeights, url_key, url_sha256
 from dapi.lock.exceptions import PolicyError, UnhashedError, UnlockableError
@@ -63,6 +63,7 @@ def resolve(
     files = _Files(drafts, known)
     facts = _measured({**files.unknown(), **_unknown(sources)}, measure)
     locked = files.lock(facts)
+    before = {each.name: each for each in known.weights}
     weights = [
         LockedWeights(
             draft.name,
@@ -74,6 +75,7 @@ def resolve(
             _declared.license_of(draft.weights),
             _declared.state_of(draft.weights),
             locked[draft.name],
+            answers=_answers(draft, before.get(draft.name), locked[draft.name]),
         )
         for draft in drafts
     ]
@@ -81,6 +83,14 @@ def resolve(
     lock = Lock(tuple(sorted({each.shown for each in wanted})), tuple(sorted(weights)), policy)
     check(policy, lock)
     return lock
+
+
+def _answers(draft: Draft, known: LockedWeights | None, files: tuple[LockedFile, ...]) -> str:
+    """Return the answers that stay with the same files; of others, what is shipped today."""
+    hashes = {file.sha256 for file in files}
+    if known and not draft.is_upgraded and hashes == {file.sha256 for file in known.files}:
+        return known.answers
+    return _answering.shipped(draft.name)
 
 
 def _measured(unknown: dict[File, str], measure: Measure | None) -> dict[File, Measured]:

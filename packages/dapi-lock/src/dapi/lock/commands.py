@@ -13,6 +13,7 @@ from typing import Any
 
 import dapi
 from dapi.lock import (
+    _answering,
     _auditing,
     _bundling,
     _files,
@@ -46,7 +47,7 @@ _PATTERNS = ("include", "exclude")
 Command = Callable[[Sequence[str]], int]
 
 
-def _listing_all(command: Command) -> Command:
+def listing_all(command: Command) -> Command:
     """Let a command print an error of many items with a line for each."""
 
     @wraps(command)
@@ -62,10 +63,10 @@ def _listing_all(command: Command) -> Command:
     return run
 
 
-@_listing_all
+@listing_all
 def lock(words: Sequence[str]) -> int:
     """Run ``dapi lock``."""
-    parser = _parser("lock", "Write dapi.lock: the weights that a project uses, file by file.")
+    parser = parser_of("lock", "Write dapi.lock: the weights that a project uses, file by file.")
     text = "models, weights or sources to add: hf:owner/name@revision, a URL, ./path"
     parser.add_argument("names", nargs="*", metavar="name", help=text)
     text = "lock the files of a source that match only (several times for several patterns)"
@@ -79,6 +80,8 @@ def lock(words: Sequence[str]) -> int:
     text = "choose the latest of NAME again, and compute unpublished hashes again"
     parser.add_argument("--upgrade", action="append", default=[], metavar="NAME", help=text)
     parser.add_argument("--upgrade-all", action="store_true", help="the same for all")
+    text = "record here what the models say, with their weights, for dapi check --lock"
+    parser.add_argument("--answers", action="store_true", help=text)
     text = "compute no hash that needs a download; refuse"
     parser.add_argument("--no-fetch", action="store_true", help=text)
     text = "write nothing; exit 1 if the lock is stale"
@@ -116,6 +119,10 @@ def _lock(options: argparse.Namespace, added: list[Requirement]) -> int:
     if project.weights is not None and {*project.weights} != {*requirements}:
         _project.write_weights(project, requirements)
         say(f"[tool.dapi] weights in {project.path} were changed to what is locked.")
+    if options.answers:
+        missing = _syncing.missing(new)
+        _syncing.fetch(missing, options.lock.parent, progress=not options.quiet)
+        new = _answering.record(new)
     text = render(new)
     if not options.lock.is_file() or options.lock.read_text(encoding="utf-8") != text:
         _files.replace(options.lock, text)
@@ -188,10 +195,10 @@ def _show(options: argparse.Namespace, changes: list[Change]) -> int:
     return 0
 
 
-@_listing_all
+@listing_all
 def sync(words: Sequence[str]) -> int:
     """Run ``dapi sync``."""
-    parser = _parser("sync", "Make the cache hold every file that the lock names.")
+    parser = parser_of("sync", "Make the cache hold every file that the lock names.")
     parser.add_argument("--offline", action="store_true", help="list what is missing; no request")
     text = "use the lock as it is, whatever pyproject.toml says"
     parser.add_argument("--frozen", action="store_true", help=text)
@@ -257,7 +264,7 @@ def _tell_versions(locked: Lock) -> None:
 
 def verify(path: str, *, repair: bool, as_json: bool) -> int:
     """Run ``dapi verify --lock``; ``path`` is empty for the usual lock."""
-    chosen = Path(path or _default())
+    chosen = Path(path or default())
     with dapi.use_lock(None):
         rows = _verifying.verify(read(chosen), repair=repair)
     if as_json:
@@ -278,10 +285,10 @@ def verify(path: str, *, repair: bool, as_json: bool) -> int:
     return 0 if _verifying.is_intact(rows) else FAILED
 
 
-@_listing_all
+@listing_all
 def audit(words: Sequence[str]) -> int:
     """Run ``dapi audit``."""
-    parser = _parser("audit", "Report licences, hashes and lifecycle of what is locked.")
+    parser = parser_of("audit", "Report licences, hashes and lifecycle of what is locked.")
     _add_lock(parser)
     options = parser.parse_args(words)
     with dapi.use_lock(None):
@@ -298,11 +305,11 @@ def audit(words: Sequence[str]) -> int:
     return FAILED if found else 0
 
 
-@_listing_all
+@listing_all
 def bundle(words: Sequence[str]) -> int:
     """Run ``dapi bundle``."""
-    parser = _parser("bundle", "Write a lock and its files as one tar, to carry elsewhere.")
-    parser.add_argument("lock", nargs="?", type=Path, default=_default(), metavar="LOCK")
+    parser = parser_of("bundle", "Write a lock and its files as one tar, to carry elsewhere.")
+    parser.add_argument("lock", nargs="?", type=Path, default=default(), metavar="LOCK")
     text = "the tar to write; - for standard output"
     parser.add_argument("-o", "--output", required=True, metavar="FILE", help=text)
     options = parser.parse_args(words)
@@ -322,10 +329,10 @@ def bundle(words: Sequence[str]) -> int:
     return 0
 
 
-@_listing_all
+@listing_all
 def unbundle(words: Sequence[str]) -> int:
     """Run ``dapi unbundle``."""
-    parser = _parser("unbundle", "Put the files of a bundle into the cache, each verified.")
+    parser = parser_of("unbundle", "Put the files of a bundle into the cache, each verified.")
     parser.add_argument("bundle", metavar="FILE", help="the tar; - for standard input")
     text = "refuse a bundle of any other lock than this one"
     parser.add_argument("--lock", type=Path, metavar="FILE", help=text)
@@ -357,7 +364,8 @@ def _unpack(
     return _bundling.unpack(stream, path, expected=expected, progress=progress)
 
 
-def _parser(name: str, text: str) -> argparse.ArgumentParser:
+def parser_of(name: str, text: str) -> argparse.ArgumentParser:
+    """Return the parser of a command, with what all commands know."""
     parser = argparse.ArgumentParser(prog=f"dapi {name}", description=text)
     parser.add_argument("--quiet", action="store_true", help="show no progress")
     return parser
@@ -365,9 +373,10 @@ def _parser(name: str, text: str) -> argparse.ArgumentParser:
 
 def _add_lock(parser: argparse.ArgumentParser) -> None:
     text = "the lock file (default: DAPI_LOCK, or dapi.lock)"
-    parser.add_argument("--lock", type=Path, default=_default(), metavar="FILE", help=text)
+    parser.add_argument("--lock", type=Path, default=default(), metavar="FILE", help=text)
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
-def _default() -> Path:
+def default() -> Path:
+    """Return the lock that is meant when none is named."""
     return Path(os.environ.get("DAPI_LOCK") or "dapi.lock")

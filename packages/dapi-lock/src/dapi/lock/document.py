@@ -84,6 +84,8 @@ class LockedWeights(NamedTuple):
         revision: The commit of a repository.
         include: The patterns that chose the files of a source.
         exclude: The patterns of the files that were left out.
+        answers: What the model said when the weights were locked, as ``dapi.answers`` has it;
+            empty if nobody recorded that.
     """
 
     name: str
@@ -98,6 +100,7 @@ class LockedWeights(NamedTuple):
     revision: str = ""
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    answers: str = ""
 
     @property
     def is_source(self) -> bool:
@@ -172,7 +175,10 @@ def order(file: LockedFile) -> tuple[str, ...]:
 
 
 def render(lock: Lock) -> str:
-    """Return a lock as TOML: sorted, one table for each set of weights and for each file."""
+    """Return a lock as TOML: sorted, one table for each set of weights and for each file.
+
+    Answers are long, and stand at the end: what people read comes first.
+    """
     import tomlkit  # only who writes needs it
 
     document = tomlkit.document()
@@ -189,6 +195,12 @@ def render(lock: Lock) -> str:
         tables.append(_weights(weights))
     if lock.weights:
         document["weights"] = tables
+    answers = {each.name: each.answers for each in sorted(lock.weights) if each.answers}
+    if answers:
+        document["answers"] = tomlkit.table()
+        for name, text in answers.items():
+            is_plain = "'" not in text and text.isprintable()
+            document["answers"][name] = tomlkit.string(text, literal=is_plain)
     return tomlkit.dumps(document)
 
 
