@@ -20,6 +20,7 @@ class Project(NamedTuple):
     path: Path
     weights: tuple[Requirement, ...] | None = None
     policy: Policy | None = None
+    name: str = ""
 
 
 def beside(lock: Path) -> Project:
@@ -31,7 +32,8 @@ def beside(lock: Path) -> Project:
     path = lock.parent / "pyproject.toml"
     if not path.is_file():
         return Project(path)
-    tool: Any = load(path.read_bytes(), path).get("tool", {})
+    content = load(path.read_bytes(), path)
+    tool: Any = content.get("tool", {})
     table: Any = tool.get("dapi", {}) if isinstance(tool, dict) else {}
     if not isinstance(table, dict):
         raise LockError(path, "[tool.dapi] is not a table", "Write [tool.dapi].")
@@ -45,7 +47,9 @@ def beside(lock: Path) -> Project:
         if twice is not None:
             raise LockError(path, f"{twice} is in weights twice", "Put all patterns into one.")
     policy = Policy.from_table(table["policy"], path) if "policy" in table else None
-    return Project(path, weights, policy)
+    project: Any = content.get("project", {})
+    name = project.get("name", "") if isinstance(project, dict) else ""
+    return Project(path, weights, policy, str(name))
 
 
 def check_fresh(project: Project, lock: Lock, path: Path) -> None:

@@ -110,6 +110,20 @@ def spdx(license_: str) -> str:
         return license_
 
 
+def is_spdx(license_: str) -> bool:
+    """Whether a licence is an SPDX expression, as SPDX writes it.
+
+    >>> is_spdx("MIT OR Apache-2.0"), is_spdx("mit"), is_spdx("llama3.1")
+    (True, False, False)
+    """
+    from license_expression import get_spdx_licensing
+
+    try:
+        return bool(get_spdx_licensing().parse(license_, validate=True).render() == license_)
+    except Exception:  # noqa: BLE001 - whatever the parser raises, it is no expression
+        return False
+
+
 @lru_cache(maxsize=1024)
 def is_allowed(license_: str, allowed: tuple[str, ...]) -> bool:
     """Whether an SPDX expression is satisfied by licences that are allowed.

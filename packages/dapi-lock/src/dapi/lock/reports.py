@@ -2,18 +2,63 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 
+import dapi
 from dapi.answers import Check
-from dapi.lock import _answering, _evidence
+from dapi.lock import _answering, _card, _declared, _evidence, _files, _project, _sbom
 from dapi.lock._reading import read
-from dapi.lock._terminal import put, put_json
-from dapi.lock.commands import FAILED, default
+from dapi.lock._terminal import put, put_json, say
+from dapi.lock.commands import FAILED, default, listing_all, parser_of
+from dapi.lock.exceptions import LockError
 
 # As of dapi check: weights could not be compared, and none differs.
 UNCHECKED = 2
 
 _SHOWN = 5  # differences of one set of weights
+
+
+@listing_all
+def sbom(words: Sequence[str]) -> int:
+    """Run ``dapi sbom``."""
+    parser = parser_of("sbom", "Write a lock as a CycloneDX bill of materials, in JSON.")
+    parser.add_argument("lock", nargs="?", type=Path, default=default(), metavar="LOCK")
+    text = "the file to write; by default it is printed"
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help=text)
+    options = parser.parse_args(words)
+    with dapi.use_lock(None):
+        project = _project.beside(options.lock)
+        found = _sbom.document(read(options.lock), project.name or options.lock.name)
+    _write(json.dumps(found, indent=2, ensure_ascii=False) + "\n", options.output)
+    return 0
+
+
+@listing_all
+def card(words: Sequence[str]) -> int:
+    """Run ``dapi card``."""
+    parser = parser_of("card", "Write a model card for weights, as the Hugging Face Hub has it.")
+    parser.add_argument("name", help="a model (its latest weights) or weights")
+    text = "the file to write; by default it is printed"
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help=text)
+    options = parser.parse_args(words)
+    builder, weights = dapi.catalog.resolve(options.name)
+    if not isinstance(weights, dapi.Weights):
+        raise LockError(options.name, "it has no published weights", "Name weights: dapi list")
+    distribution = _declared.offerer(builder, weights)
+    name = f"{distribution}/{builder.name}:{weights.name}"
+    installed = {plugin.name: plugin.version for plugin in dapi.catalog.plugins()}
+    _write(_card.card(name, weights, installed.get(distribution, "")), options.output)
+    return 0
+
+
+def _write(text: str, output: Path | None) -> None:
+    if output is None:
+        print(text, end="")
+    else:
+        _files.replace(output, text)
+        say(f"{output} was written.")
 
 
 def check(path: str, *, as_json: bool) -> int:
