@@ -420,6 +420,49 @@ def test_a_user_records_into_a_file_of_their_own(leaves, capsys, tmp_path):
     assert run(capsys, "check", "leafnet", "--answers", str(kept))[0] == 0
 
 
+class TestKept:
+    """An answer as text, for who keeps it elsewhere."""
+
+    NAME = "acme-leaves/leafnet:Leaves_RefV1"
+
+    def test_shipped_answer_is_compared(self, leaves):
+        """The text is one line, the same each time; what changed is found as by dapi.check."""
+        kept = dapi.answers.shipped(self.NAME)
+        before = dapi.answers.compare(self.NAME, kept).state
+        leaves.change("eps=1e-5", "eps=1e-4")
+        found = dapi.answers.compare(self.NAME, kept)
+
+        assert "equal" == before and "\n" not in kept and kept == dapi.answers.shipped(self.NAME)
+        assert ("differs", "model") == (found.state, found.first.stage)
+
+    def test_recorded_answer_is_the_shipped_one(self, leaves):
+        """What is recorded in the same environment."""
+        assert dapi.answers.shipped(self.NAME) == dapi.answers.record(self.NAME)
+
+    def test_answer_of_the_builder_stands_in(self, leaves):
+        """For weights that have none: their builder, with synthetic weights."""
+        kept = answers.Answers.read(leaves.folder / "answers.json")
+        del kept.found["leafnet:Leaves_RefV1"]
+        kept.write()
+
+        text = dapi.answers.shipped(self.NAME)
+
+        assert '"leafnet":' in text
+        assert ("leafnet", "equal") == dapi.answers.compare(self.NAME, text)[:2]
+
+    def test_without_answers_there_is_no_text(self, leaves):
+        """And nothing is recorded."""
+        (leaves.folder / "answers.json").unlink()
+
+        assert "" == dapi.answers.shipped(self.NAME)
+
+    @pytest.mark.parametrize("text", ["", "{}", "[]", "[" * 100_000, '{"format": 9}'])
+    def test_other_text_is_refused(self, leaves, text):
+        """It may be a stranger's."""
+        with pytest.raises(AnswersError):
+            dapi.answers.compare(self.NAME, text)
+
+
 def test_commands_without_names_say_what_to_write(leaves, capsys):
     """Nothing named is a wrong command line."""
     assert run(capsys, "check")[0] == 2

@@ -175,6 +175,21 @@ class TestHub:
         assert (f"/owner/repo/resolve/{self.COMMIT}/sub/net.pth", "Bearer hf_secret") == asked[-1]
         assert "Range" in faulty.asked[-1][1]
 
+    def test_commit_needs_no_request_but_that_of_the_file(self, faulty, hub):
+        """Nor huggingface_hub, where the token is in the environment; a cut is survived, too."""
+        blocked = "import sys; sys.modules['huggingface_hub'] = None\n"
+        url = f"hf://owner/repo@{self.COMMIT}/sub/net.pth"
+
+        result = subprocess.run(
+            [sys.executable, "-c", blocked + FETCH, url, DIGEST],
+            env={**os.environ, **hub}, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+
+        assert {"size": len(BODY)} == json.loads(result.stdout.splitlines()[-1])
+        paths = {path for path, _ in faulty.asked}
+        assert {f"/owner/repo/resolve/{self.COMMIT}/sub/net.pth"} == paths
+        assert {"Bearer hf_secret"} == {headers["Authorization"] for _, headers in faulty.asked}
+
     def test_bytes_are_verified(self, hub):
         """The Hub's word is not enough."""
         found = fetch_with(hub, "hf://owner/repo@v2/sub/net.pth", "0" * 64)

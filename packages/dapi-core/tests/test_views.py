@@ -6,10 +6,10 @@ import os
 
 import pytest
 
-from dapi import File, _store
+from dapi import File, _store, cache
 from dapi._cli import main
 from dapi._store import views
-from dapi.exceptions import CacheWarning
+from dapi.exceptions import CacheWarning, WeightsDeclarationError
 
 BODIES = {"a.safetensors": b"one", "b.safetensors": b"two"}
 
@@ -173,3 +173,50 @@ def test_system_without_links_gets_copies(parts, monkeypatch):
 
     with pytest.warns(CacheWarning, match="files were written to it"):
         assert BODIES == read(_store.fetch_all(parts))
+
+
+class TestFolders:
+    """Repositories keep files in folders."""
+
+    @pytest.fixture
+    def named(self, parts):
+        names = ("config.json", "unet/a.safetensors", "unet/deep/b.safetensors")
+        paths = [cache.fetch(file) for file in (*parts, parts[0])]
+        return dict(zip(names, paths, strict=True))
+
+    def test_names_lead_into_folders(self, named):
+        """The same files give the same directory, and nothing else is in it."""
+        view = cache.directory(named, wanted="acme")
+
+        found = {str(path.relative_to(view)) for path in view.rglob("*") if not path.is_dir()}
+        assert set(named) == found
+        assert b"two" == (view / "unet/a.safetensors").read_bytes()
+        assert view == cache.directory(named, wanted="acme")
+
+    @pytest.mark.parametrize(
+        "name", ["/etc/passwd", "../a", "a/../../b", "a//b", "a/", "./a", "a\\b", "unet", ""]
+    )
+    def test_name_that_leads_out_is_refused(self, named, name, own_cache):
+        """Nothing is made, not for the other names either."""
+        with pytest.raises(WeightsDeclarationError):
+            cache.directory({**named, name: named["config.json"]}, wanted="acme")
+        assert not (own_cache / "views").exists()
+
+    def test_what_was_written_into_a_folder_is_kept_and_not_returned(self, named):
+        """As at the top of a view."""
+        view = cache.directory(named, wanted="acme")
+        (view / "unet" / "mine.bin").write_bytes(b"my own weights")
+        assert 1 == main(["verify"])
+
+        with pytest.warns(CacheWarning, match="files were written to it"):
+            assert view == cache.directory(named, wanted="acme")
+        assert not (view / "unet" / "mine.bin").exists()
+        aside = next(path for path in view.parent.iterdir() if path != view)
+        assert b"my own weights" == (aside / "unet" / "mine.bin").read_bytes()
+
+    def test_removing_a_file_in_a_folder_removes_the_view(self, named, parts):
+        """No link leads nowhere."""
+        view = cache.directory(named, wanted="acme")
+        cache.remove(parts[1].sha256)
+
+        assert not view.exists()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import ssl
 import struct
 import subprocess
 import sys
@@ -15,12 +16,19 @@ import pytest
 import dapi
 from _dapi_command import main
 
+
+def load(name, path):
+    """Import a module of tests by its path."""
+    spec = spec_from_file_location(name, path)
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 # Core's servers and certificates: this distribution is tested in the same checkout.
-_spec = spec_from_file_location(
-    "core_conftest", Path(__file__).parents[2] / "dapi-core" / "tests" / "conftest.py"
-)
-_core = module_from_spec(_spec)
-_spec.loader.exec_module(_core)
+HERE = Path(__file__).parent
+_core = load("core_conftest", HERE.parents[1] / "dapi-core" / "tests" / "conftest.py")
+_hub = load("lock_hub", HERE / "hub.py")
 certificate, secure = _core.certificate, _core.secure
 
 ENTRY_POINTS = """
@@ -184,6 +192,22 @@ def zoo(tmp_path, secure, monkeypatch):
     yield zoo
     for name in ("acme_zoo", "acme_zoo_data"):
         sys.modules.pop(name, None)
+
+
+@pytest.fixture
+def hub(certificate, monkeypatch, tmp_path):
+    """The Hugging Face Hub on loopback, over https, which its client and the store trust."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"):
+        monkeypatch.setenv(name, str(certificate[0]))
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    with _hub.Hub(context).run() as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        yield hub
+    client = sys.modules.get("huggingface_hub.utils")
+    if client is not None:
+        client.close_session()  # the next test has another certificate
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ del extend_path
 __version__: str
 
 if TYPE_CHECKING:
-    from dapi import adapt, cache, catalog, exceptions, hooks, tasks
+    from dapi import adapt, answers, cache, catalog, exceptions, hooks, tasks
     from dapi._answers.checking import check
     from dapi._answers.differences import Check, Difference
     from dapi._building.build_model import build_model
@@ -125,6 +125,7 @@ __all__ = [
     "WeightEntry",
     "Weights",
     "adapt",
+    "answers",
     "build_model",
     "cache",
     "catalog",

@@ -11,18 +11,51 @@ Example:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+
 from dapi._store import cache as _cache
 from dapi._store import examine, fetch
 from dapi._store import partial as _partial
+from dapi._store import views as _views
 from dapi._store.cache import Blob, find, remove
 from dapi._store.cache import listing as blobs
 from dapi._store.folders import root as folder
 from dapi._store.receiving import receive
+from dapi._store.settings import is_offline
 from dapi._values.file import File
 
-__all__ = ["Blob", "arrived", "blobs", "examine", "fetch", "find", "folder", "receive", "remove"]
+__all__ = [
+    "Blob",
+    "arrived",
+    "blobs",
+    "directory",
+    "examine",
+    "fetch",
+    "find",
+    "folder",
+    "is_offline",
+    "receive",
+    "remove",
+]
 
 
 def arrived(file: File) -> int:
     """Return how many bytes of a file an unfinished download has so far."""
     return _partial.progress(_cache.key(file))[0]
+
+
+def directory(files: Mapping[str, Path], *, wanted: str) -> Path:
+    """Return a directory in which files of the cache stand under names, and nothing else.
+
+    What lies there are links; the same files give the same directory. Uses no network.
+
+    Args:
+        files: The paths that ``fetch`` returned, by name; ``unet/config.json`` is in a folder.
+        wanted: What the files are for, in errors.
+
+    Raises:
+        WeightsDeclarationError: A name is absolute, has ``..`` in it, or is also a folder's.
+        CacheError: The cache cannot be written.
+    """
+    return _views.directory(files, of=wanted)

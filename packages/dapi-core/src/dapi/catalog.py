@@ -30,6 +30,7 @@ from dapi._catalog.lookup import find, resolve
 from dapi._catalog.metrics import Metric
 from dapi._catalog.metrics import read as metrics
 from dapi._catalog.offers import all_enums, enums, load_enum, qualified_names
+from dapi._plugins.binding import current as bound_lock
 from dapi._plugins.discovery import EntryPoint, Plugin, entry_points
 from dapi._plugins.discovery import discover as plugins
 from dapi._plugins.requirements import Requirement
@@ -51,6 +52,7 @@ __all__ = [
     "Requirement",
     "all_enums",
     "answers",
+    "bound_lock",
     "builders",
     "declaration",
     "entry_of",

@@ -83,14 +83,29 @@ class Answers:
         Raises:
             AnswersError: It is damaged, or of a newer dapi-core.
         """
-        answers = cls(path)
         if not path.exists():
-            return answers
+            return cls(path)
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            text = path.read_text(encoding="utf-8")
+        except UnicodeError as cause:
+            raise AnswersError(path, "it is not text", "Install its distribution again.") from cause
+        answers = cls.parse(text, path)
+        answers.path = path
+        return answers
+
+    @classmethod
+    def parse(cls, text: str, source: object) -> Answers:
+        """Read the text of a file; ``source`` is named in errors.
+
+        Raises:
+            AnswersError: It is damaged, or of a newer dapi-core.
+        """
+        answers = cls(Path())
+        try:
+            content = json.loads(text)
             if content["format"] != FORMAT:
                 reason = f"its format is {content['format']}, and this dapi-core reads {FORMAT}"
-                raise AnswersError(path, reason, "Upgrade: pip install --upgrade dapi-core")
+                raise AnswersError(source, reason, "Upgrade: pip install --upgrade dapi-core")
             answers.left_out = dict(content["left_out"])
             for name, fields in content["answers"].items():
                 by = FrozenDict(content["recorded"][fields.pop("by")])
@@ -98,11 +113,11 @@ class Answers:
                 if fields["dtype"] not in ("float64", "float32"):
                     raise ValueError(f"{name} has the type {fields['dtype']!r}")
                 answers.found[name] = Answer(name, **fields, leaves=leaves, recorded=by)
-        except (ValueError, LookupError, TypeError, AttributeError) as cause:
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as cause:
             if isinstance(cause, AnswersError):
                 raise
-            reason = f"it is damaged ({type(cause).__name__}: {cause})"
-            raise AnswersError(path, reason, "Install its distribution again.") from cause
+            reason = f"it is damaged ({type(cause).__name__}: {str(cause)[:200]})"
+            raise AnswersError(source, reason, "Install its distribution again.") from cause
         return answers
 
     def write(self) -> None:

@@ -54,7 +54,7 @@ def check(name_or_model: str | nn.Module, *, answers: str | Path | None = None) 
             subject, name = _named(name_or_model), name_or_model
         else:
             subject, name = _in_memory(name_or_model)
-        kept = Answers.read(Path(answers)) if answers else _answers.of(_owner(subject))
+        kept = Answers.read(Path(answers)) if answers else _answers.of(owner(subject))
         return _compared(subject, name, kept)
     except UncheckedError as reason:
         return Check(str(name_or_model)[:80], "unchecked", reason=str(reason))
@@ -211,13 +211,21 @@ def _in_memory(model: nn.Module) -> tuple[Subject, str]:
     return Subject(builder, template, True, built=model), builder.name
 
 
-def _owner(subject: Subject) -> str:
+def owner(subject: Subject) -> str:
     """Return the distribution whose answers are asked: that of the weights, or of the builder."""
     if not subject.is_synthetic and isinstance(subject.weights, Weights):
         for point in discovery.entry_points("dapi.weights"):
             if point.leads_to(type(subject.weights)):
                 return point.distribution
     return subject.model.distribution
+
+
+def compared(name: str, kept: Answers) -> Check:
+    """Compare a builder, or weights, with their answer among some."""
+    try:
+        return _compared(_named(name), name, kept)
+    except UncheckedError as reason:
+        return Check(name, "unchecked", reason=str(reason))
 
 
 def _compared(subject: Subject, name: str, kept: Answers) -> Check:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dapi._cli.options import FAILED, MISUSED, add_command, say
+from dapi._plugins import binding
 from dapi._text.untrusted import printable
 from dapi.exceptions import DapiError
 
@@ -28,6 +29,8 @@ def add_commands(commands: Any) -> None:
     check.add_argument("name", nargs="*", help="as in resnet50, or resnet20:Digits_RefV2")
     check.add_argument("--all", action="store_true", help="all that needs no download")
     check.add_argument("--answers", type=Path, metavar="FILE", help="compare with those of a file")
+    text = "compare all weights of a lock (default: dapi.lock) with the answers in it"
+    check.add_argument("--lock", nargs="?", const="", metavar="FILE", help=text)
     answers = add_command(commands, "answers", _answers, "record models' outputs as answers")
     answers.add_argument("name", nargs="*", help="only these")
     answers.add_argument(
@@ -40,6 +43,9 @@ def add_commands(commands: Any) -> None:
 
 
 def _check(options: argparse.Namespace) -> int:
+    if options.lock is not None:
+        reports = binding.package("dapi.lock.reports")
+        return int(reports.check(options.lock, as_json=options.json))
     from dapi._answers import checking
 
     names = list(options.name)

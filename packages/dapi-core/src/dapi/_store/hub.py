@@ -1,17 +1,21 @@
 """``hf:`` URLs, ``hf://owner/name[@revision]/path``: files of the Hugging Face Hub.
 
 huggingface_hub resolves the revision to a commit and knows the user's token; the bytes are fetched
-by the store, so that they are verified. Needs the extra ``dapi-core[hf]``.
+by the store, so that they are verified. Needs the extra ``dapi-core[hf]``, except where the
+revision is a commit already: the address of such a file is known, and costs no further request.
 """
 
 from __future__ import annotations
 
+import os
 import re
+from urllib.parse import quote
 
 from dapi._plugins.hooks import FetchRequest
 from dapi.exceptions import FetchError, MissingDependencyError
 
 _GRAMMAR = re.compile(r"hf://(?P<repo>[^/@]+/[^/@]+)(?:@(?P<revision>[^/]+))?/(?P<path>[^?#]+)")
+_COMMIT = re.compile("[0-9a-f]{40}")
 
 
 def open_url(url: str) -> FetchRequest:
@@ -21,17 +25,20 @@ def open_url(url: str) -> FetchRequest:
         FetchError: The file does not exist, or the user may not read it.
         HfHubHTTPError: A temporary failure of the Hub.
     """
-    try:
-        from huggingface_hub import errors, get_hf_file_metadata, get_token, hf_hub_url
-    except ModuleNotFoundError as cause:
-        raise MissingDependencyError(
-            f"{url} needs huggingface_hub", requirement="dapi-core[hf]"
-        ) from cause
     match = _GRAMMAR.fullmatch(url)
     if match is None:
         reason = "expected hf://owner/name@revision/path"
         raise FetchError(url, failures={url: reason})
     repo, revision, path = match["repo"], match["revision"], match["path"]
+    if _COMMIT.fullmatch(revision or ""):
+        endpoint = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
+        return _request(f"{endpoint.rstrip('/')}/{repo}/resolve/{revision}/{quote(path)}")
+    try:
+        from huggingface_hub import errors, get_hf_file_metadata, hf_hub_url
+    except ModuleNotFoundError as cause:
+        raise MissingDependencyError(
+            f"{url} needs huggingface_hub", requirement="dapi-core[hf]"
+        ) from cause
     try:
         found = get_hf_file_metadata(hf_hub_url(repo, path, revision=revision), timeout=8)
     except (errors.HfHubHTTPError, errors.HFValidationError) as cause:
@@ -40,6 +47,17 @@ def open_url(url: str) -> FetchRequest:
             raise
         reason = str(cause).strip().splitlines()[0]
         raise FetchError(url, failures={url: f"{reason} (to sign in: hf auth login)"}) from cause
-    token = get_token()
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    return FetchRequest(hf_hub_url(repo, path, revision=found.commit_hash or revision), headers)
+    return _request(hf_hub_url(repo, path, revision=found.commit_hash or revision))
+
+
+def _request(url: str) -> FetchRequest:
+    """Return a request with the token of the user; that of a sign-in needs huggingface_hub."""
+    token = os.environ.get("HF_TOKEN", "").strip() or None
+    if not token:
+        try:
+            from huggingface_hub import get_token
+        except ModuleNotFoundError:
+            pass
+        else:
+            token = get_token()
+    return FetchRequest(url, {"Authorization": f"Bearer {token}"} if token else {})

@@ -1,4 +1,4 @@
-"""Views: directories with the files of a checkpoint under their published names.
+"""Views: directories with the files of a checkpoint under their published names, with folders.
 
 A view consists of links to verified files and nothing else. Writing to its names (as
 ``save_pretrained`` does) replaces the links; such a view is never returned again.
@@ -24,12 +24,16 @@ _NAME = re.compile("[0-9a-f]{64}")
 def directory(files: Mapping[str, Path], *, of: str) -> Path:
     """Return a directory with the files under their published names.
 
+    A name may lead into folders, as in ``unet/config.json``.
+
     Raises:
         WeightsDeclarationError: A name is not a valid file name.
         CacheError: The cache cannot be written.
     """
+    folders_of = {parent for name in files for parent in _above(name)}
     for name in files:
-        if name in ("", ".", "..") or "/" in name or "\\" in name or "\0" in name:
+        is_odd = any(part in ("", ".", "..") for part in name.split("/"))
+        if is_odd or "\\" in name or "\0" in name or name in folders_of:
             raise WeightsDeclarationError(of, f"has a file named {name!r}", "Use another URL.")
     name = _hash(files)
     for root in folders.roots():
@@ -43,6 +47,16 @@ def directory(files: Mapping[str, Path], *, of: str) -> Path:
             cause = error
     reason = "others can write to it" if cause is None else cause.strerror or str(cause)
     raise CacheError(folders.root(), reason=reason) from cause
+
+
+def _above(name: str) -> list[str]:
+    """List the folders that a name leads through.
+
+    >>> _above("a/b/c.json")
+    ['a', 'a/b']
+    """
+    parts = name.split("/")[:-1]
+    return ["/".join(parts[: depth + 1]) for depth in range(len(parts))]
 
 
 def _places() -> Iterator[Path]:
@@ -64,6 +78,7 @@ def _make(view: Path, files: Mapping[str, Path]) -> Path:
     made.mkdir(mode=0o755)
     try:
         for name, path in files.items():
+            (made / name).parent.mkdir(mode=0o755, parents=True, exist_ok=True)
             try:
                 (made / name).symlink_to(path)
             except OSError:  # a system that refuses links
@@ -82,11 +97,22 @@ def _holds(view: Path, files: Mapping[str, Path]) -> bool:
     """Return whether a view holds these files, and nothing else."""
     try:
         is_ours = access.is_ours(view.lstat())
-        if not is_ours or {entry.name for entry in view.iterdir()} != set(files):
+        if not is_ours or _entries(view).keys() != files.keys():
             return False
         return all(_leads_to(view / name, path) for name, path in files.items())
     except OSError:
         return False
+
+
+def _entries(view: Path) -> dict[str, Path]:
+    """Return what stands in a view and in its folders, by name; an empty folder, too."""
+    found: dict[str, Path] = {}
+    for entry in access.files(view):
+        inside = _entries(entry)
+        found.update({f"{entry.name}/{name}": path for name, path in inside.items()})
+        if not inside:
+            found[entry.name] = entry
+    return found
 
 
 def _leads_to(entry: Path, path: Path) -> bool:
@@ -116,10 +142,10 @@ def _is_intact(view: Path) -> bool:
     try:
         if not access.is_ours(view.lstat()):
             return False
-        entries = list(view.iterdir())
-        if os.name == "nt" and not any(map(Path.is_symlink, entries)):
+        entries = _entries(view)
+        if os.name == "nt" and not any(map(Path.is_symlink, entries.values())):
             return True  # copies, not links: they do not say of which blob
-        targets = {entry.name: os.readlink(entry) for entry in entries}  # noqa: PTH115 - a text
+        targets = {name: os.readlink(entry) for name, entry in entries.items()}  # noqa: PTH115
     except FileNotFoundError:
         return True  # it was removed meanwhile
     except OSError:  # an entry is not a link
@@ -136,10 +162,12 @@ def discard(view: Path) -> None:
     if view.is_symlink() or not view.is_dir():
         view.unlink()
         return
-    for entry in view.iterdir():
+    for entry in _entries(view).values():
         if entry.is_symlink():
             entry.unlink()
     try:
+        for folder in sorted(_folders(view), reverse=True):  # the deepest first
+            folder.rmdir()
         view.rmdir()
     except OSError:
         aside = view.with_name(f"{view.name}-changed-{os.urandom(4).hex()}")
@@ -149,6 +177,13 @@ def discard(view: Path) -> None:
             f"{aside} now; move them to a directory of your own.",
             CacheWarning,
         )
+
+
+def _folders(view: Path) -> Iterator[Path]:
+    for entry in access.files(view):
+        if entry.is_dir() and not entry.is_symlink():
+            yield entry
+            yield from _folders(entry)
 
 
 def lead_to(file: Path) -> bool:
@@ -187,7 +222,7 @@ def remove_of(blob: Path) -> None:
 def sweep() -> Iterator[Path]:
     """Remove the views of files that no longer exist, and yield their paths."""
     for view in _existing():
-        if not all(map(Path.exists, access.files(view))):
+        if not all(map(Path.exists, _entries(view).values())):
             discard(view)
             yield view
 
@@ -195,7 +230,7 @@ def sweep() -> Iterator[Path]:
 def _of(file: Path) -> Iterator[Path]:
     for view in _existing():
         with suppress(FileNotFoundError):
-            if file in map(_target, access.files(view)):
+            if file in map(_target, _entries(view).values()):
                 yield view
 
 

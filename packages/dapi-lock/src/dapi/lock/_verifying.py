@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import platform
-import sys
-from datetime import datetime, timezone
-from hashlib import sha256
-from importlib.metadata import version
 from pathlib import Path
-from socket import gethostname
 from typing import Any
 
 from dapi import cache
 from dapi.exceptions import MissingDependencyError
+from dapi.lock import _evidence
 from dapi.lock.document import Lock, LockedFile
 
 
@@ -61,23 +56,9 @@ def _row(
 
 
 def report(path: Path, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return a report that can be kept as evidence: what, where, when, versions, result."""
-    return {
-        "report": "dapi verify --lock",
-        "lock": {"path": str(path.absolute()), "sha256": sha256(path.read_bytes()).hexdigest()},
-        "when": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "where": {
-            "host": gethostname(),
-            "system": platform.platform(),
-            "cache": str(cache.folder()),
-        },
-        "versions": {
-            "python": sys.version.split()[0],
-            **{name: version(name) for name in ("dapi-core", "dapi-lock")},
-        },
-        "result": "intact" if is_intact(rows) else "failed",
-        "files": rows,
-    }
+    """Return a report that can be kept as evidence."""
+    result = "intact" if is_intact(rows) else "failed"
+    return _evidence.report("dapi verify --lock", path, result, {"files": rows})
 
 
 def is_intact(rows: list[dict[str, Any]]) -> bool:

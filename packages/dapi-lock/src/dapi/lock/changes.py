@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from hashlib import sha256
 from typing import Literal, NamedTuple
 
 from dapi.lock._terminal import amount, count
@@ -93,6 +94,10 @@ def _of_weights(old: LockedWeights, new: LockedWeights) -> Iterator[Change]:
             ("status", old.state, new.state),
             ("builder", old.builder, new.builder),
             ("requested", " ".join(old.requested), " ".join(new.requested)),
+            ("revision", old.revision[:8], new.revision[:8]),
+            ("include", " ".join(old.include), " ".join(new.include)),
+            ("exclude", " ".join(old.exclude), " ".join(new.exclude)),
+            ("answers", _digest(old.answers), _digest(new.answers)),
         )
         if a != b
     ]
@@ -109,6 +114,10 @@ def _of_weights(old: LockedWeights, new: LockedWeights) -> Iterator[Change]:
     ]
     if versions:
         yield Change("version", new.name, tuple(sorted(versions)))
+
+
+def _digest(text: str) -> str:
+    return sha256(text.encode()).hexdigest()[:8] if text else "none"
 
 
 def _of_files(old: LockedWeights, new: LockedWeights) -> Iterator[str]:

@@ -12,7 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import dapi
-from dapi.lock import _auditing, _bundling, _files, _project, _resolving, _syncing, _verifying
+from dapi.lock import (
+    _answering,
+    _auditing,
+    _bundling,
+    _files,
+    _hashing,
+    _project,
+    _resolving,
+    _syncing,
+    _verifying,
+)
 from dapi.lock._reading import read
 from dapi.lock._terminal import amount, count, put, put_json, put_table, say
 from dapi.lock.changes import Change, compare, is_stale
@@ -26,14 +36,18 @@ from dapi.lock.exceptions import (
     UnlockableError,
 )
 from dapi.lock.policy import Policy
+from dapi.lock.requirement import Requirement
 
 # As of dapi-core: after an error, or when a check found a problem.
 FAILED = 1
 
+# The options that choose files of a source.
+_PATTERNS = ("include", "exclude")
+
 Command = Callable[[Sequence[str]], int]
 
 
-def _listing_all(command: Command) -> Command:
+def listing_all(command: Command) -> Command:
     """Let a command print an error of many items with a line for each."""
 
     @wraps(command)
@@ -49,16 +63,25 @@ def _listing_all(command: Command) -> Command:
     return run
 
 
-@_listing_all
+@listing_all
 def lock(words: Sequence[str]) -> int:
     """Run ``dapi lock``."""
-    parser = _parser("lock", "Write dapi.lock: the weights that a project uses, file by file.")
-    parser.add_argument("names", nargs="*", metavar="name", help="models or weights to add")
+    parser = parser_of("lock", "Write dapi.lock: the weights that a project uses, file by file.")
+    text = "models, weights or sources to add: hf:owner/name@revision, a URL, ./path"
+    parser.add_argument("names", nargs="*", metavar="name", help=text)
+    text = "lock the files of a source that match only (several times for several patterns)"
+    parser.add_argument("--include", action="append", default=[], metavar="PATTERN", help=text)
+    text = "leave out the files of a source that match"
+    parser.add_argument("--exclude", action="append", default=[], metavar="PATTERN", help=text)
+    text = "what the source is called in the lock (default: owner/name, or its file's name)"
+    parser.add_argument("--as", dest="alias", default="", metavar="NAME", help=text)
     text = "take NAME out of the lock, and of pyproject.toml"
     parser.add_argument("--remove", action="append", default=[], metavar="NAME", help=text)
     text = "choose the latest of NAME again, and compute unpublished hashes again"
     parser.add_argument("--upgrade", action="append", default=[], metavar="NAME", help=text)
     parser.add_argument("--upgrade-all", action="store_true", help="the same for all")
+    text = "record here what the models say, with their weights, for dapi check --lock"
+    parser.add_argument("--answers", action="store_true", help=text)
     text = "compute no hash that needs a download; refuse"
     parser.add_argument("--no-fetch", action="store_true", help=text)
     text = "write nothing; exit 1 if the lock is stale"
@@ -69,17 +92,37 @@ def lock(words: Sequence[str]) -> int:
     options = parser.parse_args(words)
     if options.check and (options.names or options.remove):
         parser.error("--check takes no names: it compares the lock with pyproject.toml")
+    added = _requirements(parser, options)
     with dapi.use_lock(None):
         if options.diff:
             return _show(options, compare(read(options.diff[0]), read(options.diff[1])))
-        return _check(options) if options.check else _lock(options)
+        return _check(options) if options.check else _lock(options, added)
 
 
-def _lock(options: argparse.Namespace) -> int:
-    old, project, new = _resolve(options)
-    if project.weights is not None and project.weights != new.requires:
-        _project.write_weights(project, new.requires)
+def _requirements(
+    parser: argparse.ArgumentParser, options: argparse.Namespace
+) -> list[Requirement]:
+    """Return what is named on the command line; its patterns are of the sources there."""
+    facts: dict[str, Any] = {key: tuple(sorted(getattr(options, key))) for key in _PATTERNS}
+    facts.update({"name": options.alias} if options.alias else {})
+    added = [Requirement.parse(name) for name in options.names]
+    sources = [each for each in added if each.is_source]
+    if any(facts.values()) and not sources:
+        parser.error("--include, --exclude and --as are for sources, as in hf:owner/name@revision")
+    if options.alias and len(sources) > 1:
+        parser.error("--as names one source")
+    return [each._replace(**facts) if each.is_source else each for each in added]
+
+
+def _lock(options: argparse.Namespace, added: list[Requirement]) -> int:
+    old, project, requirements, new = _resolve(options, added)
+    if project.weights is not None and {*project.weights} != {*requirements}:
+        _project.write_weights(project, requirements)
         say(f"[tool.dapi] weights in {project.path} were changed to what is locked.")
+    if options.answers:
+        missing = _syncing.missing(new)
+        _syncing.fetch(missing, options.lock.parent, progress=not options.quiet)
+        new = _answering.record(new)
     text = render(new)
     if not options.lock.is_file() or options.lock.read_text(encoding="utf-8") != text:
         _files.replace(options.lock, text)
@@ -90,41 +133,47 @@ def _lock(options: argparse.Namespace) -> int:
     return 0
 
 
-def _resolve(options: argparse.Namespace) -> tuple[Lock | None, _project.Project, Lock]:
+def _resolve(
+    options: argparse.Namespace, added: Sequence[Requirement] = ()
+) -> tuple[Lock | None, _project.Project, list[Requirement], Lock]:
     """Read what there is, and resolve what is required now."""
     old = read(options.lock) if options.lock.is_file() else None
     project = _project.beside(options.lock)
-    so_far = old.requires if old else ()
-    requires = {*(so_far if project.weights is None else project.weights), *options.names}
-    known = {*requires, *(weights.name for weights in old.weights)} if old else requires
+    so_far = (old.requirements if old else ()) if project.weights is None else project.weights
+    required = {each.text: each for each in (*so_far, *added)}
+    known = {name for each in required.values() for name in (each.text, each.name) if name}
+    known |= {weights.name for weights in old.weights} if old else set()
     strange = [name for name in (*options.upgrade, *options.remove) if name not in known]
     if strange:
-        reason = f"It is not locked. Locked are: {', '.join(sorted(requires)) or 'none'}."
+        reason = f"It is not locked. Locked are: {', '.join(sorted(required)) or 'none'}."
         raise UnlockableError(dict.fromkeys(strange, reason))
-    requires -= {*options.remove}
+    removed = {*options.remove}
+    requires = [each for each in required.values() if not {each.text, each.name} & removed]
     if not requires and not options.remove:
         remedy = 'Name weights: dapi lock NAME ..., or write [tool.dapi] weights = ["NAME"].'
         raise LockError(project.path, "it names no weights to lock", remedy)
-    measure: _resolving.Measure | None = None
+    measure: _hashing.Measure | None = None
     if options.no_fetch:
-        measure = _resolving.hash_cached
+        measure = _hashing.hash_cached
     elif not options.check:
         measure = _fetch_and_hash(progress=not options.quiet)
     policy = project.policy or (old.policy if old and project.weights is None else Policy())
     upgrade = known if options.upgrade_all else options.upgrade
-    new = _resolving.resolve(requires, policy, known=old, upgrade=upgrade, measure=measure)
-    return old, project, new
+    new = _resolving.resolve(
+        requires, policy, folder=options.lock.parent, known=old, upgrade=upgrade, measure=measure
+    )
+    return old, project, requires, new
 
 
-def _fetch_and_hash(*, progress: bool) -> _resolving.Measure:
-    return lambda files: _resolving.fetch_and_hash(files, progress=progress)
+def _fetch_and_hash(*, progress: bool) -> _hashing.Measure:
+    return lambda files: _hashing.fetch_and_hash(files, progress=progress)
 
 
 def _check(options: argparse.Namespace) -> int:
     if not options.lock.is_file():
         raise MissingLockError(options.lock)
     try:
-        old, _, new = _resolve(options)
+        old, _, _, new = _resolve(options)
     except UnhashedError as error:
         say(f"{options.lock} is stale: it has no hash for {', '.join(error.files)}.")
         return FAILED
@@ -146,10 +195,10 @@ def _show(options: argparse.Namespace, changes: list[Change]) -> int:
     return 0
 
 
-@_listing_all
+@listing_all
 def sync(words: Sequence[str]) -> int:
     """Run ``dapi sync``."""
-    parser = _parser("sync", "Make the cache hold every file that the lock names.")
+    parser = parser_of("sync", "Make the cache hold every file that the lock names.")
     parser.add_argument("--offline", action="store_true", help="list what is missing; no request")
     text = "use the lock as it is, whatever pyproject.toml says"
     parser.add_argument("--frozen", action="store_true", help=text)
@@ -182,7 +231,7 @@ def _sync(options: argparse.Namespace) -> int:
         failures = dict.fromkeys(map(str, missing), _syncing.ABSENT)
         raise SyncError(failures, remedy=_syncing.ONLINE)
     if not options.dry_run:
-        _syncing.fetch(missing, progress=not options.quiet)
+        _syncing.fetch(missing, options.lock.parent, progress=not options.quiet)
     if options.prune:
         rows += [_prune(blob, dry_run=options.dry_run) for blob in _syncing.prunable(locked)]
     if options.json:
@@ -203,7 +252,8 @@ def _prune(blob: Any, *, dry_run: bool) -> dict[str, Any]:
 
 def _tell_versions(locked: Lock) -> None:
     """Say which distributions have another version than when they were locked."""
-    for name, known in sorted({(each.distribution, each.version) for each in locked.weights}):
+    published = [each for each in locked.weights if not each.is_source]
+    for name, known in sorted({(each.distribution, each.version) for each in published}):
         try:
             installed = version(name)
         except PackageNotFoundError:
@@ -214,7 +264,7 @@ def _tell_versions(locked: Lock) -> None:
 
 def verify(path: str, *, repair: bool, as_json: bool) -> int:
     """Run ``dapi verify --lock``; ``path`` is empty for the usual lock."""
-    chosen = Path(path or _default())
+    chosen = Path(path or default())
     with dapi.use_lock(None):
         rows = _verifying.verify(read(chosen), repair=repair)
     if as_json:
@@ -235,10 +285,10 @@ def verify(path: str, *, repair: bool, as_json: bool) -> int:
     return 0 if _verifying.is_intact(rows) else FAILED
 
 
-@_listing_all
+@listing_all
 def audit(words: Sequence[str]) -> int:
     """Run ``dapi audit``."""
-    parser = _parser("audit", "Report licences, hashes and lifecycle of what is locked.")
+    parser = parser_of("audit", "Report licences, hashes and lifecycle of what is locked.")
     _add_lock(parser)
     options = parser.parse_args(words)
     with dapi.use_lock(None):
@@ -255,11 +305,11 @@ def audit(words: Sequence[str]) -> int:
     return FAILED if found else 0
 
 
-@_listing_all
+@listing_all
 def bundle(words: Sequence[str]) -> int:
     """Run ``dapi bundle``."""
-    parser = _parser("bundle", "Write a lock and its files as one tar, to carry elsewhere.")
-    parser.add_argument("lock", nargs="?", type=Path, default=_default(), metavar="LOCK")
+    parser = parser_of("bundle", "Write a lock and its files as one tar, to carry elsewhere.")
+    parser.add_argument("lock", nargs="?", type=Path, default=default(), metavar="LOCK")
     text = "the tar to write; - for standard output"
     parser.add_argument("-o", "--output", required=True, metavar="FILE", help=text)
     options = parser.parse_args(words)
@@ -272,17 +322,17 @@ def bundle(words: Sequence[str]) -> int:
             _bundling.write(members, Path(options.output), progress=not options.quiet)
     size = amount(sum(member.size for member in members))
     text = f"{options.output}: {count(len(members) - 1, 'file')}, {size}."
-    packaged = sorted({w.distribution for w, file in locked.files() if file.is_packaged})
+    packaged = sorted({w.distribution or w.name for w, f in locked.files() if f.is_packaged})
     if packaged:
         text += f" Further files come with: {', '.join(packaged)}."
     say(text)
     return 0
 
 
-@_listing_all
+@listing_all
 def unbundle(words: Sequence[str]) -> int:
     """Run ``dapi unbundle``."""
-    parser = _parser("unbundle", "Put the files of a bundle into the cache, each verified.")
+    parser = parser_of("unbundle", "Put the files of a bundle into the cache, each verified.")
     parser.add_argument("bundle", metavar="FILE", help="the tar; - for standard input")
     text = "refuse a bundle of any other lock than this one"
     parser.add_argument("--lock", type=Path, metavar="FILE", help=text)
@@ -314,7 +364,8 @@ def _unpack(
     return _bundling.unpack(stream, path, expected=expected, progress=progress)
 
 
-def _parser(name: str, text: str) -> argparse.ArgumentParser:
+def parser_of(name: str, text: str) -> argparse.ArgumentParser:
+    """Return the parser of a command, with what all commands know."""
     parser = argparse.ArgumentParser(prog=f"dapi {name}", description=text)
     parser.add_argument("--quiet", action="store_true", help="show no progress")
     return parser
@@ -322,9 +373,10 @@ def _parser(name: str, text: str) -> argparse.ArgumentParser:
 
 def _add_lock(parser: argparse.ArgumentParser) -> None:
     text = "the lock file (default: DAPI_LOCK, or dapi.lock)"
-    parser.add_argument("--lock", type=Path, default=_default(), metavar="FILE", help=text)
+    parser.add_argument("--lock", type=Path, default=default(), metavar="FILE", help=text)
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
-def _default() -> Path:
+def default() -> Path:
+    """Return the lock that is meant when none is named."""
     return Path(os.environ.get("DAPI_LOCK") or "dapi.lock")

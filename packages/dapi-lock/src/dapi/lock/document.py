@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from dapi import File, catalog
 from dapi.lock.policy import Facts, Policy
+from dapi.lock.requirement import Requirement
 
 VERSION = "1.0"
 HEADER = " Written by dapi lock. Commit it; change it with that command, not by hand."
@@ -15,12 +16,15 @@ HEADER = " Written by dapi lock. Commit it; change it with that command, not by 
 # What stands for a query that may hold a signature or a token.
 HIDDEN = "?***"
 
+# What the URL of a local file begins with; its path is relative to the folder of the lock.
+LOCAL = "local:"
+
 
 class LockedFile(NamedTuple):
     """One file of locked weights.
 
     Attributes:
-        name: For people; never a local path.
+        name: For people; never a local path. Of a repository, the path in it.
         sha256: All 64 digits.
         size: In bytes.
         urls: Where it is, then its mirrors; without passwords, and ``?***`` for a query.
@@ -62,18 +66,26 @@ class LockedFile(NamedTuple):
 
 
 class LockedWeights(NamedTuple):
-    """One set of locked weights.
+    """One set of locked weights, or a source of files that nobody published for dapi.
+
+    A source has no builder and no distribution.
 
     Attributes:
-        name: ``distribution/builder:member``, of the distribution that offers the weights.
-        requested: What was asked for, as in ``resnet50``.
+        name: ``distribution/builder:member``, of the distribution that offers the weights; of a
+            source, what the project calls it, as in ``owner/name``.
+        requested: What was asked for, as in ``resnet50``; of a source, the source.
         builder: ``distribution/builder``.
         builder_version: The version of the builder's distribution.
         distribution: The distribution that offers the weights.
         version: Its version.
-        license: As the entry says; an SPDX expression or "unknown".
+        license: As the entry, or the repository, says; an SPDX expression or "unknown".
         state: ``active``, ``deprecated`` or ``withdrawn``, as it was when they were locked.
         files: All files that they need, those of other weights that they use included.
+        revision: The commit of a repository.
+        include: The patterns that chose the files of a source.
+        exclude: The patterns of the files that were left out.
+        answers: What the model said when the weights were locked, as ``dapi.answers`` has it;
+            empty if nobody recorded that.
     """
 
     name: str
@@ -85,6 +97,20 @@ class LockedWeights(NamedTuple):
     license: str
     state: str
     files: tuple[LockedFile, ...]
+    revision: str = ""
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    answers: str = ""
+
+    @property
+    def is_source(self) -> bool:
+        """Whether these are files that nobody published for dapi."""
+        return not self.builder
+
+    @property
+    def own_license(self) -> str:
+        """The licence that the project stated for a source; empty where a repository did."""
+        return "" if self.revision or self.license == "unknown" else self.license
 
     @property
     def facts(self) -> Facts:
@@ -107,6 +133,17 @@ class Lock(NamedTuple):
     requires: tuple[str, ...] = ()
     weights: tuple[LockedWeights, ...] = ()
     policy: Policy = Policy()
+
+    @property
+    def requirements(self) -> list[Requirement]:
+        """What was asked for, with the names and patterns of sources."""
+        sources = {each.requested[0]: each for each in self.weights if each.is_source}
+        return [
+            Requirement(text, found.name, found.own_license, found.include, found.exclude)
+            if (found := sources.get(text))
+            else Requirement(text)
+            for text in self.requires
+        ]
 
     def files(self) -> Iterator[tuple[LockedWeights, LockedFile]]:
         """Yield every file once, with the first weights that need it."""
@@ -138,7 +175,10 @@ def order(file: LockedFile) -> tuple[str, ...]:
 
 
 def render(lock: Lock) -> str:
-    """Return a lock as TOML: sorted, one table for each set of weights and for each file."""
+    """Return a lock as TOML: sorted, one table for each set of weights and for each file.
+
+    Answers are long, and stand at the end: what people read comes first.
+    """
     import tomlkit  # only who writes needs it
 
     document = tomlkit.document()
@@ -155,6 +195,12 @@ def render(lock: Lock) -> str:
         tables.append(_weights(weights))
     if lock.weights:
         document["weights"] = tables
+    answers = {each.name: each.answers for each in sorted(lock.weights) if each.answers}
+    if answers:
+        document["answers"] = tomlkit.table()
+        for name, text in answers.items():
+            is_plain = "'" not in text and text.isprintable()
+            document["answers"][name] = tomlkit.string(text, literal=is_plain)
     return tomlkit.dumps(document)
 
 
@@ -164,8 +210,15 @@ def _weights(weights: LockedWeights) -> Any:
     table = tomlkit.table()
     table["name"] = weights.name
     table["requested"] = _lines(weights.requested)
-    table["builder"] = _inline(name=weights.builder, version=weights.builder_version)
-    table["distribution"] = _inline(name=weights.distribution, version=weights.version)
+    if weights.is_source:
+        for key in ("include", "exclude"):
+            if getattr(weights, key):
+                table[key] = _lines(getattr(weights, key))
+        if weights.revision:
+            table["revision"] = weights.revision
+    else:
+        table["builder"] = _inline(name=weights.builder, version=weights.builder_version)
+        table["distribution"] = _inline(name=weights.distribution, version=weights.version)
     table["license"] = weights.license
     if weights.state != "active":
         table["status"] = weights.state

@@ -96,6 +96,34 @@ def violations(policy: Policy, facts: Facts) -> Iterator[str]:
         yield f"{facts.weights} has no published sha256 for {names}"
 
 
+def spdx(license_: str) -> str:
+    """Return a licence as SPDX writes it; what is no SPDX expression stays as it is.
+
+    >>> spdx("apache-2.0"), spdx("llama3.1")
+    ('Apache-2.0', 'llama3.1')
+    """
+    from license_expression import get_spdx_licensing
+
+    try:
+        return str(get_spdx_licensing().parse(license_, validate=True).render())
+    except Exception:  # noqa: BLE001 - whatever the parser raises, it is no expression
+        return license_
+
+
+def is_spdx(license_: str) -> bool:
+    """Whether a licence is an SPDX expression, as SPDX writes it.
+
+    >>> is_spdx("MIT OR Apache-2.0"), is_spdx("mit"), is_spdx("llama3.1")
+    (True, False, False)
+    """
+    from license_expression import get_spdx_licensing
+
+    try:
+        return bool(get_spdx_licensing().parse(license_, validate=True).render() == license_)
+    except Exception:  # noqa: BLE001 - whatever the parser raises, it is no expression
+        return False
+
+
 @lru_cache(maxsize=1024)
 def is_allowed(license_: str, allowed: tuple[str, ...]) -> bool:
     """Whether an SPDX expression is satisfied by licences that are allowed.

@@ -1,0 +1,81 @@
+"""Kept: the answer of one model as text, for who keeps it elsewhere than in a distribution."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dapi._answers import answers as _answers
+from dapi._answers import checking
+from dapi._answers.answers import Answers
+from dapi._answers.differences import Check
+from dapi._answers.recording import Subject
+from dapi._answers.stages import UncheckedError
+from dapi._catalog import lookup
+from dapi._weights.enum import Weights
+from dapi.exceptions import AnswersError
+
+_AGAIN = "Record it again: dapi.answers.record(NAME)"
+
+
+def shipped(name: str) -> str:
+    """Return the answer that a distribution ships for weights; empty if none does.
+
+    It is that of the weights, or else that of their builder, whose weights were synthetic. Imports
+    no framework, and uses no network.
+
+    Args:
+        name: As in ``"dapi-vision/resnet20:Digits_RefV2"``.
+
+    Raises:
+        DapiError: There are no such weights, or the answers of the distribution cannot be read.
+    """
+    builder, weights = lookup.resolve(name)
+    if isinstance(weights, Weights):
+        owner = checking.owner(Subject(builder, weights, False))
+        text = _one(_answers.of(owner), f"{builder.name}:{weights.name}")
+        if text:
+            return text
+    return _one(_answers.of(builder.distribution), builder.name)
+
+
+def record(name: str) -> str:
+    """Run a model now, and return its answer; needs the framework and the files of the weights.
+
+    Raises:
+        DapiError: There is no such model, or it cannot be run.
+    """
+    short = name.rpartition("/")[2]
+    kept = Answers(Path())
+    try:
+        kept.found[short] = checking.recorded(name, short)
+    except UncheckedError as cause:
+        raise AnswersError(name, str(cause), "Lock it without answers.") from cause
+    return _one(kept, short)
+
+
+def compare(name: str, answer: str) -> Check:
+    """Compare what a model says today with an answer; as ``dapi.check`` does.
+
+    Args:
+        name: The weights. Where the answer is one of their builder, that is compared, with
+            synthetic weights.
+        answer: What ``shipped`` or ``record`` returned.
+
+    Raises:
+        DapiError: There is no such model, or the text is no answer.
+    """
+    kept = Answers.parse(answer, name)
+    if len(kept.found) != 1:
+        raise AnswersError(name, f"{len(kept.found)} answers are in the text", _AGAIN)
+    if ":" not in next(iter(kept.found)):
+        name = lookup.resolve(name)[0].qualified
+    return checking.compared(name, kept)
+
+
+def _one(answers: Answers, name: str) -> str:
+    """Return one of several answers as one line of text; empty if it is not among them."""
+    if name not in answers.found:
+        return ""
+    one = Answers(answers.path)
+    one.found[name] = answers.found[name]
+    return one.text().replace("\n", "")  # JSON has no line break inside a text

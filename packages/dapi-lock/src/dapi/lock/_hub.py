@@ -1,0 +1,101 @@
+"""The Hub: which files a repository of Hugging Face has at a revision."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Any, NamedTuple
+
+from dapi import cache
+from dapi.exceptions import FetchError, MissingDependencyError
+from dapi.lock.policy import spdx
+
+_TIMEOUT = 10.0
+_COMMIT, _SHA256 = re.compile("[0-9a-f]{40}"), re.compile("[0-9a-f]{64}")
+
+
+class HubFile(NamedTuple):
+    """One file of a repository.
+
+    Attributes:
+        name: Its path in the repository.
+        size: In bytes.
+        sha256: Of files in Git LFS; None for the small ones in Git itself.
+        blob: The object id that Git has for it, or for the pointer to it.
+    """
+
+    name: str
+    size: int
+    sha256: str | None
+    blob: str
+
+
+class Snapshot(NamedTuple):
+    """A repository at one commit."""
+
+    commit: str
+    license: str
+    files: tuple[HubFile, ...]
+
+
+def snapshot(repository: str, revision: str) -> Snapshot:
+    """Ask the Hub what a repository holds; one request, and no file is downloaded.
+
+    Raises:
+        MissingDependencyError: huggingface_hub is not installed.
+        FetchError: There is no such repository or revision, or it cannot be asked.
+    """
+    what = f"hf:{repository}@{revision}"
+    if cache.is_offline():
+        raise _failure(what, "DAPI_OFFLINE is set", "Lock it while online.")
+    try:
+        from huggingface_hub import HfApi
+        from huggingface_hub.errors import HfHubHTTPError
+    except ModuleNotFoundError as cause:
+        needed = "dapi-lock[hf]"
+        raise MissingDependencyError(f"{what} needs huggingface_hub", requirement=needed) from cause
+    try:
+        # The variable is read by the library when it is imported, which may be long ago.
+        api = HfApi(endpoint=os.environ.get("HF_ENDPOINT") or None)
+        found = api.model_info(repository, revision=revision, files_metadata=True, timeout=_TIMEOUT)
+        return _read(found, what)
+    except HfHubHTTPError as cause:
+        login = "If it is private or gated, sign in: hf auth login"
+        is_absent = getattr(cause.response, "status_code", 0) in (401, 403, 404)
+        raise _failure(what, _line(cause), login if is_absent else "") from cause
+    except FetchError:
+        raise
+    except Exception as cause:  # of its HTTP library, and of what a server can answer
+        raise _failure(what, f"{type(cause).__name__}: {_line(cause)}") from cause
+
+
+def _read(found: Any, what: str) -> Snapshot:
+    """Read what the server says, which may be anything."""
+    if not _COMMIT.fullmatch(str(found.sha)):
+        raise _failure(what, f"the server names the commit {found.sha!r}")
+    files = []
+    for each in found.siblings or ():
+        lfs = each.lfs
+        size, sha256 = (lfs.size, lfs.sha256) if lfs else (each.size, None)
+        is_right = isinstance(size, int) and size >= 0 and _COMMIT.fullmatch(str(each.blob_id))
+        if not is_right or (lfs and not _SHA256.fullmatch(str(sha256))):
+            raise _failure(what, f"the server states no size and hash of {each.rfilename!r}")
+        files.append(HubFile(each.rfilename, size, sha256, each.blob_id))
+    return Snapshot(found.sha, _license(found.card_data), tuple(files))
+
+
+def _license(card: Any) -> str:
+    """Return the licence of a model card as SPDX has it, where it does."""
+    named = getattr(card, "license", None)
+    if named == "other":
+        named = getattr(card, "license_name", None)
+    each = [text for text in (named if isinstance(named, list) else [named]) if text]
+    return " AND ".join(spdx(str(text)) for text in each) or "unknown"
+
+
+def _line(cause: Exception) -> str:
+    return " ".join(str(cause).split())[:300]
+
+
+def _failure(what: str, reason: str, remedy: str = "") -> FetchError:
+    return FetchError(what, failures={"the Hub": reason}, remedy=remedy)

@@ -1,0 +1,83 @@
+"""Locked: the files of one entry of a lock, by name, for libraries that read a directory."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from dapi import cache, catalog
+from dapi.exceptions import NotLockedError
+from dapi.lock import _syncing
+from dapi.lock._binding import LockBinding
+from dapi.lock._reading import read
+from dapi.lock.document import Lock, LockedWeights
+from dapi.lock.requirement import Requirement
+
+
+class Locked(NamedTuple):
+    """An entry of a lock, and the folder of the lock.
+
+    Attributes:
+        weights: What the lock says.
+        folder: Where its local files are looked for.
+    """
+
+    weights: LockedWeights
+    folder: Path
+
+    def fetch(self, *, progress: bool = True) -> Path:
+        """Return a directory in which the locked files stand under their names, and no others.
+
+        Of a source that is one file, return that file. Every file is verified; those that are in
+        the cache already need no network.
+
+        Raises:
+            SyncError: Files are missing and could not be downloaded.
+            NotLockedError: This process is bound to another lock, which does not name them.
+        """
+        lock = Lock(weights=(self.weights,))
+        _syncing.fetch(_syncing.missing(lock), self.folder, progress=progress)
+        name = self.weights.name
+        paths = {
+            f"{file.asset}/{file.name}".strip("/"): cache.fetch(file.file, wanted=name)
+            for file in self.weights.files
+        }
+        directory = cache.directory(paths, wanted=name)
+        if self.weights.is_source and not Requirement(self.weights.requested[0]).is_folder:
+            return directory / self.weights.files[0].name
+        return directory
+
+
+def locked(name: str, *, lock: str | os.PathLike[str] | None = None) -> Locked:
+    """Return an entry of a lock, to be fetched; it is not fetched yet.
+
+    Args:
+        name: What the lock calls it, or what was requested: ``owner/name``,
+            ``hf:owner/name@revision``, ``resnet50``.
+        lock: The lock file; by default that which this process is bound to (``dapi.use_lock``,
+            ``DAPI_LOCK``), else ``dapi.lock`` in the current folder.
+
+    Raises:
+        NotLockedError: The lock does not name it.
+        MissingLockError: There is no lock.
+        LockError: It cannot be read as one.
+
+    Example:
+        >>> import dapi.lock
+        >>> path = dapi.lock.locked("owner/name").fetch()  # doctest: +SKIP
+        >>> model = AutoModel.from_pretrained(path)  # doctest: +SKIP
+    """
+    bound = catalog.bound_lock() if lock is None else None
+    if isinstance(bound, LockBinding):
+        found, path = bound.lock, bound.path
+    else:
+        path = Path(lock or "dapi.lock").absolute()
+        found = read(path)
+    for weights in found.weights:
+        if name == weights.name or name in weights.requested:
+            return Locked(weights, path.parent)
+    there = ", ".join(each.name for each in found.weights[:20]) or "nothing"
+    raise NotLockedError(
+        name, lock=path, reason=f"it names {there}", remedy=f"To add it: dapi lock {name}"
+    )
