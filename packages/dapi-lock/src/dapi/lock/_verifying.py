@@ -60,8 +60,17 @@ def _row(
     }
 
 
-def report(path: Path, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return a report that can be kept as evidence: what, where, when, versions, result."""
+def report(
+    path: Path, rows: list[dict[str, Any]], signature: dict[str, Any], *, is_signed: bool
+) -> dict[str, Any]:
+    """Return a report that can be kept as evidence: what, where, when, versions, result.
+
+    Args:
+        path: The lock.
+        rows: What ``verify`` returned.
+        signature: What there is to say of the lock's signature.
+        is_signed: Whether it is signed, or need not be.
+    """
     return {
         "report": "dapi verify --lock",
         "lock": {"path": str(path.absolute()), "sha256": sha256(path.read_bytes()).hexdigest()},
@@ -75,7 +84,8 @@ def report(path: Path, rows: list[dict[str, Any]]) -> dict[str, Any]:
             "python": sys.version.split()[0],
             **{name: version(name) for name in ("dapi-core", "dapi-lock")},
         },
-        "result": "intact" if is_intact(rows) else "failed",
+        "signature": signature,
+        "result": "intact" if is_signed and is_intact(rows) else "failed",
         "files": rows,
     }
 

@@ -11,6 +11,7 @@ from dapi.lock.exceptions import LockError
 _FORMS: Mapping[str, tuple[type, str]] = {
     "licenses": (list, "a list of SPDX expressions"),
     "require-hash": (bool, "true or false"),
+    "require-signature": (bool, "true or false"),
     "allow-deprecated": (bool, "true or false"),
 }
 
@@ -23,11 +24,13 @@ class Policy(NamedTuple):
             what entries say that name no licence.
         require_hash: Whether every file must have a full sha256 that its publisher declares.
         allow_deprecated: Whether deprecated weights may be used.
+        require_signature: Whether the lock must be signed by a key that the machine trusts.
     """
 
     licenses: tuple[str, ...] | None = None
     require_hash: bool = False
     allow_deprecated: bool = True
+    require_signature: bool = False
 
     @classmethod
     def from_table(cls, table: Any, where: object) -> Policy:
@@ -52,6 +55,7 @@ class Policy(NamedTuple):
             None if licenses is None else tuple(sorted(set(licenses))),
             bool(table.get("require-hash", False)),
             bool(table.get("allow-deprecated", True)),
+            bool(table.get("require-signature", False)),
         )
 
     def as_table(self) -> dict[str, Any]:
@@ -61,6 +65,8 @@ class Policy(NamedTuple):
             table["licenses"] = list(self.licenses)
         if self.require_hash:
             table["require-hash"] = True
+        if self.require_signature:
+            table["require-signature"] = True
         if not self.allow_deprecated:
             table["allow-deprecated"] = False
         return table
