@@ -183,7 +183,8 @@ class _Reader:
         return value
 
     def bytes(self, table: Any, key: str) -> bytes:
+        text = self.get(table, key, str)
         try:
-            return b64decode(self.get(table, key, str), validate=True)
+            return b64decode(text, validate=True)
         except ValueError:
             raise self.wrong(f"its {key} is not Base64") from None

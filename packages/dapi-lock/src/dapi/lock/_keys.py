@@ -26,6 +26,8 @@ VARIABLE = "DAPI_SIGNED_BY"
 
 # A key of P-521 has 800 bytes as PEM.
 _LARGEST = 1 << 16
+_NO_PRIVATE = "it is not a private key of the curves P-256, P-384 or P-521, in PEM"
+_NO_PUBLIC = "it is not a public key of the curves P-256, P-384 or P-521, in PEM"
 _MAKE = "To make a key: openssl ecparam -name prime256v1 -genkey -noout -out sign.pem"
 _PUBLISH = "To write the public key of one: openssl ec -in sign.pem -pubout -out sign.pub"
 
@@ -78,22 +80,30 @@ def private(path: Path) -> PrivateKey:
         KeyFileError: The file is not a private key of a supported curve, or the password is wrong.
         MissingDependencyError: cryptography is not installed.
     """
-    content, load = _read(path), _serialization().load_pem_private_key
+    content, load = _read(path), _cryptography().load_pem_private_key
+    from cryptography.exceptions import UnsupportedAlgorithm
+
     try:
-        return PrivateKey(path, _checked(load(content, None), path, "EllipticCurvePrivateKey"))
+        key = load(content, None)
     except TypeError:  # it has a password
-        pass
-    except ValueError as cause:
-        raise KeyFileError(path, "it is not a private key in PEM", _MAKE) from cause
+        key = _unlocked(content, path)
+    except (ValueError, UnsupportedAlgorithm) as cause:
+        raise KeyFileError(path, _NO_PRIVATE, _MAKE) from cause
+    if not _is_supported(key, "EllipticCurvePrivateKey"):
+        raise KeyFileError(path, _NO_PRIVATE, _MAKE)
+    return PrivateKey(path, key)
+
+
+def _unlocked(content: bytes, path: Path) -> Any:
     from getpass import getpass
 
     try:
-        key = load(content, getpass(f"Password of {path}: ").encode())
+        password = getpass(f"Password of {path}: ").encode()
+        return _cryptography().load_pem_private_key(content, password)
     except (ValueError, EOFError) as cause:
         reason = "its password is wrong, or there is no terminal to ask for it"
         remedy = "Where nobody can answer, use a key without a password."
         raise KeyFileError(path, reason, remedy) from cause
-    return PrivateKey(path, _checked(key, path, "EllipticCurvePrivateKey"))
 
 
 def public(path: Path) -> PublicKey:
@@ -103,12 +113,16 @@ def public(path: Path) -> PublicKey:
         KeyFileError: The file is not a public key of a supported curve.
         MissingDependencyError: cryptography is not installed.
     """
-    content, load = _read(path), _serialization().load_pem_public_key
+    content, load = _read(path), _cryptography().load_pem_public_key
+    from cryptography.exceptions import UnsupportedAlgorithm
+
     try:
         key = load(content)
-    except ValueError as cause:
-        raise KeyFileError(path, "it is not a public key in PEM", _PUBLISH) from cause
-    return PublicKey(path, _checked(key, path, "EllipticCurvePublicKey"))
+    except (ValueError, UnsupportedAlgorithm) as cause:
+        raise KeyFileError(path, _NO_PUBLIC, _PUBLISH) from cause
+    if not _is_supported(key, "EllipticCurvePublicKey"):
+        raise KeyFileError(path, _NO_PUBLIC, _PUBLISH)
+    return PublicKey(path, key)
 
 
 def trusted(paths: Iterable[str] = ()) -> list[PublicKey]:
@@ -125,13 +139,11 @@ def _read(path: Path) -> bytes:
         raise KeyFileError(path, f"it cannot be read ({cause.strerror})", _PUBLISH) from cause
 
 
-def _checked(key: Any, path: Path, kind: str) -> Any:
+def _is_supported(key: Any, kind: str) -> bool:
     from cryptography.hazmat.primitives.asymmetric import ec
 
     curves = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
-    if not isinstance(key, getattr(ec, kind)) or not isinstance(key.curve, curves):
-        raise KeyFileError(path, "it is not a key of the curves P-256, P-384 or P-521", _MAKE)
-    return key
+    return isinstance(key, getattr(ec, kind)) and isinstance(key.curve, curves)
 
 
 def _algorithm(key: Private | Public) -> ECDSA:
@@ -142,7 +154,7 @@ def _algorithm(key: Private | Public) -> ECDSA:
     return ECDSA(chosen[key.curve.key_size])
 
 
-def _serialization() -> Any:
+def _cryptography() -> Any:
     try:
         from cryptography.hazmat.primitives import serialization
     except ImportError:
