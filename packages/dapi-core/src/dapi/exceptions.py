@@ -25,6 +25,7 @@ attributes; its text says what happened, what was expected or exists, and what t
     ├── WeightsDeclarationError   (TypeError)       an entry or enum is declared wrongly
     ├── NotLockedError            (LookupError)     not in the lock that this process is bound to
     ├── WithdrawnWeightsError     (ValueError)      their publisher took them back
+    ├── LicenseError              (ValueError)      a licence that DAPI_LICENSES does not allow
     ├── NoWeightsError            (LookupError)     nothing to name, load or apply
     ├── UnexpectedArgumentError   (TypeError)       a misspelt argument of a builder
     ├── PositionalArgumentError   (TypeError)       an argument by position, as in the past
@@ -492,6 +493,34 @@ class WithdrawnWeightsError(DapiError, ValueError):
         super().__init__(
             f"{weights} was withdrawn: {reason or 'no reason was given'}. {instead}To load it all "
             "the same: weights=dataclasses.replace(member.value, status=dapi.Status())"
+        )
+
+
+class LicenseError(DapiError, ValueError):
+    """The weights, or other weights that they use, have a licence that is not allowed here.
+
+    Attributes:
+        weights: The weights.
+        asset: The asset that has the licence; empty if it is the weights' own.
+        license: An SPDX expression, or "unknown".
+        allowed: What ``DAPI_LICENSES`` names.
+    """
+
+    def __init__(
+        self,
+        weights: str,
+        *,
+        asset: str,
+        license: str,  # noqa: A002  # the key in the metadata
+        allowed: Sequence[str],
+    ) -> None:
+        self.weights, self.asset, self.license = redact(weights), asset, license
+        self.allowed = tuple(allowed)
+        whose = f"{asset} of {self.weights}" if asset else self.weights
+        super().__init__(
+            f"{whose} has the licence {excerpt(license)}, and DAPI_LICENSES allows "
+            f"{', '.join(self.allowed)}. To find others: dapi search --allow-license LICENSE. If "
+            "you may use these, add their licence to DAPI_LICENSES."
         )
 
 

@@ -76,6 +76,7 @@ def build_model(
         CheckpointError: Their file cannot be read.
         UnreadOverrideError: No constructor read an override that the weights carry.
         WithdrawnWeightsError: The publisher took the weights back.
+        LicenseError: ``DAPI_LICENSES`` does not allow their licence.
         FetchError: They could not be fetched. This function reads the cache and the network.
     """
     if not callable(constructor):

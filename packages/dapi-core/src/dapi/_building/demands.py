@@ -12,7 +12,7 @@ from dapi._loader.loading import is_under
 from dapi._plugins import binding
 from dapi._values import notices
 from dapi._values.frozen import freeze
-from dapi._weights import lazy
+from dapi._weights import lazy, licenses
 from dapi._weights.entry import WeightEntry
 from dapi._weights.enum import Weights, entry_of
 from dapi.exceptions import (
@@ -35,7 +35,8 @@ HEAD_ARGUMENTS = ("num_classes", "num_keypoints", "num_labels", "aux_num_out")
 
 
 def admit(weights: Weights | WeightEntry) -> None:
-    """Refuse what is not locked or was withdrawn; warn of what is deprecated or outdated."""
+    """Refuse what may not be used here; warn of what is deprecated or outdated."""
+    licenses.check(weights)
     lock = binding.current()
     if lock is not None:
         lock.admit(weights)

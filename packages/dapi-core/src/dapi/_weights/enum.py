@@ -10,7 +10,7 @@ from dapi._plugins.discovery import entry_points, one_look
 from dapi._values.file import File
 from dapi._values.frozen import FrozenDict
 from dapi._values.public import public
-from dapi._weights import aliases
+from dapi._weights import aliases, licenses
 from dapi._weights.entry import Build, Status, WeightEntry, fetch, frozen_meta, with_meta
 from dapi.exceptions import NoWeightsError, UnknownWeightsError, WeightsDeclarationError
 
@@ -239,7 +239,9 @@ class Weights(Enum, metaclass=WeightsType):
             FetchError: The file cannot be had (OfflineError: because of ``DAPI_OFFLINE``).
             HashMismatchError: The bytes are not those that were published.
             CacheError: The cache directory cannot be used.
+            LicenseError: ``DAPI_LICENSES`` does not allow their licence.
         """
+        licenses.check(self)
         return fetch(self.files, progress=progress, wanted=str(self), directory=directory)
 
     def state_dict(self, *, progress: bool = True) -> dict[str, Tensor]:
@@ -250,6 +252,7 @@ class Weights(Enum, metaclass=WeightsType):
         """
         from dapi._loader import checkpoint
 
+        licenses.check(self)
         return checkpoint.read(self.files, progress=progress, wanted=str(self))
 
 

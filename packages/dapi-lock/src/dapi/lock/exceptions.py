@@ -96,7 +96,7 @@ class PolicyError(ListedError, ValueError):
     def __init__(self, violations: Sequence[str]) -> None:
         self.violations = tuple(violations)
         super().__init__(
-            "[tool.dapi.policy] does not allow some weights.",
+            "[tool.dapi.policy], or DAPI_LICENSES, does not allow some weights.",
             violations,
             "Choose other weights, or change the policy and run: dapi lock",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -91,15 +92,24 @@ class Facts(NamedTuple):
 
 def violations(policy: Policy, facts: Facts) -> Iterator[str]:
     """Yield what the policy does not allow, as sentences without a full stop."""
+    here = _allowed_here()
     for asset, license_ in facts.licenses.items():
+        whose = f"{asset} of {facts.weights}" if asset else facts.weights
         if policy.licenses is not None and not is_allowed(license_, policy.licenses):
-            whose = f"{asset} of {facts.weights}" if asset else facts.weights
             yield f"{whose} has the licence {license_!r}"
+        elif here is not None and not is_allowed(license_, here):
+            yield f"{whose} has the licence {license_!r}, which DAPI_LICENSES does not allow"
     if facts.state == "withdrawn" or (facts.state == "deprecated" and not policy.allow_deprecated):
         yield f"{facts.weights} is {facts.state}"
     if policy.require_hash and facts.unhashed:
         names = ", ".join(facts.unhashed)
         yield f"{facts.weights} has no published sha256 for {names}"
+
+
+def _allowed_here() -> tuple[str, ...] | None:
+    """Return the licences that this machine allows, whatever the project does."""
+    names = os.environ.get("DAPI_LICENSES", "").split(",")
+    return tuple(filter(None, map(str.strip, names))) or None
 
 
 @lru_cache(maxsize=1024)
