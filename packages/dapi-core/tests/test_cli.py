@@ -266,7 +266,13 @@ def zweitnet(*, weights=None, progress=True): ...
         ("lst", "Did you mean 'list'"),
         ("new", "pip install dapi-devkit"),
         ("lock", "pip install dapi-lock"),
+        ("sync", "pip install dapi-lock"),
+        ("bundle", "pip install dapi-lock"),
         ("unbundle", "pip install dapi-lock"),
+        ("audit", "pip install dapi-lock"),
+        ("sign", "pip install dapi-lock"),
+        ("sbom", "pip install dapi-lock"),
+        ("card", "pip install dapi-lock"),
         ("zzz", "dapi --help"),
     ],
 )

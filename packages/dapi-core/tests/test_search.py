@@ -85,6 +85,9 @@ def test_search_of_nothing_in_particular_finds_all_that_can_be_used():
     [
         ({"task": "image-classification"}, EYES),
         ({"license": "MIT"}, EYES[1:]),
+        ({"allow_license": ["MIT", "BSD-3-Clause"]}, EYES[1:]),
+        ({"allow_license": "unknown"}, [*EARS, EYES[0], "Fin.COCO_RefV1"]),
+        ({"allow_license": "GPL-3.0-only"}, []),
         ({"distribution": "Acme_Senses", "task": "object-detection"}, ["Fin.COCO_RefV1"]),
         ({"max_params": 30e6}, EYES),
         ({"max_gflops": 5}, EYES[:1]),

@@ -171,3 +171,22 @@ def test_postprocess_names_what_meta_names(member):
     """The names that predictions get are the categories in the metadata, one for each output."""
     assert member.meta["categories"] == member.postprocess.kwargs["categories"]
     assert len(member.meta["categories"]) == member.build.config["num_classes"]
+
+
+def test_licences_are_those_that_timm_states_for_the_same_file():
+    """By the URL in timm's own table; torchvision states none but SWAG's."""
+    registry = pytest.importorskip("timm.models._registry")
+    cards = {
+        config.url: (config.license, f"https://huggingface.co/{config.hf_hub_id}")
+        for config in registry._model_pretrained_cfgs.values()
+        if config.url
+    }
+    stated = {
+        ours.files[0].url: (ours.meta["license"].lower(), ours.meta["license_source"])
+        for ours, _ in PAIRS.values()
+        if ours.meta.get("license_source", "").startswith("https://huggingface.co/timm/")
+    }
+
+    assert len(stated) == 36
+    assert {url: cards[url] for url in stated if "rwightman" not in url}.items() <= stated.items()
+    assert sum("rwightman" in url for url in stated) == 5

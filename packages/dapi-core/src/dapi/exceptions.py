@@ -25,6 +25,7 @@ facts; its text states the fact, then the expected or available values, then the
     ├── WeightsDeclarationError   (TypeError)       an invalid declaration of an entry or enum
     ├── NotLockedError            (LookupError)     not in the lock of this process
     ├── WithdrawnWeightsError     (ValueError)      the publisher withdrew the weights
+    ├── LicenseError              (ValueError)      DAPI_LICENSES does not allow the licence
     ├── NoWeightsError            (LookupError)     weights are required
     ├── UnexpectedArgumentError   (TypeError)       a misspelt or unknown argument of a builder
     ├── PositionalArgumentError   (TypeError)       an argument by position
@@ -497,6 +498,34 @@ class WithdrawnWeightsError(DapiError, ValueError):
         super().__init__(
             f"{weights} was withdrawn: {reason or 'no reason was given'}. {instead}To load it "
             "anyway: weights=dataclasses.replace(member.value, status=dapi.Status())"
+        )
+
+
+class LicenseError(DapiError, ValueError):
+    """The weights, or other weights that they use, have a licence that is not allowed here.
+
+    Attributes:
+        weights: The weights.
+        asset: The asset that has the licence; empty if it is the weights' own.
+        license: An SPDX expression, or "unknown".
+        allowed: What ``DAPI_LICENSES`` names.
+    """
+
+    def __init__(
+        self,
+        weights: str,
+        *,
+        asset: str,
+        license: str,  # noqa: A002  # the key in the metadata
+        allowed: Sequence[str],
+    ) -> None:
+        self.weights, self.asset, self.license = redact(weights), asset, license
+        self.allowed = tuple(allowed)
+        whose = f"{asset} of {self.weights}" if asset else self.weights
+        super().__init__(
+            f"{whose} has the licence {excerpt(license)}, but DAPI_LICENSES allows only "
+            f"{', '.join(self.allowed)}. To find others: dapi search --allow-license LICENSE. If "
+            "you may use these, add their licence to DAPI_LICENSES."
         )
 
 

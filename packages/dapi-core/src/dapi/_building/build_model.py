@@ -75,6 +75,7 @@ def build_model(
         CheckpointError: The file cannot be read.
         UnreadOverrideError: No constructor read an override of the weights.
         WithdrawnWeightsError: The publisher withdrew the weights.
+        LicenseError: ``DAPI_LICENSES`` does not allow their licence.
         FetchError: The download failed. This function reads the cache and the network.
     """
     if not callable(constructor):

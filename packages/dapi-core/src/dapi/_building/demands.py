@@ -13,7 +13,7 @@ from dapi._loader.loading import is_under
 from dapi._plugins import binding
 from dapi._values import notices
 from dapi._values.frozen import freeze
-from dapi._weights import lazy
+from dapi._weights import lazy, licenses
 from dapi._weights.entry import WeightEntry
 from dapi._weights.enum import Weights, entry_of
 from dapi.exceptions import (
@@ -36,7 +36,8 @@ HEAD_ARGUMENTS = ("num_classes", "num_keypoints", "num_labels", "aux_num_out")
 
 
 def admit(weights: Weights | WeightEntry) -> None:
-    """Refuse weights that are not locked or were withdrawn; warn of deprecated or outdated ones."""
+    """Refuse weights that may not be used here; warn of deprecated or outdated ones."""
+    licenses.check(weights)
     lock = binding.current()
     if lock is not None:
         lock.admit(weights)

@@ -14,6 +14,7 @@ from dapi._store import cache, placeholder, trust, verification
 from dapi._text.urls import redacted
 from dapi._values import names as _names
 from dapi._values.file import File
+from dapi._weights import licenses
 from dapi._weights.entry import WeightEntry
 from dapi._weights.enum import Weights
 from dapi.exceptions import MissingHashError, NotLockedError, NoWeightsError, PluginWarning
@@ -29,7 +30,11 @@ def fetch_everything(
 
     Yields:
         Each file, and where it is.
+
+    Raises:
+        LicenseError: ``DAPI_LICENSES`` does not allow their licence.
     """
+    licenses.check(weights)
     for file in everything(weights):
         yield file, _store.fetch(file, progress=progress, wanted=str(weights))
 

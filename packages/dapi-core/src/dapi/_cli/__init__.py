@@ -26,7 +26,7 @@ _COMMANDS = (
 _OF_DEVKIT = ("new", "describe", "entry-points", "catalogue")
 
 # Those that operators read about before they have them.
-_OF_LOCK = ("lock", "sync", "audit", "bundle", "unbundle", "sbom", "card")
+_OF_LOCK = ("lock", "sync", "audit", "sign", "bundle", "unbundle", "sbom", "card")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -40,6 +40,8 @@ def _add_search(commands: Any) -> None:
     search.add_argument("--dataset", action="append", help=text)
     text = "SPDX expression, as in BSD-3-Clause"
     search.add_argument("--license", action="append", help=text)
+    text = "only what may be used if this licence is allowed; may be given several times"
+    search.add_argument("--allow-license", action="append", metavar="LICENSE", help=text)
     search.add_argument("--distribution", action="append", help="which distribution offers them")
     _add_bound(search, "--min", "the least value of a metric, as in acc@1=80")
     _add_bound(search, "--max", "the greatest value of a metric, as in wer=5")
@@ -183,6 +185,7 @@ def _find(options: argparse.Namespace) -> int:
         task=options.task,
         dataset=options.dataset,
         license=options.license,
+        allow_license=options.allow_license,
         distribution=options.distribution,
         min_metric=dict(options.min),
         max_metric=dict(options.max),

@@ -44,6 +44,8 @@ def add_commands(commands: Any) -> None:
     verify.add_argument("--repair", action="store_true", help=text)
     text = "all files of a lock (default: dapi.lock), and that the cache has no others"
     verify.add_argument("--lock", nargs="?", const="", metavar="FILE", help=text)
+    text = "the public key that must have signed the lock; may be given several times"
+    verify.add_argument("--signed-by", action="append", default=[], metavar="KEY", help=text)
     text = "list the files that are trusted without a published sha256, or forget some"
     trusted = add_command(commands, "trust", _trust, text)
     trusted.add_argument("--forget", nargs="+", metavar="name", help="weights, models or URLs")
@@ -136,9 +138,10 @@ class _Finding(NamedTuple):
 
 
 def _verify(options: argparse.Namespace) -> int:
-    if options.lock is not None:
+    if options.lock is not None or options.signed_by:
         commands = binding.package("dapi.lock.commands")
-        return int(commands.verify(options.lock, repair=options.repair, as_json=options.json))
+        how = {"repair": options.repair, "as_json": options.json, "signed_by": options.signed_by}
+        return int(commands.verify(options.lock or "", **how))
     findings = _of_weights(options.names) if options.names else _of_cache()
     rows, status = [], 0
     for found in findings:

@@ -10,6 +10,7 @@ from dapi._values.file import File
 from dapi._values.frozen import FrozenDict, freeze
 from dapi._values.public import public
 from dapi._values.record import Record
+from dapi._weights import licenses
 from dapi._weights.lazy import HEAD_NAMES, Lazy
 from dapi.exceptions import (
     MissingFileError,
@@ -247,12 +248,14 @@ class WeightEntry(Record):
 
     def fetch(self, *, progress: bool = True, directory: bool = False) -> Path:
         """Return a local path of the verified weights; see ``Weights.fetch``."""
+        licenses.check(self)
         return fetch(self.files, progress=progress, wanted=str(self), directory=directory)
 
     def state_dict(self, *, progress: bool = True) -> dict[str, Tensor]:
         """Return the tensors of the weights by key; see ``Weights.state_dict``."""
         from dapi._loader import checkpoint
 
+        licenses.check(self)
         return checkpoint.read(self.files, progress=progress, wanted=str(self))
 
     def __str__(self) -> str:

@@ -11,7 +11,7 @@ from dapi._values.file import File
 from dapi._values.frozen import FrozenDict
 from dapi._values.names import Name, normalize
 from dapi._values.public import public
-from dapi._weights import aliases
+from dapi._weights import aliases, licenses
 from dapi._weights.entry import Build, Status, WeightEntry, fetch, frozen_meta, with_meta
 from dapi.exceptions import NoWeightsError, UnknownWeightsError, WeightsDeclarationError
 
@@ -245,7 +245,9 @@ class Weights(Enum, metaclass=WeightsType):
             FetchError: The file cannot be had (OfflineError: because of ``DAPI_OFFLINE``).
             HashMismatchError: The bytes are not those that were published.
             CacheError: The cache directory cannot be used.
+            LicenseError: ``DAPI_LICENSES`` does not allow their licence.
         """
+        licenses.check(self)
         return fetch(self.files, progress=progress, wanted=str(self), directory=directory)
 
     def state_dict(self, *, progress: bool = True) -> dict[str, Tensor]:
@@ -256,6 +258,7 @@ class Weights(Enum, metaclass=WeightsType):
         """
         from dapi._loader import checkpoint
 
+        licenses.check(self)
         return checkpoint.read(self.files, progress=progress, wanted=str(self))
 
 

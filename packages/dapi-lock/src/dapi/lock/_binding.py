@@ -8,8 +8,7 @@ from shlex import quote
 
 from dapi import File, WeightEntry, Weights, catalog
 from dapi.exceptions import NotLockedError
-from dapi.lock import _declared
-from dapi.lock._reading import read
+from dapi.lock import _declared, _signing
 from dapi.lock.document import Lock, LockedFile, LockedWeights, url_key
 from dapi.lock.exceptions import PolicyError
 from dapi.lock.policy import Facts, violations
@@ -21,8 +20,11 @@ def bind(path: str | os.PathLike[str]) -> LockBinding:
     Raises:
         MissingLockError: There is none.
         LockError: It cannot be read as a lock.
+        SignatureError: It must be signed, and is not by a key that is trusted here.
     """
-    return LockBinding(read(path), Path(path).absolute())
+    document, place = _signing.read(Path(path)), Path(path).absolute()
+    _signing.require(document, place)
+    return LockBinding(document.lock, place)
 
 
 class LockBinding:

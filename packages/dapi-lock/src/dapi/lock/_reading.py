@@ -37,14 +37,23 @@ def read(path: str | os.PathLike[str]) -> Lock:
         MissingLockError: There is none.
         LockError: It is not a lock, or one of a later major version.
     """
+    return parse(read_bytes(path), path)
+
+
+def read_bytes(path: str | os.PathLike[str]) -> bytes:
+    """Return the bytes of a lock file, which a signature is about.
+
+    Raises:
+        MissingLockError: There is none.
+        LockError: It cannot be read.
+    """
     try:
         with Path(path).open("rb") as stream:
-            content = stream.read(_LARGEST + 1)
+            return stream.read(_LARGEST + 1)
     except FileNotFoundError:
         raise MissingLockError(path) from None
     except OSError as cause:
         raise LockError(path, f"it cannot be read ({cause.strerror})", _AGAIN) from cause
-    return parse(content, path)
 
 
 def parse(content: bytes, path: object) -> Lock:

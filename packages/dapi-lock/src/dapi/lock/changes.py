@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from dapi.lock._terminal import amount, count
 from dapi.lock.document import Lock, LockedFile, LockedWeights
 
-_POLICY = ("licenses", "require-hash", "allow-deprecated")
+_POLICY = ("licenses", "require-hash", "allow-deprecated", "require-signature")
 
 
 class Change(NamedTuple):

@@ -1,4 +1,4 @@
-"""``dapi lock``, ``sync``, ``audit``, ``bundle``, ``unbundle``, and ``dapi verify --lock``."""
+"""``dapi lock``, ``sync``, ``audit``, ``sign``, ``bundle``, ``unbundle``, ``verify --lock``."""
 
 from __future__ import annotations
 
@@ -18,8 +18,12 @@ from dapi.lock import (
     _bundling,
     _files,
     _hashing,
+    _keys,
+    _layout,
+    _layout_reading,
     _project,
     _resolving,
+    _signing,
     _syncing,
     _verifying,
 )
@@ -126,6 +130,8 @@ def _lock(options: argparse.Namespace, added: list[Requirement]) -> int:
     text = render(new)
     if not options.lock.is_file() or options.lock.read_text(encoding="utf-8") != text:
         _files.replace(options.lock, text)
+        if _signing.beside(options.lock).exists():
+            say(f"Its signature is of another lock now. To sign it: dapi sign {options.lock}")
     _show(options, compare(old or Lock(), new))
     files = [file for _, file in new.files()]
     size = amount(sum(file.size for file in files))
@@ -212,9 +218,11 @@ def sync(words: Sequence[str]) -> int:
 
 
 def _sync(options: argparse.Namespace) -> int:
-    locked, project = read(options.lock), _project.beside(options.lock)
+    document, project = _signing.read(options.lock), _project.beside(options.lock)
+    locked = document.lock
     if not options.frozen:
         _project.check_fresh(project, locked, options.lock)
+    _signing.require(document, options.lock)
     _resolving.check(locked.policy, locked)
     _tell_versions(locked)
     missing = _syncing.missing(locked)
@@ -262,14 +270,24 @@ def _tell_versions(locked: Lock) -> None:
             say(f"{name} {installed} is installed, and {known} was locked; the files are the same.")
 
 
-def verify(path: str, *, repair: bool, as_json: bool) -> int:
-    """Run ``dapi verify --lock``; ``path`` is empty for the usual lock."""
+def verify(path: str, *, repair: bool, as_json: bool, signed_by: Sequence[str] = ()) -> int:
+    """Run ``dapi verify --lock``; ``path`` is empty for the usual lock.
+
+    The signature is verified with the keys of ``--signed-by``, or those of ``DAPI_SIGNED_BY``.
+    """
     chosen = Path(path or default())
+    document, keys = _signing.read(chosen), _keys.trusted(signed_by)
+    locked, signature = document.lock, _signing.report(document, chosen, keys)
+    is_signed = signature["state"] == "valid" or not (keys or locked.policy.require_signature)
     with dapi.use_lock(None):
-        rows = _verifying.verify(read(chosen), repair=repair)
+        rows = _verifying.verify(locked, repair=repair)
     if as_json:
-        put_json(_verifying.report(chosen, rows))
-        return 0 if _verifying.is_intact(rows) else FAILED
+        report = _verifying.report(chosen, rows, signature, is_signed=is_signed)
+        put_json(report)
+        return 0 if report["result"] == "intact" else FAILED
+    if keys or not is_signed:
+        reason = f": {signature['reason']}" if signature["reason"] else ""
+        say(f"The signature of {chosen} is {signature['state']}{reason}.")
     put_table([row for row in rows if row["state"] != "intact"])
     states = [str(row["state"]) for row in rows]
     told = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
@@ -282,18 +300,21 @@ def verify(path: str, *, repair: bool, as_json: bool) -> int:
     for state in remedies:
         if state in states:
             say(remedies[state])
-    return 0 if _verifying.is_intact(rows) else FAILED
+    return 0 if is_signed and _verifying.is_intact(rows) else FAILED
 
 
 @listing_all
 def audit(words: Sequence[str]) -> int:
     """Run ``dapi audit``."""
-    parser = parser_of("audit", "Report licences, hashes and lifecycle of what is locked.")
+    text = "Report licences, hashes, lifecycle and signature of what is locked."
+    parser = parser_of("audit", text)
     _add_lock(parser)
     options = parser.parse_args(words)
     with dapi.use_lock(None):
-        locked, project = read(options.lock), _project.beside(options.lock)
-        rows = _auditing.audit(locked, project.policy or locked.policy)
+        document, project = _signing.read(options.lock), _project.beside(options.lock)
+        signature = _signing.report(document, options.lock, _keys.trusted())
+        policy = project.policy or document.lock.policy
+        rows = _auditing.audit(document.lock, policy, signature=str(signature["state"]))
     found = [text for row in rows for text in row["violations"]]
     if options.json:
         put_json(rows)
@@ -305,23 +326,40 @@ def audit(words: Sequence[str]) -> int:
     return FAILED if found else 0
 
 
+def sign(words: Sequence[str]) -> int:
+    """Run ``dapi sign``."""
+    text = "Sign a lock, and so the hashes of its files, in OpenSSF's format for model signing."
+    parser = parser_of("sign", text)
+    parser.add_argument("lock", nargs="?", type=Path, default=default(), metavar="LOCK")
+    text = "the private key: PEM, of the curves P-256, P-384 or P-521"
+    parser.add_argument("--key", required=True, type=Path, metavar="FILE", help=text)
+    options = parser.parse_args(words)
+    key = _keys.private(options.key)
+    covered = len(_signing.sign(options.lock, key)) - 1
+    where, by = _signing.beside(options.lock), key.public.fingerprint
+    say(f"{where}: the lock and {count(covered, 'file')}, signed with the key {by[:16]}.")
+    return 0
+
+
 @listing_all
 def bundle(words: Sequence[str]) -> int:
     """Run ``dapi bundle``."""
-    parser = parser_of("bundle", "Write a lock and its files as one tar, to carry elsewhere.")
+    parser = parser_of("bundle", "Write a lock and its files, to carry elsewhere.")
     parser.add_argument("lock", nargs="?", type=Path, default=default(), metavar="LOCK")
-    text = "the tar to write; - for standard output"
-    parser.add_argument("-o", "--output", required=True, metavar="FILE", help=text)
+    text = "the tar or the folder to write; - for standard output"
+    parser.add_argument("-o", "--output", required=True, metavar="PATH", help=text)
+    text = "one tar (the default), or a folder that is an OCI image layout"
+    parser.add_argument("--format", choices=("tar", "oci"), default="tar", help=text)
+    text = "the tag of the model in an OCI image layout (default: latest)"
+    parser.add_argument("--tag", default="latest", help=text)
     options = parser.parse_args(words)
+    if options.format == "oci" and options.output == "-":
+        parser.error("--format oci writes a folder: name one as --output")
     with dapi.use_lock(None):
-        locked = read(options.lock)
-        members = _bundling.plan(locked)
-        if options.output == "-":
-            _bundling.write_to(members, sys.stdout.buffer, progress=not options.quiet)
-        else:
-            _bundling.write(members, Path(options.output), progress=not options.quiet)
-    size = amount(sum(member.size for member in members))
-    text = f"{options.output}: {count(len(members) - 1, 'file')}, {size}."
+        document = _signing.read(options.lock)
+        size = _write_bundle(document, options)
+    locked = document.lock
+    text = f"{options.output}: {count(len(_bundling.carried(locked)), 'file')}, {amount(size)}."
     packaged = sorted({w.distribution or w.name for w, f in locked.files() if f.is_packaged})
     if packaged:
         text += f" Further files come with: {', '.join(packaged)}."
@@ -329,39 +367,56 @@ def bundle(words: Sequence[str]) -> int:
     return 0
 
 
+def _write_bundle(document: _signing.Document, options: argparse.Namespace) -> int:
+    """Write a bundle, and return how many bytes its files have."""
+    progress = not options.quiet
+    if options.format == "oci":
+        return _layout.write(document, Path(options.output), tag=options.tag, progress=progress)
+    members = _bundling.plan(document)
+    if options.output == "-":
+        _bundling.write_to(members, sys.stdout.buffer, progress=progress)
+    else:
+        _bundling.write(members, Path(options.output), progress=progress)
+    return sum(member.size for member in members)
+
+
 @listing_all
 def unbundle(words: Sequence[str]) -> int:
     """Run ``dapi unbundle``."""
     parser = parser_of("unbundle", "Put the files of a bundle into the cache, each verified.")
-    parser.add_argument("bundle", metavar="FILE", help="the tar; - for standard input")
+    text = "the tar, or the folder of an OCI image layout; - for a tar from standard input"
+    parser.add_argument("bundle", metavar="PATH", help=text)
     text = "refuse a bundle of any other lock than this one"
     parser.add_argument("--lock", type=Path, metavar="FILE", help=text)
     text = "write the lock of the bundle there, once all files are in place"
     parser.add_argument("--write-lock", type=Path, metavar="FILE", help=text)
     options = parser.parse_args(words)
-    expected = read(options.lock) if options.lock else None
     with dapi.use_lock(None):
-        if options.bundle == "-":
-            found = _unpack(sys.stdin.buffer, "standard input", expected, options)
-        else:
-            try:
-                stream = Path(options.bundle).open("rb")  # noqa: SIM115 - closed below
-            except OSError as cause:
-                reason = f"it cannot be read ({cause.strerror})"
-                raise LockError(options.bundle, reason, "Name a file of dapi bundle.") from cause
-            with stream:
-                found = _unpack(stream, options.bundle, expected, options)
+        found = _unpack(options)
+    document = found.document
     if options.write_lock:
-        _files.replace(options.write_lock, render(found.lock))
+        _files.replace(options.write_lock, document.content)
+        if document.signature is not None:
+            _files.replace(_signing.beside(options.write_lock), document.signature)
     say(f"{count(found.added, 'file')} added; {found.present} were in the cache already.")
     return 0
 
 
-def _unpack(
-    stream: Any, path: str, expected: Lock | None, options: argparse.Namespace
-) -> _bundling.Unpacked:
-    progress = not options.quiet
-    return _bundling.unpack(stream, path, expected=expected, progress=progress)
+def _unpack(options: argparse.Namespace) -> _bundling.Unpacked:
+    path, progress = options.bundle, not options.quiet
+    admit = _signing.admission(path, options.lock)
+    if path == "-":
+        source = sys.stdin.buffer
+        return _bundling.unpack(source, "standard input", admit=admit, progress=progress)
+    if Path(path).is_dir():
+        return _layout_reading.unpack(Path(path), admit=admit, progress=progress)
+    try:
+        stream = Path(path).open("rb")  # noqa: SIM115 - closed below
+    except OSError as cause:
+        reason = f"it cannot be read ({cause.strerror})"
+        raise LockError(path, reason, "Name a file of dapi bundle.") from cause
+    with stream:
+        return _bundling.unpack(stream, path, admit=admit, progress=progress)
 
 
 def parser_of(name: str, text: str) -> argparse.ArgumentParser:

@@ -38,6 +38,7 @@ class SileroVADWeights(Weights, meta={"num_params": 309_633}):
         build=Build(),
         meta={
             "license": "MIT",
+            "license_source": "the metadata of silero-vad 6.2.3",
             "datasets": ["speech of over 6000 languages (not published)"],
             "recipe": "unknown",
             "hash_source": "measured from silero-vad 6.2.3",

@@ -280,6 +280,7 @@ class Tacotron2TinyWeights(Weights, meta={"num_params": 1_568_753}):
         meta={
             "task": "text-to-speech",
             "license": "BSD-3-Clause",
+            "license_source": "the LICENSE of this distribution: we trained them",
             "datasets": ["phrases spoken by espeak-ng 1.51 (recipes/espeak_phrases.py)"],
             "not_trained_on": "phrases for which is_held_out is true, in "
             "recipes/espeak_phrases.py: one in ten",

@@ -83,6 +83,7 @@ class TransformerCTCTinyWeights(Weights, meta={"num_params": 739_259}):
         build=Build(config={"aux_num_out": len(_LABELS)}, defaults=dropout(layer=0.1)),
         meta={
             "license": "BSD-3-Clause",
+            "license_source": "the LICENSE of this distribution: we trained them",
             "datasets": ["phrases spoken by espeak-ng 1.51 (recipes/espeak_phrases.py)"],
             "not_trained_on": "voices of HELD_OUT_VOICES, and phrases for which is_held_out is "
             "true, in recipes/espeak_phrases.py",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dapi import Asset, File, WeightEntry, lazy
+from dapi.text.models._hub import license_source
 
 
 def encoder(
@@ -28,6 +29,7 @@ def encoder(
         max_length: Tokens at which a text is cut.
         **fields: Further attributes of the entry.
     """
+    source = license_source(file) if meta["license"] != "unknown" else {}
     return WeightEntry(
         file.url,
         sha256=file.sha256,
@@ -39,7 +41,7 @@ def encoder(
             padding=padding,
         ),
         assets={"tokenizer": tokenizer},
-        meta={"task": "feature-extraction", "metrics": [], **meta},
+        meta={"task": "feature-extraction", "metrics": [], **source, **meta},
         latest=True,
         **{"postprocess": lazy("dapi.text.postprocess:SentenceEmbeddings"), **fields},
     )

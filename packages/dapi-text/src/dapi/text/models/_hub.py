@@ -38,3 +38,10 @@ class Repository(NamedTuple):
         """Return a file of the repository; all but ``path`` as in ``File``."""
         url = f"https://huggingface.co/{self.name}/resolve/{self.revision}/{path}"
         return File(url, sha256, size, mirrors)
+
+
+def license_source(file: File) -> dict[str, str]:
+    """Return where the licence of a repository's file is stated: in the model card beside it."""
+    repository, resolve, path = file.url.partition("/resolve/")
+    revision = path.partition("/")[0]
+    return {"license_source": f"{repository}/blob/{revision}/README.md"} if resolve else {}

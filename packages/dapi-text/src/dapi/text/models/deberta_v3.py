@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from dapi import Asset, Build, File, WeightEntry, Weights, lazy, register_model
 from dapi.adapt import Drop, StripPrefix
 from dapi.text.models._config import EncoderConfig, configure
-from dapi.text.models._hub import ON_TRUST, Repository, pinned_by
+from dapi.text.models._hub import ON_TRUST, Repository, license_source, pinned_by
 
 if TYPE_CHECKING:
     from transformers import DebertaV2Model
@@ -95,6 +95,7 @@ def _published(
         meta={
             "task": "feature-extraction",
             "license": "MIT",
+            **license_source(file),
             "datasets": ["BookCorpus", "English Wikipedia", "CC-News", "OpenWebText", "Stories"],
             "metrics": [],
             "recipe": "https://github.com/microsoft/DeBERTa",

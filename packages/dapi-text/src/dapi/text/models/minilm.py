@@ -81,6 +81,8 @@ class MiniLML6Weights(Weights, meta={"num_params": 22_713_216}):
         meta={
             "task": "sentence-similarity",
             "license": "Apache-2.0",
+            "license_source": "https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2/blob/"
+            "1110a243fdf4706b3f48f1d95db1a4f5529b4d41/README.md",
             "datasets": SENTENCE_PAIRS_1B,
             "metrics": published_averages(sentences=68.06, search=49.54),
             "recipe": "https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2/blob/"

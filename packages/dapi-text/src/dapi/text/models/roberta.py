@@ -327,6 +327,7 @@ class RoBERTaTinyWeights(Weights, meta={"num_params": 634_262}):
         meta={
             "task": "text-classification",
             "license": "BSD-3-Clause",
+            "license_source": "the LICENSE of this distribution: we trained them",
             "datasets": ["manual pages of Debian 12, and their translations"],
             # What the sentences were taken from: Debian's packages, with the licence of each.
             "text_sources": Lines("dapi.text:models/data/roberta_tiny_languages_sources.txt"),

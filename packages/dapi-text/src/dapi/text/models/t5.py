@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
 from dapi import Asset, Build, File, WeightEntry, Weights, lazy, register_model
 from dapi.adapt import Drop, Rename, Step
 from dapi.text.models._config import TransformersConfig, configure
-from dapi.text.models._hub import ON_TRUST, Repository, pinned_by
+from dapi.text.models._hub import ON_TRUST, Repository, license_source, pinned_by
 
 if TYPE_CHECKING:
     from transformers import T5EncoderModel, T5ForConditionalGeneration, T5Model
@@ -136,6 +136,7 @@ class _Checkpoint(NamedTuple):
             assets={"tokenizer": _FLAN_TOKENIZER if is_flan else _TOKENIZER},
             meta={
                 **(_FLAN_META if is_flan else _T5_META),
+                **license_source(self.files[0]),
                 "task": _TASKS[part],
                 "num_params": num_params,
                 "hash_source": self.hash_source,

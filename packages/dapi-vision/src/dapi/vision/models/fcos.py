@@ -38,6 +38,7 @@ def _digits(file: str, *, sha256: str, size: int, ap: float, ap50: float) -> dic
         "meta": {
             "task": "object-detection",
             "license": "BSD-3-Clause",
+            "license_source": "the LICENSE of this distribution: we trained them",
             "datasets": [DIGITS],
             "dataset_source": DIGITS_SOURCE,
             "not_trained_on": NOT_TRAINED_ON,

@@ -1,0 +1,66 @@
+"""Licences of torchvision's weights, where somebody who publishes them states one.
+
+torchvision states none: "The pre-trained models provided in this library may have their own
+licenses or terms and conditions derived from the dataset used for training" (its README), and the
+licence of its repository is that of the code. timm publishes some of the weights again, and its
+model cards state a licence; what is not listed here stays "unknown".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+_CARD = "https://huggingface.co/timm/{}"
+
+# Files that timm's own table names by their URL, and the model that it has them as.
+_BSD: Mapping[str, str] = {
+    "regnet_x_16gf-ba3796d7.pth": "regnetx_160.tv2_in1k",
+    "regnet_x_1_6gf-a12f2b72.pth": "regnetx_016.tv2_in1k",
+    "regnet_x_32gf-6eb8fdc6.pth": "regnetx_320.tv2_in1k",
+    "regnet_x_3_2gf-7071aa85.pth": "regnetx_032.tv2_in1k",
+    "regnet_x_400mf-62229a5f.pth": "regnetx_004_tv.tv2_in1k",
+    "regnet_x_800mf-94a99ebd.pth": "regnetx_008.tv2_in1k",
+    "regnet_x_8gf-2b70d774.pth": "regnetx_080.tv2_in1k",
+    "regnet_y_16gf-3e4a00f9.pth": "regnety_160.tv2_in1k",
+    "regnet_y_1_6gf-0d7bc02a.pth": "regnety_016.tv2_in1k",
+    "regnet_y_32gf-8db6d4b5.pth": "regnety_320.tv2_in1k",
+    "regnet_y_3_2gf-9180c971.pth": "regnety_032.tv2_in1k",
+    "regnet_y_400mf-e6988f5f.pth": "regnety_004.tv2_in1k",
+    "regnet_y_800mf-58fc7688.pth": "regnety_008_tv.tv2_in1k",
+    "regnet_y_8gf-dc2b1b54.pth": "regnety_080_tv.tv2_in1k",
+    "resnet101-63fe2227.pth": "resnet101.tv_in1k",
+    "resnet101-cd907fc2.pth": "resnet101.tv2_in1k",
+    "resnet152-394f9c45.pth": "resnet152.tv_in1k",
+    "resnet152-f82ba261.pth": "resnet152.tv2_in1k",
+    "resnet18-f37072fd.pth": "resnet18.tv_in1k",
+    "resnet34-b627a593.pth": "resnet34.tv_in1k",
+    "resnet50-0676ba61.pth": "resnet50.tv_in1k",
+    "resnet50-11ad3fa6.pth": "resnet50.tv2_in1k",
+    "resnext101_32x8d-110c445d.pth": "resnext101_32x8d.tv2_in1k",
+    "resnext101_32x8d-8ba56ff5.pth": "resnext101_32x8d.tv_in1k",
+    "resnext101_64x4d-173b62eb.pth": "resnext101_64x4d.tv_in1k",
+    "resnext50_32x4d-1a0047aa.pth": "resnext50_32x4d.tv2_in1k",
+    "resnext50_32x4d-7cdf4587.pth": "resnext50_32x4d.tv_in1k",
+    "wide_resnet101_2-32ee1156.pth": "wide_resnet101_2.tv_in1k",
+    "wide_resnet101_2-d733dc28.pth": "wide_resnet101_2.tv2_in1k",
+    "wide_resnet50_2-95faca4d.pth": "wide_resnet50_2.tv_in1k",
+    "wide_resnet50_2-9ba9bcbe.pth": "wide_resnet50_2.tv2_in1k",
+}
+
+# Trained by timm's author. torchvision ported them: its first release has them under names with the
+# same digits of a hash as timm's files, as in efficientnet_b0_rwightman-3dd342df.pth.
+_APACHE: Mapping[str, str] = {
+    "efficientnet_b0_rwightman-7f5810bc.pth": "efficientnet_b0.ra_in1k",
+    "efficientnet_b1_rwightman-bac287d4.pth": "efficientnet_b1.ft_in1k",
+    "efficientnet_b2_rwightman-c35c1473.pth": "efficientnet_b2.ra_in1k",
+    "efficientnet_b3_rwightman-b3899882.pth": "efficientnet_b3.ra2_in1k",
+    "efficientnet_b4_rwightman-23ab8bcd.pth": "efficientnet_b4.ra2_in1k",
+}
+
+
+def stated(file: str) -> dict[str, str]:
+    """Return the licence of a file and where it is stated; "unknown" where nobody states one."""
+    for license_, cards in (("BSD-3-Clause", _BSD), ("Apache-2.0", _APACHE)):
+        if file in cards:
+            return {"license": license_, "license_source": _CARD.format(cards[file])}
+    return {"license": "unknown"}
