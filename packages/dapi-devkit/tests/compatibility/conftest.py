@@ -214,12 +214,12 @@ class Leaves:
             assert before != {**self.sources, "points": self.points}, old
         self.write()
 
-    def image(self, run=("*",)):
+    def image(self, **extent):
         """Record it in this process."""
         from dapi.devkit.compatibility import recording
 
         self.forget()
-        return recording.record("acme-leaves", run)
+        return recording.record("acme-leaves", recording.Extent(**extent))
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -11,7 +11,7 @@ from dapi.devkit.compatibility.pair import Pair
 from dapi.devkit.compatibility.rules import CATEGORIES, Category, Finding
 
 _LEVELS = ("break", "note", "added")
-_UNPROVEN = "Not proven, since the new release is not installed here."
+_DOUBT = "the new release is not installed here"
 
 # Tries claims, and returns for each why it does not hold; an empty text where it does.
 Testify = Callable[[Sequence[dict[str, Any]]], Sequence[str]]
@@ -96,4 +96,5 @@ def _judged(each: Finding) -> Finding:
     """Make a note of a break without a witness."""
     if each.level != "break" or each.witness:
         return each
-    return each._replace(level="note", text=f"{each.text} {_UNPROVEN}")
+    doubt = (each.claim or {}).get("doubt", _DOUBT)
+    return each._replace(level="note", text=f"{each.text} Not proven: {doubt}.")
