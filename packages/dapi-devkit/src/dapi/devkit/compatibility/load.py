@@ -150,7 +150,7 @@ def _states(pair: Pair) -> Iterator[Finding]:
     """Compare the tensors of models; what is the same for several of a builder is told once."""
     groups: dict[tuple[str, str, tuple[str, ...]], list[Finding]] = {}
     for name, old, new in pair.built:
-        before, after = lines(pair.old, old["schema"]), lines(pair.new, new["schema"])
+        before, after = lines(old["schema"]), lines(new["schema"])
         claim = {"kind": "load", "name": name, "schema": before}
         for rule, changes in _differences(before, after).items():
             found = _of_state(rule, name, changes, new["migrating"], pair.where(name))

@@ -174,15 +174,16 @@ def _main(target: str, writing: str, result: str) -> None:
     from dapi.devkit.compatibility import recording, witnesses
 
     given = json.loads(sys.stdin.read())
-    with suppress(ImportError):
-        import torch  # noqa: F401
-    gc.freeze()  # every answer looks for garbage: not among all that torch consists of
     with os.fdopen(int(writing), "w", encoding="utf-8") as stream:
 
         def say(**news: Any) -> None:
             print(json.dumps(news), file=stream, flush=True)
 
         def tell(what: str, number: int, total: int) -> None:
+            if number == 0:
+                import torch  # noqa: F401
+
+                gc.freeze()  # every answer looks for garbage: not among all of torch
             say(what=what, number=number, total=total)
 
         try:
