@@ -91,6 +91,7 @@ def texts() -> dict[Path, str]:
         ROOT / "docs" / "models.md": _page("generate_models.py"),
         ROOT / "docs" / "metadata.md": _page("generate_metadata.py"),
         ROOT / "docs" / "conformance.md": _table_of_checks(),
+        ROOT / "docs" / "compatibility.md": _page("generate_compatibility.py"),
     }
 
 
