@@ -40,8 +40,11 @@ def thinned(leaves: list[Leaf]) -> list[Leaf]:
     return [leaves[place * last // (_MOST_MODULES - 1)] for place in range(_MOST_MODULES)]
 
 
-def norms(named_tensors: Iterable[tuple[str, Tensor]]) -> dict[str, float]:
-    """Return the l2 norm of the tensors below each module at depth one, or two if those are few."""
+def norms(named_tensors: Iterable[tuple[str, Tensor]]) -> dict[str, float | str]:
+    """Return the l2 norm of the tensors below each module at depth one, or two if those are few.
+
+    One that is not finite is a text, as JSON has it.
+    """
     named = [(name, float(each.detach().double().norm())) for name, each in named_tensors]
     found: dict[str, float] = {}
     for depth in (2, 1):
@@ -51,7 +54,7 @@ def norms(named_tensors: Iterable[tuple[str, Tensor]]) -> dict[str, float]:
             found[prefix] = (found.get(prefix, 0.0) ** 2 + norm**2) ** 0.5
         if len(found) <= _MOST_MODULES:
             break
-    return {name: float(f"{norm:.12g}") for name, norm in found.items()}
+    return {name: answers.rounded(norm, 12) for name, norm in found.items()}
 
 
 def loss(output: Any) -> Tensor:
