@@ -115,9 +115,31 @@ def record_distribution(
         yield name, kept.left_out.get(name, "")
 
 
-def recorded(name: str, kept_as: str, *, accept: str = "") -> Answer:
+def record_answer(name: str, *, synthetic: bool = False) -> Answer:
+    """Run a model, and return what it says today.
+
+    Args:
+        name: A builder, which runs with synthetic weights; or weights, whose files are here.
+        synthetic: Whether weights are replaced by synthetic ones: what their build, transforms
+            and postprocess do is noted, and no file of theirs is read.
+
+    Raises:
+        AnswersError: It cannot be run.
+        DapiError: There is no such model.
+    """
+    try:
+        return recorded(name, name.rpartition("/")[2], synthetic=synthetic)
+    except UncheckedError as cause:
+        raise AnswersError(name, str(cause), "") from cause
+
+
+def recorded(name: str, kept_as: str, *, accept: str = "", synthetic: bool = False) -> Answer:
     """Record the answer of a builder or of weights."""
-    subject = _named(name)
+    if synthetic and ":" in name:
+        weights = lookup.get_weights(name)
+        subject = Subject(lookup.find_offered(lookup.parse(name)), weights, True)
+    else:
+        subject = _named(name)
     if subject.is_synthetic:
         subject = subject._replace(config=subject.sample().config)
     answer = record(subject, kept_as)

@@ -23,7 +23,7 @@ _COMMANDS = (
 )  # fmt: skip
 
 # Those that people read about before they have them.
-_OF_DEVKIT = ("new", "describe", "entry-points", "catalogue")
+_OF_DEVKIT = ("new", "describe", "entry-points", "catalogue", "snapshot", "breaking", "diff")
 
 # Those that operators read about before they have them.
 _OF_LOCK = ("lock", "sync", "audit", "bundle", "unbundle")

@@ -73,7 +73,7 @@ class Workshop:
         Arguments that have no default are those that the first of its weights give.
         """
         if (builder, None) not in self._known:
-            self._known[builder, None] = _build(builder, weights=None, **_required(builder))
+            self._known[builder, None] = _build(builder, weights=None, **required(builder))
         return self._known[builder, None]
 
     def is_too_large(self, facts: Facts) -> bool:
@@ -117,7 +117,7 @@ def facts_of(model: nn.Module) -> Facts:
     return Facts(sum(parameter.numel() for parameter in model.parameters()), schema)
 
 
-def _required(builder: Callable[..., Any]) -> dict[str, Any]:
+def required(builder: Callable[..., Any]) -> dict[str, Any]:
     """Take the arguments without a default from the builder's first weights."""
     enums: tuple[type[Weights], ...] = builder.__dapi_builder__.weights  # type: ignore[attr-defined]
     builds = [member.build for enum in enums for member in enum]
@@ -144,7 +144,7 @@ def quiet() -> Iterator[None]:
             os.environ["DAPI_OFFLINE"] = before
 
 
-def as_active(weights: Weights) -> Weights | WeightEntry:
+def as_active(weights: Weights | WeightEntry) -> Weights | WeightEntry:
     """Return weights that load even where their publisher withdrew them."""
     if weights.status.state == "withdrawn":
         return replace(catalog.entry_of(weights), status=Status())

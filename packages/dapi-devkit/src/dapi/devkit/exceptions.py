@@ -69,3 +69,46 @@ class MissingProjectError(DapiError, FileNotFoundError):
         super().__init__(
             f"{path} {problem}. Expected the folder of a project. To begin one: dapi new NAME"
         )
+
+
+class ImageError(DapiError, ValueError):
+    """The image of a release cannot be read or written."""
+
+    def __init__(self, source: object, reason: str, remedy: str) -> None:
+        self.source, self.reason, self.remedy = str(source), reason, remedy
+        super().__init__(f"{source} {reason}. {remedy}")
+
+
+class RecordingError(DapiError, RuntimeError):
+    """A distribution could not be recorded: its code crashed, exited, or did not end."""
+
+    def __init__(self, distribution: str, reason: str, *, output: str = "") -> None:
+        self.distribution, self.reason, self.output = distribution, reason, output
+        said = f" Its last words: {output}" if output else ""
+        super().__init__(
+            f"{distribution} could not be recorded: {reason}.{said} "
+            "Nothing was written. To see which part of it fails: dapi doctor"
+        )
+
+
+class NoReleaseError(DapiError, LookupError):
+    """No image of a release is kept where one was looked for."""
+
+    def __init__(self, folder: object, wanted: str, *, available: Sequence[str]) -> None:
+        self.folder, self.wanted, self.available = str(folder), wanted, tuple(available)
+        kept = f"It has: {', '.join(available)}." if available else "It has none."
+        super().__init__(
+            f"{folder} has no image of {wanted}. {kept} To keep one at each release: "
+            f"dapi snapshot DISTRIBUTION --output {folder}/VERSION.json.gz"
+        )
+
+
+class AllowanceError(DapiError, ValueError):
+    """A project accepts a break in a way that says too little."""
+
+    def __init__(self, path: object, problem: str) -> None:
+        self.path, self.problem = str(path), problem
+        super().__init__(
+            f"{path}: [[tool.dapi.breaking.allow]] {problem}. Expected rule, target, reason, and "
+            "until, a date as in 2027-03-01"
+        )
