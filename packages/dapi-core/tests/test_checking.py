@@ -225,6 +225,31 @@ def test_a_refactoring_is_silent(leaves, change):
     assert [dapi.check("leafnet").state, dapi.check("leafnet:Leaves_RefV1").state] == ["equal"] * 2
 
 
+def test_a_table_that_training_leaves_alone_may_grow(leaves):
+    """What is compared of buffers is what a step of training does to them."""
+    layer = "self.fc = nn.Linear(8, 4)"
+    table = f"{layer}; self.register_buffer('places', torch.arange(%d), persistent=False)"
+    leaves.change(layer, table % 16)
+    leaves.record(accept="a table")
+
+    leaves.change(table % 16, table % 32)
+    assert dapi.check("leafnet").state == "equal"
+
+    leaves.change("momentum=0.1", "momentum=0.0")
+    assert dapi.check("leafnet").first.where.startswith("buffers of blocks")
+
+
+def test_a_builder_is_equal_though_other_weights_are_the_latest(leaves):
+    """It runs as it did when its answer was recorded, whichever weights are the latest."""
+    latest = "        latest=True,\n    )"
+    other = 'WeightEntry("package:leafy/other.safetensors", transforms=lazy("leafy.parts:Scale", '
+    other += 'mean=0.4, std=0.2), meta={{"task": "leaf-naming"}}, latest=True)'
+
+    leaves.change(latest, f"    )\n    Leaves_RefV2 = {other}")
+
+    assert dapi.check("leafnet").state == "equal"
+
+
 def test_a_model_in_memory_is_compared(leaves):
     """A model says what it should by its code, and with its own weights, where it is."""
     model = dapi.get_model("leafnet")

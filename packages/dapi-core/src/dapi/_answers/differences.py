@@ -178,6 +178,13 @@ def _apart(old: float | str, new: float | str) -> float:
     return abs(old - new)
 
 
+def _left_alone(*leaves: Leaf) -> set[str]:
+    """Return the modules whose buffers no step of training moved, in each answer that has them."""
+    names = {name for leaf in leaves for name in leaf.get("norms", {})}
+    moved = {n for leaf in leaves for n in leaf.get("norms", {}) if n not in leaf.get("still", ())}
+    return names - moved
+
+
 def _apart_of_norms(old: float, new: float) -> float:
     if isfinite(old) and isfinite(new):
         return abs(old - new)
@@ -191,6 +198,9 @@ def _of_norms(leaf: Leaf, other: Leaf, least: float) -> Iterator[Difference]:
     old, new = (
         {key: float(norm) for key, norm in each.get("norms", {}).items()} for each in (leaf, other)
     )
+    for name in _left_alone(leaf, other):
+        old.pop(name, None)
+        new.pop(name, None)
     if old.keys() != new.keys():  # modules were moved: all of them together say what they did
         old, new = ({"all": hypot(*norms.values())} for norms in (old, new))
     largest = max(filter(isfinite, old.values()), default=0.0)

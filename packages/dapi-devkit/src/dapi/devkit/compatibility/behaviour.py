@@ -147,7 +147,9 @@ def _answers(pair: Pair, behaviour: Behaviour) -> Iterator[Finding]:
     groups: dict[tuple[str, str], list[tuple[str, Difference]]] = {}
     for name, verdict in behaviour.code.items():
         stage = next((each for each in _STAGES if each in verdict.differences), None)
-        if stage is not None:
+        if stage is not None and stage != "transforms" and _is_renamed(pair, name):
+            yield _of_renamed(pair, behaviour, name)
+        elif stage is not None:
             key = name.partition(":")[0], stage
             groups.setdefault(key, []).append((name, verdict.differences[stage]))
     for (builder, stage), several in groups.items():
@@ -159,6 +161,28 @@ def _answers(pair: Pair, behaviour: Behaviour) -> Iterator[Finding]:
                 text = f"With its file, it says something else: {verdict.differences[stage]}."
                 yield _of_stage(stage, name, text, verdict.differences[stage], pair.where(name))
                 break
+
+
+def _is_renamed(pair: Pair, name: str) -> bool:
+    """Whether tensors lost their names, from which synthetic values are derived."""
+    keys = pair.old["built"].get(name), pair.new["built"].get(name)
+    if None in keys:
+        return False
+    old, new = (
+        _pair.lines(image, _pair.model(image, key)["schema"])
+        for image, key in zip((pair.old, pair.new), keys, strict=True)
+    )
+    return not old.keys() <= new.keys()
+
+
+def _of_renamed(pair: Pair, behaviour: Behaviour, name: str) -> Finding:
+    """Say that only a file tells whether a model does the same."""
+    said = behaviour.weights.get(name)
+    is_same = said is not None and said.is_equal("model")
+    text = "Its tensors have other names, so that it was not compared with synthetic weights. " + (
+        "With its file, it says the same." if is_same else "No file tells what it says."
+    )
+    return finding("STILL_COMPARED", name, text, pair.where(name))
 
 
 def _of_answers(
@@ -336,11 +360,10 @@ def _lost(pair: Pair) -> Iterator[Finding]:
     for kind, prefix in (("code", "answer of "), ("weights", "answer of the weights ")):
         new = pair.new["answers"][kind]
         for name, key in pair.old["answers"][kind].items():
-            where = pair.where(name)
-            if name not in new:
-                reason = _why_lost(pair, name, prefix)
-                is_error = bool(reason) and pair.old["said"].get(key, {}).get("live", False)
-                if is_error and kind == "code" and not reason.startswith("AnswersError"):
+            where, reason = pair.where(name), _why_lost(pair, name, prefix)
+            ran = bool(pair.old["said"].get(key, {}).get("live", False))
+            if name not in new or (ran and reason):  # what it ships was recorded when it ran
+                if ran and reason and kind == "code" and not reason.startswith("AnswersError"):
                     text = f"It ran, and raises an error: {reason}"
                     yield finding("EVAL_OUTPUT_SAME", name, text, where, witness=reason)
                 elif reason:
