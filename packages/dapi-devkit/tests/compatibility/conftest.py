@@ -214,12 +214,12 @@ class Leaves:
             assert before != {**self.sources, "points": self.points}, old
         self.write()
 
-    def image(self, run=("*",)):
+    def image(self, **extent):
         """Record it in this process."""
         from dapi.devkit.compatibility import recording
 
         self.forget()
-        return recording.record("acme-leaves", run)
+        return recording.record("acme-leaves", recording.Extent(**extent))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -246,3 +246,114 @@ def leaves(tmp_path, monkeypatch):
     distribution = Leaves(site)
     yield distribution
     distribution.forget()
+
+
+def member(**changes):
+    """Return an entry of an image."""
+    return {
+        "where": "acme/nets.py:10",
+        "files": [
+            {"url": "https://example.org/net.pth", "sha256": "a" * 64, "size": 9, "mirrors": []}
+        ],
+        "assets": {
+            "vocabulary": [
+                {"url": "https://example.org/v", "sha256": "e" * 64, "size": 5, "mirrors": []}
+            ]
+        },
+        "transforms": {"target": "acme:T", "arguments": {"std": 0.5}, "defaults": {"mean": 0.5}},
+        "postprocess": {"target": "acme:P", "arguments": {"categories": ["a", "b"]}},
+        "build": {"config": {"classes": 2}, "context": {"acme:N": {"eps": 0.1}}, "adapt": []},
+        "meta": {
+            "task": "t", "license": "MIT", "categories": ["a", "b"], "min_size": 3, "metrics": [],
+        },
+        "latest": False,
+        "status": {"state": "active", "replacement": None, "reason": ""},
+        **changes,
+    }  # fmt: skip
+
+
+def answer(**changes):
+    """Return an answer of an image."""
+    tensor = {"dtype": "float64", "shape": [2], "count": 2, "mean": 0.5, "std": 0.5, "l2": 1.0}
+    stages = ("transforms", "model", "postprocess", "training")
+    return {
+        "member": "", "config": {}, "dtype": "float64", "tolerance": 0.0, "input": "i",
+        "leaves": [{"at": stage, **tensor, "samples": [0.0, 1.0]} for stage in stages],
+        "omitted": {}, "recorded": {"torch": "2.4"}, "live": True, **changes,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def content():
+    """What an image holds of a distribution with one net and two sets of weights."""
+    parameters = [
+        {"name": "x", "kind": "positional_or_keyword", "required": False, "default": 1},
+        {"name": "y", "kind": "positional_or_keyword", "required": False, "default": 2},
+        {"name": "weights", "kind": "keyword_only", "required": False, "default": None},
+        {"name": "drop", "kind": "config", "required": False, "default": None},
+    ]
+    norm = {"class": "torch.nn:BatchNorm2d", "attributes": {"eps": 0.1}}
+    return {
+        "format": 1,
+        "distribution": "acme-nets",
+        "version": "1.0",
+        "recorded": {"python": "3.11.0"},
+        "requires": {"python": ">=3.10", "packages": ["torch>=2.4"]},
+        "entry_points": {"dapi.tasks": {"t": "acme:task"}, "dapi.models": {"net": "acme:net"}},
+        "tombstones": {"oldnet": {"successor": "net", "last_version": "0.9", "reason": ""}},
+        "builders": {
+            "net": {
+                "where": "acme/nets.py:20",
+                "target": "acme.nets:net",
+                "parameters": parameters,
+                "returns": "Net",
+                "enums": ["acme.nets:NetWeights"],
+                "head": ["fc"],
+                "legacy": {"pretrained": {"True": "NetWeights.Data_RefV1"}},
+                "replaces": None,
+            }
+        },
+        "enums": {
+            "acme.nets:NetWeights": {
+                "where": "acme/nets.py:5",
+                "builders": ["net"],
+                "members": {
+                    "Data_RefV1": member(latest=True),
+                    "Data_RefV2": member(
+                        files=[
+                            {
+                                "url": "https://example.org/2",
+                                "sha256": "b" * 64,
+                                "size": 8,
+                                "mirrors": [],
+                            }
+                        ]
+                    ),
+                },
+            }
+        },
+        "models": {
+            "one": {
+                "schema": {"bn": {"weight": "float32 2"}, "fc": {"weight": "float32 2x2"}},
+                "transient": {"table": "float32 4"},
+                "modules": {"()": "top", "bn": {"()": "norm"}, "fc": {"()": "linear"}},
+                "migrating": [],
+                "tied": [["bn.weight", "fc.weight"]],
+                "start": {"bn.weight": [1.0, 0.0, 2]},
+            }
+        },
+        "built": dict.fromkeys(("net", "net:Data_RefV1", "net:Data_RefV2"), "one"),
+        "modules": {
+            "top": {"class": "acme._nets:Net", "attributes": {"depth": 3}},
+            "norm": norm,
+            "linear": {"class": "torch.nn:Linear", "attributes": {"bias": False}},
+        },
+        "texts": {},
+        "answers": {
+            "code": {"net:Data_RefV1": "code", "net:Data_RefV2": "code"},
+            "weights": {"net:Data_RefV1": "file"},
+        },
+        "said": {"code": answer(), "file": answer(member="Data_RefV1")},
+        "stale": {},
+        "missing": {},
+    }

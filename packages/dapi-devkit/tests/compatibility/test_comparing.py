@@ -17,7 +17,8 @@ def found(old, new, **options):
 BREAKS = {
     "activation": (("nn.ReLU()", "nn.SiLU()"), "EVAL_OUTPUT_SAME", "leafnet"),
     "eps": (('"eps", 1e-5', '"eps", 1e-4'), "EVAL_OUTPUT_SAME", "leafnet:Leaves_RefV2"),
-    "context": (('{"eps": 1e-3}', '{"eps": 1e-2}'), "EVAL_OUTPUT_SAME", "leafnet:Leaves_RefV1"),
+    "context": (('{"eps": 1e-3}', '{"eps": 1e-2}'), "WEIGHTS_MEMBER_SAME_BUILD",
+                "leafnet:Leaves_RefV1"),
     "momentum": (("momentum=0.1", "momentum=0.01"), "TRAIN_STEP_SAME", "leafnet"),
     "dropout": (("Dropout(0.2)", "Dropout(0.5)"), "TRAIN_STEP_SAME", "leafnet"),
     "stride": (("stride=2", "stride=1"), "EVAL_OUTPUT_SAME", "leafnet"),

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 _MOST_SECONDS = 5.0
 _MOST_TRAINED = 1_000_000_000
 
+_DRAWS = 3  # steps of training again, where random numbers were drawn
+
 _FEW = 16  # numbers in float32, such as the ratio of two sizes, make no model compute in it
 
 # Attributes of modules that hold the rate at which something is dropped at random.
@@ -254,11 +256,13 @@ class Run:
         kept = {name: buffer.clone() for name, buffer in self.model.named_buffers()}
         before = torch.get_rng_state()
         leaves = self._step(kept)
-        if not torch.equal(before, torch.get_rng_state()):  # it may not matter what was drawn
+        is_drawn = not torch.equal(before, torch.get_rng_state())
+        for _ in range(_DRAWS if is_drawn else 0):  # it may not matter what was drawn
             for name, buffer in self.model.named_buffers():
                 buffer.copy_(kept[name])
             if self._step(kept) != leaves:
                 self.omitted.setdefault("training", "it draws random numbers")
+                break
         if "training" not in self.omitted:
             self.stages["training"] = leaves
 

@@ -16,7 +16,7 @@ from dapi import catalog
 from dapi.devkit.compatibility import allowances, comparing, process, report
 from dapi.devkit.compatibility.image import Image
 from dapi.devkit.compatibility.notes import notes
-from dapi.devkit.compatibility.recording import EVERYTHING, Tell
+from dapi.devkit.compatibility.recording import EVERYTHING, Extent, Tell
 from dapi.devkit.compatibility.releases import FOLDER, Releases
 from dapi.devkit.compatibility.rules import CATEGORIES
 from dapi.devkit.exceptions import ImageError
@@ -140,11 +140,12 @@ def _add_against(parser: argparse.ArgumentParser, *, required: bool) -> None:
 
 
 def _add_recording(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--run", nargs="*", default=list(EVERYTHING), metavar="PATTERN",
-        help="run the models of these builders only, as in 'resnet*'; none: of no builder "
-        "(default: all)",
-    )  # fmt: skip
+    for option, what in (("--build", "build"), ("--run", "of those, run")):
+        parser.add_argument(
+            option, nargs="*", default=list(EVERYTHING), metavar="PATTERN",
+            help=f"{what} the models of these builders only, as in 'resnet*'; without a pattern, "
+            "of none (default: all)",
+        )  # fmt: skip
     parser.add_argument(
         "--patience", type=float, default=process.PATIENCE, metavar="SECONDS",
         help="give up after so long without news (default: %(default)s)",
@@ -153,7 +154,8 @@ def _add_recording(parser: argparse.ArgumentParser) -> None:
 
 def _recorded(options: argparse.Namespace, distribution: str) -> Image:
     with _watched() as tell:
-        return process.snapshot(distribution, run=options.run, tell=tell, patience=options.patience)
+        extent = Extent(options.build, options.run)
+        return process.snapshot(distribution, extent=extent, tell=tell, patience=options.patience)
 
 
 @contextmanager

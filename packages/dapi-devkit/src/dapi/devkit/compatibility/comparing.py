@@ -9,9 +9,10 @@ from dapi.devkit.compatibility import load, lock, result, source
 from dapi.devkit.compatibility.image import Image
 from dapi.devkit.compatibility.pair import Pair
 from dapi.devkit.compatibility.rules import CATEGORIES, Category, Finding
+from dapi.devkit.exceptions import ImageError
 
 _LEVELS = ("break", "note", "added")
-_UNPROVEN = "Not proven, since the new release is not installed here."
+_DOUBT = "the new release is not installed here"
 
 # Tries claims, and returns for each why it does not hold; an empty text where it does.
 Testify = Callable[[Sequence[dict[str, Any]]], Sequence[str]]
@@ -37,12 +38,7 @@ def compare(
     """
     pair = Pair(old, new)
     wanted = CATEGORIES[: CATEGORIES.index(category) + 1]
-    found = [
-        each
-        for module in (lock, load, result, source)
-        for each in module.find(pair)
-        if each.rule.category in wanted
-    ]
+    found = [each for each in _found(pair) if each.rule.category in wanted]
     proven = _proven(found, testify)
     versions = (old.version,)
     return sorted((each._replace(versions=versions) for each in proven), key=_order)
@@ -68,6 +64,18 @@ def compare_all(
             versions = (*known.versions, *each.versions) if known else each.versions
             merged[key] = (known or each)._replace(versions=versions)
     return sorted(merged.values(), key=_order)
+
+
+def _found(pair: Pair) -> list[Finding]:
+    """Apply all rules. The form of an image is known, what stands in it is a stranger's."""
+    try:
+        return [each for module in (lock, load, result, source) for each in module.find(pair)]
+    except (TypeError, LookupError, ValueError, AttributeError, RecursionError) as cause:
+        if isinstance(cause, ImageError):
+            raise
+        sources = f"{pair.old.source}, or {pair.new.source},"
+        reason = f"holds what no image holds ({type(cause).__name__}: {cause})"
+        raise ImageError(sources, reason, "Make it again: dapi snapshot DISTRIBUTION") from cause
 
 
 def _order(each: Finding) -> tuple[int, str, str, str]:
@@ -96,4 +104,5 @@ def _judged(each: Finding) -> Finding:
     """Make a note of a break without a witness."""
     if each.level != "break" or each.witness:
         return each
-    return each._replace(level="note", text=f"{each.text} {_UNPROVEN}")
+    doubt = (each.claim or {}).get("doubt", _DOUBT)
+    return each._replace(level="note", text=f"{each.text} Not proven: {doubt}.")

@@ -127,7 +127,7 @@ def builder(function: Callable[..., Any], texts: Texts) -> dict[str, Any]:
         "returns": _return_type(signature.return_annotation),
         "enums": [_target(enum) for enum in declared.weights],
         "head": list(declared.head),
-        "legacy": sorted({old.name for old in declared.legacy}),
+        "legacy": _legacy(declared),
         "replaces": declared.replaces,
     }
 
@@ -154,6 +154,17 @@ def _parameters(
             "required": required,
             "default": None if each.default is each.empty else texts.plain(each.default),
         }
+
+
+def _legacy(declared: catalog.Declaration) -> dict[str, dict[str, str | None]]:
+    """Return what the values of arguments of the past mean today."""
+    found: dict[str, dict[str, str | None]] = {}
+    for each in declared.legacy:
+        when = "".join(f", {name}={value!r}" for name, value in sorted(each.when.items()))
+        for value, meant in each.values.items():
+            text = f"{meant.__class__.__name__}.{meant.name}" if meant is not None else None
+            found.setdefault(each.name, {})[f"{value!r}{when}"] = text
+    return found
 
 
 def _return_type(annotation: Any) -> str:

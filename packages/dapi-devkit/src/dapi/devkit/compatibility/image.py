@@ -44,7 +44,7 @@ _BUILDER = {
     "returns": str,
     "enums": [str],
     "head": [str],
-    "legacy": [str],
+    "legacy": {str: {str: (str, None)}},
     "replaces": (str, None),
 }
 _ENUM = {"where": str, "builders": [str], "members": {str: _MEMBER}}
@@ -52,6 +52,7 @@ _MODEL = {
     "schema": ANY,
     "transient": ANY,
     "modules": ANY,
+    "tied": [[str]],
     "migrating": [str],
     "start": {str: [float]},
 }

@@ -22,7 +22,7 @@ _WIDER = {
     "int32": ("int64",),
 }
 # What the reasons begin with that say that a file does not fit its model.
-_MISFITS = (
+MISFITS = (
     "StateDictMismatchError", "CheckpointError", "HashMismatchError", "ConfigConflictError",
     "UnreadOverrideError", "MissingFileError",
 )  # fmt: skip
@@ -65,7 +65,10 @@ def _removed(pair: Pair) -> Iterator[Finding]:
             continue
         reason = str(pair.new["missing"].get(name, ""))
         text = f"It cannot be imported: {reason}" if reason else "It is gone, without a tombstone."
-        yield finding("BUILDER_NO_DELETE", name, text, old["where"], was=name, witness=text)
+        level = "note" if reason and not pair.failure(name) else "break"  # the machine lacks a part
+        yield finding(
+            "BUILDER_NO_DELETE", name, text, old["where"], was=name, witness=text, level=level
+        )
 
 
 def _enums(pair: Pair, name: str, old: Builder, new: Builder) -> Iterator[Finding]:
@@ -86,6 +89,10 @@ def _parameters(name: str, old: Builder, new: Builder) -> Iterator[Finding]:
             yield from _required(name, each, after[each["name"]], where)
         else:
             yield from _lost(name, each, new, is_open=is_open)
+    for argument in old["legacy"].keys() - new["legacy"].keys() - after.keys():
+        text = f"The argument {argument!r} of the past is no longer translated."
+        call = f"{name}({argument}=...) raises UnexpectedArgumentError"
+        yield finding("PARAM_NO_DELETE", name, text, where, witness=call)
     for each in new["parameters"]:
         if each["name"] not in known and each["required"]:
             text = f"The argument {each['name']!r} is new, and has no default."
@@ -98,7 +105,7 @@ def _lost(name: str, old: Builder, new: Builder, *, is_open: bool) -> Iterator[F
     if old["kind"] == "var_keyword":
         text = "It took any argument, and takes those that it declares."
         yield finding("PARAM_NO_DELETE", name, text, where, level="note")
-    elif argument in new["legacy"]:
+    elif argument in new["legacy"]:  # which may say that it is an error, in better words
         text = f"The argument {argument!r} is one of the past, and is translated."
         yield finding("PARAM_NO_DELETE", name, text, where, level="note")
     elif is_open and old["kind"] == "config":
@@ -134,7 +141,7 @@ def _unbuilt(pair: Pair) -> Iterator[Finding]:
 def _misfits(pair: Pair) -> Iterator[Finding]:
     for name in pair.old["answers"]["weights"]:
         reason = pair.failure(f"answer of the weights {name}")
-        if reason.startswith(_MISFITS):
+        if reason.startswith(MISFITS):
             text = f"Its file does not fit: {reason}"
             yield finding("FILE_FITS_BUILDER", name, text, pair.where(name), witness=reason)
 
@@ -143,12 +150,13 @@ def _states(pair: Pair) -> Iterator[Finding]:
     """Compare the tensors of models; what is the same for several of a builder is told once."""
     groups: dict[tuple[str, str, tuple[str, ...]], list[Finding]] = {}
     for name, old, new in pair.built:
-        before, after = lines(pair.old, old["schema"]), lines(pair.new, new["schema"])
+        before, after = lines(old["schema"]), lines(new["schema"])
         claim = {"kind": "load", "name": name, "schema": before}
         for rule, changes in _differences(before, after).items():
             found = _of_state(rule, name, changes, new["migrating"], pair.where(name))
             key = name.partition(":")[0], rule, tuple(changes)
-            groups.setdefault(key, []).append(found._replace(claim=claim))
+            doubt = {**claim, **(found.claim or {})}
+            groups.setdefault(key, []).append(found._replace(claim=doubt))
     for several in groups.values():
         first = several[0]
         more = f" So it is for {len(several) - 1} of its weights." if several[1:] else ""
@@ -189,8 +197,8 @@ def _of_state(
         return finding(rule, name, text, where, witness=_narrowed(lossy, changes), level=level)
     if migrating:
         classes = ", ".join(each.rpartition(":")[2] for each in migrating)
-        text += f" Not proven: {classes} may read old state dicts."
-        return finding(rule, name, text, where, level="note")
+        doubt = f"{classes} may read old state dicts"
+        return finding(rule, name, text, where, claim={"doubt": doubt})
     witness = f"load_state_dict(strict=True) of a state dict of before fails: {shown}{more}"
     return finding(rule, name, text, where, witness=witness)
 

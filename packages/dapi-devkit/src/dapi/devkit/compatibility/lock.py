@@ -54,9 +54,12 @@ def _is_twin(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
 
 def _tombstones(pair: Pair) -> Iterator[Finding]:
     kept = {key.rpartition("/")[2] for key in pair.new["tombstones"]}
+    before = {*pair.old["builders"], *members(pair.old)}
     alive = {**pair.new["builders"], **members(pair.new)}
     for key in pair.old["tombstones"]:
         name = key.rpartition("/")[2]
+        if name in before:
+            continue  # it was reused then, and that release was told
         if name in alive:
             text = "It had a tombstone, and is a name of something else now."
             where = alive[name]["where"]

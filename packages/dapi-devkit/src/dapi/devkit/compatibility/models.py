@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _SMALL = 2_000_000  # parameters of a model whose initial values are looked at
 _OWN = "()"  # what stands in the tree for the module itself, beside its children
 _HOOKS = "_load_state_dict_pre_hooks"
+_LOADING = ("_load_from_state_dict", "load_state_dict")
 
 
 class Modules:
@@ -48,6 +49,7 @@ def describe(model: nn.Module, modules: Modules) -> dict[str, Any]:
         "modules": folded(
             {f"{path}.{_OWN}".lstrip("."): modules.key(each) for path, each in _named(model)}
         ),
+        "tied": _tied(model),
         "migrating": sorted(_migrating(model)),
         "start": {},
     }
@@ -132,15 +134,22 @@ def _migrating(model: nn.Module) -> set[str]:
 
     torch's own modules do it for files of long ago only.
     """
-    from torch import nn
-
     return {
         f"{type(module).__module__}:{type(module).__qualname__}"
         for module in model.modules()
-        if getattr(module, _HOOKS, None)
-        or (
-            type(module)._load_from_state_dict is not nn.Module._load_from_state_dict
-            and not type(module).__module__.startswith("torch.")
-        )
-        or type(module).load_state_dict is not nn.Module.load_state_dict
+        if getattr(module, _HOOKS, None) or any(_is_own(type(module), name) for name in _LOADING)
     }
+
+
+def _is_own(kind: type, method: str) -> bool:
+    """Whether a class, or one that it extends outside of torch, defines a method."""
+    definers = (each for each in kind.__mro__ if method in vars(each))
+    return not next(definers, object).__module__.startswith("torch.")
+
+
+def _tied(model: nn.Module) -> list[list[str]]:
+    """List the names of parameters that are one and the same."""
+    names: dict[int, list[str]] = {}
+    for name, value in model.named_parameters(remove_duplicate=False):
+        names.setdefault(id(value), []).append(name)
+    return sorted(sorted(group) for group in names.values() if len(group) > 1)

@@ -80,9 +80,9 @@ class Pair:
         old, new = self.old["built"].get(name), self.new["built"].get(name)
         if old is None or new is None:
             return False
-        facts = ("schema", "transient", "modules")
         one, other = model(self.old, old), model(self.new, new)
-        return all(one[fact] == other[fact] for fact in facts)
+        is_same = all(one[fact] == other[fact] for fact in ("schema", "transient", "tied"))
+        return is_same and modules(self.old, one) == modules(self.new, other)
 
     def where(self, name: str) -> str:
         """Return where a builder, or weights, are declared now, or were."""
@@ -126,42 +126,17 @@ def texts(image: Image, value: Any) -> list[Any] | None:
 
 
 def model(image: Image, key: str) -> Mapping[str, Any]:
-    """Return a model of an image.
-
-    Raises:
-        ImageError: The image names one that it does not have.
-    """
-    try:
-        found: Mapping[str, Any] = image["models"][key]
-        return found
-    except KeyError as cause:
-        raise _damaged(image, f"names the model {key!r}, and does not have it") from cause
+    """Return a model of an image."""
+    found: Mapping[str, Any] = image["models"][key]
+    return found
 
 
-def lines(image: Image, tree: Any) -> dict[str, str]:
-    """Return what a tree of a model holds, by dotted keys.
-
-    Raises:
-        ImageError: It is no such tree.
-    """
-    try:
-        return dict(unfolded(tree))
-    except (ValueError, AttributeError, RecursionError) as cause:
-        raise _damaged(image, "has a damaged tree of modules") from cause
+def lines(tree: Any) -> dict[str, str]:
+    """Return what a tree of a model holds, by dotted keys."""
+    return dict(unfolded(tree))
 
 
 def modules(image: Image, found: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """Return class and attributes of each module of a model, by path.
-
-    Raises:
-        ImageError: The image lacks one of them.
-    """
-    kinds = modules_of(lines(image, found["modules"]))
-    try:
-        return {path: image["modules"][kind] for path, kind in kinds.items()}
-    except KeyError as cause:
-        raise _damaged(image, f"names the kind of modules {cause}, and does not have it") from cause
-
-
-def _damaged(image: Image, reason: str) -> ImageError:
-    return ImageError(image.source, reason, "Make it again: dapi snapshot DISTRIBUTION")
+    """Return class and attributes of each module of a model, by path."""
+    kinds = modules_of(lines(found["modules"]))
+    return {path: image["modules"][kind] for path, kind in kinds.items()}

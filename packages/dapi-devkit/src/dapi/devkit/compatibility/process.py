@@ -17,7 +17,7 @@ from threading import Thread
 from typing import Any, NamedTuple
 
 from dapi.devkit.compatibility.image import Image
-from dapi.devkit.compatibility.recording import EVERYTHING, Tell
+from dapi.devkit.compatibility.recording import Extent, Tell
 from dapi.devkit.exceptions import RecordingError, UnknownDistributionError
 
 PATIENCE = 600.0  # seconds without news; the largest model of dapi-vision takes 30
@@ -35,7 +35,7 @@ class Job(NamedTuple):
 def snapshot(
     distribution: str,
     *,
-    run: Sequence[str] = EVERYTHING,
+    extent: Extent = Extent(),  # noqa: B008 - it is immutable
     tell: Tell = lambda *_: None,
     patience: float = PATIENCE,
 ) -> Image:
@@ -43,7 +43,7 @@ def snapshot(
 
     Args:
         distribution: Its name.
-        run: As in ``recording.record``.
+        extent: As in ``recording.record``.
         tell: As in ``recording.record``.
         patience: Seconds without news after which it is given up.
 
@@ -51,7 +51,7 @@ def snapshot(
         UnknownDistributionError: It is not installed, or advertises nothing.
         RecordingError: Its code crashed, exited, or did not end.
     """
-    job = Job("recording", {"name": distribution, "run": list(run)})
+    job = Job("recording", {"name": distribution, "extent": extent._asdict()})
     return Image.parse(work(distribution, job, tell=tell, patience=patience))
 
 
@@ -174,20 +174,22 @@ def _main(target: str, writing: str, result: str) -> None:
     from dapi.devkit.compatibility import recording, witnesses
 
     given = json.loads(sys.stdin.read())
-    with suppress(ImportError):
-        import torch  # noqa: F401
-    gc.freeze()  # every answer looks for garbage: not among all that torch consists of
     with os.fdopen(int(writing), "w", encoding="utf-8") as stream:
 
         def say(**news: Any) -> None:
             print(json.dumps(news), file=stream, flush=True)
 
         def tell(what: str, number: int, total: int) -> None:
+            if number == 0:
+                import torch  # noqa: F401
+
+                gc.freeze()  # every answer looks for garbage: not among all of torch
             say(what=what, number=number, total=total)
 
         try:
             if target == "recording":
-                recording.record(tell=tell, **given).write(Path(result))
+                extent = Extent(**given["extent"])
+                recording.record(given["name"], extent, tell).write(Path(result))
             else:
                 Path(result).write_text(json.dumps(witnesses.testify(given["claims"])))
         except UnknownDistributionError as error:

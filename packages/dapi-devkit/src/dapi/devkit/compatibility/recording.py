@@ -7,6 +7,7 @@ stops no other: the image says what is missing in it, and why.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from functools import partial
@@ -22,6 +23,8 @@ from dapi.devkit.compatibility import declarations, models
 from dapi.devkit.compatibility.image import FORMAT, Image
 
 EVERYTHING = ("*",)
+
+_FOLDERS = re.compile(r"(?<![\w:/.])/(?:[^/\s'\"]+/)+")  # of this machine, in an error's text
 
 Tell = Callable[[str, int, int], None]
 
@@ -44,19 +47,39 @@ class Subject(NamedTuple):
         return all(file.url.startswith("package:") for file in catalog.files(self.weights))
 
 
-def record(name: str, run: Sequence[str] = EVERYTHING, tell: Tell = lambda *_: None) -> Image:
+class Extent(NamedTuple):
+    """How much of a distribution is recorded, beside all that it declares.
+
+    Attributes:
+        build: Patterns of the builders whose models are built.
+        run: Patterns of those whose models run, too, so that what they say today is part of the
+            image; of all others, the distribution's own answers are.
+    """
+
+    build: Sequence[str] = EVERYTHING
+    run: Sequence[str] = EVERYTHING
+
+    def builds(self, builder: str) -> bool:
+        """Whether models of a builder are built."""
+        return any(fnmatchcase(builder, pattern) for pattern in self.build)
+
+    def runs(self, builder: str) -> bool:
+        """Whether models of a builder run."""
+        return self.builds(builder) and any(fnmatchcase(builder, each) for each in self.run)
+
+
+def record(name: str, extent: Extent = Extent(), tell: Tell = lambda *_: None) -> Image:  # noqa: B008
     """Make an image of an installed distribution.
 
     Args:
         name: The distribution.
-        run: Patterns of builders whose models run, so that what they say is part of the image;
-            of all others, what the distribution's own answers have is.
+        extent: How much of it is recorded.
         tell: Called before each part, with what it is, how many are done, and how many there are.
 
     Raises:
         UnknownDistributionError: It is not installed, or advertises nothing.
     """
-    return Recording(declarations.find(name), run, tell).image()
+    return Recording(declarations.find(name), extent, tell).image()
 
 
 class Recording:
@@ -66,8 +89,8 @@ class Recording:
         content: The image so far.
     """
 
-    def __init__(self, plugin: catalog.Plugin, run: Sequence[str], tell: Tell) -> None:
-        self.plugin, self.run, self.tell = plugin, run, tell
+    def __init__(self, plugin: catalog.Plugin, extent: Extent, tell: Tell) -> None:
+        self.plugin, self.extent, self.tell = plugin, extent, tell
         self.texts, self.modules = declarations.Texts(), models.Modules()
         self.functions: dict[str, Callable[..., Any]] = {}
         self.subjects: list[Subject] = []
@@ -106,8 +129,8 @@ class Recording:
             step()
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the distribution's own code
             first = str(error).strip().partition("\n")[0]
-            text = f"{type(error).__name__}: {first}"
-            self.content["missing"][what] = catalog.redact(text)[:300]
+            text = catalog.redact(f"{type(error).__name__}: {first}")
+            self.content["missing"][what] = _FOLDERS.sub("", text)[:300]
 
     def _declare(self) -> None:
         """Read what is declared; all of it is imported here."""
@@ -146,16 +169,17 @@ class Recording:
 
     def _steps(self) -> Iterator[tuple[str, Callable[[], None]]]:
         """List what is built and run, each with what it is called."""
-        for name in self.functions:
+        extent = self.extent
+        for name in filter(extent.builds, self.functions):
             yield name, partial(self._build, name)
         for subjects in self._alike(lambda each: (each.builder, each.owner, each.weights.build)):
-            yield subjects[0].name, partial(self._build_for, subjects)
+            if extent.builds(subjects[0].builder):
+                yield subjects[0].name, partial(self._build_for, subjects)
         for subjects in self._alike(self._facts_that_are_run):
-            if any(fnmatchcase(subjects[0].builder, pattern) for pattern in self.run):
+            if extent.runs(subjects[0].builder):
                 yield f"answer of {subjects[0].name}", partial(self._say, subjects)
         for subject in self.subjects:
-            wanted = any(fnmatchcase(subject.builder, pattern) for pattern in self.run)
-            if wanted and subject.is_packaged:
+            if extent.runs(subject.builder) and subject.is_packaged:
                 yield f"answer of the weights {subject.name}", partial(self._say_weights, subject)
 
     def _alike(self, key: Callable[[Subject], Any]) -> Iterable[list[Subject]]:

@@ -68,7 +68,8 @@ def _as_text(outcome: Outcome, project: Path) -> Iterator[str]:
         )
         if each.level == "break":
             yield f"  user:   {each.rule.sees}"
-            yield catalog.printable(f"  proof:  {each.witness}")
+            if each.witness not in each.text:
+                yield catalog.printable(f"  proof:  {each.witness}")
             yield f"  remedy: {each.rule.remedy}"
     for found, allowance in outcome.accepted:
         yield catalog.printable(f"accepted: {found.target}: {found.text} {allowance}")

@@ -34,6 +34,7 @@ def find(pair: Pair) -> Iterator[Finding]:
     for name, old, new in pair.builders:
         yield from _defaults(pair, name, old, new)
         yield from _head(name, old, new)
+        yield from _legacy(name, old, new)
     yield from _latest(pair)
 
 
@@ -147,13 +148,14 @@ def _build(pair: Pair, behaviour: Behaviour, member: Member) -> Iterator[Finding
     if changed:
         text = f"{'; '.join(changed)}."
         verdict = behaviour.code.get(member.name)
-        differs = bool(verdict and {"model", "training"} & verdict.differences.keys())
+        found = verdict.differences if verdict else {}
+        proof = next((str(found[stage]) for stage in ("model", "training") if stage in found), "")
         is_same = pair.is_same_model(member.name) or bool(verdict and verdict.is_equal("model"))
-        harmless = is_same and not differs
+        harmless = is_same and not proof
         level = "note" if harmless else "break"
         yield finding(
             rule, member.name, text, where, was=old, now=new,
-            witness="" if harmless else text, level=level,
+            witness="" if harmless else proof or text, level=level,
         )  # fmt: skip
     if old.get("adapt") != new.get("adapt"):
         text = f"adapt was {_short(old.get('adapt'))}, is {_short(new.get('adapt'))}."
@@ -217,6 +219,19 @@ def _head(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator
             "HEAD_SAME", name, text, str(new["where"]), was=old["head"], now=new["head"],
             witness=text,
         )  # fmt: skip
+
+
+def _legacy(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Finding]:
+    """Compare what arguments of the past mean; one that is gone is a matter of LOAD."""
+    for argument, values in old["legacy"].items():
+        today = new["legacy"].get(argument)
+        for value, meant in values.items():
+            if today is not None and today.get(value, meant) != meant:
+                text = f"{argument}={value} meant {meant}, means {today[value]}."
+                yield finding(
+                    "LEGACY_SAME_MEANING", name, text, str(new["where"]),
+                    was=meant, now=today[value], witness=text,
+                )  # fmt: skip
 
 
 def _latest(pair: Pair) -> Iterator[Finding]:

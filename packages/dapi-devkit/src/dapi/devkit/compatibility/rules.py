@@ -152,6 +152,12 @@ _TABLE: tuple[Rule, ...] = (
          "Correct the code; or, if the answer was wrong: dapi answers --record --accept REASON."),
     Rule("DAPI-B057", "STILL_COMPARED", "result", "note",
          "Something that was compared once can no longer be.", "See why: dapi check NAME."),
+    Rule("DAPI-B058", "PARAMS_SAME_TIES", "result", "break",
+         "Parameters that were one are two, or the reverse: they are trained and saved otherwise.",
+         _V2),
+    Rule("DAPI-B059", "LEGACY_SAME_MEANING", "result", "break",
+         "An argument of the past, such as pretrained=True, means other weights.",
+         "Let the old value mean what it meant."),
     # Who imports and type-checks.
     Rule("DAPI-B070", "PARAM_SAME_KIND", "source", "break",
          "Calls that give the argument by position, or by name, are refused.",
