@@ -148,7 +148,6 @@ def _is_inside(each: Difference) -> bool:
 def find(pair: Pair, behaviour: Behaviour) -> Iterator[Finding]:
     """Compare what models say, then what they are made of."""
     yield from _answers(pair, behaviour)
-    yield from _answers_of_files(pair, behaviour)
     yield from _modules(pair, behaviour)
     yield from _ties(pair)
     yield from _starts(pair)
@@ -161,11 +160,7 @@ def _answers(pair: Pair, behaviour: Behaviour) -> Iterator[Finding]:
     groups: dict[tuple[str, str], list[tuple[str, Difference]]] = {}
     for name, verdict in behaviour.code.items():
         stage = next((each for each in _STAGES if each in verdict.differences), None)
-        if stage is None or _is_declared(pair, name, stage):
-            continue
-        if stage != "transforms" and _is_renamed(pair, name):
-            yield _of_renamed(pair, behaviour, name)
-        else:
+        if stage is not None and not _is_declared(pair, name, stage):
             key = name.partition(":")[0], stage
             groups.setdefault(key, []).append((name, verdict.differences[stage]))
     for (builder, stage), several in groups.items():
@@ -173,10 +168,6 @@ def _answers(pair: Pair, behaviour: Behaviour) -> Iterator[Finding]:
         is_all = len(several) == count and stage in ("model", "training")
         for name, difference in several[:1] if is_all else several:
             yield _of_answer(pair, name, builder if is_all else name, difference)
-
-
-def _answers_of_files(pair: Pair, behaviour: Behaviour) -> Iterator[Finding]:
-    """Report weights that say something else with their file, where their code does not."""
     for name, verdict in behaviour.weights.items():
         code = behaviour.code.get(name)
         for stage in _STAGES:
@@ -184,28 +175,6 @@ def _answers_of_files(pair: Pair, behaviour: Behaviour) -> Iterator[Finding]:
                 text = f"With its file, it says something else: {verdict.differences[stage]}."
                 yield _of_stage(stage, name, text, verdict.differences[stage], pair.where(name))
                 break
-
-
-def _is_renamed(pair: Pair, name: str) -> bool:
-    """Whether tensors lost their names, from which synthetic values are derived."""
-    keys = pair.old["built"].get(name), pair.new["built"].get(name)
-    if None in keys:
-        return False
-    old, new = (
-        _pair.lines(image, _pair.model(image, key)["schema"])
-        for image, key in zip((pair.old, pair.new), keys, strict=True)
-    )
-    return not old.keys() <= new.keys()
-
-
-def _of_renamed(pair: Pair, behaviour: Behaviour, name: str) -> Finding:
-    """Say that only a file tells whether a model does the same."""
-    said = behaviour.weights.get(name)
-    is_same = said is not None and said.is_equal("model")
-    text = "Its tensors have other names, so that it was not compared with synthetic weights. " + (
-        "With its file, it says the same." if is_same else "No file tells what it says."
-    )
-    return finding("STILL_COMPARED", name, text, pair.where(name))
 
 
 def _is_declared(pair: Pair, name: str, stage: str) -> bool:
