@@ -118,6 +118,21 @@ def answers(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def compat(session: nox.Session) -> None:
+    """Compare all models with the releases before; ``-- record`` keeps images of this one."""
+    install_all(session)
+    for distribution in PACKAGES[2:5]:
+        project = Path("packages") / distribution
+        if session.posargs[:1] != ["record"]:
+            session.run("dapi", "breaking", distribution, "--against=all", f"--project={project}")
+            continue
+        version = nox.project.load_toml(project / "pyproject.toml")["project"]["version"]
+        output = project / "compat" / f"{version}.json.gz"
+        # What models say is in the image as the distribution's own answers, which "answers" checks.
+        session.run("dapi", "snapshot", distribution, "--run", "--output", str(output))
+
+
+@nox.session(default=False)
 def frozen(session: nox.Session) -> None:
     """Freeze an application that builds a model, with PyTorch in it."""
     install_all(session)

@@ -177,6 +177,13 @@ def test_page_of_models_is_up_to_date():
     assert generated == (DOCS / "models.md").read_text("utf-8")
 
 
+def test_table_of_rules_is_up_to_date():
+    """docs/compatibility.md has the rules; ``python docs/generate_compatibility.py`` writes it."""
+    generated = runpy.run_path(str(DOCS / "generate_compatibility.py"))["page"]()
+
+    assert generated == (DOCS / "compatibility.md").read_text("utf-8")
+
+
 def anchors(page):
     """List the anchors of a page's headings, as GitHub makes them."""
     headings = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), flags=re.MULTILINE)

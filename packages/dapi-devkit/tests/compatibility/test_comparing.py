@@ -80,3 +80,81 @@ def test_what_breaks_nothing_is_no_break(leaves, change):
     leaves.change(*HARMLESS[change])
 
     assert [] == found(old, leaves.image())["break"]
+
+
+MIGRATION = """
+    def _load_from_state_dict(self, state_dict, prefix, *args):
+        for name in ("weight", "bias"):
+            if f"{prefix}fc.{name}" in state_dict:
+                state_dict[f"{prefix}head.{name}"] = state_dict.pop(f"{prefix}fc.{name}")
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+    def forward(self, x):
+        return self.head("""
+
+
+def test_a_model_that_reads_its_old_keys_breaks_nothing(leaves):
+    """A layer may be renamed if old state dicts are translated; without that it may not."""
+    old = leaves.image()
+    leaves.change(("self.fc = ", "self.head = "), ('head="fc"', 'head="head"'))
+    leaves.change(("\n    def forward(self, x):\n        return self.fc(", MIGRATION))
+    translated = found(old, leaves.image())
+    leaves.change(("_load_from_state_dict(self, s", "_not_called(self, s"))
+    broken = found(old, leaves.image())
+
+    assert [("HEAD_SAME", "leafnet")] == translated["break"]
+    assert {("STATE_KEY_NO_DELETE", "leafnet"), ("STATE_KEY_ADDED", "leafnet")} < {*broken["break"]}
+
+
+def test_a_renamed_enum_needs_an_alias(leaves):
+    """Whether old imports still work is tried."""
+    old = leaves.image(build=())
+    leaves.change(("LeafWeights", "LeavesWeights"))
+    broken = found(old, leaves.image(build=()))
+    leaves.sources["nets"] += "\n\nLeafWeights = LeavesWeights\n"
+    leaves.write()
+
+    assert [("ENUM_SAME_NAME", "LeafWeights")] == broken["break"]
+    assert [] == found(old, leaves.image(build=()))["break"]
+
+
+def test_without_answers_modules_are_compared(leaves):
+    """A task without a sample leaves classes and numbers of modules, which tell enough."""
+    leaves.change(("[dapi.samples]\nleaf-naming = leafy.parts:sample\n", ""))
+    old = leaves.image()
+    leaves.change(("nn.ReLU()", "nn.SiLU()"))
+
+    assert [("MODULE_TREE_SAME", "leafnet")] == found(old, leaves.image())["break"]
+
+
+def test_shipped_answers_stand_for_models_that_do_not_run(leaves):
+    """What a distribution recorded of itself is enough for the release before."""
+    leaves.points += "[dapi.answers]\nanswers = leafy\n"
+    leaves.write()
+    from dapi._answers import checking
+
+    dict(checking.record_distribution("acme-leaves"))
+    old = leaves.image(run=())
+    same = found(old, leaves.image())
+    leaves.change(("nn.ReLU()", "nn.SiLU()"))
+
+    assert [] == same["break"]
+    assert [("EVAL_OUTPUT_SAME", "leafnet")] == found(old, leaves.image())["break"]
+
+
+def test_weights_for_the_builder_of_somebody_else_are_compared(leaves, monkeypatch):
+    """A distribution of weights alone has no builder, and the same rules."""
+    leaves.change(
+        ("leafnet = leafy.nets:leafnet\n", ""),
+        ("leafnet = leafy.nets:LeafW", "resnet20 = leafy.nets:LeafW"),
+    )
+    leaves.change(('{"num_classes": 4}, context={"leafy.parts:Norm": {"eps": 1e-3}}', "{}"))
+    old = leaves.image(run=())
+    leaves.change(("std=0.25", "std=0.1"), ('"b" * 64', '"c" * 64'))
+
+    pytest.importorskip("dapi.vision")
+    assert "resnet20:Leaves_RefV1" in old["built"]
+    assert {
+        ("WEIGHTS_MEMBER_SAME_BYTES", "resnet20:Leaves_RefV2"),
+        ("TRANSFORMS_SAME_CONFIG", "resnet20:Leaves_RefV1"),
+    } < {*found(old, leaves.image(run=()))["break"]}

@@ -305,3 +305,14 @@ def test_a_tombstone_makes_a_removal_a_note(content, what):
     levels = {each.level for each in compare(old, new) if each.target.startswith(name)}
 
     assert {"note"} == levels
+
+
+@pytest.mark.parametrize("digest", ["t", "other"])
+def test_a_file_that_was_written_again_says_so(content, digest):
+    """Other bytes break every lock; that the tensors are the same helps to find out why."""
+    change = all_of(file("sha256", "c" * 64), put("tensors", "net:Data_RefV1", value=digest))
+
+    (found,) = compare(*changed(content, change))
+
+    assert found.rule.name == "WEIGHTS_MEMBER_SAME_BYTES"
+    assert (digest == "t") == ("its tensors are the same" in found.text)

@@ -81,6 +81,7 @@ _SHAPE: dict[str, Any] = {
     "modules": {str: {"class": str, "attributes": {str: ANY}}},
     "texts": {str: [str]},
     "built": _TEXTS,
+    "tensors": _TEXTS,
     "answers": {"code": _TEXTS, "weights": _TEXTS},
     "said": {str: _ANSWER},
     "stale": _TEXTS,

@@ -151,7 +151,7 @@ def _states(pair: Pair) -> Iterator[Finding]:
     groups: dict[tuple[str, str, tuple[str, ...]], list[Finding]] = {}
     for name, old, new in pair.built:
         before, after = lines(old["schema"]), lines(new["schema"])
-        claim = {"kind": "load", "name": name, "schema": before}
+        claim = {"kind": "load", "name": f"{pair.new.name}/{name}", "schema": before}
         for rule, changes in _differences(before, after).items():
             found = _of_state(rule, name, changes, new["migrating"], pair.where(name))
             key = name.partition(":")[0], rule, tuple(changes)

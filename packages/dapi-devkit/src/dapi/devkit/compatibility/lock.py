@@ -18,7 +18,11 @@ def find(pair: Pair) -> Iterator[Finding]:
     yield from _removed(pair)
     yield from _tombstones(pair)
     for member in pair.members:
-        yield from _bytes(member, "SAME_BYTES", member.old["files"], member.new["files"])
+        tensors = [image["tensors"].get(member.name) for image in (pair.old, pair.new)]
+        again = "; its tensors are the same, and were written again" * (
+            tensors[0] is not None and tensors[0] == tensors[1]
+        )
+        yield from _bytes(member, "SAME_BYTES", member.old["files"], member.new["files"], again)
         yield from _assets(member)
         yield from _license(member)
         yield from _status(member)
@@ -72,7 +76,12 @@ def _tombstones(pair: Pair) -> Iterator[Finding]:
 
 
 def _bytes(
-    member: Member, rule: str, old: Sequence[File], new: Sequence[File], asset: str = ""
+    member: Member,
+    rule: str,
+    old: Sequence[File],
+    new: Sequence[File],
+    more: str = "",
+    asset: str = "",
 ) -> Iterator[Finding]:
     """Compare the files of weights, or of an asset."""
     rule, what = f"WEIGHTS_MEMBER_{rule}", f"The asset {asset!r}" if asset else "It"
@@ -84,7 +93,7 @@ def _bytes(
         reason = _why_other_bytes(before, after)
         if reason:
             yield finding(
-                rule, member.name, f"{what} stands for other bytes: {reason}.", member.where,
+                rule, member.name, f"{what} stands for other bytes: {reason}{more}.", member.where,
                 was=_digest(before), now=_digest(after), witness=reason,
             )  # fmt: skip
         else:
@@ -132,7 +141,7 @@ def _unpinned(member: Member, old: File, new: File) -> Iterator[Finding]:
 def _assets(member: Member) -> Iterator[Finding]:
     old, new = member.old["assets"], member.new["assets"]
     for name, files in old.items():
-        yield from _bytes(member, "SAME_ASSETS", files, new.get(name, []), name)
+        yield from _bytes(member, "SAME_ASSETS", files, new.get(name, []), asset=name)
 
 
 def _license(member: Member) -> Iterator[Finding]:

@@ -79,6 +79,18 @@ def start(build: Callable[[], nn.Module]) -> dict[str, list[float]]:
     return found
 
 
+def digest(tensors: Mapping[str, Tensor]) -> str:
+    """Return a hash of the names, types, shapes and values of tensors."""
+    from ctypes import string_at  # numpy need not be installed
+
+    found = sha256()
+    for key, value in sorted(tensors.items()):
+        found.update(f"{key} {_dtype(value)} {tuple(value.shape)};".encode())
+        whole = value.detach().cpu().contiguous()
+        found.update(string_at(whole.data_ptr(), whole.numel() * whole.element_size()))
+    return found.hexdigest()
+
+
 def is_small(model: nn.Module) -> bool:
     """Whether the values that a model starts with are looked at."""
     return sum(each.numel() for each in model.parameters()) <= _SMALL

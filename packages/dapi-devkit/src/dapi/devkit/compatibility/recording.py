@@ -106,6 +106,7 @@ class Recording:
             "enums": {},
             "models": {},
             "built": {},
+            "tensors": {},
             "answers": {"code": {}, "weights": {}},
             "said": {},
             "stale": {},
@@ -168,31 +169,37 @@ class Recording:
         self.subjects += [Subject(builder, owner, member) for member in enum]
 
     def _steps(self) -> Iterator[tuple[str, Callable[[], None]]]:
-        """List what is built and run, each with what it is called."""
+        """List what is built, then what runs, each with what it is called."""
         extent = self.extent
         for name in filter(extent.builds, self.functions):
             yield name, partial(self._build, name)
-        for subjects in self._alike(lambda each: (each.builder, each.owner, each.weights.build)):
-            if extent.builds(subjects[0].builder):
-                yield subjects[0].name, partial(self._build_for, subjects)
-        for subjects in self._alike(self._facts_that_are_run):
-            if extent.runs(subjects[0].builder):
-                yield f"answer of {subjects[0].name}", partial(self._say, subjects)
-        for subject in self.subjects:
-            if extent.runs(subject.builder) and subject.is_packaged:
-                yield f"answer of the weights {subject.name}", partial(self._say_weights, subject)
+        for first, *others in self._alike(lambda each: each.weights.build):
+            if extent.builds(first.builder):
+                yield first.name, partial(self._build_for, [first, *others])
+        for first, *others in self._alike(self._facts_that_are_run):
+            if extent.runs(first.builder):
+                yield f"answer of {first.name}", partial(self._say, [first, *others])
+        for each in self.subjects:
+            if each.is_packaged and extent.builds(each.builder):
+                yield from self._steps_with_file(each)
 
-    def _alike(self, key: Callable[[Subject], Any]) -> Iterable[list[Subject]]:
+    def _steps_with_file(self, subject: Subject) -> Iterator[tuple[str, Callable[[], None]]]:
+        yield f"tensors of {subject.name}", partial(self._read_tensors, subject)
+        if self.extent.runs(subject.builder):
+            yield f"answer of the weights {subject.name}", partial(self._say_weights, subject)
+
+    def _alike(self, fact: Callable[[Subject], Any]) -> Iterable[list[Subject]]:
+        """Group weights of one builder that share a fact."""
         groups: dict[Any, list[Subject]] = {}
-        for subject in self.subjects:
-            groups.setdefault(key(subject), []).append(subject)
+        for each in self.subjects:
+            groups.setdefault((each.builder, each.owner, fact(each)), []).append(each)
         return groups.values()
 
-    def _facts_that_are_run(self, subject: Subject) -> tuple[Any, ...]:
+    def _facts_that_are_run(self, subject: Subject) -> str:
         facts = self._member(subject)
         kept = {key: facts[key] for key in ("build", "transforms", "postprocess", "assets")}
         kept["task"] = facts["meta"].get("task")
-        return subject.builder, subject.owner, json.dumps(kept, sort_keys=True)
+        return json.dumps(kept, sort_keys=True)
 
     def _member(self, subject: Subject) -> dict[str, Any]:
         enum = type(subject.weights)
@@ -241,6 +248,10 @@ class Recording:
     def _say_weights(self, subject: Subject) -> None:
         answer = catalog.record_answer(self._full(subject))
         self._keep_answer("weights", subject.name, answer, live=True)
+
+    def _read_tensors(self, subject: Subject) -> None:
+        """Note what is in a file, beside its bytes: it may be written again, in another form."""
+        self.content["tensors"][subject.name] = models.digest(subject.weights.state_dict())
 
     def _full(self, subject: Subject) -> str:
         return f"{self.plugin.name}/{subject.name}"

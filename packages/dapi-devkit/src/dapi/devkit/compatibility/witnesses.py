@@ -43,15 +43,15 @@ def _load(name: str, schema: Mapping[str, str]) -> str:
 
 def _built(name: str) -> nn.Module:
     """Build a model whose tensors can be written to: on the CPU, since loading may compute."""
-    parsed = catalog.parse(name)
-    function = catalog.find(catalog.Name(parsed.distribution, parsed.builder, None)).load()
+    if catalog.parse(name).member is None:
+        builder, weights = catalog.resolve(name, None)
+    else:
+        builder, weights = catalog.resolve(name)
+    function = builder.load()
+    given: dict[str, Any] = {"progress": False} if weights is not None else required(function)
     with quiet():
-        if parsed.member is None:
-            model: nn.Module = function(weights=None, device="meta", **required(function))
-        else:
-            _, weights = catalog.resolve(name)
-            assert weights is not None
-            model = function(weights=as_active(weights), progress=False, device="meta")
+        chosen = as_active(weights) if weights is not None else None
+        model: nn.Module = function(weights=chosen, device="meta", **given)
     return model.to_empty(device="cpu")
 
 
