@@ -40,18 +40,27 @@ def thinned(leaves: list[Leaf]) -> list[Leaf]:
     return [leaves[place * last // (_MOST_MODULES - 1)] for place in range(_MOST_MODULES)]
 
 
-def norms(named_tensors: Iterable[tuple[str, Tensor]]) -> dict[str, float]:
-    """Return the l2 norm of the tensors below each module at depth one, or two if those are few."""
-    named = [(name, float(each.detach().double().norm())) for name, each in named_tensors]
+def norms(named_tensors: Iterable[tuple[str, Tensor]]) -> dict[str, float | str]:
+    """Return the l2 norm of the tensors below each module, as ``grouped`` has them.
+
+    One that is not finite is a text, as JSON has it.
+    """
+    named = {name: float(each.detach().double().norm()) for name, each in named_tensors}
     found: dict[str, float] = {}
+    for name, group in grouped(named).items():
+        found[group] = (found.get(group, 0.0) ** 2 + named[name] ** 2) ** 0.5
+    return {name: answers.rounded(norm, 12) for name, norm in found.items()}
+
+
+def grouped(names: Iterable[str]) -> dict[str, str]:
+    """Return the module that each tensor is below: at depth two, or one if there are many."""
+    found: dict[str, str] = {}
+    kept = list(names)
     for depth in (2, 1):
-        found = {}
-        for name, norm in named:
-            prefix = ".".join(name.split(".")[:depth])
-            found[prefix] = (found.get(prefix, 0.0) ** 2 + norm**2) ** 0.5
-        if len(found) <= _MOST_MODULES:
+        found = {name: ".".join(name.split(".")[:depth]) for name in kept}
+        if len(set(found.values())) <= _MOST_MODULES:
             break
-    return {name: float(f"{norm:.12g}") for name, norm in found.items()}
+    return found
 
 
 def loss(output: Any) -> Tensor:
