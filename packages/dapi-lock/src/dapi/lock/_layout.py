@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dapi.lock._bundling import cached, carried
-from dapi.lock._resolving import hash_file
+from dapi.lock._hashing import hash_file
 from dapi.lock._signing import LOCK, SUFFIX, Document
 from dapi.lock._terminal import Progress
 from dapi.lock.document import Lock
