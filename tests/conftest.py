@@ -134,8 +134,8 @@ def environment(tmp_path) -> Environment:
 
 
 @pytest.fixture
-def build(tmp_path):
-    """Build the wheel of a project that is kept in this repository: ``build(folder)``."""
+def wheel_of(tmp_path):
+    """Build the wheel of a project that is kept in this repository: ``wheel_of(folder)``."""
     return lambda project: build_wheel(project, tmp_path / "dist")
 
 

@@ -49,11 +49,11 @@ USE = """
 
 
 @pytest.fixture
-def old(environment, wheels, build):
+def old(environment, wheels, wheel_of):
     """An environment with the old distribution, dapi-core of today, and what both need."""
     environment.borrow("dapi-core[torch]")
     environment.variables["DAPI_OFFLINE"] = ""
-    environment.install(wheels["dapi-core"], build(PROJECT))
+    environment.install(wheels["dapi-core"], wheel_of(PROJECT))
     return environment
 
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+    from dapi._weights.offered import WeightsLike
+
 M = TypeVar("M", bound="nn.Module")
 
 
@@ -33,7 +35,7 @@ M = TypeVar("M", bound="nn.Module")
 def build_model(
     constructor: Callable[..., M],
     *args: Any,
-    weights: Weights | WeightEntry | None = None,
+    weights: WeightsLike[Any] | None = None,
     head: Sequence[str] = (),
     new_head: bool = False,
     progress: bool = True,

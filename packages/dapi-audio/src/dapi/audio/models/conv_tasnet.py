@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from dapi import Build, BuilderConfig, WeightEntry, Weights, lazy, register_model
+from dapi import Build, BuilderConfig, Weights, WeightsLike, lazy, register_model
 from dapi.audio.models._torchaudio import MODELS, published
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class ConvTasNetBaseWeights(Weights, meta={"num_params": 4_984_881}):
 @register_model(weights=ConvTasNetBaseWeights)
 def conv_tasnet_base(
     *,
-    weights: ConvTasNetBaseWeights | WeightEntry | None = None,
+    weights: WeightsLike[ConvTasNetBaseWeights] | None = None,
     progress: bool = True,
     num_sources: int = 2,
     **config: Unpack[BuilderConfig],

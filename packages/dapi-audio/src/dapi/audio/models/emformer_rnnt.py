@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from dapi import Asset, Build, BuilderConfig, File, WeightEntry, Weights, lazy, register_model
+from dapi import (
+    Asset,
+    Build,
+    BuilderConfig,
+    File,
+    Weights,
+    WeightsLike,
+    lazy,
+    register_model,
+)
 from dapi.audio.models._torchaudio import MODELS, published
 
 if TYPE_CHECKING:
@@ -63,7 +72,7 @@ class EmformerRNNTBaseWeights(Weights, meta={"num_params": 76_738_049}):
 @register_model(weights=EmformerRNNTBaseWeights)
 def emformer_rnnt_base(
     *,
-    weights: EmformerRNNTBaseWeights | WeightEntry | None = None,
+    weights: WeightsLike[EmformerRNNTBaseWeights] | None = None,
     progress: bool = True,
     num_symbols: int = 4097,
     **config: Unpack[BuilderConfig],

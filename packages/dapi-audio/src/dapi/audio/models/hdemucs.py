@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from dapi import Build, BuilderConfig, WeightEntry, Weights, lazy, register_model
+from dapi import Build, BuilderConfig, Weights, WeightsLike, lazy, register_model
 from dapi.audio.models._torchaudio import MODELS, published
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class HDemucsHighWeights(Weights, meta={"num_params": 83_639_368}):
 @register_model(weights=HDemucsHighWeights)
 def hdemucs_high(
     *,
-    weights: HDemucsHighWeights | WeightEntry | None = None,
+    weights: WeightsLike[HDemucsHighWeights] | None = None,
     progress: bool = True,
     sources: Sequence[str] = _SOURCES,
     **config: Unpack[BuilderConfig],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from dapi import WeightEntry, Weights, register_model
+from dapi import Weights, WeightsLike, register_model
 from dapi.audio.models._speech import ENGLISH, Wav2Vec2Config, dropout, features, recognition
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class HuBERTBaseWeights(Weights, meta={"num_params": 94_370_944}):
 @register_model(weights=HuBERTBaseWeights, head="aux")
 def hubert_base(
     *,
-    weights: HuBERTBaseWeights | WeightEntry | None = None,
+    weights: WeightsLike[HuBERTBaseWeights] | None = None,
     progress: bool = True,
     aux_num_out: int | None = None,
     **config: Unpack[Wav2Vec2Config],
@@ -112,7 +112,7 @@ class HuBERTLargeWeights(Weights):
 @register_model(weights=HuBERTLargeWeights, head="aux")
 def hubert_large(
     *,
-    weights: HuBERTLargeWeights | WeightEntry | None = None,
+    weights: WeightsLike[HuBERTLargeWeights] | None = None,
     progress: bool = True,
     aux_num_out: int | None = None,
     **config: Unpack[Wav2Vec2Config],
@@ -153,7 +153,7 @@ class HuBERTXLargeWeights(Weights):
 @register_model(weights=HuBERTXLargeWeights, head="aux")
 def hubert_xlarge(
     *,
-    weights: HuBERTXLargeWeights | WeightEntry | None = None,
+    weights: WeightsLike[HuBERTXLargeWeights] | None = None,
     progress: bool = True,
     aux_num_out: int | None = None,
     **config: Unpack[Wav2Vec2Config],

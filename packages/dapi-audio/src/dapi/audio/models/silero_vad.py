@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from dapi import Build, BuilderConfig, WeightEntry, Weights, lazy, register_model
+from dapi import Build, BuilderConfig, Weights, WeightsLike, lazy, register_model
 from dapi.audio.models._speech import speech
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class SileroVADWeights(Weights, meta={"num_params": 309_633}):
 @register_model(weights=SileroVADWeights)
 def silero_vad(
     *,
-    weights: SileroVADWeights | WeightEntry | None = None,
+    weights: WeightsLike[SileroVADWeights] | None = None,
     progress: bool = True,
     dropout: float = 0.1,
     **config: Unpack[BuilderConfig],

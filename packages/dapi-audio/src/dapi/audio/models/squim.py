@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from dapi import BuilderConfig, WeightEntry, Weights, lazy, register_model
+from dapi import BuilderConfig, Weights, WeightsLike, lazy, register_model
 from dapi.audio.models._torchaudio import MODELS, published
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class SquimObjectiveBaseWeights(Weights, meta={"num_params": 7_387_658}):
 @register_model(weights=SquimObjectiveBaseWeights)
 def squim_objective_base(
     *,
-    weights: SquimObjectiveBaseWeights | WeightEntry | None = None,
+    weights: WeightsLike[SquimObjectiveBaseWeights] | None = None,
     progress: bool = True,
     **config: Unpack[BuilderConfig],
 ) -> SquimObjective:
@@ -105,7 +105,7 @@ class SquimSubjectiveBaseWeights(Weights, meta={"num_params": 94_395_942}):
 @register_model(weights=SquimSubjectiveBaseWeights)
 def squim_subjective_base(
     *,
-    weights: SquimSubjectiveBaseWeights | WeightEntry | None = None,
+    weights: WeightsLike[SquimSubjectiveBaseWeights] | None = None,
     progress: bool = True,
     **config: Unpack[BuilderConfig],
 ) -> SquimSubjective:

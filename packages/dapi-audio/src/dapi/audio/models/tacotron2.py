@@ -13,6 +13,7 @@ from dapi import (
     Lines,
     WeightEntry,
     Weights,
+    WeightsLike,
     lazy,
     register_model,
 )
@@ -190,7 +191,7 @@ class Tacotron2Weights(Weights):
 )
 def tacotron2(
     *,
-    weights: Tacotron2Weights | WeightEntry | None = None,
+    weights: WeightsLike[Tacotron2Weights] | None = None,
     progress: bool = True,
     n_symbol: int = 148,
     **config: Unpack[Tacotron2Config],
@@ -309,7 +310,7 @@ class Tacotron2TinyWeights(Weights, meta={"num_params": 1_568_753}):
 @register_model(weights=Tacotron2TinyWeights)
 def tacotron2_tiny(
     *,
-    weights: Tacotron2TinyWeights | WeightEntry | None = None,
+    weights: WeightsLike[Tacotron2TinyWeights] | None = None,
     progress: bool = True,
     n_symbol: int = 38,
     **config: Unpack[Tacotron2Config],

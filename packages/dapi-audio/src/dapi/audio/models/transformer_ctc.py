@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from dapi import Build, BuilderConfig, Lines, WeightEntry, Weights, lazy, register_model
+from dapi import (
+    Build,
+    BuilderConfig,
+    Lines,
+    Weights,
+    WeightsLike,
+    lazy,
+    register_model,
+)
 from dapi.audio.models._speech import dropout, speech
 
 if TYPE_CHECKING:
@@ -103,7 +111,7 @@ class TransformerCTCTinyWeights(Weights, meta={"num_params": 739_259}):
 @register_model(weights=TransformerCTCTinyWeights, head="aux")
 def transformer_ctc_tiny(
     *,
-    weights: TransformerCTCTinyWeights | WeightEntry | None = None,
+    weights: WeightsLike[TransformerCTCTinyWeights] | None = None,
     progress: bool = True,
     aux_num_out: int | None = None,
     **config: Unpack[TransformerCTCConfig],

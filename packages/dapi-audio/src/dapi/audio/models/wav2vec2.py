@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from dapi import WeightEntry, Weights, register_model
+from dapi import WeightEntry, Weights, WeightsLike, register_model
 from dapi.audio.models._speech import ENGLISH, Wav2Vec2Config, dropout, features, recognition
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ class Wav2Vec2BaseWeights(Weights):
 @register_model(weights=Wav2Vec2BaseWeights, head="aux")
 def wav2vec2_base(
     *,
-    weights: Wav2Vec2BaseWeights | WeightEntry | None = None,
+    weights: WeightsLike[Wav2Vec2BaseWeights] | None = None,
     progress: bool = True,
     aux_num_out: int | None = None,
     **config: Unpack[Wav2Vec2Config],
@@ -228,7 +228,7 @@ class Wav2Vec2LargeWeights(Weights):
 @register_model(weights=Wav2Vec2LargeWeights, head="aux")
 def wav2vec2_large(
     *,
-    weights: Wav2Vec2LargeWeights | WeightEntry | None = None,
+    weights: WeightsLike[Wav2Vec2LargeWeights] | None = None,
     progress: bool = True,
     aux_num_out: int | None = None,
     **config: Unpack[Wav2Vec2Config],
@@ -293,7 +293,7 @@ class Wav2Vec2LargeLV60KWeights(Weights):
 @register_model(weights=Wav2Vec2LargeLV60KWeights, head="aux")
 def wav2vec2_large_lv60k(
     *,
-    weights: Wav2Vec2LargeLV60KWeights | WeightEntry | None = None,
+    weights: WeightsLike[Wav2Vec2LargeLV60KWeights] | None = None,
     progress: bool = True,
     aux_num_out: int | None = None,
     **config: Unpack[Wav2Vec2Config],

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from dapi import Build, BuilderConfig, LegacyArgument, WeightEntry, Weights, lazy, register_model
+from dapi import (
+    Build,
+    BuilderConfig,
+    LegacyArgument,
+    Weights,
+    WeightsLike,
+    lazy,
+    register_model,
+)
 from dapi.audio.models._torchaudio import MODELS, published
 
 if TYPE_CHECKING:
@@ -81,7 +89,7 @@ class WaveRNNWeights(Weights, meta={"num_params": 4_349_613}):
 )
 def wavernn(
     *,
-    weights: WaveRNNWeights | WeightEntry | None = None,
+    weights: WeightsLike[WaveRNNWeights] | None = None,
     progress: bool = True,
     upsample_scales: Sequence[int] = (5, 5, 11),
     n_classes: int = 256,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from dapi import WeightEntry, Weights, register_model
+from dapi import Weights, WeightsLike, register_model
 from dapi.audio.models._speech import Wav2Vec2Config, dropout, features
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class WavLMBaseWeights(Weights, meta={"num_params": 94_381_168}):
 @register_model(weights=WavLMBaseWeights, head="aux")
 def wavlm_base(
     *,
-    weights: WavLMBaseWeights | WeightEntry | None = None,
+    weights: WeightsLike[WavLMBaseWeights] | None = None,
     progress: bool = True,
     aux_num_out: int | None = None,
     **config: Unpack[Wav2Vec2Config],
@@ -113,7 +113,7 @@ class WavLMLargeWeights(Weights, meta={"num_params": 315_452_096}):
 @register_model(weights=WavLMLargeWeights, head="aux")
 def wavlm_large(
     *,
-    weights: WavLMLargeWeights | WeightEntry | None = None,
+    weights: WeightsLike[WavLMLargeWeights] | None = None,
     progress: bool = True,
     aux_num_out: int | None = None,
     **config: Unpack[Wav2Vec2Config],

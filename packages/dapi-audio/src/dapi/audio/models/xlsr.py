@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from dapi import WeightEntry, Weights, lazy, register_model
+from dapi import Weights, WeightsLike, lazy, register_model
 from dapi.audio.models._speech import Wav2Vec2Config, dropout, features, labelled, speech
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class XLSR300MWeights(Weights):
 @register_model(weights=XLSR300MWeights, head="aux")
 def wav2vec2_xlsr_300m(
     *,
-    weights: XLSR300MWeights | WeightEntry | None = None,
+    weights: WeightsLike[XLSR300MWeights] | None = None,
     progress: bool = True,
     aux_num_out: int | None = None,
     **config: Unpack[Wav2Vec2Config],
@@ -125,7 +125,7 @@ class XLSR1BWeights(Weights, meta={"num_params": 962_496_128}):
 @register_model(weights=XLSR1BWeights, head="aux")
 def wav2vec2_xlsr_1b(
     *,
-    weights: XLSR1BWeights | WeightEntry | None = None,
+    weights: WeightsLike[XLSR1BWeights] | None = None,
     progress: bool = True,
     aux_num_out: int | None = None,
     **config: Unpack[Wav2Vec2Config],
@@ -159,7 +159,7 @@ class XLSR2BWeights(Weights, meta={"num_params": 2_159_257_728}):
 @register_model(weights=XLSR2BWeights, head="aux")
 def wav2vec2_xlsr_2b(
     *,
-    weights: XLSR2BWeights | WeightEntry | None = None,
+    weights: WeightsLike[XLSR2BWeights] | None = None,
     progress: bool = True,
     aux_num_out: int | None = None,
     **config: Unpack[Wav2Vec2Config],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from dapi import Build, File, WeightEntry, Weights, register_model
+from dapi import Build, File, WeightEntry, Weights, WeightsLike, register_model
 from dapi.adapt import Drop, Rename, StripPrefix
 from dapi.text.models._config import BERTConfig, configure
 from dapi.text.models._encoder import encoder
@@ -137,7 +137,7 @@ class BERTBaseWeights(Weights):
 @register_model(weights=BERTBaseWeights)
 def bert_base(
     *,
-    weights: BERTBaseWeights | WeightEntry | None = None,
+    weights: WeightsLike[BERTBaseWeights] | None = None,
     progress: bool = True,
     **config: Unpack[BERTConfig],
 ) -> BertModel:
@@ -203,7 +203,7 @@ class BERTLargeWeights(Weights):
 @register_model(weights=BERTLargeWeights)
 def bert_large(
     *,
-    weights: BERTLargeWeights | WeightEntry | None = None,
+    weights: WeightsLike[BERTLargeWeights] | None = None,
     progress: bool = True,
     **config: Unpack[BERTConfig],
 ) -> BertModel:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from dapi import Asset, Build, File, WeightEntry, Weights, lazy, register_model
+from dapi import Asset, Build, File, WeightEntry, Weights, WeightsLike, lazy, register_model
 from dapi.adapt import Drop, StripPrefix
 from dapi.text.models._config import EncoderConfig, configure
 from dapi.text.models._hub import ON_TRUST, Repository, license_source, pinned_by
@@ -157,7 +157,7 @@ class DeBERTaV3XSmallWeights(Weights, meta={"num_params": 70_682_112}):
 @register_model(weights=DeBERTaV3XSmallWeights)
 def deberta_v3_xsmall(
     *,
-    weights: DeBERTaV3XSmallWeights | WeightEntry | None = None,
+    weights: WeightsLike[DeBERTaV3XSmallWeights] | None = None,
     progress: bool = True,
     **config: Unpack[DeBERTaV3Config],
 ) -> DebertaV2Model:
@@ -217,7 +217,7 @@ class DeBERTaV3SmallWeights(Weights, meta={"num_params": 141_304_320}):
 @register_model(weights=DeBERTaV3SmallWeights)
 def deberta_v3_small(
     *,
-    weights: DeBERTaV3SmallWeights | WeightEntry | None = None,
+    weights: WeightsLike[DeBERTaV3SmallWeights] | None = None,
     progress: bool = True,
     **config: Unpack[DeBERTaV3Config],
 ) -> DebertaV2Model:
@@ -256,7 +256,7 @@ class DeBERTaV3BaseWeights(Weights, meta={"num_params": 183_831_552}):
 @register_model(weights=DeBERTaV3BaseWeights)
 def deberta_v3_base(
     *,
-    weights: DeBERTaV3BaseWeights | WeightEntry | None = None,
+    weights: WeightsLike[DeBERTaV3BaseWeights] | None = None,
     progress: bool = True,
     **config: Unpack[DeBERTaV3Config],
 ) -> DebertaV2Model:
@@ -295,7 +295,7 @@ class DeBERTaV3LargeWeights(Weights, meta={"num_params": 434_012_160}):
 @register_model(weights=DeBERTaV3LargeWeights)
 def deberta_v3_large(
     *,
-    weights: DeBERTaV3LargeWeights | WeightEntry | None = None,
+    weights: WeightsLike[DeBERTaV3LargeWeights] | None = None,
     progress: bool = True,
     **config: Unpack[DeBERTaV3Config],
 ) -> DebertaV2Model:

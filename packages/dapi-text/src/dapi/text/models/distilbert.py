@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from dapi import Build, File, WeightEntry, Weights, register_model
+from dapi import Build, File, WeightEntry, Weights, WeightsLike, register_model
 from dapi.adapt import Drop, StripPrefix
 from dapi.text.models._config import TransformersConfig, configure
 from dapi.text.models._encoder import encoder
@@ -128,7 +128,7 @@ class DistilBERTBaseWeights(Weights):
 @register_model(weights=DistilBERTBaseWeights)
 def distilbert_base(
     *,
-    weights: DistilBERTBaseWeights | WeightEntry | None = None,
+    weights: WeightsLike[DistilBERTBaseWeights] | None = None,
     progress: bool = True,
     **config: Unpack[DistilBERTConfig],
 ) -> DistilBertModel:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from dapi import Build, WeightEntry, Weights, register_model
+from dapi import Build, WeightEntry, Weights, WeightsLike, register_model
 from dapi.adapt import Drop, StripPrefix
 from dapi.text.models._config import BERTConfig, configure
 from dapi.text.models._encoder import encoder
@@ -111,7 +111,7 @@ class ELECTRASmallWeights(Weights, meta={"num_params": 13_483_008}):
 @register_model(weights=ELECTRASmallWeights)
 def electra_small(
     *,
-    weights: ELECTRASmallWeights | WeightEntry | None = None,
+    weights: WeightsLike[ELECTRASmallWeights] | None = None,
     progress: bool = True,
     **config: Unpack[ELECTRAConfig],
 ) -> ElectraModel:
@@ -165,7 +165,7 @@ class ELECTRABaseWeights(Weights, meta={"num_params": 108_891_648}):
 @register_model(weights=ELECTRABaseWeights)
 def electra_base(
     *,
-    weights: ELECTRABaseWeights | WeightEntry | None = None,
+    weights: WeightsLike[ELECTRABaseWeights] | None = None,
     progress: bool = True,
     **config: Unpack[ELECTRAConfig],
 ) -> ElectraModel:
@@ -197,7 +197,7 @@ class ELECTRALargeWeights(Weights, meta={"num_params": 334_092_288}):
 @register_model(weights=ELECTRALargeWeights)
 def electra_large(
     *,
-    weights: ELECTRALargeWeights | WeightEntry | None = None,
+    weights: WeightsLike[ELECTRALargeWeights] | None = None,
     progress: bool = True,
     **config: Unpack[ELECTRAConfig],
 ) -> ElectraModel:

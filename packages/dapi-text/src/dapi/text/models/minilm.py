@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from dapi import Build, File, WeightEntry, Weights, lazy, register_model
+from dapi import Build, File, Weights, WeightsLike, lazy, register_model
 from dapi.adapt import Drop
 from dapi.text.models._config import BERTConfig, configure
 from dapi.text.models._encoder import encoder
@@ -126,7 +126,7 @@ class MiniLML6Weights(Weights, meta={"num_params": 22_713_216}):
 @register_model(weights=MiniLML6Weights)
 def minilm_l6(
     *,
-    weights: MiniLML6Weights | WeightEntry | None = None,
+    weights: WeightsLike[MiniLML6Weights] | None = None,
     progress: bool = True,
     **config: Unpack[BERTConfig],
 ) -> BertModel:
@@ -228,7 +228,7 @@ class MiniLML12Weights(Weights):
 @register_model(weights=MiniLML12Weights)
 def minilm_l12(
     *,
-    weights: MiniLML12Weights | WeightEntry | None = None,
+    weights: WeightsLike[MiniLML12Weights] | None = None,
     progress: bool = True,
     **config: Unpack[BERTConfig],
 ) -> BertModel:

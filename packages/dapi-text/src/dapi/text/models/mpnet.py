@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from dapi import Build, WeightEntry, Weights, register_model
+from dapi import Build, Weights, WeightsLike, register_model
 from dapi.adapt import Drop
 from dapi.text.models._config import EncoderConfig, configure
 from dapi.text.models._encoder import encoder
@@ -90,7 +90,7 @@ class MPNetBaseWeights(Weights, meta={"num_params": 109_486_464}):
 @register_model(weights=MPNetBaseWeights)
 def mpnet_base(
     *,
-    weights: MPNetBaseWeights | WeightEntry | None = None,
+    weights: WeightsLike[MPNetBaseWeights] | None = None,
     progress: bool = True,
     **config: Unpack[MPNetBaseConfig],
 ) -> MPNetModel:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from dapi import Asset, Build, File, Lines, WeightEntry, Weights, lazy, register_model
+from dapi import Asset, Build, File, Lines, WeightEntry, Weights, WeightsLike, lazy, register_model
 from dapi.adapt import Drop, StripPrefix
 from dapi.text.models._config import BERTConfig, configure
 from dapi.text.models._encoder import encoder
@@ -124,7 +124,7 @@ class RoBERTaBaseWeights(Weights, meta={"num_params": 124_055_040}):
 @register_model(weights=RoBERTaBaseWeights)
 def roberta_base(
     *,
-    weights: RoBERTaBaseWeights | WeightEntry | None = None,
+    weights: WeightsLike[RoBERTaBaseWeights] | None = None,
     progress: bool = True,
     **config: Unpack[BERTConfig],
 ) -> RobertaModel:
@@ -187,7 +187,7 @@ class RoBERTaLargeWeights(Weights, meta={"num_params": 354_310_144}):
 @register_model(weights=RoBERTaLargeWeights)
 def roberta_large(
     *,
-    weights: RoBERTaLargeWeights | WeightEntry | None = None,
+    weights: WeightsLike[RoBERTaLargeWeights] | None = None,
     progress: bool = True,
     **config: Unpack[BERTConfig],
 ) -> RobertaModel:
@@ -235,7 +235,7 @@ class DistilRoBERTaBaseWeights(Weights, meta={"num_params": 81_527_808}):
 @register_model(weights=DistilRoBERTaBaseWeights)
 def distilroberta_base(
     *,
-    weights: DistilRoBERTaBaseWeights | WeightEntry | None = None,
+    weights: WeightsLike[DistilRoBERTaBaseWeights] | None = None,
     progress: bool = True,
     **config: Unpack[BERTConfig],
 ) -> RobertaModel:
@@ -349,7 +349,7 @@ class RoBERTaTinyWeights(Weights, meta={"num_params": 634_262}):
 @register_model(weights=RoBERTaTinyWeights, head=("classifier",))
 def roberta_tiny(
     *,
-    weights: RoBERTaTinyWeights | WeightEntry | None = None,
+    weights: WeightsLike[RoBERTaTinyWeights] | None = None,
     progress: bool = True,
     num_labels: int = 2,
     **config: Unpack[BERTConfig],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
 
-from dapi import Asset, Build, File, WeightEntry, Weights, lazy, register_model
+from dapi import Asset, Build, File, WeightEntry, Weights, WeightsLike, lazy, register_model
 from dapi.adapt import Drop, Rename, Step
 from dapi.text.models._config import TransformersConfig, configure
 from dapi.text.models._hub import ON_TRUST, Repository, license_source, pinned_by
@@ -197,7 +197,7 @@ class T5SmallWeights(Weights):
 @register_model(weights=T5SmallWeights)
 def t5_small(
     *,
-    weights: T5SmallWeights | WeightEntry | None = None,
+    weights: WeightsLike[T5SmallWeights] | None = None,
     progress: bool = True,
     part: Part = "generation",
     **config: Unpack[T5ModelConfig],
@@ -272,7 +272,7 @@ class T5BaseWeights(Weights):
 @register_model(weights=T5BaseWeights)
 def t5_base(
     *,
-    weights: T5BaseWeights | WeightEntry | None = None,
+    weights: WeightsLike[T5BaseWeights] | None = None,
     progress: bool = True,
     part: Part = "generation",
     **config: Unpack[T5ModelConfig],
@@ -313,7 +313,7 @@ class T5LargeWeights(Weights):
 @register_model(weights=T5LargeWeights)
 def t5_large(
     *,
-    weights: T5LargeWeights | WeightEntry | None = None,
+    weights: WeightsLike[T5LargeWeights] | None = None,
     progress: bool = True,
     part: Part = "generation",
     **config: Unpack[T5ModelConfig],
@@ -358,7 +358,7 @@ class T53BWeights(Weights):
 @register_model(weights=T53BWeights)
 def t5_3b(
     *,
-    weights: T53BWeights | WeightEntry | None = None,
+    weights: WeightsLike[T53BWeights] | None = None,
     progress: bool = True,
     part: Part = "generation",
     **config: Unpack[T5ModelConfig],
@@ -398,7 +398,7 @@ class T511BWeights(Weights):
 @register_model(weights=T511BWeights)
 def t5_11b(
     *,
-    weights: T511BWeights | WeightEntry | None = None,
+    weights: WeightsLike[T511BWeights] | None = None,
     progress: bool = True,
     part: Part = "generation",
     **config: Unpack[T5ModelConfig],
@@ -438,7 +438,7 @@ class FlanT5SmallWeights(Weights):
 @register_model(weights=FlanT5SmallWeights)
 def flan_t5_small(
     *,
-    weights: FlanT5SmallWeights | WeightEntry | None = None,
+    weights: WeightsLike[FlanT5SmallWeights] | None = None,
     progress: bool = True,
     part: Part = "generation",
     **config: Unpack[T5ModelConfig],
@@ -484,7 +484,7 @@ class FlanT5BaseWeights(Weights):
 @register_model(weights=FlanT5BaseWeights)
 def flan_t5_base(
     *,
-    weights: FlanT5BaseWeights | WeightEntry | None = None,
+    weights: WeightsLike[FlanT5BaseWeights] | None = None,
     progress: bool = True,
     part: Part = "generation",
     **config: Unpack[T5ModelConfig],
@@ -528,7 +528,7 @@ class FlanT5LargeWeights(Weights):
 @register_model(weights=FlanT5LargeWeights)
 def flan_t5_large(
     *,
-    weights: FlanT5LargeWeights | WeightEntry | None = None,
+    weights: WeightsLike[FlanT5LargeWeights] | None = None,
     progress: bool = True,
     part: Part = "generation",
     **config: Unpack[T5ModelConfig],
@@ -570,7 +570,7 @@ class FlanT5XLWeights(Weights):
 @register_model(weights=FlanT5XLWeights)
 def flan_t5_xl(
     *,
-    weights: FlanT5XLWeights | WeightEntry | None = None,
+    weights: WeightsLike[FlanT5XLWeights] | None = None,
     progress: bool = True,
     part: Part = "generation",
     **config: Unpack[T5ModelConfig],
@@ -611,7 +611,7 @@ class FlanT5XXLWeights(Weights):
 @register_model(weights=FlanT5XXLWeights)
 def flan_t5_xxl(
     *,
-    weights: FlanT5XXLWeights | WeightEntry | None = None,
+    weights: WeightsLike[FlanT5XXLWeights] | None = None,
     progress: bool = True,
     part: Part = "generation",
     **config: Unpack[T5ModelConfig],

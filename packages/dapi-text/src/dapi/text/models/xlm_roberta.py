@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from dapi import Build, File, WeightEntry, Weights, register_model
+from dapi import Build, File, WeightEntry, Weights, WeightsLike, register_model
 from dapi.adapt import Drop, StripPrefix
 from dapi.text.models._config import BERTConfig, configure
 from dapi.text.models._encoder import encoder
@@ -109,7 +109,7 @@ class XLMRoBERTaBaseWeights(Weights, meta={"num_params": 277_453_056}):
 @register_model(weights=XLMRoBERTaBaseWeights)
 def xlm_roberta_base(
     *,
-    weights: XLMRoBERTaBaseWeights | WeightEntry | None = None,
+    weights: WeightsLike[XLMRoBERTaBaseWeights] | None = None,
     progress: bool = True,
     **config: Unpack[BERTConfig],
 ) -> XLMRobertaModel:
@@ -166,7 +166,7 @@ class XLMRoBERTaLargeWeights(Weights, meta={"num_params": 558_840_832}):
 @register_model(weights=XLMRoBERTaLargeWeights)
 def xlm_roberta_large(
     *,
-    weights: XLMRoBERTaLargeWeights | WeightEntry | None = None,
+    weights: WeightsLike[XLMRoBERTaLargeWeights] | None = None,
     progress: bool = True,
     **config: Unpack[BERTConfig],
 ) -> XLMRobertaModel:

@@ -14,7 +14,7 @@ from torch import nn
 from torchvision.models.detection.backbone_utils import BackboneWithFPN
 from torchvision.ops.feature_pyramid_network import LastLevelP6P7
 
-from dapi import WeightEntry, Weights, build_model
+from dapi import WeightsLike, build_model
 from dapi.vision.models._cifar_resnet import CIFARResNet
 from dapi.vision.models._frozen_norm import FrozenBatchNorm2d
 from dapi.vision.models.cifar_resnet import ResNet20Weights
@@ -28,8 +28,8 @@ MOBILENET_STAGES = (0, 2, 4, 7, 13, 16)
 
 
 def resnet50_fpn(
-    weights: Weights | WeightEntry | None,
-    weights_backbone: ResNet50Weights | WeightEntry | None,
+    weights: WeightsLike[Any] | None,
+    weights_backbone: WeightsLike[ResNet50Weights] | None,
     trainable_layers: int | None,
     *,
     progress: bool,
@@ -79,7 +79,7 @@ def resnet50_fpn(
 
 
 def resnet20_fpn(
-    weights_backbone: ResNet20Weights | WeightEntry | None,
+    weights_backbone: WeightsLike[ResNet20Weights] | None,
     *,
     progress: bool,
     in_channels: int,
@@ -104,8 +104,8 @@ def resnet20_fpn(
 
 
 def mobilenet_v3_large_fpn(
-    weights: Weights | WeightEntry | None,
-    weights_backbone: MobileNetV3LargeWeights | WeightEntry | None,
+    weights: WeightsLike[Any] | None,
+    weights_backbone: WeightsLike[MobileNetV3LargeWeights] | None,
     trainable_layers: int | None,
     *,
     progress: bool,

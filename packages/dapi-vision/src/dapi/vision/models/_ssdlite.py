@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from torch import nn
 from torchvision.models.detection.ssdlite import SSDLiteFeatureExtractorMobileNet
 
-from dapi import WeightEntry, Weights
+from dapi import WeightsLike
 from dapi.vision.models._backbones import MOBILENET_STAGES, freeze_features, trained_count
 from dapi.vision.models.mobilenet_v3 import MobileNetV3LargeWeights, mobilenet_v3_large
 
 
 def extractor(
-    weights: Weights | WeightEntry | None,
-    weights_backbone: MobileNetV3LargeWeights | WeightEntry | None,
+    weights: WeightsLike[Any] | None,
+    weights_backbone: WeightsLike[MobileNetV3LargeWeights] | None,
     trainable_layers: int | None,
     *,
     progress: bool,

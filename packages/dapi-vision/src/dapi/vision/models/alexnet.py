@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import BuilderConfig, WeightEntry, register_model
+from dapi import BuilderConfig, WeightsLike, register_model
 from dapi.vision.models._torchvision import (
     RECIPES,
     ClassificationWeights,
@@ -52,7 +52,7 @@ class AlexNetWeights(ClassificationWeights, meta={"num_params": 61_100_840, "gfl
 )
 def alexnet(
     *,
-    weights: AlexNetWeights | WeightEntry | None = None,
+    weights: WeightsLike[AlexNetWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[AlexNetConfig],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from dapi import Build, BuilderConfig, WeightEntry, Weights, lazy, register_model
+from dapi import Build, BuilderConfig, WeightEntry, Weights, WeightsLike, lazy, register_model
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -79,7 +79,7 @@ class ResNet20Weights(Weights, meta={"num_params": 269_434}):
 @register_model(weights=ResNet20Weights, head=("fc",))
 def resnet20(
     *,
-    weights: ResNet20Weights | WeightEntry | None = None,
+    weights: WeightsLike[ResNet20Weights] | None = None,
     progress: bool = True,
     num_classes: int = 10,
     in_channels: int = 3,
@@ -147,7 +147,7 @@ class ResNet20V2Weights(Weights, meta={"num_params": 269_434}):
 @register_model(weights=ResNet20V2Weights, head=("fc",), replaces="resnet20")
 def resnet20_v2(
     *,
-    weights: ResNet20V2Weights | WeightEntry | None = None,
+    weights: WeightsLike[ResNet20V2Weights] | None = None,
     progress: bool = True,
     num_classes: int = 10,
     in_channels: int = 3,

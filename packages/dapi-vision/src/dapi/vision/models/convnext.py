@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from dapi import BuilderConfig, WeightEntry, register_model
+from dapi import BuilderConfig, WeightsLike, register_model
 from dapi.vision.models._torchvision import (
     RECIPES,
     ClassificationWeights,
@@ -64,7 +64,7 @@ class ConvNeXtTinyWeights(ClassificationWeights, meta={"num_params": 28_589_128,
 )
 def convnext_tiny(
     *,
-    weights: ConvNeXtTinyWeights | WeightEntry | None = None,
+    weights: WeightsLike[ConvNeXtTinyWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     stochastic_depth_prob: float = 0.1,
@@ -129,7 +129,7 @@ class ConvNeXtSmallWeights(ClassificationWeights, meta={"num_params": 50_223_688
 )
 def convnext_small(
     *,
-    weights: ConvNeXtSmallWeights | WeightEntry | None = None,
+    weights: WeightsLike[ConvNeXtSmallWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     stochastic_depth_prob: float = 0.4,
@@ -172,7 +172,7 @@ class ConvNeXtBaseWeights(ClassificationWeights, meta={"num_params": 88_591_464,
 )
 def convnext_base(
     *,
-    weights: ConvNeXtBaseWeights | WeightEntry | None = None,
+    weights: WeightsLike[ConvNeXtBaseWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     stochastic_depth_prob: float = 0.5,
@@ -215,7 +215,7 @@ class ConvNeXtLargeWeights(
 )
 def convnext_large(
     *,
-    weights: ConvNeXtLargeWeights | WeightEntry | None = None,
+    weights: WeightsLike[ConvNeXtLargeWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     stochastic_depth_prob: float = 0.5,

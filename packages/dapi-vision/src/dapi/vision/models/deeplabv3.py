@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from dapi import Build, BuilderConfig, WeightEntry, register_model
+from dapi import Build, BuilderConfig, WeightsLike, register_model
 from dapi.vision.models._segmentation import SEGMENTATION_RECIPES, SegmentationWeights, segmentation
 from dapi.vision.models._torchvision import pretrained, pretrained_backbone
 from dapi.vision.models.mobilenet_v3 import MobileNetV3LargeWeights
@@ -48,8 +48,8 @@ class DeepLabV3ResNet50Weights(
 )
 def deeplabv3_resnet50(
     *,
-    weights: DeepLabV3ResNet50Weights | WeightEntry | None = None,
-    weights_backbone: ResNet50Weights | WeightEntry | None = None,
+    weights: WeightsLike[DeepLabV3ResNet50Weights] | None = None,
+    weights_backbone: WeightsLike[ResNet50Weights] | None = None,
     progress: bool = True,
     num_classes: int = 21,
     aux_loss: bool | None = None,
@@ -122,8 +122,8 @@ class DeepLabV3ResNet101Weights(
 )
 def deeplabv3_resnet101(
     *,
-    weights: DeepLabV3ResNet101Weights | WeightEntry | None = None,
-    weights_backbone: ResNet101Weights | WeightEntry | None = None,
+    weights: WeightsLike[DeepLabV3ResNet101Weights] | None = None,
+    weights_backbone: WeightsLike[ResNet101Weights] | None = None,
     progress: bool = True,
     num_classes: int = 21,
     aux_loss: bool | None = None,
@@ -174,8 +174,8 @@ class DeepLabV3MobileNetV3LargeWeights(
 )
 def deeplabv3_mobilenet_v3_large(
     *,
-    weights: DeepLabV3MobileNetV3LargeWeights | WeightEntry | None = None,
-    weights_backbone: MobileNetV3LargeWeights | WeightEntry | None = None,
+    weights: WeightsLike[DeepLabV3MobileNetV3LargeWeights] | None = None,
+    weights_backbone: WeightsLike[MobileNetV3LargeWeights] | None = None,
     progress: bool = True,
     num_classes: int = 21,
     aux_loss: bool | None = None,

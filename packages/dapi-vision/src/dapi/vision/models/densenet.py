@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from dapi import Build, BuilderConfig, WeightEntry, register_model
+from dapi import Build, BuilderConfig, WeightsLike, register_model
 from dapi.adapt import Rename
 from dapi.vision.models._torchvision import ClassificationWeights, classification, pretrained
 
@@ -65,7 +65,7 @@ class DenseNet121Weights(ClassificationWeights, meta={"num_params": 7_978_856, "
 )
 def densenet121(
     *,
-    weights: DenseNet121Weights | WeightEntry | None = None,
+    weights: WeightsLike[DenseNet121Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[DenseNetConfig],
@@ -120,7 +120,7 @@ class DenseNet161Weights(ClassificationWeights, meta={"num_params": 28_681_000, 
 )
 def densenet161(
     *,
-    weights: DenseNet161Weights | WeightEntry | None = None,
+    weights: WeightsLike[DenseNet161Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[DenseNetConfig],
@@ -155,7 +155,7 @@ class DenseNet169Weights(ClassificationWeights, meta={"num_params": 14_149_480, 
 )
 def densenet169(
     *,
-    weights: DenseNet169Weights | WeightEntry | None = None,
+    weights: WeightsLike[DenseNet169Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[DenseNetConfig],
@@ -192,7 +192,7 @@ class DenseNet201Weights(ClassificationWeights, meta={"num_params": 20_013_928, 
 )
 def densenet201(
     *,
-    weights: DenseNet201Weights | WeightEntry | None = None,
+    weights: WeightsLike[DenseNet201Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[DenseNetConfig],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from dapi import BuilderConfig, WeightEntry, register_model
+from dapi import BuilderConfig, WeightsLike, register_model
 from dapi.vision.models._torchvision import (
     NEW_RECIPES,
     RECIPES,
@@ -76,7 +76,7 @@ class EfficientNetB0Weights(ClassificationWeights, meta={"num_params": 5_288_548
 )
 def efficientnet_b0(
     *,
-    weights: EfficientNetB0Weights | WeightEntry | None = None,
+    weights: WeightsLike[EfficientNetB0Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     dropout: float = 0.2,
@@ -148,7 +148,7 @@ class EfficientNetB1Weights(ClassificationWeights, meta={"num_params": 7_794_184
 )
 def efficientnet_b1(
     *,
-    weights: EfficientNetB1Weights | WeightEntry | None = None,
+    weights: WeightsLike[EfficientNetB1Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     dropout: float = 0.2,
@@ -185,7 +185,7 @@ class EfficientNetB2Weights(ClassificationWeights, meta={"num_params": 9_109_994
 )
 def efficientnet_b2(
     *,
-    weights: EfficientNetB2Weights | WeightEntry | None = None,
+    weights: WeightsLike[EfficientNetB2Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     dropout: float = 0.3,
@@ -226,7 +226,7 @@ class EfficientNetB3Weights(
 )
 def efficientnet_b3(
     *,
-    weights: EfficientNetB3Weights | WeightEntry | None = None,
+    weights: WeightsLike[EfficientNetB3Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     dropout: float = 0.3,
@@ -267,7 +267,7 @@ class EfficientNetB4Weights(
 )
 def efficientnet_b4(
     *,
-    weights: EfficientNetB4Weights | WeightEntry | None = None,
+    weights: WeightsLike[EfficientNetB4Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     dropout: float = 0.4,
@@ -308,7 +308,7 @@ class EfficientNetB5Weights(
 )
 def efficientnet_b5(
     *,
-    weights: EfficientNetB5Weights | WeightEntry | None = None,
+    weights: WeightsLike[EfficientNetB5Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     dropout: float = 0.4,
@@ -353,7 +353,7 @@ class EfficientNetB6Weights(
 )
 def efficientnet_b6(
     *,
-    weights: EfficientNetB6Weights | WeightEntry | None = None,
+    weights: WeightsLike[EfficientNetB6Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     dropout: float = 0.5,
@@ -398,7 +398,7 @@ class EfficientNetB7Weights(
 )
 def efficientnet_b7(
     *,
-    weights: EfficientNetB7Weights | WeightEntry | None = None,
+    weights: WeightsLike[EfficientNetB7Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     dropout: float = 0.5,
@@ -446,7 +446,7 @@ class EfficientNetV2SWeights(
 )
 def efficientnet_v2_s(
     *,
-    weights: EfficientNetV2SWeights | WeightEntry | None = None,
+    weights: WeightsLike[EfficientNetV2SWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     dropout: float = 0.2,
@@ -502,7 +502,7 @@ class EfficientNetV2MWeights(
 )
 def efficientnet_v2_m(
     *,
-    weights: EfficientNetV2MWeights | WeightEntry | None = None,
+    weights: WeightsLike[EfficientNetV2MWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     dropout: float = 0.3,
@@ -565,7 +565,7 @@ class EfficientNetV2LWeights(
 )
 def efficientnet_v2_l(
     *,
-    weights: EfficientNetV2LWeights | WeightEntry | None = None,
+    weights: WeightsLike[EfficientNetV2LWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     dropout: float = 0.4,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import Build, BuilderConfig, WeightEntry, lazy, register_model
+from dapi import Build, BuilderConfig, WeightEntry, WeightsLike, lazy, register_model
 from dapi.vision.models._torchvision import IMAGENET1K, ClassificationWeights
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class EfficientNetLite0Weights(
 @register_model(weights=EfficientNetLite0Weights, head=("_fc",))
 def efficientnet_lite0(
     *,
-    weights: EfficientNetLite0Weights | WeightEntry | None = None,
+    weights: WeightsLike[EfficientNetLite0Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     dropout: float = 0.2,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dapi import WeightEntry, Weights, register_model
+from dapi import WeightsLike, register_model
 from dapi.vision.models._detection import (
     ANCIENT_BUILD,
     DETECTION_RECIPES,
@@ -54,8 +54,8 @@ class FasterRCNNResNet50FPNWeights(
 )
 def fasterrcnn_resnet50_fpn(
     *,
-    weights: FasterRCNNResNet50FPNWeights | WeightEntry | None = None,
-    weights_backbone: ResNet50Weights | WeightEntry | None = None,
+    weights: WeightsLike[FasterRCNNResNet50FPNWeights] | None = None,
+    weights_backbone: WeightsLike[ResNet50Weights] | None = None,
     trainable_backbone_layers: int | None = None,
     progress: bool = True,
     num_classes: int = 91,
@@ -133,8 +133,8 @@ class FasterRCNNResNet50FPNV2Weights(
 )
 def fasterrcnn_resnet50_fpn_v2(
     *,
-    weights: FasterRCNNResNet50FPNV2Weights | WeightEntry | None = None,
-    weights_backbone: ResNet50Weights | WeightEntry | None = None,
+    weights: WeightsLike[FasterRCNNResNet50FPNV2Weights] | None = None,
+    weights_backbone: WeightsLike[ResNet50Weights] | None = None,
     trainable_backbone_layers: int | None = None,
     progress: bool = True,
     num_classes: int = 91,
@@ -192,8 +192,8 @@ class FasterRCNNMobileNetV3LargeFPNWeights(
 )
 def fasterrcnn_mobilenet_v3_large_fpn(
     *,
-    weights: FasterRCNNMobileNetV3LargeFPNWeights | WeightEntry | None = None,
-    weights_backbone: MobileNetV3LargeWeights | WeightEntry | None = None,
+    weights: WeightsLike[FasterRCNNMobileNetV3LargeFPNWeights] | None = None,
+    weights_backbone: WeightsLike[MobileNetV3LargeWeights] | None = None,
     trainable_backbone_layers: int | None = None,
     progress: bool = True,
     num_classes: int = 91,
@@ -242,8 +242,8 @@ class FasterRCNNMobileNetV3Large320FPNWeights(
 )
 def fasterrcnn_mobilenet_v3_large_320_fpn(
     *,
-    weights: FasterRCNNMobileNetV3Large320FPNWeights | WeightEntry | None = None,
-    weights_backbone: MobileNetV3LargeWeights | WeightEntry | None = None,
+    weights: WeightsLike[FasterRCNNMobileNetV3Large320FPNWeights] | None = None,
+    weights_backbone: WeightsLike[MobileNetV3LargeWeights] | None = None,
     trainable_backbone_layers: int | None = None,
     progress: bool = True,
     num_classes: int = 91,
@@ -275,8 +275,8 @@ def fasterrcnn_mobilenet_v3_large_320_fpn(
 
 
 def _mobilenet(
-    weights: Weights | WeightEntry | None,
-    weights_backbone: MobileNetV3LargeWeights | WeightEntry | None,
+    weights: WeightsLike[Any] | None,
+    weights_backbone: WeightsLike[MobileNetV3LargeWeights] | None,
     trainable_backbone_layers: int | None,
     *,
     progress: bool,

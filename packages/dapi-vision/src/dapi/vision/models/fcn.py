@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from dapi import Build, BuilderConfig, WeightEntry, register_model
+from dapi import Build, BuilderConfig, WeightsLike, register_model
 from dapi.vision.models._segmentation import SEGMENTATION_RECIPES, SegmentationWeights, segmentation
 from dapi.vision.models._torchvision import pretrained, pretrained_backbone
 from dapi.vision.models.resnet import ResNet50Weights, ResNet101Weights
@@ -45,8 +45,8 @@ class FCNResNet50Weights(SegmentationWeights, meta={"num_params": 35_322_218, "g
 )
 def fcn_resnet50(
     *,
-    weights: FCNResNet50Weights | WeightEntry | None = None,
-    weights_backbone: ResNet50Weights | WeightEntry | None = None,
+    weights: WeightsLike[FCNResNet50Weights] | None = None,
+    weights_backbone: WeightsLike[ResNet50Weights] | None = None,
     progress: bool = True,
     num_classes: int = 21,
     aux_loss: bool | None = None,
@@ -116,8 +116,8 @@ class FCNResNet101Weights(SegmentationWeights, meta={"num_params": 54_314_346, "
 )
 def fcn_resnet101(
     *,
-    weights: FCNResNet101Weights | WeightEntry | None = None,
-    weights_backbone: ResNet101Weights | WeightEntry | None = None,
+    weights: WeightsLike[FCNResNet101Weights] | None = None,
+    weights_backbone: WeightsLike[ResNet101Weights] | None = None,
     progress: bool = True,
     num_classes: int = 21,
     aux_loss: bool | None = None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from dapi import Build, BuilderConfig, WeightEntry, Weights, lazy, register_model
+from dapi import Build, BuilderConfig, WeightEntry, Weights, WeightsLike, lazy, register_model
 from dapi.vision.models._detection import DETECTION_RECIPES, DetectionWeights, detection
 from dapi.vision.models._torchvision import pretrained, pretrained_backbone
 from dapi.vision.models.cifar_resnet import DIGITS, DIGITS_SOURCE, NOT_TRAINED_ON, ResNet20Weights
@@ -141,8 +141,8 @@ class FCOSResNet20FPNWeights(Weights, meta={"num_params": 467_328}):
 @register_model(weights=FCOSResNet20FPNWeights, head=("head.classification_head.cls_logits",))
 def fcos_resnet20_fpn(
     *,
-    weights: FCOSResNet20FPNWeights | WeightEntry | None = None,
-    weights_backbone: ResNet20Weights | WeightEntry | None = None,
+    weights: WeightsLike[FCOSResNet20FPNWeights] | None = None,
+    weights_backbone: WeightsLike[ResNet20Weights] | None = None,
     progress: bool = True,
     num_classes: int = 11,
     in_channels: int = 3,
@@ -221,8 +221,8 @@ class FCOSResNet50FPNWeights(DetectionWeights, meta={"num_params": 32_269_600, "
 )
 def fcos_resnet50_fpn(
     *,
-    weights: FCOSResNet50FPNWeights | WeightEntry | None = None,
-    weights_backbone: ResNet50Weights | WeightEntry | None = None,
+    weights: WeightsLike[FCOSResNet50FPNWeights] | None = None,
+    weights_backbone: WeightsLike[ResNet50Weights] | None = None,
     trainable_backbone_layers: int | None = None,
     progress: bool = True,
     num_classes: int = 91,

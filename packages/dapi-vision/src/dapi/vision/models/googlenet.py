@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import Build, BuilderConfig, WeightEntry, register_model
+from dapi import Build, BuilderConfig, WeightsLike, register_model
 from dapi.adapt import Drop
 from dapi.vision.models._torchvision import (
     RECIPES,
@@ -79,7 +79,7 @@ class GoogLeNetWeights(ClassificationWeights, meta={"num_params": 6_624_904, "gf
 )
 def googlenet(
     *,
-    weights: GoogLeNetWeights | WeightEntry | None = None,
+    weights: WeightsLike[GoogLeNetWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     aux_logits: bool = True,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import Build, BuilderConfig, WeightEntry, register_model
+from dapi import Build, BuilderConfig, WeightsLike, register_model
 from dapi.adapt import Drop
 from dapi.vision.models._torchvision import (
     RECIPES,
@@ -78,7 +78,7 @@ class InceptionV3Weights(ClassificationWeights, meta={"num_params": 27_161_264, 
 )
 def inception_v3(
     *,
-    weights: InceptionV3Weights | WeightEntry | None = None,
+    weights: WeightsLike[InceptionV3Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     aux_logits: bool = True,

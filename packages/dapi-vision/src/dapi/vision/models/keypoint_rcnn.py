@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from dapi import Build, LegacyArgument, Lines, WeightEntry, register_model
+from dapi import Build, LegacyArgument, Lines, WeightsLike, register_model
 from dapi.vision.models._detection import (
     ANCIENT_EPS,
     DETECTION_RECIPES,
@@ -91,8 +91,8 @@ _LEGACY = LegacyArgument(
 )
 def keypointrcnn_resnet50_fpn(
     *,
-    weights: KeypointRCNNResNet50FPNWeights | WeightEntry | None = None,
-    weights_backbone: ResNet50Weights | WeightEntry | None = None,
+    weights: WeightsLike[KeypointRCNNResNet50FPNWeights] | None = None,
+    weights_backbone: WeightsLike[ResNet50Weights] | None = None,
     trainable_backbone_layers: int | None = None,
     progress: bool = True,
     num_classes: int = 2,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import Build, BuilderConfig, WeightEntry, register_model
+from dapi import Build, BuilderConfig, WeightsLike, register_model
 from dapi.vision.models._segmentation import SEGMENTATION_RECIPES, SegmentationWeights, segmentation
 from dapi.vision.models._torchvision import pretrained, pretrained_backbone
 from dapi.vision.models.mobilenet_v3 import MobileNetV3LargeWeights
@@ -53,8 +53,8 @@ class LRASPPMobileNetV3LargeWeights(
 )
 def lraspp_mobilenet_v3_large(
     *,
-    weights: LRASPPMobileNetV3LargeWeights | WeightEntry | None = None,
-    weights_backbone: MobileNetV3LargeWeights | WeightEntry | None = None,
+    weights: WeightsLike[LRASPPMobileNetV3LargeWeights] | None = None,
+    weights_backbone: WeightsLike[MobileNetV3LargeWeights] | None = None,
     progress: bool = True,
     num_classes: int = 21,
     **config: Unpack[LRASPPConfig],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from dapi import WeightEntry, register_model
+from dapi import WeightsLike, register_model
 from dapi.vision.models._detection import (
     ANCIENT_BUILD,
     DETECTION_RECIPES,
@@ -71,8 +71,8 @@ class MaskRCNNResNet50FPNWeights(
 )
 def maskrcnn_resnet50_fpn(
     *,
-    weights: MaskRCNNResNet50FPNWeights | WeightEntry | None = None,
-    weights_backbone: ResNet50Weights | WeightEntry | None = None,
+    weights: WeightsLike[MaskRCNNResNet50FPNWeights] | None = None,
+    weights_backbone: WeightsLike[ResNet50Weights] | None = None,
     trainable_backbone_layers: int | None = None,
     progress: bool = True,
     num_classes: int = 91,
@@ -150,8 +150,8 @@ class MaskRCNNResNet50FPNV2Weights(
 )
 def maskrcnn_resnet50_fpn_v2(
     *,
-    weights: MaskRCNNResNet50FPNV2Weights | WeightEntry | None = None,
-    weights_backbone: ResNet50Weights | WeightEntry | None = None,
+    weights: WeightsLike[MaskRCNNResNet50FPNV2Weights] | None = None,
+    weights_backbone: WeightsLike[ResNet50Weights] | None = None,
     trainable_backbone_layers: int | None = None,
     progress: bool = True,
     num_classes: int = 91,

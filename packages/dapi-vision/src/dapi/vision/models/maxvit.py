@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import Build, BuilderConfig, WeightEntry, register_model
+from dapi import Build, BuilderConfig, WeightsLike, register_model
 from dapi.vision.models._torchvision import (
     RECIPES,
     ClassificationWeights,
@@ -70,7 +70,7 @@ class MaxVitTWeights(ClassificationWeights, meta={"num_params": 30_919_624, "gfl
 )
 def maxvit_t(
     *,
-    weights: MaxVitTWeights | WeightEntry | None = None,
+    weights: WeightsLike[MaxVitTWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     input_size: tuple[int, int] = (224, 224),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from dapi import Build, BuilderConfig, WeightEntry, register_model
+from dapi import Build, BuilderConfig, WeightsLike, register_model
 from dapi.vision.models._torchvision import ClassificationWeights, classification, pretrained
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class MNASNet0_5Weights(ClassificationWeights, meta={"num_params": 2_218_512, "g
 )
 def mnasnet0_5(
     *,
-    weights: MNASNet0_5Weights | WeightEntry | None = None,
+    weights: WeightsLike[MNASNet0_5Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[MNASNetConfig],
@@ -116,7 +116,7 @@ class MNASNet0_75Weights(ClassificationWeights, meta={"num_params": 3_170_208, "
 )
 def mnasnet0_75(
     *,
-    weights: MNASNet0_75Weights | WeightEntry | None = None,
+    weights: WeightsLike[MNASNet0_75Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[MNASNetConfig],
@@ -155,7 +155,7 @@ class MNASNet1_0Weights(ClassificationWeights, meta={"num_params": 4_383_312, "g
 )
 def mnasnet1_0(
     *,
-    weights: MNASNet1_0Weights | WeightEntry | None = None,
+    weights: WeightsLike[MNASNet1_0Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[MNASNetConfig],
@@ -195,7 +195,7 @@ class MNASNet1_3Weights(ClassificationWeights, meta={"num_params": 6_282_256, "g
 )
 def mnasnet1_3(
     *,
-    weights: MNASNet1_3Weights | WeightEntry | None = None,
+    weights: WeightsLike[MNASNet1_3Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[MNASNetConfig],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import BuilderConfig, WeightEntry, register_model
+from dapi import BuilderConfig, WeightsLike, register_model
 from dapi.vision.models._torchvision import (
     NEW_RECIPES,
     RECIPES,
@@ -87,7 +87,7 @@ class MobileNetV2Weights(ClassificationWeights, meta={"num_params": 3_504_872, "
 )
 def mobilenet_v2(
     *,
-    weights: MobileNetV2Weights | WeightEntry | None = None,
+    weights: WeightsLike[MobileNetV2Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[MobileNetV2Config],

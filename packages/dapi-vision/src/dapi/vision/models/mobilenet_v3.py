@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import BuilderConfig, WeightEntry, register_model
+from dapi import BuilderConfig, WeightsLike, register_model
 from dapi.vision.models._torchvision import (
     NEW_RECIPES,
     RECIPES,
@@ -82,7 +82,7 @@ class MobileNetV3LargeWeights(
 )
 def mobilenet_v3_large(
     *,
-    weights: MobileNetV3LargeWeights | WeightEntry | None = None,
+    weights: WeightsLike[MobileNetV3LargeWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     width_mult: float = 1.0,
@@ -161,7 +161,7 @@ class MobileNetV3SmallWeights(
 )
 def mobilenet_v3_small(
     *,
-    weights: MobileNetV3SmallWeights | WeightEntry | None = None,
+    weights: WeightsLike[MobileNetV3SmallWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     width_mult: float = 1.0,

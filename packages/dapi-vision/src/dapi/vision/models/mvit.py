@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from dapi import BuilderConfig, WeightEntry, register_model
+from dapi import BuilderConfig, WeightsLike, register_model
 from dapi.vision.models._torchvision import pretrained
 from dapi.vision.models._video import VideoWeights, video
 
@@ -74,7 +74,7 @@ class MViTV1BWeights(VideoWeights, meta={"num_params": 36_610_672, "gflops": 70.
 )
 def mvit_v1_b(
     *,
-    weights: MViTV1BWeights | WeightEntry | None = None,
+    weights: WeightsLike[MViTV1BWeights] | None = None,
     progress: bool = True,
     num_classes: int = 400,
     stochastic_depth_prob: float = 0.2,
@@ -162,7 +162,7 @@ class MViTV2SWeights(VideoWeights, meta={"num_params": 34_537_744, "gflops": 64.
 )
 def mvit_v2_s(
     *,
-    weights: MViTV2SWeights | WeightEntry | None = None,
+    weights: WeightsLike[MViTV2SWeights] | None = None,
     progress: bool = True,
     num_classes: int = 400,
     stochastic_depth_prob: float = 0.2,

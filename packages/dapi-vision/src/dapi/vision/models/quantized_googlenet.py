@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import WeightEntry, register_model
+from dapi import WeightsLike, register_model
 from dapi.adapt import Drop
 from dapi.vision.models._quantized import build, pretrained_quantized, quantized
 from dapi.vision.models._torchvision import ClassificationWeights
@@ -52,7 +52,7 @@ class QuantizedGoogLeNetWeights(
 )
 def quantized_googlenet(
     *,
-    weights: QuantizedGoogLeNetWeights | GoogLeNetWeights | WeightEntry | None = None,
+    weights: WeightsLike[QuantizedGoogLeNetWeights | GoogLeNetWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     aux_logits: bool = True,

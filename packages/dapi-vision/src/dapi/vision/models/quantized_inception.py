@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import WeightEntry, register_model
+from dapi import WeightsLike, register_model
 from dapi.vision.models._quantized import build, pretrained_quantized, quantized
 from dapi.vision.models._torchvision import ClassificationWeights
 from dapi.vision.models.inception import InceptionV3Weights, QuantizedInceptionConfig
@@ -52,7 +52,7 @@ class QuantizedInceptionV3Weights(
 )
 def quantized_inception_v3(
     *,
-    weights: QuantizedInceptionV3Weights | InceptionV3Weights | WeightEntry | None = None,
+    weights: WeightsLike[QuantizedInceptionV3Weights | InceptionV3Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     aux_logits: bool = True,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import WeightEntry, register_model
+from dapi import WeightsLike, register_model
 from dapi.vision.models._quantized import pretrained_quantized, quantized
 from dapi.vision.models._torchvision import RECIPES, ClassificationWeights
 from dapi.vision.models.mobilenet_v2 import MobileNetV2Weights, QuantizedMobileNetV2Config
@@ -45,7 +45,7 @@ class QuantizedMobileNetV2Weights(
 )
 def quantized_mobilenet_v2(
     *,
-    weights: QuantizedMobileNetV2Weights | MobileNetV2Weights | WeightEntry | None = None,
+    weights: WeightsLike[QuantizedMobileNetV2Weights | MobileNetV2Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     quantize: bool = False,

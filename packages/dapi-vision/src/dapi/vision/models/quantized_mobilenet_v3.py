@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dapi import WeightEntry, register_model
+from dapi import WeightsLike, register_model
 from dapi.vision.models._quantized import build, pretrained_quantized, quantized
 from dapi.vision.models._torchvision import RECIPES, ClassificationWeights
 from dapi.vision.models.mobilenet_v3 import MobileNetV3LargeWeights, QuantizedMobileNetV3Config
@@ -82,7 +82,7 @@ class QuantizedMobileNetV3LargeWeights(
 )
 def quantized_mobilenet_v3_large(
     *,
-    weights: QuantizedMobileNetV3LargeWeights | MobileNetV3LargeWeights | WeightEntry | None = None,
+    weights: WeightsLike[QuantizedMobileNetV3LargeWeights | MobileNetV3LargeWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     quantize: bool = False,

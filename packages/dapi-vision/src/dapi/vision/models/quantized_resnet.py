@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dapi import WeightEntry, register_model
+from dapi import WeightsLike, register_model
 from dapi.vision.models._quantized import pretrained_quantized, quantized
 from dapi.vision.models._torchvision import ClassificationWeights
 from dapi.vision.models.resnet import (
@@ -49,7 +49,7 @@ class QuantizedResNet18Weights(
 )
 def quantized_resnet18(
     *,
-    weights: QuantizedResNet18Weights | ResNet18Weights | WeightEntry | None = None,
+    weights: WeightsLike[QuantizedResNet18Weights | ResNet18Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     quantize: bool = False,
@@ -136,7 +136,7 @@ class QuantizedResNet50Weights(
 )
 def quantized_resnet50(
     *,
-    weights: QuantizedResNet50Weights | ResNet50Weights | WeightEntry | None = None,
+    weights: WeightsLike[QuantizedResNet50Weights | ResNet50Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     quantize: bool = False,
@@ -193,7 +193,7 @@ class QuantizedResNeXt101_32x8dWeights(
 )
 def quantized_resnext101_32x8d(
     *,
-    weights: QuantizedResNeXt101_32x8dWeights | ResNeXt101_32x8dWeights | WeightEntry | None = None,
+    weights: WeightsLike[QuantizedResNeXt101_32x8dWeights | ResNeXt101_32x8dWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     quantize: bool = False,
@@ -249,7 +249,7 @@ class QuantizedResNeXt101_64x4dWeights(
 )
 def quantized_resnext101_64x4d(
     *,
-    weights: QuantizedResNeXt101_64x4dWeights | ResNeXt101_64x4dWeights | WeightEntry | None = None,
+    weights: WeightsLike[QuantizedResNeXt101_64x4dWeights | ResNeXt101_64x4dWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     quantize: bool = False,

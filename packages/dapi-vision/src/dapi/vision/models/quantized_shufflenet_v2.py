@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import BuilderConfig, WeightEntry, register_model
+from dapi import BuilderConfig, WeightsLike, register_model
 from dapi.vision.models._quantized import pretrained_quantized, quantized
 from dapi.vision.models._torchvision import ClassificationWeights
 from dapi.vision.models.shufflenet_v2 import (
@@ -48,7 +48,7 @@ class QuantizedShuffleNetV2X0_5Weights(
 )
 def quantized_shufflenet_v2_x0_5(
     *,
-    weights: QuantizedShuffleNetV2X0_5Weights | ShuffleNetV2X0_5Weights | WeightEntry | None = None,
+    weights: WeightsLike[QuantizedShuffleNetV2X0_5Weights | ShuffleNetV2X0_5Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     quantize: bool = False,
@@ -126,7 +126,7 @@ class QuantizedShuffleNetV2X1_0Weights(
 )
 def quantized_shufflenet_v2_x1_0(
     *,
-    weights: QuantizedShuffleNetV2X1_0Weights | ShuffleNetV2X1_0Weights | WeightEntry | None = None,
+    weights: WeightsLike[QuantizedShuffleNetV2X1_0Weights | ShuffleNetV2X1_0Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     quantize: bool = False,
@@ -179,7 +179,7 @@ class QuantizedShuffleNetV2X1_5Weights(
 )
 def quantized_shufflenet_v2_x1_5(
     *,
-    weights: QuantizedShuffleNetV2X1_5Weights | ShuffleNetV2X1_5Weights | WeightEntry | None = None,
+    weights: WeightsLike[QuantizedShuffleNetV2X1_5Weights | ShuffleNetV2X1_5Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     quantize: bool = False,
@@ -232,7 +232,7 @@ class QuantizedShuffleNetV2X2_0Weights(
 )
 def quantized_shufflenet_v2_x2_0(
     *,
-    weights: QuantizedShuffleNetV2X2_0Weights | ShuffleNetV2X2_0Weights | WeightEntry | None = None,
+    weights: WeightsLike[QuantizedShuffleNetV2X2_0Weights | ShuffleNetV2X2_0Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     quantize: bool = False,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from dapi import BuilderConfig, WeightEntry, Weights, lazy, register_model
+from dapi import BuilderConfig, WeightEntry, Weights, WeightsLike, lazy, register_model
 from dapi.vision.models._torchvision import pretrained, published
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ class RaftLargeWeights(
 @register_model(weights=RaftLargeWeights, legacy=pretrained(RaftLargeWeights.Sintel_RefV2))
 def raft_large(
     *,
-    weights: RaftLargeWeights | WeightEntry | None = None,
+    weights: WeightsLike[RaftLargeWeights] | None = None,
     progress: bool = True,
     **config: Unpack[BuilderConfig],
 ) -> RAFT:
@@ -229,7 +229,7 @@ class RaftSmallWeights(Weights, meta={"num_params": 990_162, "gflops": 47.655, "
 @register_model(weights=RaftSmallWeights, legacy=pretrained(RaftSmallWeights.FlyingThings_RefV2))
 def raft_small(
     *,
-    weights: RaftSmallWeights | WeightEntry | None = None,
+    weights: WeightsLike[RaftSmallWeights] | None = None,
     progress: bool = True,
     **config: Unpack[BuilderConfig],
 ) -> RAFT:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dapi import BuilderConfig, WeightEntry, register_model
+from dapi import BuilderConfig, WeightsLike, register_model
 from dapi.vision.models._torchvision import (
     NEW_RECIPES,
     RECIPES,
@@ -72,7 +72,7 @@ class RegNetX400MFWeights(ClassificationWeights, meta={"num_params": 5_495_976, 
 )
 def regnet_x_400mf(
     *,
-    weights: RegNetX400MFWeights | WeightEntry | None = None,
+    weights: WeightsLike[RegNetX400MFWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[RegNetConfig],
@@ -134,7 +134,7 @@ class RegNetX800MFWeights(ClassificationWeights, meta={"num_params": 7_259_656, 
 )
 def regnet_x_800mf(
     *,
-    weights: RegNetX800MFWeights | WeightEntry | None = None,
+    weights: WeightsLike[RegNetX800MFWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[RegNetConfig],
@@ -175,7 +175,7 @@ class RegNetX1_6GFWeights(ClassificationWeights, meta={"num_params": 9_190_136, 
 )
 def regnet_x_1_6gf(
     *,
-    weights: RegNetX1_6GFWeights | WeightEntry | None = None,
+    weights: WeightsLike[RegNetX1_6GFWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[RegNetConfig],
@@ -216,7 +216,7 @@ class RegNetX3_2GFWeights(ClassificationWeights, meta={"num_params": 15_296_552,
 )
 def regnet_x_3_2gf(
     *,
-    weights: RegNetX3_2GFWeights | WeightEntry | None = None,
+    weights: WeightsLike[RegNetX3_2GFWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[RegNetConfig],
@@ -257,7 +257,7 @@ class RegNetX8GFWeights(ClassificationWeights, meta={"num_params": 39_572_648, "
 )
 def regnet_x_8gf(
     *,
-    weights: RegNetX8GFWeights | WeightEntry | None = None,
+    weights: WeightsLike[RegNetX8GFWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[RegNetConfig],
@@ -298,7 +298,7 @@ class RegNetX16GFWeights(ClassificationWeights, meta={"num_params": 54_278_536, 
 )
 def regnet_x_16gf(
     *,
-    weights: RegNetX16GFWeights | WeightEntry | None = None,
+    weights: WeightsLike[RegNetX16GFWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[RegNetConfig],
@@ -339,7 +339,7 @@ class RegNetX32GFWeights(ClassificationWeights, meta={"num_params": 107_811_560,
 )
 def regnet_x_32gf(
     *,
-    weights: RegNetX32GFWeights | WeightEntry | None = None,
+    weights: WeightsLike[RegNetX32GFWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[RegNetConfig],
@@ -380,7 +380,7 @@ class RegNetY400MFWeights(ClassificationWeights, meta={"num_params": 4_344_144, 
 )
 def regnet_y_400mf(
     *,
-    weights: RegNetY400MFWeights | WeightEntry | None = None,
+    weights: WeightsLike[RegNetY400MFWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[RegNetConfig],
@@ -421,7 +421,7 @@ class RegNetY800MFWeights(ClassificationWeights, meta={"num_params": 6_432_512, 
 )
 def regnet_y_800mf(
     *,
-    weights: RegNetY800MFWeights | WeightEntry | None = None,
+    weights: WeightsLike[RegNetY800MFWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[RegNetConfig],
@@ -462,7 +462,7 @@ class RegNetY1_6GFWeights(ClassificationWeights, meta={"num_params": 11_202_430,
 )
 def regnet_y_1_6gf(
     *,
-    weights: RegNetY1_6GFWeights | WeightEntry | None = None,
+    weights: WeightsLike[RegNetY1_6GFWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[RegNetConfig],
@@ -503,7 +503,7 @@ class RegNetY3_2GFWeights(ClassificationWeights, meta={"num_params": 19_436_338,
 )
 def regnet_y_3_2gf(
     *,
-    weights: RegNetY3_2GFWeights | WeightEntry | None = None,
+    weights: WeightsLike[RegNetY3_2GFWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[RegNetConfig],
@@ -544,7 +544,7 @@ class RegNetY8GFWeights(ClassificationWeights, meta={"num_params": 39_381_472, "
 )
 def regnet_y_8gf(
     *,
-    weights: RegNetY8GFWeights | WeightEntry | None = None,
+    weights: WeightsLike[RegNetY8GFWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[RegNetConfig],
@@ -613,7 +613,7 @@ class RegNetY16GFWeights(ClassificationWeights, meta={"gflops": 15.912, "num_par
 )
 def regnet_y_16gf(
     *,
-    weights: RegNetY16GFWeights | WeightEntry | None = None,
+    weights: WeightsLike[RegNetY16GFWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[RegNetConfig],
@@ -682,7 +682,7 @@ class RegNetY32GFWeights(ClassificationWeights, meta={"gflops": 32.28, "num_para
 )
 def regnet_y_32gf(
     *,
-    weights: RegNetY32GFWeights | WeightEntry | None = None,
+    weights: WeightsLike[RegNetY32GFWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[RegNetConfig],
@@ -732,7 +732,7 @@ class RegNetY128GFWeights(ClassificationWeights, meta={"num_params": 644_812_894
 @register_model(weights=RegNetY128GFWeights, head="fc", legacy=pretrained(None))
 def regnet_y_128gf(
     *,
-    weights: RegNetY128GFWeights | WeightEntry | None = None,
+    weights: WeightsLike[RegNetY128GFWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[RegNetConfig],

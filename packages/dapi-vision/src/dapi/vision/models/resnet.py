@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import BuilderConfig, WeightEntry, register_model
+from dapi import BuilderConfig, WeightsLike, register_model
 from dapi.vision.models._torchvision import (
     NEW_RECIPES,
     RECIPES,
@@ -71,7 +71,7 @@ class ResNet18Weights(ClassificationWeights, meta={"num_params": 11_689_512, "gf
 )
 def resnet18(
     *,
-    weights: ResNet18Weights | WeightEntry | None = None,
+    weights: WeightsLike[ResNet18Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[ResNetConfig],
@@ -130,7 +130,7 @@ class ResNet34Weights(ClassificationWeights, meta={"num_params": 21_797_672, "gf
 )
 def resnet34(
     *,
-    weights: ResNet34Weights | WeightEntry | None = None,
+    weights: WeightsLike[ResNet34Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[ResNetConfig],
@@ -181,7 +181,7 @@ class ResNet50Weights(ClassificationWeights, meta={"num_params": 25_557_032, "gf
 )
 def resnet50(
     *,
-    weights: ResNet50Weights | WeightEntry | None = None,
+    weights: WeightsLike[ResNet50Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[ResNetConfig],
@@ -234,7 +234,7 @@ class ResNet101Weights(ClassificationWeights, meta={"num_params": 44_549_160, "g
 )
 def resnet101(
     *,
-    weights: ResNet101Weights | WeightEntry | None = None,
+    weights: WeightsLike[ResNet101Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[ResNetConfig],
@@ -285,7 +285,7 @@ class ResNet152Weights(ClassificationWeights, meta={"num_params": 60_192_808, "g
 )
 def resnet152(
     *,
-    weights: ResNet152Weights | WeightEntry | None = None,
+    weights: WeightsLike[ResNet152Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[ResNetConfig],
@@ -338,7 +338,7 @@ class ResNeXt50_32x4dWeights(
 )
 def resnext50_32x4d(
     *,
-    weights: ResNeXt50_32x4dWeights | WeightEntry | None = None,
+    weights: WeightsLike[ResNeXt50_32x4dWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[ResNeXtConfig],
@@ -396,7 +396,7 @@ class ResNeXt101_32x8dWeights(
 )
 def resnext101_32x8d(
     *,
-    weights: ResNeXt101_32x8dWeights | WeightEntry | None = None,
+    weights: WeightsLike[ResNeXt101_32x8dWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[ResNeXtConfig],
@@ -440,7 +440,7 @@ class ResNeXt101_64x4dWeights(
 )
 def resnext101_64x4d(
     *,
-    weights: ResNeXt101_64x4dWeights | WeightEntry | None = None,
+    weights: WeightsLike[ResNeXt101_64x4dWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[ResNeXtConfig],
@@ -498,7 +498,7 @@ class WideResNet50_2Weights(
 )
 def wide_resnet50_2(
     *,
-    weights: WideResNet50_2Weights | WeightEntry | None = None,
+    weights: WeightsLike[WideResNet50_2Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[ResNeXtConfig],
@@ -554,7 +554,7 @@ class WideResNet101_2Weights(
 )
 def wide_resnet101_2(
     *,
-    weights: WideResNet101_2Weights | WeightEntry | None = None,
+    weights: WeightsLike[WideResNet101_2Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[ResNeXtConfig],

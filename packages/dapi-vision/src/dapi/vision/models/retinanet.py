@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dapi import BuilderConfig, WeightEntry, register_model
+from dapi import BuilderConfig, WeightsLike, register_model
 from dapi.vision.models._detection import (
     ANCIENT_BUILD,
     DETECTION_RECIPES,
@@ -99,8 +99,8 @@ class RetinaNetResNet50FPNWeights(
 )
 def retinanet_resnet50_fpn(
     *,
-    weights: RetinaNetResNet50FPNWeights | WeightEntry | None = None,
-    weights_backbone: ResNet50Weights | WeightEntry | None = None,
+    weights: WeightsLike[RetinaNetResNet50FPNWeights] | None = None,
+    weights_backbone: WeightsLike[ResNet50Weights] | None = None,
     trainable_backbone_layers: int | None = None,
     progress: bool = True,
     num_classes: int = 91,
@@ -184,8 +184,8 @@ class RetinaNetResNet50FPNV2Weights(
 )
 def retinanet_resnet50_fpn_v2(
     *,
-    weights: RetinaNetResNet50FPNV2Weights | WeightEntry | None = None,
-    weights_backbone: ResNet50Weights | WeightEntry | None = None,
+    weights: WeightsLike[RetinaNetResNet50FPNV2Weights] | None = None,
+    weights_backbone: WeightsLike[ResNet50Weights] | None = None,
     trainable_backbone_layers: int | None = None,
     progress: bool = True,
     num_classes: int = 91,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import BuilderConfig, WeightEntry, register_model
+from dapi import BuilderConfig, WeightsLike, register_model
 from dapi.vision.models._torchvision import pretrained
 from dapi.vision.models._video import VideoWeights, video
 
@@ -54,7 +54,7 @@ class S3DWeights(VideoWeights, meta={"num_params": 8_320_048, "gflops": 17.979})
 )
 def s3d(
     *,
-    weights: S3DWeights | WeightEntry | None = None,
+    weights: WeightsLike[S3DWeights] | None = None,
     progress: bool = True,
     num_classes: int = 400,
     **config: Unpack[S3DConfig],

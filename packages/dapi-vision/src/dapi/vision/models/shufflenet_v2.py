@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import BuilderConfig, WeightEntry, register_model
+from dapi import BuilderConfig, WeightsLike, register_model
 from dapi.vision.models._torchvision import ClassificationWeights, classification, pretrained
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class ShuffleNetV2X0_5Weights(
 )
 def shufflenet_v2_x0_5(
     *,
-    weights: ShuffleNetV2X0_5Weights | WeightEntry | None = None,
+    weights: WeightsLike[ShuffleNetV2X0_5Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[ShuffleNetV2Config],
@@ -112,7 +112,7 @@ class ShuffleNetV2X1_0Weights(
 )
 def shufflenet_v2_x1_0(
     *,
-    weights: ShuffleNetV2X1_0Weights | WeightEntry | None = None,
+    weights: WeightsLike[ShuffleNetV2X1_0Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[ShuffleNetV2Config],
@@ -154,7 +154,7 @@ class ShuffleNetV2X1_5Weights(
 )
 def shufflenet_v2_x1_5(
     *,
-    weights: ShuffleNetV2X1_5Weights | WeightEntry | None = None,
+    weights: WeightsLike[ShuffleNetV2X1_5Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[ShuffleNetV2Config],
@@ -196,7 +196,7 @@ class ShuffleNetV2X2_0Weights(
 )
 def shufflenet_v2_x2_0(
     *,
-    weights: ShuffleNetV2X2_0Weights | WeightEntry | None = None,
+    weights: WeightsLike[ShuffleNetV2X2_0Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[ShuffleNetV2Config],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from dapi import BuilderConfig, WeightEntry, register_model
+from dapi import BuilderConfig, WeightsLike, register_model
 from dapi.vision.models._torchvision import ClassificationWeights, classification, pretrained
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class SqueezeNet1_0Weights(ClassificationWeights, meta={"num_params": 1_248_424,
 )
 def squeezenet1_0(
     *,
-    weights: SqueezeNet1_0Weights | WeightEntry | None = None,
+    weights: WeightsLike[SqueezeNet1_0Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[SqueezeNetConfig],
@@ -113,7 +113,7 @@ class SqueezeNet1_1Weights(ClassificationWeights, meta={"num_params": 1_235_496,
 )
 def squeezenet1_1(
     *,
-    weights: SqueezeNet1_1Weights | WeightEntry | None = None,
+    weights: WeightsLike[SqueezeNet1_1Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[SqueezeNetConfig],

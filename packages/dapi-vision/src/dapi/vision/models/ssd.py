@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import BuilderConfig, WeightEntry, register_model
+from dapi import BuilderConfig, WeightsLike, register_model
 from dapi.vision.models._detection import DETECTION_RECIPES, DetectionWeights, detection
 from dapi.vision.models._torchvision import pretrained, pretrained_backbone
 from dapi.vision.models.vgg import VGG16Weights
@@ -75,8 +75,8 @@ class SSD300VGG16Weights(DetectionWeights, meta={"num_params": 35_641_826, "gflo
 )
 def ssd300_vgg16(
     *,
-    weights: SSD300VGG16Weights | WeightEntry | None = None,
-    weights_backbone: VGG16Weights | WeightEntry | None = None,
+    weights: WeightsLike[SSD300VGG16Weights] | None = None,
+    weights_backbone: WeightsLike[VGG16Weights] | None = None,
     trainable_backbone_layers: int | None = None,
     progress: bool = True,
     num_classes: int = 91,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import WeightEntry, register_model
+from dapi import WeightsLike, register_model
 from dapi.vision.models._detection import DETECTION_RECIPES, DetectionWeights, detection
 from dapi.vision.models._torchvision import pretrained, pretrained_backbone
 from dapi.vision.models.mobilenet_v3 import MobileNetV3LargeWeights
@@ -46,8 +46,8 @@ class SSDLite320MobileNetV3LargeWeights(
 )
 def ssdlite320_mobilenet_v3_large(
     *,
-    weights: SSDLite320MobileNetV3LargeWeights | WeightEntry | None = None,
-    weights_backbone: MobileNetV3LargeWeights | WeightEntry | None = None,
+    weights: WeightsLike[SSDLite320MobileNetV3LargeWeights] | None = None,
+    weights_backbone: WeightsLike[MobileNetV3LargeWeights] | None = None,
     trainable_backbone_layers: int | None = None,
     progress: bool = True,
     num_classes: int = 91,

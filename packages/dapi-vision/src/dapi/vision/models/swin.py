@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dapi import BuilderConfig, WeightEntry, register_model
+from dapi import BuilderConfig, WeightsLike, register_model
 from dapi.vision.models._torchvision import (
     RECIPES,
     ClassificationWeights,
@@ -72,7 +72,7 @@ class SwinTWeights(ClassificationWeights, meta={"num_params": 28_288_354, "gflop
 @register_model(weights=SwinTWeights, head="head", legacy=pretrained(SwinTWeights.ImageNet1K_RefV1))
 def swin_t(
     *,
-    weights: SwinTWeights | WeightEntry | None = None,
+    weights: WeightsLike[SwinTWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[SwinConfig],
@@ -125,7 +125,7 @@ class SwinSWeights(ClassificationWeights, meta={"num_params": 49_606_258, "gflop
 @register_model(weights=SwinSWeights, head="head", legacy=pretrained(SwinSWeights.ImageNet1K_RefV1))
 def swin_s(
     *,
-    weights: SwinSWeights | WeightEntry | None = None,
+    weights: WeightsLike[SwinSWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[SwinConfig],
@@ -159,7 +159,7 @@ class SwinBWeights(ClassificationWeights, meta={"num_params": 87_768_224, "gflop
 @register_model(weights=SwinBWeights, head="head", legacy=pretrained(SwinBWeights.ImageNet1K_RefV1))
 def swin_b(
     *,
-    weights: SwinBWeights | WeightEntry | None = None,
+    weights: WeightsLike[SwinBWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[SwinConfig],
@@ -194,7 +194,7 @@ class SwinV2TWeights(ClassificationWeights, meta={"num_params": 28_351_570, "gfl
 )
 def swin_v2_t(
     *,
-    weights: SwinV2TWeights | WeightEntry | None = None,
+    weights: WeightsLike[SwinV2TWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[SwinV2Config],
@@ -231,7 +231,7 @@ class SwinV2SWeights(ClassificationWeights, meta={"num_params": 49_737_442, "gfl
 )
 def swin_v2_s(
     *,
-    weights: SwinV2SWeights | WeightEntry | None = None,
+    weights: WeightsLike[SwinV2SWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[SwinV2Config],
@@ -268,7 +268,7 @@ class SwinV2BWeights(ClassificationWeights, meta={"num_params": 87_930_848, "gfl
 )
 def swin_v2_b(
     *,
-    weights: SwinV2BWeights | WeightEntry | None = None,
+    weights: WeightsLike[SwinV2BWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[SwinV2Config],

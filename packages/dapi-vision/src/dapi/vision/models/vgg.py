@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from dapi import Build, BuilderConfig, WeightEntry, lazy, register_model
+from dapi import Build, BuilderConfig, WeightsLike, lazy, register_model
 from dapi.vision.models._torchvision import (
     RECIPES,
     ClassificationWeights,
@@ -59,7 +59,7 @@ class VGG11Weights(ClassificationWeights, meta={"num_params": 132_863_336, "gflo
 )
 def vgg11(
     *,
-    weights: VGG11Weights | WeightEntry | None = None,
+    weights: WeightsLike[VGG11Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[VGGConfig],
@@ -111,7 +111,7 @@ class VGG11BNWeights(ClassificationWeights, meta={"num_params": 132_868_840, "gf
 )
 def vgg11_bn(
     *,
-    weights: VGG11BNWeights | WeightEntry | None = None,
+    weights: WeightsLike[VGG11BNWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[VGGConfig],
@@ -143,7 +143,7 @@ class VGG13Weights(ClassificationWeights, meta={"num_params": 133_047_848, "gflo
 )
 def vgg13(
     *,
-    weights: VGG13Weights | WeightEntry | None = None,
+    weights: WeightsLike[VGG13Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[VGGConfig],
@@ -175,7 +175,7 @@ class VGG13BNWeights(ClassificationWeights, meta={"num_params": 133_053_736, "gf
 )
 def vgg13_bn(
     *,
-    weights: VGG13BNWeights | WeightEntry | None = None,
+    weights: WeightsLike[VGG13BNWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[VGGConfig],
@@ -235,7 +235,7 @@ class VGG16Weights(ClassificationWeights, meta={"num_params": 138_357_544, "gflo
 )
 def vgg16(
     *,
-    weights: VGG16Weights | WeightEntry | None = None,
+    weights: WeightsLike[VGG16Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[VGGConfig],
@@ -269,7 +269,7 @@ class VGG16BNWeights(ClassificationWeights, meta={"num_params": 138_365_992, "gf
 )
 def vgg16_bn(
     *,
-    weights: VGG16BNWeights | WeightEntry | None = None,
+    weights: WeightsLike[VGG16BNWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[VGGConfig],
@@ -303,7 +303,7 @@ class VGG19Weights(ClassificationWeights, meta={"num_params": 143_667_240, "gflo
 )
 def vgg19(
     *,
-    weights: VGG19Weights | WeightEntry | None = None,
+    weights: WeightsLike[VGG19Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[VGGConfig],
@@ -337,7 +337,7 @@ class VGG19BNWeights(ClassificationWeights, meta={"num_params": 143_678_248, "gf
 )
 def vgg19_bn(
     *,
-    weights: VGG19BNWeights | WeightEntry | None = None,
+    weights: WeightsLike[VGG19BNWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[VGGConfig],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from dapi import BuilderConfig, WeightEntry, register_model
+from dapi import BuilderConfig, WeightsLike, register_model
 from dapi.vision.models._torchvision import pretrained
 from dapi.vision.models._video import VideoWeights, video
 
@@ -51,7 +51,7 @@ class R3D18Weights(VideoWeights, meta={"num_params": 33_371_472, "gflops": 40.69
 @register_model(weights=R3D18Weights, head="fc", legacy=pretrained(R3D18Weights.Kinetics400_RefV1))
 def r3d_18(
     *,
-    weights: R3D18Weights | WeightEntry | None = None,
+    weights: WeightsLike[R3D18Weights] | None = None,
     progress: bool = True,
     num_classes: int = 400,
     **config: Unpack[VideoResNetConfig],
@@ -112,7 +112,7 @@ class MC3_18Weights(VideoWeights, meta={"num_params": 11_695_440, "gflops": 43.3
 )
 def mc3_18(
     *,
-    weights: MC3_18Weights | WeightEntry | None = None,
+    weights: WeightsLike[MC3_18Weights] | None = None,
     progress: bool = True,
     num_classes: int = 400,
     **config: Unpack[VideoResNetConfig],
@@ -158,7 +158,7 @@ class R2Plus1D18Weights(VideoWeights, meta={"num_params": 31_505_325, "gflops": 
 )
 def r2plus1d_18(
     *,
-    weights: R2Plus1D18Weights | WeightEntry | None = None,
+    weights: WeightsLike[R2Plus1D18Weights] | None = None,
     progress: bool = True,
     num_classes: int = 400,
     **config: Unpack[VideoResNetConfig],

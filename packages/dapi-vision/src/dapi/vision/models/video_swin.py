@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from dapi import BuilderConfig, WeightEntry, register_model
+from dapi import BuilderConfig, WeightsLike, register_model
 from dapi.vision.models._torchvision import pretrained
 from dapi.vision.models._video import VideoWeights, video
 
@@ -72,7 +72,7 @@ class Swin3DTWeights(VideoWeights, meta={"num_params": 28_158_070, "gflops": 43.
 )
 def swin3d_t(
     *,
-    weights: Swin3DTWeights | WeightEntry | None = None,
+    weights: WeightsLike[Swin3DTWeights] | None = None,
     progress: bool = True,
     num_classes: int = 400,
     **config: Unpack[Swin3DConfig],
@@ -126,7 +126,7 @@ class Swin3DSWeights(VideoWeights, meta={"num_params": 49_816_678, "gflops": 82.
 )
 def swin3d_s(
     *,
-    weights: Swin3DSWeights | WeightEntry | None = None,
+    weights: WeightsLike[Swin3DSWeights] | None = None,
     progress: bool = True,
     num_classes: int = 400,
     **config: Unpack[Swin3DConfig],
@@ -168,7 +168,7 @@ class Swin3DBWeights(VideoWeights, meta={"num_params": 88_048_984, "gflops": 140
 )
 def swin3d_b(
     *,
-    weights: Swin3DBWeights | WeightEntry | None = None,
+    weights: WeightsLike[Swin3DBWeights] | None = None,
     progress: bool = True,
     num_classes: int = 400,
     **config: Unpack[Swin3DConfig],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dapi import Build, BuilderConfig, WeightEntry, register_model
+from dapi import Build, BuilderConfig, WeightEntry, WeightsLike, register_model
 from dapi.vision.models._torchvision import (
     RECIPES,
     SWAG,
@@ -104,7 +104,7 @@ class ViTB16Weights(ClassificationWeights, meta={"num_params": 86_567_656, "gflo
 )
 def vit_b_16(
     *,
-    weights: ViTB16Weights | WeightEntry | None = None,
+    weights: WeightsLike[ViTB16Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     image_size: int = 224,
@@ -172,7 +172,7 @@ class ViTB32Weights(ClassificationWeights, meta={"num_params": 88_224_232, "gflo
 )
 def vit_b_32(
     *,
-    weights: ViTB32Weights | WeightEntry | None = None,
+    weights: WeightsLike[ViTB32Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     image_size: int = 224,
@@ -251,7 +251,7 @@ class ViTL16Weights(ClassificationWeights, meta={"num_params": 304_326_632, "gfl
 )
 def vit_l_16(
     *,
-    weights: ViTL16Weights | WeightEntry | None = None,
+    weights: WeightsLike[ViTL16Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     image_size: int = 224,
@@ -297,7 +297,7 @@ class ViTL32Weights(ClassificationWeights, meta={"num_params": 306_535_400, "gfl
 )
 def vit_l_32(
     *,
-    weights: ViTL32Weights | WeightEntry | None = None,
+    weights: WeightsLike[ViTL32Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     image_size: int = 224,
@@ -363,7 +363,7 @@ class ViTH14Weights(ClassificationWeights):
 @register_model(weights=ViTH14Weights, head="heads.head", legacy=pretrained(None))
 def vit_h_14(
     *,
-    weights: ViTH14Weights | WeightEntry | None = None,
+    weights: WeightsLike[ViTH14Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     image_size: int = 224,
