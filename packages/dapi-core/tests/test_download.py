@@ -252,7 +252,7 @@ def test_slow_connection_is_joined_by_others(faulty):
 
     assert BODY == fetch(file_of(url), patience=QUICK).read_bytes()
     assert faulty.most > 2
-    assert faulty.sent <= 1.1 * len(BODY)
+    assert faulty.sent <= 1.5 * len(BODY)  # with what sockets hold of parts that were taken over
     assert len(faulty.asked) <= 40
 
 
