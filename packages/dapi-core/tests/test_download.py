@@ -252,7 +252,7 @@ def test_slow_connection_is_joined_by_others(faulty):
 
     assert BODY == fetch(file_of(url), patience=QUICK).read_bytes()
     assert faulty.most > 2
-    assert faulty.sent <= 1.1 * len(BODY)
+    assert faulty.sent <= 1.5 * len(BODY)  # with what sockets hold of parts that were taken over
     assert len(faulty.asked) <= 40
 
 
@@ -287,11 +287,12 @@ def test_parts_survive(faulty, own_cache, faults):
 def test_failed_download_is_gone_on_with_by_the_next_call(faulty):
     """What a failed call got is not lost; another process could take it over as well."""
     url = faulty.serve("/net.pth", BODY, {"cut": 2 * HALF * 6 // 10}, always={"status": 503})
+    patience = replace(QUICK, worthwhile=60.0)
     with pytest.raises(FetchError):
-        fetch(file_of(url), patience=QUICK)
+        fetch(file_of(url), patience=patience)
 
     faulty.serve("/net.pth", BODY)
-    assert BODY == fetch(file_of(url), patience=QUICK).read_bytes()
+    assert BODY == fetch(file_of(url), patience=patience).read_bytes()
     assert faulty.sent <= 0.45 * len(BODY)
 
 
