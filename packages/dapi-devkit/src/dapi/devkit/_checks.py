@@ -231,7 +231,7 @@ CHECKS: tuple[Check, ...] = (
           _building.head_is_a_layer, needs_torch=True),
     # What the models say.
     Check("DAPI-C060", 3, Distribution,
-          "It carries answers: what its models said when they were released.",
+          "It carries answers: what its models, and weights in its wheel, said at their release.",
           "Nobody could tell whether they still say the same.",
           "Add dapi.answers to the entry points, then: dapi answers --record DISTRIBUTION",
           _answers.answers_are_carried, needs_torch=True),

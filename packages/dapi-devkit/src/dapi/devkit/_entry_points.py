@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -266,6 +267,18 @@ def main(arguments: Sequence[str]) -> int:
         if change.group != REMOVED or not options.no_tombstones
     ]
     stubs = project.stubs()
+    if options.json:
+        _print_json(changes, stubs)
+    else:
+        _print(project, changes, stubs)
+    if options.write:
+        _write(project, changes, stubs, is_told=not options.json)
+    elif options.check and (changes or stubs) and not options.json:
+        print(f"To write it: dapi entry-points --write {options.path}")
+    return _DRIFT if options.check and (changes or stubs) else 0
+
+
+def _print(project: Project, changes: Sequence[Change], stubs: Iterable[Path]) -> None:
     for group in (*GROUPS, REMOVED):
         of_group = [change for change in changes if change.group == group]
         if of_group:
@@ -274,26 +287,33 @@ def main(arguments: Sequence[str]) -> int:
         print(f"{path} does not have all public names, or has some that are gone.")
     if not changes and not stubs:
         print(f"{project.path} names all that its builders declare.")
-    elif options.write:
-        _write(project, changes, stubs)
-    elif options.check:
-        print(f"To write it: dapi entry-points --write {options.path}")
-    return _DRIFT if options.check and (changes or stubs) else 0
 
 
-def _write(project: Project, changes: Sequence[Change], stubs: Mapping[Path, str]) -> None:
+def _print_json(changes: Sequence[Change], stubs: Iterable[Path]) -> None:
+    lines = [change._asdict() for change in changes]
+    print(json.dumps({"changes": lines, "stubs": [*map(str, stubs)]}, indent=2))
+
+
+def _write(
+    project: Project, changes: Sequence[Change], stubs: Mapping[Path, str], *, is_told: bool
+) -> None:
     for path, text in stubs.items():
         replace(path, text)
-        print(f"{path} is changed.")
-    if not changes:
+    tombstones = dict.fromkeys(project.write(changes)) if changes else ()
+    if not is_told:
         return
-    for path in dict.fromkeys(project.write(changes)):
+    for path in tombstones:
         print(
             f"{path} has a tombstone for each builder that leaves. Say there what to use instead, "
             "as in successor='plantnet_v2', and why: reason='...'. A builder that was never "
             "published needs none: --no-tombstones"
         )
-    print(f"{project.path} is changed. To install it anew: pip install -e {project.path.parent}")
+    for path in stubs:
+        print(f"{path} is changed.")
+    if changes:
+        print(
+            f"{project.path} is changed. To install it anew: pip install -e {project.path.parent}"
+        )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -304,6 +324,7 @@ def _parser() -> argparse.ArgumentParser:
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--write", action="store_true", help="change pyproject.toml and __init__.pyi")
     how.add_argument("--check", action="store_true", help="exit with 1 if there is a difference")
+    parser.add_argument("--json", action="store_true", help="print the differences as JSON")
     parser.add_argument(
         "--no-tombstones",
         action="store_true",

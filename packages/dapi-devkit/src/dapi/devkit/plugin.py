@@ -12,6 +12,7 @@ from dapi.exceptions import DapiError
 
 if TYPE_CHECKING:  # every run of pytest imports this module, few run the suite
     from dapi.devkit._suite import Case, Demands
+    from dapi.devkit._wheel import Wheel
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -53,7 +54,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-_WHEEL = pytest.StashKey["Wheel"]()
+_WHEEL: pytest.StashKey[Wheel] = pytest.StashKey()
 
 
 @pytest.hookimpl(tryfirst=True)
