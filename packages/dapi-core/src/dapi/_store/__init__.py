@@ -1,12 +1,13 @@
 """The store: from a File to a local path whose bytes are verified.
 
 Each module is one noun: ``schemes`` says what a URL stands for, ``transport`` what a web server
-answers, ``download`` carries on through what goes wrong, ``partial`` is a file on its way,
-``locking`` whose turn it is, ``verification`` whether bytes are right, ``placeholder`` what often
-lies in place of a file, ``trust`` what is known of files without a full hash, ``folders`` and
-``cache`` where everything lies, ``access`` whose it is, ``views`` several files by name, ``copies``
-what can be mapped, ``mapping`` which files may be, ``faults`` whether a file or the machine is to
-blame, ``adoption`` takes what is on this machine already, ``receiving`` what comes in a bundle.
+answers, ``connections`` what stays open between two answers, ``download`` carries on through what
+goes wrong, ``partial`` is a file on its way, ``locking`` whose turn it is, ``verification`` whether
+bytes are right, ``placeholder`` what often lies in place of a file, ``trust`` what is known of
+files without a full hash, ``folders`` and ``cache`` where everything lies, ``access`` whose it is,
+``views`` several files by name, ``copies`` what can be mapped, ``mapping`` which files may be,
+``faults`` whether a file or the machine is to blame, ``adoption`` takes what is on this machine
+already, ``receiving`` what comes in a bundle.
 This module puts them together.
 """
 
@@ -16,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dapi._plugins import binding
-from dapi._store import cache, partial, settings, trust, verification, views
+from dapi._store import cache, connections, partial, settings, trust, verification, views
 from dapi._store.partial import Partial
 from dapi._store.settings import Settings
 from dapi._text.urls import redacted
@@ -71,7 +72,8 @@ def fetch(
 
 def fetch_all(files: Sequence[File], *, progress: bool = True, wanted: str = "") -> Path:
     """Fetch several files; return the one, or a directory that holds them by name."""
-    paths = [fetch(file, progress=progress, wanted=wanted) for file in files]
+    with connections.kept():
+        paths = [fetch(file, progress=progress, wanted=wanted) for file in files]
     if len(paths) == 1:
         return paths[0]
     named = {file.name: path for file, path in zip(files, paths, strict=True)}

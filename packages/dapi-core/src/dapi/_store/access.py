@@ -66,9 +66,14 @@ def make_folder(path: Path) -> None:
 
 def files(folder: Path) -> list[Path]:
     """List what lies in a folder of a cache; nothing if it is a link or not there."""
+    return [folder / name for name in names(folder)]
+
+
+def names(folder: Path) -> list[str]:
+    """List the names in a folder of a cache; nothing if it is a link or not there."""
     if folder.is_symlink() or not folder.is_dir():
         return []
-    return list(folder.iterdir())
+    return os.listdir(folder)  # noqa: PTH208 - a cache may hold thousands of files
 
 
 def open_file(path: Path, mode: str, *, permissions: int = 0o644) -> FileIO:

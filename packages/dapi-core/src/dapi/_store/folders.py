@@ -73,12 +73,18 @@ def blobs() -> Path:
     return root() / "blobs"
 
 
-def listing(name: str) -> list[Path]:
-    """List what lies in a folder of the cache that is written to; nothing if the user has none."""
+def listing(name: str, prefix: str | tuple[str, ...] = "") -> list[Path]:
+    """List what lies in a folder of the cache that is written to; nothing if the user has none.
+
+    Args:
+        name: The folder.
+        prefix: What the names that are listed begin with.
+    """
     try:
-        return access.files(root() / name)
+        folder = root() / name
     except CacheError:
         return []
+    return [folder / each for each in access.names(folder) if each.startswith(prefix)]
 
 
 def scratch() -> Path | None:

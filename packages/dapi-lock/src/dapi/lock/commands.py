@@ -7,26 +7,14 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from functools import wraps
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dapi
-from dapi.lock import (
-    _answering,
-    _auditing,
-    _bundling,
-    _files,
-    _hashing,
-    _project,
-    _resolving,
-    _syncing,
-    _verifying,
-)
+from dapi.lock import _files, _hashing, _project, _syncing
 from dapi.lock._reading import read
 from dapi.lock._terminal import amount, count, put, put_json, put_table, say
-from dapi.lock.changes import Change, compare, is_stale
-from dapi.lock.document import Lock, render
+from dapi.lock.document import Lock, check, render
 from dapi.lock.exceptions import (
     ListedError,
     LockError,
@@ -37,6 +25,12 @@ from dapi.lock.exceptions import (
 )
 from dapi.lock.policy import Policy
 from dapi.lock.requirement import Requirement
+
+if TYPE_CHECKING:
+    from dapi.lock import _bundling
+    from dapi.lock.changes import Change
+
+# Each command imports what it alone needs: one that checks a lock takes a few milliseconds.
 
 # As of dapi-core: after an error, or when a check found a problem.
 FAILED = 1
@@ -95,6 +89,8 @@ def lock(words: Sequence[str]) -> int:
     added = _requirements(parser, options)
     with dapi.use_lock(None):
         if options.diff:
+            from dapi.lock.changes import compare
+
             return _show(options, compare(read(options.diff[0]), read(options.diff[1])))
         return _check(options) if options.check else _lock(options, added)
 
@@ -115,6 +111,9 @@ def _requirements(
 
 
 def _lock(options: argparse.Namespace, added: list[Requirement]) -> int:
+    from dapi.lock import _answering
+    from dapi.lock.changes import compare
+
     old, project, requirements, new = _resolve(options, added)
     if project.weights is not None and {*project.weights} != {*requirements}:
         _project.write_weights(project, requirements)
@@ -129,7 +128,8 @@ def _lock(options: argparse.Namespace, added: list[Requirement]) -> int:
     _show(options, compare(old or Lock(), new))
     files = [file for _, file in new.files()]
     size = amount(sum(file.size for file in files))
-    say(f"{options.lock}: {len(new.weights)} weights, {count(len(files), 'file')}, {size}.")
+    if not options.quiet:
+        say(f"{options.lock}: {len(new.weights)} weights, {count(len(files), 'file')}, {size}.")
     return 0
 
 
@@ -137,6 +137,8 @@ def _resolve(
     options: argparse.Namespace, added: Sequence[Requirement] = ()
 ) -> tuple[Lock | None, _project.Project, list[Requirement], Lock]:
     """Read what there is, and resolve what is required now."""
+    from dapi.lock import _resolving
+
     old = read(options.lock) if options.lock.is_file() else None
     project = _project.beside(options.lock)
     so_far = (old.requirements if old else ()) if project.weights is None else project.weights
@@ -170,6 +172,8 @@ def _fetch_and_hash(*, progress: bool) -> _hashing.Measure:
 
 
 def _check(options: argparse.Namespace) -> int:
+    from dapi.lock.changes import compare, is_stale
+
     if not options.lock.is_file():
         raise MissingLockError(options.lock)
     try:
@@ -215,7 +219,7 @@ def _sync(options: argparse.Namespace) -> int:
     locked, project = read(options.lock), _project.beside(options.lock)
     if not options.frozen:
         _project.check_fresh(project, locked, options.lock)
-    _resolving.check(locked.policy, locked)
+    check(locked.policy, locked)
     _tell_versions(locked)
     missing = _syncing.missing(locked)
     rows = [
@@ -252,18 +256,18 @@ def _prune(blob: Any, *, dry_run: bool) -> dict[str, Any]:
 
 def _tell_versions(locked: Lock) -> None:
     """Say which distributions have another version than when they were locked."""
+    there = {plugin.name: plugin.version for plugin in dapi.catalog.plugins()}
     published = [each for each in locked.weights if not each.is_source]
     for name, known in sorted({(each.distribution, each.version) for each in published}):
-        try:
-            installed = version(name)
-        except PackageNotFoundError:
-            continue  # files are downloaded without it
+        installed = there.get(name, known)  # files are downloaded without it
         if installed != known:
             say(f"{name} {installed} is installed, and {known} was locked; the files are the same.")
 
 
 def verify(path: str, *, repair: bool, as_json: bool) -> int:
     """Run ``dapi verify --lock``; ``path`` is empty for the usual lock."""
+    from dapi.lock import _verifying
+
     chosen = Path(path or default())
     with dapi.use_lock(None):
         rows = _verifying.verify(read(chosen), repair=repair)
@@ -288,6 +292,8 @@ def verify(path: str, *, repair: bool, as_json: bool) -> int:
 @listing_all
 def audit(words: Sequence[str]) -> int:
     """Run ``dapi audit``."""
+    from dapi.lock import _auditing
+
     parser = parser_of("audit", "Report licences, hashes and lifecycle of what is locked.")
     _add_lock(parser)
     options = parser.parse_args(words)
@@ -308,6 +314,8 @@ def audit(words: Sequence[str]) -> int:
 @listing_all
 def bundle(words: Sequence[str]) -> int:
     """Run ``dapi bundle``."""
+    from dapi.lock import _bundling
+
     parser = parser_of("bundle", "Write a lock and its files as one tar, to carry elsewhere.")
     parser.add_argument("lock", nargs="?", type=Path, default=default(), metavar="LOCK")
     text = "the tar to write; - for standard output"
@@ -360,6 +368,8 @@ def unbundle(words: Sequence[str]) -> int:
 def _unpack(
     stream: Any, path: str, expected: Lock | None, options: argparse.Namespace
 ) -> _bundling.Unpacked:
+    from dapi.lock import _bundling
+
     progress = not options.quiet
     return _bundling.unpack(stream, path, expected=expected, progress=progress)
 
