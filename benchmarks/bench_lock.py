@@ -22,22 +22,24 @@ from hashlib import sha1, sha256
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 from dapi.lock import Lock, LockedFile, LockedWeights
 from dapi.lock.document import render
 
 FILES, SMALL, TENTH = 300, 20_000, 10
+START, BASE = "start-up: dapi --version", "dapi sync, 300 files"
 HUB = Path(__file__).parents[1] / "packages" / "dapi-lock" / "tests" / "hub.py"
 
-# Runs a command, and prints its seconds, its exit status and the peak of its memory in MB.
+# Runs a command, and prints its figures, its status and its errors.
 MEASURED = """
 import json, os, resource, subprocess, sys, time
 began = time.perf_counter()
 status = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 took = time.perf_counter() - began
-peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-print(json.dumps([took, peak, status.returncode, status.stderr.decode()[-2000:]]))
+usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+figures = [took, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024]
+print(json.dumps([figures, status.returncode, status.stderr.decode()[-2000:]]))
 """
 DAPI = [sys.executable, "-m", "dapi"]
 HF = [sys.executable, "-m", "huggingface_hub.cli.hf"]
@@ -52,6 +54,14 @@ class ManyWeights(Weights):
 def many(*, weights=None, progress=True):
     raise NotImplementedError
 """
+
+
+class Figures(NamedTuple):
+    """What a command took: seconds, seconds of CPU, and the peak of its memory in MB."""
+
+    seconds: float
+    cpu: float
+    peak: float
 
 
 class Place:
@@ -99,8 +109,8 @@ class Place:
         )
         (self.site / "acme_many.py").write_text(MEMBERS.format(members=members))
 
-    def run(self, command: Sequence[str], *, keep: bool = False) -> tuple[float, float]:
-        """Run a command with an empty cache; return its seconds, and the peak of its memory."""
+    def run(self, command: Sequence[str], *, keep: bool = False) -> Figures:
+        """Run a command with an empty cache."""
         if not keep:
             shutil.rmtree(self.target, ignore_errors=True)
             self.target.mkdir()
@@ -114,12 +124,12 @@ class Place:
             [sys.executable, "-c", MEASURED, *command],
             env=environment, cwd=self.folder, capture_output=True, text=True, check=True,
         )  # fmt: skip
-        took, peak, status, errors = json.loads(result.stdout)
+        figures, status, errors = json.loads(result.stdout)
         if status:
             raise SystemExit(f"{' '.join(command)}: {errors}")
-        return took, peak
+        return Figures(*figures)
 
-    def sync(self, name: str, *, keep: bool = False) -> tuple[float, float]:
+    def sync(self, name: str, *, keep: bool = False) -> Figures:
         """Run ``dapi sync`` with the lock of a repository."""
         return self.run([*DAPI, "sync", "--quiet", "--lock", f"{name}.lock"], keep=keep)
 
@@ -173,37 +183,37 @@ def measure(place: Place, runs: int) -> list[dict[str, Any]]:
         f"{sys.executable} -m dapi fetch --quiet many:File{rank}_RefV1"
         for rank in range(FILES // TENTH)
     )
-    taken: dict[str, list[tuple[float, float]]] = {}
+    taken: dict[str, list[Figures]] = {}
 
-    def note(what: str, result: tuple[float, float], factor: int = 1) -> None:
-        taken.setdefault(what, []).append((factor * result[0], result[1]))
+    def note(what: str, found: Figures, factor: int = 1) -> None:
+        whole = Figures(factor * found.seconds, factor * found.cpu, found.peak)
+        taken.setdefault(what, []).append(whole)
 
     for _ in range(runs):
-        note("start-up: dapi --version", place.run([*DAPI, "--version"]))
-        note("dapi sync, 300 files", place.sync("many"))
+        note(START, place.run([*DAPI, "--version"]))
+        note(BASE, place.sync("many"))
         note("dapi sync, all in place", place.sync("many", keep=True))
         if find_spec("huggingface_hub"):
             note("hf download, 300 files", place.run([*HF, "download", "acme/many", "--quiet"]))
         note("dapi sync, 30 files", place.sync("few"))
         note("dapi sync, one large file", place.sync("large"))
         note("loop over dapi fetch", place.run(["sh", "-ec", loop]), TENTH)
-    base = [took for took, _ in taken["dapi sync, 300 files"]]
-    start = [took for took, _ in taken["start-up: dapi --version"]]
-    return [row(what, results, base, start) for what, results in taken.items()]
+    return [row(what, results, taken) for what, results in taken.items()]
 
 
-def row(
-    what: str, results: list[tuple[float, float]], base: list[float], start: list[float]
-) -> dict[str, Any]:
-    """Sum up the runs of a command, compared run by run."""
-    times = [took for took, _ in results]
-    beyond = [1000 * (took - other) for took, other in zip(times, start, strict=True)]
+def row(what: str, results: list[Figures], taken: dict[str, list[Figures]]) -> dict[str, Any]:
+    """Sum up the runs of a command, compared run by run with the sync and with the start-up."""
+    base, start = (zip(results, taken[name], strict=True) for name in (BASE, START))
+    pairs = list(base)
+    beyond = [(each.seconds - other.seconds, each.cpu - other.cpu) for each, other in start]
     return {
         "what": what,
-        "seconds": round(median(times), 3),
-        "of dapi sync": round(median(a / b for a, b in zip(times, base, strict=True)), 2),
-        "ms beyond start-up": round(median(beyond), 1),
-        "peak MB": round(max(peak for _, peak in results), 1),
+        "seconds": round(median(each.seconds for each in results), 3),
+        "of dapi sync": round(median(a.seconds / b.seconds for a, b in pairs), 2),
+        "CPU of dapi sync": round(median(a.cpu / b.cpu for a, b in pairs), 2),
+        "ms beyond start-up": round(1000 * median(took for took, _ in beyond), 1),
+        "CPU ms beyond": round(1000 * median(cpu for _, cpu in beyond), 1),
+        "peak MB": round(max(each.peak for each in results), 1),
     }
 
 
