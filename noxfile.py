@@ -67,6 +67,7 @@ def tests(session: nox.Session) -> None:
     session.install(
         *TEST_TOOLS,
         "basedpyright",
+        "cyclonedx-python-lib[json-validation]",
         "deep-phonemizer",
         "editables",
         "efficientnet-lite-pytorch",

@@ -35,7 +35,7 @@ LANGUAGES = {".py": "python", ".toml": "toml", ".md": "markdown", ".yml": "yaml"
 DOMAINS = {"vision": "Images and films", "text": "Text", "audio": "Sound"}
 DISTRIBUTIONS = {f"dapi-{name}" for name in DOMAINS}
 PARTS = ("transforms", "postprocess")  # public modules of a domain, beside its families
-MODULES = ("exceptions", "adapt", "tasks", "hooks", "cache", "catalog")
+MODULES = ("exceptions", "adapt", "tasks", "hooks", "cache", "catalog", "answers")
 CORE = {
     "Find and build": """
         list_models get_model LATEST get_builder list_weights get_weights search

@@ -29,7 +29,7 @@ def load(name, path):
 HERE = Path(__file__).parent
 _core = load("core_conftest", HERE.parents[1] / "dapi-core" / "tests" / "conftest.py")
 _hub = load("lock_hub", HERE / "hub.py")
-certificate, secure = _core.certificate, _core.secure
+certificate, secure, faulty = _core.certificate, _core.secure, _core.faulty
 
 ENTRY_POINTS = """
 [dapi.models]

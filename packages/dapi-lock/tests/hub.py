@@ -6,6 +6,7 @@ folder, for a benchmark; it prints its port first.
 """
 
 import json
+import os
 import re
 import sys
 import threading
@@ -16,7 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-LARGE = 1000  # bytes from which a file is in LFS
+LARGE = int(os.environ.get("HUB_LARGE", "1000"))  # bytes from which a file is in LFS
 
 
 def blob_id(body):
@@ -212,16 +213,11 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def main():
-    hub = Hub()
-    for folder in Path(sys.argv[1]).glob("*/*"):
-        files = {
-            path.relative_to(folder).as_posix(): path.read_bytes()
-            for path in folder.rglob("*")
-            if path.is_file()
-        }
-        hub.repo(folder.relative_to(sys.argv[1]).as_posix(), files)
-        for file in hub.repos[folder.relative_to(sys.argv[1]).as_posix()].find("main")[1].values():
-            hub.bodies[f"/cdn/{file.sha256}"] = file.body
+    hub, root = Hub(), Path(sys.argv[1])
+    for folder in root.glob("*/*"):
+        paths = [path for path in folder.rglob("*") if path.is_file()]
+        files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+        hub.repo(folder.relative_to(root).as_posix(), files)
     with hub.run():
         print(hub.server_port, flush=True)
         while True:

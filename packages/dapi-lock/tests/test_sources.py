@@ -345,3 +345,22 @@ class TestFiles:
 
         with pytest.raises(SyncError, match=r"a\.bin of a\.bin"):
             locked("a.bin").fetch()
+
+
+def test_object_of_a_cloud_store_is_locked_as_a_file(faulty, start):
+    """What core fetches, dapi lock locks: once downloaded, hashed, and named by its path."""
+    pytest.importorskip("obstore")
+    modified = {"headers": {"Last-Modified": "Thu, 01 Jan 1970 00:00:00 GMT"}}
+    faulty.serve("/bucket/models/ranker.bin", WEIGHTS, always=modified)
+    settings = {
+        "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_DEFAULT_REGION": "eu",
+        "AWS_ENDPOINT_URL": f"http://localhost:{faulty.server_port}", "AWS_ALLOW_HTTP": "true",
+    }  # fmt: skip
+
+    process = start("lock", "s3://bucket/models/ranker.bin", **settings)
+    _, errors = process.communicate()
+
+    assert 0 == process.returncode, errors.decode()
+    (entry,) = read("dapi.lock").weights
+    assert ("ranker.bin", len(WEIGHTS)) == (entry.name, entry.files[0].size)
+    assert ("s3://bucket/models/ranker.bin",) == entry.files[0].urls

@@ -1,7 +1,8 @@
 """The cache, for tools: what is in it, how it is filled and checked.
 
 Who loads weights needs none of this. Everything that leaves the cache was verified. ``fetch`` uses
-the network; the other functions only use the disk.
+the network; the other functions only use the disk. Who fetches many files does so in a block
+``with connections_kept():``, so that small ones do not wait for new connections.
 
 Example:
     >>> from dapi import cache, File
@@ -20,6 +21,7 @@ from dapi._store import partial as _partial
 from dapi._store import views as _views
 from dapi._store.cache import Blob, find, remove
 from dapi._store.cache import listing as blobs
+from dapi._store.connections import kept as connections_kept
 from dapi._store.folders import root as folder
 from dapi._store.receiving import receive
 from dapi._store.settings import is_offline
@@ -29,6 +31,7 @@ __all__ = [
     "Blob",
     "arrived",
     "blobs",
+    "connections_kept",
     "directory",
     "examine",
     "fetch",

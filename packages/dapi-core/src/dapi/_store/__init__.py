@@ -1,7 +1,7 @@
 """The store: from a File to a local path whose bytes are verified.
 
 This module puts the others together. Network: ``schemes`` resolves URLs, ``mirrors`` rewrites
-them, ``transport`` speaks HTTP, ``credentials`` keeps secrets to their origin, ``hub`` and
+them, ``transport`` speaks HTTP over ``connections``, ``credentials`` keeps secrets to their origin, ``hub`` and
 ``objects`` read the Hugging Face Hub and cloud stores, ``download`` retries and resumes. Disk:
 ``folders`` has the layout, ``cache`` the blobs, ``partial`` an incomplete download, ``locking``
 one download at a time, ``copies`` and ``views`` derived files, ``records`` small JSON files.
@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dapi._plugins import binding
-from dapi._store import cache, partial, settings, trust, verification, views
+from dapi._store import cache, connections, partial, settings, trust, verification, views
 from dapi._store.partial import Partial
 from dapi._store.settings import Settings
 from dapi._text.urls import redacted
@@ -72,7 +72,8 @@ def fetch(
 
 def fetch_all(files: Sequence[File], *, progress: bool = True, wanted: str = "") -> Path:
     """Fetch several files; return the one, or a directory that holds them by name."""
-    paths = [fetch(file, progress=progress, wanted=wanted) for file in files]
+    with connections.kept():
+        paths = [fetch(file, progress=progress, wanted=wanted) for file in files]
     if len(paths) == 1:
         return paths[0]
     named = {file.name: path for file, path in zip(files, paths, strict=True)}

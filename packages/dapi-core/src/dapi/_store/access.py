@@ -66,9 +66,14 @@ def make_folder(path: Path) -> None:
 
 def files(folder: Path) -> list[Path]:
     """List the entries of a directory of a cache; none if it is missing or a link."""
+    return [folder / name for name in names(folder)]
+
+
+def names(folder: Path) -> list[str]:
+    """List the names in a directory of a cache; none if it is missing or a link."""
     if folder.is_symlink() or not folder.is_dir():
         return []
-    return list(folder.iterdir())
+    return os.listdir(folder)  # noqa: PTH208 - a cache may hold thousands of files
 
 
 def open_file(path: Path, mode: str, *, permissions: int = 0o644) -> FileIO:

@@ -73,12 +73,18 @@ def blobs() -> Path:
     return root() / "blobs"
 
 
-def listing(name: str) -> list[Path]:
-    """List the entries of a directory of the writable cache; none if the user has no cache."""
+def listing(name: str, prefix: str | tuple[str, ...] = "") -> list[Path]:
+    """List the entries of a directory of the writable cache; none if the user has no cache.
+
+    Args:
+        name: The name of the directory.
+        prefix: List only names that start with it.
+    """
     try:
-        return access.files(root() / name)
+        folder = root() / name
     except CacheError:
         return []
+    return [folder / each for each in access.names(folder) if each.startswith(prefix)]
 
 
 def scratch() -> Path | None:

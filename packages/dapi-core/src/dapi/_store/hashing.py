@@ -13,7 +13,7 @@ from hashlib import sha256
 from io import FileIO
 from threading import Event, Thread
 
-_BLOCK = 1 << 20
+_BLOCK, _LEAST = 1 << 20, 1 << 12
 
 # The thread is woken when it is so far behind the front; smaller files are hashed at the end.
 _STEP = 4 << 20
@@ -25,7 +25,7 @@ class FrontHash:
     def __init__(self, stream: FileIO) -> None:
         self._stream = stream  # another one than it is written through
         self._hash, self._hashed, self._front = sha256(), 0, 0
-        self._buffer = memoryview(bytearray(_BLOCK))
+        self._buffer: memoryview | None = None
         self._wake, self._is_over = Event(), False
         self._thread: Thread | None = None
         self._is_busy = _is_busy()
@@ -72,6 +72,9 @@ class FrontHash:
                     self._read()
 
     def _read(self) -> bool:
+        if self._buffer is None:  # to clear a megabyte takes longer than to hash a small file
+            size = min(_BLOCK, max(_LEAST, self._front - self._hashed))
+            self._buffer = memoryview(bytearray(size))
         count = self._stream.readinto(self._buffer) or 0
         self._hash.update(self._buffer[:count])
         self._hashed += count

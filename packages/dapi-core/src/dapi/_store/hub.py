@@ -52,12 +52,18 @@ def open_url(url: str) -> FetchRequest:
 
 def _request(url: str) -> FetchRequest:
     """Return a request with the token of the user; that of a sign-in needs huggingface_hub."""
-    token = os.environ.get("HF_TOKEN", "").strip() or None
-    if not token:
-        try:
-            from huggingface_hub import get_token
-        except ModuleNotFoundError:
-            pass
-        else:
-            token = get_token()
+    token = os.environ.get("HF_TOKEN", "").strip() or _token()
     return FetchRequest(url, {"Authorization": f"Bearer {token}"} if token else {})
+
+
+def _token() -> str | None:
+    """Return the token of a sign-in; the whole library is imported only if there was one."""
+    try:
+        from huggingface_hub.constants import HF_TOKEN_PATH
+
+        if not os.path.exists(HF_TOKEN_PATH):  # noqa: PTH110 - a text
+            return None
+        from huggingface_hub import get_token
+    except ModuleNotFoundError:
+        return None
+    return get_token()

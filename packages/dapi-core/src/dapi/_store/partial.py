@@ -26,6 +26,9 @@ from dapi._store.settings import Settings
 # Notes are written after each such fraction of the file, but at least so many bytes apart.
 _NOTES, _LEAST_NOTE = 64, 1 << 16
 
+_NAME = re.compile(r"partial-[0-9a-z]+-[0-9a-z]+(-[0-9a-z]+)+")
+_NOTES_NAME = re.compile(r"\.?partial-[0-9a-z]+-[0-9a-z-]+\.json(\.[0-9a-f]+)?")
+
 # Bytes left free on the disk, for records and for other programs.
 _SPARE = 1 << 20
 
@@ -354,16 +357,17 @@ def _remove(path: Path) -> bool:
     return True
 
 
-def _of(key: str = "[0-9a-z]+") -> list[Path]:
+def _of(key: str = "") -> list[Path]:
     """List the partial files of ``key``, or of all. Any other name is not dapi's."""
-    name = re.compile(rf"partial-{key}-[0-9a-z]+(-[0-9a-z]+)+")
-    return [path for path in folders.listing("blobs") if name.fullmatch(path.name)]
+    found = folders.listing("blobs", f"partial-{key}-" if key else "partial-")
+    return [path for path in found if _NAME.fullmatch(path.name)]
 
 
-def _notes(key: str = "[0-9a-z]+") -> list[Path]:
+def _notes(key: str = "") -> list[Path]:
     """List the notes about partial files, those that were about to be written included."""
-    name = re.compile(rf"\.?partial-{key}-[0-9a-z-]+\.json(\.[0-9a-f]+)?")
-    return [path for path in folders.listing("blobs") if name.fullmatch(path.name)]
+    prefix = f"partial-{key}-" if key else "partial-"
+    found = folders.listing("blobs", (prefix, f".{prefix}"))
+    return [path for path in found if _NOTES_NAME.fullmatch(path.name)]
 
 
 def _bare(notes: Path) -> Path:

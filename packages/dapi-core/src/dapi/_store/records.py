@@ -21,7 +21,8 @@ def read(path: Path) -> dict[str, Any]:
         try:
             status = os.fstat(descriptor)
             is_read = access.is_ours(status) and access.is_regular(status)
-            found = json.loads(os.read(descriptor, _LARGEST)) if is_read else {}
+            size = min(status.st_size, _LARGEST)  # as much is set aside, whatever there is to read
+            found = json.loads(os.read(descriptor, size)) if is_read else {}
         finally:
             os.close(descriptor)
     except (OSError, ValueError, RecursionError):

@@ -37,6 +37,7 @@ from urllib.request import (
 )
 
 from dapi._plugins.hooks import FetchRequest
+from dapi._store import connections
 from dapi._store.credentials import Credentials
 from dapi._store.settings import Settings
 from dapi._text import urls
@@ -107,7 +108,7 @@ class Reply:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._response.close()
+        connections.finish(self._response)
 
     def blocks(self) -> Iterator[bytes | memoryview]:
         """Yield the body in blocks. A block is valid until the next one is requested.
@@ -195,7 +196,7 @@ def get(
     try:
         return _checked(Reply(host, response, settings), start, host)
     except BaseException:
-        response.close()
+        connections.finish(response)
         raise
 
 
@@ -228,7 +229,11 @@ class _Http(HTTPHandler):
         self._reach = reach
 
     def http_open(self, req: Request) -> HTTPResponse:
-        return self.do_open(partial(_connection, HTTPConnection, self._reach), req)
+        make = partial(_connection, HTTPConnection, self._reach)
+        if connections.takes(req):
+            open_one = partial(make, req.host, timeout=req.timeout)
+            return connections.exchange(open_one, ("http", req.host), req)
+        return self.do_open(make, req)
 
 
 class _Https(HTTPSHandler):
@@ -237,8 +242,14 @@ class _Https(HTTPSHandler):
         self._reach = reach
 
     def https_open(self, req: Request) -> HTTPResponse:
-        make = partial(_connection, HTTPSConnection, self._reach)
-        return self.do_open(make, req, context=_certificates(_bundles()))
+        make, context = (
+            partial(_connection, HTTPSConnection, self._reach),
+            _certificates(_bundles()),
+        )
+        if connections.takes(req):
+            open_one = partial(make, req.host, timeout=req.timeout, context=context)
+            return connections.exchange(open_one, ("https", req.host, context), req)
+        return self.do_open(make, req, context=context)
 
 
 def _connection(kind: Any, reach: float, host: str, **options: Any) -> Any:
@@ -301,7 +312,7 @@ class _SafeRedirects(HTTPRedirectHandler):
     def redirect_request(
         self, req: Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
     ) -> Request | None:
-        fp.close()  # or urllib reads its body, which may be endless
+        connections.finish(fp)  # or urllib reads its body, which may be endless
         before = urlsplit(req.full_url).scheme  # req.type is the proxy's scheme
         newurl, _ = urls.split_userinfo(urljoin(req.full_url, newurl))
         scheme = urlsplit(newurl).scheme
@@ -329,6 +340,7 @@ def _attempt_error(
 ) -> AttemptError:
     """Describe an error, and whether it may be temporary."""
     if isinstance(cause, HTTPError):
+        connections.finish(cause.fp)
         cause.close()
         return _refused(urls.netloc(cause.url), cause, settings, problem)
     reason = cause.reason if isinstance(cause, URLError) else cause

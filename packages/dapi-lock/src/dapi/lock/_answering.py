@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dapi
-from dapi import answers
 from dapi.exceptions import DapiError
 from dapi.lock._terminal import say
 from dapi.lock.document import Lock, LockedWeights
+
+if TYPE_CHECKING:
+    from dapi.answers import Check
 
 
 def shipped(name: str) -> str:
     """Return the answer that an installed distribution ships; empty if it has none."""
     try:
-        return answers.shipped(name)
+        return dapi.answers.shipped(name)
     except DapiError as error:  # it is not what locks bytes
         say(f"{name} is locked without answers. {error}")
         return ""
@@ -36,30 +38,30 @@ def record(lock: Lock) -> Lock:
 def _recorded(name: str) -> str:
     say(f"Recording what {name} says.")
     try:
-        return answers.record(name)
+        return dapi.answers.record(name)
     except (DapiError, ImportError) as error:
         say(f"{name} is locked without answers. {error}")
         return ""
 
 
-def check(lock: Lock, path: Path) -> Iterator[tuple[str, answers.Check]]:
+def check(lock: Lock, path: Path) -> Iterator[tuple[str, Check]]:
     """Compare what each set of weights says today with its answers in the lock."""
     for weights in lock.weights:
         if not weights.is_source:
             yield weights.name, _checked(weights, path)
 
 
-def _checked(weights: LockedWeights, path: Path) -> answers.Check:
+def _checked(weights: LockedWeights, path: Path) -> Check:
     if not weights.answers:
         remedy = f"To add them: dapi lock --answers, or dapi lock --upgrade {weights.name}"
         reason = f"The lock has no answers of these weights. {remedy}"
-        return answers.Check(weights.name, "unchecked", reason=reason)
+        return dapi.Check(weights.name, "unchecked", reason=reason)
     try:
         # Its own weights, if it loads any, must be the locked ones; a builder's are synthetic.
         with dapi.use_lock(path if _is_of_weights(weights) else None):
-            return answers.compare(weights.name, weights.answers)
+            return dapi.answers.compare(weights.name, weights.answers)
     except (DapiError, ImportError) as error:
-        return answers.Check(weights.name, "unchecked", reason=str(error))
+        return dapi.Check(weights.name, "unchecked", reason=str(error))
 
 
 def _is_of_weights(weights: LockedWeights) -> bool:
@@ -67,7 +69,7 @@ def _is_of_weights(weights: LockedWeights) -> bool:
     return f'"{weights.name.rpartition("/")[2]}":' in weights.answers
 
 
-def as_row(name: str, found: answers.Check) -> dict[str, Any]:
+def as_row(name: str, found: Check) -> dict[str, Any]:
     """Return what was found of some weights, for a report in JSON, which has no infinity."""
     differences = [each._asdict() for each in found.differences]
     for each in differences:

@@ -35,7 +35,8 @@ class Outcome(NamedTuple):
 
 def download(jobs: Sequence[Job], *, progress: bool) -> Outcome:
     """Download files side by side; one that fails does not stop the others."""
-    return _Pool(jobs).run(progress=progress)
+    with cache.connections_kept():
+        return _Pool(jobs).run(progress=progress)
 
 
 class _Pool:

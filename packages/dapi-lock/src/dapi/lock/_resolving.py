@@ -11,9 +11,9 @@ from dapi import File, Weights, catalog
 from dapi.exceptions import ArgumentError, DapiError
 from dapi.lock import _answering, _declared, _sources
 from dapi.lock._hashing import Measure, Measured
-from dapi.lock.document import Lock, LockedFile, LockedWeights, url_key, url_sha256
-from dapi.lock.exceptions import PolicyError, UnhashedError, UnlockableError
-from dapi.lock.policy import Policy, violations
+from dapi.lock.document import Lock, LockedFile, LockedWeights, check, url_key, url_sha256
+from dapi.lock.exceptions import UnhashedError, UnlockableError
+from dapi.lock.policy import Policy
 from dapi.lock.requirement import Requirement
 
 
@@ -139,17 +139,6 @@ def _unknown(sources: list[_sources.Source]) -> dict[File, str]:
         for part in source.parts
         if part.facts is None
     }
-
-
-def check(policy: Policy, lock: Lock) -> None:
-    """Refuse a lock that a policy does not allow.
-
-    Raises:
-        PolicyError: It does not.
-    """
-    found = [text for weights in lock.weights for text in violations(policy, weights.facts)]
-    if found:
-        raise PolicyError(found)
 
 
 def _draft(

@@ -13,11 +13,9 @@ from typing import Any
 
 import dapi
 from dapi.lock import (
-    _answering,
     _auditing,
     _bundling,
     _files,
-    _hashing,
     _keys,
     _layout,
     _layout_reading,
@@ -40,18 +38,14 @@ from dapi.lock.exceptions import (
     UnlockableError,
 )
 from dapi.lock.policy import Policy
-from dapi.lock.requirement import Requirement
 
 # As of dapi-core: after an error, or when a check found a problem.
 FAILED = 1
 
-# The options that choose files of a source.
-_PATTERNS = ("include", "exclude")
-
 Command = Callable[[Sequence[str]], int]
 
 
-def listing_all(command: Command) -> Command:
+def _listing_all(command: Command) -> Command:
     """Let a command print an error of many items with a line for each."""
 
     @wraps(command)
@@ -67,25 +61,16 @@ def listing_all(command: Command) -> Command:
     return run
 
 
-@listing_all
+@_listing_all
 def lock(words: Sequence[str]) -> int:
     """Run ``dapi lock``."""
-    parser = parser_of("lock", "Write dapi.lock: the weights that a project uses, file by file.")
-    text = "models, weights or sources to add: hf:owner/name@revision, a URL, ./path"
-    parser.add_argument("names", nargs="*", metavar="name", help=text)
-    text = "lock the files of a source that match only (several times for several patterns)"
-    parser.add_argument("--include", action="append", default=[], metavar="PATTERN", help=text)
-    text = "leave out the files of a source that match"
-    parser.add_argument("--exclude", action="append", default=[], metavar="PATTERN", help=text)
-    text = "what the source is called in the lock (default: owner/name, or its file's name)"
-    parser.add_argument("--as", dest="alias", default="", metavar="NAME", help=text)
+    parser = _parser("lock", "Write dapi.lock: the weights that a project uses, file by file.")
+    parser.add_argument("names", nargs="*", metavar="name", help="models or weights to add")
     text = "take NAME out of the lock, and of pyproject.toml"
     parser.add_argument("--remove", action="append", default=[], metavar="NAME", help=text)
     text = "choose the latest of NAME again, and compute unpublished hashes again"
     parser.add_argument("--upgrade", action="append", default=[], metavar="NAME", help=text)
     parser.add_argument("--upgrade-all", action="store_true", help="the same for all")
-    text = "record here what the models say, with their weights, for dapi check --lock"
-    parser.add_argument("--answers", action="store_true", help=text)
     text = "compute no hash that needs a download; refuse"
     parser.add_argument("--no-fetch", action="store_true", help=text)
     text = "write nothing; exit 1 if the lock is stale"
@@ -96,37 +81,17 @@ def lock(words: Sequence[str]) -> int:
     options = parser.parse_args(words)
     if options.check and (options.names or options.remove):
         parser.error("--check takes no names: it compares the lock with pyproject.toml")
-    added = _requirements(parser, options)
     with dapi.use_lock(None):
         if options.diff:
             return _show(options, compare(read(options.diff[0]), read(options.diff[1])))
-        return _check(options) if options.check else _lock(options, added)
+        return _check(options) if options.check else _lock(options)
 
 
-def _requirements(
-    parser: argparse.ArgumentParser, options: argparse.Namespace
-) -> list[Requirement]:
-    """Return what is named on the command line; its patterns are of the sources there."""
-    facts: dict[str, Any] = {key: tuple(sorted(getattr(options, key))) for key in _PATTERNS}
-    facts.update({"name": options.alias} if options.alias else {})
-    added = [Requirement.parse(name) for name in options.names]
-    sources = [each for each in added if each.is_source]
-    if any(facts.values()) and not sources:
-        parser.error("--include, --exclude and --as are for sources, as in hf:owner/name@revision")
-    if options.alias and len(sources) > 1:
-        parser.error("--as names one source")
-    return [each._replace(**facts) if each.is_source else each for each in added]
-
-
-def _lock(options: argparse.Namespace, added: list[Requirement]) -> int:
-    old, project, requirements, new = _resolve(options, added)
-    if project.weights is not None and {*project.weights} != {*requirements}:
-        _project.write_weights(project, requirements)
+def _lock(options: argparse.Namespace) -> int:
+    old, project, new = _resolve(options)
+    if project.weights is not None and project.weights != new.requires:
+        _project.write_weights(project, new.requires)
         say(f"[tool.dapi] weights in {project.path} were changed to what is locked.")
-    if options.answers:
-        missing = _syncing.missing(new)
-        _syncing.fetch(missing, options.lock.parent, progress=not options.quiet)
-        new = _answering.record(new)
     text = render(new)
     if not options.lock.is_file() or options.lock.read_text(encoding="utf-8") != text:
         _files.replace(options.lock, text)
@@ -139,47 +104,41 @@ def _lock(options: argparse.Namespace, added: list[Requirement]) -> int:
     return 0
 
 
-def _resolve(
-    options: argparse.Namespace, added: Sequence[Requirement] = ()
-) -> tuple[Lock | None, _project.Project, list[Requirement], Lock]:
+def _resolve(options: argparse.Namespace) -> tuple[Lock | None, _project.Project, Lock]:
     """Read what there is, and resolve what is required now."""
     old = read(options.lock) if options.lock.is_file() else None
     project = _project.beside(options.lock)
-    so_far = (old.requirements if old else ()) if project.weights is None else project.weights
-    required = {each.text: each for each in (*so_far, *added)}
-    known = {name for each in required.values() for name in (each.text, each.name) if name}
-    known |= {weights.name for weights in old.weights} if old else set()
+    so_far = old.requires if old else ()
+    requires = {*(so_far if project.weights is None else project.weights), *options.names}
+    known = {*requires, *(weights.name for weights in old.weights)} if old else requires
     strange = [name for name in (*options.upgrade, *options.remove) if name not in known]
     if strange:
-        reason = f"It is not locked. Locked are: {', '.join(sorted(required)) or 'none'}."
+        reason = f"It is not locked. Locked are: {', '.join(sorted(requires)) or 'none'}."
         raise UnlockableError(dict.fromkeys(strange, reason))
-    removed = {*options.remove}
-    requires = [each for each in required.values() if not {each.text, each.name} & removed]
+    requires -= {*options.remove}
     if not requires and not options.remove:
         remedy = 'Name weights: dapi lock NAME ..., or write [tool.dapi] weights = ["NAME"].'
         raise LockError(project.path, "it names no weights to lock", remedy)
-    measure: _hashing.Measure | None = None
+    measure: _resolving.Measure | None = None
     if options.no_fetch:
-        measure = _hashing.hash_cached
+        measure = _resolving.hash_cached
     elif not options.check:
         measure = _fetch_and_hash(progress=not options.quiet)
     policy = project.policy or (old.policy if old and project.weights is None else Policy())
     upgrade = known if options.upgrade_all else options.upgrade
-    new = _resolving.resolve(
-        requires, policy, folder=options.lock.parent, known=old, upgrade=upgrade, measure=measure
-    )
-    return old, project, requires, new
+    new = _resolving.resolve(requires, policy, known=old, upgrade=upgrade, measure=measure)
+    return old, project, new
 
 
-def _fetch_and_hash(*, progress: bool) -> _hashing.Measure:
-    return lambda files: _hashing.fetch_and_hash(files, progress=progress)
+def _fetch_and_hash(*, progress: bool) -> _resolving.Measure:
+    return lambda files: _resolving.fetch_and_hash(files, progress=progress)
 
 
 def _check(options: argparse.Namespace) -> int:
     if not options.lock.is_file():
         raise MissingLockError(options.lock)
     try:
-        old, _, _, new = _resolve(options)
+        old, _, new = _resolve(options)
     except UnhashedError as error:
         say(f"{options.lock} is stale: it has no hash for {', '.join(error.files)}.")
         return FAILED
@@ -201,10 +160,10 @@ def _show(options: argparse.Namespace, changes: list[Change]) -> int:
     return 0
 
 
-@listing_all
+@_listing_all
 def sync(words: Sequence[str]) -> int:
     """Run ``dapi sync``."""
-    parser = parser_of("sync", "Make the cache hold every file that the lock names.")
+    parser = _parser("sync", "Make the cache hold every file that the lock names.")
     parser.add_argument("--offline", action="store_true", help="list what is missing; no request")
     text = "use the lock as it is, whatever pyproject.toml says"
     parser.add_argument("--frozen", action="store_true", help=text)
@@ -239,7 +198,7 @@ def _sync(options: argparse.Namespace) -> int:
         failures = dict.fromkeys(map(str, missing), _syncing.ABSENT)
         raise SyncError(failures, remedy=_syncing.ONLINE)
     if not options.dry_run:
-        _syncing.fetch(missing, options.lock.parent, progress=not options.quiet)
+        _syncing.fetch(missing, progress=not options.quiet)
     if options.prune:
         rows += [_prune(blob, dry_run=options.dry_run) for blob in _syncing.prunable(locked)]
     if options.json:
@@ -260,8 +219,7 @@ def _prune(blob: Any, *, dry_run: bool) -> dict[str, Any]:
 
 def _tell_versions(locked: Lock) -> None:
     """Say which distributions have another version than when they were locked."""
-    published = [each for each in locked.weights if not each.is_source]
-    for name, known in sorted({(each.distribution, each.version) for each in published}):
+    for name, known in sorted({(each.distribution, each.version) for each in locked.weights}):
         try:
             installed = version(name)
         except PackageNotFoundError:
@@ -275,7 +233,7 @@ def verify(path: str, *, repair: bool, as_json: bool, signed_by: Sequence[str] =
 
     The signature is verified with the keys of ``--signed-by``, or those of ``DAPI_SIGNED_BY``.
     """
-    chosen = Path(path or default())
+    chosen = Path(path or _default())
     document, keys = _signing.read(chosen), _keys.trusted(signed_by)
     locked, signature = document.lock, _signing.report(document, chosen, keys)
     is_signed = signature["state"] == "valid" or not (keys or locked.policy.require_signature)
@@ -303,11 +261,11 @@ def verify(path: str, *, repair: bool, as_json: bool, signed_by: Sequence[str] =
     return 0 if is_signed and _verifying.is_intact(rows) else FAILED
 
 
-@listing_all
+@_listing_all
 def audit(words: Sequence[str]) -> int:
     """Run ``dapi audit``."""
     text = "Report licences, hashes, lifecycle and signature of what is locked."
-    parser = parser_of("audit", text)
+    parser = _parser("audit", text)
     _add_lock(parser)
     options = parser.parse_args(words)
     with dapi.use_lock(None):
@@ -329,8 +287,8 @@ def audit(words: Sequence[str]) -> int:
 def sign(words: Sequence[str]) -> int:
     """Run ``dapi sign``."""
     text = "Sign a lock, and so the hashes of its files, in OpenSSF's format for model signing."
-    parser = parser_of("sign", text)
-    parser.add_argument("lock", nargs="?", type=Path, default=default(), metavar="LOCK")
+    parser = _parser("sign", text)
+    parser.add_argument("lock", nargs="?", type=Path, default=_default(), metavar="LOCK")
     text = "the private key: PEM, of the curves P-256, P-384 or P-521"
     parser.add_argument("--key", required=True, type=Path, metavar="FILE", help=text)
     options = parser.parse_args(words)
@@ -341,11 +299,11 @@ def sign(words: Sequence[str]) -> int:
     return 0
 
 
-@listing_all
+@_listing_all
 def bundle(words: Sequence[str]) -> int:
     """Run ``dapi bundle``."""
-    parser = parser_of("bundle", "Write a lock and its files, to carry elsewhere.")
-    parser.add_argument("lock", nargs="?", type=Path, default=default(), metavar="LOCK")
+    parser = _parser("bundle", "Write a lock and its files, to carry elsewhere.")
+    parser.add_argument("lock", nargs="?", type=Path, default=_default(), metavar="LOCK")
     text = "the tar or the folder to write; - for standard output"
     parser.add_argument("-o", "--output", required=True, metavar="PATH", help=text)
     text = "one tar (the default), or a folder that is an OCI image layout"
@@ -360,7 +318,7 @@ def bundle(words: Sequence[str]) -> int:
         size = _write_bundle(document, options)
     locked = document.lock
     text = f"{options.output}: {count(len(_bundling.carried(locked)), 'file')}, {amount(size)}."
-    packaged = sorted({w.distribution or w.name for w, f in locked.files() if f.is_packaged})
+    packaged = sorted({w.distribution for w, file in locked.files() if file.is_packaged})
     if packaged:
         text += f" Further files come with: {', '.join(packaged)}."
     say(text)
@@ -380,10 +338,10 @@ def _write_bundle(document: _signing.Document, options: argparse.Namespace) -> i
     return sum(member.size for member in members)
 
 
-@listing_all
+@_listing_all
 def unbundle(words: Sequence[str]) -> int:
     """Run ``dapi unbundle``."""
-    parser = parser_of("unbundle", "Put the files of a bundle into the cache, each verified.")
+    parser = _parser("unbundle", "Put the files of a bundle into the cache, each verified.")
     text = "the tar, or the folder of an OCI image layout; - for a tar from standard input"
     parser.add_argument("bundle", metavar="PATH", help=text)
     text = "refuse a bundle of any other lock than this one"
@@ -419,8 +377,7 @@ def _unpack(options: argparse.Namespace) -> _bundling.Unpacked:
         return _bundling.unpack(stream, path, admit=admit, progress=progress)
 
 
-def parser_of(name: str, text: str) -> argparse.ArgumentParser:
-    """Return the parser of a command, with what all commands know."""
+def _parser(name: str, text: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=f"dapi {name}", description=text)
     parser.add_argument("--quiet", action="store_true", help="show no progress")
     return parser
@@ -428,10 +385,9 @@ def parser_of(name: str, text: str) -> argparse.ArgumentParser:
 
 def _add_lock(parser: argparse.ArgumentParser) -> None:
     text = "the lock file (default: DAPI_LOCK, or dapi.lock)"
-    parser.add_argument("--lock", type=Path, default=default(), metavar="FILE", help=text)
+    parser.add_argument("--lock", type=Path, default=_default(), metavar="FILE", help=text)
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
-def default() -> Path:
-    """Return the lock that is meant when none is named."""
+def _default() -> Path:
     return Path(os.environ.get("DAPI_LOCK") or "dapi.lock")

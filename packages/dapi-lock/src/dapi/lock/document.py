@@ -7,7 +7,8 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 
 from dapi import File, catalog
-from dapi.lock.policy import Facts, Policy
+from dapi.lock.exceptions import PolicyError
+from dapi.lock.policy import Facts, Policy, violations
 from dapi.lock.requirement import Requirement
 
 VERSION = "1.0"
@@ -153,6 +154,17 @@ class Lock(NamedTuple):
                 if file.sha256 not in seen:
                     seen.add(file.sha256)
                     yield weights, file
+
+
+def check(policy: Policy, lock: Lock) -> None:
+    """Refuse a lock that a policy does not allow.
+
+    Raises:
+        PolicyError: It does not.
+    """
+    found = [text for weights in lock.weights for text in violations(policy, weights.facts)]
+    if found:
+        raise PolicyError(found)
 
 
 def url_sha256(url: str) -> str:

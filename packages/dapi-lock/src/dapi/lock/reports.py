@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import dapi
-from dapi.answers import Check
 from dapi.lock import _answering, _card, _declared, _evidence, _files, _project, _sbom
 from dapi.lock._reading import read
 from dapi.lock._terminal import put, put_json, say
 from dapi.lock.commands import FAILED, default, listing_all, parser_of
 from dapi.lock.exceptions import LockError
+
+if TYPE_CHECKING:
+    from dapi.answers import Check
 
 # As of dapi check: weights could not be compared, and none differs.
 UNCHECKED = 2
