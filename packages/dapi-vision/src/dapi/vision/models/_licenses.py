@@ -12,8 +12,8 @@ from collections.abc import Mapping
 
 _CARD = "https://huggingface.co/timm/{}"
 
-# Files that timm's own table names by their URL, and the model that it has them as; those of VGG and
-# DenseNet in its earlier releases, before it had copies of its own.
+# Files that timm's own table names by their URL, and the model that it has them as; those of VGG
+# and DenseNet in its earlier releases, before it had copies of its own.
 _BSD: Mapping[str, str] = {
     "regnet_x_16gf-ba3796d7.pth": "regnetx_160.tv2_in1k",
     "regnet_x_1_6gf-a12f2b72.pth": "regnetx_016.tv2_in1k",
