@@ -67,17 +67,21 @@ def tests(session: nox.Session) -> None:
     session.install(
         *TEST_TOOLS,
         "basedpyright",
+        "cryptography",
         "cyclonedx-python-lib[json-validation]",
         "deep-phonemizer",
         "editables",
         "efficientnet-lite-pytorch",
         "hatchling",
         "matplotlib",
+        "model-signing",
         "mypy",
         "obstore",
         "packaging",
         "pycocotools",
         "pyinstaller",
+        "pyopenssl",  # model-signing imports it, and does not require it
+        "pyyaml",
         "ruff",
         "scikit-learn",
         "sentencepiece",
@@ -106,7 +110,7 @@ def oldest(session: nox.Session) -> None:
 def slow(session: nox.Session) -> None:
     """Run the tests that take minutes: peers' builders compared, large models loaded."""
     install_all(session)
-    session.install(*TEST_TOOLS, "packaging", "sentencepiece", "timm")
+    session.install(*TEST_TOOLS, "cryptography", "packaging", "pyyaml", "sentencepiece", "timm")
     session.run("pytest", "-m", "slow", *session.posargs)
     suites = sorted(map(str, Path("packages").glob("*/tests/test_conformance.py")))
     session.run("pytest", *suites, "-k", "C054", "--dapi-max-parameters", LARGEST)
@@ -137,6 +141,18 @@ def compat(session: nox.Session) -> None:
         output = project / "compat" / f"{version}.json.gz"
         # What models say is in the image as the distribution's own answers, which "answers" checks.
         session.run("dapi", "snapshot", distribution, "--run", "--output", str(output))
+
+
+@nox.session(default=False)
+def signatures(session: nox.Session) -> None:
+    """Verify the public cases of OpenSSF's model signing that need a key and no network."""
+    suite = Path(session.create_tmp()) / "model-signing-conformance"
+    if not suite.exists():
+        url = "https://github.com/sampras343/model-signing-conformance"
+        session.run("git", "clone", "--depth=1", url, str(suite), external=True)
+    session.install("-e", "packages/dapi-core", "-e", "packages/dapi-lock[sign]", *TEST_TOOLS)
+    cases = {"DAPI_MODEL_SIGNING_CONFORMANCE": str(suite)}
+    session.run("pytest", "packages/dapi-lock/tests/test_envelope.py", *session.posargs, env=cases)
 
 
 @nox.session(default=False)

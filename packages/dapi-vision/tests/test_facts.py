@@ -173,20 +173,18 @@ def test_postprocess_names_what_meta_names(member):
     assert len(member.meta["categories"]) == member.build.config["num_classes"]
 
 
-def test_licences_are_those_that_timm_states_for_the_same_file():
-    """By the URL in timm's own table; torchvision states none but SWAG's."""
+def test_licences_are_those_that_timm_states_of_the_same_weights():
+    """By the card that is named, and by the URL where timm's table has one."""
     registry = pytest.importorskip("timm.models._registry")
-    cards = {
-        config.url: (config.license, f"https://huggingface.co/{config.hf_hub_id}")
-        for config in registry._model_pretrained_cfgs.values()
-        if config.url
-    }
-    stated = {
-        ours.files[0].url: (ours.meta["license"].lower(), ours.meta["license_source"])
-        for ours, _ in PAIRS.values()
-        if ours.meta.get("license_source", "").startswith("https://huggingface.co/timm/")
-    }
+    configs = [config for config in registry._model_pretrained_cfgs.values() if config.hf_hub_id]
+    cards = {f"https://huggingface.co/{config.hf_hub_id}": config for config in configs}
+    ours = [each for each, _ in PAIRS.values() if each.meta.get("license_source") in cards]
 
-    assert len(stated) == 36
-    assert {url: cards[url] for url in stated if "rwightman" not in url}.items() <= stated.items()
-    assert sum("rwightman" in url for url in stated) == 5
+    assert 46 == len(ours)
+    for weights in ours:
+        card = cards[weights.meta["license_source"]]
+        assert card.license == weights.meta["license"].lower(), weights
+        if card.url and "download.pytorch.org" in card.url:
+            assert card.url == weights.files[0].url
+    urls = {config.url for config in configs}
+    assert 31 == sum(weights.files[0].url in urls for weights in ours)

@@ -1,14 +1,14 @@
 """The store: from a File to a local path whose bytes are verified.
 
 This module puts the others together. Network: ``schemes`` resolves URLs, ``mirrors`` rewrites
-them, ``transport`` speaks HTTP over ``connections``, ``credentials`` keeps secrets to their origin, ``hub`` and
-``objects`` read the Hugging Face Hub and cloud stores, ``download`` retries and resumes. Disk:
-``folders`` has the layout, ``cache`` the blobs, ``partial`` an incomplete download, ``locking``
-one download at a time, ``copies`` and ``views`` derived files, ``records`` small JSON files.
-Trust: ``verification`` compares hashes, ``trust`` remembers files without a full hash, ``access``
-reads permissions, ``mapping`` decides which files may be mapped, ``placeholder`` recognizes Git
-LFS pointers and web pages, ``faults`` tells a broken file from a broken machine. ``adoption`` and
-``receiving`` add local files and bundles.
+them, ``transport`` speaks HTTP over ``connections``, ``credentials`` keeps secrets to their origin,
+``hub`` and ``objects`` read the Hugging Face Hub and cloud stores, ``download`` retries and
+resumes. Disk: ``folders`` has the layout, ``cache`` the blobs, ``partial`` an incomplete download,
+``locking`` one download at a time, ``copies`` and ``views`` derived files, ``records`` small JSON
+files. Trust: ``verification`` compares hashes, ``trust`` remembers files without a full hash,
+``access`` reads permissions, ``mapping`` decides which files may be mapped, ``placeholder``
+recognizes Git LFS pointers and web pages, ``faults`` tells a broken file from a broken machine.
+``adoption`` and ``receiving`` add local files and bundles.
 """
 
 from __future__ import annotations

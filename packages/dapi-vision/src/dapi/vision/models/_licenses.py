@@ -12,7 +12,8 @@ from collections.abc import Mapping
 
 _CARD = "https://huggingface.co/timm/{}"
 
-# Files that timm's own table names by their URL, and the model that it has them as.
+# Files that timm's own table names by their URL, and the model that it has them as; those of VGG
+# and DenseNet in its earlier releases, before it had copies of its own.
 _BSD: Mapping[str, str] = {
     "regnet_x_16gf-ba3796d7.pth": "regnetx_160.tv2_in1k",
     "regnet_x_1_6gf-a12f2b72.pth": "regnetx_016.tv2_in1k",
@@ -45,11 +46,21 @@ _BSD: Mapping[str, str] = {
     "wide_resnet101_2-d733dc28.pth": "wide_resnet101_2.tv2_in1k",
     "wide_resnet50_2-95faca4d.pth": "wide_resnet50_2.tv_in1k",
     "wide_resnet50_2-9ba9bcbe.pth": "wide_resnet50_2.tv2_in1k",
+    "vgg11_bn-6002323d.pth": "vgg11_bn.tv_in1k",
+    "vgg13_bn-abd245e5.pth": "vgg13_bn.tv_in1k",
+    "vgg16-397923af.pth": "vgg16.tv_in1k",
+    "vgg16_bn-6c64b313.pth": "vgg16_bn.tv_in1k",
+    "vgg19-dcbb9e9d.pth": "vgg19.tv_in1k",
+    "vgg19_bn-c79401a0.pth": "vgg19_bn.tv_in1k",
 }
 
-# Trained by timm's author. torchvision ported them: its first release has them under names with the
-# same digits of a hash as timm's files, as in efficientnet_b0_rwightman-3dd342df.pth.
+# EfficientNet-B0 to B4 were trained by timm's author. torchvision ported them: it first had them
+# under names with timm's digits of a hash, as in efficientnet_b0_rwightman-3dd342df.pth.
 _APACHE: Mapping[str, str] = {
+    "densenet121-a639ec97.pth": "densenet121.tv_in1k",
+    "densenet161-8d451a50.pth": "densenet161.tv_in1k",
+    "densenet169-b2777c0a.pth": "densenet169.tv_in1k",
+    "densenet201-c1103571.pth": "densenet201.tv_in1k",
     "efficientnet_b0_rwightman-7f5810bc.pth": "efficientnet_b0.ra_in1k",
     "efficientnet_b1_rwightman-bac287d4.pth": "efficientnet_b1.ft_in1k",
     "efficientnet_b2_rwightman-c35c1473.pth": "efficientnet_b2.ra_in1k",
