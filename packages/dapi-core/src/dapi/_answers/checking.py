@@ -20,6 +20,7 @@ from dapi._plugins import discovery
 from dapi._values import names as _names
 from dapi._values.frozen import FrozenDict, freeze
 from dapi._values.public import public
+from dapi._weights.entry import WeightEntry
 from dapi._weights.enum import Weights
 from dapi.exceptions import AnswersError, DapiError
 
@@ -257,7 +258,10 @@ def _compared(subject: Subject, name: str, kept: Answers) -> Check:
     if answer.config and not answer.config.keys() <= subject.sample().config.keys():
         raise UncheckedError("Its answers name arguments of the builder that its sample does not.")
     subject = subject._replace(
-        config=answer.config, dtype=answer.dtype, trains="training" not in answer.omitted
+        weights=_recorded_with(subject, answer),
+        config=answer.config,
+        dtype=answer.dtype,
+        trains="training" not in answer.omitted,
     )
     try:
         return compare(answer, record(subject, short))
@@ -265,6 +269,14 @@ def _compared(subject: Subject, name: str, kept: Answers) -> Check:
         raise
     except Exception as error:
         raise UncheckedError(f"It could not be run. {_reason(error)}") from error
+
+
+def _recorded_with(subject: Subject, answer: Answer) -> Weights | WeightEntry:
+    """Return the weights that a builder's answer was recorded with, which may be latest no more."""
+    if subject.is_synthetic and subject.built is None:
+        enum = lookup.own_enum(subject.model.load())
+        return next((each for each in enum if each.name == answer.member), subject.weights)
+    return subject.weights
 
 
 def _unrecorded(name: str, kept: Answers) -> str:

@@ -390,11 +390,10 @@ def _lost(pair: Pair) -> Iterator[Finding]:
     for kind, prefix in (("code", "answer of "), ("weights", "answer of the weights ")):
         new = pair.new["answers"][kind]
         for name, key in pair.old["answers"][kind].items():
-            where = pair.where(name)
-            if name not in new:
-                reason = _why_lost(pair, name, prefix)
-                is_error = bool(reason) and pair.old["said"].get(key, {}).get("live", False)
-                if is_error and kind == "code" and not reason.startswith("AnswersError"):
+            where, reason = pair.where(name), _why_lost(pair, name, prefix)
+            ran = bool(pair.old["said"].get(key, {}).get("live", False))
+            if name not in new or (ran and reason):  # what it ships was recorded when it ran
+                if ran and reason and kind == "code" and not reason.startswith("AnswersError"):
                     text = f"It ran, and raises an error: {reason}"
                     yield finding("EVAL_OUTPUT_SAME", name, text, where, witness=reason)
                 elif reason and not reason.startswith(MISFITS):
