@@ -125,17 +125,28 @@ def closure(requirements) -> set[str]:
     return found
 
 
+def make_environment(folder: Path) -> Environment:
+    """Make an empty virtual environment of this Python."""
+    path = folder / "environment"
+    venv.EnvBuilder(symlinks=True, with_pip=False).create(path)
+    return Environment(path, {"DAPI_CACHE": str(folder / "cache"), "DAPI_OFFLINE": "1"})
+
+
 @pytest.fixture
 def environment(tmp_path) -> Environment:
     """An empty virtual environment of this Python."""
-    path = tmp_path / "environment"
-    venv.EnvBuilder(symlinks=True, with_pip=False).create(path)
-    return Environment(path, {"DAPI_CACHE": str(tmp_path / "cache"), "DAPI_OFFLINE": "1"})
+    return make_environment(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def shared_environment(tmp_path_factory) -> Environment:
+    """An empty virtual environment that the tests of a module share."""
+    return make_environment(tmp_path_factory.mktemp("shared"))
 
 
 @pytest.fixture
-def wheel_of(tmp_path):
-    """Build the wheel of a project that is kept in this repository: ``wheel_of(folder)``."""
+def build_kept(tmp_path):
+    """Build the wheel of a project that is kept in this repository: ``build_kept(folder)``."""
     return lambda project: build_wheel(project, tmp_path / "dist")
 
 

@@ -49,11 +49,11 @@ USE = """
 
 
 @pytest.fixture
-def old(environment, wheels, wheel_of):
+def old(environment, wheels, build_kept):
     """An environment with the old distribution, dapi-core of today, and what both need."""
     environment.borrow("dapi-core[torch]")
     environment.variables["DAPI_OFFLINE"] = ""
-    environment.install(wheels["dapi-core"], wheel_of(PROJECT))
+    environment.install(wheels["dapi-core"], build_kept(PROJECT))
     return environment
 
 

@@ -579,3 +579,26 @@ def test_an_answer_survives_its_file(tmp_path_factory, value):
 
     assert found.text() == kept.text()
     assert differences.compare(found.found["net"], answer).state == "equal"
+
+
+def test_tools_record_and_compare_without_a_file(leaves):
+    """An answer of today equals the shipped one; of weights, with their file or without it."""
+    from dapi import catalog
+
+    shipped = catalog.answers("acme-leaves").found
+    builder, weights = (catalog.record_answer(name) for name in ("leafnet", "leafnet:Leaves_RefV1"))
+    code = catalog.record_answer("acme-leaves/leafnet:Leaves_RefV1", synthetic=True)
+
+    assert catalog.compare_answers(shipped["leafnet"], builder).state == "equal"
+    assert catalog.compare_answers(shipped["leafnet:Leaves_RefV1"], weights).state == "equal"
+    assert code.leaves == builder.leaves
+
+
+def test_tools_are_told_why_a_model_cannot_be_run(leaves):
+    """In an error of dapi's own."""
+    from dapi import catalog
+
+    leaves.change('"leaf-naming"', '"leaf-counting"')
+
+    with pytest.raises(AnswersError, match="No installed distribution has a sample"):
+        catalog.record_answer("leafnet:Leaves_RefV1", synthetic=True)

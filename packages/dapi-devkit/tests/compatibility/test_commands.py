@@ -131,3 +131,15 @@ def test_a_snapshot_is_written_where_it_is_wanted(leaves, tmp_path, capsys, monk
     assert 0 == commands.snapshot(["acme-leaves", "--build", "--output", "out/1.0.json.gz"])
     assert "acme-leaves 1.0: out/1.0.json.gz" in capsys.readouterr().out
     assert "1.0" == Image.read(tmp_path / "out" / "1.0.json.gz").version
+
+
+def test_a_break_is_proven_by_the_installed_release(leaves, tmp_path, capsys, monkeypatch):
+    """A state dict of the old model is loaded into the new one, in a process of its own."""
+    monkeypatch.chdir(tmp_path)
+    leaves.image(run=()).write(tmp_path / "compat" / "1.0.json.gz")
+    leaves.change(("self.fc", "self.head"))
+
+    assert 1 == commands.breaking(
+        ["acme-leaves", "--against", "1.0", "--category", "load", "--run"]
+    )
+    assert 'Missing key(s) in state_dict: "head.weight"' in capsys.readouterr().out

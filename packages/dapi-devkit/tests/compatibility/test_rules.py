@@ -316,3 +316,30 @@ def test_a_file_that_was_written_again_says_so(content, digest):
 
     assert found.rule.name == "WEIGHTS_MEMBER_SAME_BYTES"
     assert (digest == "t") == ("its tensors are the same" in found.text)
+
+
+def fail(*names):
+    """Let models raise an error."""
+    reason = "TypeError: no number"
+    changes = [put("missing", f"answer of {name}", value=reason) for name in names]
+    dropped = [drop("answers", "code", name) for name in names if name != "net:Data_RefV3"]
+    return all_of(*changes, *dropped)
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_a_model_that_raises_an_error_is_found(content, live):
+    """What had an answer once ran, whether it was recorded with the image or shipped."""
+    content["said"]["code"]["live"] = live
+
+    found = compare(*changed(content, fail("net:Data_RefV1", "net:Data_RefV2")))
+
+    assert ["net:Data_RefV1", "net:Data_RefV2"] == [
+        each.target for each in found if each.rule.name == "EVAL_OUTPUT_SAME"
+    ]
+
+
+def test_new_weights_that_do_not_run_accuse_no_others(content):
+    """Weights that still run are fine, whatever others of their builder do."""
+    change = all_of(BROKEN["WEIGHTS_MEMBER_ADDED"], fail("net:Data_RefV3"))
+
+    assert [] == [each for each in compare(*changed(content, change)) if each.level != "added"]

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _MOST_SECONDS = 5.0
 _MOST_TRAINED = 1_000_000_000
 
-_DRAWS = 3  # steps of training again, where random numbers were drawn
+_DRAWS = 2  # steps of training again, where random numbers were drawn
 
 _FEW = 16  # numbers in float32, such as the ratio of two sizes, make no model compute in it
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from math import hypot
 from typing import TYPE_CHECKING, Any
 
 from dapi._answers import answers, synthetic
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 _MOST_MODULES = 16  # inside a model that are noted
+_PART = 1 << 24  # elements of a tensor whose norm is computed at a time
 
 
 def inside(model: nn.Module, prefix: str = "", depth: int = 1) -> Iterator[tuple[str, nn.Module]]:
@@ -45,11 +47,17 @@ def norms(named_tensors: Iterable[tuple[str, Tensor]]) -> dict[str, float | str]
 
     One that is not finite is a text, as JSON has it.
     """
-    named = {name: float(each.detach().double().norm()) for name, each in named_tensors}
+    named = {name: _norm(each.detach()) for name, each in named_tensors}
     found: dict[str, float] = {}
     for name, group in grouped(named).items():
         found[group] = (found.get(group, 0.0) ** 2 + named[name] ** 2) ** 0.5
     return {name: answers.rounded(norm, 12) for name, norm in found.items()}
+
+
+def _norm(tensor: Tensor) -> float:
+    """Compute an l2 norm in float64, by parts: a whole copy would take twice the memory again."""
+    parts = tensor.flatten().split(_PART) if tensor.numel() > _PART else (tensor,)
+    return hypot(*(float(each.double().norm()) for each in parts))
 
 
 def grouped(names: Iterable[str]) -> dict[str, str]:

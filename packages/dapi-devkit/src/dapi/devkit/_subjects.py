@@ -19,7 +19,7 @@ from typing import Any
 from dapi import WeightEntry, Weights, catalog
 from dapi.devkit._entry_points import declares
 from dapi.devkit._models import Workshop
-from dapi.devkit.exceptions import UnknownDistributionError
+from dapi.devkit.compatibility import declarations
 from dapi.exceptions import DapiError, PluginLoadError
 
 
@@ -189,11 +189,7 @@ def find(name: str, workshop: Workshop) -> Distribution:
     Raises:
         UnknownDistributionError: None of that name advertises anything.
     """
-    plugins = {plugin.name: plugin for plugin in catalog.plugins()}
-    wanted = catalog.normalize(name)
-    if wanted not in plugins:
-        raise UnknownDistributionError(name, available=sorted(plugins))
-    return Distribution(plugins[wanted], workshop)
+    return Distribution(declarations.find(name), workshop)
 
 
 def subjects(distribution: Distribution) -> Iterator[Subject]:

@@ -97,7 +97,12 @@ class Pair:
     def failure(self, what: str) -> str:
         """Return why something is missing in the new image; empty if the machine is to blame."""
         reason = str(self.new["missing"].get(what, ""))
-        return "" if any(kind in reason for kind in _OF_THE_MACHINE) else reason
+        return "" if is_of_machine(reason) else reason
+
+
+def is_of_machine(reason: str) -> bool:
+    """Whether a failure says that this machine lacks something."""
+    return any(kind in reason for kind in _OF_THE_MACHINE)
 
 
 def members(image: Image) -> dict[str, Mapping[str, Any]]:

@@ -17,7 +17,7 @@ from threading import Thread
 from typing import Any, NamedTuple
 
 from dapi.devkit.compatibility.image import Image
-from dapi.devkit.compatibility.recording import Extent, Tell
+from dapi.devkit.compatibility.recording import WHOLE, Extent, Tell
 from dapi.devkit.exceptions import RecordingError, UnknownDistributionError
 
 PATIENCE = 600.0  # seconds without news; the largest model of dapi-vision takes 30
@@ -35,7 +35,7 @@ class Job(NamedTuple):
 def snapshot(
     distribution: str,
     *,
-    extent: Extent = Extent(),  # noqa: B008 - it is immutable
+    extent: Extent = WHOLE,
     tell: Tell = lambda *_: None,
     patience: float = PATIENCE,
 ) -> Image:

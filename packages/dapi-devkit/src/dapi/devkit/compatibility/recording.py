@@ -68,7 +68,10 @@ class Extent(NamedTuple):
         return self.builds(builder) and any(fnmatchcase(builder, each) for each in self.run)
 
 
-def record(name: str, extent: Extent = Extent(), tell: Tell = lambda *_: None) -> Image:  # noqa: B008
+WHOLE = Extent()
+
+
+def record(name: str, extent: Extent = WHOLE, tell: Tell = lambda *_: None) -> Image:
     """Make an image of an installed distribution.
 
     Args:

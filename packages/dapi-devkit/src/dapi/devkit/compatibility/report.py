@@ -13,8 +13,9 @@ from dapi.devkit.compatibility.rules import RULES, Finding
 
 FORMATS = ("text", "json", "github", "sarif")
 
-_SARIF = "https://json.schemastore.org/sarif-2.1.0.json"
-_DOCS = "https://dapi.readthedocs.io/compatibility/"
+_SARIF = (
+    "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+)
 _COMMANDS = {"break": "error", "note": "notice", "added": "notice"}
 _SARIF_LEVELS = {"break": "error", "note": "note", "added": "none"}
 
@@ -154,7 +155,6 @@ def _as_sarif(outcome: Outcome, project: Path) -> dict[str, Any]:
             "name": rule.name,
             "shortDescription": {"text": rule.sees},
             "help": {"text": rule.remedy},
-            "helpUri": f"{_DOCS}#rules",
             "properties": {"category": rule.category},
         }
         for rule in RULES.values()
@@ -167,7 +167,7 @@ def _as_sarif(outcome: Outcome, project: Path) -> dict[str, Any]:
         }
         for each, allowance in outcome.accepted
     ]
-    driver: Mapping[str, Any] = {"name": "dapi breaking", "informationUri": _DOCS, "rules": rules}
+    driver: Mapping[str, Any] = {"name": "dapi breaking", "rules": rules}
     return {
         "$schema": _SARIF,
         "version": "2.1.0",

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dapi.devkit.compatibility import behaviour as _behaviour
-from dapi.devkit.compatibility.behaviour import Behaviour
 from dapi.devkit.compatibility.pair import Member, Pair, members, texts
 from dapi.devkit.compatibility.rules import Finding, finding
+from dapi.devkit.compatibility.verdicts import Behaviour
 
 _NAMES = ("categories", "labels", "keypoint_names")
 _OWN = ("weights", "progress")  # arguments that change no model
