@@ -7,28 +7,14 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from functools import wraps
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dapi
-from dapi.lock import (
-    _auditing,
-    _bundling,
-    _files,
-    _keys,
-    _layout,
-    _layout_reading,
-    _project,
-    _resolving,
-    _signing,
-    _syncing,
-    _verifying,
-)
+from dapi.lock import _files, _hashing, _project, _signing, _syncing
 from dapi.lock._reading import read
 from dapi.lock._terminal import amount, count, put, put_json, put_table, say
-from dapi.lock.changes import Change, compare, is_stale
-from dapi.lock.document import Lock, render
+from dapi.lock.document import Lock, check, render
 from dapi.lock.exceptions import (
     ListedError,
     LockError,
@@ -38,14 +24,24 @@ from dapi.lock.exceptions import (
     UnlockableError,
 )
 from dapi.lock.policy import Policy
+from dapi.lock.requirement import Requirement
+
+if TYPE_CHECKING:
+    from dapi.lock import _bundling
+    from dapi.lock.changes import Change
+
+# Each command imports what it alone needs: one that checks a lock takes a few milliseconds.
 
 # As of dapi-core: after an error, or when a check found a problem.
 FAILED = 1
 
+# The options that choose files of a source.
+_PATTERNS = ("include", "exclude")
+
 Command = Callable[[Sequence[str]], int]
 
 
-def _listing_all(command: Command) -> Command:
+def listing_all(command: Command) -> Command:
     """Let a command print an error of many items with a line for each."""
 
     @wraps(command)
@@ -61,16 +57,25 @@ def _listing_all(command: Command) -> Command:
     return run
 
 
-@_listing_all
+@listing_all
 def lock(words: Sequence[str]) -> int:
     """Run ``dapi lock``."""
-    parser = _parser("lock", "Write dapi.lock: the weights that a project uses, file by file.")
-    parser.add_argument("names", nargs="*", metavar="name", help="models or weights to add")
+    parser = parser_of("lock", "Write dapi.lock: the weights that a project uses, file by file.")
+    text = "models, weights or sources to add: hf:owner/name@revision, a URL, ./path"
+    parser.add_argument("names", nargs="*", metavar="name", help=text)
+    text = "lock the files of a source that match only (several times for several patterns)"
+    parser.add_argument("--include", action="append", default=[], metavar="PATTERN", help=text)
+    text = "leave out the files of a source that match"
+    parser.add_argument("--exclude", action="append", default=[], metavar="PATTERN", help=text)
+    text = "what the source is called in the lock (default: owner/name, or its file's name)"
+    parser.add_argument("--as", dest="alias", default="", metavar="NAME", help=text)
     text = "take NAME out of the lock, and of pyproject.toml"
     parser.add_argument("--remove", action="append", default=[], metavar="NAME", help=text)
     text = "choose the latest of NAME again, and compute unpublished hashes again"
     parser.add_argument("--upgrade", action="append", default=[], metavar="NAME", help=text)
     parser.add_argument("--upgrade-all", action="store_true", help="the same for all")
+    text = "record here what the models say, with their weights, for dapi check --lock"
+    parser.add_argument("--answers", action="store_true", help=text)
     text = "compute no hash that needs a download; refuse"
     parser.add_argument("--no-fetch", action="store_true", help=text)
     text = "write nothing; exit 1 if the lock is stale"
@@ -81,17 +86,42 @@ def lock(words: Sequence[str]) -> int:
     options = parser.parse_args(words)
     if options.check and (options.names or options.remove):
         parser.error("--check takes no names: it compares the lock with pyproject.toml")
+    added = _requirements(parser, options)
     with dapi.use_lock(None):
         if options.diff:
+            from dapi.lock.changes import compare
+
             return _show(options, compare(read(options.diff[0]), read(options.diff[1])))
-        return _check(options) if options.check else _lock(options)
+        return _check(options) if options.check else _lock(options, added)
 
 
-def _lock(options: argparse.Namespace) -> int:
-    old, project, new = _resolve(options)
-    if project.weights is not None and project.weights != new.requires:
-        _project.write_weights(project, new.requires)
+def _requirements(
+    parser: argparse.ArgumentParser, options: argparse.Namespace
+) -> list[Requirement]:
+    """Return what is named on the command line; its patterns are of the sources there."""
+    facts: dict[str, Any] = {key: tuple(sorted(getattr(options, key))) for key in _PATTERNS}
+    facts.update({"name": options.alias} if options.alias else {})
+    added = [Requirement.parse(name) for name in options.names]
+    sources = [each for each in added if each.is_source]
+    if any(facts.values()) and not sources:
+        parser.error("--include, --exclude and --as are for sources, as in hf:owner/name@revision")
+    if options.alias and len(sources) > 1:
+        parser.error("--as names one source")
+    return [each._replace(**facts) if each.is_source else each for each in added]
+
+
+def _lock(options: argparse.Namespace, added: list[Requirement]) -> int:
+    from dapi.lock import _answering
+    from dapi.lock.changes import compare
+
+    old, project, requirements, new = _resolve(options, added)
+    if project.weights is not None and {*project.weights} != {*requirements}:
+        _project.write_weights(project, requirements)
         say(f"[tool.dapi] weights in {project.path} were changed to what is locked.")
+    if options.answers:
+        missing = _syncing.missing(new)
+        _syncing.fetch(missing, options.lock.parent, progress=not options.quiet)
+        new = _answering.record(new)
     text = render(new)
     if not options.lock.is_file() or options.lock.read_text(encoding="utf-8") != text:
         _files.replace(options.lock, text)
@@ -100,45 +130,56 @@ def _lock(options: argparse.Namespace) -> int:
     _show(options, compare(old or Lock(), new))
     files = [file for _, file in new.files()]
     size = amount(sum(file.size for file in files))
-    say(f"{options.lock}: {len(new.weights)} weights, {count(len(files), 'file')}, {size}.")
+    if not options.quiet:
+        say(f"{options.lock}: {len(new.weights)} weights, {count(len(files), 'file')}, {size}.")
     return 0
 
 
-def _resolve(options: argparse.Namespace) -> tuple[Lock | None, _project.Project, Lock]:
+def _resolve(
+    options: argparse.Namespace, added: Sequence[Requirement] = ()
+) -> tuple[Lock | None, _project.Project, list[Requirement], Lock]:
     """Read what there is, and resolve what is required now."""
+    from dapi.lock import _resolving
+
     old = read(options.lock) if options.lock.is_file() else None
     project = _project.beside(options.lock)
-    so_far = old.requires if old else ()
-    requires = {*(so_far if project.weights is None else project.weights), *options.names}
-    known = {*requires, *(weights.name for weights in old.weights)} if old else requires
+    so_far = (old.requirements if old else ()) if project.weights is None else project.weights
+    required = {each.text: each for each in (*so_far, *added)}
+    known = {name for each in required.values() for name in (each.text, each.name) if name}
+    known |= {weights.name for weights in old.weights} if old else set()
     strange = [name for name in (*options.upgrade, *options.remove) if name not in known]
     if strange:
-        reason = f"It is not locked. Locked are: {', '.join(sorted(requires)) or 'none'}."
+        reason = f"It is not locked. Locked are: {', '.join(sorted(required)) or 'none'}."
         raise UnlockableError(dict.fromkeys(strange, reason))
-    requires -= {*options.remove}
+    removed = {*options.remove}
+    requires = [each for each in required.values() if not {each.text, each.name} & removed]
     if not requires and not options.remove:
         remedy = 'Name weights: dapi lock NAME ..., or write [tool.dapi] weights = ["NAME"].'
         raise LockError(project.path, "it names no weights to lock", remedy)
-    measure: _resolving.Measure | None = None
+    measure: _hashing.Measure | None = None
     if options.no_fetch:
-        measure = _resolving.hash_cached
+        measure = _hashing.hash_cached
     elif not options.check:
         measure = _fetch_and_hash(progress=not options.quiet)
     policy = project.policy or (old.policy if old and project.weights is None else Policy())
     upgrade = known if options.upgrade_all else options.upgrade
-    new = _resolving.resolve(requires, policy, known=old, upgrade=upgrade, measure=measure)
-    return old, project, new
+    new = _resolving.resolve(
+        requires, policy, folder=options.lock.parent, known=old, upgrade=upgrade, measure=measure
+    )
+    return old, project, requires, new
 
 
-def _fetch_and_hash(*, progress: bool) -> _resolving.Measure:
-    return lambda files: _resolving.fetch_and_hash(files, progress=progress)
+def _fetch_and_hash(*, progress: bool) -> _hashing.Measure:
+    return lambda files: _hashing.fetch_and_hash(files, progress=progress)
 
 
 def _check(options: argparse.Namespace) -> int:
+    from dapi.lock.changes import compare, is_stale
+
     if not options.lock.is_file():
         raise MissingLockError(options.lock)
     try:
-        old, _, new = _resolve(options)
+        old, _, _, new = _resolve(options)
     except UnhashedError as error:
         say(f"{options.lock} is stale: it has no hash for {', '.join(error.files)}.")
         return FAILED
@@ -160,10 +201,10 @@ def _show(options: argparse.Namespace, changes: list[Change]) -> int:
     return 0
 
 
-@_listing_all
+@listing_all
 def sync(words: Sequence[str]) -> int:
     """Run ``dapi sync``."""
-    parser = _parser("sync", "Make the cache hold every file that the lock names.")
+    parser = parser_of("sync", "Make the cache hold every file that the lock names.")
     parser.add_argument("--offline", action="store_true", help="list what is missing; no request")
     text = "use the lock as it is, whatever pyproject.toml says"
     parser.add_argument("--frozen", action="store_true", help=text)
@@ -182,7 +223,7 @@ def _sync(options: argparse.Namespace) -> int:
     if not options.frozen:
         _project.check_fresh(project, locked, options.lock)
     _signing.require(document, options.lock)
-    _resolving.check(locked.policy, locked)
+    check(locked.policy, locked)
     _tell_versions(locked)
     missing = _syncing.missing(locked)
     rows = [
@@ -198,7 +239,7 @@ def _sync(options: argparse.Namespace) -> int:
         failures = dict.fromkeys(map(str, missing), _syncing.ABSENT)
         raise SyncError(failures, remedy=_syncing.ONLINE)
     if not options.dry_run:
-        _syncing.fetch(missing, progress=not options.quiet)
+        _syncing.fetch(missing, options.lock.parent, progress=not options.quiet)
     if options.prune:
         rows += [_prune(blob, dry_run=options.dry_run) for blob in _syncing.prunable(locked)]
     if options.json:
@@ -219,11 +260,10 @@ def _prune(blob: Any, *, dry_run: bool) -> dict[str, Any]:
 
 def _tell_versions(locked: Lock) -> None:
     """Say which distributions have another version than when they were locked."""
-    for name, known in sorted({(each.distribution, each.version) for each in locked.weights}):
-        try:
-            installed = version(name)
-        except PackageNotFoundError:
-            continue  # files are downloaded without it
+    there = {plugin.name: plugin.version for plugin in dapi.catalog.plugins()}
+    published = [each for each in locked.weights if not each.is_source]
+    for name, known in sorted({(each.distribution, each.version) for each in published}):
+        installed = there.get(name, known)  # files are downloaded without it
         if installed != known:
             say(f"{name} {installed} is installed, and {known} was locked; the files are the same.")
 
@@ -233,7 +273,9 @@ def verify(path: str, *, repair: bool, as_json: bool, signed_by: Sequence[str] =
 
     The signature is verified with the keys of ``--signed-by``, or those of ``DAPI_SIGNED_BY``.
     """
-    chosen = Path(path or _default())
+    from dapi.lock import _keys, _verifying
+
+    chosen = Path(path or default())
     document, keys = _signing.read(chosen), _keys.trusted(signed_by)
     locked, signature = document.lock, _signing.report(document, chosen, keys)
     is_signed = signature["state"] == "valid" or not (keys or locked.policy.require_signature)
@@ -261,11 +303,13 @@ def verify(path: str, *, repair: bool, as_json: bool, signed_by: Sequence[str] =
     return 0 if is_signed and _verifying.is_intact(rows) else FAILED
 
 
-@_listing_all
+@listing_all
 def audit(words: Sequence[str]) -> int:
     """Run ``dapi audit``."""
+    from dapi.lock import _auditing, _keys
+
     text = "Report licences, hashes, lifecycle and signature of what is locked."
-    parser = _parser("audit", text)
+    parser = parser_of("audit", text)
     _add_lock(parser)
     options = parser.parse_args(words)
     with dapi.use_lock(None):
@@ -286,9 +330,11 @@ def audit(words: Sequence[str]) -> int:
 
 def sign(words: Sequence[str]) -> int:
     """Run ``dapi sign``."""
+    from dapi.lock import _keys
+
     text = "Sign a lock, and so the hashes of its files, in OpenSSF's format for model signing."
-    parser = _parser("sign", text)
-    parser.add_argument("lock", nargs="?", type=Path, default=_default(), metavar="LOCK")
+    parser = parser_of("sign", text)
+    parser.add_argument("lock", nargs="?", type=Path, default=default(), metavar="LOCK")
     text = "the private key: PEM, of the curves P-256, P-384 or P-521"
     parser.add_argument("--key", required=True, type=Path, metavar="FILE", help=text)
     options = parser.parse_args(words)
@@ -299,11 +345,13 @@ def sign(words: Sequence[str]) -> int:
     return 0
 
 
-@_listing_all
+@listing_all
 def bundle(words: Sequence[str]) -> int:
     """Run ``dapi bundle``."""
-    parser = _parser("bundle", "Write a lock and its files, to carry elsewhere.")
-    parser.add_argument("lock", nargs="?", type=Path, default=_default(), metavar="LOCK")
+    from dapi.lock import _bundling
+
+    parser = parser_of("bundle", "Write a lock and its files, to carry elsewhere.")
+    parser.add_argument("lock", nargs="?", type=Path, default=default(), metavar="LOCK")
     text = "the tar or the folder to write; - for standard output"
     parser.add_argument("-o", "--output", required=True, metavar="PATH", help=text)
     text = "one tar (the default), or a folder that is an OCI image layout"
@@ -318,7 +366,7 @@ def bundle(words: Sequence[str]) -> int:
         size = _write_bundle(document, options)
     locked = document.lock
     text = f"{options.output}: {count(len(_bundling.carried(locked)), 'file')}, {amount(size)}."
-    packaged = sorted({w.distribution for w, file in locked.files() if file.is_packaged})
+    packaged = sorted({w.distribution or w.name for w, f in locked.files() if f.is_packaged})
     if packaged:
         text += f" Further files come with: {', '.join(packaged)}."
     say(text)
@@ -327,6 +375,8 @@ def bundle(words: Sequence[str]) -> int:
 
 def _write_bundle(document: _signing.Document, options: argparse.Namespace) -> int:
     """Write a bundle, and return how many bytes its files have."""
+    from dapi.lock import _bundling, _layout
+
     progress = not options.quiet
     if options.format == "oci":
         return _layout.write(document, Path(options.output), tag=options.tag, progress=progress)
@@ -338,10 +388,10 @@ def _write_bundle(document: _signing.Document, options: argparse.Namespace) -> i
     return sum(member.size for member in members)
 
 
-@_listing_all
+@listing_all
 def unbundle(words: Sequence[str]) -> int:
     """Run ``dapi unbundle``."""
-    parser = _parser("unbundle", "Put the files of a bundle into the cache, each verified.")
+    parser = parser_of("unbundle", "Put the files of a bundle into the cache, each verified.")
     text = "the tar, or the folder of an OCI image layout; - for a tar from standard input"
     parser.add_argument("bundle", metavar="PATH", help=text)
     text = "refuse a bundle of any other lock than this one"
@@ -361,6 +411,8 @@ def unbundle(words: Sequence[str]) -> int:
 
 
 def _unpack(options: argparse.Namespace) -> _bundling.Unpacked:
+    from dapi.lock import _bundling, _layout_reading
+
     path, progress = options.bundle, not options.quiet
     admit = _signing.admission(path, options.lock)
     if path == "-":
@@ -377,7 +429,8 @@ def _unpack(options: argparse.Namespace) -> _bundling.Unpacked:
         return _bundling.unpack(stream, path, admit=admit, progress=progress)
 
 
-def _parser(name: str, text: str) -> argparse.ArgumentParser:
+def parser_of(name: str, text: str) -> argparse.ArgumentParser:
+    """Return the parser of a command, with what all commands know."""
     parser = argparse.ArgumentParser(prog=f"dapi {name}", description=text)
     parser.add_argument("--quiet", action="store_true", help="show no progress")
     return parser
@@ -385,9 +438,10 @@ def _parser(name: str, text: str) -> argparse.ArgumentParser:
 
 def _add_lock(parser: argparse.ArgumentParser) -> None:
     text = "the lock file (default: DAPI_LOCK, or dapi.lock)"
-    parser.add_argument("--lock", type=Path, default=_default(), metavar="FILE", help=text)
+    parser.add_argument("--lock", type=Path, default=default(), metavar="FILE", help=text)
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
-def _default() -> Path:
+def default() -> Path:
+    """Return the lock that is meant when none is named."""
     return Path(os.environ.get("DAPI_LOCK") or "dapi.lock")
