@@ -120,7 +120,7 @@ class Project:
             if name not in lines["dapi.models"] and self._is_enum(target):
                 lines["dapi.weights"][name] = target  # for somebody else's builder
         found = [change for group in GROUPS for change in self._differences(group, lines[group])]
-        return [*found, *self._buried(found)]
+        return [*found, *self._tombstones_for(found)]
 
     def stubs(self) -> dict[Path, str]:
         """Return the text of each stub that is not what it should be; imports what declares."""
@@ -168,8 +168,8 @@ class Project:
         replace(self.path, tomlkit.dumps(self._document).rstrip("\n") + "\n")
         return written
 
-    def _buried(self, changes: Iterable[Change]) -> Iterator[Change]:
-        """Yield the line of a tombstone for each builder that leaves; it says the last version."""
+    def _tombstones_for(self, changes: Iterable[Change]) -> Iterator[Change]:
+        """Yield the line of a tombstone for each removed builder; it says the last version."""
         models = [change for change in changes if change.group == "dapi.models"]
         staying = {change.name for change in models if change.is_added}
         for change in models:
@@ -304,7 +304,7 @@ def _write(
         return
     for path in tombstones:
         print(
-            f"{path} has a tombstone for each builder that leaves. Say there what to use instead, "
+            f"{path} has a tombstone for each removed builder. Say there what to use instead, "
             "as in successor='plantnet_v2', and why: reason='...'. A builder that was never "
             "published needs none: --no-tombstones"
         )
@@ -328,7 +328,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--no-tombstones",
         action="store_true",
-        help="write none for builders that leave, which were never published",
+        help="write none: the removed builders were never published",
     )
     parser.add_argument("path", nargs="?", type=Path, default=Path(), help="the project's folder")
     return parser
