@@ -343,3 +343,11 @@ def test_new_weights_that_do_not_run_accuse_no_others(content):
     change = all_of(BROKEN["WEIGHTS_MEMBER_ADDED"], fail("net:Data_RefV3"))
 
     assert [] == [each for each in compare(*changed(content, change)) if each.level != "added"]
+
+
+@pytest.mark.parametrize("what", ["models", "answers"])
+def test_what_could_not_be_recorded_at_all_is_told(content, what):
+    """Silence would read as if nothing had changed."""
+    old, new = changed(content, put("missing", what, value="PyTorch is not installed."))
+
+    assert [("STILL_COMPARED", "acme-nets")] == [(e.rule.name, e.target) for e in compare(old, new)]
