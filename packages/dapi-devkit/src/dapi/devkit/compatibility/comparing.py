@@ -84,7 +84,7 @@ def _order(each: Finding) -> tuple[int, str, str, str]:
 
 def _proven(found: list[Finding], testify: Testify | None) -> list[Finding]:
     """Keep breaks that have a witness; what the installed release refutes is dropped."""
-    claims = [dict(each.claim) for each in found if _can_be_tried(each)]
+    claims = [dict(each.claim or {}) for each in found if _can_be_tried(each)]
     if testify is None or not claims:
         return [_judged(each) for each in found]
     said = iter(testify(claims))
