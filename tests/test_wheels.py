@@ -11,7 +11,7 @@ OURS = ["dapi-core", "dapi-devkit", "dapi-vision", "dapi-text", "dapi-audio", "d
 LARGEST = {
     "dapi-core": 280_000,
     "dapi-devkit": 100_000,
-    "dapi-lock": 60_000,
+    "dapi-lock": 100_000,
     "dapi-vision": 8_000_000,
     "dapi-text": 6_000_000,
     "dapi-audio": 14_000_000,
