@@ -64,10 +64,11 @@ def test_bill_of_a_lock(zoo, hub, project, run, bill):
     assert found == bill()
 
 
-def test_every_licence_and_every_metric_of_ours_conforms():
-    """All installed weights in one document, as if each were locked."""
+@pytest.mark.parametrize("step", [9, pytest.param(1, marks=pytest.mark.slow)])
+def test_every_licence_and_every_metric_of_ours_conforms(step):
+    """All installed weights in one document, as if each were locked; a sample by default."""
     weights = []
-    for each in dapi.list_weights():
+    for each in dapi.list_weights()[::step]:
         file = LockedFile("x.bin", "a" * 64, 5, ("https://example.org/x.bin?***",))
         license_ = str(each.meta.get("license", "unknown"))
         (name, *_) = catalog.qualified_names(each)
@@ -78,7 +79,7 @@ def test_every_licence_and_every_metric_of_ours_conforms():
             )
         )  # fmt: skip
 
-    assert len(weights) > 100
+    assert len(weights) > 100 / step
     assert [] == problems(json.dumps(_sbom.document(Lock(weights=tuple(weights)), "all")))
 
 
@@ -124,7 +125,7 @@ def test_every_card_of_ours_is_read():
     """Whatever licence, data sets and metrics the weights have."""
     from dapi.lock import _card
 
-    for each in dapi.list_weights()[::7]:
+    for each in dapi.list_weights()[::11]:
         (name, *_) = catalog.qualified_names(each)
         card = load_card(_card.card(name, each, "1.0"))
         assert card.data.license is None or card.data.license in card.content.lower()

@@ -1,5 +1,6 @@
 """Upstream changes after thirty sets were locked: refused, or served from the cache."""
 
+import sys
 from hashlib import sha256
 
 import pytest
@@ -59,7 +60,8 @@ def thirty(zoo, hub, project, run):
     names = [f"thirty:Set{number}_RefV1" for number in range(COUNT)]
     sources = [f"hf:acme/repo-{number}@main" for number in range(COUNT)]
     assert 0 == run("lock", *names, *sources)[0] and 0 == run("sync")[0]
-    return [*names, *(source[3:].removesuffix("@main") for source in sources)]
+    yield [*names, *(source[3:].removesuffix("@main") for source in sources)]
+    sys.modules.pop("acme_thirty", None)
 
 
 def change_weights(server, number, fault):
