@@ -107,7 +107,7 @@ def test_failure_says_id_what_where_why_and_remedy(acme):
         "DAPI-C032 plantnet:Plants_RefV1: Its license is an SPDX expression, or unknown.",
         "  the license 'Free for friends' is no SPDX expression",
         "  where:  acme_plants.nets:PlantNetWeights.Plants_RefV1",
-        "  why:    Nobody can tell whether the weights may be used.",
+        "  why:    Users cannot determine whether they may use the weights.",
         "  remedy: Take the identifier from https://spdx.org/licenses/, as in 'BSD-3-Clause'.",
     ]
 
