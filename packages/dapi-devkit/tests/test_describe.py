@@ -64,7 +64,7 @@ def test_tells_the_keys_that_a_builder_would_miss_or_has_left_over(capsys, tmp_p
     status, printed = run(capsys, tmp_path / "odd.pth", "--model", "resnet20")
 
     assert 1 == status
-    assert "# resnet20 would miss fc.bias." in printed
+    assert "# fc.bias of resnet20 is missing from the file." in printed
     assert "# resnet20 has no stray." in printed
     assert "# fc.weight is [3, 64] in the file and [10, 64] in resnet20." in printed
 
@@ -186,5 +186,5 @@ def test_notes_that_cannot_be_used_are_told(capsys, saved):
     status, printed = run(capsys, saved)
 
     assert 0 == status
-    assert "# What dapi.save noted in the file cannot be used." in printed
+    assert "# The record of dapi.save in the file cannot be used." in printed
     assert "No model named 'dapi-vision/resnet20_v9' is installed" in printed

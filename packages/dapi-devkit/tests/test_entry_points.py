@@ -101,7 +101,7 @@ def test_check_exits_with_1_until_it_is_written(project, capsys):
     assert WRITTEN == (project / "pyproject.toml").read_text()
     capsys.readouterr()
     assert 0 == main(["entry-points", "--check", str(project)])
-    assert "names all that its builders declare" in capsys.readouterr().out
+    assert "has all entry points that its builders declare" in capsys.readouterr().out
 
 
 def test_write_begins_tables(project):

@@ -271,9 +271,9 @@ def main(arguments: Sequence[str]) -> int:
         if of_group:
             print(f'[project.entry-points."{group}"]', *of_group, sep="\n")
     for path in stubs:
-        print(f"{path} does not have all public names, or has some that are gone.")
+        print(f"{path} lacks public names, or has some that no longer exist.")
     if not changes and not stubs:
-        print(f"{project.path} names all that its builders declare.")
+        print(f"{project.path} has all entry points that its builders declare.")
     elif options.write:
         _write(project, changes, stubs)
     elif options.check:
@@ -284,16 +284,16 @@ def main(arguments: Sequence[str]) -> int:
 def _write(project: Project, changes: Sequence[Change], stubs: Mapping[Path, str]) -> None:
     for path, text in stubs.items():
         replace(path, text)
-        print(f"{path} is changed.")
+        print(f"{path} was updated.")
     if not changes:
         return
     for path in dict.fromkeys(project.write(changes)):
         print(
-            f"{path} has a tombstone for each builder that leaves. Say there what to use instead, "
+            f"{path} has a tombstone for each removed builder. Say there what to use instead, "
             "as in successor='plantnet_v2', and why: reason='...'. A builder that was never "
             "published needs none: --no-tombstones"
         )
-    print(f"{project.path} is changed. To install it anew: pip install -e {project.path.parent}")
+    print(f"{project.path} was updated. To reinstall it: pip install -e {project.path.parent}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -307,7 +307,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--no-tombstones",
         action="store_true",
-        help="write none for builders that leave, which were never published",
+        help="write no tombstones for removed builders (if they were never published)",
     )
-    parser.add_argument("path", nargs="?", type=Path, default=Path(), help="the project's folder")
+    parser.add_argument(
+        "path", nargs="?", type=Path, default=Path(), help="the project's directory"
+    )
     return parser

@@ -172,7 +172,7 @@ def _answers(pair: Pair, behaviour: Behaviour) -> Iterator[Finding]:
         code = behaviour.code.get(name)
         for stage in _STAGES:
             if stage in verdict.differences and not (code and code.differences):
-                text = f"With its file, it says something else: {verdict.differences[stage]}."
+                text = f"With its file, its outputs changed: {verdict.differences[stage]}."
                 yield _of_stage(stage, name, text, verdict.differences[stage], pair.where(name))
                 break
 
@@ -186,7 +186,7 @@ def _is_declared(pair: Pair, name: str, stage: str) -> bool:
 
 def _of_answer(pair: Pair, name: str, target: str, difference: Difference) -> Finding:
     """Report what some weights, or all of a builder's, say: where, how far, and what changed."""
-    text = f"It says something else: {difference}."
+    text = f"Its outputs changed: {difference}."
     if difference.stage in ("model", "training"):
         text += "".join(f" {each}." for each in _changes(pair, name)[:_SHOWN])
     text += _versions(pair, name)
@@ -231,7 +231,7 @@ def _of_modules(
     for path, was in before.items():
         now = after.get(path)
         if now is None:
-            found.append((f"{path} ({_short(was)}) is gone", "place", _computes(was)))
+            found.append((f"{path} ({_short(was)}) was removed", "place", _computes(was)))
         elif was["class"] != now["class"]:
             is_torch = _is_torch(was) and _is_torch(now)
             text = f"{path or 'the model'} was {_short(was)}, is {_short(now)}"
@@ -243,7 +243,7 @@ def _of_modules(
             ]
     for path, now in after.items():
         if path not in before:
-            found.append((f"{path} ({_short(now)}) is new", "place", _computes(now)))
+            found.append((f"{path} ({_short(now)}) was added", "place", _computes(now)))
     return found
 
 
@@ -268,7 +268,10 @@ def _of_attributes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[t
             yield f"{name} was {was!r}, is {new[name]!r}", True
     lost, added = sorted(old.keys() - new.keys()), sorted(new.keys() - old.keys())
     if lost or added:
-        parts = (*(f"{each} is gone" for each in lost), *(f"{each} is new" for each in added))
+        parts = (
+            *(f"{each} was removed" for each in lost),
+            *(f"{each} was added" for each in added),
+        )
         yield ", ".join(parts), False
 
 
@@ -317,7 +320,7 @@ def _judged(
         text = f"{_listed(grave)}."
         yield finding("MODULE_TREE_SAME", name, text, where, witness=_listed(grave))
     if light:
-        what = "Its answers are the same. " if is_same else ""
+        what = "Its answers are unchanged. " if is_same else ""
         yield finding("MODULE_RENAMED", name, f"{what}{_listed(light)}.", where)
 
 
@@ -381,7 +384,7 @@ def _stale(pair: Pair, behaviour: Behaviour) -> Iterator[Finding]:
         builder = name.partition(":")[0]
         is_told = any(behaviour.differs(builder, stage) for stage in _STAGES)
         if name not in pair.old["stale"] and not is_told:
-            text = f"Its recorded answer does not hold: {difference}."
+            text = f"Its outputs differ from the recorded answer: {difference}."
             yield finding("ANSWERS_HOLD", name, text, pair.where(name), witness=difference)
 
 
@@ -394,13 +397,13 @@ def _lost(pair: Pair) -> Iterator[Finding]:
             ran = bool(pair.old["said"].get(key, {}).get("live", False))
             if name not in new or (ran and reason):  # what it ships was recorded when it ran
                 if ran and reason and kind == "code" and not reason.startswith("AnswersError"):
-                    text = f"It ran, and raises an error: {reason}"
+                    text = f"It ran before, and now raises an error: {reason}"
                     yield finding("EVAL_OUTPUT_SAME", name, text, where, witness=reason)
                 elif reason and not reason.startswith(MISFITS):
                     text = f"It cannot be compared: {reason}"
                     yield finding("STILL_COMPARED", name, text, where)
             elif _is_otherwise_run(pair, key, new[name]):
-                text = "Its answers were made in another way, or on a smaller model."
+                text = "Its answers were recorded differently, or with a smaller model."
                 yield finding("STILL_COMPARED", name, text, where)
 
 
