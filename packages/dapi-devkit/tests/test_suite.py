@@ -176,7 +176,9 @@ def test_check_of_a_later_level_fails_nobody_who_did_not_ask(acme, monkeypatch):
 
     (case,) = cases()
     assert outcome(case)[0] is SKIPPED
-    assert "of level 2; the test states 1: raise it to be asked for: A rule." == outcome(case)[1]
+    assert (
+        "of level 2; the test states 1: raise the level to require it: A rule." == outcome(case)[1]
+    )
     assert ["DAPI-C999-plantnet"] == failures(level=2)
 
 

@@ -171,7 +171,7 @@ def _to_tensors(batch: Iterable[list[int]]) -> tuple[Tensor, Tensor]:
     """Pad lists of ids to a tensor, and give their lengths."""
     rows = [torch.tensor(ids) for ids in batch]
     if not rows:
-        raise UnsupportedInputError("There is no text. Give one, or a list of at least one.")
+        raise UnsupportedInputError("There is no text. Pass a str, or a list of at least one.")
     lengths = torch.tensor([len(row) for row in rows], dtype=torch.int32)
     return pad_sequence(rows, batch_first=True), lengths
 
@@ -185,7 +185,7 @@ def _encode(phonemes: Sequence[str], *, given: object) -> list[int]:
 
 def _unknown_phonemes(item: object, unknown: Sequence[str]) -> str:
     if not unknown:
-        return f"{item!r} has no phonemes. Give at least one."
+        return f"{item!r} has no phonemes. Pass at least one."
     near = get_close_matches(unknown[0].upper(), Phonemes.symbols, n=3)
     suggestion = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
     return (
@@ -198,15 +198,15 @@ def _unknown_phonemes(item: object, unknown: Sequence[str]) -> str:
 def _load_phonemizer(weights: Weights | WeightEntry | None) -> Callable[..., list[str]]:
     if weights is None:
         raise UnsupportedInputError(
-            "Texts need a phonemizer, and none was given: Phonemes(phonemizer=...). Give lists of "
-            "phonemes instead, as in [['HH', 'AH0', 'L', 'OW1']]."
+            "Texts require a phonemizer, but none was passed: Phonemes(phonemizer=...). Or pass "
+            "lists of phonemes, as in [['HH', 'AH0', 'L', 'OW1']]."
         )
     try:
         from dp.phonemizer import Phonemizer  # type: ignore[import-not-found, import-untyped, unused-ignore]
         from dp.preprocessing.text import LanguageTokenizer, Preprocessor, SequenceTokenizer  # type: ignore[import-not-found, import-untyped, unused-ignore]
     except ModuleNotFoundError as cause:
         raise MissingDependencyError(
-            "Turning text into phonemes needs the package deep-phonemizer (without it, give lists "
+            "Turning text into phonemes needs the package deep-phonemizer (without it, pass lists "
             "of phonemes, as in [['HH', 'AH0', 'L', 'OW1']])",
             requirement="dapi-audio[phonemes]",
         ) from cause
@@ -216,7 +216,7 @@ def _load_phonemizer(weights: Weights | WeightEntry | None) -> Callable[..., lis
         with _quiet("dp"), torch.serialization.safe_globals(allowed):
             phonemize: Callable[..., list[str]] = Phonemizer.from_checkpoint(str(path))
     except (EOFError, KeyError, RuntimeError, UnpicklingError) as cause:
-        reason = f"it holds no phonemizer ({type(cause).__name__})"
+        reason = f"it does not contain a phonemizer ({type(cause).__name__})"
         raise CheckpointError(path, source=str(weights), reason=reason) from cause
     return phonemize
 

@@ -40,7 +40,7 @@ def read(path: Path) -> tuple[Tensor, int]:
     Full scale is 1. Samples of whole numbers are in [-1, 1]; those of floats are as they are.
 
     Raises:
-        InputError: It has no sound, or it is cut off.
+        InputError: It has no samples, or is truncated.
         MissingDependencyError: It is no plain WAV, and soundfile is not installed.
     """
     with path.open("rb") as file:
@@ -70,7 +70,7 @@ def write(path: Path, waveform: Tensor, sample_rate: int) -> None:
     sound = waveform.detach().float().cpu().reshape(-1, waveform.shape[-1])
     if not sound.isfinite().all():
         raise UnsupportedInputError(
-            "The model returned samples that are infinite or not a number. Expected a sound: "
+            "The model returned samples that are infinite or NaN. Expected finite samples: "
             "build the model with dtype=torch.float32."
         )
     loudest = max(1.0, sound.abs().max().item())
@@ -96,13 +96,13 @@ def _chunks(content: bytes) -> dict[bytes, tuple[bytes, int]]:
 
 def _parse_format(chunk: bytes) -> _Format:
     if len(chunk) < 16:
-        raise ValueError("it has no header of one")
+        raise ValueError("it has no WAV header")
     kind, channels, rate, _, frame, bits = struct.unpack_from("<HHIIHH", chunk)
     if kind == _EXTENSIBLE and chunk[26:40] == _KIND_GUID:
         (kind,) = struct.unpack_from("<H", chunk, 24)
     width = (bits + 7) // 8
     if width not in _WIDTHS.get(kind, ()):
-        raise ValueError(f"its samples are of kind {kind}, {bits} bits each")
+        raise ValueError(f"its samples have the format {kind}, with {bits} bits")
     if not channels or not rate or frame != channels * width:
         raise ValueError("its header contradicts itself")
     return _Format(kind, channels, rate, width)
@@ -124,7 +124,7 @@ def _decode(samples: bytes, stated: _Format) -> Tensor:
 
 
 def _cut_off(path: Path, *, stated: int, found: int, unit: str) -> InputError:
-    reason = f"it is cut off: its header states {stated:,} {unit}, and {found:,} are there"
+    reason = f"it is truncated: its header states {stated:,} {unit}, but it has {found:,}"
     return InputError(str(path), reason, expected="the whole file: copy or download it again")
 
 
@@ -133,7 +133,7 @@ def _read_by_soundfile(path: Path, reason: Exception) -> tuple[Tensor, int]:
         soundfile = import_module("soundfile")
     except ModuleNotFoundError as cause:
         raise MissingDependencyError(
-            f"{path} is no WAV of plain samples ({reason}), and other sounds need soundfile",
+            f"{path} is not a PCM WAV file ({reason}); other formats need soundfile",
             requirement="dapi-audio[soundfile]",
         ) from cause
     try:
@@ -141,7 +141,9 @@ def _read_by_soundfile(path: Path, reason: Exception) -> tuple[Tensor, int]:
             frames, rate = file.frames, file.samplerate
             samples = file.read(dtype="float32", always_2d=True)
     except RuntimeError as cause:
-        raise InputError(str(path), f"it is no sound ({cause})", expected="a sound") from cause
+        raise InputError(
+            str(path), f"it is not a sound file ({cause})", expected="a sound"
+        ) from cause
     if len(samples) < frames:
         raise _cut_off(path, stated=frames, found=len(samples), unit="samples a channel")
     return torch.from_numpy(samples.T.copy()), int(rate)

@@ -85,7 +85,7 @@ class ForcedAlignment:
             what = f"has {', '.join(map(repr, sorted(unknown)))}" if unknown else "lacks a word"
             raise UnsupportedInputError(
                 f"The transcript {what}. Expected words of {''.join(self._ids)}: write it in "
-                "lower case, romanize it, and leave out punctuation."
+                "lower case, romanize it, and remove punctuation."
             )
         return [letter for word in words for letter in word]
 
@@ -105,7 +105,7 @@ class ForcedAlignment:
         refuse_nan(logits)
         if logits.shape[1] < needed:
             raise UnsupportedInputError(
-                f"The transcript needs {needed} frames, and the waveform has {logits.shape[1]}. "
+                f"The transcript needs {needed} frames, but the waveform has {logits.shape[1]}. "
                 "Expected the transcript of this waveform."
             )
 

@@ -216,8 +216,8 @@ class CTCText:
         """
         if not isinstance(logits, Tensor):
             raise UnsupportedInputError(
-                f"The logits are of {type(logits).__qualname__}. Expected a tensor: give "
-                "them and their lengths apart, as in postprocess(*model(waveforms))."
+                f"The logits are of {type(logits).__qualname__}. Expected a tensor: pass "
+                "them and their lengths separately, as in postprocess(*model(waveforms))."
             )
         if logits.ndim != 3 or logits.shape[2] != len(self.labels):
             raise UnsupportedInputError(
@@ -368,8 +368,8 @@ def _distinct(names: Sequence[str]) -> tuple[str, ...]:
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
         raise ValueError(
-            f"The names have {', '.join(map(repr, repeated))} more than once. Results are by name: "
-            "give each a name of its own."
+            f"The names have {', '.join(map(repr, repeated))} more than once. Results are keyed by "
+            "name: use unique names."
         )
     return tuple(names)
 
@@ -382,7 +382,7 @@ def refuse_nan(logits: Tensor) -> None:
     """
     if logits.isnan().any():
         raise UnsupportedInputError(
-            "Some logits are not a number. Expected those of a finite waveform: where the model "
+            "Some logits are NaN. Expected the logits of a finite waveform: where the model "
             "computes in half precision, build it with dtype=torch.float32."
         )
 
@@ -398,7 +398,7 @@ def _load_pieces(path: Path) -> Any:
     try:
         return SentencePieceProcessor(model_file=str(path))
     except (OSError, RuntimeError) as cause:
-        raise AssetError(path, name=path.name, reason="it is no SentencePiece model") from cause
+        raise AssetError(path, name=path.name, reason="it is not a SentencePiece model") from cause
 
 
 def _check(mel: Tensor, *, bands: int, frames: int) -> None:

@@ -40,7 +40,7 @@ def read(file: str | Path) -> tokenizers.Tokenizer:
     except (IndexError, UnicodeDecodeError, ValueError, struct.error) as cause:
         raise ValueError(f"{file} is not a SentencePiece model: {cause}.") from cause
     if kind != _UNIGRAM:
-        raise ValueError(f"{file} is a SentencePiece model of another kind than unigram.")
+        raise ValueError(f"{file} is a SentencePiece model, but not a unigram model.")
     return _tokenizer(pieces, unknown, charsmap)
 
 
@@ -91,7 +91,7 @@ class _Message:
     def required(self, field: int) -> bytes:
         """Return the content of a field that stands in every file, behind the pieces."""
         if field not in self._contents:
-            raise ValueError("it is cut off")
+            raise ValueError("it is truncated")
         return self.content(field)
 
     def messages(self, field: int) -> list[_Message]:
@@ -111,7 +111,7 @@ class _Message:
         else:
             raise ValueError(f"it has a field of the wire type {kind}")
         if position + length > len(encoded):
-            raise ValueError("it is cut off")
+            raise ValueError("it is truncated")
         self._contents.setdefault(field, []).append(encoded[position : position + length])
         return position + length
 

@@ -48,7 +48,7 @@ def read_film(source: str) -> list[Image.Image]:
             source, f"it has {len(frames)} frames", expected=f"two or more: {expected}"
         )
     if len({frame.size for frame in frames}) > 1:
-        raise InputError(source, "its frames have several sizes", expected="frames of one size")
+        raise InputError(source, "its frames have different sizes", expected="frames of one size")
     return frames
 
 
@@ -94,7 +94,7 @@ def check_shape(image: Image.Image, detector: nn.Module) -> None:
         width, height = image.size
         raise ValueError(
             f"A picture of {width} x {height} pixels is too narrow. "
-            f"Expected one at most {resize.max_size} times as long as wide: cut it into parts."
+            f"Expected an aspect ratio of at most {resize.max_size}: cut it into parts."
         )
 
 

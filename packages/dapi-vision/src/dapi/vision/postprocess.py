@@ -161,8 +161,8 @@ class Detection:
             points = found["keypoints"][place].tolist()
             if len(points) != len(self.keypoint_names):
                 raise ValueError(
-                    f"There are {len(points)} keypoints, and {len(self.keypoint_names)} names. "
-                    "Give the names: Detection(categories, keypoint_names=...)."
+                    f"There are {len(points)} keypoints, but {len(self.keypoint_names)} names. "
+                    "Pass the names: Detection(categories, keypoint_names=...)."
                 )
             named["keypoints"] = {
                 name: (x, y) for name, (x, y, _) in zip(self.keypoint_names, points, strict=True)
@@ -172,7 +172,7 @@ class Detection:
         if not 0 <= index < len(self.categories):
             raise ValueError(
                 f"The label {index} has no name: there are {len(self.categories)} categories. "
-                "Give the names of a new head: Detection(categories)."
+                "Pass the names of a new head: Detection(categories)."
             )
         return self.categories[index]
 
@@ -257,8 +257,8 @@ def _check_distinct(argument: str, names: Sequence[str]) -> None:
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
         raise ValueError(
-            f"{argument} has {', '.join(map(repr, repeated))} more than once. Results are by name: "
-            "give each a name of its own, as in 'crane (bird)' and 'crane (machine)'."
+            f"{argument} has {', '.join(map(repr, repeated))} more than once. Results are keyed by "
+            "name: use unique names, as in 'crane (bird)' and 'crane (machine)'."
         )
 
 

@@ -282,7 +282,7 @@ class OpticalFlow:
         frames = [_scaled(_coloured(image)) for image in (first, second)]
         if frames[0].shape != frames[1].shape:
             raise ValueError(
-                "Expected two images of one size; got the shapes "
+                "Expected two images of the same size; got the shapes "
                 f"{tuple(frames[0].shape)} and {tuple(frames[1].shape)}."
             )
         half = [0.5, 0.5, 0.5]
@@ -318,7 +318,7 @@ def _grey(image: object) -> Tensor:
 def _checked(image: object, *, channels: tuple[int, ...]) -> Tensor:
     if not isinstance(image, Tensor):
         got = f"{type(image).__module__}.{type(image).__qualname__}"
-        several = " Give several images one by one, and join the results: torch.stack."
+        several = " Pass several images one by one, and join the results: torch.stack."
         remedy = several if isinstance(image, list | tuple) else ""
         raise TypeError(f"{_EXPECTED}; got {got}.{remedy}")
     # Floats may mean 0..1 or 0..255, and nothing in them tells which.

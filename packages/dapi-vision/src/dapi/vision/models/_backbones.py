@@ -151,15 +151,15 @@ def trained_count(trainable_layers: Any, *, is_trained: bool, default: int, most
         if trainable_layers is not None:
             warnings.warn(
                 f"trainable_backbone_layers={trainable_layers} has no effect without weights: "
-                "all layers of the backbone are trained.",
+                "all its layers are trainable.",
                 stacklevel=2,
             )
         return most
     count: int = default if trainable_layers is None else trainable_layers
     if count not in range(most + 1):
         raise ValueError(
-            f"trainable_backbone_layers={count!r} is not possible. "
-            f"Expected a number from 0 to {most}."
+            f"trainable_backbone_layers={count!r} is not valid. "
+            f"Expected an integer between 0 and {most}."
         )
     return count
 

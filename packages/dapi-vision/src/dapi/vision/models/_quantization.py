@@ -76,8 +76,8 @@ def _check(backend: str) -> None:
     known = torch.backends.quantized.supported_engines
     if backend not in known:
         raise ValueError(
-            f"backend={backend!r} is not in this build of PyTorch. "
-            f"It has: {', '.join(engine for engine in known if engine != 'none')}."
+            f"backend={backend!r} is not available in this build of PyTorch. "
+            f"Available: {', '.join(engine for engine in known if engine != 'none')}."
         )
     torch.backends.quantized.engine = backend
 
