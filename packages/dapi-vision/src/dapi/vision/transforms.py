@@ -42,7 +42,7 @@ class ImageClassification:
         crop_size: Height and width of the result.
         resize_size: Length of the image's shorter side before the crop.
         mean: Subtracted from each channel, of values 0..1.
-        std: What each channel is divided by then.
+        std: Standard deviation of each channel, by which it is then divided.
         interpolation: ``"nearest"``, ``"bilinear"``, ``"bicubic"`` or another value of
             torchvision's InterpolationMode.
         antialias: Smooth tensors when they are made smaller; PIL images always are.
@@ -170,8 +170,8 @@ class SemanticSegmentation:
     Args:
         resize_size: Length of the shorter side of the result; None does not resize.
         mean: Subtracted from each channel, of values 0..1.
-        std: What each channel is divided by then.
-        interpolation: As of ``ImageClassification``.
+        std: Standard deviation of each channel, by which it is then divided.
+        interpolation: See ``ImageClassification``.
         antialias: Smooth tensors when they are made smaller; PIL images always are.
 
     Raises:
@@ -222,8 +222,8 @@ class VideoClassification:
         resize_size: Of the frames before the crop: one number, the length of the shorter side, or
             height and width.
         mean: Subtracted from each channel, of values 0..1.
-        std: What each channel is divided by then.
-        interpolation: As of ``ImageClassification``.
+        std: Standard deviation of each channel, by which it is then divided.
+        interpolation: See ``ImageClassification``.
 
     Raises:
         ValueError: ``interpolation`` is unknown; on a call, the frames' shape is wrong.

@@ -22,7 +22,7 @@ class SileroVAD(nn.Module):
         dropout: Probability of the dropout behind the LSTM.
 
     Shape:
-        ``(N, samples)``, 16,000 a second, to ``(N, frames)``.
+        ``(N, samples)``, 16,000 per second, to ``(N, frames)``.
     """
 
     __constants__ = ("FRAME", "CONTEXT")  # or torch.jit.script would not find them

@@ -11,15 +11,15 @@ from dapi.audio.models._torchaudio import MODELS, published
 
 
 class Wav2Vec2Config(BuilderConfig, total=False):
-    """Further arguments of torchaudio's wav2vec 2.0, HuBERT and WavLM.
+    """More arguments of torchaudio's wav2vec 2.0, HuBERT and WavLM.
 
     Attributes:
-        encoder_projection_dropout: How likely a feature is zeroed in training, before the
+        encoder_projection_dropout: Probability that a feature is zeroed in training, before the
             transformer.
         encoder_attention_dropout: The same, of attention weights.
         encoder_ff_interm_dropout: The same, inside the feed-forward layers.
         encoder_dropout: The same, after each layer.
-        encoder_layer_drop: How likely a layer is skipped in training.
+        encoder_layer_drop: Probability that a layer is skipped in training.
     """
 
     encoder_projection_dropout: float
@@ -65,7 +65,7 @@ def speech(
         task: For ``meta``.
         normalize: Whether it was trained on waveforms of mean 0 and variance 1.
         meta: Facts beside those that all share.
-        **fields: As of ``published``.
+        **fields: See ``published``.
     """
     return published(
         url,

@@ -54,7 +54,7 @@ class MelExtractor(nn.Module):
         n_mels: Bands of the spectrogram, of frames 10 ms apart.
 
     Shape:
-        ``(N, samples)``, 16,000 a second, to ``(N, frames, width)``, 30 ms apart.
+        ``(N, samples)``, 16,000 per second, to ``(N, frames, width)``, 30 ms apart.
     """
 
     __constants__ = ("SILENCE",)  # or torch.jit.script would not find it

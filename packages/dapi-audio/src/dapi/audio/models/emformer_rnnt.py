@@ -70,7 +70,7 @@ def emformer_rnnt_base(
 ) -> RNNT:
     """Build an Emformer RNN-T (Shi et al. 2020, arXiv:2010.10759), as torchaudio has it.
 
-    ``weights.transforms()`` turns a waveform into features (frames, 80), 100 a second, and their
+    ``weights.transforms()`` turns a waveform into features (frames, 80), 100 per second, and their
     length. ``torchaudio.models.RNNTBeamSearch(model, blank=weights.meta["blank"])`` finds the
     likeliest pieces of words, and ``weights.postprocess()`` writes them as text::
 
@@ -85,7 +85,7 @@ def emformer_rnnt_base(
     Args:
         weights: A member of EmformerRNNTBaseWeights, any WeightEntry, or None for random
             initialisation.
-        progress: Show a progress bar while fetching, on a terminal.
+        progress: Show a progress bar while downloading, on a terminal.
         num_symbols: Pieces of words and the blank, which is the last; the weights fix it.
         **config: ``new_head``, ``device`` and ``dtype``, see ``dapi.BuilderConfig``.
 

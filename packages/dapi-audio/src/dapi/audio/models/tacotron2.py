@@ -75,7 +75,7 @@ _WAVERNN = lazy(
 
 
 class Tacotron2Config(BuilderConfig, total=False):
-    """Further arguments of ``torchaudio.models.Tacotron2``.
+    """More arguments of ``torchaudio.models.Tacotron2``.
 
     Attributes:
         mask_padding: Whether the spectrogram is masked behind its end.
@@ -87,13 +87,13 @@ class Tacotron2Config(BuilderConfig, total=False):
         encoder_kernel_size: Their kernel.
         decoder_rnn_dim: Width of the decoder's LSTM.
         decoder_max_step: Frames after which speech is cut off.
-        decoder_dropout: How likely an output of the LSTM is zeroed in training.
+        decoder_dropout: Probability that an output of the LSTM is zeroed in training.
         decoder_early_stopping: Whether inference ends when all of a batch have ended.
         attention_rnn_dim: Width of the attention's LSTM.
         attention_hidden_dim: Width of the attention.
         attention_location_n_filter: Filters over the attention so far.
         attention_location_kernel_size: Their kernel.
-        attention_dropout: How likely an output of the attention's LSTM is zeroed in training.
+        attention_dropout: Probability that an output of the attention's LSTM is zeroed in training.
         prenet_dim: Width of the layers that see the last frame.
         postnet_n_convolution: Convolutions that refine the spectrogram.
         postnet_kernel_size: Their kernel.
@@ -206,11 +206,11 @@ def tacotron2(
 
     Args:
         weights: A member of Tacotron2Weights, any WeightEntry, or None for random initialisation.
-        progress: Show a progress bar while fetching, on a terminal.
+        progress: Show a progress bar while downloading, on a terminal.
         n_symbol: Size of the alphabet; the weights fix it (38 characters, or 96 phonemes). The
             default is torchaudio's own.
-        **config: Further arguments, see ``Tacotron2Config``, such as
-            ``decoder_max_step=2000``, after which speech is cut off.
+        **config: More arguments, see ``Tacotron2Config``, such as ``decoder_max_step=2000``, after
+            which speech is cut off.
 
     Returns:
         The model, in training mode: call ``.eval()`` to use it.
@@ -326,10 +326,10 @@ def tacotron2_tiny(
     Args:
         weights: A member of Tacotron2TinyWeights, any WeightEntry, or None for random
             initialisation.
-        progress: Show a progress bar while fetching other weights, on a terminal.
+        progress: Show a progress bar while downloading other weights, on a terminal.
         n_symbol: Size of the alphabet; the weights fix it.
-        **config: Further arguments, see ``Tacotron2Config``, such as ``decoder_max_step=800``,
-            after which speech is cut off; 400 by default, 8 seconds.
+        **config: More arguments, see ``Tacotron2Config``, such as ``decoder_max_step=800``, after
+            which speech is cut off; 400 by default, 8 seconds.
 
     Returns:
         The model, in training mode: call ``.eval()`` to use it.

@@ -23,22 +23,22 @@ _HELD_OUT = "48 held-out phrases spoken by held-out voices of espeak-ng"
 
 
 class TransformerCTCConfig(BuilderConfig, total=False):
-    """Further arguments of ``torchaudio.models.wav2vec2_model``, from the encoder on.
+    """More arguments of ``torchaudio.models.wav2vec2_model``, from the encoder on.
 
     Attributes:
         encoder_embed_dim: Width of the transformer.
-        encoder_projection_dropout: How likely a feature is zeroed in training, before the
+        encoder_projection_dropout: Probability that a feature is zeroed in training, before the
             transformer.
         encoder_pos_conv_kernel: Frames that the convolution for positions sees.
         encoder_pos_conv_groups: Its groups.
         encoder_num_layers: Layers of the transformer.
         encoder_num_heads: Attention heads of each.
-        encoder_attention_dropout: How likely an attention weight is zeroed in training.
+        encoder_attention_dropout: Probability that an attention weight is zeroed in training.
         encoder_ff_interm_features: Width inside the feed-forward layers.
-        encoder_ff_interm_dropout: How likely a value in them is zeroed in training.
+        encoder_ff_interm_dropout: Probability that a value in them is zeroed in training.
         encoder_dropout: The same, after each layer.
         encoder_layer_norm_first: Whether normalisation comes before each layer, not after it.
-        encoder_layer_drop: How likely a layer is skipped in training.
+        encoder_layer_drop: Probability that a layer is skipped in training.
     """
 
     encoder_embed_dim: int
@@ -115,21 +115,20 @@ def transformer_ctc_tiny(
     and three convolutions over that, so that it learns to recognise speech on a CPU in minutes,
     without being pretrained: with CTC (Graves et al. 2006) from transcripts alone.
 
-    ``model(waveforms, lengths)`` takes waveforms (N, T) of 16,000 samples a second, of mean 0 and
-    variance 1, and their lengths in samples, or None. It returns logits (N, frames, aux_num_out),
-    a frame each 30 ms, and their lengths; ``weights.postprocess()`` reads text from them. Without
-    a head it returns features (N, frames, 128). ``weights.transforms()`` makes the input from one
-    recording, its ``batch`` from several. A batch with lengths gives what its waveforms give one
-    by one. Does not touch the network: its weights come with the distribution.
+    ``model(waveforms, lengths)`` takes waveforms (N, T) of 16,000 samples per second, of mean 0 and
+    variance 1, and their lengths in samples, or None. It returns logits (N, frames, aux_num_out), a
+    frame each 30 ms, and their lengths; ``weights.postprocess()`` reads text from them. Without a
+    head it returns features (N, frames, 128). ``weights.transforms()`` makes the input from one
+    recording, its ``batch`` from several. A batch with lengths gives what its waveforms give one by
+    one. Does not touch the network: its weights come with the distribution.
 
     Args:
         weights: A member of TransformerCTCTinyWeights, any WeightEntry, or None for random
             initialisation.
-        progress: Show a progress bar while fetching other weights, on a terminal.
+        progress: Show a progress bar while downloading other weights, on a terminal.
         aux_num_out: Size of the head, the number of labels with the blank; None for none. The
             weights fix it, unless ``new_head=True``.
-        **config: Further arguments, see ``TransformerCTCConfig``, such as
-            ``encoder_layer_drop=0.0``.
+        **config: More arguments, see ``TransformerCTCConfig``, such as ``encoder_layer_drop=0.0``.
 
     Returns:
         The model, in training mode: call ``.eval()`` to use it.

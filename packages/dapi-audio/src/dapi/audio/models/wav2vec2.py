@@ -147,10 +147,10 @@ def wav2vec2_base(
 ) -> Wav2Vec2Model:
     """Build a wav2vec 2.0 (Baevski et al. 2020, arXiv:2006.11477), as torchaudio has it.
 
-    ``model(waveforms, lengths)`` takes waveforms (N, T) of 16,000 samples a second, and their
-    lengths in samples, or None. It returns logits (N, frames, aux_num_out), a frame each 20 ms,
-    and their lengths; ``weights.postprocess()`` reads text from them. Without a head it returns
-    the features of the last layer; ``model.extract_features(waveforms)`` those of every layer.
+    ``model(waveforms, lengths)`` takes waveforms (N, T) of 16,000 samples per second, and their
+    lengths in samples, or None. It returns logits (N, frames, aux_num_out), a frame each 20 ms, and
+    their lengths; ``weights.postprocess()`` reads text from them. Without a head it returns the
+    features of the last layer; ``model.extract_features(waveforms)`` those of every layer.
     ``weights.transforms()`` makes the input from one recording, its ``batch`` from several.
 
     torchaudio wraps those models that want waveforms of mean 0 and variance 1, and normalizes a
@@ -164,10 +164,10 @@ def wav2vec2_base(
     Args:
         weights: A member of Wav2Vec2BaseWeights, any WeightEntry, or None for random
             initialisation.
-        progress: Show a progress bar while fetching, on a terminal.
+        progress: Show a progress bar while downloading, on a terminal.
         aux_num_out: Size of the head, the number of labels with the blank; None for none. The
             weights fix it, unless ``new_head=True``.
-        **config: Further arguments, see ``Wav2Vec2Config``, such as ``encoder_layer_drop=0.0``.
+        **config: More arguments, see ``Wav2Vec2Config``, such as ``encoder_layer_drop=0.0``.
 
     Returns:
         The model, in training mode: call ``.eval()`` to use it.
@@ -235,11 +235,11 @@ def wav2vec2_large(
 ) -> Wav2Vec2Model:
     """Build the large wav2vec 2.0: 24 layers of width 1024.
 
-    ``model(waveforms, lengths)`` takes waveforms (N, T) of 16,000 samples a second, as
+    ``model(waveforms, lengths)`` takes waveforms (N, T) of 16,000 samples per second, as
     ``weights.transforms()`` makes them, and their lengths in samples, or None. It returns logits
     (N, frames, aux_num_out), a frame each 20 ms, and their lengths; with ``aux_num_out=None``, the
-    features of the last layer. The weights fix ``aux_num_out``, unless ``new_head=True``.
-    Padding changes what a waveform gives, as with ``wav2vec2_base``, whose docstring has figures.
+    features of the last layer. The weights fix ``aux_num_out``, unless ``new_head=True``. Padding
+    changes what a waveform gives, as with ``wav2vec2_base``, whose docstring has figures.
     """
     from torchaudio.models import wav2vec2_large
 
@@ -300,11 +300,11 @@ def wav2vec2_large_lv60k(
 ) -> Wav2Vec2Model:
     """Build the large wav2vec 2.0 for Libri-Light: layer norm in every convolution, and first.
 
-    ``model(waveforms, lengths)`` takes waveforms (N, T) of 16,000 samples a second, as
+    ``model(waveforms, lengths)`` takes waveforms (N, T) of 16,000 samples per second, as
     ``weights.transforms()`` makes them, and their lengths in samples, or None. It returns logits
     (N, frames, aux_num_out), a frame each 20 ms, and their lengths; with ``aux_num_out=None``, the
-    features of the last layer. The weights fix ``aux_num_out``, unless ``new_head=True``.
-    In a padded batch with lengths, each waveform gives what it gives alone.
+    features of the last layer. The weights fix ``aux_num_out``, unless ``new_head=True``. In a
+    padded batch with lengths, each waveform gives what it gives alone.
     """
     from torchaudio.models import wav2vec2_large_lv60k
 

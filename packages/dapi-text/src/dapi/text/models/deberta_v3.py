@@ -175,7 +175,7 @@ def deberta_v3_xsmall(
     Args:
         weights: Published weights, or an entry; None initialises at random. Weights that are not
             cached are fetched: this may touch the network.
-        progress: Show a progress bar while fetching, on a terminal.
+        progress: Show a progress bar while downloading, on a terminal.
         **config: Attributes of transformers' DebertaV2Config, such as ``hidden_dropout_prob``; in
             place of the published ones.
 

@@ -146,7 +146,7 @@ def distilbert_base(
     Args:
         weights: Published weights, or an entry; None initialises at random. Weights that are not
             cached are fetched: this may touch the network.
-        progress: Show a progress bar while fetching, on a terminal.
+        progress: Show a progress bar while downloading, on a terminal.
         **config: Attributes of transformers' DistilBertConfig, such as ``dropout`` or
             ``attn_implementation``; in place of the published ones.
 

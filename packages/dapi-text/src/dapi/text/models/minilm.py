@@ -145,7 +145,7 @@ def minilm_l6(
     Args:
         weights: Published weights, or an entry; None initialises at random. Others than those
             named above are fetched if they are not cached: this may touch the network.
-        progress: Show a progress bar while fetching, on a terminal.
+        progress: Show a progress bar while downloading, on a terminal.
         **config: Attributes of transformers' BertConfig, such as ``hidden_dropout_prob`` or
             ``attn_implementation``; in place of the published ones.
 
@@ -153,7 +153,7 @@ def minilm_l6(
         The model, in training mode.
 
     Raises:
-        MissingDependencyError: The distribution that holds the weights is not installed.
+        MissingDependencyError: The distribution with the weights is not installed.
         UnexpectedArgumentError: BertConfig has no such attribute.
         ConfigConflictError: ``config`` contradicts the weights. For what else weights can raise,
             see ``dapi.build_model``.

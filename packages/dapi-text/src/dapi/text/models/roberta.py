@@ -139,7 +139,7 @@ def roberta_base(
     Args:
         weights: Published weights, or an entry; None initialises at random. Weights that are not
             cached are fetched: this may touch the network.
-        progress: Show a progress bar while fetching, on a terminal.
+        progress: Show a progress bar while downloading, on a terminal.
         **config: Attributes of transformers' RobertaConfig, such as ``hidden_dropout_prob`` or
             ``attn_implementation``; in place of the published ones.
 

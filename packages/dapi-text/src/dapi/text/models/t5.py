@@ -224,7 +224,7 @@ def t5_small(
     Args:
         weights: Published weights, or an entry; None initialises at random. Weights that are not
             cached are fetched: this may touch the network.
-        progress: Show a progress bar while fetching, on a terminal.
+        progress: Show a progress bar while downloading, on a terminal.
         part: Which part to build; fixed by the weights.
         **config: Attributes of transformers' T5Config, such as ``dropout_rate``; in place of the
             published ones.
