@@ -1,4 +1,4 @@
-"""Silero VAD: when somebody speaks, with weights from the package index."""
+"""Silero VAD: voice activity detection, with weights from the package index."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def silero_vad(
     Args:
         weights: The weights to load; None initialises at random.
         progress: Show a progress bar while downloading other weights, on a terminal.
-        dropout: Probability of the dropout behind the LSTM.
+        dropout: Probability of the dropout after the LSTM.
         **config: ``new_head``, ``device`` and ``dtype``, see ``dapi.BuilderConfig``.
 
     Returns:

@@ -45,7 +45,7 @@ class XLSR300MWeights(Weights):
     ``XLSR128_RefV1`` (XLS-R) was pretrained on 436,000 hours in 128 languages, ``XLSR53_RefV1`` on
     56,000 hours in 53; they give features. ``MMS_ForcedAlignment_RefV1`` was trained on 31,000
     hours in 1,130 languages to find when each letter of a romanized transcript is spoken. All
-    want normalized waveforms.
+    require normalized waveforms.
     """
 
     transforms: Callable[..., Waveform]
@@ -102,7 +102,7 @@ def wav2vec2_xlsr_300m(
     ``weights.transforms()`` makes them, and their lengths in samples, or None. It returns logits
     (N, frames, aux_num_out), a frame each 20 ms, and their lengths; with ``aux_num_out=None``, the
     features of the last layer. The weights fix ``aux_num_out``, unless ``new_head=True``. In a
-    padded batch with lengths, each waveform gives what it gives alone.
+    padded batch with lengths, the result for each waveform is the same as alone.
     """
     from torchaudio.models import wav2vec2_xlsr_300m
 
@@ -136,7 +136,7 @@ def wav2vec2_xlsr_1b(
     ``weights.transforms()`` makes them, and their lengths in samples, or None. It returns logits
     (N, frames, aux_num_out), a frame each 20 ms, and their lengths; with ``aux_num_out=None``, the
     features of the last layer. The weights fix ``aux_num_out``, unless ``new_head=True``. In a
-    padded batch with lengths, each waveform gives what it gives alone.
+    padded batch with lengths, the result for each waveform is the same as alone.
     """
     from torchaudio.models import wav2vec2_xlsr_1b
 
@@ -170,7 +170,7 @@ def wav2vec2_xlsr_2b(
     ``weights.transforms()`` makes them, and their lengths in samples, or None. It returns logits
     (N, frames, aux_num_out), a frame each 20 ms, and their lengths; with ``aux_num_out=None``, the
     features of the last layer. The weights fix ``aux_num_out``, unless ``new_head=True``. In a
-    padded batch with lengths, each waveform gives what it gives alone.
+    padded batch with lengths, the result for each waveform is the same as alone.
     """
     from torchaudio.models import wav2vec2_xlsr_2b
 

@@ -100,7 +100,7 @@ if TYPE_CHECKING:
 
         transforms: Callable[..., ObjectDetection]
         postprocess: Callable[..., Detection]
-else:  # for type checkers only: a search creates every enum
+else:  # at run time an alias: a search creates every enum
     DetectionWeights = Weights
 
 

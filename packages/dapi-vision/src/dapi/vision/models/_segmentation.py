@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
         transforms: Callable[..., SemanticSegmentation]
         postprocess: Callable[..., postprocesses.SemanticSegmentation]
-else:  # for type checkers only: a search creates every enum
+else:  # at run time an alias: a search creates every enum
     SegmentationWeights = Weights
 
 

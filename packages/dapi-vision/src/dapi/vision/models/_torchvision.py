@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
         transforms: Callable[..., ImageClassification]
         postprocess: Callable[..., Classification]
-else:  # for type checkers only: a search creates every enum
+else:  # at run time an alias: a search creates every enum
     ClassificationWeights = Weights
 
 

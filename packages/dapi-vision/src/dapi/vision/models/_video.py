@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
         transforms: Callable[..., VideoClassification]
         postprocess: Callable[..., Classification]
-else:  # for type checkers only: a search creates every enum
+else:  # at run time an alias: a search creates every enum
     VideoWeights = Weights
 
 

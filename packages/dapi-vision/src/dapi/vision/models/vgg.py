@@ -192,9 +192,8 @@ def vgg13_bn(
 class VGG16Weights(ClassificationWeights, meta={"num_params": 138_357_544, "gflops": 15.47}):
     """Weights of ``vgg16``: torchvision's IMAGENET1K_V1 and IMAGENET1K_FEATURES.
 
-    Those named Features are the paper's, for what is built upon ``model.features``, such as a
-    detector: the classifier's values in their file are not numbers, and their images are
-    normalised as in the paper.
+    The Features weights are the paper's, for models over ``model.features``, such as detectors: the
+    classifier's values in their file are NaN, and their images are normalised as in the paper.
     """
 
     ImageNet1K_RefV1 = _entry(

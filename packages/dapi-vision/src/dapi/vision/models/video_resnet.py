@@ -56,7 +56,7 @@ def r3d_18(
     num_classes: int = 400,
     **config: Unpack[VideoResNetConfig],
 ) -> VideoResNet:
-    """Build an 18 layer ResNet of 3D convolutions, which classifies videos.
+    """Build an 18-layer ResNet of 3D convolutions, which classifies videos.
 
     `A Closer Look at Spatiotemporal Convolutions for Action Recognition
     <https://arxiv.org/abs/1711.11248>`_, Tran et al., 2017. The model takes float clips
@@ -117,7 +117,7 @@ def mc3_18(
     num_classes: int = 400,
     **config: Unpack[VideoResNetConfig],
 ) -> VideoResNet:
-    """Build an 18 layer ResNet of 3D convolutions first, and of 2D convolutions then.
+    """Build an 18-layer ResNet of first 3D, then 2D convolutions.
 
     Takes float clips ``(N, 3, T, H, W)`` as ``weights.transforms()`` makes them, and returns logits
     ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
@@ -163,7 +163,7 @@ def r2plus1d_18(
     num_classes: int = 400,
     **config: Unpack[VideoResNetConfig],
 ) -> VideoResNet:
-    """Build an 18 layer ResNet of convolutions in space, and then in time.
+    """Build an 18-layer ResNet of convolutions in space, and then in time.
 
     Takes float clips ``(N, 3, T, H, W)`` as ``weights.transforms()`` makes them, and returns logits
     ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.

@@ -39,7 +39,7 @@ class Swin3DConfig(BuilderConfig, total=False):
             earlier blocks.
         block: The class of the blocks.
         downsample_layer: The class of the layers that merge patches between stages.
-        patch_embed: The class of what makes patches.
+        patch_embed: The class of the patch embedding.
     """
 
     mlp_ratio: float

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def _entry(model: str, file: str, *, image_size: int, **fields: Any) -> WeightEntry:
-    """Describe weights for images of one size: their position embedding fits no other."""
+    """Describe weights for images of one size, which the position embedding requires."""
     return classification(
         model,
         file,
@@ -201,10 +201,10 @@ def vit_b_32(
 class ViTL16Weights(ClassificationWeights, meta={"num_params": 304_326_632, "gflops": 61.555}):
     """Weights of ``vit_l_16``: torchvision's, of its recipe and of SWAG.
 
-    RefV1 is trained by torchvision's new recipe. It is the DEFAULT of torchvision, and not the
-    best: the two of SWAG name more photos right. Those of `SWAG
-    <https://arxiv.org/abs/2201.08371>`_ were pretrained on hashtags, and then trained end to end
-    for larger images (E2E) or in their last layer only (Linear).
+    RefV1 is trained by torchvision's new recipe. It is the DEFAULT of torchvision, but both SWAG
+    weights are more accurate. Those of `SWAG <https://arxiv.org/abs/2201.08371>`_ were pretrained
+    on hashtags, and then trained end to end for larger images (E2E) or in their last layer only
+    (Linear).
     """
 
     ImageNet1K_RefV1 = _entry(
