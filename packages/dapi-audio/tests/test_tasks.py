@@ -289,7 +289,11 @@ def test_what_is_no_sound_is_told(content, reason):
         ("tacotron2", "absent.txt", "no such file"),
         ("wavernn", "noise.wav", "they turn spectrograms into sound"),
         ("squim_subjective_base", "noise.wav", "they compare two sounds"),
-        ("wav2vec2_xlsr_300m:MMS_ForcedAlignment_RefV1", "noise.wav", "what is said in the sound"),
+        (
+            "wav2vec2_xlsr_300m:MMS_ForcedAlignment_RefV1",
+            "noise.wav",
+            "the transcript of the recording",
+        ),
     ],
 )
 def test_what_cannot_be_done_is_told_before_a_download(name, source, reason, sound, capsys):

@@ -219,7 +219,7 @@ def test_what_cannot_be_seen_is_shown_quoted(family, capsys):
     family()
     _, printed = run(capsys, "acme_net", "", "two")
 
-    assert "dapi: '': it is blank. Expected words, or a file of them.\n" in printed.err
+    assert "dapi: '': it is blank. Expected a text file, or literal text.\n" in printed.err
 
 
 @pytest.mark.parametrize(

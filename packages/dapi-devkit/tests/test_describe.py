@@ -34,7 +34,7 @@ def test_prints_a_ready_entry(capsys):
     entry = eval(printed.partition("\n#")[0], names)
 
     assert 0 == status
-    assert "# It fits resnet20." in printed
+    assert "# It matches resnet20." in printed
     assert "package:dapi.vision/models/data/resnet20_digits_v1.safetensors#dapi-vision" == entry.url
     assert 269434 == entry.meta["num_params"]
     assert "image-classification" == entry.meta["task"]
@@ -64,8 +64,8 @@ def test_tells_the_keys_that_a_builder_would_miss_or_has_left_over(capsys, tmp_p
     status, printed = run(capsys, tmp_path / "odd.pth", "--model", "resnet20")
 
     assert 1 == status
-    assert "# resnet20 would miss fc.bias." in printed
-    assert "# resnet20 has no stray." in printed
+    assert "# fc.bias of resnet20 is missing from the file." in printed
+    assert "# stray of the file is not in resnet20." in printed
     assert "# fc.weight is [3, 64] in the file and [10, 64] in resnet20." in printed
 
 
@@ -162,7 +162,7 @@ def test_what_dapi_save_noted_is_read(capsys, saved, words):
     assert 0 == status, printed
     assert 'build=Build(config={"in_channels": 1, "num_classes": 5})' in printed
     assert "categories" not in printed and "postprocess" not in printed
-    assert "# It fits dapi-vision/resnet20_v2." in printed
+    assert "# It matches dapi-vision/resnet20_v2." in printed
     assert "num_classes=5), from resnet20_v2:Digits_RefV1" in printed
     assert "guess" not in printed
 
@@ -186,5 +186,5 @@ def test_notes_that_cannot_be_used_are_told(capsys, saved):
     status, printed = run(capsys, saved)
 
     assert 0 == status
-    assert "# What dapi.save noted in the file cannot be used." in printed
+    assert "# The record of dapi.save in the file cannot be used." in printed
     assert "No model named 'dapi-vision/resnet20_v9' is installed" in printed

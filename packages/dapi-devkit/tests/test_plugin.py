@@ -52,7 +52,7 @@ def test_pyproject_states_level_and_expected_failures(acme, check):
     assert "1 xfailed" in check(site, *arguments, pyproject=reason).stdout
     wrong = check(site, *arguments, pyproject="[tool.dapi]\nconformance = 99\n")
     assert 4 == wrong.returncode
-    assert "[tool.dapi] asks for level 99" in wrong.stderr
+    assert "[tool.dapi] requires level 99" in wrong.stderr
 
 
 def test_unknown_distribution_is_a_usage_error(acme, check):
@@ -117,7 +117,7 @@ def test_other_tests_run_on_a_wheel(wheel, check):
     (path.parents[1] / "conftest.py").write_text(f"import sys; sys.path.insert(0, {str(site)!r})")
     shadowed = check(site, "--dapi-wheel", path, "test_others.py")
     assert 4 == shadowed.returncode
-    assert f"is not what is tested: acme_plants is imported from {site}" in shadowed.stderr
+    assert f"is not the code under test: acme_plants is imported from {site}" in shadowed.stderr
 
 
 @pytest.mark.parametrize("content", [None, b"", b"PK\x05\x06" + bytes(18)])

@@ -93,7 +93,7 @@ def test_good_one_fails_nothing(acme):
 
     assert {None, SKIPPED} == {kind for kind, _ in found}
     skipped = [text for kind, text in found if kind is SKIPPED]
-    assert ["no folder of snapshots: inherit dapi.devkit.Conformance in a test file"] == [
+    assert ["no snapshot directory: inherit dapi.devkit.Conformance in a test file"] == [
         text for text in skipped if not text.startswith("of level ")
     ]
 
@@ -105,9 +105,9 @@ def test_failure_says_id_what_where_why_and_remedy(acme):
 
     assert text.splitlines() == [
         "DAPI-C032 plantnet:Plants_RefV1: Its license is an SPDX expression, or unknown.",
-        "  the license 'Free for friends' is no SPDX expression",
+        "  the license 'Free for friends' is not an SPDX expression",
         "  where:  acme_plants.nets:PlantNetWeights.Plants_RefV1",
-        "  why:    Nobody can tell whether the weights may be used.",
+        "  why:    Users cannot determine whether they may use the weights.",
         "  remedy: Take the identifier from https://spdx.org/licenses/, as in 'BSD-3-Clause'.",
     ]
 
@@ -156,7 +156,9 @@ def test_expecting_a_failure_needs_a_reason(reason):
 def test_expecting_what_is_not_checked_is_an_error(acme, key):
     """A misspelt key would excuse nothing, unnoticed."""
     acme()
-    with pytest.raises(ConformanceError, match=f"expects {key} to fail, which is not checked"):
+    with pytest.raises(
+        ConformanceError, match=f"expects {key} to fail, but there is no such check"
+    ):
         cases(expected_failures={key: "a reason"})
 
 
@@ -174,7 +176,9 @@ def test_check_of_a_later_level_fails_nobody_who_did_not_ask(acme, monkeypatch):
 
     (case,) = cases()
     assert outcome(case)[0] is SKIPPED
-    assert "of level 2; the test states 1: raise it to be asked for: A rule." == outcome(case)[1]
+    assert (
+        "of level 2; the test states 1: raise the level to require it: A rule." == outcome(case)[1]
+    )
     assert ["DAPI-C999-plantnet"] == failures(level=2)
 
 
@@ -218,7 +222,7 @@ def test_large_models_are_built_on_meta_only(acme):
     found = {case.check.id: outcome(case) for case in cases(largest=9)}
 
     assert (None, "") == found["DAPI-C053"]
-    assert (SKIPPED, "larger than is loaded: raise --dapi-max-parameters") == found["DAPI-C054"]
+    assert (SKIPPED, "larger than the limit: raise --dapi-max-parameters") == found["DAPI-C054"]
     assert (None, "") == found["DAPI-C055"]  # its file comes with the package
 
 
@@ -256,7 +260,7 @@ def test_file_is_fetched_on_request_only(served):
     """A published file that is not here is skipped, unless it may be fetched."""
     served()
 
-    assert (SKIPPED, "its file is not here: --dapi-fetch fetches it") == published()
+    assert (SKIPPED, "its file is not in the cache: --dapi-fetch downloads it") == published()
     assert (None, "") == published(fetch=True)
 
 
@@ -296,7 +300,7 @@ def test_snapshot_is_written_on_request_and_compared(acme, tmp_path):
     path.write_text(path.read_text().replace("2x4", "2x5").replace('"bias"', '"scale"'))
 
     (case,) = (case for case in cases(tmp_path) if "C051" in case.id)
-    for line in ("weight was float32 2x5, and is float32 2x4", "scale is gone", "bias is new"):
+    for line in ("weight was float32 2x5, now float32 2x4", "scale was removed", "bias was added"):
         assert line in outcome(case)[1]
 
 
@@ -338,10 +342,10 @@ def test_builder_may_be_advertised_by_another_way(acme):
 @pytest.mark.parametrize(
     ("url", "requires", "text"),
     [
-        ("package:pytest/__init__.py", (), "does not say what to install: add #REQUIREMENT"),
+        ("package:pytest/__init__.py", (), "does not name its requirement: add #REQUIREMENT"),
         ("package:pytest/__init__.py#pytest", (), "pytest, which acme-plants does not require"),
         ("package:pytest/__init__.py#pluggy", ("pluggy",), "a file of pytest, not of pluggy"),
-        ("package:pytest/__init__.py#a b", ("pytest",), "no requirement"),
+        ("package:pytest/__init__.py#a b", ("pytest",), "valid requirement"),
         ("package:absent_weights/n.pth#acme-plants[x]", ("pytest",), "does not require"),
         ("package:pytest/__init__.py#pytest>=7", ("pytest<99",), ""),
         ("package:pytest/__init__.py#acme-plants[x]", ('pytest; extra == "x"',), ""),
@@ -402,7 +406,7 @@ def test_second_level_asks_for_a_task_that_is_run(acme):
     kind, text = of_level_2(40)
 
     assert ["DAPI-C040-plantnet:Plants_RefV1"] == failures(level=2)
-    assert FAILED is kind and "runs the task 'tabular-classification'; did you mean" in text
+    assert FAILED is kind and "supports the task 'tabular-classification'; did you mean" in text
 
 
 @pytest.mark.parametrize(

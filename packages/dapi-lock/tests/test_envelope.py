@@ -141,10 +141,10 @@ ENVELOPE = ["dsseEnvelope"]
         (_set(ENVELOPE, None), "no dsseEnvelope"),
         (_set([*ENVELOPE, "payloadType"], "text/plain"), "in-toto"),
         (_set([*ENVELOPE, "payload"], "%%%"), "not Base64"),
-        (_set([*ENVELOPE, "payload"], ""), "or was changed since"),
+        (_set([*ENVELOPE, "payload"], ""), "or was modified"),
         (_set([*ENVELOPE, "signatures"], []), "0 signatures"),
         (_set([*ENVELOPE, "signatures"], [{"sig": "AA=="}] * 2), "2 signatures"),
-        (_set([*ENVELOPE, "signatures", 0, "sig"], "AA=="), "or was changed since"),
+        (_set([*ENVELOPE, "signatures", 0, "sig"], "AA=="), "or was modified"),
         (_set([*ENVELOPE, "signatures", 0, "sig"], 5), "no sig"),
     ],
 )

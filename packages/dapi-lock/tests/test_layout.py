@@ -111,7 +111,7 @@ def test_layout_carries_the_signature(layout, run, make_key, tmp_path, monkeypat
 
     signed = run("unbundle", "models", "--write-lock", "there.lock")
 
-    assert 1 == unsigned[0] and "there is no such signature" in unsigned[1]
+    assert 1 == unsigned[0] and "the signature file does not exist" in unsigned[1]
     assert 0 == signed[0] and Path("there.lock.sig").exists()
     assert 0 == run("verify", "--lock", "there.lock")[0]
 
@@ -152,9 +152,9 @@ def test_folder_that_holds_something_else_is_left_alone(layout, run):
     refused = run("bundle", "-o", "mine", "--format", "oci")
     stream = run("bundle", "-o", "-", "--format", "oci")
 
-    assert 1 == refused[0] and "it holds something else" in refused[1]
+    assert 1 == refused[0] and "it is not empty, and not such a layout" in refused[1]
     assert [Path("mine/file")] == [*Path("mine").iterdir()]
-    assert 2 == stream[0] and "writes a folder" in stream[1]
+    assert 2 == stream[0] and "writes a directory" in stream[1]
 
 
 def test_damaged_cache_is_not_exported(zoo, project, run, own_cache):
@@ -303,20 +303,20 @@ def bad_lock(forged, _):
 @pytest.mark.parametrize(
     ("harm", "told"),
     [
-        (link_body, "1 files are not in it"),
+        (link_body, "1 files are missing from it"),
         (link_marker, "oci-layout cannot be read"),
-        (pipe_body, "1 files are not in it"),
+        (pipe_body, "1 files are missing from it"),
         (pipe_index, "is not a regular file"),
         (other_bytes, "has sha256"),
-        (bomb, "1 files are not in it"),
+        (bomb, "1 files are missing from it"),
         (json_bomb, "larger than 16 MiB"),
         (lock_bomb, "larger than 64 MiB"),
-        (forged_lock, "has other bytes than its name says"),
+        (forged_lock, "does not match the hash in its name"),
         (outside, "is not a sha256"),
         (two_models, "2 models instead of one"),
         (two_locks, "it has 'dapi.lock' twice"),
-        (bad_lock, "its lock cannot be used"),
-        (lambda f, _: f.body.unlink(), "1 files are not in it"),
+        (bad_lock, "its lock is not valid"),
+        (lambda f, _: f.body.unlink(), "1 files are missing from it"),
         (lambda f, _: (f.folder / "oci-layout").write_text("{}"), "not an OCI image layout"),
         (lambda f, _: (f.folder / "oci-layout").unlink(), "cannot be read"),
         (lambda f, _: (f.folder / "index.json").write_text("[" * 100_000), "not JSON"),

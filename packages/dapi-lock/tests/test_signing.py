@@ -79,7 +79,7 @@ def test_verify_says_who_signed(signed, run, make_key):
     assert 0 == good[0] and "The signature of dapi.lock is valid" in good[1]
     assert 0 == several[0]
     assert 1 == wrong[0] and "not valid: it was not made with" in wrong[1]
-    assert 1 == changed[0] and "it is of another lock, or the lock was changed" in changed[1]
+    assert 1 == changed[0] and "it belongs to another lock, or the lock was modified" in changed[1]
     assert 1 == absent[0] and "missing" in absent[1]
 
 
@@ -118,7 +118,7 @@ def test_machine_uses_only_locks_that_its_keys_signed(signed, run, own_cache, mo
 
     assert [0, 0] == [status for status, _ in good] and 2.0 == built
     for status, printed in refused:
-        assert 1 == status and "there is no such signature" in printed, printed
+        assert 1 == status and "the signature file does not exist" in printed, printed
     assert [] == [path for path in (own_cache / "blobs").iterdir() if path.name in before]
     with pytest.raises(SignatureError, match="dapi sign"):
         dapi.use_lock("dapi.lock")
@@ -157,7 +157,7 @@ def test_lock_says_that_its_signature_is_outdated(signed, run):
     changed = run("lock", "--remove", "packed")
 
     assert "signature" not in same[1]
-    assert "Its signature is of another lock now. To sign it: dapi sign dapi.lock" in changed[1]
+    assert "Its signature no longer matches. To sign it: dapi sign dapi.lock" in changed[1]
 
 
 def test_bundle_carries_the_signature(signed, run, tmp_path, monkeypatch):

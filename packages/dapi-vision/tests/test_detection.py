@@ -321,7 +321,7 @@ def test_trainable_layers_without_weights_warn():
 def test_trainable_layers_out_of_range_are_refused(name, layers, most):
     """The error says what is possible."""
     builder, member, *_ = counterpart(name)
-    with pytest.raises(ValueError, match=f"{layers!r} is not possible.*from 0 to {most}"):
+    with pytest.raises(ValueError, match=f"{layers!r} is not valid.*between 0 and {most}"):
         builder(weights=member, trainable_backbone_layers=layers, device="meta")
 
 

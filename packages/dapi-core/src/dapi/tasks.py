@@ -209,7 +209,7 @@ def read_texts(source: str) -> list[Input]:
     lines = _lines(source) if is_named else [_checked(source)]
     found = [Input(line.strip(), line.strip()) for line in lines if line.strip()]
     if not found:
-        raise InputError(source, "it is blank", expected="words, or a file of them")
+        raise InputError(source, "it is blank", expected="a text file, or literal text")
     return found
 
 

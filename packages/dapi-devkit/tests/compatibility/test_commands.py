@@ -77,7 +77,7 @@ def test_an_allowance_lets_a_break_pass(project, content, capsys):
 
 BAD = {
     "no release": (["--against", "7.0"], "no image of 7.0. It has: 0.9, 0.10."),
-    "a damaged image": (["--against", "bad.json"], "bad.json is no JSON"),
+    "a damaged image": (["--against", "bad.json"], "bad.json is not JSON"),
     "another distribution": (["--against", "other.json"], "of other-nets, not of acme-nets"),
 }
 
@@ -112,7 +112,7 @@ def test_release_notes_tell_users(project, content, capsys):
     assert 0 == commands.diff(["compat/0.10.json.gz", "new.json"])
     told = capsys.readouterr().out
     assert told.startswith("# acme-nets 1.0\n\nChanges since 0.10.\n\n## Breaking changes\n")
-    for words in ("`net:Data_RefV2`: It is gone", "## New weights\n\n- `net:Data_RefV3`",
+    for words in ("`net:Data_RefV2`: It was removed", "## New weights\n\n- `net:Data_RefV3`",
                   "acc 9 on D", "## Corrected metrics"):  # fmt: skip
         assert words in told
 

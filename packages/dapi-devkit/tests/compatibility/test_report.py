@@ -12,8 +12,8 @@ from dapi.devkit.compatibility.rules import RULES, finding
 
 FOUND = [
     finding("EVAL_OUTPUT_SAME", "net", "100% other,\nnow: 2.", "acme/nets.py:3", witness="1 is 2"),
-    finding("TOMBSTONE_NO_DELETE", "oldnet", "It is gone.", "pyproject.toml:1", witness="none"),
-    finding("BUILDER_ADDED", "net_v2", "net_v2 is new.", "acme/nets.py:9"),
+    finding("TOMBSTONE_NO_DELETE", "oldnet", "It was removed.", "pyproject.toml:1", witness="none"),
+    finding("BUILDER_ADDED", "net_v2", "net_v2 was added.", "acme/nets.py:9"),
 ]
 ALLOWED = Allowance(RULES["TOMBSTONE_NO_DELETE"], "oldnet", "by mistake", date(2027, 1, 1))
 OUTCOME = apply(FOUND, [ALLOWED], date(2026, 12, 1))
@@ -26,7 +26,7 @@ def test_text_says_what_where_and_what_to_do(tmp_path):
     for words in ("net: 100% other", "DAPI-B040", "acme/nets.py:3", "1 is 2", "replaces=NAME"):
         assert words in text
     assert "accepted: oldnet" in text
-    assert text.endswith("1 break, 1 accepted; 0 to note, 1 added.")
+    assert text.endswith("1 break, 1 accepted; 0 notes, 1 added.")
 
 
 def test_json_has_every_finding(tmp_path):

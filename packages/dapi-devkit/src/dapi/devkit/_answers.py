@@ -26,7 +26,7 @@ def answers_are_carried(distribution: Distribution) -> Iterator[str]:
         return
     for name in (*distribution.targets("dapi.models"), *_packaged(distribution)):
         if name not in kept.found and name not in kept.left_out:
-            yield f"{name} has no answer, and no reason for that"
+            yield f"{name} has no answer, and states no reason"
 
 
 def _packaged(distribution: Distribution) -> Iterator[str]:

@@ -23,9 +23,9 @@ from dapi.exceptions import (
     StateDictMismatchError,
 )
 
-_QUANTIZED = "quantized: its weights are packed, and are no parameters"
+_QUANTIZED = "quantized: its weights are packed, not parameters"
 _SIZES = ("num_classes", "num_labels", "aux_num_out")  # arguments that give a head its size
-TOO_LARGE = "larger than is loaded: raise --dapi-max-parameters"
+TOO_LARGE = "larger than the limit: raise --dapi-max-parameters"
 
 
 def builds_without_weights(builder: Builder) -> Iterator[str]:
@@ -79,7 +79,7 @@ def published_file_fits(member: Member) -> Iterator[str]:
     workshop = member.workshop
     is_packaged = all(file.url.startswith("package:") for file in member.entry.files)
     if is_packaged and member.entry.status.state == "withdrawn":
-        pytest.skip("it is withdrawn: its file may be gone")
+        pytest.skip("it is withdrawn: its file may no longer exist")
     unfetched = [*_unfetched(member)] if workshop.may_fetch else []
     if unfetched:
         yield from unfetched
@@ -92,7 +92,7 @@ def published_file_fits(member: Member) -> Iterator[str]:
             entry.fetch(progress=False)
             _builder(member)(weights=entry, progress=False)
         except FetchError:
-            pytest.skip("its file is not here: --dapi-fetch fetches it")
+            pytest.skip("its file is not in the cache: --dapi-fetch downloads it")
         except (CheckpointError, HashMismatchError, StateDictMismatchError) as error:
             yield str(error)
 
@@ -134,7 +134,7 @@ def state_dict_is_stable(builder: Builder) -> Iterator[str]:
     """Compare keys, types and shapes with the snapshot; write it when that is asked for."""
     snapshots = builder.workshop.snapshots
     if snapshots.folder is None:
-        pytest.skip("no folder of snapshots: inherit dapi.devkit.Conformance in a test file")
+        pytest.skip("no snapshot directory: inherit dapi.devkit.Conformance in a test file")
     found = _lines(builder.workshop.bare_facts(builder.function))
     if snapshots.update:
         snapshots.write(builder.name, found)
@@ -155,11 +155,11 @@ def _lines(facts: Facts) -> Mapping[str, str]:
 def _differences(kept: Mapping[str, str], found: Mapping[str, str]) -> Iterator[str]:
     for key in dict.fromkeys((*kept, *found)):
         if key not in found:
-            yield f"{key} is gone"
+            yield f"{key} was removed"
         elif key not in kept:
-            yield f"{key} is new"
+            yield f"{key} was added"
         elif kept[key] != found[key]:
-            yield f"{key} was {kept[key]}, and is {found[key]}"
+            yield f"{key} was {kept[key]}, now {found[key]}"
 
 
 def _facts(member: Member) -> Facts:

@@ -47,7 +47,7 @@ def metadata_is_sound(distribution: Distribution) -> Iterator[str]:
         yield distribution.plugin.problem
     hidden = () if distribution.workshop.is_of_wheel else distribution.plugin.hidden
     for path in hidden:
-        yield f"its metadata is found again at {path}"
+        yield f"a second copy of its metadata is at {path}"
 
 
 def leaves_the_namespace_alone(distribution: Distribution) -> Iterator[str]:
@@ -69,7 +69,7 @@ def import_no_framework(distribution: Distribution) -> Iterator[str]:
         check=False,
     )
     if result.returncode:
-        yield f"importing them ends Python: {result.stderr.strip()[-200:]}"
+        yield f"importing them terminates Python: {result.stderr.strip()[-200:]}"
         return
     for module, brought in json.loads(result.stdout.splitlines()[-1]).items():
         yield f"importing {module} imports {', '.join(brought)}"
@@ -101,7 +101,7 @@ def snapshots_are_current(distribution: Distribution) -> Iterator[str]:
     """Look for the builder of each snapshot."""
     for name in distribution.workshop.snapshots.names():
         if name not in distribution.targets("dapi.models"):
-            yield f"there is no builder {name!r}, and a snapshot of its state dict"
+            yield f"there is a snapshot of its state dict, but no builder {name!r}"
 
 
 def target_is_right(line: Line) -> Iterator[str]:
@@ -133,7 +133,7 @@ def name_is_its_own(builder: Builder) -> Iterator[str]:
     points = catalog.entry_points("dapi.models")
     for point in points:
         if point.name == builder.name and point.distribution != builder.distribution.name:
-            yield f"{point.distribution} gives {builder.name!r} too"
+            yield f"{point.distribution} also provides {builder.name!r}"
 
 
 def signature_is_by_keyword(builder: Builder) -> Iterator[str]:
@@ -141,7 +141,7 @@ def signature_is_by_keyword(builder: Builder) -> Iterator[str]:
     parameters = inspect.signature(builder.function).parameters.values()
     for parameter in parameters:
         if parameter.kind not in (parameter.KEYWORD_ONLY, parameter.VAR_KEYWORD):
-            yield f"{parameter.name!r} can be given by position"
+            yield f"{parameter.name!r} is not keyword-only"
         if parameter.name in ("weights", "weights_backbone") and parameter.default is not None:
             yield f"{parameter.name!r} is not None by default"
 
@@ -168,10 +168,10 @@ def replaces_a_neighbour(builder: Builder) -> Iterator[str]:
 
 
 def legacy_arguments_warn(builder: Builder) -> Iterator[str]:
-    """Translate each value that an argument of the past had."""
+    """Translate each value that a deprecated argument accepted."""
     for legacy in builder.declaration.legacy:
         if legacy.parameter not in builder.declaration.parameters:
-            yield f"{legacy.name} becomes {legacy.parameter}, which is no parameter"
+            yield f"{legacy.name} becomes {legacy.parameter}, which is not a parameter"
         for value in legacy.values:
             yield from _translate(builder, legacy, value)
 
@@ -192,4 +192,4 @@ def _translate(builder: Builder, legacy: LegacyArgument, value: object) -> Itera
 def builder_pickles(builder: Builder) -> Iterator[str]:
     """Pickle it, and load it again."""
     if pickle.loads(pickle.dumps(builder.function)) is not builder.function:  # noqa: S301
-        yield "it comes back as another function"
+        yield "it is a different function after pickling"

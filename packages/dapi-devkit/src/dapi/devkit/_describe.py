@@ -13,8 +13,8 @@ from dapi.devkit._description import Description, describe, package_url, publish
 from dapi.devkit._source import entry_source
 
 _MISFIT = 1
-_ORIGIN = "No installed distribution has the file. To say what to install for it: #REQUIREMENT"
-_HINT = "An enum refuses a file: URL. To say where the file will be published: --url URL"
+_ORIGIN = "No installed distribution has the file. Add the requirement to install: #REQUIREMENT"
+_HINT = "An enum refuses a file: URL. To state where the file will be published: --url URL"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -36,19 +36,19 @@ def provenance_of(found: Description) -> list[str]:
     """Say in sentences where the entry's transforms and names are from, and what is a guess."""
     origin, said = found.origin, []
     if origin.problem:
-        said.append(f"What dapi.save noted in the file cannot be used. {origin.problem}")
+        said.append(f"The record of dapi.save in the file cannot be used. {origin.problem}")
     if origin.is_noted:
         arguments = ", ".join(f"{key}={value!r}" for key, value in origin.config.items())
         start = f", from {origin.weights}" if origin.weights else ""
-        said.append(f"dapi.save noted in the file: {found.model}({arguments}){start}.")
+        said.append(f"Recorded by dapi.save in the file: {found.model}({arguments}){start}.")
     if origin.weights and found.taken:
         whose = f"those of {origin.weights}"
         if origin.is_noted:
             said.append(
-                f"Its {_joined(found.taken)} are {whose}. Correct what differed in training."
+                f"Its {_joined(found.taken)} are {whose}. Correct them where training differed."
             )
         else:
-            said.append(f"Its {_joined(found.taken)} are a guess: {whose}. The file does not say.")
+            said.append(f"Its {_joined(found.taken)} are a guess: {whose}. The file states none.")
     return said
 
 
@@ -89,12 +89,12 @@ def _remarks(found: Description) -> list[str]:
     """Say in sentences what the entry does not show."""
     said = [f"{found.format}, {found.tensors} tensors."]
     if not found.model:
-        said.append("num_params counts buffers too. For more: --model NAME")
+        said.append("num_params includes buffers. For details: --model NAME")
     if found.misfit is None:
-        return said + ([f"It fits {found.model}."] if found.model else [])
+        return said + ([f"It matches {found.model}."] if found.model else [])
     misfit, model = found.misfit, found.model
-    said += [f"{model} would miss {key}." for key in misfit.missing]
-    said += [f"{model} has no {key}." for key in misfit.unexpected]
+    said += [f"{key} of {model} is missing from the file." for key in misfit.missing]
+    said += [f"{key} of the file is not in {model}." for key in misfit.unexpected]
     said += [
         f"{key} is {list(one)} in the file and {list(other)} in {model}."
         for key, (one, other) in misfit.shapes.items()
@@ -110,7 +110,7 @@ def add_config_option(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="an argument of the builder that these weights fix, as in num_classes=10",
+        help="a builder argument that these weights set, as in num_classes=10",
     )
 
 
@@ -131,7 +131,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--model",
         metavar="NAME",
-        help="the builder that it is for; by default what dapi.save noted in it",
+        help="the builder that it is for (default: the one that dapi.save recorded in it)",
     )
     add_config_option(parser)
     parser.add_argument("--url", help="where the file will be published")

@@ -47,7 +47,7 @@ def latest_is_consistent(enum: Enum) -> Iterator[str]:
     active = [member for member in enum.enum if member.status.state == "active"]
     for member in enum.enum:
         if member.latest and member not in active:
-            yield f"{member.name} is {member.status.state}, and marked latest"
+            yield f"{member.name} is {member.status.state}, but marked latest"
     for dataset in dict.fromkeys(member.dataset for member in active):
         if not any(member.latest for member in active if member.dataset == dataset):
             yield f"no member of {dataset} is marked latest"
@@ -68,11 +68,11 @@ def members_pickle(enum: Enum) -> Iterator[str]:
     """Pickle and copy each member and its entry."""
     for member in enum.enum:
         if pickle.loads(pickle.dumps(member)) is not member:  # noqa: S301
-            yield f"{member.name} comes back from pickle as something else"
+            yield f"{member.name} is a different object after pickling"
         if copy.deepcopy(member) is not member:
-            yield f"{member.name} is not its own copy"
+            yield f"{member.name} is a different object after copying"
         if pickle.loads(pickle.dumps(member.value)) != member.value:  # noqa: S301
-            yield f"the entry of {member.name} comes back from pickle as another"
+            yield f"the entry of {member.name} is a different object after pickling"
 
 
 def member_is_named(member: Member) -> Iterator[str]:
@@ -100,7 +100,7 @@ def license_is_known(member: Member) -> Iterator[str]:
     try:
         found = canonicalize_license_expression(str(license_))
     except InvalidLicenseExpression:
-        yield f"the license {license_!r} is no SPDX expression"
+        yield f"the license {license_!r} is not an SPDX expression"
     else:
         if found != license_:
             yield f"the license {license_!r} is written {found!r}"
@@ -110,13 +110,13 @@ def metrics_have_sources(member: Member) -> Iterator[str]:
     """Look at each metric."""
     for metric in member.entry.meta.get("metrics", ()):
         if not isinstance(metric, Mapping):
-            yield f"the metric {metric!r} is no mapping"
+            yield f"the metric {metric!r} is not a mapping"
             continue
         for key in ("dataset", "name", "value", "source"):
             if key not in metric:
                 yield f"the metric {dict(metric)} has no {key!r}"
         if not is_number(metric.get("value", 0)):
-            yield f"the metric {dict(metric)} has a value that is no number"
+            yield f"the metric {dict(metric)} has a value that is not a number"
         if "source" in metric and not _SOURCE.fullmatch(str(metric["source"])):
             yield f"the source {metric['source']!r} is neither a page nor a script"
 
@@ -135,7 +135,7 @@ def files_are_pinned(member: Member) -> Iterator[str]:
 def packaged_files_are_right(member: Member) -> Iterator[str]:
     """Hash each file that comes with a package; those of withdrawn weights may have left it."""
     if member.entry.status.state == "withdrawn":
-        pytest.skip("it is withdrawn: its file may be gone")
+        pytest.skip("it is withdrawn: its file may no longer exist")
     for file in catalog.files(member.weights):
         if file.url.startswith("package:"):
             try:
@@ -161,11 +161,11 @@ def categories_fit(member: Member) -> Iterator[str]:
     for key in ("keypoint_names", *(("categories",) if meta.get("task") in _BY_NAME else ())):
         for name, count in Counter(meta.get(key) or ()).items():
             if count > 1:
-                yield f"{key} has {name!r} {count} times, and results are by name"
+                yield f"{key} has {name!r} {count} times, but results are keyed by name"
     if categories is None:
         return
     if not categories or not all(isinstance(each, str) for each in categories):
-        yield "its categories are no list of names"
+        yield "its categories are not a list of names"
     config = {**member.entry.build.defaults, **member.entry.build.config}
     for key in _CLASSES:
         if config.get(key, len(categories)) != len(categories):
@@ -176,7 +176,7 @@ def is_found_by_name(member: Member) -> Iterator[str]:
     """Ask for it by its qualified name."""
     name = member.qualified
     if dapi.get_weights(name) is not member.weights:
-        yield f"{name} is something else"
+        yield f"{name} is a different entry"
 
 
 def factories_work(member: Member) -> Iterator[str]:
@@ -190,7 +190,7 @@ def factories_work(member: Member) -> Iterator[str]:
                 yield from _refused(member, factory) if what == "transforms" else _unmade(factory)
     for target in entry.build.context:
         if not isinstance(catalog.import_target(target), type):
-            yield f"build.context names {target}, which is no class"
+            yield f"build.context names {target}, which is not a class"
 
 
 def task_has_a_runner(member: Member) -> Iterator[str]:
@@ -199,8 +199,10 @@ def task_has_a_runner(member: Member) -> Iterator[str]:
     known = sorted({point.name for point in catalog.entry_points("dapi.tasks")})
     if task not in known:
         near = get_close_matches(str(task), known, n=1)
-        meant = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known) or 'none'}"
-        yield f"no installed distribution runs the task {task!r}; {meant}"
+        meant = (
+            f"did you mean {near[0]!r}?" if near else f"supported are {', '.join(known) or 'none'}"
+        )
+        yield f"no installed distribution supports the task {task!r}; {meant}"
 
 
 def postprocess_agrees_with_meta(member: Member) -> Iterator[str]:

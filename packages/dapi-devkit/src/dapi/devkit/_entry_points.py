@@ -284,9 +284,9 @@ def _print(project: Project, changes: Sequence[Change], stubs: Iterable[Path]) -
         if of_group:
             print(f'[project.entry-points."{group}"]', *of_group, sep="\n")
     for path in stubs:
-        print(f"{path} does not have all public names, or has some that are gone.")
+        print(f"{path} lacks public names, or has some that no longer exist.")
     if not changes and not stubs:
-        print(f"{project.path} names all that its builders declare.")
+        print(f"{project.path} has all entry points that its builders declare.")
 
 
 def _print_json(changes: Sequence[Change], stubs: Iterable[Path]) -> None:
@@ -309,11 +309,9 @@ def _write(
             "published needs none: --no-tombstones"
         )
     for path in stubs:
-        print(f"{path} is changed.")
+        print(f"{path} was updated.")
     if changes:
-        print(
-            f"{project.path} is changed. To install it anew: pip install -e {project.path.parent}"
-        )
+        print(f"{project.path} was updated. To reinstall it: pip install -e {project.path.parent}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -328,7 +326,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--no-tombstones",
         action="store_true",
-        help="write none: the removed builders were never published",
+        help="write no tombstones for removed builders (if they were never published)",
     )
-    parser.add_argument("path", nargs="?", type=Path, default=Path(), help="the project's folder")
     return parser

@@ -33,11 +33,11 @@ def entry_to_start(model: str) -> WeightEntry:
     if base is None:
         raise NoWeightsError(
             f"{model} has no published weights to start from",
-            "Give a file of yours: --checkpoint FILE",
+            "Pass a file of your own: --checkpoint FILE",
         )
     keys = ("task", "license", "num_params", "datasets", "recipe", "hash_source", "categories")
     meta = {key: base.meta[key] for key in keys if key in base.meta}
-    reason = f"The file of {base}, to start from. Put yours in its place."
+    reason = f"The file of {base}, as a start. Replace it with your own."
     return replace(
         _of_distribution(catalog.entry_of(base), catalog.find(model).distribution),
         latest=False,
@@ -94,14 +94,14 @@ def _check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None
     if not options.name and not options.family:
         parser.error("name the distribution, as in: dapi new acme-models")
     if options.family and (options.name or options.weights_for):
-        parser.error("--family adds to the project in this folder: it takes no name and no weights")
+        parser.error("--family adds to the project in this directory; it takes no name or weights")
     if options.weights_for is None and (options.checkpoint or options.config):
         parser.error("--checkpoint and --config go with --weights-for")
     if options.weights_for is not None and options.model_name:
-        parser.error("--model-name is of a model that the project itself builds")
+        parser.error("--model-name requires a model that the project itself builds")
     if ":" in (options.weights_for or ""):
         builder, _, _ = options.weights_for.partition(":")
-        parser.error(f"--weights-for takes a builder, and no weights. Write: {builder}")
+        parser.error(f"--weights-for takes a builder, not weights. Write: {builder}")
 
 
 def _contents(project: Project, options: argparse.Namespace) -> dict[str, bytes]:
@@ -149,15 +149,15 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="dapi new", description="Write a distribution with models and weights of your own."
     )
-    parser.add_argument("name", nargs="?", help="of the distribution, as in acme-models")
+    parser.add_argument("name", nargs="?", help="name of the distribution, as in acme-models")
     parser.add_argument("--license", choices=LICENSES, default=LICENSES[0])
-    parser.add_argument("--url", default="", help="of the repository, for the index to show")
-    parser.add_argument("--model-name", metavar="NAME", help="of the model, as in plantnet")
+    parser.add_argument("--url", default="", help="URL of the repository, for the package index")
+    parser.add_argument("--model-name", metavar="NAME", help="name of the model, as in plantnet")
     parser.add_argument(
-        "--family", metavar="NAME", help="add a family of models to the project in this folder"
+        "--family", metavar="NAME", help="add a family of models to the project in this directory"
     )
     parser.add_argument(
-        "--weights-for", metavar="MODEL", help="write only weights, for a builder that exists"
+        "--weights-for", metavar="MODEL", help="write weights only, for an existing builder"
     )
     parser.add_argument(
         "--checkpoint", type=Path, metavar="FILE", help="the file of these weights, if there is one"

@@ -120,7 +120,7 @@ def described(found: Iterable[Offered]) -> list[dict[str, Any]]:
                 }
             )
         except Exception as error:  # noqa: BLE001 - the metadata of a plugin is of any kind
-            text = f"{each.name} is left out of the catalogue: {error!r}"
+            text = f"{each.name} is omitted from the catalogue: {error!r}"
             warnings.warn(catalog.redact(text), PluginWarning, stacklevel=2)
     return facts
 

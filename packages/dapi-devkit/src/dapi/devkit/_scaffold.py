@@ -105,7 +105,7 @@ class Project:
         """
         found = catalog.find(model)
         member = entry_source(entry, indent="    ", before=f"{self.prefix}_RefV1 = ")
-        level = f"level = 2  # 3 asks for answers: dapi answers --record {self.name}"
+        level = f"level = 2  # 3 requires answers: dapi answers --record {self.name}"
         comments = "".join(f"{_comment(remark)}\n    " for remark in remarks)
         words = {
             "level = 3": level,
@@ -143,7 +143,7 @@ def checked_model_name(name: str) -> str:
         reason = f"it is not in snake_case, or longer than {_LONGEST} characters"
         raise ProjectNameError(name, reason, what="model")
     if keyword.iskeyword(name) or name in _MODULES:
-        raise ProjectNameError(name, "Python or the project has a module of that name", "model")
+        raise ProjectNameError(name, "Python or the project has such a module", "model")
     return name
 
 
@@ -155,7 +155,7 @@ def checked_name(name: str) -> str:
     """
     found = catalog.normalize(name)
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", found):
-        raise ProjectNameError(name, "it is not made of letters, digits and hyphens")
+        raise ProjectNameError(name, "it must consist of letters, digits and hyphens")
     reason = _taken(found, found.replace("-", "_"))
     if reason:
         raise ProjectNameError(name, reason)
@@ -165,14 +165,14 @@ def checked_name(name: str) -> str:
 def _taken(name: str, package: str) -> str:
     """Say what keeps a well-formed name from being that of a new distribution."""
     if name == "dapi" or name.startswith("dapi-"):
-        return "names that begin with dapi are this project's own"
+        return "names that begin with dapi are reserved for this project"
     if len(name) > _LONGEST:
         return f"it is longer than {_LONGEST} characters"
     if keyword.iskeyword(package) or package in sys.stdlib_module_names:
-        return f"Python itself has {package!r}"
+        return f"{package!r} is a module of Python itself"
     if any(catalog.normalize(each.name or "") == name for each in metadata.distributions()):
         return "a distribution of that name is installed"
-    return f"another package {package!r} is installed" if find_spec(package) else ""
+    return f"a package {package!r} is already installed" if find_spec(package) else ""
 
 
 def add_family(folder: Path, family: str, model: str) -> tuple[str, list[Path]]:

@@ -21,7 +21,7 @@ def is_texts(value: object) -> bool:
 
 
 def is_count(value: object) -> bool:
-    """Whether it is a whole number above 0."""
+    """Whether it is a positive integer."""
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
@@ -65,18 +65,18 @@ def _is_list(value: object) -> bool:
 KEYS: tuple[Key, ...] = (
     Key("task", True, "a tag, as in a-task",
         "What a model with these weights does, such as `image-classification`. "
-        "What runs it on files is found by this word.", _is_tag),
+        "This name selects the code that runs it on files.", _is_tag),
     Key("license", True, "text",
-        "Under which license the weights may be used: an SPDX expression, or 'unknown'.", is_text),
-    Key("num_params", True, "a whole number above 0",
-        "How many numbers the parameters of the model have.", is_count),
+        "The license of the weights: an SPDX expression, or 'unknown'.", is_text),
+    Key("num_params", True, "a positive integer",
+        "The number of the model's parameters.", is_count),
     Key("datasets", True, "a list of names",
-        "What the weights were trained on; [] if that is not known.", is_texts),
+        "The training datasets; [] if unknown.", is_texts),
     Key("metrics", True, "a list",
         "Measured results, each with `dataset`, `name`, `value` and `source` (a page, or a script "
         "of the repository); [] if nobody published any.", _is_list),
     Key("recipe", True, "a URL, a path in the repository, or 'unknown'",
-        "Where the training is described.", is_text),
+        "A description of the training.", is_text),
     Key("hash_source", True, "text",
         "Who says which hash the file has, as in 'measured from the file before it was "
         "published'. For a file whose hash nobody publishes: 'not published: trusted on first "
@@ -91,18 +91,18 @@ KEYS: tuple[Key, ...] = (
     Key("file_mib", False, "a number",
         "The size of the files in MiB, where no `size` says it.", is_number),
     Key("min_size", False, "a number of pixels, or height and width",
-        "The smallest input.", is_size),
+        "The minimum input size.", is_size),
     Key("min_temporal_size", False, "a number of frames",
-        "The fewest frames of a video.", is_count),
-    Key("frames", False, "a number of frames", "How many frames the metrics were measured with."),
+        "The minimum number of frames of a video.", is_count),
+    Key("frames", False, "a number of frames", "The number of frames in the evaluation."),
     Key("sample_rate", False, "a number",
         "Samples a second of the sound that the model takes or makes."),
     Key("language", False, "text",
         "Of speech or text: a language's code, or 'multilingual'."),
     Key("paper", False, "a URL", "The publication."),
-    Key("license_source", False, "text", "Where the license is stated."),
-    Key("license_url", False, "a URL", "Where the text of the license is."),
-    Key("backend", False, "text", "What computes with quantized weights, by torch's name."),
+    Key("license_source", False, "text", "The page that states the license."),
+    Key("license_url", False, "a URL", "The location of the license text."),
+    Key("backend", False, "text", "The backend that runs quantized weights, by torch's name."),
     Key("unquantized", False, "text",
         "The name of the float weights that quantized ones were made from."),
 )

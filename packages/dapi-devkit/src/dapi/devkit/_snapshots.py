@@ -115,6 +115,6 @@ def _numbers(name: str) -> list[str]:
     first, _, last = name.partition("-")
     if first.isdigit() and last.isdigit():
         if int(last) - int(first) > _MOST_NUMBERED:
-            raise ValueError(f"{name} are too many modules")
+            raise ValueError(f"{name} has too many modules")
         return [str(number) for number in range(int(first), int(last) + 1)]
     return [name]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-_HEAD = '''"""What this distribution gave once, and what to use in its place."""
+_HEAD = '''"""Builders that this distribution no longer provides, and their successors."""
 
 from dapi import Removed
 '''

@@ -39,7 +39,7 @@ class Wheel:
             raise WheelError(path, f"cannot be read ({cause})") from cause
         found = list(folder.glob("*.dist-info/METADATA"))
         if len(found) != 1:
-            raise WheelError(path, "is not a wheel: it has no METADATA, or several")
+            raise WheelError(path, "is not a wheel: it does not have exactly one METADATA file")
         self.name = str(message_from_bytes(found[0].read_bytes())["Name"])
         for kind in ("purelib", "platlib"):
             for part in folder.glob(f"*.data/{kind}"):
@@ -64,8 +64,8 @@ class Wheel:
             if not any(Path(place or "").is_relative_to(self.folder) for place in places):
                 raise WheelError(
                     self.path,
-                    f"is not what is tested: {package} is imported from {places[0]}",
-                    "Take that folder out of pythonpath, and out of what conftest.py does.",
+                    f"is not the code under test: {package} is imported from {places[0]}",
+                    "Remove that directory from pythonpath, and from sys.path in conftest.py.",
                 )
 
     def _packages(self) -> set[str]:

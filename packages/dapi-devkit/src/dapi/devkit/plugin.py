@@ -34,12 +34,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--dapi-wheel",
         type=Path,
         metavar="FILE",
-        help="check a wheel, not what is installed; with a path, run the tests in it on the wheel",
+        help="check a wheel instead of the installation; with a path, run its tests on the wheel",
     )
     group.addoption(
         "--dapi-fetch",
         action="store_true",
-        help="fetch published files, to load them; one that cannot be fetched fails",
+        help="download and load the published files; a failed download fails the check",
     )
     group.addoption(
         "--dapi-max-parameters",
@@ -50,7 +50,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--dapi-update-snapshots",
         action="store_true",
-        help="write the snapshots of state dicts, rather than compare with them",
+        help="write the snapshots of state dicts instead of comparing with them",
     )
 
 

@@ -211,7 +211,7 @@ def unpack(stream: IO[bytes], path: object, *, admit: Admit, progress: bool) -> 
             match = _BLOB.fullmatch(name)
             found = waiting.pop(match[1], None) if match else None
             if found is None or found[1].size != size:
-                raise reader.wrong(f"its lock does not name {name!r} of {size} bytes, or only once")
+                raise reader.wrong(f"it has {name!r} of {size} bytes twice, or its lock lacks it")
             weights, file = found
             if cache.find(file.file) is not None:
                 reader.skip(size)
@@ -223,7 +223,7 @@ def unpack(stream: IO[bytes], path: object, *, admit: Admit, progress: bool) -> 
             line.show(added + present, done)
     if waiting:
         names = ", ".join(f"{file.name} of {weights.name}" for weights, file in waiting.values())
-        raise reader.wrong(f"{len(waiting)} files are not in it: {names}")
+        raise reader.wrong(f"{len(waiting)} files are missing from it: {names}")
     return Unpacked(document, added, present)
 
 
@@ -240,12 +240,12 @@ class _Reader:
     def document(self) -> Document:
         name, size = next(self.members(), ("nothing", 0))
         if name != LOCK or size > LARGEST_LOCK:
-            raise self.wrong(f"it does not begin with a {LOCK}, but with {name!r}")
+            raise self.wrong(f"its first file is {name!r}, not {LOCK}")
         content = b"".join(self.content(size))
         try:
             lock = parse(content, f"{self._path}: {LOCK}")
         except LockError as cause:
-            raise self.wrong(f"its lock cannot be used: {cause}") from cause
+            raise self.wrong(f"its lock is not valid: {cause}") from cause
         self._seen = next(self.members(), None)
         if self._seen is None or self._seen[0] != _SIGNATURE:
             return Document(content, lock)
@@ -262,10 +262,12 @@ class _Reader:
             try:
                 info = TarInfo.frombuf(header, "utf-8", "strict")
             except (HeaderError, UnicodeError) as cause:
-                raise self.wrong(f"it is not a tar, or is damaged ({cause})") from None
+                raise self.wrong(f"it is not a tar archive, or damaged ({cause})") from None
             if info.type != REGTYPE or info.size < 0:
                 kind = "a link" if info.issym() or info.islnk() else f"of type {info.type!r}"
-                raise self.wrong(f"{info.name!r} is {kind}, and a bundle holds regular files only")
+                raise self.wrong(
+                    f"{info.name!r} is {kind}, but a bundle contains regular files only"
+                )
             yield info.name, info.size
 
     def content(self, size: int) -> Iterator[bytes]:

@@ -87,7 +87,7 @@ def verify(content: bytes, path: object, keys: Sequence[PublicKey]) -> Verified:
         raise SignatureError(path, "it was not made with a key", remedy)
     envelope = reader.get(bundle, "dsseEnvelope", dict)
     if reader.get(envelope, "payloadType", str) != _PAYLOAD:
-        raise reader.wrong("it does not hold an in-toto statement")
+        raise reader.wrong("it does not contain an in-toto statement")
     payload = reader.bytes(envelope, "payload")
     signatures = reader.get(envelope, "signatures", list)
     if len(signatures) != 1:
@@ -98,8 +98,8 @@ def verify(content: bytes, path: object, keys: Sequence[PublicKey]) -> Verified:
             return Verified(key, _files(reader, payload))
     names = ", ".join(str(key.path) for key in keys)
     made = reader.get(material, "publicKey", dict).get("hint")
-    by = f"; it says that it was made with the key {made[:64]}" if isinstance(made, str) else ""
-    raise reader.wrong(f"it was not made with {names}, or was changed since{by}")
+    by = f"; it states that it was made with the key {made[:64]}" if isinstance(made, str) else ""
+    raise reader.wrong(f"it was not made with {names}, or was modified{by}")
 
 
 def _statement(files: Mapping[str, str], name: str) -> dict[str, Any]:
@@ -141,7 +141,9 @@ def _files(reader: _Reader, payload: bytes) -> dict[str, str]:
     how = reader.get(predicate, "serialization", dict)
     if how.get("method") != "files" or how.get("hash_type") != "sha256":
         method, kind = str(how.get("method"))[:20], str(how.get("hash_type"))[:20]
-        raise reader.wrong(f"its files are hashed by {method} with {kind}, not whole with sha256")
+        raise reader.wrong(
+            f"its files are hashed by {method} with {kind}, not as a whole with sha256"
+        )
     files: dict[str, str] = {}
     for resource in reader.get(predicate, "resources", list):
         name, digest = reader.get(resource, "name", str), reader.get(resource, "digest", str)
@@ -179,7 +181,7 @@ class _Reader:
     def get(self, table: Any, key: str, kind: type[T]) -> T:
         value = table.get(key) if isinstance(table, dict) else None
         if not isinstance(value, kind):
-            raise self.wrong(f"it has no {key}, or not of the specified form")
+            raise self.wrong(f"its {key} is missing or malformed")
         return value
 
     def bytes(self, table: Any, key: str) -> bytes:

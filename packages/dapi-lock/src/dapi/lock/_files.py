@@ -27,4 +27,6 @@ def replace(path: Path, content: str | bytes) -> None:
     except OSError as cause:
         temporary.unlink(missing_ok=True)
         reason = f"it cannot be written ({cause.strerror})"
-        raise LockError(path, reason, "Check the folder's permissions and free space.") from cause
+        raise LockError(
+            path, reason, "Check the directory's permissions and free space."
+        ) from cause

@@ -102,7 +102,7 @@ def _unlocked(content: bytes, path: Path) -> Any:
         return _cryptography().load_pem_private_key(content, password)
     except (ValueError, EOFError) as cause:
         reason = "its password is wrong, or there is no terminal to ask for it"
-        remedy = "Where nobody can answer, use a key without a password."
+        remedy = "For unattended use, use a key without a password."
         raise KeyFileError(path, reason, remedy) from cause
 
 

@@ -75,7 +75,9 @@ def write(document: Document, folder: Path, *, tag: str, progress: bool) -> int:
     }
     try:
         if folder.exists() and any(folder.iterdir()) and not (folder / MARKER).exists():
-            raise BundleError(folder, "it holds something else", remedy="Name another --output.")
+            raise BundleError(
+                folder, "it is not empty, and not such a layout", remedy="Name another --output."
+            )
         blobs = folder / "blobs" / "sha256"
         blobs.mkdir(parents=True, exist_ok=True)
         _replace(folder / MARKER, json.dumps({"imageLayoutVersion": VERSION}).encode())

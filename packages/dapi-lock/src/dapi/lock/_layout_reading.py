@@ -50,7 +50,7 @@ def unpack(folder: Path, *, admit: Admit, progress: bool) -> Unpacked:
     waiting = carried(document.lock)
     missing = [f"{file.name} of {w.name}" for w, file in waiting if not reader.has(file)]
     if missing:
-        raise reader.wrong(f"{len(missing)} files are not in it: {', '.join(missing)}")
+        raise reader.wrong(f"{len(missing)} files are missing from it: {', '.join(missing)}")
     total, added, done = sum(file.size for _, file in waiting), 0, 0
     with Progress("Unpacking", len(waiting), total, enabled=progress) as line:
         for rank, (weights, file) in enumerate(waiting):
@@ -87,7 +87,7 @@ class _Reader:
         try:
             lock = parse(content, f"{self._folder}: {LOCK}")
         except LockError as cause:
-            raise self.wrong(f"its lock cannot be used: {cause}") from cause
+            raise self.wrong(f"its lock is not valid: {cause}") from cause
         signature = layers.get(f"{LOCK}{SUFFIX}")
         if signature is None:
             return Document(content, lock)
@@ -131,7 +131,7 @@ class _Reader:
             raise self.wrong(f"{str(descriptor.get('digest'))[:80]!r} is not a sha256")
         content = self._read(self._path(match[1]), largest, match[0])
         if sha256(content).hexdigest() != match[1]:
-            raise self.wrong(f"{match[0]} has other bytes than its name says")
+            raise self.wrong(f"{match[0]} does not match the hash in its name")
         return content
 
     def _json(self, path: Path, what: str) -> dict[str, Any]:
@@ -149,7 +149,7 @@ class _Reader:
     def _tables(self, value: dict[str, Any], key: str) -> list[dict[str, Any]]:
         found = value.get(key)
         if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
-            raise self.wrong(f"it has no {key}, or not of the specified form")
+            raise self.wrong(f"its {key} is missing or malformed")
         return found
 
     def _read(self, path: Path, largest: int, what: str) -> bytes:

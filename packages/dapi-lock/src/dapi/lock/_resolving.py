@@ -120,7 +120,7 @@ def _find_sources(
         is_upgraded = bool({requirement.text, requirement.name} & set(upgrade))
         try:
             if requirement.name in names:
-                expected = "another name for one of the two sources that have it"
+                expected = "a different name for one of the two sources"
                 raise ArgumentError("dapi lock", "name", requirement.name, expected=expected)
             names.add(requirement.name)
             if locked is None or is_upgraded:
@@ -153,7 +153,7 @@ def _draft(
         try:
             found = _find(chosen, required, is_upgraded)
         except DapiError as error:
-            gone = f" To choose anew: dapi lock --upgrade {required}" if chosen != required else ""
+            gone = f" To choose again: dapi lock --upgrade {required}" if chosen != required else ""
             failures[required] = f"{error}{gone}"
             continue
         draft = drafts.setdefault(found.name, found)

@@ -87,7 +87,7 @@ def verify(document: Document, path: Path, keys: Sequence[PublicKey]) -> PublicK
     """
     where = beside(path)
     if document.signature is None:
-        raise SignatureError(where, "there is no such signature")
+        raise SignatureError(where, "the signature file does not exist")
     key, signed = _envelope.verify(document.signature, where, keys)
     named = dict(signed)
     # model_signing calls a single file "." or, as the specification has it, by its name.
@@ -96,10 +96,10 @@ def verify(document: Document, path: Path, keys: Sequence[PublicKey]) -> PublicK
         raise SignatureError(where, "it does not cover the lock")
     covered = document.covered
     if named.pop(names[0]) != covered[LOCK]:
-        raise SignatureError(where, "it is of another lock, or the lock was changed since")
+        raise SignatureError(where, "it belongs to another lock, or the lock was modified")
     for name, digest in named.items():
         if covered.get(name) != digest:
-            raise SignatureError(where, f"it covers {name[:100]!r}, which the lock does not have")
+            raise SignatureError(where, f"it covers {name[:100]!r}, which is not in the lock")
     return key
 
 
@@ -113,8 +113,8 @@ def require(document: Document, path: Path) -> None:
     """
     keys = _keys.trusted()
     if document.lock.policy.require_signature and not keys:
-        remedy = f"Name the public key of who signs your locks: {VARIABLE}=FILE"
-        raise SignatureError(beside(path), "it is required, and no key is trusted here", remedy)
+        remedy = f"Name the public key of the signer of your locks: {VARIABLE}=FILE"
+        raise SignatureError(beside(path), "it is required, but no key is trusted", remedy)
     if keys:
         verify(document, path, keys)
 
@@ -130,7 +130,7 @@ def admission(bundle: str, path: Path | None) -> Admit:
     def admit(found: Document) -> None:
         if ours is not None and ours.lock != found.lock:
             remedy = "Bundle the lock that you use."
-            raise BundleError(bundle, "it is of another lock", remedy=remedy)
+            raise BundleError(bundle, "it belongs to another lock", remedy=remedy)
         require(ours or found, path or Path(LOCK))
 
     return admit

@@ -61,20 +61,22 @@ def lock(words: Sequence[str]) -> int:
     parser = parser_of("lock", "Write dapi.lock: the weights that a project uses, file by file.")
     text = "models, weights or sources to add: hf:owner/name@revision, a URL, ./path"
     parser.add_argument("names", nargs="*", metavar="name", help=text)
-    text = "lock the files of a source that match only (several times for several patterns)"
+    text = "lock only the matching files of a source (may be given several times)"
     parser.add_argument("--include", action="append", default=[], metavar="PATTERN", help=text)
-    text = "leave out the files of a source that match"
+    text = "exclude the matching files of a source"
     parser.add_argument("--exclude", action="append", default=[], metavar="PATTERN", help=text)
-    text = "what the source is called in the lock (default: owner/name, or its file's name)"
+    text = "the source's name in the lock (default: owner/name, or its file's name)"
     parser.add_argument("--as", dest="alias", default="", metavar="NAME", help=text)
-    text = "take NAME out of the lock, and of pyproject.toml"
+    text = "remove NAME from the lock and from pyproject.toml"
     parser.add_argument("--remove", action="append", default=[], metavar="NAME", help=text)
     text = "choose the latest of NAME again, and compute unpublished hashes again"
     parser.add_argument("--upgrade", action="append", default=[], metavar="NAME", help=text)
-    parser.add_argument("--upgrade-all", action="store_true", help="the same for all")
-    text = "record here what the models say, with their weights, for dapi check --lock"
+    parser.add_argument(
+        "--upgrade-all", action="store_true", help="choose and compute again for all names"
+    )
+    text = "run the models and record their answers, for dapi check --lock"
     parser.add_argument("--answers", action="store_true", help=text)
-    text = "compute no hash that needs a download; refuse"
+    text = "fail rather than download a file to compute its hash"
     parser.add_argument("--no-fetch", action="store_true", help=text)
     text = "write nothing; exit 1 if the lock is stale"
     parser.add_argument("--check", action="store_true", help=text)
@@ -115,7 +117,7 @@ def _lock(options: argparse.Namespace, added: list[Requirement]) -> int:
     old, project, requirements, new = _resolve(options, added)
     if project.weights is not None and {*project.weights} != {*requirements}:
         _project.write_weights(project, requirements)
-        say(f"[tool.dapi] weights in {project.path} were changed to what is locked.")
+        say(f"[tool.dapi] weights in {project.path} were updated to match the lock.")
     if options.answers:
         missing = _syncing.missing(new)
         _syncing.fetch(missing, options.lock.parent, progress=not options.quiet)
@@ -124,7 +126,7 @@ def _lock(options: argparse.Namespace, added: list[Requirement]) -> int:
     if not options.lock.is_file() or options.lock.read_text(encoding="utf-8") != text:
         _files.replace(options.lock, text)
         if _signing.beside(options.lock).exists():
-            say(f"Its signature is of another lock now. To sign it: dapi sign {options.lock}")
+            say(f"Its signature no longer matches. To sign it: dapi sign {options.lock}")
     _show(options, compare(old or Lock(), new))
     files = [file for _, file in new.files()]
     size = amount(sum(file.size for file in files))
@@ -147,7 +149,7 @@ def _resolve(
     known |= {weights.name for weights in old.weights} if old else set()
     strange = [name for name in (*options.upgrade, *options.remove) if name not in known]
     if strange:
-        reason = f"It is not locked. Locked are: {', '.join(sorted(required)) or 'none'}."
+        reason = f"It is not locked. Locked names: {', '.join(sorted(required)) or 'none'}."
         raise UnlockableError(dict.fromkeys(strange, reason))
     removed = {*options.remove}
     requires = [each for each in required.values() if not {each.text, each.name} & removed]
@@ -203,10 +205,14 @@ def _show(options: argparse.Namespace, changes: list[Change]) -> int:
 def sync(words: Sequence[str]) -> int:
     """Run ``dapi sync``."""
     parser = parser_of("sync", "Make the cache hold every file that the lock names.")
-    parser.add_argument("--offline", action="store_true", help="list what is missing; no request")
+    parser.add_argument(
+        "--offline", action="store_true", help="list the missing files; use no network"
+    )
     text = "use the lock as it is, whatever pyproject.toml says"
     parser.add_argument("--frozen", action="store_true", help=text)
-    parser.add_argument("--dry-run", action="store_true", help="only list what would be done")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="list the changes without making them"
+    )
     text = "remove every file from the cache that the lock does not name"
     parser.add_argument("--prune", action="store_true", help=text)
     _add_lock(parser)
@@ -245,7 +251,7 @@ def _sync(options: argparse.Namespace) -> int:
     else:
         put_table(rows)
     if not options.quiet and not options.dry_run:
-        say(f"{count(len([*locked.files()]), 'file')} of {options.lock} are in place.")
+        say(f"{count(len([*locked.files()]), 'file')} of {options.lock} are in the cache.")
     return 0
 
 
@@ -263,7 +269,9 @@ def _tell_versions(locked: Lock) -> None:
     for name, known in sorted({(each.distribution, each.version) for each in published}):
         installed = there.get(name, known)  # files are downloaded without it
         if installed != known:
-            say(f"{name} {installed} is installed, and {known} was locked; the files are the same.")
+            say(
+                f"{name} {installed} is installed, and {known} was locked; the files are identical."
+            )
 
 
 def verify(path: str, *, repair: bool, as_json: bool, signed_by: Sequence[str] = ()) -> int:
@@ -306,7 +314,7 @@ def audit(words: Sequence[str]) -> int:
     """Run ``dapi audit``."""
     from dapi.lock import _auditing, _keys
 
-    text = "Report licences, hashes, lifecycle and signature of what is locked."
+    text = "Report licences, hashes, lifecycle and signature of the locked weights."
     parser = parser_of("audit", text)
     _add_lock(parser)
     options = parser.parse_args(words)

@@ -47,7 +47,7 @@ def conv_tasnet_base(
     num_sources: int = 2,
     **config: Unpack[BuilderConfig],
 ) -> ConvTasNet:
-    """Build a Conv-TasNet (Luo and Mesgarani 2018, arXiv:1809.07454), as torchaudio has it.
+    """Build a Conv-TasNet (Luo and Mesgarani 2018, arXiv:1809.07454), as in torchaudio.
 
     ``model(waveforms)`` takes mixtures (N, 1, T) and returns their sources (N, num_sources, T),
     in no particular order. ``weights.transforms()`` makes a mixture (1, T) from one recording,
@@ -56,7 +56,7 @@ def conv_tasnet_base(
     Args:
         weights: A member of ConvTasNetBaseWeights, any WeightEntry, or None for random
             initialisation.
-        progress: Show a progress bar while fetching, on a terminal.
+        progress: Show a progress bar while downloading, on a terminal.
         num_sources: Speakers to separate; the weights fix it.
         **config: ``new_head``, ``device`` and ``dtype``, see ``dapi.BuilderConfig``.
 

@@ -1,4 +1,4 @@
-"""Silero VAD: when somebody speaks, with weights from the package index."""
+"""Silero VAD: voice activity detection, with weights from the package index."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ def silero_vad(
     """Build Silero's voice activity detector: 0.3 million parameters, from sound to speech or not.
 
     `Silero VAD <https://github.com/snakers4/silero-vad>`_, Silero Team, for 16 kHz, as in its
-    release 6.2.3. ``model(waveforms, state)`` takes waveforms (N, T) of 16,000 samples a second in
-    [-1, 1], as ``weights.transforms()`` makes them. It returns the probabilities of speech (N,
+    release 6.2.3. ``model(waveforms, state)`` takes waveforms (N, T) of 16,000 samples per second
+    in [-1, 1], as ``weights.transforms()`` makes them. It returns the probabilities of speech (N,
     frames), one for each 32 ms, and the state after the last frame, which is filled up with
     silence. ``weights.postprocess()`` turns the probabilities into segments in seconds.
 
@@ -74,15 +74,15 @@ def silero_vad(
 
     Args:
         weights: The weights to load; None initialises at random.
-        progress: Show a progress bar while fetching other weights, on a terminal.
-        dropout: Probability of the dropout behind the LSTM.
+        progress: Show a progress bar while downloading other weights, on a terminal.
+        dropout: Probability of the dropout after the LSTM.
         **config: ``new_head``, ``device`` and ``dtype``, see ``dapi.BuilderConfig``.
 
     Returns:
         The model, in training mode: call ``.eval()`` to use it.
 
     Raises:
-        MissingDependencyError: The distribution that holds the weights is not installed.
+        MissingDependencyError: The distribution with the weights is not installed.
         DapiError: See ``dapi.build_model``.
 
     Example:

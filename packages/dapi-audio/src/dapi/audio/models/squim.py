@@ -1,4 +1,4 @@
-"""SQUIM: how good speech sounds, without a clean recording of the same."""
+"""SQUIM: speech quality, without a clean reference recording."""
 
 from __future__ import annotations
 
@@ -56,15 +56,15 @@ def squim_objective_base(
 ) -> SquimObjective:
     """Build a SQUIM for objective scores (Kumar et al. 2023, arXiv:2304.01448), as torchaudio.
 
-    ``model(waveforms)`` takes speech (N, T) of 16,000 samples a second and estimates three scores
-    that are otherwise computed beside a clean recording, each (N,): STOI in [0, 1], PESQ
-    (wideband) and SI-SDR in decibels. ``weights.transforms()`` makes the input from one recording,
+    ``model(waveforms)`` takes speech (N, T) of 16,000 samples per second and estimates three scores
+    that otherwise require a clean reference recording, each (N,): STOI in [0, 1], PESQ (wideband)
+    and SI-SDR in decibels. ``weights.transforms()`` makes the input from one recording,
     ``weights.postprocess()`` names the scores.
 
     Args:
         weights: A member of SquimObjectiveBaseWeights, any WeightEntry, or None for random
             initialisation.
-        progress: Show a progress bar while fetching, on a terminal.
+        progress: Show a progress bar while downloading, on a terminal.
         **config: ``new_head``, ``device`` and ``dtype``, see ``dapi.BuilderConfig``.
 
     Returns:
@@ -111,9 +111,9 @@ def squim_subjective_base(
 ) -> SquimSubjective:
     """Build a SQUIM for the mean opinion score (Manocha and Kumar 2022, arXiv:2206.12285).
 
-    ``model(waveforms, references)`` takes speech (N, T) and clean speech of anybody who says
-    anything (N, T2), both of 16,000 samples a second, and estimates the score (N,) from 1 to 5
-    that people would give.
+    ``model(waveforms, references)`` takes speech (N, T) and any clean speech of any speaker (N,
+    T2), both of 16,000 samples per second, and estimates the score (N,) from 1 to 5 that people
+    would give.
 
     ``weights.transforms()`` makes both from any waveform, and ``weights.postprocess()`` names the
     score. With weights, this reads the cache and the network.

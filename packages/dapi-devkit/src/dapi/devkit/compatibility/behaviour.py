@@ -45,7 +45,7 @@ def _answers(pair: Pair, behaviour: Behaviour) -> Iterator[Finding]:
         code = behaviour.code.get(name)
         for stage in STAGES:
             if stage in verdict.differences and not (code and code.differences):
-                text = f"With its file, it says something else: {verdict.differences[stage]}."
+                text = f"With its file, its outputs changed: {verdict.differences[stage]}."
                 yield _of_stage(stage, name, text, verdict.differences[stage], pair.where(name))
                 break
 
@@ -59,7 +59,7 @@ def _is_declared(pair: Pair, name: str, stage: str) -> bool:
 
 def _of_answer(pair: Pair, name: str, target: str, difference: Difference) -> Finding:
     """Report what some weights, or all of a builder's, say: where, how far, and what changed."""
-    text = f"It says something else: {difference}."
+    text = f"Its outputs changed: {difference}."
     if difference.stage in ("model", "training"):
         text += "".join(f" {each}." for each in structure.changes(pair, name))
     text += _versions(pair, name)
@@ -86,7 +86,7 @@ def _stale(pair: Pair, behaviour: Behaviour) -> Iterator[Finding]:
         builder = name.partition(":")[0]
         is_told = any(behaviour.differs(builder, stage) for stage in STAGES)
         if name not in pair.old["stale"] and not is_told:
-            text = f"Its recorded answer does not hold: {difference}."
+            text = f"Its outputs differ from the recorded answer: {difference}."
             yield finding("ANSWERS_HOLD", name, text, pair.where(name), witness=difference)
 
 
@@ -99,7 +99,7 @@ def _lost(pair: Pair) -> Iterator[Finding]:
             if today is None or not said(pair, "new", today)["live"]:
                 yield from _failed(name, kind, _why_lost(pair, name, prefix), where)
             elif _is_otherwise_run(pair, key, today):
-                text = "Its answers were made in another way, or on a smaller model."
+                text = "Its answers were recorded differently, or with a smaller model."
                 yield finding("STILL_COMPARED", name, text, where)
 
 

@@ -29,7 +29,7 @@ FAILED = 2  # could not be compared; also what argparse ends with
 
 def snapshot(arguments: Sequence[str]) -> int:
     """Run ``dapi snapshot``."""
-    parser = _parser("snapshot", "Record what an installed distribution is, to compare it later.")
+    parser = _parser("snapshot", "Record an image of an installed distribution, to compare later.")
     parser.add_argument("distribution", help="as pip knows it")
     default = "DISTRIBUTION-VERSION.json.gz"
     text = f"where to write the image; compressed if it ends in .gz (default: {default})"
@@ -56,14 +56,14 @@ def _snapshot(options: argparse.Namespace) -> int:
 
 def breaking(arguments: Sequence[str]) -> int:
     """Run ``dapi breaking``: the status is 1 if something breaks, 2 if that cannot be told."""
-    parser = _parser("breaking", "Tell what a release breaks for users of those before it.")
+    parser = _parser("breaking", "Report what a release breaks for users of earlier releases.")
     parser.add_argument("distribution", help="as pip knows it")
     _add_against(parser, required=True)
     parser.add_argument(
         "--category",
         choices=CATEGORIES,
         default=CATEGORIES[-1],
-        help="with this category of rules and those inside it (default: all)",
+        help="with this category of rules and those that it includes (default: all)",
     )
     parser.add_argument("--format", choices=report.FORMATS, default=report.FORMATS[0])
     parser.add_argument(
@@ -98,7 +98,7 @@ def _breaking(options: argparse.Namespace) -> int:
 
 def diff(arguments: Sequence[str]) -> int:
     """Run ``dapi diff``."""
-    parser = _parser("diff", "Tell users what changed between two releases, in Markdown.")
+    parser = _parser("diff", "Write release notes in Markdown: the changes between two releases.")
     parser.add_argument(
         "what",
         nargs="+",
@@ -110,7 +110,7 @@ def diff(arguments: Sequence[str]) -> int:
     _add_recording(parser)
     options = parser.parse_args(arguments)
     if len(options.what) > 2 or (len(options.what) == 1) != bool(options.against):
-        parser.error("give a distribution and --against, or two files")
+        parser.error("pass a distribution and --against, or two files")
     return _guarded(partial(_diff, options))
 
 
@@ -132,7 +132,7 @@ def _diff(options: argparse.Namespace) -> int:
 def _check_name(wanted: str, new: Image) -> None:
     if catalog.normalize(wanted) != new.name:
         reason = f"is an image of {new.name}, not of {wanted}"
-        raise ImageError(new.source, reason, f"Give the other: dapi breaking {new.name}")
+        raise ImageError(new.source, reason, f"Pass the other: dapi breaking {new.name}")
 
 
 def _parser(command: str, text: str) -> argparse.ArgumentParser:
@@ -142,11 +142,11 @@ def _parser(command: str, text: str) -> argparse.ArgumentParser:
 def _add_against(parser: argparse.ArgumentParser, *, required: bool) -> None:
     parser.add_argument(
         "--against", required=required, metavar="FILE|VERSION|all",
-        help=f"an image, or the version of one that is kept in {FOLDER}/; all: every one of them",
+        help=f"an image, or the version of one that is kept in {FOLDER}/; all: all of them",
     )  # fmt: skip
     parser.add_argument(
         "--project", type=Path, default=Path(), metavar="FOLDER",
-        help=f"where pyproject.toml and {FOLDER}/ are (default: here)",
+        help=f"the directory of pyproject.toml and {FOLDER}/ (default: the current one)",
     )  # fmt: skip
 
 
@@ -159,7 +159,7 @@ def _add_recording(parser: argparse.ArgumentParser) -> None:
         )  # fmt: skip
     parser.add_argument(
         "--patience", type=float, default=process.PATIENCE, metavar="SECONDS",
-        help="give up after so long without news (default: %(default)s)",
+        help="give up after this time without progress (default: %(default)s)",
     )  # fmt: skip
 
 

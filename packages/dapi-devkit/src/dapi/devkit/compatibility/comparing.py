@@ -12,7 +12,7 @@ from dapi.devkit.compatibility.rules import CATEGORIES, Category, Finding
 from dapi.devkit.exceptions import ImageError
 
 _LEVELS = ("break", "note", "added")
-_DOUBT = "the new release is not installed here"
+_DOUBT = "the new release is not installed"
 
 # Tries claims, and returns for each why it does not hold; an empty text where it does.
 Testify = Callable[[Sequence[dict[str, Any]]], Sequence[str]]
@@ -74,7 +74,7 @@ def _found(pair: Pair) -> list[Finding]:
         if isinstance(cause, ImageError):
             raise
         sources = f"{pair.old.source}, or {pair.new.source},"
-        reason = f"holds what no image holds ({type(cause).__name__}: {cause})"
+        reason = f"is not a valid image ({type(cause).__name__}: {cause})"
         raise ImageError(sources, reason, "Make it again: dapi snapshot DISTRIBUTION") from cause
 
 

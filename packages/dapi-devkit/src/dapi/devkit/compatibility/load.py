@@ -47,7 +47,7 @@ def _entry_points(pair: Pair) -> Iterator[Finding]:
         kept = pair.new["entry_points"].get(group, {})
         for name, target in pair.old["entry_points"].get(group, {}).items():
             if name not in kept:
-                text = f"The entry point {name!r} of {group} is gone."
+                text = f"The entry point {name!r} of {group} was removed."
                 yield finding(
                     "ENTRY_POINT_NO_DELETE", f"{group}:{name}", text, NOWHERE,
                     was=target, witness=text,
@@ -60,11 +60,13 @@ def _removed(pair: Pair) -> Iterator[Finding]:
             continue
         said = buried(pair.new, name)
         if said is not None:
-            text = "It was removed, and its tombstone says so."
+            text = "It was removed, and has a tombstone."
             yield finding("BUILDER_NO_DELETE", name, text, old["where"], level="note")
             continue
         reason = str(pair.new["missing"].get(name, ""))
-        text = f"It cannot be imported: {reason}" if reason else "It is gone, without a tombstone."
+        text = (
+            f"It cannot be imported: {reason}" if reason else "It was removed without a tombstone."
+        )
         level = "note" if reason and not pair.failure(name) else "break"  # the machine lacks a part
         yield finding(
             "BUILDER_NO_DELETE", name, text, old["where"], was=name, witness=text, level=level
@@ -75,7 +77,7 @@ def _enums(pair: Pair, name: str, old: Builder, new: Builder) -> Iterator[Findin
     """Compare the enums that a builder takes; a class that was renamed is a matter of SOURCE."""
     lost = [each for each in old["enums"] if each not in new["enums"] and each in pair.new["enums"]]
     for target in lost:
-        text = f"It took {target.rpartition(':')[2]}, which is still there, and refuses it now."
+        text = f"It took {target.rpartition(':')[2]}, which still exists, but now refuses it."
         where = str(new["where"])
         yield finding("BUILDER_SAME_WEIGHTS_ENUM", name, text, where, was=target, witness=text)
 
@@ -90,26 +92,26 @@ def _parameters(name: str, old: Builder, new: Builder) -> Iterator[Finding]:
         else:
             yield from _lost(name, each, new, is_open=is_open)
     for argument in old["legacy"].keys() - new["legacy"].keys() - after.keys():
-        text = f"The argument {argument!r} of the past is no longer translated."
+        text = f"The argument {argument!r} , which was deprecated, is no longer translated."
         call = f"{name}({argument}=...) raises UnexpectedArgumentError"
         yield finding("PARAM_NO_DELETE", name, text, where, witness=call)
     for each in new["parameters"]:
         if each["name"] not in known and each["required"]:
-            text = f"The argument {each['name']!r} is new, and has no default."
+            text = f"The new argument {each['name']!r} has no default."
             yield finding("PARAM_ADDED_REQUIRED", name, text, where, witness=f"{name}() fails")
 
 
 def _lost(name: str, old: Builder, new: Builder, *, is_open: bool) -> Iterator[Finding]:
     argument, where = old["name"], str(new["where"])
-    text = f"The argument {argument!r} is gone."
+    text = f"The argument {argument!r} was removed."
     if old["kind"] == "var_keyword":
-        text = "It took any argument, and takes those that it declares."
+        text = "It accepted any argument, and now accepts only those that it declares."
         yield finding("PARAM_NO_DELETE", name, text, where, level="note")
     elif argument in new["legacy"]:  # which may say that it is an error, in better words
-        text = f"The argument {argument!r} is one of the past, and is translated."
+        text = f"The argument {argument!r} is now deprecated, and translated."
         yield finding("PARAM_NO_DELETE", name, text, where, level="note")
     elif is_open and old["kind"] == "config":
-        text += " Arguments that are not declared are passed on, so that it may still be taken."
+        text += " Undeclared arguments are passed on, so it may still be accepted."
         yield finding("PARAM_NO_DELETE", name, text, where, level="note")
     else:
         call = f"{name}({argument}=...) raises UnexpectedArgumentError"
@@ -118,7 +120,7 @@ def _lost(name: str, old: Builder, new: Builder, *, is_open: bool) -> Iterator[F
 
 def _required(name: str, old: Builder, new: Builder, where: str) -> Iterator[Finding]:
     if new["required"] and not old["required"]:
-        text = f"The argument {new['name']!r} has no default any more."
+        text = f"The argument {new['name']!r} no longer has a default."
         yield finding(
             "PARAM_CHANGED_REQUIRED", name, text, where,
             was=old["default"], witness=f"{name}() fails",
@@ -130,7 +132,7 @@ def _unbuilt(pair: Pair) -> Iterator[Finding]:
         if name in pair.new["built"] or name not in pair.new["missing"]:
             continue
         if name not in pair.new["builders"] and ":" not in name:
-            continue  # it is gone as a whole
+            continue  # it was removed as a whole
         reason = pair.failure(name)
         text = f"It cannot be built: {pair.new['missing'][name]}"
         level = "break" if reason else "note"
@@ -159,7 +161,7 @@ def _states(pair: Pair) -> Iterator[Finding]:
             groups.setdefault(key, []).append(found._replace(claim=doubt))
     for several in groups.values():
         first = several[0]
-        more = f" The same holds for {len(several) - 1} of its weights." if several[1:] else ""
+        more = f" The same applies to {len(several) - 1} of its weights." if several[1:] else ""
         yield first._replace(text=first.text + more)
 
 
@@ -178,8 +180,8 @@ def _differences(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, di
 
 
 _SAID = {
-    "STATE_KEY_NO_DELETE": "Keys are gone",
-    "STATE_KEY_ADDED": "Keys are new",
+    "STATE_KEY_NO_DELETE": "Keys were removed",
+    "STATE_KEY_ADDED": "Keys were added",
     "STATE_SAME_SHAPE": "Shapes changed",
     "STATE_SAME_DTYPE": "Types changed",
 }
@@ -199,7 +201,7 @@ def _of_state(
         classes = ", ".join(each.rpartition(":")[2] for each in migrating)
         doubt = f"{classes} may read old state dicts"
         return finding(rule, name, text, where, claim={"doubt": doubt})
-    witness = f"load_state_dict(strict=True) of a state dict of before fails: {shown}{more}"
+    witness = f"load_state_dict(strict=True) of an older state dict fails: {shown}{more}"
     return finding(rule, name, text, where, witness=witness)
 
 

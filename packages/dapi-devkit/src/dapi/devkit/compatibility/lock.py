@@ -36,14 +36,14 @@ def _removed(pair: Pair) -> Iterator[Finding]:
             continue
         said = buried(pair.new, name)
         if said is not None:
-            text = f"It was removed, and its tombstone says so{_instead(said)}."
+            text = f"It was removed, and has a tombstone{_instead(said)}."
             yield finding(rule, name, text, old["where"], was=name, level="note")
             continue
         twins = [other for other, facts in new.items() if _is_twin(old, facts)]
         renamed = f" {twins[0]} has the same bytes: was it renamed?" if twins else ""
         reason = pair.failure(name.partition(":")[0])
         failed = f" ({reason})" if reason else ""
-        text = f"It is gone, without a tombstone{failed}.{renamed}"
+        text = f"It was removed without a tombstone{failed}.{renamed}"
         yield finding(rule, name, text, old["where"], was=name, witness=f"{name} has no entry")
 
 
@@ -65,12 +65,12 @@ def _tombstones(pair: Pair) -> Iterator[Finding]:
         if name in before:
             continue  # it was reused then, and that release was told
         if name in alive:
-            text = "It had a tombstone, and is a name of something else now."
+            text = "Its tombstone was replaced: the name now refers to something else."
             where = alive[name]["where"]
             yield finding("NAME_NOT_REUSED", name, text, where, witness=f"it is at {where}")
         elif name not in kept:
             yield finding(
-                "TOMBSTONE_NO_DELETE", name, "Its tombstone is gone.", NOWHERE,
+                "TOMBSTONE_NO_DELETE", name, "Its tombstone was removed.", NOWHERE,
                 was=dict(pair.old["tombstones"][key]), witness="no entry point in dapi.removed",
             )  # fmt: skip
 
@@ -86,14 +86,14 @@ def _bytes(
     """Compare the files of weights, or of an asset."""
     rule, what = f"WEIGHTS_MEMBER_{rule}", f"The asset {asset!r}" if asset else "It"
     if len(old) != len(new):
-        text = f"{what} has {len(new)} files, and had {len(old)}."
+        text = f"{what} has {len(new)} files instead of {len(old)}."
         yield finding(rule, member.name, text, member.where, was=old, now=new, witness=text)
         return
     for before, after in zip(old, new, strict=True):
         reason = _why_other_bytes(before, after)
         if reason:
             yield finding(
-                rule, member.name, f"{what} stands for other bytes: {reason}{more}.", member.where,
+                rule, member.name, f"{what} refers to other bytes: {reason}{more}.", member.where,
                 was=_digest(before), now=_digest(after), witness=reason,
             )  # fmt: skip
         else:
@@ -111,7 +111,7 @@ def _why_other_bytes(old: File, new: File) -> str:
         return f"size was {old['size']:,}, is {new['size']:,}"
     names = [each["url"].rpartition("/")[2] for each in (old, new)]
     if names[0] != names[1] and old["url"] not in new["mirrors"]:
-        return f"no hash says that {names[1]!r} is what {names[0]!r} was"
+        return f"no hash shows that {names[1]!r} equals the former {names[0]!r}"
     return ""
 
 

@@ -12,7 +12,7 @@ from dapi.devkit.compatibility.rules import Finding
 # The rules of each heading, in the order in which users want to read them.
 _HEADINGS = {
     "Licenses": ("WEIGHTS_MEMBER_SAME_LICENSE",),
-    "What is the latest": ("LATEST_MOVED", "LATEST_SAME_USE"),
+    "Latest weights": ("LATEST_MOVED", "LATEST_SAME_USE"),
     "Deprecated, withdrawn and removed": (
         "WEIGHTS_MEMBER_STATUS", "WEIGHTS_MEMBER_NO_DELETE", "BUILDER_NO_DELETE",
     ),
@@ -42,7 +42,7 @@ def notes(old: Image, new: Image, found: Iterable[Finding]) -> str:
         told = [each for each in _of(findings, *rules) if each.level != "break"]
         parts += _section(heading, (f"`{each.target}`: {each.text}" for each in told))
     if len(parts) == 4:
-        parts += ["Nothing that users see.", ""]
+        parts += ["No changes for users.", ""]
     return "\n".join(parts)
 
 

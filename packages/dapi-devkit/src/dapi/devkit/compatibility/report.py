@@ -92,8 +92,8 @@ def summary(outcome: Outcome) -> str:
     }
     breaks = counts["break"]
     accepted = f", {len(outcome.accepted)} accepted" if outcome.accepted else ""
-    head = f"{breaks} break{'' if breaks == 1 else 's'}" if breaks else "Nothing breaks"
-    return f"{head}{accepted}; {counts['note']} to note, {counts['added']} added."
+    head = f"{breaks} break{'' if breaks == 1 else 's'}" if breaks else "No breaking changes"
+    return f"{head}{accepted}; {counts['note']} notes, {counts['added']} added."
 
 
 def _as_github(outcome: Outcome, project: Path) -> Iterator[str]:

@@ -54,7 +54,7 @@ def _factory(
     if verdict and stage in verdict.differences:
         proof, matters = str(verdict.differences[stage]), True
     elif verdict and verdict.is_equal(stage):
-        text, matters = f"{text} What they return is the same.", False
+        text, matters = f"{text} Their outputs are unchanged.", False
     if changes:
         yield finding(
             rule, member.name, text, member.where, was=old, now=new,
@@ -65,7 +65,7 @@ def _factory(
 def _of_factory(pair: Pair, old: Any, new: Any) -> tuple[list[str], bool]:
     """List how a factory changed, and whether that alone proves that it does something else."""
     if new is None:
-        return ["none are declared any more"], True
+        return ["none are declared now"], True
     if not (
         isinstance(old, dict) and isinstance(new, dict) and "target" in old and "target" in new
     ):
@@ -79,8 +79,8 @@ def _of_factory(pair: Pair, old: Any, new: Any) -> tuple[list[str], bool]:
         for name, value in before.items()
         if name in after and after[name] != value
     ]
-    lost = [f"{name} is gone" for name in old.get("arguments", {}) if name not in after]
-    added = [f"{name} is new" for name in new.get("arguments", {}) if name not in before]
+    lost = [f"{name} was removed" for name in old.get("arguments", {}) if name not in after]
+    added = [f"{name} was added" for name in new.get("arguments", {}) if name not in before]
     moved = [f"was {old['target']}, is {new['target']}"] if old["target"] != new["target"] else []
     is_lone_addition = bool(added) and not new.get("defaults")
     return [*changed, *lost, *added, *moved], bool(changed or lost or is_lone_addition)

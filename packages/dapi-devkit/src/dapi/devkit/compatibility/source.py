@@ -102,7 +102,7 @@ def _enums(pair: Pair) -> Iterator[Finding]:
     for target, enum in pair.old["enums"].items():
         if target in pair.new["enums"] or not builders.intersection(enum["builders"]):
             continue
-        text = f"There is no {target} any more."
+        text = f"{target} no longer exists."
         where = next(
             str(each["where"])
             for each in pair.new["enums"].values()
@@ -118,7 +118,7 @@ def _meta(member: Member) -> Iterator[Finding]:
     old, new = member.old["meta"], member.new["meta"]
     for key, value in old.items():
         if key not in new:
-            text = f"meta[{key!r}] is gone."
+            text = f"meta[{key!r}] was removed."
             yield finding(
                 "META_KEY_NO_DELETE", member.name, text, member.where, was=value, witness=text
             )
@@ -136,7 +136,7 @@ def _requirements(pair: Pair) -> Iterator[Finding]:
     for name, floor in new.items():
         was = old.get(name)
         if name not in old:
-            text = f"It requires {name}, and did not."
+            text = f"It now requires {name}."
         elif floor is not None and (was is None or floor > was):
             text = f"It requires {name} {floor} or newer; {was or 'any version'} was enough."
         else:
@@ -174,16 +174,16 @@ def _added(pair: Pair) -> Iterator[Finding]:
         old = pair.old["builders"].get(name)
         if old is None:
             replaced = f", which supersedes {facts['replaces']}" if facts["replaces"] else ""
-            text = f"{name} is new{replaced}."
+            text = f"{name} was added{replaced}."
             yield finding("BUILDER_ADDED", name, text, facts["where"], now=facts["replaces"])
             continue
         known = {each["name"] for each in old["parameters"]}
         for each in facts["parameters"]:
             if each["name"] not in known and not each["required"]:
-                text = f"The argument {each['name']!r} is new, and may be left out."
+                text = f"The argument {each['name']!r} was added, and is optional."
                 yield finding("PARAM_ADDED_OPTIONAL", name, text, facts["where"])
     before = members(pair.old)
     for name, member in members(pair.new).items():
         if name not in before:
-            text = f"{name} is new."
+            text = f"{name} was added."
             yield finding("WEIGHTS_MEMBER_ADDED", name, text, member["where"], now=member["latest"])

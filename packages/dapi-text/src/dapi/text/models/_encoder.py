@@ -1,4 +1,4 @@
-"""What the published encoders have in common: texts in, a vector for each token out."""
+"""Common facts of the published encoders: texts in, a vector for each token out."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def encoder(
     Args:
         file: The weights.
         tokenizer: The ``tokenizer.json`` that they were trained with.
-        meta: The metadata; without ``task``, the weights were pretrained only, and without
-            ``metrics`` nobody published any.
+        meta: The metadata; without ``task``, the weights were only pretrained; without ``metrics``,
+            none are published.
         padding: The token that fills the shorter texts of a batch.
-        max_length: Tokens at which a text is cut.
+        max_length: Number of tokens to which a text is truncated.
         **fields: Further attributes of the entry.
     """
     source = license_source(file) if meta["license"] != "unknown" else {}

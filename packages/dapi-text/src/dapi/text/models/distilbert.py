@@ -135,28 +135,28 @@ def distilbert_base(
     """Build DistilBERT: 6 layers, 768 wide, 66 million parameters.
 
     The encoder of "DistilBERT, a distilled version of BERT: smaller, faster, cheaper and lighter"
-    (https://arxiv.org/abs/1910.01108), as transformers has it, without its head; there is no
-    pooler. Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 with
-    ``L <= 512`` (what ``weights.transforms()`` returns), it gives an output whose
-    ``last_hidden_state`` is ``(N, L, 768)``.
+    (https://arxiv.org/abs/1910.01108), as in transformers, without its head; there is no pooler.
+    Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 with ``L <= 512``
+    (what ``weights.transforms()`` returns), it returns an output whose ``last_hidden_state`` is
+    ``(N, L, 768)``.
 
-    The vocabulary is that of the weights: uncased English (30522 tokens, and what None means),
+    The vocabulary is that of the weights: uncased English (30522 tokens; also without weights),
     cased English (28996), or 104 languages (119547).
 
     Args:
         weights: Published weights, or an entry; None initialises at random. Weights that are not
-            cached are fetched: this may touch the network.
-        progress: Show a progress bar while fetching, on a terminal.
+            cached are downloaded.
+        progress: Show a progress bar while downloading, on a terminal.
         **config: Attributes of transformers' DistilBertConfig, such as ``dropout`` or
-            ``attn_implementation``; in place of the published ones.
+            ``attn_implementation``; instead of the published ones.
 
     Returns:
         The model, in training mode.
 
     Raises:
         UnexpectedArgumentError: DistilBertConfig has no such attribute.
-        ConfigConflictError: ``config`` contradicts the weights. For what else weights can raise,
-            see ``dapi.build_model``.
+        ConfigConflictError: ``config`` contradicts the weights. For other errors of weights, see
+            ``dapi.build_model``.
 
     Example:
         >>> model = distilbert_base(n_layers=1)

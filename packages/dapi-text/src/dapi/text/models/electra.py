@@ -118,25 +118,25 @@ def electra_small(
     """Build ELECTRA-small: 12 layers, 256 wide, 13 million parameters.
 
     The discriminator of "ELECTRA: Pre-training Text Encoders as Discriminators Rather Than
-    Generators" (https://arxiv.org/abs/2003.10555), as transformers has it, without its head; there
-    is no pooler. Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 with
-    ``L <= 512`` (what ``weights.transforms()`` returns), it gives an output whose
+    Generators" (https://arxiv.org/abs/2003.10555), as in transformers, without its head; there is
+    no pooler. Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 with
+    ``L <= 512`` (what ``weights.transforms()`` returns), it returns an output whose
     ``last_hidden_state`` is ``(N, L, 256)``.
 
     Args:
         weights: Published weights, or an entry; None initialises at random. Weights that are not
-            cached are fetched: this may touch the network.
-        progress: Show a progress bar while fetching, on a terminal.
+            cached are downloaded.
+        progress: Show a progress bar while downloading, on a terminal.
         **config: Attributes of transformers' ElectraConfig, such as ``hidden_dropout_prob`` or
-            ``attn_implementation``; in place of the published ones.
+            ``attn_implementation``; instead of the published ones.
 
     Returns:
         The model, in training mode.
 
     Raises:
         UnexpectedArgumentError: ElectraConfig has no such attribute.
-        ConfigConflictError: ``config`` contradicts the weights. For what else weights can raise,
-            see ``dapi.build_model``.
+        ConfigConflictError: ``config`` contradicts the weights. For other errors of weights, see
+            ``dapi.build_model``.
 
     Example:
         >>> model = electra_small(num_hidden_layers=1)
@@ -172,8 +172,8 @@ def electra_base(
     """Build ELECTRA-base: 12 layers, 768 wide, 109 million parameters.
 
     Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 with ``L <= 512``
-    (what ``weights.transforms()`` returns), it gives an output whose ``last_hidden_state`` is ``(N,
-    L, 768)``.
+    (what ``weights.transforms()`` returns), it returns an output whose ``last_hidden_state`` is
+    ``(N, L, 768)``.
     """
     from transformers import ElectraConfig, ElectraModel
 
@@ -204,8 +204,8 @@ def electra_large(
     """Build ELECTRA-large: 24 layers, 1024 wide, 334 million parameters.
 
     Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 with ``L <= 512``
-    (what ``weights.transforms()`` returns), it gives an output whose ``last_hidden_state`` is ``(N,
-    L, 1024)``.
+    (what ``weights.transforms()`` returns), it returns an output whose ``last_hidden_state`` is
+    ``(N, L, 1024)``.
     """
     from transformers import ElectraConfig, ElectraModel
 

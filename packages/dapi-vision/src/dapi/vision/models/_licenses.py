@@ -1,9 +1,9 @@
-"""Licences of torchvision's weights, where somebody who publishes them states one.
+"""Licences of torchvision's weights, where a publisher states one.
 
 torchvision states none: "The pre-trained models provided in this library may have their own
 licenses or terms and conditions derived from the dataset used for training" (its README), and the
 licence of its repository is that of the code. timm publishes some of the weights again, and its
-model cards state a licence; what is not listed here stays "unknown".
+model cards state a licence; the licence of any other file stays "unknown".
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ _APACHE: Mapping[str, str] = {
 
 
 def stated(file: str) -> dict[str, str]:
-    """Return the licence of a file and where it is stated; "unknown" where nobody states one."""
+    """Return the licence of a file and where it is stated; "unknown" if it is not stated."""
     for license_, cards in (("BSD-3-Clause", _BSD), ("Apache-2.0", _APACHE)):
         if file in cards:
             return {"license": license_, "license_source": _CARD.format(cards[file])}

@@ -28,7 +28,7 @@ _BUILD = Build(config={"in_channels": 1, "num_classes": 10})
 
 
 def _meta(accuracy: float) -> dict[str, Any]:
-    """Return what is known of weights that classify this part of the held-out images right."""
+    """Return the metadata of weights with this accuracy on the held-out images."""
     return {
         "task": "image-classification",
         "license": "BSD-3-Clause",
@@ -96,10 +96,10 @@ def resnet20(
     ``resnet20_v2`` replaces it; it stays for its weights.
 
     Args:
-        weights: What to load; None initialises at random.
-        progress: Show a progress bar while fetching other weights, on a terminal.
-        num_classes: Outputs of the layer ``fc``. Other than the weights' own: with
-            ``new_head=True`` only.
+        weights: The weights to load; None initialises at random.
+        progress: Show a progress bar while downloading other weights, on a terminal.
+        num_classes: Outputs of the layer ``fc``. A value other than the weights' requires
+            ``new_head=True``.
         in_channels: Channels of the images; the weights for digits fix it to 1.
         blocks_per_stage: Blocks of each of the three stages.
         **config: ``new_head``, ``device`` and ``dtype``, see ``dapi.BuilderConfig``.
@@ -162,10 +162,10 @@ def resnet20_v2(
     logits ``(N, num_classes)``. Weights of ``resnet20`` do not fit. Does not touch the network.
 
     Args:
-        weights: What to load; None initialises at random.
-        progress: Show a progress bar while fetching other weights, on a terminal.
-        num_classes: Outputs of the layer ``fc``. Other than the weights' own: with
-            ``new_head=True`` only.
+        weights: The weights to load; None initialises at random.
+        progress: Show a progress bar while downloading other weights, on a terminal.
+        num_classes: Outputs of the layer ``fc``. A value other than the weights' requires
+            ``new_head=True``.
         in_channels: Channels of the images; the weights for digits fix it to 1.
         blocks_per_stage: Blocks of each of the three stages.
         **config: ``new_head``, ``device`` and ``dtype``, see ``dapi.BuilderConfig``.

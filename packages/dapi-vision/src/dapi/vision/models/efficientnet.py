@@ -36,11 +36,12 @@ _STAGES = (
 
 
 class EfficientNetConfig(BuilderConfig, total=False):
-    """Further arguments of ``torchvision.models.efficientnet.EfficientNet``.
+    """More arguments of ``torchvision.models.efficientnet.EfficientNet``.
 
     Attributes:
-        stochastic_depth_prob: How likely the last block is skipped in training; earlier ones less.
-        norm_layer: Normalisation, made of a number of channels.
+        stochastic_depth_prob: Probability that the last block is skipped in training; lower for
+            earlier blocks.
+        norm_layer: Normalization layer, called with the number of channels.
         last_channel: Channels before the classifier; by default four times those of the last stage.
     """
 
@@ -52,7 +53,7 @@ class EfficientNetConfig(BuilderConfig, total=False):
 class EfficientNetB0Weights(ClassificationWeights, meta={"num_params": 5_288_548, "gflops": 0.386}):
     """Weights of ``efficientnet_b0``: torchvision's IMAGENET1K_V1.
 
-    Of B0 to B7, those named RefV1 are ported from those of the paper.
+    The RefV1 weights of B0 to B7 are ported from the paper's.
     """
 
     ImageNet1K_RefV1 = classification(
@@ -82,7 +83,7 @@ def efficientnet_b0(
     dropout: float = 0.2,
     **config: Unpack[EfficientNetConfig],
 ) -> EfficientNet:
-    """Build an EfficientNet-B0, which names what is in a photo.
+    """Build an EfficientNet-B0, which classifies photos.
 
     `EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks
     <https://arxiv.org/abs/1905.11946>`_, Tan and Le, 2019: B0 to B7 are one network, ever wider,
@@ -90,12 +91,12 @@ def efficientnet_b0(
     ``weights.transforms()`` makes them, and returns logits ``(N, num_classes)``.
 
     Args:
-        weights: What to load; fetched on first use. None fetches nothing.
-        progress: Show a progress bar while fetching, on a terminal.
-        num_classes: Outputs of the layer ``classifier.1``. Other than the weights' own: with
-            ``new_head=True`` only.
-        dropout: How likely an input of the last layer is zeroed in training.
-        **config: Further arguments, see ``EfficientNetConfig``.
+        weights: The weights to load, downloaded on first use. None downloads nothing.
+        progress: Show a progress bar while downloading, on a terminal.
+        num_classes: Outputs of the layer ``classifier.1``. A value other than the weights' requires
+            ``new_head=True``.
+        dropout: Probability that an input of the last layer is zeroed in training.
+        **config: More arguments, see ``EfficientNetConfig``.
 
     Returns:
         The model, in training mode.
@@ -157,7 +158,7 @@ def efficientnet_b1(
     """Build an EfficientNet-B1.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     return _efficientnet(1.0, 1.1, dropout=dropout, num_classes=num_classes, **config)
 
@@ -194,7 +195,7 @@ def efficientnet_b2(
     """Build an EfficientNet-B2.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     return _efficientnet(1.1, 1.2, dropout=dropout, num_classes=num_classes, **config)
 
@@ -235,7 +236,7 @@ def efficientnet_b3(
     """Build an EfficientNet-B3.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     return _efficientnet(1.2, 1.4, dropout=dropout, num_classes=num_classes, **config)
 
@@ -276,7 +277,7 @@ def efficientnet_b4(
     """Build an EfficientNet-B4.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     return _efficientnet(1.4, 1.8, dropout=dropout, num_classes=num_classes, **config)
 
@@ -317,7 +318,7 @@ def efficientnet_b5(
     """Build an EfficientNet-B5.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     return _efficientnet(
         1.6,
@@ -362,7 +363,7 @@ def efficientnet_b6(
     """Build an EfficientNet-B6.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     return _efficientnet(
         1.8,
@@ -407,7 +408,7 @@ def efficientnet_b7(
     """Build an EfficientNet-B7.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     return _efficientnet(
         2.0,
@@ -456,7 +457,7 @@ def efficientnet_v2_s(
 
     `EfficientNetV2: Smaller Models and Faster Training <https://arxiv.org/abs/2104.00298>`_, Tan
     and Le, 2021. Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and
-    returns logits ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs
+    returns logits ``(N, num_classes)``. A ``num_classes`` other than the weights' requires
     ``new_head=True``.
     """
     return _efficientnet_v2(
@@ -511,7 +512,7 @@ def efficientnet_v2_m(
     """Build an EfficientNetV2-M.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     return _efficientnet_v2(
         fused=[
@@ -536,7 +537,7 @@ class EfficientNetV2LWeights(
 ):
     """Weights of ``efficientnet_v2_l``: torchvision's IMAGENET1K_V1.
 
-    Ported from those of the paper; pixels are scaled to -1..1.
+    Ported from the paper's weights; pixels are scaled to -1..1.
     """
 
     ImageNet1K_RefV1 = classification(
@@ -574,7 +575,7 @@ def efficientnet_v2_l(
     """Build an EfficientNetV2-L.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     return _efficientnet_v2(
         fused=[

@@ -61,7 +61,7 @@ def fasterrcnn_resnet50_fpn(
     num_classes: int = 91,
     **config: Unpack[RCNNConfig],
 ) -> FasterRCNN:
-    """Build a Faster R-CNN with a ResNet-50 and a feature pyramid, which finds objects.
+    """Build a Faster R-CNN with a ResNet-50 and a feature pyramid, which detects objects.
 
     `Faster R-CNN <https://arxiv.org/abs/1506.01497>`_, Ren et al., 2015, and `Feature Pyramid
     Networks <https://arxiv.org/abs/1612.03144>`_, Lin et al., 2016. The model takes a list of
@@ -75,14 +75,14 @@ def fasterrcnn_resnet50_fpn(
     trained; without weights everything is.
 
     Args:
-        weights: What to load; fetched on first use. None fetches nothing.
-        weights_backbone: Of the network inside; not fetched when ``weights`` are given.
-        trainable_backbone_layers: How many layers of the backbone, from the last, are trained:
-            0 to 5; by default 3. Without weights all are, whatever is given.
-        progress: Show a progress bar while fetching, on a terminal.
-        num_classes: Classes, the background included. Other than the weights' own: with
-            ``new_head=True`` only.
-        **config: Further arguments, see ``RCNNConfig``.
+        weights: The weights to load, downloaded on first use. None downloads nothing.
+        weights_backbone: Weights of the backbone; not downloaded when ``weights`` are given.
+        trainable_backbone_layers: Number of trainable backbone layers, counted from the last: 0 to
+            5; by default 3. Without weights it is ignored, and all are trainable.
+        progress: Show a progress bar while downloading, on a terminal.
+        num_classes: Number of classes, including the background. A value other than the weights'
+            requires ``new_head=True``.
+        **config: More arguments, see ``RCNNConfig``.
 
     Returns:
         The model, in training mode.
@@ -142,13 +142,13 @@ def fasterrcnn_resnet50_fpn_v2(
 ) -> FasterRCNN:
     """Build the improved Faster R-CNN of `Li et al., 2021 <https://arxiv.org/abs/2111.11429>`_.
 
-    A variant beside ``fasterrcnn_resnet50_fpn``, not its replacement: batch norm everywhere and
-    never frozen, two convolutions in the region proposal head, four and a linear layer in the box
-    head. Takes a list of float images ``(3, H, W)`` with values 0 to 1, and in eval mode returns
-    for each a dict of ``boxes``, ``labels`` and ``scores``, best first; in training mode it also
-    takes ``targets``, and returns a dict of losses. With weights, the last
-    ``trainable_backbone_layers`` of the backbone are trained (0 to 5; by default 3). A
-    ``num_classes`` other than the weights' own needs ``new_head=True``.
+    A variant of ``fasterrcnn_resnet50_fpn``, not its replacement: batch norm everywhere and never
+    frozen, two convolutions in the region proposal head, four and a linear layer in the box head.
+    Takes a list of float images ``(3, H, W)`` with values 0 to 1, and in eval mode returns for each
+    a dict of ``boxes``, ``labels`` and ``scores``, best first; in training mode it also takes
+    ``targets``, and returns a dict of losses. With weights, the last ``trainable_backbone_layers``
+    of the backbone are trained (0 to 5; by default 3). A ``num_classes`` other than the weights'
+    requires ``new_head=True``.
     """
     from torch.nn import BatchNorm2d
     from torchvision.models.detection import FasterRCNN
@@ -205,7 +205,7 @@ def fasterrcnn_mobilenet_v3_large_fpn(
     a dict of ``boxes``, ``labels`` and ``scores``, best first; in training mode it also takes
     ``targets``, and returns a dict of losses. With weights, the last ``trainable_backbone_layers``
     of the backbone are trained (0 to 6; by default 3). A ``num_classes`` other than the weights'
-    own needs ``new_head=True``.
+    requires ``new_head=True``.
     """
     return _mobilenet(
         weights,
@@ -255,7 +255,7 @@ def fasterrcnn_mobilenet_v3_large_320_fpn(
     a dict of ``boxes``, ``labels`` and ``scores``, best first; in training mode it also takes
     ``targets``, and returns a dict of losses. With weights, the last ``trainable_backbone_layers``
     of the backbone are trained (0 to 6; by default 3). A ``num_classes`` other than the weights'
-    own needs ``new_head=True``.
+    requires ``new_head=True``.
     """
     few = {
         "min_size": 320,

@@ -52,7 +52,7 @@ def fcn_resnet50(
     aux_loss: bool | None = None,
     **config: Unpack[BuilderConfig],
 ) -> FCN:
-    """Build an FCN with a ResNet-50, which says what each pixel of a photo belongs to.
+    """Build an FCN with a ResNet-50, which assigns a category to each pixel of a photo.
 
     `Fully Convolutional Networks for Semantic Segmentation <https://arxiv.org/abs/1411.4038>`_,
     Long et al., 2014. The model takes float images ``(N, 3, H, W)`` as ``weights.transforms()``
@@ -60,11 +60,11 @@ def fcn_resnet50(
     ``aux_loss`` of ``aux``, the same of a classifier on an earlier layer.
 
     Args:
-        weights: What to load; fetched on first use. None fetches nothing.
-        weights_backbone: Of the network inside; not fetched when ``weights`` are given.
-        progress: Show a progress bar while fetching, on a terminal.
-        num_classes: Classes, the background included. Other than the weights' own: with
-            ``new_head=True`` only.
+        weights: The weights to load, downloaded on first use. None downloads nothing.
+        weights_backbone: Weights of the backbone; not downloaded when ``weights`` are given.
+        progress: Show a progress bar while downloading, on a terminal.
+        num_classes: Number of classes, including the background. A value other than the weights'
+            requires ``new_head=True``.
         aux_loss: Whether it has an auxiliary classifier, for training. The published weights do.
         **config: ``new_head``, ``device`` and ``dtype``, see ``dapi.BuilderConfig``.
 
@@ -127,7 +127,7 @@ def fcn_resnet101(
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns a dict
     of ``out``, logits ``(N, num_classes, H, W)``, and with ``aux_loss`` of ``aux``, the same of a
-    classifier on an earlier layer. A ``num_classes`` other than the weights' own needs
+    classifier on an earlier layer. A ``num_classes`` other than the weights' requires
     ``new_head=True``.
     """
     from dapi.vision.models.resnet import resnet101

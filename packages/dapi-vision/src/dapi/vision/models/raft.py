@@ -1,4 +1,4 @@
-"""RAFT, which finds how each pixel moves between two frames, with torchvision's weights."""
+"""RAFT, which estimates the optical flow between two frames, with torchvision's weights."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _entry(
     metrics: Mapping[str, Mapping[str, float]],
     **fields: Any,
 ) -> WeightEntry:
-    """Describe a file; metrics are how far flows end off, in pixels, or outliers in percent."""
+    """Describe a file; metrics are end-point errors in pixels, or outliers in percent."""
     return published(
         f"optical_flow.{model}",
         file,
@@ -143,7 +143,7 @@ def raft_large(
     progress: bool = True,
     **config: Unpack[BuilderConfig],
 ) -> RAFT:
-    """Build a RAFT, which finds how each pixel moves between two frames.
+    """Build a RAFT, which estimates the optical flow between two frames.
 
     `RAFT: Recurrent All-Pairs Field Transforms for Optical Flow
     <https://arxiv.org/abs/2003.12039>`_, Teed and Deng, 2020. The model takes two batches of float
@@ -152,8 +152,8 @@ def raft_large(
     flows ``(N, 2, H, W)``, to the right and down in pixels, each better than the one before.
 
     Args:
-        weights: What to load; fetched on first use. None fetches nothing.
-        progress: Show a progress bar while fetching, on a terminal.
+        weights: The weights to load, downloaded on first use. None downloads nothing.
+        progress: Show a progress bar while downloading, on a terminal.
         **config: ``new_head``, ``device`` and ``dtype``, see ``dapi.BuilderConfig``.
 
     Returns:
@@ -184,7 +184,7 @@ def raft_large(
         kernels=((1, 5), (5, 1)),
         paddings=((0, 2), (2, 0)),
         flow_head=256,
-        # The paper scales the gradient of what enlarges the flow.
+        # The paper scales the gradient of the upsampler.
         upsampler=partial(MaskPredictor, hidden_size=256, multiplier=0.25),
     )
 
@@ -290,7 +290,7 @@ def _raft(
         kernels: Its convolutions' kernels.
         paddings: Their paddings.
         flow_head: Channels inside the layers that predict the flow.
-        upsampler: What enlarges the flow; None interpolates.
+        upsampler: Module that enlarges the flow; None interpolates.
     """
     from torch.nn import InstanceNorm2d
     from torchvision.models.optical_flow import raft

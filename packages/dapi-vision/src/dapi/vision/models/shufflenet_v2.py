@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class ShuffleNetV2Config(BuilderConfig, total=False):
-    """Further arguments of ``torchvision.models.shufflenetv2.ShuffleNetV2``.
+    """More arguments of ``torchvision.models.shufflenetv2.ShuffleNetV2``.
 
     Attributes:
         inverted_residual: The class of the blocks.
@@ -56,18 +56,18 @@ def shufflenet_v2_x0_5(
     num_classes: int = 1000,
     **config: Unpack[ShuffleNetV2Config],
 ) -> ShuffleNetV2:
-    """Build a ShuffleNetV2 of half the channels, which names what is in a photo.
+    """Build a ShuffleNetV2 of half the channels, which classifies photos.
 
     `ShuffleNet V2: Practical Guidelines for Efficient CNN Architecture Design
     <https://arxiv.org/abs/1807.11164>`_, Ma et al., 2018. The model takes float images ``(N, 3, H,
     W)`` as ``weights.transforms()`` makes them, and returns logits ``(N, num_classes)``.
 
     Args:
-        weights: What to load; fetched on first use. None fetches nothing.
-        progress: Show a progress bar while fetching, on a terminal.
-        num_classes: Outputs of the layer ``fc``. Other than the weights' own: with
-            ``new_head=True`` only.
-        **config: Further arguments, see ``ShuffleNetV2Config``.
+        weights: The weights to load, downloaded on first use. None downloads nothing.
+        progress: Show a progress bar while downloading, on a terminal.
+        num_classes: Outputs of the layer ``fc``. A value other than the weights' requires
+            ``new_head=True``.
+        **config: More arguments, see ``ShuffleNetV2Config``.
 
     Returns:
         The model, in training mode.
@@ -120,7 +120,7 @@ def shufflenet_v2_x1_0(
     """Build a ShuffleNetV2.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     from torchvision.models.shufflenetv2 import ShuffleNetV2
 
@@ -162,7 +162,7 @@ def shufflenet_v2_x1_5(
     """Build a ShuffleNetV2 of 1.5 times the channels.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     from torchvision.models.shufflenetv2 import ShuffleNetV2
 
@@ -204,7 +204,7 @@ def shufflenet_v2_x2_0(
     """Build a ShuffleNetV2 of twice the channels.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     from torchvision.models.shufflenetv2 import ShuffleNetV2
 

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 
 class SwinV2Config(BuilderConfig, total=False):
-    """Further arguments of ``torchvision.models.swin_transformer.SwinTransformer``.
+    """More arguments of ``torchvision.models.swin_transformer.SwinTransformer``.
 
     Attributes:
         mlp_ratio: Width inside a block's perceptron, as a multiple of its input.
-        dropout: How likely a value is zeroed in training, after each layer.
+        dropout: Probability that a value is zeroed in training, after each layer.
         attention_dropout: The same, of attention weights.
-        norm_layer: Normalisation, made of a number of channels.
+        norm_layer: Normalization layer, called with the number of channels.
     """
 
     mlp_ratio: float
@@ -37,11 +37,11 @@ class SwinV2Config(BuilderConfig, total=False):
 
 
 class SwinConfig(SwinV2Config, total=False):
-    """Further arguments of ``torchvision.models.swin_transformer.SwinTransformer``.
+    """More arguments of ``torchvision.models.swin_transformer.SwinTransformer``.
 
     Attributes:
         block: The class of the blocks.
-        downsample_layer: The class of what merges patches between stages.
+        downsample_layer: The class of the layers that merge patches between stages.
     """
 
     block: Callable[..., nn.Module] | None
@@ -77,19 +77,19 @@ def swin_t(
     num_classes: int = 1000,
     **config: Unpack[SwinConfig],
 ) -> SwinTransformer:
-    """Build a Swin-T, which names what is in a photo.
+    """Build a Swin-T, which classifies photos.
 
     `Swin Transformer: Hierarchical Vision Transformer using Shifted Windows
     <https://arxiv.org/abs/2103.14030>`_, Liu et al., 2021. The model takes float images ``(N, 3, H,
     W)`` as ``weights.transforms()`` makes them, and returns logits ``(N, num_classes)``.
 
     Args:
-        weights: What to load; fetched on first use. None fetches nothing.
-        progress: Show a progress bar while fetching, on a terminal.
-        num_classes: Outputs of the layer ``head``. Other than the weights' own: with
-            ``new_head=True`` only.
-        **config: Further arguments of ``torchvision.models.swin_transformer.SwinTransformer``,
-            and ``new_head``.
+        weights: The weights to load, downloaded on first use. None downloads nothing.
+        progress: Show a progress bar while downloading, on a terminal.
+        num_classes: Outputs of the layer ``head``. A value other than the weights' requires
+            ``new_head=True``.
+        **config: More arguments of ``torchvision.models.swin_transformer.SwinTransformer``, and
+            ``new_head``.
 
     Returns:
         The model, in training mode.
@@ -133,7 +133,7 @@ def swin_s(
     """Build a Swin-S.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     return _swin(96, 18, 3, 0.3, num_classes=num_classes, **config)
 
@@ -167,7 +167,7 @@ def swin_b(
     """Build a Swin-B.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     return _swin(128, 18, 4, 0.5, num_classes=num_classes, **config)
 
@@ -204,7 +204,7 @@ def swin_v2_t(
     `Swin Transformer V2: Scaling Up Capacity and Resolution <https://arxiv.org/abs/2111.09883>`_,
     Liu et al., 2021: normalisation after each block, attention by cosines, windows of 8 patches.
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     return _swin_v2(96, 6, 3, 0.2, num_classes=num_classes, **config)
 
@@ -239,7 +239,7 @@ def swin_v2_s(
     """Build a Swin V2-S.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     return _swin_v2(96, 18, 3, 0.3, num_classes=num_classes, **config)
 
@@ -276,7 +276,7 @@ def swin_v2_b(
     """Build a Swin V2-B.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     return _swin_v2(128, 18, 4, 0.5, num_classes=num_classes, **config)
 
@@ -290,9 +290,9 @@ def _swin(
         width: Channels of the first stage; each next stage has twice as many.
         depth: Blocks of the third stage; each other stage has 2.
         heads: Attention heads of the first stage; each next stage has twice as many.
-        stochastic_depth: How likely the last block is skipped in training.
+        stochastic_depth: Probability that the last block is skipped in training.
         window: Height and width of a window, in patches of 4 pixels.
-        **config: Further arguments of the class.
+        **config: More arguments of the class.
     """
     from torchvision.models.swin_transformer import SwinTransformer
 
