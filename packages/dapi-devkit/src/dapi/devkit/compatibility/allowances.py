@@ -81,7 +81,7 @@ def read(project: Path) -> list[Allowance]:
         content = content.get(key, {}) if isinstance(content, dict) else {}
     stated = content.get("allow", []) if isinstance(content, dict) else []
     if not isinstance(stated, list):
-        raise AllowanceError(path, "is no list of tables")
+        raise AllowanceError(path, "is not a list of tables")
     return [_read(path, table) for table in stated]
 
 
@@ -93,11 +93,11 @@ def _read(path: Path, table: Any) -> Allowance:
         raise AllowanceError(path, "has a rule, target or reason that is empty, or no text")
     rule, until = find_rule(table["rule"]), table["until"]
     if rule is None:
-        raise AllowanceError(path, f"names the rule {table['rule']!r}, which there is not")
+        raise AllowanceError(path, f"names the rule {table['rule']!r}, which does not exist")
     if rule.is_fixed:
         raise AllowanceError(path, f"allows {rule.id} {rule.name}, which breaks every lock")
     if not isinstance(until, date):
-        raise AllowanceError(path, f"has until = {until!r}, which is no date")
+        raise AllowanceError(path, f"has until = {until!r}, which is not a date")
     day = until.date() if isinstance(until, datetime) else until
     return Allowance(rule, table["target"], table["reason"], day)
 

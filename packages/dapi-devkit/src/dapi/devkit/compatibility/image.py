@@ -141,10 +141,10 @@ class Image:
         except (EOFError, zlib.error, gzip.BadGzipFile) as cause:
             raise ImageError(source, f"is damaged or cut off ({cause})", again) from cause
         except (ValueError, RecursionError) as cause:
-            raise ImageError(source, "is no JSON", again) from cause
+            raise ImageError(source, "is not JSON", again) from cause
         found = content.get("format") if isinstance(content, dict) else None
         if not isinstance(found, int) or "distribution" not in content:
-            raise ImageError(source, "is no image of a distribution", again)
+            raise ImageError(source, "is not an image of a distribution", again)
         if found > FORMAT:
             reason = f"has the format {found}, and this dapi-devkit reads up to {FORMAT}"
             raise ImageError(source, reason, "Upgrade: pip install --upgrade dapi-devkit")

@@ -118,7 +118,7 @@ def _lost(name: str, old: Builder, new: Builder, *, is_open: bool) -> Iterator[F
 
 def _required(name: str, old: Builder, new: Builder, where: str) -> Iterator[Finding]:
     if new["required"] and not old["required"]:
-        text = f"The argument {new['name']!r} has no default any more."
+        text = f"The argument {new['name']!r} no longer has a default."
         yield finding(
             "PARAM_CHANGED_REQUIRED", name, text, where,
             was=old["default"], witness=f"{name}() fails",

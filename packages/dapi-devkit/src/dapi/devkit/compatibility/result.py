@@ -65,7 +65,7 @@ def _factory(
 def _of_factory(pair: Pair, old: Any, new: Any) -> tuple[list[str], bool]:
     """List how a factory changed, and whether that alone proves that it does something else."""
     if new is None:
-        return ["none are declared any more"], True
+        return ["none are declared now"], True
     if not (
         isinstance(old, dict) and isinstance(new, dict) and "target" in old and "target" in new
     ):

@@ -102,7 +102,7 @@ def _enums(pair: Pair) -> Iterator[Finding]:
     for target, enum in pair.old["enums"].items():
         if target in pair.new["enums"] or not builders.intersection(enum["builders"]):
             continue
-        text = f"There is no {target} any more."
+        text = f"{target} no longer exists."
         where = next(
             str(each["where"])
             for each in pair.new["enums"].values()
