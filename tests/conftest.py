@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
@@ -25,14 +26,26 @@ def build_wheel(project: Path, output: Path) -> Path:
     """Build a project's wheel with its own backend."""
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(output)]
     subprocess.run(command, cwd=project, check=True, capture_output=True)
-    return max(output.glob(f"{project.name.replace('-', '_')}-*.whl"))
+    return wheel_of(project.name, output)
+
+
+def wheel_of(name: str, folder: Path) -> Path:
+    """Return the wheel of a distribution."""
+    return max(folder.glob(f"{name.replace('-', '_')}-*.whl"))
 
 
 @pytest.fixture(scope="session")
 def wheels(tmp_path_factory) -> dict[str, Path]:
-    """The wheels of our distributions, built once."""
-    output = tmp_path_factory.mktemp("wheels")
-    return {name: build_wheel(ROOT / "packages" / name, output) for name in OURS}
+    """The wheels of our distributions, built once for all workers of pytest-xdist."""
+    base = tmp_path_factory.getbasetemp()
+    output = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "wheels"
+    with output.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the others wait for the one that builds
+        if not output.exists():
+            for name in OURS:
+                build_wheel(ROOT / "packages" / name, output.with_suffix(".part"))
+            output.with_suffix(".part").rename(output)
+    return {name: wheel_of(name, output) for name in OURS}
 
 
 @dataclass
@@ -112,12 +125,29 @@ def closure(requirements) -> set[str]:
     return found
 
 
+def make_environment(folder: Path) -> Environment:
+    """Make an empty virtual environment of this Python."""
+    path = folder / "environment"
+    venv.EnvBuilder(symlinks=True, with_pip=False).create(path)
+    return Environment(path, {"DAPI_CACHE": str(folder / "cache"), "DAPI_OFFLINE": "1"})
+
+
 @pytest.fixture
 def environment(tmp_path) -> Environment:
     """An empty virtual environment of this Python."""
-    path = tmp_path / "environment"
-    venv.EnvBuilder(symlinks=True, with_pip=False).create(path)
-    return Environment(path, {"DAPI_CACHE": str(tmp_path / "cache"), "DAPI_OFFLINE": "1"})
+    return make_environment(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def shared_environment(tmp_path_factory) -> Environment:
+    """An empty virtual environment that the tests of a module share."""
+    return make_environment(tmp_path_factory.mktemp("shared"))
+
+
+@pytest.fixture
+def build_kept(tmp_path):
+    """Build the wheel of a project that is kept in this repository: ``build_kept(folder)``."""
+    return lambda project: build_wheel(project, tmp_path / "dist")
 
 
 @pytest.fixture

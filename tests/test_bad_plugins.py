@@ -151,7 +151,7 @@ TABLE = [
         listed="other"),
     Bad("weights for nobody", "weights]\n{net}", "weights]\nnobody", "C004 C006 C037", file=POINTS),
     Bad("damaged", "]", "", "C001", "its entry_points.txt cannot be read", POINTS, listed=""),
-    Bad("a name of others", "{net}", "resnet20", "C010", "'resnet20' is given by others too", "all",
+    Bad("a name of others", "{net}", "resnet20", "C010", "'resnet20' is also provided by", "all",
         listed="bad-a-name-of-others/resnet20"),
     # What is wrong with how it is installed.
     Bad("stray package file", "", "", "C002", "it installed its own dapi/__init__.py", "dapi"),

@@ -42,6 +42,21 @@ def test_core_alone_needs_no_framework(environment, wheels):
     assert "pip install dapi-vision" in shown.stderr
 
 
+def test_core_alone_says_what_to_install_for_locks(environment, wheels):
+    """Every command of dapi-lock, and what needs it: the distribution is named, as a command."""
+    environment.borrow("dapi-core")
+    environment.install(wheels["dapi-core"])
+    commands = ("lock", "sync", "bundle", "unbundle", "audit", "sign", "sbom", "card")
+
+    shown = {word: environment.dapi(word) for word in commands}
+    needing = [environment.dapi("verify", *words) for words in (("--lock",), ("--signed-by", "x"))]
+
+    assert dict.fromkeys(commands, 2) == {word: done.returncode for word, done in shown.items()}
+    assert [1, 1] == [done.returncode for done in needing]
+    for done in (*shown.values(), *needing):
+        assert "pip install" in done.stderr and "dapi-lock" in done.stderr
+
+
 @pytest.mark.parametrize("name", WORKS)
 def test_domain_installs_alone(environment, wheels, name):
     """A domain's wheel and what it requires are enough to list its models and to build one."""

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 @pytest.fixture
 def author(environment, wheels):
     """An environment with what authors have installed; its pip asks no index."""
-    tools = ("editables", "hatchling", "mypy", "numpy", "pip", "ruff", "twine")
+    tools = ("editables", "hatchling", "lazy-loader", "mypy", "numpy", "pip", "ruff", "twine")
     environment.borrow("dapi-core[torch]", "dapi-devkit", *tools)
     environment.install(wheels["dapi-core"], wheels["dapi-devkit"])
     (environment.path / "bin" / "ruff").symlink_to(Path(sys.executable).with_name("ruff"))
@@ -108,7 +108,22 @@ def test_page_leads_from_nothing_to_an_uploaded_wheel(author, index, tmp_path):
     author.pip("uninstall", "--quiet", "--yes", "acme-flowers")
     links = f"--find-links={index}acme_flowers/"
     author.pip("install", "--quiet", "--no-index", "--no-deps", links, "acme-flowers")
-    assert listed == run(author, five[3], tmp_path)
+    assert {"leafnet", *listed.split()} <= {*run(author, five[3], tmp_path).split()}
+
+
+def test_wheel_that_lacks_its_weights_fails(author, tmp_path):
+    """Version control ignored them, so the backend left them out; the project itself has them."""
+    run(author, "dapi new acme-flowers", tmp_path)
+    project = tmp_path / "acme-flowers"
+    run(author, "pip wheel --no-deps --wheel-dir whole .", project)
+    with (project / ".gitignore").open("a") as stream:
+        stream.write("*.safetensors\n")
+    run(author, "pip wheel --no-deps --wheel-dir lacking .", project)
+    only = "-k 'C001 or C035'"
+
+    assert "2 passed" in run(author, f"pytest {only} --dapi-wheel whole/*.whl", project)
+    with pytest.raises(AssertionError, match="(?s)DAPI-C035.*no such file"):
+        run(author, f"pytest {only} --dapi-wheel lacking/*.whl", project)
 
 
 def test_weights_for_the_builder_of_another_distribution(author, wheels, tmp_path):
@@ -131,10 +146,20 @@ def test_weights_for_the_builder_of_another_distribution(author, wheels, tmp_pat
 
 
 @pytest.mark.parametrize("name", ["a", "acme-flowers", "a-name-as-long-as-names-can-be-0"])
-@pytest.mark.parametrize("option", ["", "--weights-for resnet20"], ids=["models", "weights"])
+@pytest.mark.parametrize(
+    "option",
+    [
+        "",
+        "--weights-for resnet20",
+        "--model-name z",
+        "--model-name a_name_as_long_as_names_can_be0",
+    ],
+)
 def test_what_is_written_passes_ruff(tmp_path, name, option):
-    """Whatever the name: formatted, and without a finding, by its own rules."""
+    """Whatever the names: formatted, and without a finding, by its own rules."""
     write(name, option, tmp_path)
+    result = tool("dapi", "new", "--family", "zebra_net", folder=tmp_path / name)
+    assert result.returncode == 0, result.stderr
 
     for check in (["check"], ["format", "--check"]):
         result = tool("ruff", *check, "--no-cache", ".", folder=tmp_path / name)
@@ -149,6 +174,20 @@ def test_what_is_written_passes_mypy(request, tmp_path, option):
     cache = request.config.cache.mkdir("mypy")
     result = tool("mypy", "--cache-dir", str(cache), folder=tmp_path / "acme-flowers")
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("option", ["", "--weights-for resnet20"], ids=["models", "weights"])
+def test_what_is_written_passes_pyright(author, wheels, tmp_path, option):
+    """It reads installed wheels, for it finds no project that is installed in place."""
+    author.borrow("dapi-vision")
+    author.install(wheels["dapi-vision"])
+    write("acme-flowers", option, tmp_path)
+
+    checker = Path(sys.executable).with_name("basedpyright")
+    command = [checker, "--pythonpath", author.python]
+    folder = tmp_path / "acme-flowers"
+    result = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout
 
 
 def write(name, option, folder):

@@ -288,7 +288,7 @@ def test_incompatible_distribution_is_not_imported(core, family, make_distributi
             print(json.dumps([str(error), dapi.get_builder("fancynet")()]))
     """)
 
-    assert "acme-old 1.0 needs dapi-core<0.1, but dapi-core 0.1.0 is installed" in asked[0]
+    assert "acme-old 1.0 requires dapi-core<0.1, but dapi-core 0.1.0 is installed" in asked[0]
     assert asked[0].endswith("pip install --upgrade acme-old dapi-core")
     assert "acme_one" == asked[1]
     report = json.loads(core.dapi("doctor", "--json").stdout)

@@ -1,7 +1,6 @@
 """What is published: what of it is beyond one distribution's own conformance tests."""
 
 import re
-import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -74,11 +73,12 @@ def test_type_of_a_factory_is_what_the_entries_make(factory):
     assert typed > 20
 
 
-def test_known_models_are_those_of_the_domains():
-    """Errors name the distribution of each, editors complete it: write_known_models.py was run."""
-    script = runpy.run_path(str(ROOT / "tools" / "write_known_models.py"))
-    for name, text in script["files"]().items():
-        assert text == (script["FOLDER"] / name).read_text(), name
+def test_all_that_repeats_names_was_written():
+    """Entry points, stubs, known names and tables of docs: ``python tools/write_names.py``."""
+    command = [sys.executable, ROOT / "tools" / "write_names.py", "--check"]
+    checked = subprocess.run(command, capture_output=True, text=True)
+
+    assert 0 == checked.returncode, f"{checked.stdout}Run: python tools/write_names.py"
 
 
 def test_members_are_readable_without_a_framework():

@@ -73,3 +73,15 @@ def test_names_that_people_type_are_answered(name, here):
     with pytest.raises(UnknownModelError, match="here. Write dapi.get_model") as caught:
         dapi.get_model(name)
     assert [here] == list(caught.value.equivalents)
+
+
+def test_licence_that_is_stated_has_its_source():
+    """Where somebody can read it; what nobody states is unknown, and has none."""
+    ours = [w for w in dapi.list_weights() if type(w).__module__.startswith("dapi.")]
+    wrong = [
+        str(weights)
+        for weights in ours
+        if (weights.meta["license"] == "unknown") == bool(weights.meta.get("license_source"))
+    ]
+
+    assert len(ours) > 250 and [] == wrong

@@ -10,8 +10,8 @@ OURS = ["dapi-core", "dapi-devkit", "dapi-vision", "dapi-text", "dapi-audio", "d
 # Upper bounds in bytes, so that nobody ships a large file by accident.
 LARGEST = {
     "dapi-core": 280_000,
-    "dapi-devkit": 100_000,
-    "dapi-lock": 60_000,
+    "dapi-devkit": 160_000,
+    "dapi-lock": 100_000,
     "dapi-vision": 8_000_000,
     "dapi-text": 6_000_000,
     "dapi-audio": 14_000_000,

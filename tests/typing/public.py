@@ -18,6 +18,8 @@ from dapi import (
     Meta,
     WeightEntry,
     Weights,
+    WeightsFor,
+    WeightsLike,
     lazy,
     register_model,
 )
@@ -26,7 +28,13 @@ from dapi.devkit import Conformance
 from dapi.lock import Lock
 from dapi.lock import read as read_lock
 from dapi.text import bert_base
-from dapi.vision import ResNet50Weights, fasterrcnn_resnet50_fpn, resnet50
+from dapi.vision import (
+    ResNet50Weights,
+    fasterrcnn_resnet50_fpn,
+    quantized_resnet50,
+    resnet18,
+    resnet50,
+)
 from dapi.vision.postprocess import Classification
 from dapi.vision.transforms import ImageClassification
 
@@ -65,6 +73,34 @@ assert_type(dapi.weights_of(model), Weights | WeightEntry)
 resnet50(weights)  # type: ignore[call-arg]
 resnet50(weights="ImageNet1K_RefV2")  # type: ignore[arg-type]
 
+# Weights that somebody publishes for the builder of another distribution.
+
+
+class LeavesWeights(Weights, meta={"num_params": 7}):
+    """Weights for ``resnet50``, with what the enum says of all members."""
+
+    published_for: ResNet50Weights
+    Leaves_RefV1 = WeightEntry("https://example.org/leaves.safetensors", latest=True)
+
+
+class BirdsWeights(Weights):
+    """Weights that do not say for which builder they are."""
+
+    Birds_RefV1 = WeightEntry("https://example.org/birds.safetensors", latest=True)
+
+
+assert_type(LeavesWeights.Leaves_RefV1.latest, bool)
+assert_type(LeavesWeights.get_latest(), LeavesWeights)
+assert_type(resnet50(weights=LeavesWeights.Leaves_RefV1), ResNet)
+assert_type(resnet50(weights=LeavesWeights.Leaves_RefV1.value), ResNet)
+assert_type(dapi.build_model(nn.Linear, 2, 3, weights=LeavesWeights.Leaves_RefV1), nn.Linear)
+resnet50(weights=BirdsWeights.Birds_RefV1)  # type: ignore[arg-type]
+published: WeightsFor[ResNet50Weights] = LeavesWeights.Leaves_RefV1
+resnet50(weights=published)
+resnet18(weights=LeavesWeights.Leaves_RefV1)  # type: ignore[arg-type]
+resnet18(weights=weights)  # type: ignore[arg-type]
+quantized_resnet50(weights=LeavesWeights.Leaves_RefV1)
+
 # A builder's arguments: its own, those of its family, and those of every builder.
 resnet50(num_classes=7, zero_init_residual=True, new_head=True, device="meta", dtype=None)
 resnet50(num_clases=7)  # type: ignore[call-arg]
@@ -102,7 +138,7 @@ class NetConfig(BuilderConfig, total=False):
 @register_model(weights=NetWeights, head=("fc",))
 def net(
     *,
-    weights: NetWeights | WeightEntry | None = None,
+    weights: WeightsLike[NetWeights] | None = None,
     width: int = 8,
     **config: "Unpack[NetConfig]",
 ) -> nn.Linear:
@@ -110,6 +146,13 @@ def net(
     return nn.Linear(width, width, bias=config.get("bias", True))
 
 
+@register_model(weights=NetWeights)
+def plain_net(*, weights: NetWeights | WeightEntry | None = None) -> nn.Linear:
+    """Build a net whose signature knows only its own weights and entries."""
+    return nn.Linear(1, 1)
+
+
+assert_type(plain_net(weights=NetWeights.Digits_RefV1), nn.Linear)
 assert_type(net(weights=NetWeights.Digits_RefV1, width=4), nn.Linear)
 net(bias=False, device="cpu", new_head=True)
 net(widht=4)  # type: ignore[call-arg]

@@ -43,7 +43,7 @@ def test_wine_accuracy(weights: WineMLPWeights) -> None:
 @pytest.mark.filterwarnings("ignore::dapi.exceptions.ReplacedBuilderWarning")
 def test_digit_parity_accuracy() -> None:
     """Weights for a builder of dapi-vision, found under its name."""
-    model = dapi.get_model("acme-models/resnet20:DigitParity_RefV1").eval()
+    model = dapi.get_model("resnet20:acme-models/DigitParity_RefV1").eval()
 
     assert dapi.weights_of(model) is ACMEResNet20Weights.DigitParity_RefV1
     measured = digit_parity.accuracy(model)

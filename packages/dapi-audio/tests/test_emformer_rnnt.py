@@ -135,6 +135,6 @@ def test_statistics_that_are_cut_are_downloaded_again(statistics, tmp_path):
     assets = {**MEMBER.assets, "statistics": file}
     _store.add(tmp_path / "cut", file, wanted="emformer_rnnt_base")
 
-    with pytest.raises(AssetError, match="it is no JSON"):
+    with pytest.raises(AssetError, match="it is not JSON"):
         replace(MEMBER.value, assets=assets).transforms()
     assert cache.find(file) is None

@@ -107,10 +107,11 @@ def test_licence_and_recipe_are_in_the_bundles_documentation(name):
 @pytest.mark.parametrize("member", [m for m in ENTRIES if m.size], ids=str)
 def test_size_is_that_of_the_numbers_in_the_file(member):
     """Four bytes each, and what a .pth needs beside them: the pinned sizes are plausible."""
-    model = dapi.get_model(str(member).partition(":")[0], weights=member, device="meta")
     reserved = len(member.build.adapt[0].rows) if member.build.adapt else 0
     numbers = member.meta["num_params"]
-    numbers += reserved * (model.aux.in_features + 1) if reserved else 0
+    if reserved:
+        model = dapi.get_model(str(member).partition(":")[0], weights=member, device="meta")
+        numbers += reserved * (model.aux.in_features + 1)
 
     assert 0 < member.size - 4 * numbers < 200_000
 

@@ -215,7 +215,7 @@ def test_a_missing_transcript_is_told(sound):
     """By the name that it should have."""
     weights = entry(None, None)
 
-    with pytest.raises(InputError, match=r"^noise.txt: there is no such file.*what is said"):
+    with pytest.raises(InputError, match=r"^noise.txt: no such file.*what is said"):
         predict(tasks.forced_alignment, torch.nn.Identity(), weights, sound)
 
 
@@ -268,7 +268,7 @@ def test_features_are_written(sound):
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(b"", "it is empty"), (None, "there is no such file")],
+    [(b"", "it is empty"), (None, "no such file")],
     ids=["empty", "missing"],
 )
 def test_what_is_no_sound_is_told(content, reason):
@@ -283,13 +283,17 @@ def test_what_is_no_sound_is_told(content, reason):
 @pytest.mark.parametrize(
     ("name", "source", "reason"),
     [
-        ("wav2vec2_base:LibriSpeech_ASR960h_RefV1", "absent.wav", "there is no such file"),
-        ("hubert_base", "absent.wav", "there is no such file"),
-        ("conv_tasnet_base", "absent.wav", "there is no such file"),
-        ("tacotron2", "absent.txt", "there is no such file"),
+        ("wav2vec2_base:LibriSpeech_ASR960h_RefV1", "absent.wav", "no such file"),
+        ("hubert_base", "absent.wav", "no such file"),
+        ("conv_tasnet_base", "absent.wav", "no such file"),
+        ("tacotron2", "absent.txt", "no such file"),
         ("wavernn", "noise.wav", "they turn spectrograms into sound"),
         ("squim_subjective_base", "noise.wav", "they compare two sounds"),
-        ("wav2vec2_xlsr_300m:MMS_ForcedAlignment_RefV1", "noise.wav", "what is said in the sound"),
+        (
+            "wav2vec2_xlsr_300m:MMS_ForcedAlignment_RefV1",
+            "noise.wav",
+            "the transcript of the recording",
+        ),
     ],
 )
 def test_what_cannot_be_done_is_told_before_a_download(name, source, reason, sound, capsys):

@@ -150,7 +150,7 @@ def test_text_without_a_phonemizer_says_what_is_needed(monkeypatch):
 
 def test_text_when_only_phonemes_were_meant():
     """Phonemes() alone has no phonemizer to use."""
-    with pytest.raises(UnsupportedInputError, match="none was given"):
+    with pytest.raises(UnsupportedInputError, match="none was passed"):
         Phonemes()("Hello")
 
 
@@ -327,7 +327,7 @@ def test_waveform_that_is_not_finite_says_so(value, to_features):
     for transform in (Waveform(sample_rate=16000, normalize=True), to_features):
         with pytest.raises(UnsupportedInputError, match="2 of the waveform's 16,000 samples"):
             transform(waveform, 16000)
-        with pytest.raises(UnsupportedInputError, match="not a number"):
+        with pytest.raises(UnsupportedInputError, match="NaN"):
             transform.batch([noise(900), waveform], 16000)
 
 
@@ -364,7 +364,7 @@ def test_waveform_that_is_none_says_so(waveform, said):
 @pytest.mark.parametrize("rate", [0, 1, -8000, 44100.5, float("nan"), None])
 def test_sample_rate_that_is_none_says_so(rate):
     """It is a whole number, of any type, that a sound can have."""
-    with pytest.raises(UnsupportedInputError, match="sample rate .* whole number from 100 on"):
+    with pytest.raises(UnsupportedInputError, match="sample rate .* integer of at least 100"):
         Waveform(sample_rate=8000)(noise(1, 9), rate)
     assert Waveform(sample_rate=8000)(noise(1, 9), 8000.0).shape == (1, 9)
 

@@ -116,7 +116,9 @@ def test_a_wav_that_is_cut_says_so(tmp_path, kind):
     content = riff(bytes(range(100)), kind=kind, width=2)
     (tmp_path / "a.wav").write_bytes(content[:-50])
 
-    with pytest.raises(InputError, match=r"a.wav: it is cut off: .*100 bytes.*, and 50 .*copy"):
+    with pytest.raises(
+        InputError, match=r"a.wav: it is truncated: .*100 bytes.*, but it has 50 .*copy"
+    ):
         _wav.read(tmp_path / "a.wav")
 
 
@@ -141,7 +143,7 @@ def test_no_beginning_of_a_wav_fails_in_other_words(tmp_path):
 def test_what_is_no_number_is_not_written(tmp_path):
     """It would be noise at full level."""
     for value in (math.nan, math.inf):
-        with pytest.raises(UnsupportedInputError, match="not a number"):
+        with pytest.raises(UnsupportedInputError, match="NaN"):
             _wav.write(tmp_path / "a.wav", torch.tensor([0.5, value]), 16000)
     assert not (tmp_path / "a.wav").exists()
 
@@ -173,5 +175,5 @@ def test_soundfile_reads_what_is_no_plain_wav(tmp_path):
         with pytest.raises(InputError, match="is cut off|lost sync"):
             _wav.read(tmp_path / name)
     (tmp_path / "b.flac").write_bytes(b"words")
-    with pytest.raises(InputError, match="is no sound"):
+    with pytest.raises(InputError, match="is not a sound file"):
         _wav.read(tmp_path / "b.flac")

@@ -71,6 +71,7 @@ class FaultyServer(ThreadingHTTPServer):
     Attributes:
         sent: How many bytes of bodies were sent.
         asked: The requests: path, and headers.
+        most: How many bodies were sent at once at most.
         rate: Bytes a second of each connection; None for no limit.
     """
 
@@ -80,6 +81,7 @@ class FaultyServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _FaultyHandler)
         self.files, self.faults, self.asked = {}, {}, []
         self.sent, self.rate, self.lock = 0, None, threading.Lock()
+        self.sending = self.most = 0
         self.scheme = "http"
 
     def handle_error(self, request, client_address):
@@ -169,7 +171,14 @@ class _FaultyHandler(BaseHTTPRequestHandler):
 
     def send(self, part, fault):
         limit = fault.get("cut", fault.get("reset", len(part)))
-        self.stream(part[:limit], fault.get("stall"))
+        with self.server.lock:
+            self.server.sending += 1
+            self.server.most = max(self.server.most, self.server.sending)
+        try:
+            self.stream(part[:limit], fault.get("stall"))
+        finally:
+            with self.server.lock:
+                self.server.sending -= 1
         if "reset" in fault:
             time.sleep(0.05)  # what was sent arrives before the reset
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

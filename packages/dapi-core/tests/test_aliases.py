@@ -69,15 +69,15 @@ def test_plain_lower_case_names_are_ours(name, expected):
 )
 def test_enum_names_the_member_that_is_meant(name, member):
     """``Enum.THEIRS`` and ``Enum["THEIRS"]`` say which of ours it is."""
-    with pytest.raises(UnknownWeightsError, match=f"It is {member} here") as caught:
+    with pytest.raises(UnknownWeightsError, match=f"It is called {member} in dapi") as caught:
         getattr(NetWeights, name)
     assert (member,) == caught.value.equivalents
-    with pytest.raises(UnknownWeightsError, match=f"It is {member} here"):
+    with pytest.raises(UnknownWeightsError, match=f"It is called {member} in dapi"):
         NetWeights[name]
 
 
 def test_enum_without_aliases_suggests_as_before():
     """No latest member and no alias: the nearest names."""
-    with pytest.raises(UnknownWeightsError, match="There are: A_RefV1"):
+    with pytest.raises(UnknownWeightsError, match="Available: A_RefV1"):
         NewWeights.DEFAULT  # noqa: B018
     assert [] == aliases.own_members("", NewWeights)

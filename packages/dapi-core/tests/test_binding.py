@@ -17,7 +17,7 @@ class Lock:
     """A lock that has one file, and no weights."""
 
     def latest(self, builder):
-        raise NotLockedError(builder, lock="dapi.lock", reason="it has no weights of it")
+        raise NotLockedError(builder, lock="dapi.lock", reason="it has no weights of this model")
 
     def admit(self, weights):
         raise NotLockedError(str(weights), lock="dapi.lock", reason="it does not name them")

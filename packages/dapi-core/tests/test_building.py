@@ -116,6 +116,12 @@ def test_wrapped_model_knows_its_weights(entry):
         assert entry == dapi.weights_of(torch.compile(nn.DataParallel(wrapped)))
 
 
+def test_new_head_that_the_model_does_not_have_is_an_error(entry):
+    """A head that is declared by a wrong name is told, with the layers that there are."""
+    with pytest.raises(NoWeightsError, match=r"declared as classifier.*Its layers are: .*fc"):
+        dapi.build_model(Net, weights=entry, head="classifier", new_head=True)
+
+
 def test_new_head_waives_no_other_argument(entry):
     """What is not of the head may not contradict the weights, new head or not."""
     fixed = dataclasses.replace(entry, build=Build(config={"num_classes": 4, "scale": 2.0}))
@@ -123,7 +129,7 @@ def test_new_head_waives_no_other_argument(entry):
     for asked in ({}, {"new_head": True, "num_classes": 7}):
         with pytest.raises(ConfigConflictError, match="scale=5.0") as caught:
             dapi.build_model(Net, weights=fixed, head="fc", scale=5.0, **asked)
-        assert str(caught.value).endswith("Leave scale out, or pass weights=None.")
+        assert str(caught.value).endswith("Remove scale, or pass weights=None.")
     assert (
         7
         == dapi.build_model(
@@ -150,7 +156,7 @@ def test_entry_of_another_builder_says_so(entry):
     """An argument that only the weights want is not blamed on the caller."""
     foreign = dataclasses.replace(entry, build=Build(config={"n_symbol": 38}))
 
-    with pytest.raises(ForeignWeightsError, match="want n_symbol.*belong to another builder"):
+    with pytest.raises(ForeignWeightsError, match="require n_symbol.*belong to another builder"):
         dapi.build_model(Net, weights=foreign)
     with pytest.raises(TypeError, match="unexpected keyword argument 'colour'"):
         dapi.build_model(Net, weights=entry, colour=1)
@@ -185,7 +191,9 @@ def test_mismatch_lists_what_differs(tmp_path):
     safetensors_torch.save_file(state, path)
     entry = WeightEntry.from_file(path)
 
-    with pytest.raises(StateDictMismatchError, match=r"Is fc.wieght perhaps fc.weight\?") as caught:
+    with pytest.raises(
+        StateDictMismatchError, match=r"Was fc.weight renamed to fc.wieght\?"
+    ) as caught:
         dapi.build_model(Net, weights=entry)
     assert (("fc.weight",), ("fc.wieght",)) == (caught.value.missing, caught.value.unexpected)
     with pytest.raises(StateDictMismatchError, match=r"fc.bias is \(4,\) in the file and \(9,\)"):
@@ -276,7 +284,7 @@ def test_code_version_counts_where_a_step_lost_the_file_s(tmp_path):
 def test_weights_of_survives_copies_and_pickles(entry):
     """The model knows its weights, wherever it goes."""
     model = dapi.build_model(nn.Linear, 3, 5, weights=None)
-    with pytest.raises(NoWeightsError, match="Linear carries no weights"):
+    with pytest.raises(NoWeightsError, match="Linear has no weights"):
         dapi.weights_of(model)
 
     model = dapi.build_model(Net, weights=entry)

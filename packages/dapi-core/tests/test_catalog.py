@@ -115,7 +115,9 @@ def test_name_from_elsewhere_is_told_the_name_here(install, ask, name):
     """Who types another library's name learns what to write; nothing is built by it."""
     install("acme-one", known_as=("FancyNet_Weights.FIRST_V1", "fancy-people/fancy-net"))
 
-    with pytest.raises(UnknownModelError, match=r"is fancynet:First_RefV1 here\. Write") as caught:
+    with pytest.raises(
+        UnknownModelError, match=r"is called fancynet:First_RefV1 in dapi\. Use"
+    ) as caught:
         ask(name)
     assert ("fancynet:First_RefV1",) == caught.value.equivalents
 
@@ -125,7 +127,7 @@ def test_default_from_elsewhere_is_the_latest(install):
     install("acme-one", known_as=("FancyNet_Weights.FIRST_V1",))
 
     for name in ("FancyNet_Weights.DEFAULT", "FancyNet_Weights"):
-        with pytest.raises(UnknownModelError, match="is fancynet:First_RefV2 here"):
+        with pytest.raises(UnknownModelError, match="is called fancynet:First_RefV2 in dapi"):
             dapi.get_model(name)
 
 
@@ -133,7 +135,7 @@ def test_module_in_front_of_a_builder_is_told(install):
     """A builder's path in another library leads to the builder of that name here."""
     install("acme-one")
 
-    with pytest.raises(UnknownModelError, match="is fancynet here"):
+    with pytest.raises(UnknownModelError, match="is called fancynet in dapi"):
         dapi.get_model("fancylib.models.fancynet")
 
 
@@ -142,7 +144,7 @@ def test_pattern_is_no_name(install, name):
     """A name with a wildcard is told to be none, and not to mean all that it matches."""
     install("acme-one")
 
-    with pytest.raises(InvalidNameError, match="is not a name of a model") as caught:
+    with pytest.raises(InvalidNameError, match="is not a valid name of a model") as caught:
         dapi.get_model(name)
     assert () == caught.value.equivalents
 
@@ -151,7 +153,7 @@ def test_id_that_is_no_name_is_known_too(install):
     """Also where the grammar of names does not hold."""
     install("acme-one", known_as=("fancy/net/v1",))
 
-    with pytest.raises(InvalidNameError, match="is fancynet:First_RefV1 here"):
+    with pytest.raises(InvalidNameError, match="is called fancynet:First_RefV1 in dapi"):
         dapi.get_model("fancy/net/v1")
 
 
@@ -161,7 +163,7 @@ def test_looking_for_a_name_from_elsewhere_warns_of_nothing(install, advertise):
     points = "[dapi.weights]\nfancynet = acme_broken:Weights\n"
     advertise("acme-broken", points, folder="broken", acme_broken="1/0")
 
-    with pytest.raises(UnknownModelError, match="is fancynet:First_RefV1 here"):
+    with pytest.raises(UnknownModelError, match="is called fancynet:First_RefV1 in dapi"):
         dapi.get_model("FancyNet_Weights.FIRST_V1")
 
 
@@ -170,11 +172,11 @@ def test_member_from_elsewhere_is_told_the_member_here(install, member):
     """As a model's weights, and behind the colon of a name."""
     install("acme-one", known_as=("FancyNet_Weights.FIRST_V1",))
 
-    with pytest.raises(UnknownWeightsError, match="It is First_RefV1 here"):
+    with pytest.raises(UnknownWeightsError, match="It is called First_RefV1 in dapi"):
         dapi.get_model("fancynet", weights=member)
-    with pytest.raises(UnknownWeightsError, match="It is First_RefV1 here"):
+    with pytest.raises(UnknownWeightsError, match="It is called First_RefV1 in dapi"):
         dapi.get_weights("fancynet:FIRST_V1")
-    with pytest.raises(UnknownWeightsError, match="It is First_RefV2 here"):
+    with pytest.raises(UnknownWeightsError, match="It is called First_RefV2 in dapi"):
         dapi.get_model("fancynet", weights="DEFAULT")
 
 
@@ -257,7 +259,7 @@ def test_other_things_than_names_are_told_what_to_write(install):
             builder: r"Call it: fancynet\(weights=...\)",
             enum: "members: First_RefV1, First_RefV2",
             "/tmp/net.safetensors": r"dapi.load\('/tmp/net.safetensors'\)",
-            (0,) * 100_000: "a tuple is not a name",
+            (0,) * 100_000: "a tuple is not a valid name",
         }.items():
             with pytest.raises(InvalidNameError, match=text):
                 ask(given)

@@ -1,6 +1,7 @@
 """Answers: what a change of a distribution does to them, and how they are kept."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -224,6 +225,31 @@ def test_a_refactoring_is_silent(leaves, change):
     assert [dapi.check("leafnet").state, dapi.check("leafnet:Leaves_RefV1").state] == ["equal"] * 2
 
 
+def test_a_table_that_training_leaves_alone_may_grow(leaves):
+    """What is compared of buffers is what a step of training does to them."""
+    layer = "self.fc = nn.Linear(8, 4)"
+    table = f"{layer}; self.register_buffer('places', torch.arange(%d), persistent=False)"
+    leaves.change(layer, table % 16)
+    leaves.record(accept="a table")
+
+    leaves.change(table % 16, table % 32)
+    assert dapi.check("leafnet").state == "equal"
+
+    leaves.change("momentum=0.1", "momentum=0.0")
+    assert dapi.check("leafnet").first.where.startswith("buffers of blocks")
+
+
+def test_a_builder_is_equal_though_other_weights_are_the_latest(leaves):
+    """It runs as it did when its answer was recorded, whichever weights are the latest."""
+    latest = "        latest=True,\n    )"
+    other = 'WeightEntry("package:leafy/other.safetensors", transforms=lazy("leafy.parts:Scale", '
+    other += 'mean=0.4, std=0.2), meta={{"task": "leaf-naming"}}, latest=True)'
+
+    leaves.change(latest, f"    )\n    Leaves_RefV2 = {other}")
+
+    assert dapi.check("leafnet").state == "equal"
+
+
 def test_a_model_in_memory_is_compared(leaves):
     """A model says what it should by its code, and with its own weights, where it is."""
     model = dapi.get_model("leafnet")
@@ -279,6 +305,49 @@ def test_noise_is_far_below_the_tolerance(leaves):
         )
     for other in (pair, last):
         assert (other - alone).abs().max() < 0.01 * 1e-9 * alone.std()
+
+
+def test_the_last_digit_of_a_single_probability_is_noise(leaves):
+    """A value has no spread of its own: the tolerance is not below what float32 can hold."""
+    value = torch.tensor([0.35])
+    for other, is_noise in [(torch.nextafter(value, torch.ones(1)), True), (value + 1e-5, False)]:
+        leaves, others = (answers.describe("postprocess", [float(x)]) for x in (value, other))
+        one, two = (answers.Answer("leafnet", leaves=tuple(each)) for each in (leaves, others))
+        assert (differences.compare(one, two).margin < 1) == is_noise
+
+
+def test_norms_that_are_not_finite_are_kept_and_compared(leaves):
+    """A training step may end in NaN: its answer is written, and is equal to itself."""
+    lost = "(float('nan') if self.training else 1.0) * "
+    leaves.change("self.fc(self.drop(", f"self.fc({lost}self.drop(")
+    leaves.record(accept="a step that ends in NaN")
+
+    recorded = json.loads((leaves.folder / "answers.json").read_text())["answers"]["leafnet"]
+
+    assert "nan" in next(leaf["norms"] for leaf in recorded["leaves"] if "norms" in leaf).values()
+    assert dapi.check("leafnet").state == "equal"
+    leaves.change(lost, "")
+    assert dapi.check("leafnet").first.stage == "training"
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="what Linux says of a process")
+def test_memory_of_a_model_is_given_back(leaves):
+    """What many small tensors took is not kept for the process after a check."""
+
+    def resident():
+        with open("/proc/self/statm") as stream:
+            return int(stream.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    leaves.change("nn.Linear(8, 4)", "nn.Linear(8, 4); self.more = nn.ParameterList(MORE)")
+    leaves.change(
+        "class Names:", "MORE = [torch.zeros(8000) for _ in range(4000)]\n\n\nclass Names:"
+    )
+    dapi.get_builder("leafnet")(weights=None)
+    before = resident()
+
+    dapi.check("leafnet")
+
+    assert resident() - before < 100_000_000  # its parameters in float64 take 256
 
 
 def test_answers_are_replaced_only_for_a_reason(leaves):
@@ -510,3 +579,26 @@ def test_an_answer_survives_its_file(tmp_path_factory, value):
 
     assert found.text() == kept.text()
     assert differences.compare(found.found["net"], answer).state == "equal"
+
+
+def test_tools_record_and_compare_without_a_file(leaves):
+    """An answer of today equals the shipped one; of weights, with their file or without it."""
+    from dapi import catalog
+
+    shipped = catalog.answers("acme-leaves").found
+    builder, weights = (catalog.record_answer(name) for name in ("leafnet", "leafnet:Leaves_RefV1"))
+    code = catalog.record_answer("acme-leaves/leafnet:Leaves_RefV1", synthetic=True)
+
+    assert catalog.compare_answers(shipped["leafnet"], builder).state == "equal"
+    assert catalog.compare_answers(shipped["leafnet:Leaves_RefV1"], weights).state == "equal"
+    assert code.leaves == builder.leaves
+
+
+def test_tools_are_told_why_a_model_cannot_be_run(leaves):
+    """In an error of dapi's own."""
+    from dapi import catalog
+
+    leaves.change('"leaf-naming"', '"leaf-counting"')
+
+    with pytest.raises(AnswersError, match="No installed distribution has a sample"):
+        catalog.record_answer("leafnet:Leaves_RefV1", synthetic=True)

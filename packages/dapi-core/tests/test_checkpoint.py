@@ -4,6 +4,7 @@ import errno
 import mmap
 import os
 import pickle
+import random
 import sys
 import zipfile
 from pathlib import Path
@@ -26,6 +27,7 @@ torch = pytest.importorskip("torch")
 safetensors_torch = pytest.importorskip("safetensors.torch")
 
 STATE = {"weight": torch.arange(6.0).reshape(2, 3), "bias": torch.ones(2)}
+NOISE = random.Random(0).randbytes(64)
 
 
 def save(path, layout, state=STATE):
@@ -209,8 +211,8 @@ def test_torchscript_archive_is_named(tmp_path):
         (b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
         (b"<?xml version='1.0'?><Error/>", "an XML document"),
         (pickle.dumps({"weight": [1.0]}), "a pickle that torch.save did not write"),
-        (os.urandom(64), "neither safetensors nor what torch.save writes"),
-        (b"PK\x03\x04", "it is cut"),
+        (NOISE, "neither a safetensors file nor one of torch.save"),
+        (b"PK\x03\x04", "it is truncated"),
     ],
 )
 def test_what_is_no_checkpoint_is_named(tmp_path, content, reason):
@@ -271,7 +273,7 @@ class TestUnpinned:
         [
             (b"<!DOCTYPE html>Please log in", "a web page"),
             (b"/annex/objects/SHA256E-s9--00", "git-annex pointer"),
-            (os.urandom(64), "it is damaged"),
+            (NOISE, "it is damaged"),
         ],
     )
     def test_file_that_is_none_is_removed_with_its_reason(self, publish, content, reason):
@@ -345,7 +347,7 @@ class TestUnpinned:
 
     def test_nothing_is_removed_offline(self, publish, monkeypatch):
         """Nobody could bring it back."""
-        entry = publish(os.urandom(64))
+        entry = publish(NOISE)
         monkeypatch.setenv("DAPI_OFFLINE", "1")
 
         for _ in range(2):

@@ -119,7 +119,7 @@ def test_list_of_nothing_says_what_to_ask(family, monkeypatch, capsys):
     assert "*zzz*" not in run(capsys, "list", "zzz")[1].out
 
     monkeypatch.setenv("DAPI_DISABLE_PLUGINS", "acme-nets")
-    assert "leaves out acme-nets" in run(capsys, "list")[1].out
+    assert "disables acme-nets" in run(capsys, "list")[1].out
 
 
 def test_list_shows_a_model_under_each_of_its_tasks(family, advertise, capsys):
@@ -133,6 +133,71 @@ def test_list_shows_a_model_under_each_of_its_tasks(family, advertise, capsys):
 
     rows = [(row["task"], row["weights"]) for row in json.loads(printed.out)]
     assert [("digit-recognition", 1), ("letter-recognition", 1)] == rows
+
+
+OLD_FAMILY = """
+from dapi import Status, WeightEntry, Weights, register_model
+
+def entry(name, **fields):
+    return WeightEntry(f"https://example.org/{name}.pth", meta={"task": "demo"}, **fields)
+
+class OldWeights(Weights):
+    A_V1 = entry("a", status=Status("withdrawn", reason="It leaked.", replacement="acme_old:A_V2"))
+    A_V2 = entry("b", status=Status("deprecated", replacement="acme_old:B_V1"))
+    B_V1 = entry("c", latest=True)
+
+class NewWeights(Weights):
+    B_V1 = entry("d", latest=True)
+
+@register_model(weights=OldWeights)
+def acme_old(*, weights=None): ...
+
+@register_model(weights=NewWeights, replaces="acme_old")
+def acme_new(*, weights=None): ...
+"""
+OLD_POINTS = """
+[dapi.models]
+acme_old = acme_ages:acme_old
+acme_new = acme_ages:acme_new
+[dapi.weights]
+acme_old = acme_ages:OldWeights
+acme_new = acme_ages:NewWeights
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (
+            ["show", "acme_old"],
+            {
+                "acme_old:A_V1": ("withdrawn", "acme_old:A_V2"),
+                "acme_old:A_V2": ("deprecated", "acme_old:B_V1"),
+                "acme_old:B_V1": ("replaced", "acme_new"),
+            },
+        ),
+        (
+            ["search", "--task", "demo"],
+            {
+                "acme_new:B_V1": ("active", None),
+                "acme_old:A_V2": ("deprecated", "acme_old:B_V1"),
+                "acme_old:B_V1": ("replaced", "acme_new"),
+            },
+        ),
+        (["list"], {"acme_new": ("active", None), "acme_old": ("replaced", "acme_new")}),
+    ],
+)
+def test_status_is_a_column(alone, advertise, capsys, words, expected):
+    """Who chooses sees what is deprecated, withdrawn or replaced, and what to use instead."""
+    advertise("acme-ages", OLD_POINTS, acme_ages=OLD_FAMILY)
+    rows = json.loads(run(capsys, *words, "--json")[1].out)
+    printed = run(capsys, *words)[1].out
+    sys.modules.pop("acme_ages", None)
+
+    named = {row.get("weights") if words[0] != "list" else row["model"]: row for row in rows}
+    assert expected == {key: (row["status"], row["replacement"]) for key, row in named.items()}
+    for state, instead in expected.values():
+        assert state == "active" or f"{state}, use {instead}" in printed
 
 
 def test_list_shows_models_whose_weights_cannot_be_read(family, advertise, capsys):
@@ -201,7 +266,13 @@ def zweitnet(*, weights=None, progress=True): ...
         ("lst", "Did you mean 'list'"),
         ("new", "pip install dapi-devkit"),
         ("lock", "pip install dapi-lock"),
+        ("sync", "pip install dapi-lock"),
+        ("bundle", "pip install dapi-lock"),
         ("unbundle", "pip install dapi-lock"),
+        ("audit", "pip install dapi-lock"),
+        ("sign", "pip install dapi-lock"),
+        ("sbom", "pip install dapi-lock"),
+        ("card", "pip install dapi-lock"),
         ("zzz", "dapi --help"),
     ],
 )
@@ -284,7 +355,7 @@ def test_show_knows_names_from_elsewhere(family, capsys):
     status, printed = run(capsys, "show", "acmelib.models.AcmeNet_Weights.DIGITS_V1")
 
     assert (1, "") == (status, printed.out)
-    assert "is acme_net:Digits_RefV1 here" in printed.err
+    assert "is called acme_net:Digits_RefV1 in dapi" in printed.err
 
 
 def test_list_of_nothing_says_why(family, capsys, monkeypatch):
@@ -310,7 +381,7 @@ def test_show_model_lists_its_weights(family, capsys):
     """One line for each member, with what people compare."""
     _, printed = run(capsys, "show", "acme_net")
 
-    columns = ["weights", "params", "gflops", "mib", "license", "latest", "metrics"]
+    columns = ["weights", "params", "gflops", "mib", "license", "latest", "metrics", "status"]
     assert columns == printed.out.splitlines()[0].split()
     assert "acme_net:Digits_RefV1" in printed.out and "1,234,567" in printed.out
     assert "Digits accuracy 0.97" in printed.out
@@ -511,7 +582,7 @@ def test_doctor_finds_mirrors_that_do_nothing(family, capsys, monkeypatch):
         "'b.org=https://m.example/...' matches nothing",
         "'example.org=m.example' names no http or https address",
         "'example.org:80=https://m.example' never applies: 'https://all.example' comes first",
-        "There are: 127.0.0.1:",
+        "Known hosts: 127.0.0.1:",
     ):
         assert what in printed.out
     assert 4 == printed.out.count("DAPI_MIRROR: its rule")

@@ -44,6 +44,7 @@ EXAMPLES = [
     exceptions.WeightsTypeError("net", "V1", expected=["NetWeights"], equivalents=["N.A_RefV1"]),
     exceptions.ForeignWeightsError("net", "other:A", arguments=["n_symbol"]),
     exceptions.WeightsDeclarationError("NetWeights.A", "is a str", "Make it an entry."),
+    exceptions.LicenseError("net:A", asset="vocoder", license="GPL-3.0-only", allowed=("MIT",)),
     exceptions.WithdrawnWeightsError("net:A", reason="wrong epoch", replacement="net:B"),
     exceptions.NoWeightsError("net has no weights", "Build it with weights=None."),
     exceptions.UnexpectedArgumentError("net", "wieghts", available=["weights"]),

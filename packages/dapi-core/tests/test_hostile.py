@@ -61,7 +61,7 @@ def test_name_that_cannot_stand_in_a_directory_is_refused(server, own_cache, nam
     body = b"body"
     parts.append(File(server.serve(f"/c/{name}", body), digest_of(body)))
 
-    with pytest.raises(WeightsDeclarationError, match="Give it another URL"):
+    with pytest.raises(WeightsDeclarationError, match="Use another URL"):
         fetch_all(parts)
     assert not (own_cache / "views").exists()
 

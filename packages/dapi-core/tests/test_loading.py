@@ -52,7 +52,7 @@ def linear():
 STATE = linear().state_dict()
 BAD = {
     "missing": ({"bias": STATE["bias"]}, "1 keys are missing: weight"),
-    "left over": ({**STATE, "wieght": STATE["bias"]}, "1 keys are not the model's: wieght"),
+    "left over": ({**STATE, "wieght": STATE["bias"]}, "1 keys are unexpected: wieght"),
     "shape": (
         {**STATE, "bias": torch.ones(5)},
         r"bias is \(5,\) in the file and \(2,\) in the model",
@@ -63,7 +63,7 @@ BAD = {
     ),
     "all at once": (
         {"bias": torch.ones(5), "wieght": STATE["weight"]},
-        r"keys are missing: weight\..*model's: wieght\. Is wieght perhaps weight\?.*bias is \(5,\)",
+        r"missing: weight\..*unexpected: wieght\. Was weight renamed to wieght\?.*bias is \(5,\)",
     ),
     "another model": (nn.Conv2d(3, 2, 1).state_dict(), r"weight is \(2, 3, 1, 1\) in the file"),
 }

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -124,18 +125,18 @@ def test_killed_download_is_gone_on_with(faulty, start, own_cache, worthwhile, k
     body = BODY * 3
     faulty.serve("/net.pth", body)
     faulty.rate = 9e6 if worthwhile > 1 else 2e6
-    for _ in range(kills):
-        process, before = start(worthwhile=worthwhile), faulty.sent
-        share = 0.61 if kills == 1 else 0.32
-        wait_until(lambda: faulty.sent - before > share * len(body))  # noqa: B023
+    digest = hashlib.sha256(body).hexdigest()
+    for share in [0.61] if kills == 1 else [0.32, 0.64]:
+        process = start(worthwhile=worthwhile)
+        wait_until(lambda: partial.progress(digest)[0] > share * len(body))  # noqa: B023
         process.kill()
         process.wait()
     before, began = faulty.sent, time.monotonic()
     finish(start(worthwhile=worthwhile))
 
-    assert faulty.sent - before <= 0.45 * len(body)
+    assert faulty.sent - before <= 0.6 * len(body)  # with what sockets held
     assert ["blobs", "stamps"] == files(own_cache)
-    assert time.monotonic() - began < 5.0  # nobody waits for the dead
+    assert time.monotonic() - began < 30.0  # nobody waits for the dead: that takes 60 s
 
 
 def test_notes_that_a_kill_left_alone_are_removed(faulty, own_cache):
@@ -158,8 +159,8 @@ def test_lock_file_of_a_dead_process_holds_nobody(faulty, own_cache):
     (own_cache / "locks" / DIGEST).write_text("12345")
     began = time.monotonic()
 
-    fetch(file_of(faulty), patience=QUICK)
-    assert time.monotonic() - began < 2.0
+    fetch(file_of(faulty), patience=replace(QUICK, patience=60.0))
+    assert time.monotonic() - began < 30.0
     assert ["blobs", "stamps"] == files(own_cache)
 
 
@@ -179,12 +180,12 @@ def test_two_that_publish_at_once_are_no_error(own_cache, monkeypatch):
     for target in targets:
         target.write(0, BODY)
         assert DIGEST == target.digest()
-    replace = os.replace
+    put = os.replace
 
     def replace_twice(source, path):
-        replace(source, path)
+        put(source, path)
         if source == targets[0].path:
-            replace(targets[1].path, path)
+            put(targets[1].path, path)
 
     monkeypatch.setattr(os, "replace", replace_twice)
     path = cache.publish(file, targets[0], DIGEST, wanted="net")

@@ -38,7 +38,9 @@ def test_list_models_takes_several_of_each(install):
     assert ["beta_net"] == dapi.list_models(module=importlib.import_module("acme_two"))
     assert [] == dapi.list_models([]) == dapi.list_models(distribution=[])
     for given in ({"pattern": 3}, {"distribution": [None]}, {"module": ["acme_two"]}):
-        with pytest.raises(ArgumentError, match=rf"list_models cannot take {next(iter(given))}="):
+        with pytest.raises(
+            ArgumentError, match=rf"list_models does not accept {next(iter(given))}="
+        ):
             dapi.list_models(**given)
 
 

@@ -1,10 +1,10 @@
-"""Names: ``[distribution/]builder[:member]``."""
+"""Names: ``[distribution/]builder[:[publisher/]member]``."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dapi._values.names import normalize, parse
+from dapi._values.names import Name, normalize, parse
 from dapi.exceptions import InvalidNameError
 
 builders = st.from_regex(r"[a-z_][a-z0-9_]{0,12}", fullmatch=True)
@@ -12,13 +12,25 @@ members = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,12}", fullmatch=True)
 distributions = st.from_regex(r"[a-z][a-z0-9]{0,5}(-[a-z0-9]{1,5})?", fullmatch=True)
 
 
-@given(st.none() | distributions, builders, st.none() | members)
-def test_parse_takes_apart_what_was_put_together(distribution, builder, member):
+@given(st.none() | distributions, builders, st.none() | members, st.none() | distributions)
+def test_parse_takes_apart_what_was_put_together(distribution, builder, member, publisher):
     """Every well-formed name comes apart into the parts it was made of."""
     name = f"{distribution}/{builder}" if distribution else builder
-    name += f":{member}" if member else ""
+    publisher = publisher if member else None
+    if member:
+        name += f":{publisher}/{member}" if publisher else f":{member}"
 
-    assert (distribution, builder, member) == parse(name)
+    assert (distribution, builder, member, publisher) == parse(name)
+
+
+@given(st.none() | distributions, builders, st.none() | members, st.none() | distributions)
+def test_names_are_written_as_they_are_read(distribution, builder, member, publisher):
+    """A name survives being written; a publisher that owns the builder need not be said."""
+    name = Name(distribution, builder, member, publisher if member else None)
+    again = parse(str(name))
+
+    assert str(again) == str(name)
+    assert again == name or (again.publisher is None and name.publisher == name.distribution)
 
 
 @pytest.mark.parametrize(
@@ -28,6 +40,9 @@ def test_parse_takes_apart_what_was_put_together(distribution, builder, member):
         "a b",
         "a/b/c",
         "a:b:c",
+        "a:b/c/d",
+        "a:/b",
+        "a:b/",
         "../x",
         "a/../b",
         "resnet50:",

@@ -5,7 +5,9 @@ import sys
 import pytest
 
 import dapi
+from dapi import catalog
 from dapi.exceptions import (
+    AmbiguousModelError,
     PluginWarning,
     UnknownModelError,
     UnknownWeightsError,
@@ -43,7 +45,7 @@ def test_distribution_that_only_has_weights_names_them(install, advertise, templ
     points = "[dapi.weights]\nfancynet = acme_offers:OfferWeights\n"
     advertise("acme-offers", points, folder="offers", acme_offers=source)
 
-    with pytest.raises(UnknownModelError, match="is acme-offers/fancynet:First_RefV1 or acme-off"):
+    with pytest.raises(UnknownModelError, match="is fancynet:acme-offers/First_RefV1 or fan"):
         dapi.get_model("acme-offers/fancynet")
     assert "First_RefV1" == dapi.get_weights("acme-offers/fancynet:First_RefV1").name
     sys.modules.pop("acme_offers", None)
@@ -97,3 +99,106 @@ def test_weights_of_a_namesake_are_refused(install):
     assert "acme-two/fancynet:First_RefV1" == str(other)
     with pytest.raises(WeightsTypeError):
         builder(weights=other)
+
+
+@pytest.fixture
+def publish(advertise, template):
+    """Offer weights for somebody else's builder: ``publish(distribution, *targets)``."""
+    modules = []
+
+    def add(distribution, *targets, member="Leaves"):
+        module = distribution.replace("-", "_")
+        modules.append(module)
+        sources = [
+            template.format(enum=f"Enum{rank}", name=f"unused{rank}", module=module, known_as=())
+            for rank in range(len(targets))
+        ]
+        points = "".join(f"{target} = {module}:Enum{rank}\n" for rank, target in enumerate(targets))
+        source = "\n".join(sources).replace("First_", f"{member}_")
+        advertise(distribution, f"[dapi.weights]\n{points}", folder=module, **{module: source})
+
+    yield add
+    for module in modules:
+        sys.modules.pop(module, None)
+
+
+def test_listed_name_says_who_published_weights_for_another_builder(install, publish):
+    """Weights for somebody else's builder have their publisher in the name, and it is taken."""
+    install("acme-one")
+    publish("leaf-weights", "acme-one/fancynet")
+    leaves = dapi.list_weights("fancynet")[-1]
+
+    assert "fancynet:leaf-weights/Leaves_RefV2" == str(leaves)
+    assert leaves is dapi.get_weights(str(leaves))
+    assert "acme_one" == dapi.get_builder(leaves)(weights=None)
+    assert [str(leaves)] == [str(each) for each in dapi.search("Leaves_RefV2")]
+    assert ["acme-one/fancynet:leaf-weights/Leaves_RefV2"] == catalog.qualified_names(leaves)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "fancynet:leaf-weights/Leaves_RefV1",
+        "acme-one/fancynet:leaf-weights/Leaves_RefV1",
+        "leaf-weights/fancynet:Leaves_RefV1",
+        "acme-one/fancynet:Leaves_RefV1",
+        "fancynet:Leaves_RefV1",
+    ],
+)
+def test_names_of_published_weights_are_taken_in_every_form(install, publish, name):
+    """With the publisher, and in shorter forms for as long as nobody else has the name."""
+    install("acme-one")
+    publish("leaf-weights", "acme-one/fancynet")
+    builder, weights = catalog.resolve(name)
+
+    assert "acme-one/fancynet" == builder.qualified
+    assert "fancynet:leaf-weights/Leaves_RefV1" == str(weights)
+
+
+def test_second_publisher_makes_no_listed_name_ambiguous(install, publish):
+    """Each listed name stays what it was when somebody publishes a member of the same name."""
+    install("acme-one")
+    publish("leaf-weights", "acme-one/fancynet")
+    before = [str(each) for each in dapi.list_weights("fancynet")]
+    publish("other-leaves", "acme-one/fancynet")
+    publish("third", "fancynet", member="First")  # as the builder's own are called
+
+    assert before == [str(each) for each in dapi.list_weights("fancynet")[: len(before)]]
+    for each in dapi.list_weights("fancynet"):
+        assert each is dapi.get_weights(str(each))
+    with pytest.raises(AmbiguousModelError, match="leaf-weights/Leaves_RefV1' or 'fancynet"):
+        dapi.get_weights("fancynet:Leaves_RefV1")
+
+
+def test_second_builder_of_the_name_makes_no_published_weights_ambiguous(install, publish):
+    """Weights for the builders of two distributions are told apart, also of one publisher."""
+    install("acme-one")
+    publish("leaf-weights", "acme-one/fancynet")
+    (leaves, *_) = dapi.search("Leaves_RefV1")
+    written = str(leaves)
+    install("acme-two")
+    publish("both", "acme-one/fancynet", "acme-two/fancynet", member="Both")
+
+    assert leaves is dapi.get_weights(written)
+    assert "acme-one" == catalog.resolve(written)[0].distribution
+    assert "acme-one/fancynet:leaf-weights/Leaves_RefV1" == str(leaves)
+    found = dapi.search("Both_RefV1")
+    assert ["acme-one/fancynet:both/Both_RefV1", "acme-two/fancynet:both/Both_RefV1"] == [
+        str(each) for each in found
+    ]
+    for each in found:
+        assert (catalog.resolve(str(each))[0].qualified, each) == (
+            catalog.resolve(each)[0].qualified,
+            catalog.resolve(str(each))[1],
+        )
+    with pytest.raises(AmbiguousModelError, match="both/Both_RefV1' or 'acme-two"):
+        dapi.get_weights("both/fancynet:Both_RefV1")
+
+
+def test_publisher_without_such_weights_is_named(install, publish):
+    """Who asks a publisher for weights that another has is told so."""
+    install("acme-one")
+    publish("leaf-weights", "acme-one/fancynet")
+
+    with pytest.raises(UnknownWeightsError, match="leaf-weigths/Leaves_RefV1"):
+        dapi.get_weights("fancynet:leaf-weigths/Leaves_RefV1")

@@ -275,7 +275,7 @@ WILFUL = {
 }
 
 
-@pytest.mark.parametrize(("kind", "state"), WILFUL.items(), ids=lambda each: str(each)[:40])
+@pytest.mark.parametrize(("kind", "state"), WILFUL.items(), ids=[kind.__name__ for kind in WILFUL])
 def test_what_modules_do_while_they_are_loaded_is_left(kind, state):
     """It is what they would have done in the plain way, to what the model has in the end."""
     expected = kind()

@@ -50,7 +50,9 @@ def test_incompatible_names_both_versions_and_the_command(acme, requirement):
     info = find()
     assert ("incompatible", "pip install --upgrade acme dapi-core") == (info.state, info.remedy)
     assert "1.2" in info.reason and CORE in info.reason
-    with pytest.raises(IncompatiblePluginError, match=f"acme 1.2 needs dapi-core.*{CORE} is inst"):
+    with pytest.raises(
+        IncompatiblePluginError, match=f"acme 1.2 requires dapi-core.*{CORE} is inst"
+    ):
         dapi.get_builder("acme_net")
     assert "acme_exits" not in sys.modules
 
@@ -63,7 +65,7 @@ def test_missing_dependency_is_told_with_its_specifier(acme):
     absent, old = find("acme-absent"), find("acme-old")
     assert ("missing-dependency", "pip install 'absent-thing>=2'") == (absent.state, absent.remedy)
     assert "missing-dependency" == old.state
-    assert f"pytest {metadata.version('pytest')} is here" in old.reason
+    assert f"pytest {metadata.version('pytest')} is installed" in old.reason
 
 
 def test_missing_dependency_of_an_extra_is_told(acme):
@@ -100,7 +102,7 @@ def test_disabled_distribution_is_not_listed(acme, monkeypatch):
     assert [] == dapi.list_models("acme_one*")
     assert ["acme_two_net"] == dapi.list_models("acme*")
     assert ("disabled", "DAPI_DISABLE_PLUGINS leaves it out") == find("acme-one")[3:5]
-    with pytest.raises(DisabledModelError, match="take it out of DAPI_DISABLE_PLUGINS"):
+    with pytest.raises(DisabledModelError, match="remove it from DAPI_DISABLE_PLUGINS"):
         dapi.get_builder("acme_one_net")
 
 

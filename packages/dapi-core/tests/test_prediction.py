@@ -203,12 +203,12 @@ def test_bad_inputs_stop_no_others(family, capsys, tmp_path):
     assert (1, words) == (status, [line["input"] for line in lines[:-1]])
     assert [0, 7] == [place for place, line in enumerate(lines[:-1]) if "facts" in line]
     for word, reason in {
-        "absent.txt": "there is no such file",
+        "absent.txt": "no such file",
         str(tmp_path): "it is a directory",
         "blank.txt": "it is blank",
         "bug": "KeyError: 'bug'",
         "huge": "MemoryError",
-        "nothing": "there is nothing in it",
+        "nothing": "it is empty",
     }.items():
         assert f"dapi: {word}: {reason}" in errors
     assert {"texts": 6} == lines[-1]["facts"]
@@ -219,7 +219,7 @@ def test_what_cannot_be_seen_is_shown_quoted(family, capsys):
     family()
     _, printed = run(capsys, "acme_net", "", "two")
 
-    assert "dapi: '': it is blank. Expected words, or a file of them.\n" in printed.err
+    assert "dapi: '': it is blank. Expected a text file, or literal text.\n" in printed.err
 
 
 @pytest.mark.parametrize(
@@ -335,7 +335,7 @@ def test_a_task_that_nobody_has_names_those_there_are(family, server, capsys):
     status, printed = run(capsys, "acme_net", "ab")
 
     assert (1, []) == (status, server.asked)
-    assert "nothing here runs 'acme-guessing' on files" in printed.err
+    assert "no installed distribution supports task 'acme-guessing'" in printed.err
     assert "acme-counting" in printed.err and "pip install dapi-vision" in printed.err
 
 
@@ -355,7 +355,7 @@ def test_a_reason_names_the_file_that_it_is_about(family, capsys):
 
     assert 1 == status
     assert "dapi: other: frame.png: it is no picture. Expected a picture." in printed.err
-    assert "dapi: absent.txt: there is no such file. Expected" in printed.err
+    assert "dapi: absent.txt: no such file. Expected" in printed.err
 
 
 def test_words_that_the_terminal_cannot_show_stop_no_other(family, monkeypatch):
@@ -407,7 +407,7 @@ def test_bad_inputs_are_told_before_anything_is_fetched(family, server, capsys):
 
     assert (1, []) == (status, server.asked)
     assert ["absent.txt", "", "absent.txt"] == [line["input"] for line in lines]
-    assert "there is no such file" in lines[0]["error"] and "will be downloaded" not in errors
+    assert "no such file" in lines[0]["error"] and "will be downloaded" not in errors
 
 
 def test_a_bad_input_among_good_ones_is_told_before_the_download(family, capsys):
@@ -417,7 +417,7 @@ def test_a_bad_input_among_good_ones_is_told_before_the_download(family, capsys)
 
     assert (1, ["good", "absent.txt", "summary"]) == (status, [line["input"] for line in lines])
     first, second = errors.splitlines()
-    assert first.startswith("dapi: absent.txt: there is no such file")
+    assert first.startswith("dapi: absent.txt: no such file")
     assert "will be downloaded" in second
 
 
@@ -441,7 +441,7 @@ def test_a_task_that_declares_no_reader_works_as_ever(family, server, capsys):
     status, lines, _ = run_json(capsys, "acme_net", "absent.txt")
 
     assert (1, True) == (status, bool(server.asked))
-    assert "there is no such file" in lines[0]["error"]
+    assert "no such file" in lines[0]["error"]
 
 
 def test_weights_that_cannot_be_run_on_files_are_not_fetched(family, server, capsys):
@@ -476,7 +476,7 @@ def test_a_builder_that_fails_is_one_sentence(family, capsys, body, reason):
     family(body=body)
     status, printed = run(capsys, "acme_net", "ab")
 
-    told = f"dapi: 'acme_net' of acme-nets cannot be used: {reason}. To look closer: "
+    told = f"dapi: 'acme_net' of acme-nets cannot be used: {reason}. For details: "
     assert (1, f"{told}dapi doctor acme-nets") == (status, printed.err.splitlines()[-1])
 
 

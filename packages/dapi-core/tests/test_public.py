@@ -12,6 +12,7 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 from pkgutil import iter_modules
+from typing import get_origin
 
 import pytest
 
@@ -106,9 +107,11 @@ def test_domain_that_is_not_installed_says_what_to_install(monkeypatch, domain):
 
 def test_every_public_name_is_documented():
     """Classes and functions have docstrings."""
-    undocumented = [name for name in dapi.__all__ if not getattr(dapi, name).__doc__]
+    found = {name: getattr(dapi, name) for name in dapi.__all__}
+    aliases = {name for name, each in found.items() if get_origin(each)}
 
-    assert [] == undocumented
+    assert {"WeightsLike"} == aliases  # the type has a string below it, which Python does not keep
+    assert [] == [name for name, each in found.items() if not each.__doc__ and name not in aliases]
 
 
 def test_variables_are_those_that_the_sources_read():

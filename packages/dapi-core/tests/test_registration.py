@@ -264,7 +264,7 @@ def test_legacy_argument_may_depend_on_another(arguments, version):
 
 def test_legacy_argument_beside_its_successor_is_refused(net):
     """Of an old argument and the one of today, none is dropped silently."""
-    with pytest.raises(LegacyConflictError, match="Leave out pretrained="):
+    with pytest.raises(LegacyConflictError, match="Remove pretrained="):
         net(pretrained=True, weights=None)
 
 
@@ -384,7 +384,7 @@ def test_builder_takes_weights_by_keyword(function):
 
 def test_class_is_no_builder():
     """Who decorates the module itself is told to write a function."""
-    with pytest.raises(WeightsDeclarationError, match="is no function.*def net"):
+    with pytest.raises(WeightsDeclarationError, match="is not a function.*def net"):
 
         @register_model()
         class Net:
@@ -454,7 +454,7 @@ class Narrow:
     ("argument", "text"),
     [
         ("pretrained", r"narrow\(weights=...\).*dapi.get_model\('narrow'\).*weights=None"),
-        ("depth", "There are: .*dtype.*weights. Others are those of Narrow."),
+        ("depth", "Available: .*dtype.*weights. Other arguments are passed to Narrow."),
     ],
 )
 def test_argument_that_a_constructor_refuses_is_told_of_the_builder(argument, text, weights):
@@ -491,7 +491,7 @@ def test_argument_that_a_builder_without_config_lacks_is_told():
     def fixed(*, weights=None, size=1):
         return size
 
-    with pytest.raises(UnexpectedArgumentError, match="There are: .*size, weights.$"):
+    with pytest.raises(UnexpectedArgumentError, match="Available: .*size, weights.$"):
         fixed(colour="red")
 
 

@@ -80,6 +80,9 @@ class Rich(nn.Module):
         self.twin = nn.Linear(5, 4)
         self.frozen = nn.Linear(1, 1).requires_grad_(False)
 
+    def features(self, batch):
+        return self.body(batch)
+
 @register_model(head="fc")
 def acme_rich(*, weights=None):
     return Rich()
@@ -291,8 +294,28 @@ def test_builder_that_is_gone_is_named(acme, tmp_path, monkeypatch):
     monkeypatch.setattr("dapi._plugins.discovery._cached", discovery._NOTHING)
     monkeypatch.setattr("dapi._catalog.builders._registered", {})
 
-    with pytest.raises(RebuildError, match="No model named 'acme-nets/acme_other'"):
+    with pytest.raises(RebuildError, match="No model named 'acme-nets/acme_other'") as refused:
         dapi.load(path)
+    assert "saved with acme-nets==1.2; acme-nets is not installed" in str(refused.value)
+    assert "pip install acme-nets==1.2. " in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("distribution", "a b"), ("distribution", "--index-url"), ("version", "1 --pre"),
+     ("version", "1; rm -rf x"), ("version", "")],
+)  # fmt: skip
+def test_file_cannot_put_words_into_a_command(acme, tmp_path, key, value):
+    """What a file names is shown as a command only where it is a distribution and a version."""
+    path = tmp_path / "net.safetensors"
+    dapi.save(dapi.get_model("acme_other", weights=None), path)
+    content = safetensors.read(path)
+    changed = {"dapi.builder": "absent", f"dapi.{key}": value}
+    safetensors.write(path, content.tensors, {**content.metadata, **changed})
+
+    with pytest.raises(RebuildError) as refused:
+        dapi.load(path)
+    assert "pip install" not in str(refused.value)
 
 
 def test_builder_that_no_longer_fits_is_named(acme, tmp_path):
@@ -317,26 +340,29 @@ def test_file_of_others_is_refused(tmp_path):
         safetensors.write(path, {"a": torch.ones(1)}, metadata)
         with pytest.raises(RebuildError, match="dapi.save did not write it"):
             dapi.load(path)
-    path.write_bytes(b"\x80\x04N.")
-    with pytest.raises(RebuildError):
+    torch.save({"a": torch.ones(1)}, path)
+    with pytest.raises(RebuildError, match="not a safetensors file.*from_file") as caught:
         dapi.load(path)
+    assert "load_file" not in str(caught.value)  # the library could not read it either
 
 
 @pytest.mark.parametrize("path", ["acme_net", "acme_net:Digits_RefV1", Path("absent")])
 def test_file_that_is_not_there_is_named(acme, path):
     """A name of a model is none of a file; the error says what takes one."""
-    with pytest.raises(MissingFileError, match="no file at .* for a name: dapi.get_model"):
+    with pytest.raises(MissingFileError, match="does not exist.* for a name: dapi.get_model"):
         dapi.load(path)
 
 
 def test_what_is_no_path_is_refused_in_words(acme):
     """A member, a model in the place of the path, or nothing."""
     enum = type(dapi.list_weights("acme_net")[0])
-    with pytest.raises(ArgumentError, match="dapi.load cannot take path=.* dapi.get_model"):
+    with pytest.raises(ArgumentError, match="dapi.load does not accept path=.* dapi.get_model"):
         dapi.load(enum.Digits_RefV1)
-    with pytest.raises(ArgumentError, match="dapi.save cannot take path=.*a model, then the path"):
+    with pytest.raises(
+        ArgumentError, match="dapi.save does not accept path=.*a model, then the path"
+    ):
         dapi.save("net.safetensors", nn.Linear(1, 1))
-    with pytest.raises(ArgumentError, match="WeightEntry.from_file cannot take path=None"):
+    with pytest.raises(ArgumentError, match="WeightEntry.from_file does not accept path=None"):
         WeightEntry.from_file(None)
 
 
@@ -412,6 +438,14 @@ def patch_forward(model):
     model.fc.forward = lambda batch: batch
 
 
+def patch_method(model):
+    model.features = lambda batch: batch
+
+
+def adapt_layer(model):
+    model.body = type("Linear", (nn.Linear,), {"__module__": "acme_adapters"})(3, 5)
+
+
 def tie(model):
     model.twin.weight = model.fc.weight
 
@@ -429,6 +463,8 @@ def untie(model):
         (normalize_weights, "fc is a ParametrizedLinear, not a Linear"),
         (change_activation, "activation is '.*tanh', not '.*relu'"),
         (patch_forward, "fc.forward was replaced"),
+        (patch_method, "features was replaced"),
+        (adapt_layer, "body is a acme_adapters.Linear, not a torch.nn.modules.linear.Linear"),
         (tie, "fc.weight and twin.weight are one parameter"),
         (untie, "body.weight and tied.weight are not one parameter"),
     ],
@@ -462,6 +498,34 @@ def test_head_of_the_same_size_is_no_matter_of_arguments(entry, tmp_path, change
 
     with pytest.raises(SavingError, match="Save it before such changes"):
         dapi.save(model, tmp_path / "net.safetensors")
+
+
+class Adapted(nn.Module):
+    """A layer beside the model, which PEFT's models can merge into it."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.base_model, self.adapter = model, nn.Linear(1, 1)
+
+    def __getattr__(self, name):
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            return getattr(self.base_model, name)
+
+    def merge_and_unload(self):
+        return self.base_model
+
+
+def test_model_with_adapters_is_to_be_merged(acme, tmp_path):
+    """The model behind is what the builder makes, once the adapters are part of its weights."""
+    path = tmp_path / "net.safetensors"
+    model = Adapted(dapi.get_model("acme_rich", weights=None))
+
+    with pytest.raises(SavingError, match=r"Adapted cannot .* Save model.merge_and_unload\(\), or"):
+        dapi.save(model, path)
+    assert not path.exists()
+    dapi.save(model.merge_and_unload(), path)
 
 
 def test_wrapped_model_is_saved_without_what_wraps_it(acme, tmp_path):

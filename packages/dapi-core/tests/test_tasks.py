@@ -54,13 +54,13 @@ def test_a_text_file_is_read_by_lines(tmp_path):
 @pytest.mark.parametrize("name", ["absent.txt", "{}/absent"], ids=["suffix", "directory"])
 def test_a_path_without_its_file_is_no_text(tmp_path, name):
     """A misspelt name of a file is told, not spoken."""
-    with pytest.raises(InputError, match="there is no such file"):
+    with pytest.raises(InputError, match="no such file"):
         values(name.format(tmp_path))
 
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(b"", "it is empty"), (b" \n\n", "it is blank"), (b"\xff\xfe\x00", "it is no text")],
+    [(b"", "it is empty"), (b" \n\n", "it is blank"), (b"\xff\xfe\x00", "it is not text")],
     ids=["empty", "blank", "bytes"],
 )
 def test_a_file_without_text_says_so(tmp_path, content, reason):
@@ -84,7 +84,7 @@ def test_lines_come_by_standard_input(monkeypatch):
 
 def test_words_in_another_encoding_are_told():
     """A terminal of Latin-1 gives bytes that are no text in UTF-8."""
-    with pytest.raises(InputError, match="it is no text. Expected words in UTF-8"):
+    with pytest.raises(InputError, match="it is not text. Expected words in UTF-8"):
         values(b"Stra\xdfe".decode("utf-8", "surrogateescape"))
 
 
@@ -108,7 +108,7 @@ def test_what_is_meant_as_a_path_is_no_text(source, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "folder").mkdir()
 
-    with pytest.raises(InputError, match="there is no such file"):
+    with pytest.raises(InputError, match="no such file"):
         tasks.read_texts(source)
 
 

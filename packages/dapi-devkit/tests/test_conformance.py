@@ -73,7 +73,7 @@ def test_expected_failures_and_level_are_the_class_s(acme, project):
 
     assert "1 xfailed" in run(site, project, "-k", "C032", more=more).stdout
     assert "without a reason" in run(site, project, more=more.replace("asked", "")).stdout
-    assert "asks for level 99" in run(site, project, more="    level = 99").stdout
+    assert "requires level 99" in run(site, project, more="    level = 99").stdout
 
 
 @pytest.mark.parametrize("name", ["test_conformance", "pytest_generate_tests", "__init_subclass__"])

@@ -13,7 +13,7 @@ import dapi
 from dapi import WeightEntry
 from dapi._catalog import builders
 from dapi._cli import main
-from dapi.devkit._describe import describe, package_url
+from dapi.devkit._description import describe, package_url
 from dapi.devkit._source import imports
 
 PACKAGE = Path(import_module("dapi.vision").__file__).parent
@@ -34,7 +34,7 @@ def test_prints_a_ready_entry(capsys):
     entry = eval(printed.partition("\n#")[0], names)
 
     assert 0 == status
-    assert "# It fits resnet20." in printed
+    assert "# It matches resnet20." in printed
     assert "package:dapi.vision/models/data/resnet20_digits_v1.safetensors#dapi-vision" == entry.url
     assert 269434 == entry.meta["num_params"]
     assert "image-classification" == entry.meta["task"]
@@ -64,8 +64,8 @@ def test_tells_the_keys_that_a_builder_would_miss_or_has_left_over(capsys, tmp_p
     status, printed = run(capsys, tmp_path / "odd.pth", "--model", "resnet20")
 
     assert 1 == status
-    assert "# resnet20 would miss fc.bias." in printed
-    assert "# resnet20 has no stray." in printed
+    assert "# fc.bias of resnet20 is missing from the file." in printed
+    assert "# stray of the file is not in resnet20." in printed
     assert "# fc.weight is [3, 64] in the file and [10, 64] in resnet20." in printed
 
 
@@ -120,7 +120,7 @@ def test_unpickles_tensors_only(capsys, tmp_path, monkeypatch):
 def test_file_that_is_not_there(capsys):
     """The error is a sentence, as of every command."""
     assert 1 == main(["describe", "absent.safetensors"])
-    assert "dapi: There is no file at absent.safetensors" in capsys.readouterr().err
+    assert "dapi: The file absent.safetensors does not exist" in capsys.readouterr().err
 
 
 def test_package_url_of_a_file_in_a_package(tmp_path):
@@ -144,3 +144,47 @@ def test_package_that_no_distribution_has_is_told(acme, capsys):
     assert 0 == status
     assert 'url="package:acme_plants/net.safetensors",' in printed
     assert "# No installed distribution has the file." in printed
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """A model for five classes, trained from weights, as ``dapi.save`` writes it."""
+    model = dapi.get_model("resnet20_v2", num_classes=5, new_head=True)
+    dapi.save(model, tmp_path / "five.safetensors")
+    return tmp_path / "five.safetensors"
+
+
+@pytest.mark.parametrize("words", [(), ("--model", "resnet20_v2")])
+def test_what_dapi_save_noted_is_read(capsys, saved, words):
+    """The builder, its arguments, and the weights that it started from; no names of classes."""
+    status, printed = run(capsys, saved, *words)
+
+    assert 0 == status, printed
+    assert 'build=Build(config={"in_channels": 1, "num_classes": 5})' in printed
+    assert "categories" not in printed and "postprocess" not in printed
+    assert "# It matches dapi-vision/resnet20_v2." in printed
+    assert "num_classes=5), from resnet20_v2:Digits_RefV1" in printed
+    assert "guess" not in printed
+
+
+def test_what_is_a_guess_is_told(capsys):
+    """A file that says nothing of its training: the transforms are only the likeliest."""
+    _, printed = run(capsys, DIGITS, "--model", "resnet20")
+    _, facts = run(capsys, DIGITS, "--model", "resnet20", "--json")
+
+    guess = (
+        "# Its transforms, postprocess and categories are a guess: those of resnet20:Digits_RefV2."
+    )
+    assert guess in printed
+    assert json.loads(facts)["is_guess"]
+    assert ["transforms", "postprocess", "categories"] == json.loads(facts)["taken"]
+
+
+def test_notes_that_cannot_be_used_are_told(capsys, saved):
+    """Such as of a builder that is not installed: the file is described without them."""
+    saved.write_bytes(saved.read_bytes().replace(b'"resnet20_v2"', b'"resnet20_v9"'))
+    status, printed = run(capsys, saved)
+
+    assert 0 == status
+    assert "# The record of dapi.save in the file cannot be used." in printed
+    assert "No model named 'dapi-vision/resnet20_v9' is installed" in printed

@@ -1,5 +1,6 @@
 """``dapi entry-points``: the lines of a pyproject, compared with the builders that there are."""
 
+import json
 import sys
 
 import pytest
@@ -25,6 +26,7 @@ def line_net_b0(*, weights=None, progress=True, **config): ...
 PYPROJECT = """\
 [project]
 name = "acme-lines"  # ours
+version = "0.3.0"
 
 # what dapi finds
 [project.entry-points."dapi.models"]
@@ -40,6 +42,7 @@ key = 1
 WRITTEN = """\
 [project]
 name = "acme-lines"  # ours
+version = "0.3.0"
 
 # what dapi finds
 [project.entry-points."dapi.models"]
@@ -49,6 +52,9 @@ line_net-b0 = "acme_lines.family:line_net_b0"
 [project.entry-points."dapi.weights"]
 "dapi-vision/resnet20" = "acme_lines.family:OtherWeights"
 line_net = "acme_lines.family:LineNetWeights"
+
+[project.entry-points."dapi.removed"]
+gone = "acme_lines.removed:gone"
 
 [tool.other]
 key = 1
@@ -82,6 +88,8 @@ def test_prints_what_is_missing_and_what_leads_nowhere(project, capsys):
         '+ line_net-b0 = "acme_lines.family:line_net_b0"',
         '[project.entry-points."dapi.weights"]',
         '+ line_net = "acme_lines.family:LineNetWeights"',
+        '[project.entry-points."dapi.removed"]',
+        '+ gone = "acme_lines.removed:gone"',
     ] == lines
     assert PYPROJECT == (project / "pyproject.toml").read_text()
 
@@ -93,7 +101,17 @@ def test_check_exits_with_1_until_it_is_written(project, capsys):
     assert WRITTEN == (project / "pyproject.toml").read_text()
     capsys.readouterr()
     assert 0 == main(["entry-points", "--check", str(project)])
-    assert "names all that its builders declare" in capsys.readouterr().out
+    assert "has all entry points that its builders declare" in capsys.readouterr().out
+
+
+def test_differences_are_printed_as_json(project, capsys):
+    """For a program; the exit status says the same."""
+    assert 1 == main(["entry-points", "--check", "--json", str(project)])
+
+    found = json.loads(capsys.readouterr().out)
+    gone = {"group": "dapi.models", "name": "gone", "target": "acme_lines.family:gone"}
+    assert {**gone, "is_added": False} in found["changes"]
+    assert [] == found["stubs"]
 
 
 def test_write_begins_tables(project):
@@ -123,3 +141,46 @@ def test_folder_that_is_no_project(tmp_path, capsys, text, problem):
 
     assert 1 == main(["entry-points", str(tmp_path)])
     assert problem in capsys.readouterr().err
+
+
+def test_builder_that_leaves_gets_a_tombstone(project, capsys):
+    """With the last version that had it; what to use instead is asked for. It is kept once."""
+    assert 0 == main(["entry-points", "--write", str(project)])
+
+    path = project / "src" / "acme_lines" / "removed.py"
+    names = {}
+    exec(path.read_text(), names)
+    assert "0.3.0" == names["gone"].last_version
+    assert f"{path} has a tombstone" in capsys.readouterr().out
+    pyproject = project / "pyproject.toml"
+    lines = '[project.entry-points."dapi.models"]\n"gone" = "acme_lines.family:gone"\n'
+    text = pyproject.read_text().replace('gone = "acme_lines.removed:gone"\n', "")
+    pyproject.write_text(text.replace('[project.entry-points."dapi.models"]\n', lines))
+    assert 0 == main(["entry-points", "--write", str(project)])
+    assert 1 == path.read_text().count("gone =")
+
+
+def test_builder_that_was_never_published_leaves_without_a_trace(project):
+    """Where its author says so."""
+    assert 0 == main(["entry-points", "--write", "--no-tombstones", str(project)])
+
+    assert "dapi.removed" not in (project / "pyproject.toml").read_text()
+    assert not (project / "src" / "acme_lines" / "removed.py").exists()
+
+
+def test_stub_has_the_public_names(project, capsys):
+    """Builders and enums, sorted as ruff does; what it has of other modules stays."""
+    stub = project / "src" / "acme_lines" / "__init__.pyi"
+    stub.write_text("from .errors import LineError as LineError\nfrom .family import old as old\n")
+
+    assert 1 == main(["entry-points", "--check", str(project)])
+    assert f"{stub} lacks public names" in capsys.readouterr().out
+    assert 0 == main(["entry-points", "--write", str(project)])
+    assert [
+        "from .errors import LineError as LineError",
+        "from .family import LineNetWeights as LineNetWeights",
+        "from .family import OtherWeights as OtherWeights",
+        "from .family import line_net as line_net",
+        "from .family import line_net_b0 as line_net_b0",
+    ] == stub.read_text().splitlines()
+    assert 0 == main(["entry-points", "--check", str(project)])

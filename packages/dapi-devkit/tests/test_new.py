@@ -1,10 +1,13 @@
 """``dapi new``: names that it takes and refuses, what it writes, and over what it does not."""
 
+import re
+import sys
 from pathlib import Path
 
 import pytest
 import tomlkit
 
+from dapi._catalog import builders
 from dapi._cli import main
 from dapi.devkit._new import LICENSES, checked_name
 from dapi.devkit.exceptions import ProjectNameError
@@ -17,12 +20,12 @@ from dapi.devkit.exceptions import ProjectNameError
         ("9lives", "letters"),
         ("acme models", "letters"),
         ("../acme", "letters"),
-        ("Dapi_Plants", "this project's own"),
-        ("dapi", "this project's own"),
+        ("Dapi_Plants", "reserved for this project"),
+        ("dapi", "reserved for this project"),
         ("json", "Python itself"),
         ("class", "Python itself"),
         ("Hatchling", "a distribution of that name is installed"),
-        ("sklearn", "another package 'sklearn' is installed"),
+        ("sklearn", "a package 'sklearn' is already installed"),
         ("a" * 33, "longer"),
     ],
 )
@@ -109,3 +112,104 @@ def test_checkpoint_that_does_not_fit_writes_nothing(tmp_path, monkeypatch, caps
     assert 1 == main(["new", "acme-weights", *words])
     assert "keys are missing" in capsys.readouterr().err
     assert not (tmp_path / "acme-weights").exists()
+
+
+def project_of(tmp_path, monkeypatch, *words):
+    """Write a project, and go into it."""
+    monkeypatch.chdir(tmp_path)
+    assert 0 == main(["new", "acme-flowers", *words])
+    monkeypatch.chdir(tmp_path / "acme-flowers")
+    return tmp_path / "acme-flowers"
+
+
+def test_model_is_called_as_was_asked_for(tmp_path, monkeypatch):
+    """The builder, its enum, its module, and what names them."""
+    project = project_of(tmp_path, monkeypatch, "--model-name", "leafnet")
+
+    points = tomlkit.parse((project / "pyproject.toml").read_text())["project"]["entry-points"]
+    assert {"leafnet": "acme_flowers.leafnet:leafnet"} == points["dapi.models"]
+    assert {"leafnet": "acme_flowers.leafnet:LeafnetWeights"} == points["dapi.weights"]
+    assert (project / "tests" / "state_dicts" / "leafnet.json").exists()
+    assert not [path for path in project.rglob("*") if "mlp" in path.name]
+
+
+@pytest.mark.parametrize("name", ["LeafNet", "leaf-net", "9lives", "class", "tasks", "l" * 33])
+def test_model_name_that_cannot_be_taken(tmp_path, monkeypatch, capsys, name):
+    """With what is expected; nothing is written."""
+    monkeypatch.chdir(tmp_path)
+
+    assert 1 == main(["new", "acme-flowers", "--model-name", name])
+    assert "cannot be a model's name" in capsys.readouterr().err
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_index_shows_the_repository(tmp_path, monkeypatch):
+    """As ``[project.urls]``; without ``--url`` it is a placeholder."""
+    project = project_of(tmp_path, monkeypatch, "--url", "https://example.org/flowers/")
+
+    urls = tomlkit.parse((project / "pyproject.toml").read_text())["project"]["urls"]
+    assert "https://example.org/flowers" == urls["Repository"]
+    assert "https://example.org/flowers/issues" == urls["Issues"]
+
+
+@pytest.fixture
+def own_imports(monkeypatch):
+    """Forget what a test imports of a project."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(builders, "_registered", dict(builders._registered))
+    yield
+    for name in [name for name in sys.modules if name.partition(".")[0] == "acme_flowers"]:
+        del sys.modules[name]
+
+
+@pytest.mark.usefixtures("own_imports")
+@pytest.mark.parametrize("words", [(), ("--weights-for", "resnet20")], ids=["models", "weights"])
+def test_family_is_added_to_a_project(tmp_path, monkeypatch, words, capsys):
+    """With all that repeats its name; what is there stays, and a second time it is refused."""
+    project = project_of(tmp_path, monkeypatch, *words)
+    before = {path: path.read_bytes() for path in project.rglob("*") if path.is_file()}
+
+    assert 0 == main(["new", "--family", "zebra_net"])
+    assert 0 == main(["entry-points", "--check"])
+    stub = project / "src" / "acme_flowers" / "__init__.pyi"
+    assert "from .zebra_net import ZebraNetWeights as ZebraNetWeights" in stub.read_text()
+    kept = {path: path.read_bytes() for path in before if path.suffix not in (".toml", ".pyi")}
+    assert kept.items() <= before.items()
+    assert 1 == main(["new", "--family", "zebra_net"])
+    assert "zebra_net.py exists" in capsys.readouterr().err
+
+
+def test_family_needs_a_project(tmp_path, monkeypatch, capsys):
+    """It is added to the one in this folder."""
+    monkeypatch.chdir(tmp_path)
+
+    assert 1 == main(["new", "--family", "zebra_net"])
+    assert "pyproject.toml does not exist" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("acme-flowers", "--family", "net"),
+        ("acme-flowers", "--weights-for", "resnet20", "--model-name", "net"),
+    ],
+)
+def test_options_that_contradict_each_other(words):
+    """They are refused, before anything is written."""
+    with pytest.raises(SystemExit):
+        main(["new", *words])
+
+
+def test_workflows_pin_what_they_use_and_may_do_little(tmp_path, monkeypatch):
+    """Each action by its commit; one job alone may ask for a token, to publish."""
+    project = project_of(tmp_path, monkeypatch)
+    texts = [path.read_text() for path in (project / ".github" / "workflows").iterdir()]
+
+    assert 3 == len(texts)
+    for text in texts:
+        assert "\npermissions:\n  contents: read\njobs:" in text
+        for action in re.findall(r"uses: (.*)", text):
+            assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action)
+    assert 1 == "".join(texts).count("id-token: write")
+    assert 0 == "".join(texts).count("secrets.")

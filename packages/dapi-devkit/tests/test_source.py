@@ -7,7 +7,7 @@ import pytest
 import dapi
 from dapi import Asset, Build, File, Lines, Status, WeightEntry, lazy
 from dapi.adapt import Drop, StripPrefix
-from dapi.devkit import _entry_points, _source
+from dapi.devkit import _entry_points, _source, _stub
 from dapi.devkit._source import entry_source, imports
 
 WORDS = File("https://example.org/words.txt", size=3)
@@ -66,7 +66,7 @@ def test_source_leaves_out_what_is_the_default():
     assert 'WeightEntry(url="https://example.org/a.pth")' == entry_source(ENTRIES["a url"])
 
 
-@pytest.mark.parametrize("module", [_entry_points, _source])
+@pytest.mark.parametrize("module", [_entry_points, _source, _stub])
 def test_examples_give_what_they_show(module):
     """What docstrings show of the interpreter is what it prints."""
     assert 0 == doctest.testmod(module).failed

@@ -1,11 +1,13 @@
 """The suite: what is checked of what, and what an outcome means."""
 
+import sys
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
 import pytest
 
+from dapi._cli import main
 from dapi.devkit import _checks, _suite
 from dapi.devkit._checks import Check
 from dapi.devkit._models import Workshop
@@ -14,6 +16,42 @@ from dapi.devkit._subjects import Builder
 from dapi.devkit._suite import Demands
 from dapi.devkit.exceptions import ConformanceError, UnknownDistributionError
 
+OTHER_ENUM = """class MossNetWeights(Weights):
+    Moss_RefV1 = WeightEntry("https://example.org/moss.pth", latest=True)
+
+
+@register_model(weights=PlantNetWeights)"""
+ANSWERED = """
+[dapi.models]
+plantnet = acme_plants.nets:plantnet
+[dapi.weights]
+plantnet = acme_plants.nets:PlantNetWeights
+[dapi.answers]
+answers = acme_plants
+[dapi.tasks]
+tabular-classification = acme_plants.runs:task
+[dapi.samples]
+tabular-classification = acme_plants.runs:sample
+"""
+RUNS = """
+from dapi import tasks
+
+SCALE = 1
+
+class Rows:
+    def __call__(self, value):
+        import torch
+        return SCALE * torch.tensor([value])
+
+def task(model, weights):
+    transforms = weights.transforms()
+    def predict(value):
+        return tasks.Prediction({"y": model(tasks.place(transforms(value), model)).tolist()})
+    return tasks.Predictor(lambda source: [], predict)
+
+def sample(weights):
+    return tasks.Sample([0.5, 1.0, 2.0, 4.0])
+"""
 FAILED, SKIPPED, EXPECTED = pytest.fail.Exception, pytest.skip.Exception, pytest.xfail.Exception
 NO_LICENSE = ('"MIT"', '"Free for friends"')
 OF_LICENSE = "DAPI-C032:plantnet:Plants_RefV1"
@@ -54,8 +92,9 @@ def test_good_one_fails_nothing(acme):
     found = [outcome(case) for case in cases()]
 
     assert {None, SKIPPED} == {kind for kind, _ in found}
-    assert ["no folder of snapshots: inherit dapi.devkit.Conformance in a test file"] == [
-        text for kind, text in found if kind is SKIPPED
+    skipped = [text for kind, text in found if kind is SKIPPED]
+    assert ["no snapshot directory: inherit dapi.devkit.Conformance in a test file"] == [
+        text for text in skipped if not text.startswith("of level ")
     ]
 
 
@@ -66,9 +105,9 @@ def test_failure_says_id_what_where_why_and_remedy(acme):
 
     assert text.splitlines() == [
         "DAPI-C032 plantnet:Plants_RefV1: Its license is an SPDX expression, or unknown.",
-        "  the license 'Free for friends' is no SPDX expression",
+        "  the license 'Free for friends' is not an SPDX expression",
         "  where:  acme_plants.nets:PlantNetWeights.Plants_RefV1",
-        "  why:    Nobody can tell whether the weights may be used.",
+        "  why:    Users cannot determine whether they may use the weights.",
         "  remedy: Take the identifier from https://spdx.org/licenses/, as in 'BSD-3-Clause'.",
     ]
 
@@ -117,7 +156,9 @@ def test_expecting_a_failure_needs_a_reason(reason):
 def test_expecting_what_is_not_checked_is_an_error(acme, key):
     """A misspelt key would excuse nothing, unnoticed."""
     acme()
-    with pytest.raises(ConformanceError, match=f"expects {key} to fail, which is not checked"):
+    with pytest.raises(
+        ConformanceError, match=f"expects {key} to fail, but there is no such check"
+    ):
         cases(expected_failures={key: "a reason"})
 
 
@@ -132,11 +173,12 @@ def test_check_of_a_later_level_fails_nobody_who_did_not_ask(acme, monkeypatch):
     """It is shown as skipped, with how to opt in; who opts in is failed."""
     acme()
     monkeypatch.setattr(_checks, "CHECKS", (later_check(2),))
-    monkeypatch.setattr(_checks, "LEVEL", 2)
 
     (case,) = cases()
     assert outcome(case)[0] is SKIPPED
-    assert "of level 2; the test states 1: raise it to be asked for: A rule." == outcome(case)[1]
+    assert (
+        "of level 2; the test states 1: raise the level to require it: A rule." == outcome(case)[1]
+    )
     assert ["DAPI-C999-plantnet"] == failures(level=2)
 
 
@@ -180,29 +222,70 @@ def test_large_models_are_built_on_meta_only(acme):
     found = {case.check.id: outcome(case) for case in cases(largest=9)}
 
     assert (None, "") == found["DAPI-C053"]
-    assert (SKIPPED, "larger than is loaded: raise --dapi-max-parameters") == found["DAPI-C054"]
+    assert (SKIPPED, "larger than the limit: raise --dapi-max-parameters") == found["DAPI-C054"]
     assert (None, "") == found["DAPI-C055"]  # its file comes with the package
 
 
-def test_file_is_fetched_on_request_only(acme):
-    """A published file that is not here is skipped, unless it may be fetched."""
-    site = acme()
-    server = ThreadingHTTPServer(
-        ("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=site / "acme_plants")
-    )
-    path = site / "acme_plants" / "nets.py"
-    url = f"http://127.0.0.1:{server.server_port}/net.safetensors"
-    path.write_text(path.read_text().replace("package:acme_plants/net.safetensors", url))
-    thread = Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
+@pytest.fixture
+def served(acme):
+    """Install ``acme-plants`` with its file on a server; the function takes replacements."""
+    servers = []
 
-    (case,) = (case for case in cases() if "C055" in case.id)
-    assert (SKIPPED, "its file is not here: --dapi-fetch fetches it") == outcome(case)
-    (case,) = (case for case in cases(fetch=True) if "C055" in case.id)
-    assert (None, "") == outcome(case)
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    def install(*replacements):
+        site = acme(*replacements)
+        folder = site / "acme_plants"
+        handler = partial(SimpleHTTPRequestHandler, directory=folder)
+        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        thread = Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        servers.append((server, thread))
+        path = folder / "nets.py"
+        url = f"http://127.0.0.1:{server.server_port}/"
+        path.write_text(path.read_text().replace("package:acme_plants/", url))
+
+    yield install
+    for server, thread in servers:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def published(**options):
+    """Return what the check of the published file ends with."""
+    (case,) = (case for case in cases(**options) if "C055" in case.id)
+    return outcome(case)
+
+
+def test_file_is_fetched_on_request_only(served):
+    """A published file that is not here is skipped, unless it may be fetched."""
+    served()
+
+    assert (SKIPPED, "its file is not in the cache: --dapi-fetch downloads it") == published()
+    assert (None, "") == published(fetch=True)
+
+
+@pytest.mark.parametrize("largest", [9, None])
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("plants/net.saf", "plants/gone.saf", "404"),
+        ('sha256="', f'sha256="{"0" * 64}" or "', "0" * 64),
+    ],
+)
+def test_file_that_cannot_be_fetched_fails_when_it_was_asked_for(served, old, new, reason, largest):
+    """A dead address or a wrong hash is no skip then, however large the model is."""
+    served((old, new))
+
+    kind, text = published(fetch=True, largest=largest)
+    assert FAILED is kind and reason in text
+
+
+def test_file_of_withdrawn_weights_may_leave_the_wheel(acme):
+    """The member stays, for those who ask for it; its file is not asked for."""
+    status = 'latest=False, status=Status("withdrawn", reason="Wrong labels.")'
+    acme(("latest=True", status), ("acme_plants/net.saf", "acme_plants/gone.saf"))
+
+    assert [] == [case for case in failures() if "C035" in case or "C055" in case]
 
 
 def test_snapshot_is_written_on_request_and_compared(acme, tmp_path):
@@ -217,7 +300,7 @@ def test_snapshot_is_written_on_request_and_compared(acme, tmp_path):
     path.write_text(path.read_text().replace("2x4", "2x5").replace('"bias"', '"scale"'))
 
     (case,) = (case for case in cases(tmp_path) if "C051" in case.id)
-    for line in ("weight was float32 2x5, and is float32 2x4", "scale is gone", "bias is new"):
+    for line in ("weight was float32 2x5, now float32 2x4", "scale was removed", "bias was added"):
         assert line in outcome(case)[1]
 
 
@@ -259,10 +342,10 @@ def test_builder_may_be_advertised_by_another_way(acme):
 @pytest.mark.parametrize(
     ("url", "requires", "text"),
     [
-        ("package:pytest/__init__.py", (), "does not say what to install: add #REQUIREMENT"),
+        ("package:pytest/__init__.py", (), "does not name its requirement: add #REQUIREMENT"),
         ("package:pytest/__init__.py#pytest", (), "pytest, which acme-plants does not require"),
         ("package:pytest/__init__.py#pluggy", ("pluggy",), "a file of pytest, not of pluggy"),
-        ("package:pytest/__init__.py#a b", ("pytest",), "no requirement"),
+        ("package:pytest/__init__.py#a b", ("pytest",), "valid requirement"),
         ("package:absent_weights/n.pth#acme-plants[x]", ("pytest",), "does not require"),
         ("package:pytest/__init__.py#pytest>=7", ("pytest<99",), ""),
         ("package:pytest/__init__.py#acme-plants[x]", ('pytest; extra == "x"',), ""),
@@ -309,3 +392,62 @@ def test_check_fails_what_it_is_about(acme, old, new, check):
     acme((old, new))
 
     assert check in {each[:9] for each in failures()}
+
+
+def of_level_2(number, **options):
+    """Return what a check of the second level ends with."""
+    (case,) = (case for case in cases(level=2, **options) if f"C{number:03}" in case.id)
+    return outcome(case)
+
+
+def test_second_level_asks_for_a_task_that_is_run(acme):
+    """It is the only thing that the good distribution lacks at that level."""
+    acme()
+    kind, text = of_level_2(40)
+
+    assert ["DAPI-C040-plantnet:Plants_RefV1"] == failures(level=2)
+    assert FAILED is kind and "supports the task 'tabular-classification'; did you mean" in text
+
+
+@pytest.mark.parametrize(
+    ("replacements", "number", "said"),
+    [
+        ([("(weights=PlantNetWeights", "(head='fc', weights=PlantNetWeights")], 56, "'fc'"),
+        ([("latest=True", "postprocess=lazy('acme:Names', categories=['a', 'b']), latest=True"),
+          ("meta={", "meta={'categories': ['a', 'c'], ")], 41, "'b' and 'c', at 1"),
+        ([("@register_model(weights=PlantNetWeights)", OTHER_ENUM)], 7, "nets:MossNetWeights"),
+    ],
+    ids=["head", "postprocess", "enum"],
+)  # fmt: skip
+def test_second_level_finds(acme, replacements, number, said):
+    """One change to a distribution that has none of these, and what is said of it."""
+    acme(*replacements)
+    kind, text = of_level_2(number)
+
+    assert FAILED is kind and said in text
+
+
+def test_snapshot_of_a_builder_that_is_gone_is_told(acme, tmp_path):
+    """It was renamed or removed, and who asks for it gets no answer."""
+    acme()
+    (tmp_path / "plantnet.json").write_text("{}")
+    assert (None, "") == of_level_2(8, folder=tmp_path)
+
+    (tmp_path / "mossnet.json").write_text("{}")
+    kind, text = of_level_2(8, folder=tmp_path)
+    assert FAILED is kind and "no builder 'mossnet'" in text
+
+
+def test_third_level_asks_for_answers_that_hold(acme):
+    """Each builder has one, or a reason; what it says is what was recorded."""
+    prepared = ("latest=True", 'transforms=lazy("acme_plants.runs:Rows"), latest=True')
+    acme(prepared, entry_points=ANSWERED, runs=RUNS)
+    missing = [case for case in failures(level=3) if case >= "DAPI-C06"]
+    assert 0 == main(["answers", "--record", "acme-plants"])
+    recorded = [case for case in failures(level=3) if case >= "DAPI-C06"]
+    sys.modules["acme_plants.runs"].SCALE = 2
+    changed = [case for case in failures(level=3) if case >= "DAPI-C06"]
+
+    assert ["DAPI-C060-acme-plants"] == missing
+    assert [] == recorded
+    assert ["DAPI-C061-plantnet", "DAPI-C062-plantnet:Plants_RefV1"] == changed

@@ -252,3 +252,28 @@ def start():
         )  # fmt: skip
 
     return start
+
+
+@pytest.fixture
+def make_key(tmp_path):
+    """Write a private and a public key as PEM; their paths."""
+    serialization = pytest.importorskip("cryptography.hazmat.primitives.serialization")
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+
+    def make(name="sign", curve="SECP256R1", password=b""):
+        key = ec.generate_private_key(getattr(ec, curve)())
+        encryption = serialization.NoEncryption()
+        if password:
+            encryption = serialization.BestAvailableEncryption(password)
+        private, public = tmp_path / f"{name}.pem", tmp_path / f"{name}.pub"
+        private.write_bytes(key.private_bytes(*form, encryption))
+        public.write_bytes(
+            key.public_key().public_bytes(
+                serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+            )
+        )
+        return private, public
+
+    return make

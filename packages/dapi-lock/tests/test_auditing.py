@@ -79,3 +79,16 @@ def test_superseded_weights_are_told(run):
     status, printed = run("audit")
 
     assert 0 == status and "superseded by net:Digits_RefV2" in printed
+
+
+def test_licences_that_the_machine_does_not_allow_are_refused(zoo, project, run, monkeypatch):
+    """DAPI_LICENSES holds at lock, sync and audit, whatever the project's policy allows."""
+    project(POLICY.format("talker", "licenses = ['Apache-2.0', 'CC-BY-NC-4.0']"))
+    assert 0 == run("lock")[0]
+    monkeypatch.setenv("DAPI_LICENSES", "Apache-2.0,MIT")
+
+    refused = run("lock"), run("sync"), run("audit")
+
+    for status, printed in refused:
+        assert 1 == status and "vocoder of acme-zoo/talker:Speech_RefV1" in printed
+        assert "which DAPI_LICENSES does not allow" in printed

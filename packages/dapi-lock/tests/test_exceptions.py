@@ -18,6 +18,8 @@ EXAMPLES = [
     exceptions.PolicyError(["net:A has the licence 'unknown'"]),
     exceptions.SyncError({"a.pth": "404"}, remedy="To try again: dapi sync"),
     exceptions.BundleError("x.tar", "it ends early"),
+    exceptions.KeyFileError("sign.pem", "it is not a private key in PEM", "To make a key: openssl"),
+    exceptions.SignatureError("dapi.lock.sig", "it belongs to another lock"),
 ]
 
 

@@ -110,6 +110,26 @@ def test_killed_bundle_goes_on(large, start, run, count):
 
 
 @pytest.mark.parametrize("count", COUNTS)
+def test_killed_layout_goes_on(large, start, run, tmp_path, monkeypatch, count):
+    """There is no index until every blob is there, and what is unpacked of it is whole."""
+    run("sync", "--quiet")
+    words = ["bundle", "--format", "oci", "-o"]
+    longest = duration(start, [*words, "whole"])
+    whole = {path.name: path.read_bytes() for path in Path("whole").rglob("*") if path.is_file()}
+
+    for rank, after in enumerate(moments(count, longest, "layout")):
+        folder = Path(f"killed-{rank}")
+        kill(start, [*words, folder], after)
+        index = folder / "index.json"
+        assert not index.exists() or whole["index.json"] == index.read_bytes()
+        duration(start, [*words, folder])
+        found = [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".part"]
+        assert whole == {path.name: path.read_bytes() for path in found}
+    monkeypatch.setenv("DAPI_CACHE", str(tmp_path / "elsewhere"))
+    assert 0 == run("unbundle", str(folder), "--lock", "dapi.lock")[0]
+
+
+@pytest.mark.parametrize("count", COUNTS)
 def test_killed_unbundle_goes_on(large, start, run, tmp_path, monkeypatch, count):
     """What is in the cache is whole, the lock is written last, and the next run adds the rest."""
     run("sync", "--quiet")

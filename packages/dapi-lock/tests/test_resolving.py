@@ -115,4 +115,4 @@ def test_upgrading_a_name_that_is_not_locked_is_an_error(run):
 
     status, printed = run("lock", "--upgrade", "nett")
 
-    assert 1 == status and "[nett] It is not locked. Locked are: net" in printed
+    assert 1 == status and "[nett] It is not locked. Locked names: net" in printed

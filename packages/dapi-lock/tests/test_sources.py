@@ -142,7 +142,7 @@ class TestHub:
 
         status, printed = run("lock", "hf:acme/tiny")
 
-        assert 1 == status and "config.json is not the file that commit" in printed
+        assert 1 == status and "config.json does not match the commit of" in printed
         assert not Path("dapi.lock").exists()
 
     @pytest.mark.parametrize("name", ["../x", "/etc/passwd", "a/../../x", "a\\b", "\x1b[31m"])

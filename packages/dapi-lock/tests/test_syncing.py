@@ -23,7 +23,7 @@ def test_sync_downloads_what_is_missing(zoo, run):
     again = run("sync")
 
     assert 0 == dry[0] and "net-v2.safetensors" in dry[1] and [] == planned
-    assert 0 == synced[0] and "5 files of dapi.lock are in place" in synced[1]
+    assert 0 == synced[0] and "5 files of dapi.lock are in the cache" in synced[1]
     assert ["/net-v2.safetensors?download=1", "/vocoder.safetensors"] == asked
     assert 0 == again[0] and len(asked) == len(zoo.requests)
 

@@ -150,7 +150,9 @@ def test_long_text_is_cut(identify):
 @pytest.mark.parametrize("text", ["", " \n\t", ["Ein Satz.", "\u3000"]])
 def test_blank_text_is_refused(text):
     """There is no language in it."""
-    with pytest.raises(ValueError, match=r"Text [12] of [12] is blank\. Expected words\."):
+    with pytest.raises(
+        ValueError, match=r"Text [12] of [12] is blank\. Expected text with words\."
+    ):
         MEMBER.transforms()(text)
 
 

@@ -122,8 +122,8 @@ def test_languages_are_named(capsys):
 @pytest.mark.parametrize(
     ("name", "source", "reason"),
     [
-        ("flan_t5_xxl", "absent.txt", "there is no such file"),
-        ("roberta_base", "absent.txt", "there is no such file"),
+        ("flan_t5_xxl", "absent.txt", "no such file"),
+        ("roberta_base", "absent.txt", "no such file"),
         ("flan_t5_xxl:Flan_EncoderDecoder_RefV1", "words", "how its output becomes one vector"),
     ],
 )
@@ -134,3 +134,11 @@ def test_what_cannot_be_done_is_told_before_a_download(name, source, reason, cap
 
     assert 1 == status
     assert reason in errors and "will be downloaded" not in errors
+
+
+def test_download_of_unpublished_size_is_announced_by_its_parameters(capsys):
+    """11 billion of them in files of unknown size are no "2.4 MB and more"."""
+    status = main(["predict", "flan_t5_xxl", "words"])
+
+    assert 1 == status
+    assert "will be downloaded: about 44.5 GB in 6 files" in capsys.readouterr().err

@@ -321,7 +321,7 @@ def test_trainable_layers_without_weights_warn():
 def test_trainable_layers_out_of_range_are_refused(name, layers, most):
     """The error says what is possible."""
     builder, member, *_ = counterpart(name)
-    with pytest.raises(ValueError, match=f"{layers!r} is not possible.*from 0 to {most}"):
+    with pytest.raises(ValueError, match=f"{layers!r} is not valid.*between 0 and {most}"):
         builder(weights=member, trainable_backbone_layers=layers, device="meta")
 
 
@@ -417,5 +417,5 @@ def test_weights_of_another_builder_are_refused(offline):
     for wrong in (FasterRCNNResNet50FPNV2Weights.COCO_RefV1, ResNet50Weights.ImageNet1K_RefV2):
         with pytest.raises(WeightsTypeError, match="FasterRCNNResNet50FPNWeights"):
             fasterrcnn_resnet50_fpn(weights=wrong)
-    with pytest.raises(WeightsTypeError, match="resnet50 cannot take .*ResNet50Weights"):
+    with pytest.raises(WeightsTypeError, match="resnet50 does not accept .*ResNet50Weights"):
         fasterrcnn_resnet50_fpn(weights_backbone=member)

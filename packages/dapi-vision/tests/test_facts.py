@@ -171,3 +171,20 @@ def test_postprocess_names_what_meta_names(member):
     """The names that predictions get are the categories in the metadata, one for each output."""
     assert member.meta["categories"] == member.postprocess.kwargs["categories"]
     assert len(member.meta["categories"]) == member.build.config["num_classes"]
+
+
+def test_licences_are_those_that_timm_states_of_the_same_weights():
+    """By the card that is named, and by the URL where timm's table has one."""
+    registry = pytest.importorskip("timm.models._registry")
+    configs = [config for config in registry._model_pretrained_cfgs.values() if config.hf_hub_id]
+    cards = {f"https://huggingface.co/{config.hf_hub_id}": config for config in configs}
+    ours = [each for each, _ in PAIRS.values() if each.meta.get("license_source") in cards]
+
+    assert 46 == len(ours)
+    for weights in ours:
+        card = cards[weights.meta["license_source"]]
+        assert card.license == weights.meta["license"].lower(), weights
+        if card.url and "download.pytorch.org" in card.url:
+            assert card.url == weights.files[0].url
+    urls = {config.url for config in configs}
+    assert 31 == sum(weights.files[0].url in urls for weights in ours)

@@ -73,7 +73,7 @@ def test_digits_are_named(recipe, capsys):
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(b"words", "it is no picture"), (b"", "it is empty"), (None, "there is no such file")],
+    [(b"words", "it is no picture"), (b"", "it is empty"), (None, "no such file")],
     ids=["words", "empty", "missing"],
 )
 def test_what_is_no_picture_is_told(content, reason):
@@ -205,7 +205,7 @@ def test_a_picture_too_narrow_for_a_detector_is_told(size, capsys):
     assert (1, True) == (status, "narrowest.objects.png" in printed.out)
     (line,) = printed.err.splitlines()
     reason = f"dapi: narrow.png: A picture of {size[0]} x {size[1]} pixels is too narrow. "
-    assert line.startswith(reason + "Expected one at most 960 times as long as wide")
+    assert line.startswith(reason + "Expected an aspect ratio of at most 960")
 
 
 def test_regions_are_told_and_tinted():
@@ -259,9 +259,9 @@ def test_a_directory_of_pictures_is_a_film(film):
     [
         ("single.png", "it has 1 frames"),
         ("empty", "it has 0 frames"),
-        ("sizes", "its frames have several sizes"),
+        ("sizes", "its frames have different sizes"),
         ("words.gif", "it is no film"),
-        ("absent.gif", "there is no such file"),
+        ("absent.gif", "no such file"),
     ],
 )
 def test_what_is_no_film_is_told(source, reason):
@@ -308,4 +308,4 @@ def test_a_bad_input_is_told_before_a_download(name, capsys):
     errors = capsys.readouterr().err
 
     assert 1 == status
-    assert "there is no such file" in errors and "will be downloaded" not in errors
+    assert "no such file" in errors and "will be downloaded" not in errors

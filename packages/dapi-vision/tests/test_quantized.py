@@ -196,7 +196,9 @@ def test_float_weights_do_not_quantize(randomized, save, with_file, tmp_path):
 
 def test_unknown_backend_is_refused():
     """The error names those of this build of PyTorch."""
-    with pytest.raises(ValueError, match="'tpu' is not in this build of PyTorch. It has: .*x86"):
+    with pytest.raises(
+        ValueError, match="'tpu' is not available in this build of PyTorch. Available: .*x86"
+    ):
         quantized_mobilenet_v2(quantize=True, backend="tpu")
 
 

@@ -185,7 +185,7 @@ def test_grayscale_detection_keeps_the_size():
 
 
 WRONG = {
-    "list": ([[1, 2]], TypeError, "got builtins.list. Give several images one by one"),
+    "list": ([[1, 2]], TypeError, "got builtins.list. Pass several images one by one"),
     "path": ("digit.png", TypeError, "got builtins.str"),
     "array": (noise(8, 8), TypeError, "got numpy.ndarray"),
     "floats": (torch.rand(3, 8, 8), TypeError, "got a tensor of torch.float32"),

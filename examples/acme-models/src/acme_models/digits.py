@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from dapi import Build, WeightEntry, Weights, lazy
+
+if TYPE_CHECKING:
+    from dapi.vision import ResNet20Weights
 
 __all__ = ["ACMEResNet20Weights"]
 
@@ -12,6 +17,8 @@ _CATEGORIES = ["even", "odd"]
 
 class ACMEResNet20Weights(Weights):
     """Weights for ``resnet20`` of dapi-vision. Their file comes with this distribution."""
+
+    published_for: ResNet20Weights
 
     DigitParity_RefV1 = WeightEntry(
         url="package:acme_models/data/digit_parity-55d4b7e5.safetensors",

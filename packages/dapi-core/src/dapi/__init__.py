@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from dapi._weights.lazy import Asset, lazy
     from dapi._weights.lines import Lines
     from dapi._weights.meta import Meta
+    from dapi._weights.offered import WeightsFor, WeightsLike
 else:
     _HOMES = {
         "_building.build_model": ("build_model",),
@@ -69,6 +70,7 @@ else:
             "search",
         ),
         "_weights.enum": ("Weights",),
+        "_weights.offered": ("WeightsFor", "WeightsLike"),
     }
 
     # What other distributions of ours add to this package.
@@ -124,6 +126,8 @@ __all__ = [
     "Status",
     "WeightEntry",
     "Weights",
+    "WeightsFor",
+    "WeightsLike",
     "adapt",
     "answers",
     "build_model",

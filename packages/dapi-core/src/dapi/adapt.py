@@ -1,9 +1,9 @@
-"""What maps the keys of a published file to those of the model, so that loading stays strict.
+"""Steps that map the keys of a published file to those of the model, so that loading stays strict.
 
-Each step is a value: it compares and prints as such, and takes a state dict (and the builder's
+Each step is a value with equality and a repr, and a function from a state dict (and the builder's
 config) to a new one. An entry lists its steps in ``Build(adapt=...)``; they run in order. The steps
-here keep the versions of modules that torch notes on a state dict (``_metadata``), under the paths
-that the modules have then.
+here keep the module versions that torch records on a state dict (``_metadata``), under the new
+paths of the modules.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ def _of(
     items: Iterable[tuple[str, V]],
     rename: Callable[[str], str] = str,
 ) -> dict[str, V]:
-    """Make a state dict of another one, which keeps the versions that modules dispatch on.
+    """Make a state dict from another one, and keep the versions that modules dispatch on.
 
     Args:
-        state_dict: The other one.
-        items: What the new one holds.
-        rename: How its keys came from those of the other one.
+        state_dict: The original.
+        items: The items of the new one.
+        rename: Maps a key of the original to its new name.
     """
     versions = getattr(state_dict, "_metadata", None)
     if versions is None:
@@ -100,7 +100,7 @@ class Drop(Record):
 
 
 class Rename(Record):
-    r"""Replace what a regular expression matches, in every key.
+    r"""Replace the matches of a regular expression in every key.
 
     >>> Rename(r"\.gamma$", ".weight")({"norm.gamma": 1}, {})
     {'norm.weight': 1}

@@ -1,13 +1,17 @@
 """The catalog, for tools: builders, what they declare, the weights offered for them, their files.
 
 Who builds a model needs none of this. A tool that audits, locks, checks or publishes does.
-Nothing here builds a model, fetches a file, or imports a framework; ``load_builder``,
-``load_enum``, ``enums`` and ``resolve`` import the modules that declare what they return.
+Nothing here fetches a file, and only ``record_answer`` builds a model or imports a framework;
+``load_builder``, ``load_enum``, ``enums`` and ``resolve`` import the modules that declare what
+they return.
 
 A **builder** is found by its name (``find``, ``builders``), and what ``register_model`` was told
-of its function is its **declaration**. **Plugins** are the installed distributions that advertise
-**entry points** to dapi. ``redacted`` and ``printable`` return a stranger's URL or text as it may
-be shown.
+of its function is its **declaration**; ``Arguments.of`` reads which arguments it takes.
+**Answers** are what models say to a fixed input: ``answers`` reads those of a distribution,
+``record_answer`` runs a model, and ``compare_answers`` needs no framework. **Plugins** are the
+installed distributions that advertise **entry points** to dapi. ``saved`` returns what
+``dapi.save`` noted in a file. ``redacted`` and ``printable`` return untrusted URLs and text in a
+form that may be displayed.
 
 Example:
     >>> from dapi import catalog
@@ -20,7 +24,13 @@ Example:
 
 from __future__ import annotations
 
+from dapi._answers.answers import Answer
+from dapi._answers.answers import of as answers
+from dapi._answers.checking import record_answer
+from dapi._answers.differences import compare as compare_answers
+from dapi._building.arguments import Arguments
 from dapi._building.register_model import Declaration, declaration
+from dapi._building.saving import noted as saved
 from dapi._catalog.builders import Builder, load_builder, registered
 from dapi._catalog.builders import known as builders
 from dapi._catalog.files import everything as files
@@ -40,6 +50,8 @@ from dapi._weights.lazy import Lazy
 from dapi._weights.lazy import resolve as import_target
 
 __all__ = [
+    "Answer",
+    "Arguments",
     "Builder",
     "Declaration",
     "EntryPoint",
@@ -49,8 +61,10 @@ __all__ = [
     "Plugin",
     "Requirement",
     "all_enums",
+    "answers",
     "bound_lock",
     "builders",
+    "compare_answers",
     "declaration",
     "entry_of",
     "entry_points",
@@ -66,8 +80,10 @@ __all__ = [
     "plugins",
     "printable",
     "qualified_names",
+    "record_answer",
     "redact",
     "redacted",
     "registered",
     "resolve",
+    "saved",
 ]

@@ -1,61 +1,63 @@
-"""Every error and warning that dapi raises on purpose.
+"""All errors and warnings of dapi.
 
-Each error is a ``DapiError`` and also the builtin that a caller would catch; its facts are
-attributes; its text says what happened, what was expected or exists, and what to do::
+Each error is a ``DapiError`` and also the builtin that a caller would catch. Its attributes are the
+facts; its text states the fact, then the expected or available values, then the remedy::
 
     DapiError
-    ├── InvalidNameError          (ValueError)      not ``[distribution/]builder[:member]``
-    ├── UnknownModelError         (LookupError)     no builder of that name
-    │   ├── RemovedModelError                       ... any more: its tombstone says more
-    │   └── DisabledModelError                      ... because a variable leaves it out
-    ├── UnknownPluginError        (LookupError)     no distribution of that name advertises
-    ├── AmbiguousModelError       (LookupError)     several distributions give the name
-    ├── AmbiguousExtensionError   (LookupError)     several distributions provide one extension
-    ├── DuplicateModelError       (ValueError)      one module registers a name twice
+    ├── InvalidNameError          (ValueError)      not of the grammar of names
+    ├── UnknownModelError         (LookupError)     no builder with that name
+    │   ├── RemovedModelError                       the model was removed: see its tombstone
+    │   └── DisabledModelError                      an environment variable disables it
+    ├── UnknownPluginError        (LookupError)     no distribution with that name has models
+    ├── AmbiguousModelError       (LookupError)     several distributions provide the name
+    ├── AmbiguousExtensionError   (LookupError)     several distributions provide an extension
+    ├── DuplicateModelError       (ValueError)      a module registers a name twice
     ├── UnknownWeightsError       (LookupError, AttributeError)  no such member
-    │   └── RemovedWeightsError                     ... any more: their tombstone says more
-    ├── UnknownFacetError         (LookupError)     a search for what no weights have
-    ├── UnknownTaskError          (LookupError)     nobody says how a task's files are read
-    ├── ArgumentError             (TypeError, ValueError)  of a kind that a function does not take
-    ├── InputError                (ValueError)      a file or text that no model can work on
+    │   └── RemovedWeightsError                     they were removed: see their tombstone
+    ├── UnknownFacetError         (LookupError)     a search for a value that no weights have
+    ├── UnknownTaskError          (LookupError)     no distribution runs the task on files
+    ├── ArgumentError             (TypeError, ValueError)  an argument of the wrong kind
+    ├── InputError                (ValueError)      a file or text that the model cannot process
     ├── AnswersError              (ValueError)      answers that cannot be read, or replaced
-    ├── DeviceError               (ValueError)      a device that is not there
+    ├── DeviceError               (ValueError)      a device that is not available
     ├── WeightsTypeError          (TypeError)       not weights of this builder
-    ├── ForeignWeightsError       (TypeError)       an entry that another builder needs
-    ├── WeightsDeclarationError   (TypeError)       an entry or enum is declared wrongly
-    ├── NotLockedError            (LookupError)     not in the lock that this process is bound to
-    ├── WithdrawnWeightsError     (ValueError)      their publisher took them back
-    ├── NoWeightsError            (LookupError)     nothing to name, load or apply
-    ├── UnexpectedArgumentError   (TypeError)       a misspelt argument of a builder
-    ├── PositionalArgumentError   (TypeError)       an argument by position, as in the past
-    ├── LegacyConflictError       (TypeError)       an old argument beside the one of today
+    ├── ForeignWeightsError       (TypeError)       weights for another builder
+    ├── WeightsDeclarationError   (TypeError)       an invalid declaration of an entry or enum
+    ├── NotLockedError            (LookupError)     not in the lock of this process
+    ├── WithdrawnWeightsError     (ValueError)      the publisher withdrew the weights
+    ├── LicenseError              (ValueError)      DAPI_LICENSES does not allow the licence
+    ├── NoWeightsError            (LookupError)     weights are required
+    ├── UnexpectedArgumentError   (TypeError)       a misspelt or unknown argument of a builder
+    ├── PositionalArgumentError   (TypeError)       an argument by position
+    ├── LegacyConflictError       (TypeError)       a deprecated argument beside its replacement
     ├── ConfigConflictError       (ValueError)      an argument contradicts the weights
-    ├── UnreadOverrideError       (RuntimeError)    an override that no constructor read
-    ├── StateDictMismatchError    (RuntimeError)    keys or shapes that do not fit
+    ├── UnreadOverrideError       (RuntimeError)    no constructor read an override
+    ├── StateDictMismatchError    (RuntimeError)    keys or shapes that do not match the model
     ├── MissingFileError          (FileNotFoundError)  no such local checkpoint
-    ├── CheckpointError           (ValueError)      a file that is no readable checkpoint
-    ├── AssetError                (ValueError)      a tokenizer or vocabulary that is none
-    ├── UnreadableFileError       (OSError)         a checkpoint that this machine cannot read
-    ├── SavingError               (TypeError)       a model that cannot be saved
-    ├── RebuildError              (RuntimeError)    a saved model that cannot be built again
-    ├── BuilderError              (RuntimeError)    a builder, or a task, that raised something
-    ├── PluginLoadError           (ImportError)     a distribution's code fails to import
-    │   └── IncompatiblePluginError                 ... must not: it needs another dapi-core
-    ├── MissingDependencyError    (ImportError)     something optional is not installed
-    ├── HashMismatchError         (ValueError)      bytes that a published hash forbids
-    │   └── PlaceholderError                        ... of a pointer, or a page, in their place
+    ├── CheckpointError           (ValueError)      the file is not a readable checkpoint
+    ├── AssetError                (ValueError)      an unusable tokenizer or vocabulary
+    ├── UnreadableFileError       (OSError)         this machine cannot read the checkpoint
+    ├── SavingError               (TypeError)       the model cannot be saved
+    ├── RebuildError              (RuntimeError)    a saved model cannot be built again
+    ├── BuilderError              (RuntimeError)    a builder, or a task, raised an error
+    ├── PluginLoadError           (ImportError)     a distribution fails to import
+    │   └── IncompatiblePluginError                 it requires another dapi-core
+    ├── MissingDependencyError    (ImportError)     an optional dependency is not installed
+    ├── HashMismatchError         (ValueError)      the bytes do not match the hash
+    │   └── PlaceholderError                        a Git LFS pointer or web page in place of a file
     ├── CacheError                (OSError)         the cache directory cannot be used
-    └── FetchError                (OSError)         a file could not be had
+    └── FetchError                (OSError)         a file could not be downloaded
         ├── OfflineError                            ... because ``DAPI_OFFLINE`` is set
         └── MissingHashError                        ... because no full sha256 is published
 
     DapiWarning (UserWarning)
-    ├── OutdatedWeightsWarning                      later weights exist, or these are deprecated
+    ├── OutdatedWeightsWarning                      newer weights exist, or these are deprecated
+    ├── ChangedWeightsWarning                       a saved model changed since it was saved
     ├── ReplacedBuilderWarning                      another builder supersedes this one
-    ├── RandomBackboneWarning                       a network is built on one that knows nothing
-    ├── LegacyArgumentWarning     (FutureWarning)   ``pretrained=True`` and its like
+    ├── RandomBackboneWarning                       the backbone has no pretrained weights
+    ├── LegacyArgumentWarning     (FutureWarning)   a deprecated argument, as ``pretrained=True``
     ├── PluginWarning             (RuntimeWarning)  a distribution was skipped
-    └── CacheWarning              (RuntimeWarning)  something in the cache is not used
+    └── CacheWarning              (RuntimeWarning)  a file in the cache is not used
 """
 
 from __future__ import annotations
@@ -68,15 +70,15 @@ from typing import Any
 from dapi._text.untrusted import printable
 from dapi._text.urls import redact, redacted
 
-# What is longer says less to a reader than its type.
+# Longer values are shown by their type.
 _LONGEST = 120
 
-# What the names of checkpoints end in.
+# Suffixes of checkpoints.
 _SUFFIXES = (".bin", ".ckpt", ".pkl", ".pt", ".pth", ".safetensors", ".tar")
 
 
 class DapiError(Exception):
-    """The root of all of dapi's errors. Pickles with its facts, and shows no password of a URL."""
+    """The root of dapi's errors. Pickles with its facts; its text has no passwords of URLs."""
 
     def __init__(self, *args: object) -> None:
         super().__init__(*(redact(arg) if isinstance(arg, str) else arg for arg in args))
@@ -84,8 +86,8 @@ class DapiError(Exception):
     def __str__(self) -> str:
         """Return the message alone (OSError and KeyError would add to it), on one line.
 
-        Names, reasons and addresses in it were written by strangers: what controls a terminal is
-        left out. The facts are as they came.
+        Control characters are removed, since names, reasons and URLs in it are untrusted. The
+        attributes keep them.
         """
         return printable(str(self.args[0])) if self.args else ""
 
@@ -102,7 +104,7 @@ def _restore(cls: type[DapiError], args: tuple[Any, ...], facts: dict[str, Any])
 
 
 def nearest(name: str, available: Iterable[str]) -> list[str]:
-    """Return the names that are nearest to one that does not exist; at most three."""
+    """Return the available names most similar to ``name``, at most three."""
     from difflib import get_close_matches
 
     folded = {candidate.lower(): candidate for candidate in sorted(available)}
@@ -110,7 +112,7 @@ def nearest(name: str, available: Iterable[str]) -> list[str]:
 
 
 def _suggest(name: str, available: Iterable[str], *, shown: int = 10) -> str:
-    """Say which of ``available`` is near to ``name``, or what there is."""
+    """Suggest the most similar names, or list the available ones."""
     names = sorted(available)
     near = nearest(name, names)
     if near:
@@ -118,14 +120,14 @@ def _suggest(name: str, available: Iterable[str], *, shown: int = 10) -> str:
     if not names:
         return ""
     rest = f" and {len(names) - shown} more" if len(names) > shown else ""
-    return f" There are: {', '.join(names[:shown])}{rest}."
+    return f" Available: {', '.join(names[:shown])}{rest}."
 
 
 def _translate(name: object, equivalents: Sequence[str]) -> str:
-    """Say which names here mean what ``name`` means elsewhere."""
+    """Name the equivalents in dapi of another library's name."""
     return (
-        f"{name!r} is {' or '.join(equivalents)} here. "
-        f"Write dapi.get_model({equivalents[0]!r}). To look closer: dapi show {equivalents[0]}"
+        f"{name!r} is called {' or '.join(equivalents)} in dapi. "
+        f"Use dapi.get_model({equivalents[0]!r}). For details: dapi show {equivalents[0]}"
     )
 
 
@@ -134,7 +136,7 @@ def _alternatives(names: Iterable[str]) -> str:
 
 
 def excerpt(value: object) -> str:
-    """Return a short form of a value for an error, which may be a state dict or a whole model.
+    """Return a short form of a value, such as a state dict or a model, for an error.
 
     >>> excerpt("resnet50"), excerpt({"conv.weight": 0, "fc.bias": 0}), excerpt(range)
     ("'resnet50'", "a dict of 2 items: 'conv.weight', 'fc.bias'", "<class 'range'>")
@@ -144,7 +146,7 @@ def excerpt(value: object) -> str:
         more = ", ..." if len(value) > 3 else ""
         return f"a {type(value).__name__} of {len(value)} items: {keys}{more}"
     try:
-        text = redact(repr(value))  # before it is cut: half a password is one too
+        text = redact(repr(value))  # before it is cut, which could leave half a password
     except Exception:  # noqa: BLE001 - the error is about the value, not about its repr
         text = f"a {type(value).__name__}"
     if len(text) <= _LONGEST:
@@ -155,7 +157,7 @@ def excerpt(value: object) -> str:
 
 
 def how_to_load(source: object) -> str:
-    """Say how what is in a file, at a URL or in memory becomes a model's; empty for all else."""
+    """Return how to load a file, a URL or a state dict into a model; empty for anything else."""
     text = source if isinstance(source, str) else ""
     if "://" in text:
         return f"For a published file: weights=dapi.WeightEntry({text!r})"
@@ -170,17 +172,17 @@ def how_to_load(source: object) -> str:
 
 
 class InvalidNameError(DapiError, ValueError):
-    """A name is not of the form ``[distribution/]builder[:member]``."""
+    """A name is not of the form ``[distribution/]builder[:[publisher/]member]``."""
 
     def __init__(self, name: object, *, equivalents: Sequence[str] = (), remedy: str = "") -> None:
         self.name, self.equivalents, self.remedy = name, tuple(equivalents), remedy
         if equivalents:
             text = _translate(name, equivalents)
         else:
-            remedy = remedy or "To see the names: dapi list"
+            remedy = remedy or "To list all names: dapi list"
             text = (
-                f"{excerpt(name)} is not a name of a model or of weights. Expected "
-                "'[distribution/]builder[:member]', as in 'resnet50' or "
+                f"{excerpt(name)} is not a valid name of a model or of weights. Expected "
+                "'[distribution/]builder[:[publisher/]member]', as in 'resnet50' or "
                 f"'resnet50:ImageNet1K_RefV2'. {remedy}"
             )
         super().__init__(text)
@@ -190,10 +192,10 @@ class UnknownModelError(DapiError, LookupError):
     """No builder of that name is installed or registered.
 
     Attributes:
-        name: What was asked for.
+        name: The requested name.
         available: The names of all models.
-        provider: The distribution that has the model, when it is known but not installed.
-        equivalents: The names of what another library calls so.
+        provider: The distribution that provides the model, if it is known but not installed.
+        equivalents: The names in dapi, if another library uses this name.
     """
 
     def __init__(
@@ -216,16 +218,16 @@ class UnknownModelError(DapiError, LookupError):
         elif not available:
             text = (
                 f"No model named {name!r}: no distribution with models is installed. "
-                "To install some: pip install dapi-vision (or dapi-text, dapi-audio)"
+                "To install one: pip install dapi-vision (or dapi-text, dapi-audio)"
             )
         else:
             found = _suggest(name, available)
-            text = f"No model named {excerpt(name)}.{found} To see all: dapi list"
+            text = f"No model named {excerpt(name)}.{found} To list all: dapi list"
         super().__init__(text)
 
 
 class RemovedModelError(UnknownModelError):
-    """A distribution gave the model once, and says what became of it."""
+    """The distribution no longer provides the model; its tombstone has the reason."""
 
     def __init__(
         self,
@@ -240,12 +242,12 @@ class RemovedModelError(UnknownModelError):
         self.name, self.available, self.provider = name, (), None
         self.distribution, self.version = distribution, version
         self.successor, self.last_version, self.reason = successor, last_version, reason
-        DapiError.__init__(self, f"{name!r} is no model of {_obituary(self)}")
+        DapiError.__init__(self, _removal(self, name))
 
 
-def _obituary(error: RemovedModelError | RemovedWeightsError) -> str:
-    """Say whose it is no longer, why, and what there is instead."""
-    parts = [f"{error.distribution} {error.version} any more"]
+def _removal(error: RemovedModelError | RemovedWeightsError, name: str) -> str:
+    """Describe a removed model or weights: by whom, why, and the replacement."""
+    parts = [f"{error.distribution} {error.version} no longer provides {name!r}"]
     if error.reason:
         parts.append(error.reason.rstrip("."))
     if error.successor:
@@ -256,7 +258,7 @@ def _obituary(error: RemovedModelError | RemovedWeightsError) -> str:
 
 
 class DisabledModelError(UnknownModelError):
-    """A distribution gives the model, and a variable leaves that distribution out."""
+    """An environment variable disables the distribution that provides the model."""
 
     def __init__(self, name: str, *, distribution: str, variable: str) -> None:
         self.distribution, self.variable = distribution, variable
@@ -264,37 +266,41 @@ class DisabledModelError(UnknownModelError):
         remedy = (
             f"add it to {variable}, or unset {variable}"
             if variable == "DAPI_PLUGINS"
-            else f"take it out of {variable}"
+            else f"remove it from {variable}"
         )
         DapiError.__init__(
             self,
-            f"{name!r} is given by {distribution}, which {variable} leaves out. "
+            f"{name!r} is provided by {distribution}, which {variable} disables. "
             f"To use it: {remedy}",
         )
 
 
 class UnknownPluginError(DapiError, LookupError):
-    """No installed distribution of that name advertises anything to dapi."""
+    """No installed distribution with that name has entry points for dapi."""
 
     def __init__(self, name: str, *, available: Sequence[str], variable: str = "") -> None:
         self.name, self.available, self.variable = name, tuple(available), variable
-        found = _suggest(name, available) or " None does."
+        found = _suggest(name, available) or " No installed distribution has any."
         where = f" (in {variable})" if variable else ""
         super().__init__(
-            f"No distribution named {name!r}{where} advertises anything to dapi.{found} "
-            "To see all: dapi doctor"
+            f"No distribution named {name!r}{where} has entry points for dapi.{found} "
+            "To list all: dapi doctor"
         )
 
 
 class AmbiguousModelError(DapiError, LookupError):
-    """Several distributions give the name; dapi never chooses between them."""
+    """Several distributions provide the name; dapi never chooses between them."""
 
     def __init__(self, name: str, *, candidates: Sequence[str]) -> None:
         self.name, self.candidates = name, tuple(candidates)
+        givers = [each.rpartition("/")[0].rpartition(":")[2] for each in candidates]
+        if len(set(givers)) > 1:
+            fact = f"is provided by {len(candidates)} distributions"
+            remedy = f"; or set DAPI_PREFER={givers[0]}"
+        else:
+            fact, remedy = f"matches {len(candidates)} sets of weights", ""
         super().__init__(
-            f"{name!r} is given by {len(candidates)} distributions. "
-            f"Use a qualified name: {_alternatives(candidates)}; "
-            f"or set DAPI_PREFER={candidates[0].partition('/')[0]}"
+            f"{name!r} {fact}. Use a qualified name: {_alternatives(candidates)}{remedy}"
         )
 
 
@@ -330,7 +336,7 @@ class UnknownWeightsError(DapiError, LookupError, AttributeError):
         self.owner, self.member, self.available = owner, member, tuple(available)
         self.equivalents = tuple(equivalents)
         if equivalents:
-            found = f" It is {' or '.join(equivalents)} here."
+            found = f" It is called {' or '.join(equivalents)} in dapi."
         else:
             found = _suggest(member, available) or " It has none."
             found += f" {how_to_load(member)}".rstrip()
@@ -338,7 +344,7 @@ class UnknownWeightsError(DapiError, LookupError, AttributeError):
 
 
 class RemovedWeightsError(UnknownWeightsError):
-    """A distribution gave the weights once, and says what became of them."""
+    """The distribution no longer provides the weights; their tombstone has the reason."""
 
     def __init__(
         self,
@@ -354,48 +360,48 @@ class RemovedWeightsError(UnknownWeightsError):
         self.owner, self.member, self.available = owner, member, ()
         self.distribution, self.version = distribution, version
         self.successor, self.last_version, self.reason = successor, last_version, reason
-        DapiError.__init__(self, f"'{owner}:{member}' are no weights of {_obituary(self)}")
+        DapiError.__init__(self, _removal(self, f"{owner}:{member}"))
 
 
 class UnknownFacetError(DapiError, LookupError):
-    """A search asks for a task, dataset, licence, ... that no weights have."""
+    """A search for a task, dataset, licence, ... that no weights have."""
 
     def __init__(self, facet: str, value: str, *, available: Sequence[str]) -> None:
         self.facet, self.value, self.available = facet, value, tuple(available)
         found = _suggest(value, available) or (
-            " No weights that are installed say any. "
+            f" None of the installed weights specify a {facet}. "
             "To install some: pip install dapi-vision (or dapi-text, dapi-audio)"
         )
         super().__init__(f"No weights have {facet}={excerpt(value)}.{found}")
 
 
 class UnknownTaskError(DapiError, LookupError):
-    """No distribution says how the files of a task are read and its results shown."""
+    """No distribution runs the task on files."""
 
     def __init__(self, weights: str, task: str | None, *, available: Sequence[str]) -> None:
         self.weights, self.task, self.available = weights, task, tuple(available)
-        fact = f"nothing here runs {task!r} on files" if task else "they name no task"
+        fact = f"no installed distribution supports task {task!r}" if task else "they have no task"
         names = ", ".join(available) or "none"
         super().__init__(
-            f"{weights} cannot be run: {fact}. Tasks that are: {names}. "
-            "To install more: pip install dapi-vision (or dapi-text, dapi-audio); to offer one: "
+            f"{weights} cannot be run: {fact}. Supported tasks: {names}. "
+            "To install more: pip install dapi-vision (or dapi-text, dapi-audio); to provide one: "
             "the entry-point group dapi.tasks"
         )
 
 
 class ArgumentError(DapiError, TypeError, ValueError):
-    """An argument is of a kind, or says something, that the function does not take."""
+    """An argument has a type or a value that the function does not accept."""
 
     def __init__(self, function: str, argument: str, value: object, *, expected: str) -> None:
         self.function, self.argument, self.value = function, argument, value
         self.expected = expected
         super().__init__(
-            f"{function} cannot take {argument}={excerpt(value)}. Expected {expected}."
+            f"{function} does not accept {argument}={excerpt(value)}. Expected {expected}."
         )
 
 
 class InputError(DapiError, ValueError):
-    """What a model was to work on is nothing that it can work on."""
+    """A model cannot process an input."""
 
     def __init__(self, source: str, reason: str, *, expected: str) -> None:
         self.source, self.reason, self.expected = source, reason, expected
@@ -411,18 +417,18 @@ class AnswersError(DapiError, ValueError):
 
 
 class DeviceError(DapiError, ValueError):
-    """A model cannot be put on a device."""
+    """A model cannot be moved to a device."""
 
     def __init__(self, device: str, *, reason: str) -> None:
         self.device, self.reason = device, reason
         super().__init__(
             f"The device {device!r} cannot be used: {reason.rstrip('.')}. "
-            "Expected one that is there, as in 'cpu', 'cuda' or 'mps'."
+            "Use an available device, as in 'cpu', 'cuda:0' or 'mps'."
         )
 
 
 class WeightsTypeError(DapiError, TypeError):
-    """What was passed as ``weights`` is not weights of this builder."""
+    """The value of ``weights`` is not weights of this builder."""
 
     def __init__(
         self,
@@ -438,11 +444,11 @@ class WeightsTypeError(DapiError, TypeError):
         whose = f", which are weights of {' and '.join(owners)}" if owners else ""
         kinds = [f"a member of {name}" for name in expected]
         text = (
-            f"{builder} cannot take weights={_named(weights)}{whose}. "
+            f"{builder} does not accept weights={_named(weights)}{whose}. "
             f"Expected {', '.join([*kinds, 'a WeightEntry'])}, or None."
         )
         if equivalents:
-            text += f" Here it is {' or '.join(equivalents)}: {builder}(weights={equivalents[0]})"
+            text += f" In dapi: {' or '.join(equivalents)}: {builder}(weights={equivalents[0]})"
         elif how_to_load(weights):
             text += f" {how_to_load(weights)}"
         elif isinstance(weights, str) and _may_be_listed(builder):
@@ -453,30 +459,30 @@ class WeightsTypeError(DapiError, TypeError):
 
 
 def _may_be_listed(builder: str) -> bool:
-    """Whether a command can have the name: builders are in lower case, classes are not."""
+    """Whether a name can be used in a command: builders are in lower case, classes are not."""
     return builder.isidentifier() and builder == builder.lower()
 
 
 def _named(weights: object) -> str:
-    """Return weights as they print, where that is short."""
+    """Return the text of weights if it is short, else an excerpt."""
     text = str(weights) if isinstance(weights, Enum | PathLike | str) else ""
     return text if 0 < len(text) < _LONGEST else excerpt(weights)
 
 
 class ForeignWeightsError(DapiError, TypeError):
-    """An entry wants arguments that the builder does not have."""
+    """The weights require arguments that the builder does not have."""
 
     def __init__(self, builder: str, weights: str, *, arguments: Sequence[str]) -> None:
         self.builder, self.weights, self.arguments = builder, weights, tuple(arguments)
         super().__init__(
-            f"{builder} cannot take {weights}: these weights want {', '.join(arguments)}, which "
-            f"{builder} does not have. They belong to another builder."
-            + (f" To see what it takes: dapi show {builder}" if _may_be_listed(builder) else "")
+            f"{builder} does not accept {weights}: these weights require {', '.join(arguments)}, "
+            f"which {builder} does not have. They belong to another builder."
+            + (f" To list its weights: dapi show {builder}" if _may_be_listed(builder) else "")
         )
 
 
 class WeightsDeclarationError(DapiError, TypeError):
-    """An entry, or an enum of weights, is declared wrongly."""
+    """The declaration of an entry, or of an enum of weights, is invalid."""
 
     def __init__(self, where: str, problem: str, remedy: str) -> None:
         self.where, self.problem, self.remedy = redact(where), redact(problem), remedy
@@ -484,25 +490,53 @@ class WeightsDeclarationError(DapiError, TypeError):
 
 
 class WithdrawnWeightsError(DapiError, ValueError):
-    """The weights were taken back by their publisher."""
+    """The publisher withdrew the weights."""
 
     def __init__(self, weights: str, *, reason: str, replacement: str | None) -> None:
         self.weights, self.reason, self.replacement = weights, reason, replacement
         instead = f"Use {replacement} instead. " if replacement else ""
         super().__init__(
-            f"{weights} was withdrawn: {reason or 'no reason was given'}. {instead}To load it all "
-            "the same: weights=dataclasses.replace(member.value, status=dapi.Status())"
+            f"{weights} was withdrawn: {reason or 'no reason was given'}. {instead}To load it "
+            "anyway: weights=dataclasses.replace(member.value, status=dapi.Status())"
+        )
+
+
+class LicenseError(DapiError, ValueError):
+    """The weights, or other weights that they use, have a licence that is not allowed here.
+
+    Attributes:
+        weights: The weights.
+        asset: The asset that has the licence; empty if it is the weights' own.
+        license: An SPDX expression, or "unknown".
+        allowed: What ``DAPI_LICENSES`` names.
+    """
+
+    def __init__(
+        self,
+        weights: str,
+        *,
+        asset: str,
+        license: str,  # noqa: A002  # the key in the metadata
+        allowed: Sequence[str],
+    ) -> None:
+        self.weights, self.asset, self.license = redact(weights), asset, license
+        self.allowed = tuple(allowed)
+        whose = f"{asset} of {self.weights}" if asset else self.weights
+        super().__init__(
+            f"{whose} has the licence {excerpt(license)}, but DAPI_LICENSES allows only "
+            f"{', '.join(self.allowed)}. To find others: dapi search --allow-license LICENSE. If "
+            "you may use these, add their licence to DAPI_LICENSES."
         )
 
 
 class NotLockedError(DapiError, LookupError):
-    """Weights, or a file, are not in the lock that this process is bound to.
+    """Weights, or a file, are not in the lock of this process.
 
     Attributes:
-        wanted: What was asked for.
+        wanted: The requested weights or file.
         lock: The path of the lock file.
-        reason: What the lock says, or does not say.
-        remedy: The command that adds it, as a sentence; empty if none does.
+        reason: Why the lock refuses it.
+        remedy: The command that adds it, as a sentence; empty if there is none.
     """
 
     def __init__(self, wanted: str, *, lock: object, reason: str, remedy: str = "") -> None:
@@ -516,7 +550,7 @@ class NotLockedError(DapiError, LookupError):
 
 
 class NoWeightsError(DapiError, LookupError):
-    """There are no weights where some were needed."""
+    """Weights are required, but there are none."""
 
     def __init__(self, subject: str, remedy: str) -> None:
         self.subject, self.remedy = subject, remedy
@@ -524,13 +558,13 @@ class NoWeightsError(DapiError, LookupError):
 
 
 class UnexpectedArgumentError(DapiError, TypeError):
-    """A builder was given an argument that it does not have, perhaps a misspelt one.
+    """A builder does not have the argument, which may be misspelt.
 
     Attributes:
-        builder: The builder's name.
-        argument: What was given.
-        available: Its own arguments.
-        constructor: What it passes others on to, and refused this one; empty if it passes none.
+        builder: The name of the builder.
+        argument: The unexpected argument.
+        available: The builder's own arguments.
+        constructor: The class that receives other arguments and refused this one; may be empty.
     """
 
     def __init__(
@@ -541,33 +575,34 @@ class UnexpectedArgumentError(DapiError, TypeError):
         found = _suggest(argument, available)
         if argument == "pretrained":
             found = (
-                f" Pretrained weights are named: {builder}(weights=...), or the latest by "
-                f"dapi.get_model({builder!r}); weights=None is random initialisation."
+                f" Pass pretrained weights by name: {builder}(weights=...), or use the latest: "
+                f"dapi.get_model({builder!r}); weights=None initialises the model randomly."
             )
         elif constructor:
-            found += f" Others are those of {constructor}."
+            found += f" Other arguments are passed to {constructor}."
         super().__init__(f"{builder}() has no argument {argument!r}.{found}")
 
 
 class PositionalArgumentError(DapiError, TypeError):
-    """A builder was given by position what it takes by keyword."""
+    """A builder takes its arguments by keyword only."""
 
     def __init__(self, builder: str, given: str, *, parameters: Sequence[str]) -> None:
         self.builder, self.given, self.parameters = builder, given, tuple(parameters)
         super().__init__(
-            f"{builder}({given}): arguments are taken by keyword, as in {builder}(weights=...). "
-            f"They are: {', '.join(parameters)}. To see the weights: dapi show {builder}"
+            f"{builder}({given}) passes arguments by position; use keywords, as in "
+            f"{builder}(weights=...). Its arguments: {', '.join(parameters)}. To list its weights: "
+            f"dapi show {builder}"
         )
 
 
 class LegacyConflictError(DapiError, TypeError):
-    """An argument of the past was given beside the one that takes its place."""
+    """A deprecated argument was passed together with its replacement."""
 
     def __init__(self, builder: str, argument: str, *, parameter: str) -> None:
         self.builder, self.argument, self.parameter = builder, argument, parameter
         super().__init__(
-            f"{builder}() was given {argument}= and {parameter}=, which mean the same. "
-            f"Leave out {argument}=."
+            f"{builder}() got both {argument}= and {parameter}=, which mean the same. "
+            f"Remove {argument}=, which is deprecated."
         )
 
 
@@ -579,9 +614,9 @@ class ConfigConflictError(DapiError, ValueError):
     ) -> None:
         self.weights, self.argument, self.given, self.fixed = weights, argument, given, fixed
         self.head = tuple(head)
-        ways = [f"Leave {argument} out", "pass weights=None"]
+        ways = [f"Remove {argument}", "pass weights=None"]
         if head:
-            ways.append(f"add new_head=True to initialise {', '.join(head)} anew")
+            ways.append(f"add new_head=True to initialise a new {', '.join(head)}")
         super().__init__(
             f"{argument}={excerpt(given)} contradicts {weights}, whose weights have "
             f"{argument}={excerpt(fixed)}. {', '.join(ways[:-1])}, or {ways[-1]}."
@@ -589,20 +624,20 @@ class ConfigConflictError(DapiError, ValueError):
 
 
 class UnreadOverrideError(DapiError, RuntimeError):
-    """No constructor read an override that the weights carry."""
+    """No constructor read an override of the weights."""
 
     def __init__(self, weights: str, *, target: str, parameters: Sequence[str]) -> None:
         self.weights, self.target, self.parameters = weights, target, tuple(parameters)
         super().__init__(
-            f"{weights} needs {', '.join(parameters)} overridden in {target}, but nothing read "
-            "that while the model was built: the class was renamed, or no longer calls "
-            "ContextParams.get. The model would not behave as these weights need. To the "
-            f"maintainer of the builder: let {target} read it again, or publish a new builder."
+            f"{weights} requires {', '.join(parameters)} to be overridden in {target}, but no "
+            "constructor read the override: the class was renamed, or no longer calls "
+            "ContextParams.get. The model would not behave as these weights require. "
+            f"Maintainers: make {target} call ContextParams.get again, or publish a new builder."
         )
 
 
 class StateDictMismatchError(DapiError, RuntimeError):
-    """The keys or shapes of a state dict are not those of the model."""
+    """The keys, shapes or types of a state dict do not match the model."""
 
     def __init__(
         self,
@@ -617,13 +652,13 @@ class StateDictMismatchError(DapiError, RuntimeError):
     ) -> None:
         self.source, self.missing, self.unexpected = source, tuple(missing), tuple(unexpected)
         self.shapes, self.dtypes, self.path = dict(shapes or {}), dict(dtypes or {}), path
-        parts = [f"{source} does not fit the model{f' (file: {path})' if path else ''}."]
+        parts = [f"{source} does not match the model{f' (file: {path})' if path else ''}."]
         if reason:
             parts.append(f"{reason}.")
         if missing:
             parts.append(f"{len(missing)} keys are missing: {_first(missing)}.")
         if unexpected:
-            parts.append(f"{len(unexpected)} keys are not the model's: {_first(unexpected)}.")
+            parts.append(f"{len(unexpected)} keys are unexpected: {_first(unexpected)}.")
             parts.append(_renames(missing, unexpected))
         parts += [
             f"{key} is {tuple(found)} in the file and {tuple(wanted)} in the model."
@@ -634,8 +669,8 @@ class StateDictMismatchError(DapiError, RuntimeError):
             for key, (found, wanted) in list(self.dtypes.items())[:3]
         ]
         parts.append(
-            "Check that the weights belong to this builder and its arguments; a key that only "
-            "has another name is mapped with Build(adapt=...)."
+            "Check that the weights belong to this builder and its arguments; to map keys that "
+            "were renamed: Build(adapt=...)."
         )
         super().__init__(" ".join(part for part in parts if part))
 
@@ -649,17 +684,17 @@ def _renames(missing: Sequence[str], unexpected: Sequence[str]) -> str:
     from difflib import get_close_matches
 
     near = ((key, get_close_matches(key, missing, n=1, cutoff=0.8)) for key in unexpected[:3])
-    return " ".join(f"Is {key} perhaps {match[0]}?" for key, match in near if match)
+    return " ".join(f"Was {match[0]} renamed to {key}?" for key, match in near if match)
 
 
 class MissingFileError(DapiError, FileNotFoundError):
-    """There is no file where a local checkpoint was said to be."""
+    """A local checkpoint does not exist."""
 
     def __init__(self, path: object) -> None:
         self.path = path
         super().__init__(
-            f"There is no file at {path}. Expected the path of a .safetensors or .pth checkpoint; "
-            "for a URL: dapi.WeightEntry(url); for a name: dapi.get_model(name)"
+            f"The file {path} does not exist. Expected the path of a .safetensors or .pth "
+            "checkpoint; for a URL: dapi.WeightEntry(url); for a name: dapi.get_model(name)"
         )
 
 
@@ -670,12 +705,12 @@ class CheckpointError(DapiError, ValueError):
         self.path, self.source, self.reason = path, redact(source), reason
         super().__init__(
             f"{source} cannot be read as a checkpoint: {reason} (file: {path}). Expected "
-            "safetensors, or a .pth file that holds tensors only."
+            "safetensors, or a .pth file that contains only tensors."
         )
 
 
 class AssetError(DapiError, ValueError):
-    """A file that weights need beside their own, such as a vocabulary, cannot be used."""
+    """A file that belongs to weights, such as a vocabulary, cannot be used."""
 
     def __init__(self, path: object, *, name: str, reason: str) -> None:
         self.path, self.name, self.reason = path, name, reason
@@ -683,7 +718,7 @@ class AssetError(DapiError, ValueError):
 
 
 class UnreadableFileError(DapiError, OSError):
-    """A file could not be read, and is not to blame: memory, the disk or torch gave out."""
+    """A file could not be read because of memory, the disk or torch, not of its content."""
 
     def __init__(self, path: object, *, source: str, reason: str) -> None:
         self.path, self.source, self.reason = path, source, reason
@@ -694,12 +729,12 @@ class UnreadableFileError(DapiError, OSError):
 
 
 class SavingError(DapiError, TypeError):
-    """A model cannot be written so that it could be built again."""
+    """A model cannot be saved in a way that it could be built again."""
 
     def __init__(self, subject: str, reason: str) -> None:
         self.subject, self.reason = subject, reason
         super().__init__(
-            f"This {subject} cannot be saved: {reason}. To write its tensors alone: "
+            f"This {subject} cannot be saved: {reason}. To save only its tensors: "
             "torch.save(model.state_dict(), path)"
         )
 
@@ -707,63 +742,66 @@ class SavingError(DapiError, TypeError):
 class RebuildError(DapiError, RuntimeError):
     """A saved model cannot be built again."""
 
-    def __init__(self, path: object, *, reason: str) -> None:
-        self.path, self.reason = path, reason
-        super().__init__(
-            f"{path} cannot be built again: {reason.rstrip('.')}. Its tensors can still be read: "
-            "safetensors.torch.load_file(path)"
-        )
+    def __init__(
+        self,
+        path: object,
+        *,
+        reason: str,
+        remedy: str = "Its tensors can still be read: safetensors.torch.load_file(path)",
+    ) -> None:
+        self.path, self.reason, self.remedy = path, reason, remedy
+        super().__init__(f"{path} cannot be built again: {reason.rstrip('.')}. {remedy}".rstrip())
 
 
 class BuilderError(DapiError, RuntimeError):
-    """A builder, or what runs its task, raised an error of its own while a model was made ready."""
+    """A builder, or a task's predictor, raised an error."""
 
     def __init__(self, builder: str, *, distribution: str, cause: BaseException) -> None:
         self.builder, self.distribution = builder, distribution
         first_line = str(cause).strip().partition("\n")[0]
         self.reason = redact(f"{type(cause).__name__}: {first_line}".rstrip(".: "))
         super().__init__(
-            f"{builder!r} of {distribution} cannot be used: {self.reason}. To look closer: "
+            f"{builder!r} of {distribution} cannot be used: {self.reason}. For details: "
             f"dapi doctor {distribution}"
         )
 
 
 class PluginLoadError(DapiError, ImportError):
-    """A distribution advertises something that cannot be imported."""
+    """An entry point of a distribution cannot be imported."""
 
     def __init__(self, entry_point: str, *, distribution: str, cause: BaseException) -> None:
         self.entry_point, self.distribution = entry_point, distribution
         self.reason = redact(f"{type(cause).__name__}: {cause}")
         super().__init__(
             f"{distribution} could not be loaded: importing {entry_point} raised "
-            f"{self.reason}. Other distributions are not affected. To look closer: "
+            f"{self.reason}. Other distributions are not affected. For details: "
             f"dapi doctor {distribution}; to remove it: pip uninstall {distribution}"
         )
 
 
 class IncompatiblePluginError(PluginLoadError):
-    """A distribution needs another dapi-core; nothing of it is imported."""
+    """A distribution requires another dapi-core; it is not imported."""
 
     def __init__(
         self, distribution: str, *, version: str, requirement: str, installed: str
     ) -> None:
         self.distribution, self.version = distribution, version
         self.requirement, self.installed = requirement, installed
-        self.reason = f"it needs {requirement}, and dapi-core {installed} is installed"
+        self.reason = f"it requires {requirement}, but dapi-core {installed} is installed"
         DapiError.__init__(
             self,
-            f"{distribution} {version} needs {requirement}, but dapi-core {installed} is "
+            f"{distribution} {version} requires {requirement}, but dapi-core {installed} is "
             "installed. Other distributions are not affected. "
-            f"To mend it: pip install --upgrade {distribution} dapi-core",
+            f"To fix it: pip install --upgrade {distribution} dapi-core",
         )
 
 
 class MissingDependencyError(DapiError, ImportError):
-    """Something optional is needed and not installed.
+    """An optional dependency is required but not installed.
 
     Attributes:
-        what: What is needed, and for what.
-        requirement: What to install; empty if nobody says it.
+        what: The missing dependency, and its purpose.
+        requirement: The requirement to install; empty if unknown.
     """
 
     def __init__(self, what: str, *, requirement: str) -> None:
@@ -771,13 +809,13 @@ class MissingDependencyError(DapiError, ImportError):
         remedy = (
             f"To install it: pip install '{requirement}'"
             if requirement
-            else "Ask its publisher which distribution provides it: another may have that name."
+            else "Ask the publisher which distribution provides it; others may have the same name."
         )
         super().__init__(f"{what}. {remedy}")
 
 
 class HashMismatchError(DapiError, ValueError):
-    """The bytes are not those that were published; what was fetched was discarded."""
+    """The bytes do not match the published hash; a downloaded file was discarded."""
 
     def __init__(self, source: str, *, expected: str, found: str, held_for: str = "") -> None:
         self.source, self.expected, self.found = redact(source), expected, found
@@ -789,19 +827,19 @@ class HashMismatchError(DapiError, ValueError):
             remedy = f"If its publisher replaced it: dapi trust --forget {held_for}"
         elif "://" in source:
             remedy = (
-                "The file was replaced or damaged on its way: try again, or another mirror; if it "
-                "persists, tell the publisher."
+                "The file was replaced, or damaged in transit: try again, or use another mirror; "
+                "if the error persists, report it to the publisher."
             )
         else:
             remedy = (
-                "It was changed after its entry was written: install its distribution again, or "
-                "describe a file of your own anew: dapi.WeightEntry.from_file(path)"
+                "The file changed after its entry was written: reinstall its distribution, or "
+                "create a new entry for your own file: dapi.WeightEntry.from_file(path)"
             )
         super().__init__(f"{source} has sha256 {found}, but {expected} {why}. {remedy}")
 
 
 class PlaceholderError(HashMismatchError):
-    """A local file is a pointer of Git LFS or git-annex, or a web page, instead of the file."""
+    """A Git LFS or git-annex pointer, or a web page, is in place of the file."""
 
     def __init__(self, path: object, *, kind: str, remedy: str, expected: str, found: str) -> None:
         self.source, self.expected, self.found = str(path), expected, found
@@ -809,8 +847,8 @@ class PlaceholderError(HashMismatchError):
         DapiError.__init__(
             self,
             f"{path} is {kind}, not the file itself (sha256 {expected or 'unknown'}). {remedy}. "
-            "If a distribution installed it, it was built without its files: install another "
-            "release of it.",
+            "If a distribution installed it, that release was built without its files: install "
+            "another release.",
         )
 
 
@@ -820,18 +858,18 @@ class CacheError(DapiError, OSError):
     def __init__(self, path: object, *, reason: str) -> None:
         self.path, self.reason = path, reason
         super().__init__(
-            f"The cache at {path} cannot be used: {reason}. Free some room or fix its "
-            "permissions, or set DAPI_CACHE to a directory that can be written."
+            f"The cache at {path} cannot be used: {reason}. Free up disk space, fix its "
+            "permissions, or set DAPI_CACHE to a writable directory."
         )
 
 
 class FetchError(DapiError, OSError):
-    """A file could not be fetched from any of its addresses.
+    """A file could not be downloaded from any of its URLs.
 
     Attributes:
-        wanted: What it is for.
-        failures: Why each address failed; the addresses without passwords and queries.
-        remedy: What to do, as a sentence; empty if the network may be the reason.
+        wanted: The weights, or the purpose of the file.
+        failures: The reason for each URL; URLs without passwords and queries.
+        remedy: The remedy, as a sentence; empty if the network may be the cause.
     """
 
     def __init__(self, wanted: str, *, failures: Mapping[str, str], remedy: str = "") -> None:
@@ -843,7 +881,7 @@ class FetchError(DapiError, OSError):
 
 
 def _without_secrets(failures: Mapping[str, str]) -> dict[str, str]:
-    """Redact addresses; the reasons of those that then look the same are joined."""
+    """Redact URLs; join the reasons of those that are then equal."""
     found: dict[str, str] = {}
     for url, reason in failures.items():
         shown = redacted(url)
@@ -852,7 +890,7 @@ def _without_secrets(failures: Mapping[str, str]) -> dict[str, str]:
 
 
 class OfflineError(FetchError):
-    """``DAPI_OFFLINE`` is set and the file is not in the cache, or is damaged there."""
+    """``DAPI_OFFLINE`` is set, and the file is missing or damaged in the cache."""
 
     def __init__(
         self,
@@ -880,24 +918,28 @@ class OfflineError(FetchError):
 
 
 class MissingHashError(FetchError):
-    """Files without a full published sha256 are not to be fetched."""
+    """A full published sha256 is required, but some files have none."""
 
     def __init__(self, wanted: str, *, files: Iterable[str]) -> None:
         self.wanted, self.remedy = redact(wanted), ""
         self.failures = _without_secrets(dict.fromkeys(files, "it has no full sha256"))
         DapiError.__init__(
             self,
-            f"{wanted} is not fetched: no full sha256 is published for "
+            f"{wanted} was not fetched: no full sha256 is published for "
             f"{', '.join(self.failures)}. Choose other weights, or omit --require-hash.",
         )
 
 
 class DapiWarning(UserWarning):
-    """The root of all of dapi's warnings."""
+    """The root of dapi's warnings."""
 
 
 class OutdatedWeightsWarning(DapiWarning):
-    """Later weights exist for the same dataset, or these are deprecated."""
+    """Newer weights exist for the same dataset, or these are deprecated."""
+
+
+class ChangedWeightsWarning(DapiWarning):
+    """A saved model, or the weights that it started from, changed since it was saved."""
 
 
 class ReplacedBuilderWarning(DapiWarning):
@@ -905,11 +947,11 @@ class ReplacedBuilderWarning(DapiWarning):
 
 
 class RandomBackboneWarning(DapiWarning):
-    """A detector or the like was built without weights, and without those of its backbone."""
+    """A model, such as a detector, was built with a randomly initialised backbone."""
 
 
 class LegacyArgumentWarning(DapiWarning, FutureWarning):
-    """An argument of a predecessor was translated."""
+    """A deprecated argument was translated to its replacement."""
 
 
 class PluginWarning(DapiWarning, RuntimeWarning):
@@ -917,4 +959,4 @@ class PluginWarning(DapiWarning, RuntimeWarning):
 
 
 class CacheWarning(DapiWarning, RuntimeWarning):
-    """Something in the cache is damaged, was changed, or could be another user's."""
+    """A file in the cache is damaged, was changed, or could be another user's."""

@@ -1,4 +1,4 @@
-"""For distributions that take part in dapi's hooks: the marker, and what the hooks are given.
+"""For distributions that implement dapi's hooks: the marker, and the types of the arguments.
 
 Example:
     In ``acme/hooks.py``, advertised as ``acme = "acme.hooks"`` in ``dapi.hooks``::

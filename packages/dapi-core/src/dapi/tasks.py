@@ -173,7 +173,7 @@ def find_file(source: str, expected: str = "a file") -> Path:
 
     >>> find_file("absent.png", "a picture")
     Traceback (most recent call last):
-    dapi.exceptions.InputError: absent.png: there is no such file. Expected a picture.
+    dapi.exceptions.InputError: absent.png: no such file. Expected a picture.
     """
     if not source.strip():
         raise InputError(repr(source), "it is blank", expected=expected)
@@ -182,7 +182,7 @@ def find_file(source: str, expected: str = "a file") -> Path:
         remedy = f"name the files in it, as in {path / '*'}"
         raise InputError(source, "it is a directory", expected=f"{expected}: {remedy}")
     if not path.exists():
-        raise InputError(source, "there is no such file", expected=expected)
+        raise InputError(source, "no such file", expected=expected)
     if path.is_file() and not path.stat().st_size:  # a pipe has no size
         raise InputError(source, "it is empty", expected=expected)
     return path
@@ -200,7 +200,7 @@ def read_texts(source: str) -> list[Input]:
         An input for each line that is not blank, or the one.
 
     Raises:
-        InputError: There is no such file, it is no text in UTF-8, or there is nothing in it.
+        InputError: There is no such file, it is not text in UTF-8, or there is nothing in it.
 
     >>> read_texts("The cat sat on the mat.")
     [Input(name='The cat sat on the mat.', value='The cat sat on the mat.')]
@@ -209,18 +209,18 @@ def read_texts(source: str) -> list[Input]:
     lines = _lines(source) if is_named else [_checked(source)]
     found = [Input(line.strip(), line.strip()) for line in lines if line.strip()]
     if not found:
-        raise InputError(source, "it is blank", expected="words, or a file of them")
+        raise InputError(source, "it is blank", expected="a text file, or literal text")
     return found
 
 
 def _lines(source: str) -> list[str]:
-    expected = "a text, or words that are no path (any words can come by standard input: -)"
+    expected = "a text file, or literal text (- reads standard input)"
     try:
         if source == "-":
             return sys.stdin.buffer.read().decode("utf-8-sig").split("\n")
         return find_file(source, expected).read_text(encoding="utf-8-sig").split("\n")
     except UnicodeDecodeError as cause:
-        raise InputError(source, f"it is no text ({cause})", expected="text in UTF-8") from cause
+        raise InputError(source, f"it is not text ({cause})", expected="text in UTF-8") from cause
 
 
 def _checked(words: str) -> str:
@@ -228,7 +228,7 @@ def _checked(words: str) -> str:
     try:
         words.encode()
     except UnicodeEncodeError as cause:
-        raise InputError(words, "it is no text", expected="words in UTF-8") from cause
+        raise InputError(words, "it is not text", expected="words in UTF-8") from cause
     return words
 
 

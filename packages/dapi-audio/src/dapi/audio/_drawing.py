@@ -1,4 +1,4 @@
-"""Pictures of sounds as SVG, which needs no other library."""
+"""Draw sounds as SVG, which needs no library."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from torch import Tensor
 from dapi.audio.activity import Segment
 
 _WIDTH, _HEIGHT, _LINE = 800, 90, 20
-_LABEL = 110  # pixels that the times of a segment take
+_LABEL = 110  # width in pixels of a segment's times
 _SPEECH, _WAVE = "#cfe5cf", "#2a6fb0"
 
 
 def speech(path: Path, waveform: Tensor, seconds: float, segments: Sequence[Segment]) -> None:
-    """Write the wave of a sound (T,), with the parts in which somebody speaks on a green ground."""
+    """Draw a waveform (T,), with the segments of speech on a green background."""
     scale = _WIDTH / seconds
     grounds = [
         f'<rect x="{each.start * scale:.1f}" width="{(each.end - each.start) * scale:.1f}" '

@@ -1,4 +1,4 @@
-"""Synthetic sounds and texts on which models are checked; named in ``dapi.samples``."""
+"""Synthetic sounds and texts for dapi check; advertised in ``dapi.samples``."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def sound(weights: Weights | WeightEntry) -> Sample:
 
 
 def spoken(weights: Weights | WeightEntry) -> Sample:
-    """Return a sound, and what is said in it."""
+    """Return a sound and its transcript."""
     return Sample(((_waveform(), weights.meta.get("sample_rate", 16000)), _TEXT))
 
 
 def words(_weights: Weights | WeightEntry) -> Sample:
-    """Return a text, which the model is to speak for a few steps."""
+    """Return a text, and arguments that limit speech to a few steps."""
     import torch
 
     symbols = torch.tensor([[20, 3, 31, 11, 5, 24, 17, 8]])
@@ -39,14 +39,14 @@ def words(_weights: Weights | WeightEntry) -> Sample:
 
 
 def judged(weights: Weights | WeightEntry) -> Sample:
-    """Return a sound; where two are compared, both, since no task reads two."""
+    """Return a sound, or two for models that compare two, since no task reads two."""
     if type(weights).__name__.startswith("SquimSubjective"):
         return Sample(None, prepared=(_waveform(), _waveform("clean")))
     return sound(weights)
 
 
 def spectrogram(_weights: Weights | WeightEntry) -> Sample:
-    """Return a sound and its spectrogram, of which there are no files."""
+    """Return a sound and its spectrogram, for which there is no file format."""
     frames, hop = 6, 275
     waveform = _noise("spoken", 2 * hop).reshape(1, 1, 2 * hop)
     return Sample(None, prepared=(waveform, _noise("mel", 80 * frames).reshape(1, 1, 80, frames)))

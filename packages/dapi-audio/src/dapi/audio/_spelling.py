@@ -1,4 +1,4 @@
-"""Spelling: from texts and phonemes to the ids of what a model speaks."""
+"""Spelling: from texts and phonemes to a model's input ids."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ _STRESSED: Final = [vowel + stress for vowel in _VOWELS for stress in "012"]
 
 _WORD: Final = re.compile(r"[^\W_]+")
 
-# What DeepPhonemizer returns, as in '[HH][AH][L][OW], [W][ER][L][D]!'
+# The format of DeepPhonemizer, as in '[HH][AH][L][OW], [W][ER][L][D]!'
 _PHONEMIZED: Final = re.compile(r"\[([A-Z]+[012]?)\]|([_!'(),.:;? -])")
 
 
 class Characters:
     """Turn English text into ids of characters: letters, space and some punctuation.
 
-    Upper case is lowered; what is not in ``symbols`` is left out, as torchaudio does: write
-    numbers and abbreviations out. Touches no network.
+    Upper case becomes lower case; other characters than ``symbols`` are dropped, as in torchaudio,
+    so spell out numbers and abbreviations. Touches no network.
 
     Args:
-        words: All that can be spoken, in lower case, by weights that learnt no others; other
-            words are refused. None for weights that read any text.
+        words: The vocabulary, in lower case, of weights that learned no other words; others are
+            refused. None for weights that read any text.
 
     Attributes:
         symbols: The alphabet; an id is an index into it.
@@ -59,14 +59,14 @@ class Characters:
         """Encode one text, or a batch of them.
 
         Args:
-            texts: A text, or several; ``tacotron2`` wants the longest first.
+            texts: A text, or several; ``tacotron2`` requires the longest first.
 
         Returns:
             The ids (N, longest), int64 and padded with zeros, and the lengths (N,), int32.
 
         Raises:
-            UnsupportedInputError: There is no text, nothing in one of them is a symbol, or one has
-                no word, or one that is not of ``words``, where those are given.
+            UnsupportedInputError: There is no text, or one without symbols; or, with ``words``, a
+                text has no word or another word.
         """
         batch = [texts] if isinstance(texts, str) else list(texts)
         return _to_tensors([self._encode(text) for text in batch])
@@ -105,12 +105,11 @@ class Characters:
 class Phonemes:
     """Turn English text, or its phonemes, into ids of ARPAbet phonemes and punctuation.
 
-    Texts need the package deep-phonemizer and its model, which is fetched when the first text is
-    given; phonemes need neither.
+    Texts need the package deep-phonemizer and its model, which is downloaded for the first text;
+    phonemes need neither.
 
     Args:
-        phonemizer: Weights of DeepPhonemizer (``en_us_cmudict_forward``); None if only phonemes
-            will be given.
+        phonemizer: Weights of DeepPhonemizer (``en_us_cmudict_forward``); None for phonemes only.
 
     Attributes:
         symbols: The alphabet; an id is an index into it.
@@ -133,7 +132,7 @@ class Phonemes:
         Args:
             texts: A text, or a batch. An item of a batch is a text, or a list of phonemes as
                 CMUdict writes them, with or without stress, and punctuation between words, as in
-                ``[["HH", "AH0", "L", "OW1", " ", "DH", "EH1", "R"]]``. ``tacotron2`` wants the
+                ``[["HH", "AH0", "L", "OW1", " ", "DH", "EH1", "R"]]``. ``tacotron2`` requires the
                 longest first.
 
         Returns:
@@ -141,8 +140,8 @@ class Phonemes:
 
         Raises:
             UnsupportedInputError: There is no text, or a phoneme is not in ``symbols``.
-            MissingDependencyError: A text was given, and deep-phonemizer is not installed.
-            FetchError: Its model could not be fetched. A text may read the cache and the network.
+            MissingDependencyError: A text was passed, but deep-phonemizer is not installed.
+            FetchError: Its model could not be downloaded; only texts use the cache and the network.
         """
         batch = [texts] if isinstance(texts, str) else list(texts)
         spelt = iter(self._spell([item for item in batch if isinstance(item, str)]))
@@ -151,7 +150,7 @@ class Phonemes:
         )
 
     def _spell(self, texts: list[str]) -> list[list[str]]:
-        """Return the phonemes of each text; all at once, since the model works in batches."""
+        """Return the phonemes of each text, in one batch."""
         if not texts:
             return []
         if self._phonemize is None:
@@ -168,10 +167,10 @@ _PHONEME_IDS: Final = {symbol: i for i, symbol in enumerate(Phonemes.symbols)}
 
 
 def _to_tensors(batch: Iterable[list[int]]) -> tuple[Tensor, Tensor]:
-    """Pad lists of ids to a tensor, and give their lengths."""
+    """Pad lists of ids to a tensor, and return their lengths."""
     rows = [torch.tensor(ids) for ids in batch]
     if not rows:
-        raise UnsupportedInputError("There is no text. Give one, or a list of at least one.")
+        raise UnsupportedInputError("There is no text. Pass a str, or a list of at least one.")
     lengths = torch.tensor([len(row) for row in rows], dtype=torch.int32)
     return pad_sequence(rows, batch_first=True), lengths
 
@@ -185,7 +184,7 @@ def _encode(phonemes: Sequence[str], *, given: object) -> list[int]:
 
 def _unknown_phonemes(item: object, unknown: Sequence[str]) -> str:
     if not unknown:
-        return f"{item!r} has no phonemes. Give at least one."
+        return f"{item!r} has no phonemes. Pass at least one."
     near = get_close_matches(unknown[0].upper(), Phonemes.symbols, n=3)
     suggestion = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
     return (
@@ -198,15 +197,15 @@ def _unknown_phonemes(item: object, unknown: Sequence[str]) -> str:
 def _load_phonemizer(weights: Weights | WeightEntry | None) -> Callable[..., list[str]]:
     if weights is None:
         raise UnsupportedInputError(
-            "Texts need a phonemizer, and none was given: Phonemes(phonemizer=...). Give lists of "
-            "phonemes instead, as in [['HH', 'AH0', 'L', 'OW1']]."
+            "Texts require a phonemizer, but none was passed: Phonemes(phonemizer=...). Or pass "
+            "lists of phonemes, as in [['HH', 'AH0', 'L', 'OW1']]."
         )
     try:
         from dp.phonemizer import Phonemizer  # type: ignore[import-not-found, import-untyped, unused-ignore]
         from dp.preprocessing.text import LanguageTokenizer, Preprocessor, SequenceTokenizer  # type: ignore[import-not-found, import-untyped, unused-ignore]
     except ModuleNotFoundError as cause:
         raise MissingDependencyError(
-            "Turning text into phonemes needs the package deep-phonemizer (without it, give lists "
+            "Turning text into phonemes needs the package deep-phonemizer (without it, pass lists "
             "of phonemes, as in [['HH', 'AH0', 'L', 'OW1']])",
             requirement="dapi-audio[phonemes]",
         ) from cause
@@ -216,14 +215,14 @@ def _load_phonemizer(weights: Weights | WeightEntry | None) -> Callable[..., lis
         with _quiet("dp"), torch.serialization.safe_globals(allowed):
             phonemize: Callable[..., list[str]] = Phonemizer.from_checkpoint(str(path))
     except (EOFError, KeyError, RuntimeError, UnpicklingError) as cause:
-        reason = f"it holds no phonemizer ({type(cause).__name__})"
+        reason = f"it does not contain a phonemizer ({type(cause).__name__})"
         raise CheckpointError(path, source=str(weights), reason=reason) from cause
     return phonemize
 
 
 @contextmanager
 def _quiet(name: str) -> Iterator[None]:
-    """Keep a logger from printing what is meant for its authors."""
+    """Suppress a logger's messages, which are for its authors."""
     logger = logging.getLogger(name)
     level = logger.level
     logger.setLevel(logging.INFO)

@@ -1,4 +1,4 @@
-"""Sounds in files: WAV of plain samples, all else by soundfile where it is installed."""
+"""Sounds in files: PCM WAV, and other formats by soundfile if it is installed."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from dapi.exceptions import InputError, MissingDependencyError
 
 _HIGHEST = 32767
 
-# Kinds of samples, as the chunk "fmt " states them.
+# Sample formats, as in the chunk "fmt ".
 _INTEGERS, _FLOATS, _EXTENSIBLE = 1, 3, 0xFFFE
 _WIDTHS: Final = {_INTEGERS: (1, 2, 3, 4), _FLOATS: (4, 8)}
-# An extensible format states its kind by a GUID: the number of the kind, and always these bytes.
+# An extensible format has a GUID: the number of the format, and always these bytes.
 _KIND_GUID = bytes.fromhex("000000001000800000aa00389b71")
-# Programs that write to a pipe cannot know how much follows: they state about 2 or 4 GiB.
+# Programs that write to a pipe cannot know the size: they state about 2 or 4 GiB.
 _UNKNOWN_SIZE = 0x7FFF0000
 
 
@@ -37,11 +37,11 @@ class _Format(NamedTuple):
 def read(path: Path) -> tuple[Tensor, int]:
     """Return the waveform (channels, T) of a file, as floats, and its sample rate.
 
-    Full scale is 1. Samples of whole numbers are in [-1, 1]; those of floats are as they are.
+    Full scale is 1. Integer samples are scaled to [-1, 1]; float samples are unchanged.
 
     Raises:
-        InputError: It has no sound, or it is cut off.
-        MissingDependencyError: It is no plain WAV, and soundfile is not installed.
+        InputError: It has no samples, or is truncated.
+        MissingDependencyError: It is not a PCM WAV file, and soundfile is not installed.
     """
     with path.open("rb") as file:
         head = file.read(12)
@@ -62,15 +62,15 @@ def read(path: Path) -> tuple[Tensor, int]:
 
 
 def write(path: Path, waveform: Tensor, sample_rate: int) -> None:
-    """Write a waveform (T,) or (channels, T) as WAV of 16 bits; what is beyond 1 is turned down.
+    """Write a waveform (T,) or (channels, T) as 16-bit WAV, scaled down if it exceeds 1.
 
     Raises:
-        UnsupportedInputError: Some of its samples are infinite or not a number.
+        UnsupportedInputError: Some of its samples are infinite or NaN.
     """
     sound = waveform.detach().float().cpu().reshape(-1, waveform.shape[-1])
     if not sound.isfinite().all():
         raise UnsupportedInputError(
-            "The model returned samples that are infinite or not a number. Expected a sound: "
+            "The model returned samples that are infinite or NaN. Expected finite samples: "
             "build the model with dtype=torch.float32."
         )
     loudest = max(1.0, sound.abs().max().item())
@@ -83,7 +83,7 @@ def write(path: Path, waveform: Tensor, sample_rate: int) -> None:
 
 
 def _chunks(content: bytes) -> dict[bytes, tuple[bytes, int]]:
-    """Return what is there of each chunk up to the samples, and the size that it states."""
+    """Return the bytes of each chunk up to the samples, with its stated size."""
     chunks: dict[bytes, tuple[bytes, int]] = {}
     position = 0
     while b"data" not in chunks and position + 8 <= len(content):
@@ -96,13 +96,13 @@ def _chunks(content: bytes) -> dict[bytes, tuple[bytes, int]]:
 
 def _parse_format(chunk: bytes) -> _Format:
     if len(chunk) < 16:
-        raise ValueError("it has no header of one")
+        raise ValueError("it has no WAV header")
     kind, channels, rate, _, frame, bits = struct.unpack_from("<HHIIHH", chunk)
     if kind == _EXTENSIBLE and chunk[26:40] == _KIND_GUID:
         (kind,) = struct.unpack_from("<H", chunk, 24)
     width = (bits + 7) // 8
     if width not in _WIDTHS.get(kind, ()):
-        raise ValueError(f"its samples are of kind {kind}, {bits} bits each")
+        raise ValueError(f"its samples have the format {kind}, with {bits} bits")
     if not channels or not rate or frame != channels * width:
         raise ValueError("its header contradicts itself")
     return _Format(kind, channels, rate, width)
@@ -124,7 +124,7 @@ def _decode(samples: bytes, stated: _Format) -> Tensor:
 
 
 def _cut_off(path: Path, *, stated: int, found: int, unit: str) -> InputError:
-    reason = f"it is cut off: its header states {stated:,} {unit}, and {found:,} are there"
+    reason = f"it is truncated: its header states {stated:,} {unit}, but it has {found:,}"
     return InputError(str(path), reason, expected="the whole file: copy or download it again")
 
 
@@ -133,7 +133,7 @@ def _read_by_soundfile(path: Path, reason: Exception) -> tuple[Tensor, int]:
         soundfile = import_module("soundfile")
     except ModuleNotFoundError as cause:
         raise MissingDependencyError(
-            f"{path} is no WAV of plain samples ({reason}), and other sounds need soundfile",
+            f"{path} is not a PCM WAV file ({reason}); other formats need soundfile",
             requirement="dapi-audio[soundfile]",
         ) from cause
     try:
@@ -141,7 +141,9 @@ def _read_by_soundfile(path: Path, reason: Exception) -> tuple[Tensor, int]:
             frames, rate = file.frames, file.samplerate
             samples = file.read(dtype="float32", always_2d=True)
     except RuntimeError as cause:
-        raise InputError(str(path), f"it is no sound ({cause})", expected="a sound") from cause
+        raise InputError(
+            str(path), f"it is not a sound file ({cause})", expected="a sound"
+        ) from cause
     if len(samples) < frames:
         raise _cut_off(path, stated=frames, found=len(samples), unit="samples a channel")
     return torch.from_numpy(samples.T.copy()), int(rate)

@@ -1,4 +1,4 @@
-"""Voice activity: when somebody speaks, from the probability of speech in each frame."""
+"""Voice activity: segments of speech from the probability of speech in each frame."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ __all__ = ["Segment", "VoiceActivity"]
 
 
 class Segment(NamedTuple):
-    """A part of a sound in which somebody speaks.
+    """A segment of speech in a sound.
 
     Attributes:
-        start: When it begins, in seconds.
-        end: When it ends, in seconds.
+        start: Its start in seconds.
+        end: Its end in seconds.
     """
 
     start: float
@@ -26,18 +26,18 @@ class Segment(NamedTuple):
 
 
 class VoiceActivity:
-    """Find when somebody speaks, from the probability of speech in each frame.
+    """Find segments of speech from the probability of speech in each frame.
 
     Speech begins with a frame at or above ``threshold``, and ends with the first frame below
-    ``threshold - hysteresis`` of a silence. Computes what ``get_speech_timestamps`` of silero-vad
-    does with the defaults of 6.2.3.
+    ``threshold - hysteresis`` of a silence. Equals ``get_speech_timestamps`` of silero-vad with the
+    defaults of 6.2.3.
 
     Args:
         threshold: Probability from which a frame is speech.
-        hysteresis: How much less probable a frame may be, while somebody speaks.
-        min_speech: Seconds; what is not longer is left out.
-        min_silence: Seconds; a shorter silence separates nothing.
-        padding: Seconds that are added before and after a segment; of a shorter silence, half.
+        hysteresis: How much lower the probability may be during speech.
+        min_speech: Seconds; segments that are not longer are dropped.
+        min_silence: Seconds; shorter silences do not separate segments.
+        padding: Seconds added before and after a segment, or half of a shorter silence.
         frame_seconds: Length of a frame.
 
     Example:
@@ -68,11 +68,11 @@ class VoiceActivity:
 
         Args:
             probabilities: Of speech, of each frame (N, frames).
-            seconds: The length of each sound, at which its last segment ends at the latest; None
-                if its frames are full.
+            seconds: The length of each sound, which limits its last segment; None if its frames are
+                full.
 
         Raises:
-            UnsupportedInputError: They are no tensor, or the shape is another.
+            UnsupportedInputError: They are not a tensor of that shape.
         """
         if not isinstance(probabilities, Tensor):
             raise UnsupportedInputError(
@@ -100,7 +100,7 @@ class VoiceActivity:
         return [each for each in found if each.end - each.start > self.min_speech]
 
     def _runs(self, probabilities: Sequence[float]) -> Iterator[tuple[int, int]]:
-        """Yield the first frame of each segment, and the one behind its last."""
+        """Yield the first frame of each segment, and the one after its last."""
         start = silence = None
         for frame, probability in enumerate(probabilities):
             if probability >= self.threshold:
@@ -110,11 +110,11 @@ class VoiceActivity:
                 if (frame - silence) * self.frame_seconds >= self.min_silence:
                     yield start, silence
                     start = silence = None
-        if start is not None:  # a silence at the end may be too short to be one
+        if start is not None:  # a silence at the end may be too short to count
             yield start, len(probabilities)
 
     def _padded(self, segments: list[Segment], length: float) -> list[Segment]:
-        """Return the segments with what is added before and after each."""
+        """Return the segments with padding."""
         if not segments:
             return []
         gaps = [after.start - before.end for before, after in pairwise(segments)]

@@ -23,10 +23,10 @@ class AlignedWord(NamedTuple):
 
     Attributes:
         text: The word, as in the transcript.
-        start: When it begins, in seconds.
-        end: When it ends, in seconds.
+        start: Its start in seconds.
+        end: Its end in seconds.
         score: The mean probability of its letters over their frames, in [0, 1].
-        spans: Its letters; their ``token`` is an index into the labels, and they are in frames.
+        spans: Its letters, in frames; their ``token`` is an index into the labels.
     """
 
     text: str
@@ -39,13 +39,12 @@ class AlignedWord(NamedTuple):
 class ForcedAlignment:
     """Find when each word of a transcript is spoken, from the logits of a model (CTC).
 
-    Computes what torchaudio's ``MMS_FA`` does in its model and its aligner: the logarithm of the
-    softmax, a further label ``*`` that stands for anything, and the likeliest path through the
-    letters.
+    Computes the same as the model and the aligner of torchaudio's ``MMS_FA``: the log softmax, an
+    extra label ``*`` that matches anything, and the most probable path through the letters.
 
     Args:
         labels: The label of each output, one character each; the first is the blank.
-        frame_seconds: From one frame to the next.
+        frame_seconds: Seconds from one frame to the next.
 
     Example:
         >>> logits = 20 * torch.eye(4)[[0, 1, 1, 2, 0, 3]].unsqueeze(0)
@@ -63,11 +62,11 @@ class ForcedAlignment:
         Args:
             logits: Of the model for one waveform (1, frames, labels).
             transcript: Words, or a text whose words spaces separate: in lower case and romanized,
-                letters among ``labels``; ``*`` for what is spoken and not written.
+                with letters from ``labels``; ``*`` matches speech that is not transcribed.
 
         Raises:
-            UnsupportedInputError: The logits are no tensor, their shape is another, some are NaN,
-                a letter is not among the labels, or there are more letters than frames.
+            UnsupportedInputError: The logits are not a tensor of that shape, some are NaN, a letter
+                is not among the labels, or there are more letters than frames.
         """
         from torchaudio.functional import forced_align, merge_tokens
 
@@ -85,7 +84,7 @@ class ForcedAlignment:
             what = f"has {', '.join(map(repr, sorted(unknown)))}" if unknown else "lacks a word"
             raise UnsupportedInputError(
                 f"The transcript {what}. Expected words of {''.join(self._ids)}: write it in "
-                "lower case, romanize it, and leave out punctuation."
+                "lower case, romanize it, and remove punctuation."
             )
         return [letter for word in words for letter in word]
 
@@ -105,12 +104,12 @@ class ForcedAlignment:
         refuse_nan(logits)
         if logits.shape[1] < needed:
             raise UnsupportedInputError(
-                f"The transcript needs {needed} frames, and the waveform has {logits.shape[1]}. "
+                f"The transcript needs {needed} frames, but the waveform has {logits.shape[1]}. "
                 "Expected the transcript of this waveform."
             )
 
     def _emission(self, logits: Tensor) -> Tensor:
-        """Return logarithms of probabilities; whatever is spoken is ``*``, with certainty."""
+        """Return log probabilities; ``*`` has probability 1 everywhere."""
         known = logits.detach().log_softmax(dim=-1)
         return torch.cat((known, torch.zeros_like(known[..., :1])), dim=-1)
 

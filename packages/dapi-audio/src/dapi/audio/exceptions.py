@@ -1,4 +1,4 @@
-"""What the transforms and postprocessing of dapi.audio raise."""
+"""Errors of the transforms and postprocessing of dapi.audio."""
 
 from dapi.exceptions import AssetError, DapiError
 
@@ -6,4 +6,4 @@ __all__ = ["AssetError", "UnsupportedInputError"]
 
 
 class UnsupportedInputError(DapiError, ValueError):
-    """A text, a phoneme, a waveform or a spectrogram is not what the model takes."""
+    """A text, a phoneme, a waveform or a spectrogram does not fit the model."""

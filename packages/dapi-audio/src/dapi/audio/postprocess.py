@@ -1,4 +1,4 @@
-"""From what the models return to what a person hears or reads.
+"""Turn the outputs of models into sounds and text for people.
 
 Vocoders are called with spectrograms and their lengths, and return waveforms and theirs; the
 others turn logits and hypotheses into text, and name the sources or the scores of a model.
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
 
 class GriffinLim:
-    """Estimate the phase that a spectrogram lacks (Griffin and Lim 1984). Needs no weights.
+    """Estimate the phase of a spectrogram (Griffin and Lim 1984). Needs no weights.
 
-    The estimate begins with random phases: ``torch.manual_seed`` makes two calls equal. Computes
+    The estimate begins with random phases: ``torch.manual_seed`` makes calls reproducible. Computes
     on the device of the spectrogram, in float32, without gradients.
 
     Args:
@@ -81,11 +81,11 @@ class GriffinLim:
 
         Returns:
             The waveforms (N, (T - 1) * hop_length), nominally in [-1, 1], and their lengths in
-            samples (torchaudio's own vocoder hands the frames back). What stands behind a
-            waveform's length is to be cut off.
+            samples (torchaudio's own vocoder returns frames). Samples after a waveform's length are
+            padding.
 
         Raises:
-            UnsupportedInputError: The shape is another, or the spectrogram is too short.
+            UnsupportedInputError: The shape is wrong, or the spectrogram is too short.
         """
         _check(mel, bands=self.n_mels, frames=self._min_frames)
         with torch.no_grad():
@@ -99,13 +99,13 @@ class GriffinLim:
 class WaveRNNVocoder:
     """Draw a waveform sample by sample from a WaveRNN.
 
-    The model is built, and its weights are fetched, on the first call. Samples are drawn from
-    torch's random state: ``torch.manual_seed`` makes two calls equal. Slow on a CPU. Computes on
+    The model is built, and its weights are downloaded, on the first call. Samples are drawn from
+    torch's random state: ``torch.manual_seed`` makes calls reproducible. Slow on a CPU. Computes on
     the device of the spectrogram, in float32, without gradients.
 
     Args:
         weights: Of ``dapi.audio.wavernn``. Their ``transforms`` make the model's input from the
-            spectrogram, and their ``postprocess`` decodes what it returns.
+            spectrogram, and their ``postprocess`` decodes its output.
         sample_rate: Samples a second of the waveform.
     """
 
@@ -133,12 +133,12 @@ class WaveRNNVocoder:
             lengths: Their lengths in frames (N,); None if all are T long.
 
         Returns:
-            The waveforms (N, T * 275), in [-1, 1], and their lengths in samples. What stands
-            behind a waveform's length is to be cut off.
+            The waveforms (N, T * 275), in [-1, 1], and their lengths in samples. Samples after a
+            waveform's length are padding.
 
         Raises:
-            UnsupportedInputError: The shape is another.
-            FetchError: The weights could not be fetched.
+            UnsupportedInputError: The shape is wrong.
+            FetchError: The weights could not be downloaded.
         """
         _check(mel, bands=self.weights.build.config.get("n_freq", 80), frames=1)
         with torch.no_grad():
@@ -148,10 +148,10 @@ class WaveRNNVocoder:
 
 
 class MuLawWaveform:
-    """Decode what a WaveRNN draws: from mu-law levels, scaled to [-1, 1], to a waveform.
+    """Decode the output of a WaveRNN: mu-law levels, scaled to [-1, 1], to a waveform.
 
     Args:
-        bits: Of a level; there are 2 to the power of ``bits``.
+        bits: Bits per level; there are 2 ** ``bits`` levels.
     """
 
     def __init__(self, bits: int = 8) -> None:
@@ -171,19 +171,19 @@ class MuLawWaveform:
 
 
 class CTCText:
-    """Read text from the logits of a model that was trained with CTC, greedily.
+    """Decode text greedily from the logits of a model that was trained with CTC.
 
-    The likeliest label of each frame, without repetitions and blanks; ``|`` ends a word. A search
-    with a language model finds better text: ``torchaudio.models.decoder`` has one, which takes
-    the same ``labels``.
+    The most probable label of each frame, without repetitions and blanks; ``|`` ends a word. A
+    search with a language model finds better text: ``torchaudio.models.decoder`` has one, which
+    accepts the same ``labels``.
 
     Args:
         labels: The label of each output, one character each; the first is the blank.
-        words: All that can be said, for weights that learnt no others: what is read is replaced,
-            word by word, by the nearest of them (of those as near, the first). What is no word is
-            left out: that of which the letters are improbable, with a mean probability below 0.5,
-            or of which three in five or more would have to change. So silence and most noise
-            become an empty text. None returns letters as they are read.
+        words: The vocabulary of weights that learned no other words: each decoded word is replaced
+            by the nearest of them (the first of equally near ones). Words are dropped if their
+            letters are improbable, with a mean probability below 0.5, or if three in five or more
+            would have to change, so silence and most noise become an empty text. None returns the
+            letters unchanged.
 
     Example:
         >>> frames = torch.tensor([1, 1, 0, 1, 2, 3, 3])
@@ -209,15 +209,15 @@ class CTCText:
 
         Args:
             logits: Of the model (N, frames, labels).
-            lengths: How many frames of each are valid (N,); None if all are.
+            lengths: The number of valid frames of each (N,); None if all are.
 
         Raises:
-            UnsupportedInputError: They are no tensor, the shape is another, or some are NaN.
+            UnsupportedInputError: They are not a tensor of that shape, or some are NaN.
         """
         if not isinstance(logits, Tensor):
             raise UnsupportedInputError(
-                f"The logits are of {type(logits).__qualname__}. Expected a tensor: give "
-                "them and their lengths apart, as in postprocess(*model(waveforms))."
+                f"The logits are of {type(logits).__qualname__}. Expected a tensor: pass "
+                "them and their lengths separately, as in postprocess(*model(waveforms))."
             )
         if logits.ndim != 3 or logits.shape[2] != len(self.labels):
             raise UnsupportedInputError(
@@ -262,11 +262,11 @@ class TransducerText:
     Needs the package sentencepiece. Touches no network.
 
     Args:
-        pieces: A SentencePiece model: the pieces of words that the tokens stand for.
+        pieces: A SentencePiece model: the word pieces of the tokens.
 
     Raises:
         MissingDependencyError: sentencepiece is not installed.
-        AssetError: ``pieces`` is no such model.
+        AssetError: ``pieces`` is not such a model.
     """
 
     def __init__(self, *, pieces: str | Path) -> None:
@@ -308,10 +308,10 @@ class Sources:
         """Return the waveforms (N, ..., T) of each source, by name.
 
         Args:
-            separated: What the model returns (N, sources, ..., T).
+            separated: The model's output (N, sources, ..., T).
 
         Raises:
-            UnsupportedInputError: The shape is another.
+            UnsupportedInputError: The shape is wrong.
         """
         if separated.ndim < 3 or separated.shape[1] != len(self.names):
             raise UnsupportedInputError(
@@ -364,25 +364,25 @@ class Scores:
 
 
 def _distinct(names: Sequence[str]) -> tuple[str, ...]:
-    """Refuse equal names of what is returned by name: one would take the other's place."""
+    """Refuse equal names in results by name: one would replace the other."""
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
         raise ValueError(
-            f"The names have {', '.join(map(repr, repeated))} more than once. Results are by name: "
-            "give each a name of its own."
+            f"The names have {', '.join(map(repr, repeated))} more than once. Results are keyed by "
+            "name: use unique names."
         )
     return tuple(names)
 
 
 def refuse_nan(logits: Tensor) -> None:
-    """Refuse logits that would pass for an answer: of nothing said, or of any time.
+    """Refuse NaN logits, which would pass for silence or for any alignment.
 
     Raises:
-        UnsupportedInputError: Some are not a number.
+        UnsupportedInputError: Some are NaN.
     """
     if logits.isnan().any():
         raise UnsupportedInputError(
-            "Some logits are not a number. Expected those of a finite waveform: where the model "
+            "Some logits are NaN. Expected the logits of a finite waveform: where the model "
             "computes in half precision, build it with dtype=torch.float32."
         )
 
@@ -398,11 +398,11 @@ def _load_pieces(path: Path) -> Any:
     try:
         return SentencePieceProcessor(model_file=str(path))
     except (OSError, RuntimeError) as cause:
-        raise AssetError(path, name=path.name, reason="it is no SentencePiece model") from cause
+        raise AssetError(path, name=path.name, reason="it is not a SentencePiece model") from cause
 
 
 def _check(mel: Tensor, *, bands: int, frames: int) -> None:
-    """Say in our words what would fail deep inside torch."""
+    """Raise a clear error for an input that would fail inside torch."""
     if mel.ndim != 3 or mel.shape[1] != bands or mel.shape[2] < frames:
         raise UnsupportedInputError(
             f"The spectrogram has the shape {tuple(mel.shape)}. Expected (N, {bands}, T): a batch "

@@ -46,7 +46,7 @@ def _read_spoken(source: str) -> list[Input]:
     """Read a sound, and what is said in it: the file of the same name, with ``.txt``."""
     [(_, sound)] = _read_sound(source)
     words = str(Path(source).with_suffix(".txt"))
-    find_file(words, "what is said in the sound")
+    find_file(words, "the transcript of the recording")
     return [Input(source, (sound, " ".join(line.value for line in read_texts(words))))]
 
 
@@ -54,14 +54,16 @@ def _check_is_of_one_sound(weights: Weights | WeightEntry) -> None:
     """Refuse weights that compare two sounds."""
     scores: Any = weights.postprocess()
     if "MOS" in scores.names:
-        reason = "they compare two sounds, what is judged and clean speech"
-        raise InputError(str(weights), reason, expected="squim_objective_base, which needs one")
+        reason = "they compare two recordings, one of them clean speech"
+        raise InputError(
+            str(weights), reason, expected="squim_objective_base, which needs one recording"
+        )
 
 
 def _refuse(weights: Weights | WeightEntry) -> NoReturn:
     """Say that a vocoder works on spectrograms, of which there are no files."""
-    reason = "they turn spectrograms into sound, and no kind of file holds one"
-    expected = "weights that speak with it: tacotron2:LJSpeech_CharactersWaveRNN_RefV1"
+    reason = "they turn spectrograms into sound, and there is no file format for spectrograms"
+    expected = "weights that use it: tacotron2:LJSpeech_CharactersWaveRNN_RefV1"
     raise InputError(str(weights), reason, expected=expected)
 
 
@@ -88,7 +90,7 @@ def text_to_speech(model: Any, weights: Weights | WeightEntry) -> Predictor:
         waveforms, lengths = vocoder(spectrogram, lengths)
         spoken = waveforms[0, : lengths[0]]
         if not len(spoken):
-            raise UnsupportedInputError(f"{text!r} is not spoken: the model stops at once.")
+            raise UnsupportedInputError(f"{text!r} is not spoken: the model stops immediately.")
         seconds = round(len(spoken) / vocoder.sample_rate, 2)
         return Prediction({"seconds": seconds}, {"wav": _written(spoken, vocoder.sample_rate)})
 
@@ -213,5 +215,5 @@ def _check_symbols(text: str, symbols: tuple[str, ...]) -> None:
     if symbols and unknown and len(letters) == len(symbols):
         raise UnsupportedInputError(
             f"{', '.join(map(repr, unknown))} cannot be spoken by these weights. Their symbols are "
-            f"{' '.join(sorted(letters)).strip()}: write numbers and abbreviations out."
+            f"{' '.join(sorted(letters)).strip()}: spell out numbers and abbreviations."
         )

@@ -107,7 +107,7 @@ class Waveform:
         expected = "1" if self.channels == 1 else f"1 or {self.channels}"
         raise UnsupportedInputError(
             f"The waveform has {found} channels. Expected {expected}: to mix the channels of one "
-            f"recording, give waveform.mean(dim=0); if they are {found} recordings, call "
+            f"recording, pass waveform.mean(dim=0); if they are {found} recordings, call "
             "batch(waveforms, sample_rate)."
         )
 
@@ -174,7 +174,7 @@ class LogMel:
         if len(mono) < self._min_samples:
             raise UnsupportedInputError(
                 f"The waveform has {len(mono)} samples at {self.sample_rate} Hz. Expected at "
-                f"least {self._min_samples}: join it with what is spoken next."
+                f"least {self._min_samples}: join it with the next part of the recording."
             )
         mel = self._to_mel.to(mono.device)(mono).transpose(1, 0) * self._GAIN
         log = torch.where(mel > math.e, torch.log(mel), mel / math.e)
@@ -224,7 +224,7 @@ class NormalizedDecibels:
 def _checked_batch(waveforms: Iterable[Tensor]) -> list[Tensor]:
     batch = list(waveforms)
     if not batch:
-        raise UnsupportedInputError("There is no waveform. Give a list of at least one.")
+        raise UnsupportedInputError("There is no waveform. Pass a list of at least one.")
     return batch
 
 
@@ -244,14 +244,14 @@ def _checked_waveform(waveform: object) -> Tensor:
     odd = waveform.numel() - int(waveform.isfinite().sum())
     if odd:
         raise UnsupportedInputError(
-            f"{odd:,} of the waveform's {waveform.numel():,} samples are infinite or not a number. "
-            "Expected floats in [-1, 1]: look at how the sound was read or computed."
+            f"{odd:,} of the waveform's {waveform.numel():,} samples are infinite or NaN. "
+            "Expected floats in [-1, 1]: check how the recording was read or computed."
         )
     # Some libraries read files as (T, channels).
     if waveform.ndim == 2 and waveform.shape[0] > waveform.shape[1]:
         raise UnsupportedInputError(
             f"The waveform has the shape {tuple(waveform.shape)}: more channels than samples. "
-            "Expected (channels, T): give waveform.T."
+            "Expected (channels, T): pass waveform.T."
         )
     return waveform.reshape(-1, waveform.shape[-1])
 
@@ -259,14 +259,14 @@ def _checked_waveform(waveform: object) -> Tensor:
 def _check_rate(sample_rate: object) -> None:
     if not isinstance(sample_rate, Real) or sample_rate < _LOWEST_RATE or sample_rate % 1 != 0:
         raise UnsupportedInputError(
-            f"The sample rate is {sample_rate!r}. Expected a whole number from {_LOWEST_RATE} on: "
-            "samples a second, as the file states them."
+            f"The sample rate is {sample_rate!r}. Expected an integer of at least {_LOWEST_RATE}: "
+            "samples per second, as the file states."
         )
 
 
 def _read_statistics(path: Path, *, bands: int) -> tuple[Tensor, Tensor]:
     """Return the mean and the reciprocal of the deviation of each band."""
-    reason = f"it is no JSON with the lists mean and invstddev, of {bands} numbers each"
+    reason = f"it is not JSON with the lists mean and invstddev, of {bands} numbers each"
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         mean, scale = torch.tensor(found["mean"]), torch.tensor(found["invstddev"])

@@ -173,7 +173,7 @@ def path_of(distribution: str) -> Path:
     for point in discovery.entry_points("dapi.answers"):
         if point.distribution == distribution:
             return _beside(point)
-    reason = "it does not say where they are"
+    reason = "their entry point names no file"
     line = '[project.entry-points."dapi.answers"]  answers = "its.package"'
     raise AnswersError(distribution, reason, f"Add to its pyproject.toml: {line}")
 
@@ -185,7 +185,7 @@ def _beside(point: discovery.EntryPoint) -> Path:
         spec = None
     for folder in (spec and spec.submodule_search_locations) or ():
         return Path(folder) / "answers.json"
-    reason = f"the entry point names {point.target!r}, which is no package"
+    reason = f"the entry point names {point.target!r}, which is not a package"
     raise AnswersError(point.distribution, reason, "Name the package that holds answers.json.")
 
 
@@ -252,7 +252,7 @@ def _of_plain(at: str, values: list[Any], samples: int) -> Leaf:
 
 
 def _exact(values: list[Any]) -> dict[str, Any]:
-    values = [_rounded(each, 17) if isinstance(each, float) else each for each in values]
+    values = [rounded(each, 17) if isinstance(each, float) else each for each in values]
     if len(values) <= _SHORT:
         return {"values": values}
     return {"values": values[:FEW], "sha256": sha256(_json(values).encode()).hexdigest()[:16]}
@@ -278,10 +278,10 @@ def _of_tensor(at: str, tensor: Tensor, samples: int, digits: int = 0) -> Leaf:
     return {
         **head,
         "count": len(finite),
-        "mean": _rounded(mean, digits),
-        "std": _rounded(deviation, digits),
-        "l2": _rounded(float(finite.norm()), digits),
-        "samples": [_rounded(each, digits) for each in _strided(flat, samples)],
+        "mean": rounded(mean, digits),
+        "std": rounded(deviation, digits),
+        "l2": rounded(float(finite.norm()), digits),
+        "samples": [rounded(each, digits) for each in _strided(flat, samples)],
     }
 
 
@@ -294,7 +294,7 @@ def _strided(flat: Tensor, samples: int) -> list[float]:
     return values
 
 
-def _rounded(value: float, digits: int) -> float | str:
+def rounded(value: float, digits: int) -> float | str:
     """Keep as many digits as are compared; JSON has no infinity."""
     rounded = float(f"{value:.{digits}g}")
     return rounded if rounded - rounded == 0 else str(rounded)

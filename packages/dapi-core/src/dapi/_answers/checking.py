@@ -20,6 +20,7 @@ from dapi._plugins import discovery
 from dapi._values import names as _names
 from dapi._values.frozen import FrozenDict, freeze
 from dapi._values.public import public
+from dapi._weights.entry import WeightEntry
 from dapi._weights.enum import Weights
 from dapi.exceptions import AnswersError, DapiError
 
@@ -115,9 +116,31 @@ def record_distribution(
         yield name, kept.left_out.get(name, "")
 
 
-def recorded(name: str, kept_as: str, *, accept: str = "") -> Answer:
+def record_answer(name: str, *, synthetic: bool = False) -> Answer:
+    """Run a model, and return what it says today.
+
+    Args:
+        name: A builder, which runs with synthetic weights; or weights, whose files are here.
+        synthetic: Whether weights are replaced by synthetic ones: what their build, transforms
+            and postprocess do is noted, and no file of theirs is read.
+
+    Raises:
+        AnswersError: It cannot be run.
+        DapiError: There is no such model.
+    """
+    try:
+        return recorded(name, name.rpartition("/")[2], synthetic=synthetic)
+    except UncheckedError as cause:
+        raise AnswersError(name, str(cause), "") from cause
+
+
+def recorded(name: str, kept_as: str, *, accept: str = "", synthetic: bool = False) -> Answer:
     """Record the answer of a builder or of weights."""
-    subject = _named(name)
+    if synthetic and ":" in name:
+        weights = lookup.get_weights(name)
+        subject = Subject(lookup.find_offered(lookup.parse(name)), weights, True)
+    else:
+        subject = _named(name)
     if subject.is_synthetic:
         subject = subject._replace(config=subject.sample().config)
     answer = record(subject, kept_as)
@@ -175,7 +198,7 @@ def _named(name: str) -> Subject:
     if parsed.member is not None:
         weights = lookup.get_weights(name)
         if files.missing(weights):
-            raise UncheckedError(f"Its file is not here. To fetch it: dapi fetch {name}")
+            raise UncheckedError(f"Its file is not in the cache. To fetch it: dapi fetch {name}")
         return Subject(lookup.find_offered(parsed), weights, False)
     model = lookup.find(name)
     return Subject(model, _template(model), True)
@@ -229,7 +252,8 @@ def compared(name: str, kept: Answers) -> Check:
 
 
 def _compared(subject: Subject, name: str, kept: Answers) -> Check:
-    short = name.rpartition("/")[2]
+    _, model, member, _ = _names.parse(name)
+    short = f"{model}:{member}" if member else model
     answer = kept.found.get(short)
     if answer is None and subject.built is not None and not subject.is_synthetic:
         subject, short = subject._replace(is_synthetic=True), subject.model.name
@@ -243,7 +267,10 @@ def _compared(subject: Subject, name: str, kept: Answers) -> Check:
     if answer.config and not answer.config.keys() <= subject.sample().config.keys():
         raise UncheckedError("Its answers name arguments of the builder that its sample does not.")
     subject = subject._replace(
-        config=answer.config, dtype=answer.dtype, trains="training" not in answer.omitted
+        weights=_recorded_with(subject, answer),
+        config=answer.config,
+        dtype=answer.dtype,
+        trains="training" not in answer.omitted,
     )
     try:
         return compare(answer, record(subject, short))
@@ -251,6 +278,14 @@ def _compared(subject: Subject, name: str, kept: Answers) -> Check:
         raise
     except Exception as error:
         raise UncheckedError(f"It could not be run. {_reason(error)}") from error
+
+
+def _recorded_with(subject: Subject, answer: Answer) -> Weights | WeightEntry:
+    """Return the weights that a builder's answer was recorded with, which may be latest no more."""
+    if subject.is_synthetic and subject.built is None:
+        enum = lookup.own_enum(subject.model.load())
+        return next((each for each in enum if each.name == answer.member), subject.weights)
+    return subject.weights
 
 
 def _unrecorded(name: str, kept: Answers) -> str:

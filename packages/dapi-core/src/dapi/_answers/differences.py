@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from math import hypot, inf, isnan
+from math import hypot, inf, isfinite, isnan
 from typing import Any, Literal, NamedTuple
 
 from dapi._answers.answers import Answer, Leaf
@@ -16,7 +16,10 @@ TOLERANCES = {"float64": 1e-9, "float32": 3e-5, "float": 3e-5, "float16": 3e-2, 
 ROUNDED = TOLERANCES["float32"]
 MIXED = 1e-4  # of a model that computes in float64, but for a part of it
 
-_LEAST_SPREAD = 1e-3  # of the standard deviation, relative to the values themselves
+# The least standard deviation that measures, relative to the values themselves: in float32, below
+# it the tolerance would be less than the last digit that a value has.
+_LEAST_SPREAD = 1e-3
+_LEAST_SPREAD_ROUNDED = 3e-2
 
 
 @public
@@ -156,7 +159,8 @@ def _of_values(leaf: Leaf, other: Leaf, least: float) -> Difference:
     """Measure how far two tensors are apart, by their statistics and their samples."""
     tolerance = _tolerance(leaf, least)
     size = leaf["l2"] / max(leaf["count"], 1) ** 0.5
-    scale = max(leaf["std"], _LEAST_SPREAD * size) or 1.0
+    least_spread = _LEAST_SPREAD if leaf["dtype"] == "float64" else _LEAST_SPREAD_ROUNDED
+    scale = max(leaf["std"], least_spread * size) or 1.0
     deviations = [
         *(abs(leaf[key] - other[key]) for key in ("mean", "std")),
         abs(leaf["l2"] - other["l2"]) / max(leaf["count"], 1) ** 0.5,
@@ -174,16 +178,34 @@ def _apart(old: float | str, new: float | str) -> float:
     return abs(old - new)
 
 
+def _left_alone(*leaves: Leaf) -> set[str]:
+    """Return the modules whose buffers no step of training moved, in each answer that has them."""
+    names = {name for leaf in leaves for name in leaf.get("norms", {})}
+    moved = {n for leaf in leaves for n in leaf.get("norms", {}) if n not in leaf.get("still", ())}
+    return names - moved
+
+
+def _apart_of_norms(old: float, new: float) -> float:
+    if isfinite(old) and isfinite(new):
+        return abs(old - new)
+    return 0.0 if repr(old) == repr(new) else inf
+
+
 def _of_norms(leaf: Leaf, other: Leaf, least: float) -> Iterator[Difference]:
     """Compare norms by module; a very small one is compared as a part of the largest."""
     tolerance = max(TOLERANCES["float64"], least)
     stage, _, kind = leaf["at"].partition(":")
-    old, new = leaf["norms"], other.get("norms", {})
+    old, new = (
+        {key: float(norm) for key, norm in each.get("norms", {}).items()} for each in (leaf, other)
+    )
+    for name in _left_alone(leaf, other):
+        old.pop(name, None)
+        new.pop(name, None)
     if old.keys() != new.keys():  # modules were moved: all of them together say what they did
         old, new = ({"all": hypot(*norms.values())} for norms in (old, new))
-    largest = max(old.values(), default=0.0)
+    largest = max(filter(isfinite, old.values()), default=0.0)
     for name, norm in old.items():
-        scale = max(norm, _LEAST_SPREAD * largest) or 1.0
-        units = abs(norm - new[name]) / scale / tolerance
+        scale = max(norm, _LEAST_SPREAD * largest) if isfinite(norm) else 1.0
+        units = _apart_of_norms(norm, new[name]) / (scale or 1.0) / tolerance
         what = f"norm was {norm:.6g}, is {new[name]:.6g}"
         yield Difference(stage, f"{kind} of {name}", what, units, tolerance)

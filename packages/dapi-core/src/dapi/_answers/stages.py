@@ -8,7 +8,7 @@ that do.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from hashlib import sha256
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 # Without training so long or so large a model; what was recorded is compared in any case.
 _MOST_SECONDS = 5.0
 _MOST_TRAINED = 1_000_000_000
+
+_DRAWS = 2  # steps of training again, where random numbers were drawn
 
 _FEW = 16  # numbers in float32, such as the ratio of two sizes, make no model compute in it
 
@@ -108,7 +110,7 @@ class Run:
         if transforms is None:
             prepared = self.plan.sample.prepared
             if prepared is None:
-                raise UncheckedError("Its transforms need a file that is not here.")
+                raise UncheckedError("Its transforms need a file that is not in the cache.")
             noted: Callable[..., Any] = _Noted(lambda *_, **__: prepared, self._given)
         else:
             noted = _Noted(transforms, self._transformed)
@@ -253,17 +255,23 @@ class Run:
             return
         kept = {name: buffer.clone() for name, buffer in self.model.named_buffers()}
         before = torch.get_rng_state()
-        leaves = self._step()
-        if not torch.equal(before, torch.get_rng_state()):  # it may not matter what was drawn
+        leaves = self._step(kept)
+        is_drawn = not torch.equal(before, torch.get_rng_state())
+        for _ in range(_DRAWS if is_drawn else 0):  # it may not matter what was drawn
             for name, buffer in self.model.named_buffers():
                 buffer.copy_(kept[name])
-            if self._step() != leaves:
+            if self._step(kept) != leaves:
                 self.omitted.setdefault("training", "it draws random numbers")
+                break
         if "training" not in self.omitted:
             self.stages["training"] = leaves
 
-    def _step(self) -> list[Leaf]:
-        """Train the model for one step; nothing, with the reason, if it cannot be trained so."""
+    def _step(self, before: Mapping[str, Tensor]) -> list[Leaf]:
+        """Train the model for one step; nothing, with the reason, if it cannot be trained so.
+
+        Args:
+            before: The buffers as they are before it.
+        """
         import torch
 
         assert self.call is not None
@@ -280,9 +288,19 @@ class Run:
         gradients = ((n, p.grad) for n, p in model.named_parameters() if p.grad is not None)
         return [
             {"at": "training:gradients", "norms": tracing.norms(gradients)},
-            {"at": "training:buffers", "norms": tracing.norms(model.named_buffers())},
+            self._buffers(before),
             *answers.describe("training:dropout", [*map(list, sorted(self.dropped.items()))]),
         ]
+
+    def _buffers(self, before: Mapping[str, Tensor]) -> Leaf:
+        """Describe the buffers after a step, and say which of them it left as they were."""
+        now = dict(self.model.named_buffers())
+        groups = tracing.grouped(now)
+        same = {name for name, each in now.items() if name in before and each.equal(before[name])}
+        moved = {group for name, group in groups.items() if name not in same}
+        still = sorted({*groups.values()} - moved)
+        leaf = {"at": "training:buffers", "norms": tracing.norms(now.items())}
+        return {**leaf, "still": still} if still else leaf
 
     def _why_untrained(self, seconds: float) -> str:
         if self.plan.trains is False:

@@ -24,10 +24,10 @@ def uniform(name: str, shape: Sequence[int], dtype: torch.dtype) -> Tensor:
     import torch
 
     count = prod(shape)
-    digest = shake_256(f"dapi-answers-1:{name}".encode()).digest(2 * count)
     if not count:
         return torch.empty(tuple(shape), dtype=dtype)
-    whole = torch.frombuffer(bytearray(digest), dtype=torch.int16)
+    source = shake_256(f"dapi-answers-1:{name}".encode())
+    whole = torch.frombuffer(bytearray(source.digest(2 * count)), dtype=torch.int16)
     return whole.to(dtype).add_(0.5).div_(32768).reshape(tuple(shape))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from math import hypot
 from typing import TYPE_CHECKING, Any
 
 from dapi._answers import answers, synthetic
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 _MOST_MODULES = 16  # inside a model that are noted
+_PART = 1 << 24  # elements of a tensor whose norm is computed at a time
 
 
 def inside(model: nn.Module, prefix: str = "", depth: int = 1) -> Iterator[tuple[str, nn.Module]]:
@@ -40,18 +42,33 @@ def thinned(leaves: list[Leaf]) -> list[Leaf]:
     return [leaves[place * last // (_MOST_MODULES - 1)] for place in range(_MOST_MODULES)]
 
 
-def norms(named_tensors: Iterable[tuple[str, Tensor]]) -> dict[str, float]:
-    """Return the l2 norm of the tensors below each module at depth one, or two if those are few."""
-    named = [(name, float(each.detach().double().norm())) for name, each in named_tensors]
+def norms(named_tensors: Iterable[tuple[str, Tensor]]) -> dict[str, float | str]:
+    """Return the l2 norm of the tensors below each module, as ``grouped`` has them.
+
+    One that is not finite is a text, as JSON has it.
+    """
+    named = {name: _norm(each.detach()) for name, each in named_tensors}
     found: dict[str, float] = {}
+    for name, group in grouped(named).items():
+        found[group] = (found.get(group, 0.0) ** 2 + named[name] ** 2) ** 0.5
+    return {name: answers.rounded(norm, 12) for name, norm in found.items()}
+
+
+def _norm(tensor: Tensor) -> float:
+    """Compute an l2 norm in float64, by parts: a whole copy would take twice the memory again."""
+    parts = tensor.flatten().split(_PART) if tensor.numel() > _PART else (tensor,)
+    return hypot(*(float(each.double().norm()) for each in parts))
+
+
+def grouped(names: Iterable[str]) -> dict[str, str]:
+    """Return the module that each tensor is below: at depth two, or one if there are many."""
+    found: dict[str, str] = {}
+    kept = list(names)
     for depth in (2, 1):
-        found = {}
-        for name, norm in named:
-            prefix = ".".join(name.split(".")[:depth])
-            found[prefix] = (found.get(prefix, 0.0) ** 2 + norm**2) ** 0.5
-        if len(found) <= _MOST_MODULES:
+        found = {name: ".".join(name.split(".")[:depth]) for name in kept}
+        if len(set(found.values())) <= _MOST_MODULES:
             break
-    return {name: float(f"{norm:.12g}") for name, norm in found.items()}
+    return found
 
 
 def loss(output: Any) -> Tensor:

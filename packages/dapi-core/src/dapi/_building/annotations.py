@@ -13,9 +13,9 @@ from typing import Any
 
 
 class Annotations(dict[str, Any]):
-    """The annotations of a function: strings, which are resolved when somebody reads or copies one.
+    """The annotations of a function: strings, which are resolved when one is read or copied.
 
-    What cannot be resolved, for want of a framework or of the source, stays a string.
+    An annotation that cannot be resolved, because a framework is missing, stays a string.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -26,7 +26,7 @@ class Annotations(dict[str, Any]):
         value = super().__getitem__(name)
         if not isinstance(value, str):
             return value
-        with suppress(Exception):  # who evaluates it again gets the error
+        with suppress(Exception):  # evaluating it again raises the error
             namespace = _namespace(self._function)
             found = eval(value, namespace)  # noqa: S307  # as typing does
             return eval(found, namespace) if isinstance(found, str) else found  # noqa: S307  # an alias
@@ -38,7 +38,7 @@ class Annotations(dict[str, Any]):
 
 
 def _namespace(function: Any) -> dict[str, Any]:
-    """Return what a function's annotations can name, also what is for type checkers only."""
+    """Return the names that a function's annotations can use, including TYPE_CHECKING imports."""
     import ast
     import inspect
 

@@ -16,6 +16,8 @@ from contextlib import suppress
 from types import NoneType
 from typing import Any, Final, ForwardRef, Literal, NamedTuple, Union, get_args, get_origin
 
+from dapi._values.frozen import FrozenDict
+
 # Code, repositories, devices, downloads: only a caller names them, whatever a builder declares.
 CALLERS: Final = frozenset(
     {
@@ -49,11 +51,13 @@ class Arguments(NamedTuple):
         builder: Its name, for errors.
         types: By argument; Any where it says no type.
         takes_others: Whether it takes arguments that it does not declare.
+        defaults: By argument, of those that have one.
     """
 
     builder: str
     types: Mapping[str, Any]
     takes_others: bool
+    defaults: Mapping[str, Any] = FrozenDict()
 
     @classmethod
     def of(cls, function: Callable[..., Any], builder: str) -> Arguments:
@@ -67,15 +71,18 @@ class Arguments(NamedTuple):
             name: _evaluated(annotations.get(name, Any), scope)
             for name in code.co_varnames[code.co_posonlyargcount : count]
         }
+        positional, usual = code.co_varnames[: code.co_argcount], function.__defaults__ or ()
+        defaults = dict(zip(reversed(positional), reversed(usual), strict=False))
+        defaults |= function.__kwdefaults__ or {}
         if not code.co_flags & _KEYWORDS:
-            return cls(builder, found, takes_others=False)
+            return cls(builder, found, takes_others=False, defaults=defaults)
         rest = code.co_varnames[count + bool(code.co_flags & 0x04)]
         declared = _evaluated(annotations.get(rest, Any), scope)
         if not hasattr(declared, "__total__"):
-            return cls(builder, found, takes_others=True)
+            return cls(builder, found, takes_others=True, defaults=defaults)
         own = getattr(sys.modules.get(declared.__module__), "__dict__", {})
         found |= {key: _evaluated(hint, own) for key, hint in declared.__annotations__.items()}
-        return cls(builder, found, takes_others=False)
+        return cls(builder, found, takes_others=False, defaults=defaults)
 
     def admit(self, name: str, value: Any) -> Any:
         """Return a value from a file as the argument's type has it.

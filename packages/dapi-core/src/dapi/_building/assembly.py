@@ -21,10 +21,10 @@ M = TypeVar("M", bound="nn.Module")
 
 
 class Assembly(Generic[M]):
-    """One model, from constructing to loading: without initialising, or else in the plain way.
+    """One model, from construction to loading: without initialisation, or else the plain way.
 
-    What fails without values in the parameters, but for keys that do not fit, is decided by the
-    plain way: only that says whether the constructor, or the weights, are at fault.
+    If building without values in the parameters fails, except for keys that do not match, the plain
+    way decides: only it shows whether the constructor or the weights are at fault.
     """
 
     def __init__(

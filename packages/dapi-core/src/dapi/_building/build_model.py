@@ -1,6 +1,6 @@
-"""Building a model: construct it, load what weights it has, record both on it.
+"""Build a model: construct it, load its weights, and record both on it.
 
-What only weights need (their demands, reading, placing) is imported when there are any.
+Modules that only weights need (their demands, reading, placing) are imported when there are any.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+    from dapi._weights.offered import WeightsLike
+
 M = TypeVar("M", bound="nn.Module")
 
 
@@ -33,7 +35,7 @@ M = TypeVar("M", bound="nn.Module")
 def build_model(
     constructor: Callable[..., M],
     *args: Any,
-    weights: Weights | WeightEntry | None = None,
+    weights: WeightsLike[Any] | None = None,
     head: Sequence[str] = (),
     new_head: bool = False,
     progress: bool = True,
@@ -41,29 +43,28 @@ def build_model(
     dtype: torch.dtype | None = None,
     **config: Any,
 ) -> M:
-    """Construct a model of a class that nobody registered, and load weights into it.
+    """Construct a model of an unregistered class, and load weights into it.
 
-    The result is the same, to the bit, as that of constructing the model and calling its
-    ``load_state_dict`` with what the file holds, but parameters are not initialised only to be
-    overwritten, and a file that nobody writes to is mapped where that is possible. A constructor
-    that needs values in its parameters (it runs a forward, say) may be called a second time, in
-    the plain way.
+    The result is bit-identical to constructing the model and calling ``load_state_dict`` with the
+    content of the file, but parameters are not initialised only to be overwritten, and a read-only
+    file of the cache is mapped where possible. A constructor that needs values in its parameters
+    (because it runs a forward pass, say) may be called a second time, the plain way.
 
     Args:
-        constructor: A class, or a function that constructs.
+        constructor: A class, or a function that returns a model.
         *args: Its positional arguments.
         weights: A member or an entry; None leaves the initialisation as it is.
-        head: Names of the submodules that ``new_head`` initialises anew.
+        head: Names of the submodules that ``new_head`` initialises.
         new_head: Whether the size of the head (``num_classes``, ``num_keypoints``,
-            ``num_labels`` or ``aux_num_out``) may contradict the weights, and the head is not
-            loaded.
-        progress: Show a progress bar while fetching, or in a log a line every ten seconds.
-        device: Where the model shall be; by default where the constructor puts it. ``"meta"``,
-            also as PyTorch's default device, constructs what the weights need, and fetches and
-            loads nothing: parameters are on meta, buffers are as constructed. For a model that
-            is then loaded in shards.
+            ``num_labels`` or ``aux_num_out``) may differ from the weights; the head is then
+            initialised, not loaded.
+        progress: Show a progress bar during a download, or a line every ten seconds in a log.
+        device: The device of the model; by default the constructor decides. ``"meta"``, also as
+            PyTorch's default device, constructs the model for the weights but downloads and loads
+            nothing: parameters are on meta, buffers are as constructed. Use it for a model that
+            is loaded in shards.
         dtype: The floating-point type of its parameters and buffers, as ``model.to(dtype)``
-            sets it; by default the model's own, whatever the file has.
+            sets it; by default the model's own, whatever the type in the file.
         **config: Keyword arguments of the constructor; merged with those of the weights.
 
     Returns:
@@ -72,11 +73,12 @@ def build_model(
     Raises:
         ConfigConflictError: An argument contradicts the weights.
         StateDictMismatchError: The weights do not fit the model.
-        ArgumentError: ``constructor`` constructs nothing.
-        CheckpointError: Their file cannot be read.
-        UnreadOverrideError: No constructor read an override that the weights carry.
-        WithdrawnWeightsError: The publisher took the weights back.
-        FetchError: They could not be fetched. This function reads the cache and the network.
+        ArgumentError: ``constructor`` cannot be called.
+        CheckpointError: The file cannot be read.
+        UnreadOverrideError: No constructor read an override of the weights.
+        WithdrawnWeightsError: The publisher withdrew the weights.
+        LicenseError: ``DAPI_LICENSES`` does not allow their licence.
+        FetchError: The download failed. This function reads the cache and the network.
     """
     if not callable(constructor):
         raise ArgumentError(
@@ -105,8 +107,8 @@ class Recipe(Generic[M]):
 
     Args:
         construct: Called with the merged config.
-        name: Of the builder, or of the constructor.
-        head: Names of the submodules that a new head initialises anew.
+        name: The name of the builder, or of the constructor.
+        head: Names of the submodules that a new head initialises.
         target: As in ``Provenance``.
     """
 
@@ -125,7 +127,7 @@ def build(
     progress: bool,
     target: Target,
 ) -> M:
-    """Do what surrounds every builder."""
+    """Build a model: the work of the decorator around every builder."""
     if weights is None:
         model = _build_without_weights(recipe, config, target)
         _record(model, recipe, None, config, new_head=new_head)
@@ -183,7 +185,7 @@ def _record(
 
 
 def twin(recipe: Recipe[M], weights: WeightEntry, config: Mapping[str, Any]) -> M:
-    """Construct on meta what loading the weights would construct, to compare a model with it."""
+    """Construct on meta the model that the weights would be loaded into, for comparison."""
     from dapi._building import demands
 
     with _traceless():
@@ -247,7 +249,7 @@ _nothing_is_loaded: ContextVar[bool] = ContextVar("_nothing_is_loaded", default=
 
 @contextmanager
 def _on_meta() -> Iterator[None]:
-    """Load nothing; what a constructor computes is real also where meta is the default device."""
+    """Construct on meta; values that the constructor computes stay real, whatever the default."""
     with _loading_nothing(), _off_meta():
         yield
 

@@ -97,10 +97,10 @@ def _in_modules(
     for path in dict.fromkeys((*found, *expected)):
         one, other = found.get(path), expected.get(path)
         if not _is_of_kind(one, other):
-            if not _awaits_input(other):
-                place = path or "the model"
-                yield Difference(path, f"{place} is {_kind(one)}, not {_kind(other)}")
-        elif one is not None and other is not None and not _awaits_input(other):
+            if not awaits_input(other):
+                yield Difference(path, f"{path or 'the model'} is {_kinds(one, other)}")
+        elif one is not None and other is not None and not awaits_input(other):
+            yield from _in_methods(path, one, other)
             yield from _in_attributes(path, vars(one), vars(other))
 
 
@@ -113,20 +113,25 @@ def _is_of_kind(module: nn.Module | None, other: nn.Module | None) -> bool:
     return _name(type(module)) == _name(type(other))
 
 
-def _awaits_input(module: nn.Module | None) -> bool:
+def awaits_input(module: nn.Module | None) -> bool:
     """Whether a module takes its shapes, and its class, from the first input."""
     check = getattr(module, "has_uninitialized_params", None)
     return check is not None and bool(check())
 
 
+def _in_methods(path: str, found: nn.Module, expected: nn.Module) -> Iterator[Difference]:
+    """Find the methods that an attribute of the object hides: ``model.forward = ...``."""
+    for name in vars(found).keys() - vars(expected).keys():
+        if isinstance(getattr(type(found), name, None), FunctionType):
+            place = f"{path}.{name}" if path else name
+            yield Difference(place, f"{place} was replaced")
+
+
 def _in_attributes(
     path: str, found: Mapping[str, Any], expected: Mapping[str, Any]
 ) -> Iterator[Difference]:
-    if "forward" in found and "forward" not in expected:  # an attribute that hides the method
-        place = f"{path}.forward" if path else "forward"
-        yield Difference(place, f"{place} was replaced")
     for name in found:
-        if name.startswith("_") or name in _OF_NO_MODEL or name not in expected:
+        if name.startswith("_") or name in OF_NO_MODEL or name not in expected:
             continue
         one, other = _facts(name, found[name]), _facts(name, expected[name])
         for key in one.keys() & other.keys():
@@ -143,12 +148,12 @@ def _facts(name: str, value: Any) -> dict[str, Any]:
     return {
         f"{name}.{key}": _described(each)
         for key, each in value.to_dict().items()
-        if not key.startswith("_") and key not in _OF_NO_MODEL
+        if not key.startswith("_") and key not in OF_NO_MODEL
     }
 
 
 # How and where a model runs, and who wrote its configuration: none changes what it computes.
-_OF_NO_MODEL: Final = CALLERS | {
+OF_NO_MODEL: Final = CALLERS | {
     "architectures",
     "gradient_checkpointing",
     "inplace",
@@ -229,5 +234,9 @@ def _name(function: Any) -> str:
     return f"{function.__module__}:{function.__qualname__}"
 
 
-def _kind(module: nn.Module | None) -> str:
-    return "missing" if module is None else f"a {type(module).__name__}"
+def _kinds(one: nn.Module | None, other: nn.Module | None) -> str:
+    """Name the classes of two modules, with where they are defined if both have one name."""
+    names = ["missing" if each is None else f"a {type(each).__name__}" for each in (one, other)]
+    if names[0] == names[1]:  # PEFT has a Linear of its own
+        names = [f"a {type(each).__module__}.{type(each).__name__}" for each in (one, other)]
+    return f"{names[0]}, not {names[1]}"

@@ -40,24 +40,24 @@ class ContextParams:
             def __init__(self, features: int) -> None:
                 self.eps = ContextParams.get(self, "eps", 1e-5)
 
-    The override reaches ``target_class`` and its subclasses, never its parents; of nested
-    contexts the innermost that names the parameter wins. Leaving one restores exactly what was
-    outside, also after an exception and out of order. A task started inside inherits the context
-    until it is left; a thread or task started outside never sees it. (A plain
+    The override applies to ``target_class`` and its subclasses, never to its parents; of nested
+    contexts, the innermost that names the parameter wins. Leaving a context restores the outer
+    state exactly, even after an exception and out of order. A task started inside inherits the
+    context until it is left; a thread or task started outside never sees it. (A plain
     ``threading.Thread`` starts without any context, as everywhere in Python before 3.14; use
-    ``contextvars.copy_context().run`` or ``asyncio.to_thread`` to hand it on.)
+    ``contextvars.copy_context().run`` or ``asyncio.to_thread`` to pass it on.)
 
     As a decorator it overrides the defaults during each call of a function or method, and while
-    the body of a generator or coroutine runs: what takes its items, in between, sees nothing.
+    the body of a generator or coroutine runs, but not between its items.
 
     Args:
         target_class: The class whose constructors read the parameters.
-        active: Whether the context does anything; False spares the caller an ``if``.
+        active: Whether the context has an effect; False saves the caller an ``if``.
         **params: The defaults to override.
 
     Raises:
-        TypeError: ``target_class`` is no class, or a class is decorated.
-        RuntimeError: On entering one that is entered already. It can be used again after.
+        TypeError: ``target_class`` is not a class, or a class is decorated.
+        RuntimeError: The context is entered while it is active. It can be used again afterwards.
 
     Source: the RFC "DAPI Model Versioning", implementation details.
 
@@ -78,7 +78,7 @@ class ContextParams:
 
     def __init__(self, target_class: type, active: bool = True, **params: Any) -> None:
         if not isinstance(target_class, type):
-            raise TypeError(f"ContextParams needs a class, and was given {target_class!r}.")
+            raise TypeError(f"ContextParams requires a class, not {target_class!r}.")
         self._target = target_class
         self._active = active
         self._params = params
@@ -134,9 +134,9 @@ class ContextParams:
         """Return the value that ``obj``, under construction, should use for ``key``.
 
         Args:
-            obj: The instance whose constructor asks; its class decides which contexts apply.
-            key: The parameter's name.
-            default: What the class uses outside of any context.
+            obj: The instance under construction; its class decides which contexts apply.
+            key: The name of the parameter.
+            default: The value outside of any context.
         """
         for frame in reversed(_frames.get()):
             if frame.is_open and key in frame.params and isinstance(obj, frame.target):
@@ -152,7 +152,7 @@ def _open_frames() -> tuple[_Frame, ...]:
 
 def _decorated(function: Callable[..., Any], context: Callable[[], ContextParams]) -> Any:
     """Wrap a function in one of its own kind, with a context of its own for each call."""
-    import inspect  # not before: only who decorates pays for it
+    import inspect  # imported here: only decorators need it
 
     if inspect.isasyncgenfunction(function):
         return _async_generator(function, context)

@@ -1,4 +1,4 @@
-"""What weights demand of a model: that it has their config and context while it is built."""
+"""Demands of weights on a model: their config and context while it is built."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from dapi._building import origin
 from dapi._building.arguments import CALLERS
 from dapi._building.context import ContextParams
 from dapi._loader.loading import is_under
 from dapi._plugins import binding
 from dapi._values import notices
 from dapi._values.frozen import freeze
-from dapi._weights import lazy
+from dapi._weights import lazy, licenses
 from dapi._weights.entry import WeightEntry
 from dapi._weights.enum import Weights, entry_of
 from dapi.exceptions import (
@@ -30,12 +31,13 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", bound="nn.Module")
 
-# What a new head may have otherwise than the weights; all else is of the rest of the model.
+# Arguments in which a new head may differ from the weights; all others belong to the model.
 HEAD_ARGUMENTS = ("num_classes", "num_keypoints", "num_labels", "aux_num_out")
 
 
 def admit(weights: Weights | WeightEntry) -> None:
-    """Refuse what is not locked or was withdrawn; warn of what is deprecated or outdated."""
+    """Refuse weights that may not be used here; warn of deprecated or outdated ones."""
+    licenses.check(weights)
     lock = binding.current()
     if lock is not None:
         lock.admit(weights)
@@ -50,6 +52,7 @@ def admit(weights: Weights | WeightEntry) -> None:
         notices.warn_once(text, OutdatedWeightsWarning)
     elif lock is None and isinstance(weights, Weights) and not weights.latest:
         _warn_of_later(weights)
+    origin.warn_of(weights)
 
 
 def _warn_of_later(weights: Weights) -> None:
@@ -66,17 +69,17 @@ def merge(
     head: Sequence[str],
     new_head: bool,
 ) -> dict[str, Any]:
-    """Join the arguments that the weights want with those of the caller, who may not contradict."""
+    """Merge the arguments of the weights with the caller's, which must not contradict them."""
     wanted = entry_of(weights).build
     for argument in sorted(CALLERS & {*wanted.defaults, *wanted.config}):
         raise WeightsDeclarationError(
             f"The Build of {weights}",
             f"names {argument}, which only a caller does",
-            f"Remove it from the entry, and give it where the model is built: {argument}=...",
+            f"Remove it from the entry, and pass it to the builder: {argument}=...",
         )
     if new_head and not head:
         raise NoWeightsError(
-            "new_head=True was given to a builder that declares no head",
+            "new_head=True requires a builder that declares a head",
             "Declare it: register_model(head=...) or build_model(head=...).",
         )
     for argument, fixed in wanted.config.items():
@@ -130,7 +133,7 @@ def construct(
 
 
 def _explain_foreign_config(name: str, weights: Weights | WeightEntry, cause: TypeError) -> None:
-    """Say so when the argument that a constructor does not know is one of the weights' own."""
+    """Explain an argument that a constructor does not accept, if the weights require it."""
     wanted = entry_of(weights).build
     foreign = [key for key in {**wanted.defaults, **wanted.config} if f"'{key}'" in str(cause)]
     if foreign and "argument" in str(cause):
@@ -138,11 +141,17 @@ def _explain_foreign_config(name: str, weights: Weights | WeightEntry, cause: Ty
 
 
 def check_head(model: nn.Module, fresh: Sequence[str], weights: Weights | WeightEntry) -> None:
-    """Refuse a new head that nobody could train: quantized layers have no parameters."""
+    """Refuse a new head that cannot be trained, or that the model does not have."""
     if not fresh or any(is_under(key, fresh) for key, _ in model.named_parameters()):
         return
     if any(is_under(key, fresh) for key in model.state_dict()):
         raise NoWeightsError(
             f"A new head of {weights} would be quantized, and could not be trained",
-            "Give new_head=True to float weights, and quantize the model when it is trained.",
+            "Use new_head=True with float weights, and quantize the model after training.",
         )
+    layers = ", ".join(name for name, _ in model.named_children()) or "it has none"
+    raise NoWeightsError(
+        f"The head of this {type(model).__name__} is declared as {', '.join(fresh)}, and it has no "
+        "such layer with parameters",
+        f"Correct register_model(head=...). Its layers are: {layers}.",
+    )

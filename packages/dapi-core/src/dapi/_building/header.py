@@ -7,15 +7,17 @@ value is one that the builder itself declares: see ``_arguments``.
 from __future__ import annotations
 
 import json
+import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from dapi._building import build_model, register_model
+from dapi._building import build_model, fingerprint, origin, register_model
 from dapi._building.arguments import CALLERS, Arguments, is_inert
 from dapi._building.provenance import Provenance
 from dapi._catalog import builders, lookup
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 PREFIX: Final = "dapi."
+
+# A distribution and its version, and nothing else that a shell or pip would read.
+_REQUIREMENT: Final = re.compile(r"[a-z0-9][a-z0-9._-]*==[0-9][a-z0-9.+!_-]*", re.ASCII)
 
 # Of a mapping: a list of nothing, as JSON, takes thirty times its length in memory.
 _LONGEST: Final = 4 << 20
@@ -72,9 +77,11 @@ class Header:
         self._config = _mapping(facts["config"])
         self._context = _mapping(facts["context"])
         self._code_version = _mapping(facts["code_version"])
+        self._defaults = _mapping(facts.get("defaults", "{}"))
         self.requires_grad = _mapping(facts.get("requires_grad", "{}"))
+        self.modules = fingerprint.read(facts.get("modules", ""))
         if not all(type(each) is int for each in self._code_version.values()):
-            raise ValueError("a version of code is no number")
+            raise ValueError("a code version is not an integer")
         if not all(type(each) is bool for each in self.requires_grad.values()):
             raise ValueError("whether a parameter is trained is neither true nor false")
 
@@ -89,6 +96,7 @@ class Header:
         spec = register_model.declaration(builder)
         declared = Arguments.of(builder, spec.name)
         config = {name: declared.admit(name, value) for name, value in self._config.items()}
+        config = {**self._former_defaults(declared), **config}
         weights = self._weights(spec)
         self._check_context(spec, weights)
         entry = self._entry(weights)
@@ -106,6 +114,40 @@ class Header:
         )
         return Plan(recipe, entry, config, provenance)
 
+    def _former_defaults(self, declared: Arguments) -> dict[str, Any]:
+        """Return the defaults of arguments that have another one since the model was saved."""
+        former = {
+            name: declared.admit(name, value)
+            for name, value in self._defaults.items()
+            if name in declared.types
+        }
+        usual = declared.defaults
+        return {
+            name: value
+            for name, value in former.items()
+            if name not in usual or freeze(usual[name]) != freeze(value)
+        }
+
+    def explain_changes(self, changes: Sequence[str]) -> str:
+        """Say that the builder makes another model now, and how to have the former one."""
+        more = f"; and {len(changes) - 3} more" if len(changes) > 3 else ""
+        same = self._requirement()
+        if self._facts.get("version") == _version(self._distribution):
+            remedy = " A library that it uses has changed since."
+        else:
+            remedy = f" To build it as it was: pip install {same}." if same else ""
+        return (
+            f"{self.versions()}. {'; '.join(changes[:3])}{more}.{remedy} To load it as it is made "
+            "now: dapi.load(path, accept_changes=True)"
+        )
+
+    def warn_of_source(self, weights: Weights | WeightEntry | None) -> None:
+        """Warn of what became of the weights that the model started from."""
+        if isinstance(weights, Weights):
+            origin.warn_of_source(self._path.name, weights)
+            if self._facts.get("new_head") != "true":
+                origin.warn_of_changes(self._path.name, self._facts, weights)
+
     def dtype(self) -> torch.dtype | None:
         """Return the floating-point type that the whole model had, if it was not the usual one."""
         import torch
@@ -121,18 +163,42 @@ class Header:
         return f"{self._name} was of version {saved}, now {installed or 'not installed'}"
 
     def _builder(self) -> Callable[..., nn.Module]:
-        distribution, name, member = parse(self._name)
+        wanted = parse(self._name)
+        distribution, name, member, _ = wanted
         is_known = member is None and any(
             model.name == name and distribution in (None, model.distribution)
             for model in builders.known()
         )
         # An error of the catalog would read every enum of every distribution for a suggestion.
-        if not is_known and not removals.find(distribution, name):
-            raise ValueError(f"No model named {self._name!r} is installed")
+        if not is_known and not removals.find(wanted._replace(member=None)):
+            raise ValueError(self._absence())
         builder: Callable[..., nn.Module] = lookup.find(self._name).load()
         if not hasattr(builder, "__dapi_builder__"):
             raise ValueError(f"{self._name} is not made by register_model")
         return builder
+
+    def _absence(self) -> str:
+        """Say why the builder is not there; names and versions in a file are a stranger's."""
+        plugin = next((each for each in discover() if each.name == self._distribution), None)
+        if plugin is not None and plugin.disabled_by:
+            return f"{plugin.disabled_by} leaves out {plugin.name}, whose builder made it"
+        requirement = self._requirement()
+        if not requirement:
+            return (
+                f"No model named {self._name!r} is installed. It was registered by the program "
+                "that saved it: import the module that registers it, then load the file"
+            )
+        found = f"version {plugin.version} has no such builder" if plugin else "is not installed"
+        return (
+            f"No model named {self._name!r} is installed. It was saved with {requirement}; "
+            f"{self._distribution} {found}. To install it, if you trust where the file comes "
+            f"from: pip install {requirement}"
+        )
+
+    def _requirement(self) -> str:
+        """Return what pip installs to have the builder as it was; nothing if that is not known."""
+        requirement = f"{self._distribution}=={self._facts.get('version', '')}"
+        return requirement if _REQUIREMENT.fullmatch(requirement) else ""
 
     def _weights(self, spec: register_model.Declaration) -> Weights | None:
         """Return the member that the model started from, if the builder still takes it.
@@ -143,10 +209,15 @@ class Header:
         members = (member for enum in spec.weights for member in enum)
         own = next((member for member in members if str(member) == name), None)
         try:
-            is_offered = own is None and parse(name).builder == spec.name and ":" in name
-            return lookup.get_weights(name) if is_offered else own
+            wanted = parse(name)
+            is_offered = own is None and wanted.builder == spec.name and wanted.member
+            # Whatever else is installed now, it was for the builder of this distribution.
+            owner = self._distribution or wanted.distribution
+            return (
+                lookup.get_weights(str(wanted._replace(distribution=owner))) if is_offered else own
+            )
         except DapiError:
-            return None  # it was renamed or removed since, and is not needed
+            return own  # it was renamed or removed since, and is not needed
 
     def _check_context(self, spec: register_model.Declaration, weights: Weights | None) -> None:
         """Refuse overrides of what is not the builder's, and by values that could name things.
@@ -169,8 +240,15 @@ class Header:
                     raise ValueError(f"it overrides {name} of {target} with {value!r:.80}")
 
     def _entry(self, weights: Weights | None) -> WeightEntry:
-        """Describe the file itself, with the transforms of the weights it started from."""
-        build = Build(context=self._context, code_version=self._code_version)
+        """Describe the file itself, with the transforms of the weights it started from.
+
+        A default that changed since, and that published weights have as a context from then on,
+        was the model's own when it was saved: what the file records of it comes first.
+        """
+        context = dict(entry_of(weights).build.context) if weights else {}
+        for target, params in self._context.items():
+            context[target] = {**context.get(target, {}), **params}
+        build = Build(context=context, code_version=self._code_version)
         url = self._path.as_uri()
         if weights is None:
             return WeightEntry(url, build=build)
@@ -246,17 +324,33 @@ def _describe_building(provenance: Provenance) -> dict[str, str]:
         if name not in CALLERS and (name != "weights_backbone" or backbone is None)
     }
     write = partial(_to_json, provenance.builder)
+    defaults = _usual_arguments(model, config) if model else {}
     flags = {"new_head": provenance.new_head, "pretrained": backbone is not None}
     return {
         "builder": provenance.builder,
         "distribution": model.distribution if model else "",
         "version": _version(model.distribution) if model else "",
         "config": write(config, "argument"),
+        "defaults": json.dumps(defaults),
         "context": write(provenance.context, "override of"),
         "weights": "" if weights is None else str(weights),
         "sha256": " ".join(file.sha256 or "unknown" for file in files),
+        **origin.describe(weights),
         **{name: "true" for name, is_set in flags.items() if is_set},
     }
+
+
+def _usual_arguments(model: builders.Builder, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the defaults of the other arguments, as far as a file may give them."""
+    declared, found = Arguments.of(model.load(), model.name), {}
+    for name, value in declared.defaults.items():
+        if name in config or name in CALLERS or name == "weights_backbone" or not _is_json(value):
+            continue
+        plain = _thawed(freeze(value))
+        with suppress(ValueError):
+            declared.admit(name, plain)
+            found[name] = plain
+    return found
 
 
 def _describe_state(state_dict: Mapping[str, Tensor], builder: str) -> dict[str, str]:

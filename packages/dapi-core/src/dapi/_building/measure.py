@@ -14,7 +14,7 @@ from dapi._loader.construction import Deferral, watched_by
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-# What a model may have beside the tensors of its file: small buffers, layers that are replaced.
+# Allowance for memory beside the tensors of the file: small buffers, layers that are replaced.
 _MORE_PARAMETERS, _MORE_ELEMENTS = 1_000, 1 << 24
 
 
@@ -28,20 +28,20 @@ class TooLargeError(ValueError):
 def check(make: Callable[[], nn.Module], *, tensors: int, elements: int) -> None:
     """Construct a model, without memory for its parameters, up to a limit.
 
-    It may be twice what its file holds, as a constructor may replace its layers. An error of the
-    constructor is left to whoever constructs the model in earnest.
+    The limit is twice the content of its file, since a constructor may replace its layers. An error
+    of the constructor is ignored: constructing the model raises it again.
 
     Args:
         make: Constructs the model.
-        tensors: How many the file holds.
-        elements: How many elements they have together.
+        tensors: The number of tensors in the file.
+        elements: The total number of their elements.
 
     Raises:
         TooLargeError: The model is larger.
     """
     import torch
 
-    for device in ("meta", "cpu"):  # some constructors need the values of what they compute
+    for device in ("meta", "cpu"):  # some constructors need real values
         measure = _Measure(2 * tensors + _MORE_PARAMETERS, 2 * elements + _MORE_ELEMENTS)
         try:
             with watched_by(measure), torch.device(device):

@@ -176,7 +176,7 @@ def _placed(model: nn.Module, device: str) -> nn.Module:
 def _read(read: Callable[[str], Iterable[Input]], source: str) -> list[Input]:
     found = list(read(source))
     if not found:
-        raise InputError(source, "there is nothing in it", expected="at least one input")
+        raise InputError(source, "it is empty", expected="at least one input")
     return found
 
 

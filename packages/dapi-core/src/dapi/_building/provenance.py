@@ -114,7 +114,7 @@ def weights_of(model: nn.Module) -> Weights | WeightEntry:
     provenance = find(model)
     if provenance is None or provenance.weights is None:
         raise NoWeightsError(
-            f"This {type(model).__name__} carries no weights of dapi",
+            f"This {type(model).__name__} has no weights from dapi",
             "Build it with weights=..., by a registered builder or dapi.build_model.",
         )
     return _with_new_head(provenance.weights) if provenance.new_head else provenance.weights

@@ -13,7 +13,7 @@ from dapi._building.annotations import Annotations
 from dapi._catalog import builders, offers
 from dapi._values import notices
 from dapi._values.frozen import FrozenDict
-from dapi._values.names import parse
+from dapi._values.names import is_builder
 from dapi._values.public import public
 from dapi._values.record import Record
 from dapi._weights import aliases
@@ -165,7 +165,7 @@ class Declaration(Record):
         if isinstance(weights, Weights):
             if offers.takes(builder, self.name, type(weights)):
                 return
-            owners = [point.name for point in offers.leading_to(type(weights))]
+            owners = [offer.point.name for offer in offers.leading_to(type(weights))]
         raise WeightsTypeError(
             self.name,
             weights,
@@ -313,7 +313,7 @@ def register_model(
     Raises:
         InvalidNameError: The name cannot be a model's.
         DuplicateModelError: Another function of the module has the name.
-        WeightsDeclarationError: What is decorated is no function, or has no keyword-only
+        WeightsDeclarationError: What is decorated is not a function, or has no keyword-only
             ``weights``.
     """
     if function is not None:
@@ -418,7 +418,7 @@ def _unwrapped(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _checked_name(name: str) -> str:
-    if parse(name) != (None, name, None):
+    if not is_builder(name):
         raise InvalidNameError(name)
     return name
 
@@ -445,7 +445,7 @@ def _checked_enums(
         return tuple(enums)
     raise WeightsDeclarationError(
         f"register_model(weights={excerpt(weights)})",
-        "is no enum of weights, nor several",
+        "must be a Weights subclass or a sequence of them",
         "Pass a subclass of dapi.Weights, not a member of it.",
     )
 
@@ -474,7 +474,7 @@ class Parameters(Record):
         if code is None:
             raise WeightsDeclarationError(
                 f"The builder {function!r}",
-                "is no function",
+                "is not a function",
                 "Write a function that constructs it: def net(*, weights=None, progress=True): ...",
             )
         names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]

@@ -8,7 +8,7 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from dapi._building import build_model, demands
+from dapi._building import build_model, demands, fingerprint
 from dapi._building import provenance as _provenance
 from dapi._building.arguments import Arguments
 from dapi._building.comparison import Difference, Tree, differences
@@ -20,8 +20,15 @@ from dapi._loader.loading import is_under
 from dapi._loader.target import Target
 from dapi._store import placeholder, settings
 from dapi._store.disk import given_path
+from dapi._values import notices
 from dapi._values.public import public
-from dapi.exceptions import DapiError, MissingFileError, RebuildError, SavingError
+from dapi.exceptions import (
+    ChangedWeightsWarning,
+    DapiError,
+    MissingFileError,
+    RebuildError,
+    SavingError,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -38,9 +45,10 @@ def save(model: nn.Module, path: str | Path) -> None:
 
     Beside the tensors of ``model.state_dict()``, the file's header says, in strings that need no
     plugin to be read: the builder, its distribution and version, the arguments and overrides it
-    was built with (as JSON), the weights it started from, and their sha256. Whatever was trained
-    since is saved. Other programs read the file like any safetensors file; tied tensors stand in
-    it under each of their keys. Touches no network.
+    was built with (as JSON), the weights it started from, and their sha256; and what its layers
+    are, so that loading sees a builder that makes others. Whatever was trained since is saved.
+    Other programs read the file like any safetensors file; tied tensors stand in it under each of
+    their keys. Touches no network.
 
     Before anything is written, the model is compared with what its builder makes of the same
     arguments: keys, shapes and ties, each module's class, and its attributes that are numbers,
@@ -74,9 +82,11 @@ def save(model: nn.Module, path: str | Path) -> None:
     tree, whole = Tree.of(model), model.state_dict()
     state_dict = {tree.plain(key): value for key, value in whole.items()}
     facts = describe(provenance, state_dict, _versions(tree, whole))
-    twin = Tree.of(_twin(subject, Header(target.absolute(), facts)))
-    _check(subject, provenance, state_dict, twin, list(differences(tree, state_dict, twin)))
+    made = _twin(subject, Header(target.absolute(), facts))
+    twin = Tree.of(made)
+    _check(subject, provenance, state_dict, tree, twin)
     facts["requires_grad"] = json.dumps(_unlike(tree, twin))
+    facts["modules"] = fingerprint.record(made)
     metadata = {PREFIX + key: value for key, value in facts.items()}
     try:
         safetensors.write(target, state_dict, {"format": "pt", **metadata})
@@ -108,19 +118,23 @@ def _check(
     subject: str,
     provenance: Provenance,
     state_dict: Mapping[str, Tensor],
+    tree: Tree,
     twin: Tree,
-    changes: Sequence[Difference],
 ) -> None:
     """Refuse a model that its builder makes otherwise: loading would refuse it, or change it."""
+    changes = list(differences(tree, state_dict, twin))
     if not changes:
         return
     more = f"; and {len(changes) - 3} more" if len(changes) > 3 else ""
     listed = "; ".join(change.text for change in changes[:3])
-    builder = provenance.builder
+    if hasattr(tree.modules[""], "merge_and_unload"):  # PEFT's, which merges the adapters
+        remedy = "Save model.merge_and_unload()"
+    else:
+        remedy = _remedy(provenance, state_dict, twin, changes)
     raise SavingError(
         subject,
-        f"it is not what {builder} makes: {listed}{more}. "
-        f"{_remedy(provenance, state_dict, twin, changes)}, or register a builder that makes it",
+        f"it is not what {provenance.builder} makes: {listed}{more}. "
+        f"{remedy}, or register a builder that makes it",
     )
 
 
@@ -164,6 +178,7 @@ def load(
     *,
     device: torch.device | str | None = None,
     dtype: torch.dtype | None = None,
+    accept_changes: bool = False,
 ) -> nn.Module:
     """Build the model that ``dapi.save`` wrote, from the file alone.
 
@@ -172,10 +187,15 @@ def load(
     without a type, a file may give numbers, booleans and None. Nothing in the file is executed or
     imported. No network is used, and no other weights are loaded.
 
+    The model is the one that was saved: with the arguments' defaults of then, and with the context
+    that the weights it started from have now. If its layers are others all the same (another
+    activation, ``eps`` or stride), since the builder or a library changed, that is an error.
+
     Args:
         path: A file that ``dapi.save`` wrote.
         device: As in ``dapi.build_model``.
         dtype: As in ``dapi.build_model``; by default that of the model that was saved.
+        accept_changes: Load what the builder makes now, and warn of the differences.
 
     Returns:
         The model, in training mode unless its builder says otherwise. ``dapi.weights_of`` tells
@@ -184,7 +204,11 @@ def load(
     Raises:
         FileNotFoundError: There is no such file.
         RebuildError: It was not written by ``dapi.save``, its builder is not installed, it names
-            what a file may not name, or what is installed no longer fits.
+            what a file may not name, or what is installed no longer fits, or makes another model.
+
+    Warns:
+        OutdatedWeightsWarning: The weights that it started from were deprecated or withdrawn.
+        ChangedWeightsWarning: They have other transforms now than when it was saved.
     """
     expected = "the path of a file that dapi.save wrote; for a name: dapi.get_model(name)"
     file = given_path("dapi.load", path, expected).resolve()
@@ -208,23 +232,61 @@ def load(
             parameter.requires_grad_(header.requires_grad.get(key, parameter.requires_grad))
     except Exception as cause:  # whatever a constructor raises for arguments that a file gives it
         raise RebuildError(file, reason=f"{header.versions()}. {cause}") from cause
+    _check_changes(file, header, model, accept=accept_changes)
+    header.warn_of_source(plan.provenance.weights)
     _provenance.record(model, plan.provenance)
     return model
+
+
+def _check_changes(file: Path, header: Header, model: nn.Module, *, accept: bool) -> None:
+    """Refuse a model whose layers are not those that were saved, or warn of it."""
+    changes = list(fingerprint.differences(header.modules, model))
+    if changes and accept:
+        text = f"{file.name}: {header.versions()}. {'; '.join(changes)}"
+        notices.warn(text, ChangedWeightsWarning)
+    elif changes:
+        raise RebuildError(file, reason=header.explain_changes(changes))
 
 
 def _read(file: Path) -> tuple[Header, list[tuple[int, ...]]]:
     """Return what a file says of its model, and the shapes of its tensors."""
     try:
         found = safetensors.read_header(file)
-        facts = {
-            key.removeprefix(PREFIX): value
-            for key, value in found.metadata.items()
-            if key.startswith(PREFIX)
-        }
+    except (RecursionError, ValueError) as cause:
+        reason, remedy = placeholder.explain(file), ""
+        if not reason:
+            reason = "it is not a safetensors file, or damaged"
+            remedy = f"For a checkpoint: weights=dapi.WeightEntry.from_file({str(file)!r})"
+        raise RebuildError(file, reason=reason, remedy=remedy) from cause
+    facts = {
+        key.removeprefix(PREFIX): value
+        for key, value in found.metadata.items()
+        if key.startswith(PREFIX)
+    }
+    try:
         return Header(file, facts), [shape for _, shape, *_ in found.tensors.values()]
     except (KeyError, RecursionError, ValueError) as cause:
-        reason = placeholder.explain(file) or "dapi.save did not write it"
-        raise RebuildError(file, reason=reason) from cause
+        raise RebuildError(file, reason="dapi.save did not write it") from cause
+
+
+def noted(path: Path) -> Provenance | None:
+    """Return what ``dapi.save`` noted in a file of its model; None if it did not write the file.
+
+    Imports the builder's module; builds nothing, and reads no tensors.
+
+    Raises:
+        RebuildError: Its builder is not installed, or it names what a file may not name.
+    """
+    try:
+        header, shapes = _read(path)
+    except RebuildError:
+        return None
+    try:
+        plan = header.plan()
+        _check_size(plan, shapes)
+    except (DapiError, RecursionError, ValueError) as cause:
+        raise RebuildError(path, reason=str(cause)) from cause
+    return plan.provenance
 
 
 def _check_size(plan: Plan, shapes: Sequence[tuple[int, ...]]) -> None:
@@ -236,7 +298,9 @@ def _check_size(plan: Plan, shapes: Sequence[tuple[int, ...]]) -> None:
     elements = sum(map(prod, shapes))
     largest = max(_numbers([plan.config, plan.entry.build.context]), default=0)
     if largest > max(elements, _USUAL):
-        raise ValueError(f"it gives its builder the number {largest}, and holds {elements} numbers")
+        raise ValueError(
+            f"it passes its builder the number {largest}, and holds {elements} numbers"
+        )
     if plan.config or plan.entry.build.context:
         build_model.check_size(
             plan.recipe, plan.entry, plan.config, tensors=len(shapes), elements=elements

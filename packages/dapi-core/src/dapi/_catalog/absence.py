@@ -41,11 +41,11 @@ def _remedy(name: object) -> str:
 
 def unknown_model(wanted: Name) -> UnknownModelError:
     """Return the error that there is no such model: it was removed, is left out, or never was."""
-    distribution, builder, _ = wanted
+    distribution, builder = wanted.distribution, wanted.builder
     text = str(wanted)
-    grave = removals.find(distribution, builder)
-    if grave:
-        return RemovedModelError(text, **removals.inscription(grave))
+    tombstone = removals.find(Name(distribution, builder, None))
+    if tombstone:
+        return RemovedModelError(text, **removals.describe(tombstone))
     # Weights for somebody else's builder are no model, unless their distribution was asked for.
     groups = ("dapi.models", "dapi.weights") if distribution else ("dapi.models",)
     for plugin in discover():
@@ -61,15 +61,15 @@ def unknown_model(wanted: Name) -> UnknownModelError:
 
 
 def unknown_weights(
-    builder: Builder, member: str, enums: Sequence[type[Weights]], distribution: str | None = None
+    builder: Builder, wanted: Name, enums: Sequence[type[Weights]]
 ) -> UnknownWeightsError:
     """Return the error that a model has no such weights: they were removed, or never were."""
-    grave = removals.find(distribution, builder.name, member)
-    if grave:
-        return RemovedWeightsError(builder.name, member, **removals.inscription(grave))
+    member, tombstone = str(wanted.member), removals.find(wanted)
+    if tombstone:
+        return RemovedWeightsError(builder.name, member, **removals.describe(tombstone))
     return UnknownWeightsError(
         builder.name,
-        member,
+        f"{wanted.publisher}/{member}" if wanted.publisher else member,
         available=[name for enum in enums for name in enum.__members__],
         equivalents=[m.name for enum in enums for m in aliases.own_members(member, enum)],
     )
@@ -78,10 +78,10 @@ def unknown_weights(
 def _offered(distribution: str | None, builder: str) -> list[str]:
     """List the weights that a distribution has for somebody else's builder of that name."""
     return [
-        f"{distribution}/{builder}:{member}"
+        str(member)
         for offer in offers.by_builder().get(builder, [])
         if offer.point.distribution == distribution
-        for member in offers.load_enum(offer.point).__members__
+        for member in offers.load_enum(offer.point)
     ]
 
 
@@ -107,8 +107,8 @@ def _known_as(name: str) -> list[str]:
         warnings.simplefilter("ignore", PluginWarning)  # the error is about the name alone
         found = offers.all_enums()
     return [
-        f"{builder}:{member.name}"
-        for builder, _, enum in sorted(found, key=lambda each: each[:2])
+        str(member)
+        for _, _, enum in sorted(found, key=lambda each: each[:2])
         for member in aliases.members(name, enum)
     ]
 

@@ -14,6 +14,7 @@ from dapi._store import cache, placeholder, trust, verification
 from dapi._text.urls import redacted
 from dapi._values import names as _names
 from dapi._values.file import File
+from dapi._weights import licenses
 from dapi._weights.entry import WeightEntry
 from dapi._weights.enum import Weights
 from dapi.exceptions import MissingHashError, NotLockedError, NoWeightsError, PluginWarning
@@ -29,7 +30,11 @@ def fetch_everything(
 
     Yields:
         Each file, and where it is.
+
+    Raises:
+        LicenseError: ``DAPI_LICENSES`` does not allow their licence.
     """
+    licenses.check(weights)
     for file in everything(weights):
         yield file, _store.fetch(file, progress=progress, wanted=str(weights))
 
@@ -160,8 +165,8 @@ def used_hashes() -> set[str]:
         try:
             return set(owners_by_hash())
         except PluginWarning as cause:
-            what = "Which files are unused cannot be told while a distribution is broken"
-            raise NoWeightsError(f"{what}: {cause}", "To look closer: dapi doctor") from cause
+            what = "Unused files cannot be determined while a distribution is broken"
+            raise NoWeightsError(f"{what}: {cause}", "For details: dapi doctor") from cause
 
 
 def add(path: Path, *, owner: str | None = None) -> list[tuple[str, Path]]:
@@ -191,7 +196,7 @@ def add(path: Path, *, owner: str | None = None) -> list[tuple[str, Path]]:
     ]
     if not found:
         what = f"{path} (sha256 {digest}) is of no installed weights whose hash is published"
-        raise NoWeightsError(what, f"To say whose it is: dapi cache add {path} --for NAME")
+        raise NoWeightsError(what, f"To name its weights: dapi cache add {path} --for NAME")
     return [(name, _store.add(path, file, wanted=name)) for name, file in found]
 
 

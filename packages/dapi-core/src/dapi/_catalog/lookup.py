@@ -53,8 +53,9 @@ def get_model(
 
     Args:
         name: As in ``"resnet50"``, ``"dapi-vision/resnet50"``, or with its weights
-            ``"resnet50:ImageNet1K_RefV1"``; or these weights: a member, as ``dapi.search``
-            returns them, or its entry.
+            ``"resnet50:ImageNet1K_RefV1"``, also those of another publisher
+            ``"resnet50:acme-models/Plants_RefV1"``; or these weights: a member, as
+            ``dapi.search`` returns them, or its entry.
         weights: ``LATEST``: the first latest member of the builder's own enum; a member, its
             name, or any WeightEntry; None for random initialisation.
         **config: Further arguments of the builder.
@@ -134,8 +135,9 @@ def get_weights(name: str | Weights) -> Weights:
     """Return the weights that a name stands for.
 
     Args:
-        name: As in ``"resnet50:ImageNet1K_RefV1"``; a distribution in front is the one that
-            offers the weights. A member stands for itself.
+        name: As in ``"resnet50:ImageNet1K_RefV1"``, or with the distribution that publishes
+            weights for somebody else's builder, ``"resnet50:acme-models/Plants_RefV1"``. A member
+            stands for itself.
 
     Raises:
         UnknownModelError: There is no such model.
@@ -205,8 +207,8 @@ def _says_which_weights(function: Callable[..., Any], config: Mapping[str, Any])
 def _refuse_more(name: str | Name | Weights, weights: object) -> None:
     if weights is not LATEST:
         raise NoWeightsError(
-            f"{str(name)!r} already names weights, and weights={excerpt(weights)} was given too",
-            "Give one of them.",
+            f"{str(name)!r} already names weights, and weights={excerpt(weights)} was passed too",
+            "Pass one of them.",
         )
 
 
@@ -225,17 +227,20 @@ def _named(builder: Builder, weights: str) -> Weights:
     """Return the weights of a builder that are given by their member's name, or in full."""
     if ":" in weights:
         return get_weights(weights)
-    if not weights.isidentifier():
-        enums = [enum for _, enum in offers.enums(builder)]
-        raise absence.unknown_weights(builder, weights, enums)
-    return _member(builder, Name(builder.distribution, builder.name, weights))
+    try:
+        wanted = names.parse(f"{builder.qualified}:{weights}")
+    except InvalidNameError:
+        wanted = Name(builder.distribution, builder.name, weights)
+        offered = [enum for _, enum in offers.enums(builder)]
+        raise absence.unknown_weights(builder, wanted, offered) from None
+    return _member(builder, wanted)
 
 
 def parse(name: str | Name) -> Name:
     """Split a name into its parts; what is none may be a name of another library.
 
     Raises:
-        InvalidNameError: It is not of the form ``[distribution/]builder[:member]``.
+        InvalidNameError: It is not of the form ``[distribution/]builder[:[publisher/]member]``.
     """
     if isinstance(name, Name):
         return name
@@ -268,9 +273,8 @@ def find(name: str | Name | Weights) -> Builder:
 
 def _find_for(enum: type[Weights]) -> Builder:
     """Find the builder that an enum of weights is for; of several, the one its members name."""
-    for point in offers.leading_to(enum):
-        owner, _, builder = point.name.rpartition("/")
-        return find_offered(Name(owner or point.distribution, builder, None))
+    for offer in offers.leading_to(enum):
+        return find(Name(offer.owner or None, offer.builder, None))
     for function in builders.registered():
         declared = function.__dapi_builder__  # type: ignore[attr-defined]
         found = enum in declared.weights and builders.find_target(declared.target)
@@ -283,28 +287,53 @@ def _find_for(enum: type[Weights]) -> Builder:
 
 
 def find_offered(wanted: Name) -> Builder:
-    """Find a builder by its own distribution, or by one that offers weights for it."""
-    distribution, builder, _ = wanted
-    offered = {offer.point.distribution for offer in offers.by_builder().get(builder, [])}
-    owners = {each.distribution for each in builders.known() if each.name == builder}
-    is_offered = distribution not in owners and distribution in offered
-    return find(Name(None if is_offered else distribution, builder, None))
+    """Find the builder of some weights: by its own distribution, or by who offers the weights."""
+    distribution, builder, _, publisher = wanted
+    if publisher is None and all(
+        (each.distribution, each.name) != (distribution, builder) for each in builders.known()
+    ):
+        publisher, distribution = distribution, None  # as in acme-models/resnet50:Plants_RefV1
+        if publisher and not _owners(publisher, wanted):
+            raise absence.unknown_model(wanted)
+    owners = _owners(publisher, wanted) if publisher and distribution is None else []
+    if len(owners) > 1:
+        meant = [str(wanted._replace(distribution=each, publisher=publisher)) for each in owners]
+        raise AmbiguousModelError(str(wanted), candidates=meant)
+    return find(Name(distribution or "".join(owners) or None, builder, None))
+
+
+def _owners(publisher: str, wanted: Name) -> list[str]:
+    """List whose builders of a name a distribution offers some weights for; "" is anybody's."""
+    found = offers.by_builder().get(wanted.builder, [])
+    found = [offer for offer in found if offer.point.distribution == publisher]
+    if len(found) > 1 and wanted.member:
+        found = [
+            offer for offer in found if wanted.member in offers.load_enum(offer.point).__members__
+        ]
+    return sorted({offer.owner for offer in found})
 
 
 def _member(builder: Builder, wanted: Name) -> Weights:
-    """Pick the member of a name among the enums that are offered for its builder."""
-    offered = offers.enums(builder)
-    if wanted.distribution not in (None, builder.distribution):
-        offered = [offer for offer in offered if offer[0] == wanted.distribution]
-    member = str(wanted.member)
+    """Pick the member of a name among the enums that are offered for its builder.
+
+    Without a publisher it is the builder's own: what others publish makes no name ambiguous that
+    stood for something before.
+    """
+    offered, member = offers.enums(builder), str(wanted.member)
+    publisher = wanted.publisher
+    if publisher is None and wanted.distribution not in (None, builder.distribution):
+        publisher = wanted.distribution
+    if publisher:
+        offered = [offer for offer in offered if offer[0] == publisher]
     found = [(owner, enum[member]) for owner, enum in offered if member in enum.__members__]
+    found = [each for each in found if each[0] == builder.distribution] or found
     found = preferred(found, lambda offer: offer[0])
     if len(found) > 1:
-        candidates = [f"{owner}/{builder.name}:{member}" for owner, _ in found]
+        candidates = [str(Name(None, builder.name, member, owner)) for owner, _ in found]
         raise AmbiguousModelError(f"{builder.name}:{member}", candidates=candidates)
     if not found:
-        enums = [enum for _, enum in offered]
-        raise absence.unknown_weights(builder, member, enums, wanted.distribution)
+        asked = wanted._replace(publisher=publisher)
+        raise absence.unknown_weights(builder, asked, [enum for _, enum in offered])
     return found[0][1]
 
 

@@ -10,6 +10,7 @@ from dapi._loader import collector
 from dapi._plugins.discovery import EntryPoint, entry_points
 from dapi._values import names as _names
 from dapi._values import notices
+from dapi._values.names import Name
 from dapi.exceptions import PluginLoadError, PluginWarning
 
 if TYPE_CHECKING:
@@ -21,6 +22,11 @@ class Offer(NamedTuple):
 
     point: EntryPoint
     owner: str
+
+    @property
+    def builder(self) -> str:
+        """The name of the builder."""
+        return self.point.name.rpartition("/")[2]
 
     def is_for(self, distribution: str | None) -> bool:
         """Whether they are for the builder of this distribution (None: of any)."""
@@ -35,18 +41,26 @@ class Skipped(NamedTuple):
 
 
 def by_builder() -> dict[str, list[Offer]]:
-    """Group what is advertised as weights by the builder that it names.
+    """Group what is advertised as weights by the builder that it names."""
+    found: dict[str, list[Offer]] = {}
+    for offer in _all():
+        found.setdefault(offer.builder, []).append(offer)
+    return found
+
+
+def _all() -> list[Offer]:
+    """List what is advertised as weights.
 
     A bare name means the distribution's own builder of that name, if it has one, and anybody's
     otherwise; ``owner/builder`` means that owner's.
     """
     own = {(point.distribution, point.name) for point in entry_points("dapi.models")}
-    offers: dict[str, list[Offer]] = {}
+    offers = []
     for point in entry_points("dapi.weights"):
         owner, _, builder = point.name.rpartition("/")
         if not owner and (point.distribution, builder) in own:
             owner = point.distribution
-        offers.setdefault(builder, []).append(Offer(point, _names.normalize(owner)))
+        offers.append(Offer(point, _names.normalize(owner)))
     return offers
 
 
@@ -136,20 +150,28 @@ def load_enum(point: EntryPoint) -> type[Weights]:
     return found
 
 
-def leading_to(enum: type[Weights]) -> list[EntryPoint]:
-    """List the entry points that advertise an enum."""
-    return [point for point in entry_points("dapi.weights") if point.leads_to(enum)]
+def leading_to(enum: type[Weights]) -> list[Offer]:
+    """List how an enum is advertised."""
+    return [offer for offer in _all() if offer.point.leads_to(enum)]
 
 
 def qualified_names(weights: Weights) -> list[str]:
     """Return the names that stay unambiguous whatever is installed, one for each builder.
 
     Empty for weights that no distribution advertises.
+
+    Example:
+        >>> from dapi import get_weights
+        >>> qualified_names(get_weights("resnet20:Digits_RefV1"))
+        ['dapi-vision/resnet20:Digits_RefV1']
     """
-    return [
-        f"{point.distribution}/{point.name.rpartition('/')[2]}:{weights.name}"
-        for point in leading_to(type(weights))
-    ]
+    found = []
+    for offer in leading_to(type(weights)):
+        publisher, builder = offer.point.distribution, offer.builder
+        givers = [each.distribution for each in entry_points("dapi.models") if each.name == builder]
+        owners = [offer.owner] if offer.owner else givers or [publisher]
+        found += [str(Name(owner, builder, weights.name, publisher)) for owner in owners]
+    return found
 
 
 def takes(builder: Callable[..., Any], name: str, enum: type[Weights]) -> bool:

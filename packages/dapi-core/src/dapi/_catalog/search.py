@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dapi._catalog import metrics, offers
+from dapi._catalog import builders, metrics, offers
 from dapi._catalog.metrics import Metric
 from dapi._values import names as _names
 from dapi._values.public import public
 from dapi._values.record import Record
-from dapi._weights import aliases
+from dapi._weights import aliases, licenses
 from dapi.exceptions import ArgumentError, UnknownFacetError
 
 if TYPE_CHECKING:
@@ -28,7 +28,10 @@ class Found(NamedTuple):
     @property
     def name(self) -> str:
         """The name that ``dapi.get_model`` takes."""
-        return f"{self.model}:{self.weights.name}"
+        builder = builders.listed().get(self.model)
+        is_own = builder is None or builder.distribution == self.distribution
+        model, publisher = _names.parse(self.model), None if is_own else self.distribution
+        return str(model._replace(member=self.weights.name, publisher=publisher))
 
     @property
     def meta(self) -> Mapping[str, Any]:
@@ -74,6 +77,7 @@ class Query(Record):
     task: tuple[str, ...] | None = None
     dataset: tuple[str, ...] | None = None
     license: tuple[str, ...] | None = None
+    allow_license: tuple[str, ...] | None = None
     distribution: tuple[str, ...] | None = None
     min_metric: Mapping[str, float] | None = None
     max_metric: Mapping[str, float] | None = None
@@ -137,6 +141,7 @@ class Query(Record):
             and found.weights.status.state != "withdrawn"
             and (self.task is None or _text(found, "task") in self.task)
             and (self.license is None or _text(found, "license") in self.license)
+            and (self.allow_license is None or self._may_be_used(found, self.allow_license))
             and (self.distribution is None or found.distribution in self.distribution)
             and (self.dataset is None or any(is_one_of(n, self.dataset) for n in found.datasets))
             and (self.max_params is None or found.is_at_most("num_params", self.max_params))
@@ -145,6 +150,10 @@ class Query(Record):
             and (not self.max_metric or self._reaches(found, self.max_metric, -1))
             and (not self.text or self._has_text(found, self.text))
         )
+
+    def _may_be_used(self, found: Found, allowed: Collection[str]) -> bool:
+        """Whether licences allow the weights, and other weights that they use."""
+        return licenses.refused(found.weights, allowed) is None
 
     def _reaches(self, found: Found, bounds: Mapping[str, float], sign: int) -> bool:
         """Whether every metric that is asked for is there, and within its bound."""
@@ -187,6 +196,7 @@ def search(
     task: str | Collection[str] | None = None,
     dataset: str | Collection[str] | None = None,
     license: str | Collection[str] | None = None,  # noqa: A002  # the key in the metadata
+    allow_license: str | Collection[str] | None = None,
     distribution: str | Collection[str] | None = None,
     min_metric: Mapping[str, float] | None = None,
     max_metric: Mapping[str, float] | None = None,
@@ -210,6 +220,9 @@ def search(
         dataset: What they were trained or measured on; ``"COCO"`` includes ``COCO-val2017``, and
             ``"imagenet1k"`` is ``ImageNet-1K``. Metrics then are those on it.
         license: SPDX expression, as in ``"BSD-3-Clause"``; or ``"unknown"``.
+        allow_license: Only weights that these licences allow, as ``DAPI_LICENSES`` has them:
+            with ``"MIT"`` also what is ``"MIT OR GPL-3.0-only"``, and other weights that they use
+            count too. What names no licence is ``"unknown"``.
         distribution: Which distribution offers them, as in ``"dapi-vision"``.
         min_metric: The least value of metrics by name, as in ``{"acc@1": 80}``.
         max_metric: The greatest value of metrics by name, as in ``{"wer": 5}``.
@@ -239,6 +252,7 @@ def search(
         task=task,
         dataset=dataset,
         license=license,
+        allow_license=allow_license,
         distribution=distribution,
         min_metric=min_metric,
         max_metric=max_metric,
@@ -354,7 +368,7 @@ def _read_number(name: str, value: Any) -> float | None:
 
 def _as_float(value: Any, *, units: bool = True) -> float:
     if isinstance(value, bool):
-        raise TypeError("true and false are no numbers")
+        raise TypeError("true and false are not numbers")
     found = number(value) if units and isinstance(value, str) else float(value)
     if found != found:
         raise ValueError("NaN is neither more nor less than anything")
@@ -369,6 +383,7 @@ _READERS: dict[str, Callable[[str, Any], Any]] = {
     "task": _read_names,
     "dataset": _read_names,
     "license": _read_names,
+    "allow_license": _read_names,
     "distribution": _read_names,
     "min_metric": _read_bounds,
     "max_metric": _read_bounds,

@@ -23,10 +23,10 @@ _COMMANDS = (
 )  # fmt: skip
 
 # Those that people read about before they have them.
-_OF_DEVKIT = ("new", "describe", "entry-points", "catalogue")
+_OF_DEVKIT = ("new", "describe", "entry-points", "catalogue", "snapshot", "breaking", "diff")
 
 # Those that operators read about before they have them.
-_OF_LOCK = ("lock", "sync", "audit", "bundle", "unbundle", "sbom", "card")
+_OF_LOCK = ("lock", "sync", "audit", "sign", "bundle", "unbundle", "sbom", "card")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"dapi: {error}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
-        print("dapi: interrupted. What was done so far is kept.", file=sys.stderr)
+        print("dapi: interrupted. Completed work is kept.", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
         sys.stderr.close()
@@ -75,7 +75,7 @@ def _unknown(word: str) -> str:
     others = (point.name for point in discovery.entry_points("dapi.commands"))
     near = " or ".join(map(repr, nearest(word, {*_COMMANDS, *others})))
     meant = f" Did you mean {near}?" if near else ""
-    return f"{word!r} is no command.{meant} To see all: dapi --help"
+    return f"{word!r} is not a command.{meant} To list all: dapi --help"
 
 
 @contextmanager

@@ -24,14 +24,14 @@ _SHOWN = 5  # differences of one model
 
 def add_commands(commands: Any) -> None:
     """Add the commands of this module."""
-    text = "compare what models say today with the answers that were recorded"
+    text = "compare models' outputs with their recorded answers"
     check = add_command(commands, "check", _check, text)
     check.add_argument("name", nargs="*", help="as in resnet50, or resnet20:Digits_RefV2")
     check.add_argument("--all", action="store_true", help="all that needs no download")
     check.add_argument("--answers", type=Path, metavar="FILE", help="compare with those of a file")
     text = "compare all weights of a lock (default: dapi.lock) with the answers in it"
     check.add_argument("--lock", nargs="?", const="", metavar="FILE", help=text)
-    answers = add_command(commands, "answers", _answers, "record what models say")
+    answers = add_command(commands, "answers", _answers, "record models' outputs as answers")
     answers.add_argument("name", nargs="*", help="only these")
     answers.add_argument(
         "--record", metavar="DISTRIBUTION", help="into the file that the distribution ships"
@@ -52,7 +52,7 @@ def _check(options: argparse.Namespace) -> int:
     if options.all:
         names += [name for name in checking.names() if name not in names]
     if not names:
-        return _misused("Name what to check, as in: dapi check resnet50; or all: dapi check --all")
+        return _misused("Name a model, as in: dapi check resnet50; or check all: dapi check --all")
     states = set()
     for found in _watched((_checked(name, options.answers) for name in names), len(names)):
         states.add(found.state)

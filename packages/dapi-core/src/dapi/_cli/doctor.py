@@ -46,7 +46,7 @@ def examine(name: str | None = None, *, build: bool = False) -> list[Problem]:
             takes no memory, but imports PyTorch and what the builders need.
 
     Raises:
-        UnknownPluginError: No distribution of that name advertises anything to dapi.
+        UnknownPluginError: No distribution with that name has entry points for dapi.
     """
     plugins = [plugin for plugin in discover() if name in (None, plugin.name)]
     if name is not None and not plugins:
@@ -127,14 +127,14 @@ def _open_caches() -> Iterator[Problem]:
     """Find folders of caches in which others could plant something."""
     for root in folders.roots():
         for folder in access.strangers(root):
-            what = f"others can write to {folder}: each user hashes what is there before its use"
+            what = f"others can write to {folder}: each user hashes files before using them"
             remedy = f"chmod go-w {folder} (as its owner), or set DAPI_CACHE to a folder of yours"
             yield Problem("cache", what, remedy)
 
 
 def _instead(name: str, known: Sequence[str] = environment.KNOWN) -> str:
     match = nearest(name, known)
-    return f"Did you mean {match[0]}?" if match else f"There are: {', '.join(known)}"
+    return f"Did you mean {match[0]}?" if match else f"Available: {', '.join(known)}"
 
 
 def _try(point: EntryPoint) -> None:
@@ -184,7 +184,7 @@ def _unbuildable(plugin: Plugin) -> Iterator[Problem]:
         reason = _failure(builder)
         if reason:
             what = f"its builder {point.name!r} cannot be built: {reason}"
-            remedy = f"pip install --upgrade {plugin.name}; if that does not help, tell its authors"
+            remedy = f"pip install --upgrade {plugin.name}; if that fails, report it to its authors"
             yield Problem(plugin.name, what, remedy)
 
 
@@ -235,7 +235,7 @@ def _lost_successor(point: EntryPoint) -> Iterator[Problem]:
         return  # told as what it is
     except DapiError as error:
         what = f"its tombstone of {point.name!r} names a successor that cannot be found: {error}"
-        yield Problem(point.distribution, what, f"Mend the successor in {point.target}")
+        yield Problem(point.distribution, what, f"Correct the successor in {point.target}")
 
 
 def _shared_names(plugin: Plugin) -> Iterator[Problem]:
@@ -245,4 +245,6 @@ def _shared_names(plugin: Plugin) -> Iterator[Problem]:
                 lookup.find(point.name)
             except DapiError:
                 remedy = f"Write '{plugin.name}/{point.name}', or set DAPI_PREFER={plugin.name}"
-                yield Problem(plugin.name, f"{point.name!r} is given by others too", remedy)
+                yield Problem(
+                    plugin.name, f"{point.name!r} is also provided by another distribution", remedy
+                )

@@ -18,7 +18,7 @@ from dapi._values.names import normalize
 
 def add_commands(commands: Any) -> None:
     """Add the commands of this module."""
-    text = "tell the state of every distribution, and what keeps models from being found or built"
+    text = "check every distribution, and report why models cannot be found or built"
     doctor = add_command(commands, "doctor", _doctor, text)
     doctor.add_argument(
         "name", nargs="?", help="only this distribution, as in dapi-vision; its models are built"
@@ -38,7 +38,9 @@ def _doctor(options: argparse.Namespace) -> int:
         told = {key: [each._asdict() for each in part] for key, part in parts.items()}
         print_json({**told, "built": build})
     else:
-        print_rows(options, list(map(_row, found)), empty="No distribution with models is here.")
+        print_rows(
+            options, list(map(_row, found)), empty="No distribution with models is installed."
+        )
         for problem in problems:
             print()
             put(f"{problem.distribution}: {problem.what.rstrip('.')}.")

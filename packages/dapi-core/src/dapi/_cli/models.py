@@ -17,6 +17,8 @@ from dapi._cli.options import add_command
 from dapi._cli.tables import print_json, print_rows, print_tree, put, without_secrets
 from dapi._plugins.status import plugins
 from dapi._values.frozen import to_json
+from dapi._weights.entry import Status
+from dapi._weights.enum import Weights
 
 
 def add_commands(commands: Any) -> None:
@@ -34,10 +36,12 @@ def _add_search(commands: Any) -> None:
     search = add_command(commands, "search", _find, "search the weights that are installed")
     search.add_argument("text", nargs="*", help="words in their names, tasks and datasets")
     search.add_argument("--task", action="append", help="as in image-classification")
-    text = "what they were trained or measured on, as in COCO"
+    text = "a dataset of training or evaluation, as in COCO"
     search.add_argument("--dataset", action="append", help=text)
     text = "SPDX expression, as in BSD-3-Clause"
     search.add_argument("--license", action="append", help=text)
+    text = "only what may be used if this licence is allowed; may be given several times"
+    search.add_argument("--allow-license", action="append", metavar="LICENSE", help=text)
     search.add_argument("--distribution", action="append", help="which distribution offers them")
     _add_bound(search, "--min", "the least value of a metric, as in acc@1=80")
     _add_bound(search, "--max", "the greatest value of a metric, as in wer=5")
@@ -67,7 +71,7 @@ def _number(text: str) -> float:
     try:
         return _search.number(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number, such as 80 or 30M") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number, such as 80 or 30M") from None
 
 
 def _list(options: argparse.Namespace) -> int:
@@ -117,7 +121,18 @@ def _model(name: str, distribution: str, task: str, offered: list[Found]) -> dic
         **_columns(headline),
         "best": best.value if best and best != headline else None,
         "weights": len(offered),
+        **_status(name, (default or offered[0]).weights if offered else None),
     }
+
+
+def _status(model: str, weights: Weights | None) -> dict[str, Any]:
+    """Tell whether to use weights, and what to use instead; ``replaced`` is of their builder."""
+    status = weights.status if weights else Status()
+    if status.state != "active":
+        return {"status": status.state, "replacement": status.replacement}
+    builder = builders.listed().get(model)
+    successor = builder and builders.successor(builder.name, builder.target.partition(":")[0])
+    return {"status": "replaced" if successor else "active", "replacement": successor}
 
 
 def _columns(metric: Metric | None) -> dict[str, Any]:
@@ -127,10 +142,22 @@ def _columns(metric: Metric | None) -> dict[str, Any]:
 
 
 def _narrow(options: argparse.Namespace, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Shorten the long name that a dataset may have, for people."""
+    """Shorten the long name that a dataset may have, and tell the status in a word, for people."""
     if options.json:
         return rows
-    return [{**row, "dataset": shorten(row["dataset"] or "", 32)} for row in rows]
+    return [
+        {**_in_words(row), "dataset": shorten(row["dataset"] or "", 32)}
+        if "dataset" in row
+        else _in_words(row)
+        for row in rows
+    ]
+
+
+def _in_words(row: dict[str, Any]) -> dict[str, Any]:
+    """Tell the status, where there is something to tell."""
+    state, instead = row["status"], row["replacement"]
+    words = "" if state == "active" else f"{state}, use {instead}" if instead else state
+    return {**_without(row, "replacement"), "status": words}
 
 
 def _without(row: dict[str, Any], key: str) -> dict[str, Any]:
@@ -144,12 +171,11 @@ def _nothing(options: argparse.Namespace) -> str:
         wider = f"*{options.pattern}*"
         found = builders.list_models(wider, distribution=options.distribution)
         part = f", or those with it in their name: dapi list '{wider}'" if found else ""
-        return f"None of the {installed} installed models match. To see all: dapi list{part}"
+        return f"None of the {installed} installed models match. To list all: dapi list{part}"
     disabled = [plugin.name for plugin in plugins() if plugin.models and plugin.state == "disabled"]
     if disabled:
-        return (
-            f"No models: a variable leaves out {', '.join(disabled)}. To look closer: dapi doctor"
-        )
+        names = ", ".join(disabled)
+        return f"No models: an environment variable disables {names}. For details: dapi doctor"
     return "No models. To install some: pip install dapi-vision (or dapi-text, dapi-audio)"
 
 
@@ -159,6 +185,7 @@ def _find(options: argparse.Namespace) -> int:
         task=options.task,
         dataset=options.dataset,
         license=options.license,
+        allow_license=options.allow_license,
         distribution=options.distribution,
         min_metric=dict(options.min),
         max_metric=dict(options.max),
@@ -168,7 +195,7 @@ def _find(options: argparse.Namespace) -> int:
         sort=options.sort,
     )
     rows = [_compared(found, query) for found in query.run(_search.everything())]
-    print_rows(options, _narrow(options, rows), empty="No weights match. To see all: dapi search")
+    print_rows(options, _narrow(options, rows), empty="No weights match. To list all: dapi search")
     return 0
 
 
@@ -182,6 +209,7 @@ def _compared(found: Found, query: Query) -> dict[str, Any]:
         "task": found.meta.get("task"),
         **_columns(metric),
         **_costs(found),
+        **_status(found.model, found.weights),
     }
 
 
@@ -194,8 +222,11 @@ def _show(options: argparse.Namespace) -> int:
             print_tree(details)
         return 0
     weights = lookup.list_weights(options.name)
-    rows = [_summary(Found(options.name, "", each)) for each in weights]
-    print_rows(options, rows, empty=f"{options.name} has no published weights.")
+    wanted, listed = lookup.find(options.name).qualified, builders.listed()
+    model = next((name for name, each in listed.items() if each.qualified == wanted), "")
+    rows = [_summary(Found(model, "", each)) for each in weights]
+    empty = f"{options.name} has no published weights."
+    print_rows(options, _narrow(options, rows), empty=empty)
     return 0
 
 
@@ -205,6 +236,7 @@ def _summary(found: Found) -> dict[str, Any]:
         "weights": str(found.weights),
         **_costs(found),
         "metrics": ", ".join(map(_metric, metrics if isinstance(metrics, tuple) else [metrics])),
+        **_status(found.model, found.weights),
     }
 
 
@@ -231,6 +263,8 @@ def _details(weights: Any) -> dict[str, Any]:
         "weights": str(weights),
         "latest": weights.latest,
         "status": weights.status.state,
+        "replacement": weights.status.replacement,
+        "reason": weights.status.reason,
         "files": [
             {"url": file.url, "sha256": file.sha256, "size": file.size} for file in weights.files
         ],

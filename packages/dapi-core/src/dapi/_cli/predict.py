@@ -45,7 +45,7 @@ def add_commands(commands: Any) -> None:
     predict.add_argument("--device", default="cpu", help="as in cuda (default: cpu)")
     predict.add_argument(
         "--seed", type=_seed, default=0, metavar="N",
-        help="of what a model draws at random, before each input (default: 0)",
+        help="random seed, set before each input (default: 0)",
     )  # fmt: skip
 
 
@@ -55,7 +55,7 @@ def _folder(text: str) -> Path:
     obstacle = disk.obstacle(path)
     if obstacle:
         raise argparse.ArgumentTypeError(
-            f"{text} is no place to write to ({obstacle}); "
+            f"{text} is not writable ({obstacle}); "
             "expected a directory that can be written to, or a new name in one"
         )
     return path
@@ -64,7 +64,7 @@ def _folder(text: str) -> Path:
 def _seed(text: str) -> int:
     """Read what torch takes for a seed."""
     if not text.isdecimal() or int(text) >= 1 << 64:
-        raise argparse.ArgumentTypeError(f"{text} is no whole number from 0 to 2**64 - 1")
+        raise argparse.ArgumentTypeError(f"{text} is not an integer between 0 and 2**64 - 1")
     return int(text)
 
 

@@ -23,25 +23,29 @@ from dapi._weights.enum import Weights
 from dapi.exceptions import DapiError, MissingDependencyError, NoWeightsError
 
 _DAY = 86400.0
-_NOT_OURS = "It is in a cache that is only read: ask whoever filled it"
+_NOT_OURS = "It is in a read-only cache: ask its owner"
 
 
 def add_commands(commands: Any) -> None:
     """Add the commands of this module."""
     fetch = add_command(commands, "fetch", _fetch, "fetch weights with all that they need")
     fetch.add_argument("names", nargs="+", metavar="name", help="a model (its latest) or weights")
-    fetch.add_argument("--quiet", action="store_true", help="say nothing and show no progress")
-    fetch.add_argument("--dry-run", action="store_true", help="only list what is to be downloaded")
+    fetch.add_argument("--quiet", action="store_true", help="print nothing and show no progress")
+    fetch.add_argument(
+        "--dry-run", action="store_true", help="list the files without downloading them"
+    )
     fetch.add_argument("--yes", action="store_true", help="do not ask before a large download")
     text = "refuse files whose full sha256 is not published"
     fetch.add_argument("--require-hash", action="store_true", help=text)
     text = "hash files again: all of the cache, or all of some weights; report those that changed"
     verify = add_command(commands, "verify", _verify, text)
     verify.add_argument("names", nargs="*", metavar="name", help="a model (its latest) or weights")
-    text = "remove what changed; it is fetched again when it is needed"
+    text = "remove damaged files; they are downloaded again on demand"
     verify.add_argument("--repair", action="store_true", help=text)
     text = "all files of a lock (default: dapi.lock), and that the cache has no others"
     verify.add_argument("--lock", nargs="?", const="", metavar="FILE", help=text)
+    text = "the public key that must have signed the lock; may be given several times"
+    verify.add_argument("--signed-by", action="append", default=[], metavar="KEY", help=text)
     text = "list the files that are trusted without a published sha256, or forget some"
     trusted = add_command(commands, "trust", _trust, text)
     trusted.add_argument("--forget", nargs="+", metavar="name", help="weights, models or URLs")
@@ -51,9 +55,11 @@ def add_commands(commands: Any) -> None:
 def _add_cache(command: argparse.ArgumentParser) -> None:
     actions = command.add_subparsers(metavar="ACTION")
     add_command(actions, "list", _list, "list the files, and whose they are (the default)")
-    add = add_command(actions, "add", _add, "copy a file into the cache that was carried here")
+    add = add_command(actions, "add", _add, "copy a local file into the cache")
     add.add_argument("file", type=Path, help="a file of weights that are installed")
-    add.add_argument("--for", dest="owner", help="the weights it is for, if no hash says it")
+    add.add_argument(
+        "--for", dest="owner", help="the weights that it belongs to, if its hash does not tell"
+    )
     remove = add_command(actions, "remove", _remove, "remove files from the cache")
     remove.add_argument("names", nargs="*", metavar="name", help="weights, models or a sha256")
     remove.add_argument("--unused", action="store_true", help="all that no installed weights name")
@@ -132,9 +138,10 @@ class _Finding(NamedTuple):
 
 
 def _verify(options: argparse.Namespace) -> int:
-    if options.lock is not None:
+    if options.lock is not None or options.signed_by:
         commands = binding.package("dapi.lock.commands")
-        return int(commands.verify(options.lock, repair=options.repair, as_json=options.json))
+        how = {"repair": options.repair, "as_json": options.json, "signed_by": options.signed_by}
+        return int(commands.verify(options.lock or "", **how))
     findings = _of_weights(options.names) if options.names else _of_cache()
     rows, status = [], 0
     for found in findings:
@@ -142,7 +149,7 @@ def _verify(options: argparse.Namespace) -> int:
         try:
             if found.repair and options.repair:
                 found.repair()
-                row["remedy"] = "removed; it is fetched again when it is needed"
+                row["remedy"] = "removed; it is downloaded again on demand"
             else:
                 status = FAILED
         except OSError as error:  # the others are still mended
@@ -161,7 +168,7 @@ def _of_cache() -> Iterator[_Finding]:
         yield _Finding("damaged", str(path), "", "To remove it: dapi verify --repair", repair)
     for view in views.damaged():
         if view.parent.parent not in folders.readonly():
-            remedy = "To make it anew: dapi verify --repair (other files in it are kept)"
+            remedy = "To recreate it: dapi verify --repair (other files in it are kept)"
             yield _Finding("changed", str(view), "", remedy, partial(views.discard, view))
         else:
             yield _Finding("changed", str(view), "", _NOT_OURS)
@@ -219,7 +226,7 @@ def _forget(options: argparse.Namespace) -> int:
         urls = {name} if "://" in name else {file.url for file in files.files_of(name)}
         found = [known for known in trust.every() if known.url in map(redacted, urls)]
         if not found:
-            raise NoWeightsError(f"{name!r} is not trusted on first use", "To see all: dapi trust")
+            raise NoWeightsError(f"{name!r} is not trusted on first use", "To list all: dapi trust")
         for known in found:
             trust.forget(known)
             cache.remove(known.sha256)
@@ -256,7 +263,9 @@ def _row(names: Sequence[str], blob: cache.Blob) -> dict[str, Any]:
 
 def _add(options: argparse.Namespace) -> int:
     if not options.file.is_file():
-        raise NoWeightsError(f"{options.file} is no file", "Name the file that was carried here.")
+        raise NoWeightsError(
+            f"{options.file} is not a file", "Pass the path of a local copy of a published file."
+        )
     rows = [
         {"weights": owner, "path": str(path)}
         for owner, path in files.add(options.file, owner=options.owner)

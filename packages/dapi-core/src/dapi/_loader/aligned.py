@@ -1,8 +1,8 @@
 """Aligned copies: a state dict that cannot be mapped from its own file, in a file that can be.
 
-The copy is a safetensors file whose tensors are aligned. What the format has no place for stands
-in its header: the order of the keys, which of them are one tensor, and the versions that modules
-dispatch on. What a header cannot say is not copied.
+The copy is a safetensors file whose tensors are aligned. Its header records what the format itself
+does not: the order of the keys, which keys share a tensor, and the versions that modules dispatch
+on. A state dict that this cannot express is not copied.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ def read(blob: Path) -> dict[str, Tensor] | None:
         facts = json.loads(content.metadata["state_dict"])
         return _restored(content.tensors, facts)
     except (OSError, RuntimeError, ValueError, KeyError):  # torch's, if it was removed meanwhile
-        return None  # the blob itself says what is wrong, if anything is
+        return None  # reading the blob itself reports the problem, if there is one
 
 
 def keep(blob: Path, state_dict: Mapping[str, Tensor], *, unmapped: int) -> None:
     """Make a copy of a blob that was read, if that is worthwhile and possible.
 
     Args:
-        blob: Where the state dict was read from.
-        state_dict: What it holds.
-        unmapped: How many of its bytes had to be read.
+        blob: The file that the state dict was read from.
+        state_dict: Its tensors.
+        unmapped: The number of its bytes that had to be read.
     """
     if unmapped < WORTHWHILE or not copies.is_worthwhile(blob):
         return
@@ -74,7 +74,7 @@ def _write(path: Path, state_dict: Mapping[str, Tensor]) -> None:
 
 
 def _identity(tensor: Tensor) -> object:
-    """Return what is equal for two names of one tensor."""
+    """Return a key that is equal for two names of one tensor."""
     if tensor.numel() == 0:
         return id(tensor)
     return tensor.data_ptr(), tensor.shape, tensor.dtype

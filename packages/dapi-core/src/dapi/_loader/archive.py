@@ -1,7 +1,7 @@
-"""The zip that torch writes: who reads it sees what torch sees, and torch reads no more than it is.
+"""Check the zip archives that torch writes before torch reads them.
 
-Readers of zips differ in where they look for the list of members. One that has several lists could
-show a small file here, and gigabytes to torch: only a zip with one list, at its end, is accepted.
+Readers differ in where they look for a zip's central directory. An archive with several could show
+a small file to this check and gigabytes to torch, so only one directory, at the end, is accepted.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ _END64 = struct.Struct("<4sQ2H2L4Q")
 
 
 def check(path: Path) -> None:
-    """Refuse a zip that is more than one, unpacks to more than it is, or holds code.
+    """Refuse an archive with several directories, compressed members, or code.
 
     Raises:
-        ValueError: What is wrong with it.
+        ValueError: The archive is refused; the message says why.
         zipfile.BadZipFile: It is damaged.
     """
     size = path.stat().st_size
@@ -41,9 +41,9 @@ def check(path: Path) -> None:
 def _check_kind(names: set[str]) -> None:
     inner = {name.partition("/")[2] for name in names}
     if "constants.pkl" in inner:
-        raise ValueError("it is a TorchScript archive, which holds code: save its state_dict()")
+        raise ValueError("it is a TorchScript archive, which contains code: save its state_dict()")
     if "archive_format" in inner:
-        raise ValueError("it is an exported program, which holds code: save its state_dict()")
+        raise ValueError("it is an exported program, which contains code: save its state_dict()")
     if "data.pkl" not in inner:
         raise ValueError("it is a zip that torch.save did not write")
 
@@ -54,10 +54,10 @@ def _check_end(path: Path, size: int) -> int:
         stream.seek(max(0, size - _END.size - _LOCATOR.size - _END64.size))
         tail = stream.read()
     if len(tail) < _END.size:
-        raise zipfile.BadZipFile("it is cut")
+        raise zipfile.BadZipFile("it is truncated")
     signature, *disks, _, count, length, start, comment = _END.unpack(tail[-_END.size :])
     if signature != b"PK\x05\x06":
-        raise zipfile.BadZipFile("it is cut, or something follows it")
+        raise zipfile.BadZipFile("it is truncated, or other data follows it")
     stop = size - _END.size
     locator = tail[-_END.size - _LOCATOR.size : -_END.size]
     if locator.startswith(b"PK\x06\x07") and len(locator) == _LOCATOR.size:

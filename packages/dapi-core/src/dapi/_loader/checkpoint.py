@@ -1,7 +1,7 @@
-"""Reading files as state dicts. What a file is, its content says; nothing is unpickled freely.
+"""Read files as state dicts. The content decides the format; unpickling is always restricted.
 
-Formats beyond safetensors and torch's own come from the entry-point group ``dapi.formats``: the
-suffix without its dot names a function from a path to a state dict.
+Besides safetensors and torch's own formats, a distribution can provide one through the entry-point
+group ``dapi.formats``: the suffix without its dot names a function from a path to a state dict.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ if TYPE_CHECKING:
 
 # Files with another suffix are a distribution's, if one reads it.
 _SUFFIXES = ("safetensors", "pth", "pt", "bin", "ckpt")
-# What people call files of torch; of another suffix, a distribution may be missing that reads it.
+# Common suffixes of torch's files. For any other, the distribution that reads it may be missing.
 _CUSTOMARY = ("", "model", "pkl", "tar", "th", "weights", *_SUFFIXES)
-# What torch.save wrote first, before PyTorch 1.6.
+# The first bytes of torch.save's legacy format (before PyTorch 1.6).
 _LEGACY = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 # Often met, and never a checkpoint of PyTorch.
 _FOREIGN = {
@@ -56,9 +56,9 @@ def read(files: Sequence[File], *, progress: bool, wanted: str) -> dict[str, Ten
     """Fetch files, and read them as one state dict.
 
     Raises:
-        CheckpointError: A file is no checkpoint that holds tensors only. An unpinned one is
-            forgotten, so that the next call fetches it again.
-        UnreadableFileError: This machine cannot read a file, which is kept.
+        CheckpointError: A file is not a checkpoint of tensors. If its full hash is not published,
+            it is removed from the cache, so that the next call downloads it again.
+        UnreadableFileError: This machine cannot read a file, which stays in the cache.
     """
     parts = [_read_file(file, progress=progress, wanted=wanted) for file in files]
     if len(parts) == 1:
@@ -123,14 +123,14 @@ def _read_file(file: File, *, progress: bool, wanted: str) -> dict[str, Tensor]:
 
 
 def _on_cpu() -> AbstractContextManager[Any]:
-    """Whatever the default device is, what is read from a file is in memory."""
+    """Read tensors to the CPU, whatever the default device is."""
     import torch
 
     return torch.device("cpu")
 
 
 def _failure(file: File, path: Path, wanted: str, cause: Exception) -> DapiError:
-    """Say why a file could not be read. If the file is to blame, it is not kept without a hash."""
+    """Return the error for a file that could not be read; drop a bad file that has no full hash."""
     if faults.is_of_machine(cause):
         return UnreadableFileError(path, source=wanted, reason=_first_line(cause))
     reason = placeholder.explain(path, file.name) or _reason(cause)
@@ -145,11 +145,11 @@ def _reader(file: File, path: Path) -> Reader:
     suffix = Path(file.name).suffix.removeprefix(".").lower()
     foreign = None if suffix in _SUFFIXES else suffix and extension("dapi.formats", suffix)
     if foreign:
-        # A copy, as the plugin may keep what it read, or give it to others too.
+        # Copied, since the plugin may keep the tensors or share them.
         return lambda path, _: (copy.deepcopy(foreign(path)), 0)
     with path.open("rb") as stream:
         head = stream.read(512)
-    if head.startswith(b"PK\x03\x04"):  # what torch itself decides by
+    if head.startswith(b"PK\x03\x04"):  # the criterion of torch itself
         return _read_archive
     if safetensors.is_likely(head):
         return _read_safetensors
@@ -162,11 +162,11 @@ def _reader(file: File, path: Path) -> Reader:
 
 
 def _describe(head: bytes) -> str:
-    """Say what is no checkpoint, by its first bytes."""
+    """Describe a file that is not a checkpoint, by its first bytes."""
     if not head:
         return "it is empty"
     known = (kind for begin, kind in _FOREIGN.items() if head.lstrip().startswith(begin))
-    otherwise = "its content is neither safetensors nor what torch.save writes, or it is damaged"
+    otherwise = "it is neither a safetensors file nor one of torch.save, or it is damaged"
     return next((f"it is {kind}" for kind in known), otherwise)
 
 
@@ -176,7 +176,7 @@ def _read_safetensors(path: Path, may_map: bool) -> tuple[dict[str, Tensor], int
 
 
 def _read_archive(path: Path, may_map: bool) -> tuple[dict[str, Tensor], int]:
-    """Read what torch.save writes since PyTorch 1.6: tensors only."""
+    """Read the zip format of torch.save (PyTorch 1.6 and newer), tensors only."""
     archive.check(path)
     if may_map and not (_mapping_is_shared() or _is_misnamed(path)):
         try:
@@ -189,7 +189,7 @@ def _read_archive(path: Path, may_map: bool) -> tuple[dict[str, Tensor], int]:
 
 
 def _read_legacy(path: Path, _: bool) -> tuple[dict[str, Tensor], int]:
-    """Read what torch.save wrote before PyTorch 1.6, which cannot be mapped: tensors only."""
+    """Read the legacy format of torch.save, which cannot be mapped, tensors only."""
     return _load(path, mmap=False), path.stat().st_size
 
 
@@ -204,18 +204,18 @@ def _load(path: Path, *, mmap: bool) -> Any:
 
 
 def _is_misnamed(path: Path) -> bool:
-    """Whether torch would not read a zip for what it is, if it were told its name."""
+    """Whether torch would misread a zip because of its name."""
     return path.suffix == ".safetensors"
 
 
 def _mapping_is_shared() -> bool:
-    """Whether somebody set torch to map files such that writing to a tensor reaches them."""
+    """Whether torch is set to map files so that writing to a tensor changes the file."""
     from torch.serialization import get_default_mmap_options
 
     return get_default_mmap_options() == getattr(mmap, "MAP_SHARED", NotImplemented)
 
 
-# What modules of torch put into a state dict beside tensors: quantized ones, the last two.
+# Types beside tensors in state dicts of torch's modules: the last two are of quantized ones.
 _OTHERS = ("_extra_state", "_packed_params._packed_params", "_packed_params.dtype")
 
 
@@ -239,7 +239,7 @@ def _make_plain(state_dict: dict[str, Any]) -> None:
 
 
 def _reason(cause: Exception) -> str:
-    """Say in a line what a reader said in many, without advice to run what a file holds."""
+    """Shorten a reader's error to one line, without its advice to run the code in the file."""
     text = str(cause)
     foreign = re.search(r"nsupported (?:global: )?GLOBAL ([\w.]+)", text)
     if foreign:

@@ -13,8 +13,8 @@ _resume = False
 def paused() -> AbstractContextManager[None]:
     """Pause Python's cyclic garbage collector, in the whole process.
 
-    One full collection costs about 200 ms with torch imported, several times what is left of
-    building a model, and the objects made here make one likely.
+    One full collection takes about 200 ms with torch imported, several times the rest of building
+    a model, and the objects created here make one likely.
     """
     return _pause.hold()
 

@@ -1,9 +1,9 @@
 """Construction without wasted initialisation: parameters that a file will overwrite get no memory.
 
-While a constructor runs, every parameter is put on the meta device as it is registered; buffers,
-and all else that a constructor computes, stay real. Identity is kept: the Parameter object that
-the constructor made is the one that the file's tensor is put into later, so that ties between
-parameters, and optimizers made in a constructor, stay right.
+While a constructor runs, each parameter moves to the meta device when it is registered; buffers and
+other values that the constructor computes stay real. Identity is kept: the file's tensor is placed
+into the same Parameter object that the constructor made, so that ties between parameters, and
+optimizers made in a constructor, stay valid.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Deferral:
         self._devices: dict[int, Any] = {}
 
     def take(self, parameter: nn.Parameter) -> None:
-        """Put a parameter on meta, unless it is the caller's, to be kept, or of another kind."""
+        """Move a parameter to meta, unless the caller made it, it is kept, or it is not plain."""
         from torch import nn
 
         if id(parameter) in self._seen:
@@ -65,7 +65,7 @@ class Deferral:
         fill(parameter, empty)
 
     def device(self, parameter: nn.Parameter) -> Any:
-        """Return where the constructor had put a parameter."""
+        """Return the device on which the constructor created a parameter."""
         return self._devices.get(id(parameter)) or default_device()
 
     def positions(self, parameters: list[nn.Parameter]) -> frozenset[int]:
@@ -82,7 +82,7 @@ class Deferral:
 
 
 def fill(parameter: nn.Parameter, tensor: Tensor) -> None:
-    """Give a parameter another tensor, in place: whoever holds the parameter sees it.
+    """Replace the tensor of a parameter in place: every reference to the parameter sees it.
 
     Raises:
         CannotDeferError: A hook on the parameter, or its gradient, would be lost.
@@ -99,7 +99,7 @@ def fill(parameter: nn.Parameter, tensor: Tensor) -> None:
 
 
 def _is_shared(parameter: nn.Parameter) -> bool:
-    """Whether another tensor has the same memory, as far as torch can tell."""
+    """Whether another tensor shares the memory, as far as torch can tell."""
     count = _count_of_holders()
     # The parameter, and the object that asks.
     return count is None or count(parameter.untyped_storage()._cdata) > 2
@@ -124,7 +124,7 @@ _frames = threading.local()
 
 @contextmanager
 def deferred(keep: frozenset[int] = frozenset()) -> Iterator[Deferral]:
-    """Put the parameters that this thread makes and registers meanwhile on meta."""
+    """Move the parameters that this thread creates and registers in the block to meta."""
     frame = Deferral(keep)
     with watched_by(frame):
         yield frame
@@ -156,16 +156,16 @@ def _frame(frame: Deferral | None) -> Iterator[None]:
         _frames.top = outer
 
 
-# What undoes the hook and the patches below, in the order in which they were made.
+# Functions that undo the hook and the patches below, in the order in which they were made.
 _undoing: list[Callable[[], None]] = []
 
 
 def _begin() -> None:
-    """Let torch tell of parameters that are made and registered, and fill none that has no memory.
+    """Observe the creation and registration of parameters, and skip filling those on meta.
 
-    That parameters are registered, a documented hook tells. For the rest a TorchFunctionMode would
-    do, in one thread only, but it is in the way of every call of torch: measured, constructing a
-    resnet50 took twice as long with it as with these patches, and a ViT-L three times as long.
+    A documented hook reports registration. A TorchFunctionMode, which acts in one thread only,
+    could do the rest, but it intercepts every call of torch: measured, constructing a resnet50 took
+    twice as long with it as with these patches, and a ViT-L three times as long.
     """
     from torch import Tensor, nn
     from torch.nn.modules.module import register_module_parameter_registration_hook
@@ -186,7 +186,7 @@ def _patch(
 
 def _put_back(owner: type, name: str, own: Any, ours: Callable[..., Any]) -> None:
     if vars(owner).get(name) is not ours:
-        return  # somebody else's patch is over ours, which does nothing from now on
+        return  # another patch wraps ours, which does nothing from now on
     if own is None:
         delattr(owner, name)  # it was inherited
     else:
@@ -227,7 +227,7 @@ def _making(original: Callable[..., nn.Parameter]) -> Callable[..., nn.Parameter
 def _registering(recurrent: type) -> Callable[..., None]:
     def registered(module: nn.Module, _name: str, parameter: nn.Parameter) -> None:
         frame: Deferral | None = getattr(_frames, "top", None)
-        # A recurrent layer keeps weak references to its parameters, which forbid to swap them.
+        # A recurrent layer keeps weak references to its parameters, which prevent swapping them.
         if frame is not None and not isinstance(module, recurrent):
             frame.take(parameter)
 
@@ -235,7 +235,7 @@ def _registering(recurrent: type) -> Callable[..., None]:
 
 
 def emptied(model: M) -> M:
-    """Put the parameters of a model whose constructor needed their values on meta."""
+    """Move the parameters of a model whose constructor needed their values to meta."""
     from torch.nn import RNNBase
 
     frame = Deferral()
@@ -296,14 +296,14 @@ _CODE = (type, ModuleType)
 
 
 def attempt(deferred: Callable[[], T], name: str) -> T | None:
-    """Return what is made without values in the parameters; None if that needs the plain way.
+    """Return the model that is made without values; None if it must be made the plain way.
 
-    The plain way follows outside of the ``except`` block: inside, Python before 3.12 makes a
-    KeyError of an argument that a constructor is given twice, and every traceback has two errors.
+    The caller takes the plain way outside of the ``except`` block: inside it, Python before 3.12
+    turns a duplicate argument into a KeyError, and every traceback shows two errors.
 
     Args:
-        deferred: Makes it.
-        name: What is made, for the log: the plain way is slow, and nothing else shows it.
+        deferred: Makes the model.
+        name: Its name, for the log: the plain way is slow, and nothing else reveals it.
     """
     try:
         return deferred()
@@ -320,15 +320,15 @@ def construct(
     """Construct a model with its parameters on meta.
 
     Args:
-        make: Constructs the model; called a second time when some parameters are to be
-            initialised as ever, as those are only known from the finished model.
-        fresh: Which these are.
+        make: Constructs the model; called a second time if some parameters must be initialised,
+            since those are known only from the finished model.
+        fresh: The names of the modules whose parameters are initialised.
 
     Raises:
-        CannotDeferError: This PyTorch does not tell what the deferral must know.
+        CannotDeferError: This PyTorch does not report what deferring needs to know.
     """
     if _count_of_holders() is None:
-        raise CannotDeferError("this PyTorch does not tell whether tensors share their memory")
+        raise CannotDeferError("this PyTorch does not report whether tensors share memory")
     model, frame = _attempt(make, frozenset())
     keep = frame.positions(fresh(model)) if fresh else frozenset()
     return _attempt(make, keep) if keep else (model, frame)

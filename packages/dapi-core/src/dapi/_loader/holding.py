@@ -9,14 +9,14 @@ from contextlib import contextmanager
 
 
 class Holding:
-    """A change to the process that the first thread begins, and the last one ends.
+    """A change to the process that the first thread begins and the last one ends.
 
-    A forked child has one thread, the one that forked: what the others held ends there, since
-    nobody would end it. Forking waits while a change is half made.
+    A forked child has only the thread that forked: what the other threads held ends in the child,
+    since no thread would end it. Forking waits while a change is incomplete.
 
     Args:
         begin: Makes the change.
-        end: Undoes it, also when only a part of it was made.
+        end: Undoes it, even if it was made only in part.
     """
 
     def __init__(self, begin: Callable[[], None], end: Callable[[], None]) -> None:
@@ -50,7 +50,7 @@ class Holding:
         try:
             self._begin()
         except BaseException:
-            self._end()  # what was made of it before it failed
+            self._end()  # the part that was made before it failed
             raise
 
     def _forget_others(self) -> None:

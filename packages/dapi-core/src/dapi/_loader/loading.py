@@ -1,4 +1,4 @@
-"""From a state dict into a model: adapt the keys, compare strictly, put the tensors in place."""
+"""Load a state dict into a model: adapt the keys, compare strictly, place the tensors."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def _with_versions(
 
 
 def _without_others(adapted: Mapping[str, Any], read: Sequence[Any]) -> Mapping[str, Tensor]:
-    """Copy the tensors that a step did not take from the file: somebody else may hold them."""
+    """Copy the tensors that a step did not take from the file: other code may share them."""
     import torch
 
     own = {memory(value) for value in read}
@@ -91,18 +91,18 @@ def load(
     target: Target,
     frame: Deferral | None = None,
 ) -> None:
-    """Load a state dict; every key but those under ``fresh`` must fit.
+    """Load a state dict; every key but those under ``fresh`` must match.
 
     Args:
-        model: What was constructed.
+        model: The constructed model.
         state_dict: The tensors by the model's keys.
-        origin: Where it is from.
+        origin: The file or entry, for errors.
         fresh: Names of submodules that keep their initialisation.
-        target: Where the model shall be in the end.
+        target: The final device and type of the model.
         frame: How it was constructed with its parameters on meta; None if they have values.
 
     Raises:
-        StateDictMismatchError: Keys are missing or left over, shapes or kinds of numbers differ.
+        StateDictMismatchError: Keys are missing or unexpected, or shapes or number types differ.
         CannotDeferError: The model must be constructed with values, and loaded again.
     """
     named = list(model.named_parameters(remove_duplicate=False))
@@ -123,7 +123,7 @@ def load(
 
 
 def is_under(key: str, modules: Sequence[str]) -> bool:
-    """Whether a key is that of a parameter or buffer of one of the modules."""
+    """Whether a key belongs to a parameter or buffer of one of the modules."""
     return any(key.startswith(f"{module}.") for module in modules)
 
 
@@ -171,7 +171,7 @@ def _check_kinds(
 def _check_ties(
     named: Sequence[tuple[str, Tensor]], state_dict: Mapping[str, Tensor], origin: Origin
 ) -> None:
-    """Refuse two values for one parameter: torch would take the one that comes last."""
+    """Refuse two values for one parameter: torch would use the last one."""
     keys: dict[int, str] = {}
     for key, parameter in named:
         first = keys.setdefault(id(parameter), key) if key in state_dict else key

@@ -1,9 +1,9 @@
-"""Placement: the tensors of a state dict become the memory of parameters that have none.
+"""Placement: the tensors of a state dict become the memory of the parameters on meta.
 
-torch's own ``load_state_dict`` does all else: it lets modules rename and convert what older
-versions of them wrote, calls their hooks, and copies into whatever has memory. Just before it
-copies into the parameters of a module, those on meta are given what it would copy, so that it
-copies each into itself, which it knows to be nothing.
+torch's own ``load_state_dict`` does everything else: modules rename and convert the keys of their
+older versions, hooks are called, and parameters with memory are copied into. Just before torch
+copies into the parameters of a module, those on meta receive the tensors that it would copy; torch
+then copies each into itself, which it recognizes as nothing to do.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 
 class Placement:
-    """One state dict on its way into one model that was constructed with parameters on meta.
+    """Places one state dict into one model that was constructed with parameters on meta.
 
     Args:
-        model: What was constructed.
-        frame: What was put on meta meanwhile.
-        target: Where the model shall be in the end.
+        model: The constructed model.
+        frame: The parameters that were moved to meta.
+        target: The final device and type of the model.
     """
 
     def __init__(self, model: nn.Module, frame: Deferral, target: Target) -> None:
@@ -58,10 +58,10 @@ class Placement:
     def _load_directly(
         self, state_dict: Mapping[str, Tensor]
     ) -> tuple[Sequence[str], Sequence[str]]:
-        """Do what torch's ``load_state_dict`` comes to when every module only copies.
+        """Place all tensors without ``load_state_dict``, if no module does more than copy.
 
-        torch goes over a part of the keys for every module, and spends on each tensor that is
-        placed already what a copy takes: that was a sixth of building and loading a resnet50.
+        torch scans keys again for every module, and handles each placed tensor as if it were
+        copied: that took a sixth of the time to build and load a resnet50.
         """
         import torch
 
@@ -79,7 +79,7 @@ class Placement:
         return missing, [key for key in state_dict if key not in known]
 
     def _check_memory(self) -> None:
-        """Refuse parameters that share their memory: what they would be given is apart."""
+        """Refuse parameters that share memory: the tensors of the file are separate."""
         distinct = [each for each in self._model.parameters() if each.is_meta]
         if len({each.untyped_storage()._cdata for each in distinct}) < len(distinct):
             raise CannotDeferError("two parameters share their memory")
@@ -92,7 +92,7 @@ class Placement:
         local_metadata: Mapping[str, Any],
         *others: Any,
     ) -> None:
-        """Place what torch is about to copy into a module: a hook that it calls as the last."""
+        """Place the tensors that torch is about to copy into a module; the last hook it calls."""
         if local_metadata.get("assign_to_params_buffers"):
             return  # a model's own load_state_dict wants the tensors themselves
         for name, parameter in module._parameters.items():
@@ -112,7 +112,7 @@ class Placement:
         return True
 
     def _prepare(self, old: Tensor, value: Tensor) -> Tensor:
-        """Return what copying into the parameter would have made of it, copying if need be."""
+        """Return the tensor that copying into the parameter would give, copying if needed."""
         import torch
 
         device = torch.device(self._target.device or self._frame.device(old))  # type: ignore[arg-type]
@@ -127,7 +127,7 @@ class Placement:
         return placed if placed is not value or self._may_stay(value) else value.clone()
 
     def _may_stay(self, value: Tensor) -> bool:
-        """Whether a tensor's memory is nobody else's, and is where kernels expect it."""
+        """Whether a tensor shares its memory with no other, and is aligned as kernels expect."""
         is_free = memory(value) in self._free
         self._free.discard(memory(value))
         is_whole = value.untyped_storage().nbytes() == value.nbytes
@@ -154,7 +154,7 @@ def _copies_only(
         return False
     if any(_hooks_of(module) or not usual.keys().isdisjoint(vars(module)) for module in modules):
         return False
-    # Norms add what their first version did not have, which the others count.
+    # Norms add num_batches_tracked, which their first version lacked.
     if norms and not _has_counts(model, norms, state_dict):
         return False
     plain = (torch.Tensor, nn.Parameter)
@@ -176,7 +176,7 @@ def _has_counts(model: nn.Module, norms: Container[type], state_dict: Mapping[st
 
 
 def _targets(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    """Yield what a state dict is copied into, by key; what has two keys, twice."""
+    """Yield the parameters and buffers that a state dict is copied into, once for each key."""
     for name, module in model.named_modules(remove_duplicate=False):
         prefix = f"{name}." if name else ""
         for own, parameter in module._parameters.items():
@@ -196,7 +196,7 @@ def are_equal(one: Tensor, other: Tensor) -> bool:
 
 
 def memory(value: object) -> int:
-    """Identify the memory of a tensor; what is none, or has several, is known by itself."""
+    """Identify the memory of a tensor; an object without one memory is identified by itself."""
     import torch
 
     if not isinstance(value, torch.Tensor) or value.layout is not torch.strided:
@@ -215,7 +215,7 @@ def copy_into(
 
 
 def _casts_by_itself(model: nn.Module) -> bool:
-    """Whether a module has its own mind about what it is cast to: some stay as they are."""
+    """Whether a module overrides casting: some keep the type of their parameters."""
     from torch import nn
 
     usual = nn.Module._apply, nn.RNNBase._apply

@@ -64,12 +64,12 @@ _TYPES = {
 
 
 class Header(NamedTuple):
-    """What stands before the tensors.
+    """The header of a file.
 
     Attributes:
         metadata: Strings by key, for people and programs.
-        tensors: By key: dtype, shape, and where its bytes are, counted from ``start``.
-        start: Where in the file the bytes of the tensors begin.
+        tensors: By key: dtype, shape, and the offsets of the bytes, counted from ``start``.
+        start: The offset in the file at which the bytes of the tensors begin.
     """
 
     metadata: Mapping[str, str]
@@ -84,25 +84,27 @@ def is_likely(head: bytes) -> bool:
 
 
 def read_header(path: Path) -> Header:
-    """Read and check what a file says of its tensors.
+    """Read and check the header of a file.
 
-    What the library that defined the format accepts is accepted, but for keys that occur twice,
-    and for headers of more than half a million tensors.
+    Accepts what the reference implementation accepts, except for duplicate keys and headers of more
+    than half a million tensors.
 
     Raises:
-        ValueError: It is not a safetensors file, or is cut, or contradicts itself.
+        ValueError: It is not a safetensors file, or is truncated, or contradicts itself.
     """
     size = path.stat().st_size
     with path.open("rb") as stream:
         length = int.from_bytes(stream.read(8), "little")
         start = 8 + length
         if size < 8 or start > size or length > _LARGEST_HEADER:
-            raise ValueError("its header is cut or too long: it is no safetensors file, or damaged")
+            raise ValueError(
+                "its header is truncated or too long: it is not a safetensors file, or damaged"
+            )
         found = _parse(stream.read(length))
     metadata = found.pop("__metadata__", None)
     metadata = {} if metadata is None else metadata
     if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
-        raise ValueError("its metadata is no map of strings")
+        raise ValueError("its metadata is not a map of strings")
     tensors = {key: _checked(key, facts) for key, facts in found.items()}
     _check_places((place[2:] for place in tensors.values()), size - start)
     return Header(metadata, tensors, start)
@@ -123,14 +125,14 @@ def _parse(text: bytes) -> dict[str, Any]:
     except RecursionError as cause:
         raise ValueError("its header is nested too deeply") from cause
     except (json.JSONDecodeError, UnicodeDecodeError) as cause:
-        raise ValueError(f"its header is no JSON ({cause})") from cause
+        raise ValueError(f"its header is not JSON ({cause})") from cause
     if not isinstance(found, dict):
-        raise ValueError("its header is no map of keys")
+        raise ValueError("its header is not a map of keys")
     return found
 
 
 def _check_escapes(text: bytes) -> None:
-    """Refuse half a pair of UTF-16, which is no text."""
+    """Refuse a lone UTF-16 surrogate, which is not text."""
     if _SURROGATE.search(text):
         rest = text.replace(b"\\\\", b"")
         if _SURROGATE.search(_PAIR.sub(b"", rest)):
@@ -138,7 +140,7 @@ def _check_escapes(text: bytes) -> None:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> Any:
-    """Return a map; of a tensor its three facts at once, which take a fifth of the memory."""
+    """Return a JSON object; a tensor's as a tuple of three, which takes a fifth of the memory."""
     found = dict(pairs)
     if len(found) != len(pairs):
         seen: set[str] = set()
@@ -157,7 +159,7 @@ def _number(digits: str) -> object:
 
 
 def _nothing(digits: str) -> object:
-    """Stand for a number that is no fact of a tensor: a header may have more than those."""
+    """Replace a number that describes no tensor: a header may contain other values."""
     if len(digits) > _LONGEST_NUMBER or isinf(float(digits)):
         raise ValueError(f"its header has a number that is too large, or too long: {digits[:20]}")
     return ...
@@ -205,12 +207,12 @@ def _check_places(places: Iterable[Iterable[int]], length: int) -> None:
 
 
 class Content(NamedTuple):
-    """What a file holds.
+    """The content of a file.
 
     Attributes:
         metadata: Strings by key.
-        tensors: By key, on the CPU. Writing to them never reaches the file.
-        unmapped: How many bytes of them had to be read, because they are not aligned.
+        tensors: By key, on the CPU. Writing to them never changes the file.
+        unmapped: The number of bytes that had to be read, because they are not aligned.
     """
 
     metadata: Mapping[str, str]
@@ -219,11 +221,11 @@ class Content(NamedTuple):
 
 
 def read(path: Path, *, may_map: bool = False) -> Content:
-    """Read a file; or map it, and read what of it is not aligned.
+    """Read a file; or map it, and read only the tensors that are not aligned.
 
     Args:
         path: The file.
-        may_map: Whether nobody writes to the file as long as a tensor of it is in use.
+        may_map: Whether the file stays unmodified while its tensors are in use.
 
     Raises:
         ValueError: As ``read_header``.
@@ -271,7 +273,7 @@ def _make(key: str, dtype: str, shape: tuple[int, ...], memory: Any) -> Tensor:
         if shape[-1] % 2:
             raise ValueError(f"{key!r} is of the type {dtype}, and its rows end within a byte")
         shape = (*shape[:-1], shape[-1] // 2)
-    # On the CPU whatever the default device is: the bytes of the file are put into its memory.
+    # On the CPU, whatever the default device is: the bytes of the file are read into its memory.
     if memory is None:
         return torch.empty(shape, dtype=torch_type, device="cpu")
     empty: Any = torch.empty(0, dtype=torch_type, device="cpu")
@@ -297,9 +299,9 @@ def _bytes(tensor: Tensor) -> Any:
 
 
 def write(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
-    """Write a file beside ``path``, then put it there: a file that is mapped is not written to.
+    """Write a file beside ``path``, then rename it: a mapped file must not be written to.
 
-    The tensors whose length keeps the next one aligned come first.
+    Tensors whose length keeps the next one aligned are written first.
 
     Raises:
         TypeError: A tensor is of a type that the format does not have.
@@ -338,7 +340,7 @@ def _shape(tensor: Tensor) -> list[int]:
 
 
 def type_name(key: str, tensor: Tensor) -> str:
-    """Return what a header calls the type of a tensor.
+    """Return the name of a tensor's type in a header.
 
     Raises:
         TypeError: The format does not have it.

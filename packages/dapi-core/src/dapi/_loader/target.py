@@ -1,4 +1,4 @@
-"""The target: where a model shall be in the end, and in which floating-point type."""
+"""The target: the final device and floating-point type of a model."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ if TYPE_CHECKING:
 
 
 class Target(NamedTuple):
-    """Where a model shall be, and in which floating-point type; None leaves it as it is."""
+    """The final device and floating-point type of a model; None keeps what it has."""
 
     device: torch.device | str | None = None
     dtype: torch.dtype | None = None
 
     def move(self, model: nn.Module) -> None:
-        """Move what is not there yet."""
+        """Move a model to the target, unless it is there."""
         if self.device is not None or self.dtype is not None:
             model.to(device=self.device, dtype=self.dtype)
 

@@ -1,1 +1,1 @@
-"""What is installed: distributions, their entry points, state and hooks. Imports none."""
+"""Installed distributions: their entry points, state and hooks. Imports none of them."""

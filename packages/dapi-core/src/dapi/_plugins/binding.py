@@ -19,10 +19,10 @@ from dapi.exceptions import MissingDependencyError
 
 
 class Binding(Protocol):
-    """What a lock answers. Each raises NotLockedError for what the lock does not name."""
+    """The queries of a lock. Each raises NotLockedError for names that the lock does not have."""
 
     def latest(self, builder: str) -> Any:
-        """Return the Weights that ``LATEST`` stands for, of ``"distribution/builder"``."""
+        """Return the Weights that ``LATEST`` means for ``"distribution/builder"``."""
 
     def admit(self, weights: Any) -> None:
         """Refuse Weights, or a WeightEntry, that the lock or its policy does not allow."""
@@ -42,7 +42,7 @@ class _Restore(AbstractContextManager[None]):
         _chosen = self._before
 
 
-# What use_lock chose (None in it: no lock); None while nobody called it.
+# The choice of use_lock (which holds None for no lock); None before the first call.
 _chosen: tuple[Binding | None] | None = None
 
 
@@ -51,12 +51,12 @@ def use_lock(path: str | os.PathLike[str] | None) -> AbstractContextManager[None
     """Bind this process to a lock file, as ``DAPI_LOCK`` does; needs dapi-lock.
 
     From now on ``LATEST`` is the locked member, every file must have the locked hash, and weights
-    that the lock does not name are refused. Applies to all threads of this process; a process
-    that is started anew reads ``DAPI_LOCK``.
+    that the lock does not name are refused. Applies to all threads of this process; a new process
+    reads ``DAPI_LOCK``.
 
     Args:
-        path: The lock file; it is read once, now. None builds without any lock, also where
-            ``DAPI_LOCK`` is set.
+        path: The lock file, which is read immediately and only once. None builds without a lock,
+            even if ``DAPI_LOCK`` is set.
 
     Returns:
         A context manager, for a lock that applies in a ``with`` block only.

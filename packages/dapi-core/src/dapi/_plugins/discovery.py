@@ -1,4 +1,4 @@
-"""What installed distributions advertise through entry points, read without importing them."""
+"""Read the entry points of installed distributions without importing them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CORE = "dapi-core"
 
 _T = TypeVar("_T")
 
-# What failed in this process: where the distribution's metadata is and what was imported, and why.
+# Failed imports of this process: the error by the distribution's metadata directory and the target.
 _failures: dict[tuple[str, str], str] = {}
 
 
@@ -78,7 +78,7 @@ class EntryPoint(NamedTuple):
 
 
 def _load(target: str) -> Any:
-    """Import what ``"module:attribute"`` names; extras behind it say nothing to us."""
+    """Import ``"module:attribute"``; extras after it are ignored."""
     module, _, attribute = target.partition("[")[0].partition(":")
     found: Any = import_module(module.strip())
     for part in filter(None, attribute.strip().split(".")):
@@ -100,18 +100,18 @@ class Plugin(Record):
 
     @property
     def failures(self) -> list[str]:
-        """What of it failed to import in this process, and why."""
+        """The entry points that failed to import in this process, with the errors."""
         known = list(_failures.items())  # a copy: another thread may fail at the same time
         return [why for (location, _), why in known if location == self.location]
 
     def requirements(self) -> list[Requirement]:
-        """Read what it requires; nothing when its METADATA cannot be read."""
+        """Read its requirements; none if its METADATA cannot be read."""
         from dapi._plugins import requirements as _requirements
 
         return list(_requirements.in_metadata(self.metadata.described() or ""))
 
     def unmet_core(self) -> Requirement | None:
-        """Read what it requires of dapi-core, if the installed one does not fulfil that."""
+        """Read its requirement on dapi-core, if the installed version does not satisfy it."""
         installed = versions().get(CORE, "")
         for each in self.requirements():
             if each.name == CORE and each.applies() and not each.allows(installed):
@@ -158,11 +158,11 @@ def unmatched() -> list[tuple[str, str]]:
 
 
 def preferred(found: Sequence[_T], distribution: Callable[[_T], str]) -> list[_T]:
-    """Keep what the first distribution in ``DAPI_PREFER`` gives; all, when it names none of them.
+    """Keep the items of the first distribution in ``DAPI_PREFER``; all if it names none of them.
 
     Args:
-        found: What several distributions give under one name.
-        distribution: Tells whose it is.
+        found: Items that several distributions provide under one name.
+        distribution: Returns the distribution of an item.
     """
     for name in environment.listed(environment.PREFERRED) or ():
         kept = [each for each in found if distribution(each) == name]
@@ -188,7 +188,7 @@ def extension(group: str, key: str) -> Any:
 
 def _check_compatible(distribution: str) -> None:
     """Refuse a distribution that needs another dapi-core; its METADATA is read once in a scan."""
-    scan = _scanned() if _cached is _NOTHING else _cached  # the look that found what is loaded
+    scan = _scanned() if _cached is _NOTHING else _cached  # the scan whose objects are loaded
     plugin = next((plugin for plugin in scan.plugins if plugin.name == distribution), None)
     if plugin is None:
         return
@@ -205,7 +205,7 @@ def _check_compatible(distribution: str) -> None:
 
 
 class _Scan(Record):
-    """What a look at ``sys.path`` found, and what was asked of it so far."""
+    """The result of one scan of ``sys.path``, with the queries answered so far."""
 
     stamp: object
     plugins: tuple[Plugin, ...]
@@ -238,13 +238,13 @@ _shared: ContextVar[_Scan | None] = ContextVar("dapi_look", default=None)
 
 @contextmanager
 def one_look(*, anew: bool = True) -> Iterator[object]:
-    """Look at the path once for all questions in a block: each look asks the disk 30 to 60 times.
+    """Scan ``sys.path`` once for all queries in a block: each scan makes 30 to 60 system calls.
 
     Args:
-        anew: Whether to look again; otherwise the last look answers, if there was one.
+        anew: Whether to scan again; otherwise the last scan is used, if there was one.
 
     Yields:
-        What identifies the look.
+        An object that identifies the scan.
     """
     scan = _shared.get() or (_scanned() if anew or _cached is _NOTHING else _cached)
     token = _shared.set(scan)
@@ -255,13 +255,13 @@ def one_look(*, anew: bool = True) -> Iterator[object]:
 
 
 def known() -> tuple[Plugin, ...]:
-    """Return what the last look found; looks when there was none."""
+    """Return the result of the last scan; scan if there was none."""
     with one_look(anew=False):
         return discover()
 
 
 def forget() -> None:
-    """Forget what was found and what failed: the next question looks again."""
+    """Discard the last scan and all failures: the next query scans again."""
     global _cached
     invalidate_caches()
     _failures.clear()
@@ -314,9 +314,9 @@ def _advertises(found: Metadata) -> bool:
 
 
 def _in_import_order(copies: list[Metadata]) -> list[Metadata]:
-    """Sort copies as Python would import them: in one directory what was installed last is there.
+    """Sort the copies of a distribution in the order in which Python would import them.
 
-    That is the newest version; an egg-info beside a dist-info is the stale one.
+    In one directory the newest version wins; an egg-info beside a dist-info is stale.
     """
     if len(copies) == 1:
         return copies
@@ -351,9 +351,9 @@ def _describe_copies(copies: list[Metadata]) -> Plugin:
 
 
 def _imported(copies: list[Metadata]) -> Metadata:
-    """Choose the copy whose code Python imports, whether it advertises or not.
+    """Choose the copy whose code Python imports, whether it has entry points or not.
 
-    Of a stale egg-info there is no code: the first that advertises is then the one.
+    A stale egg-info has no code: then the first copy with entry points is chosen.
     """
     first = next(filter(_advertises, copies))
     folders = {_folder_of_module(point.target.partition(":")[0]) for point in _ours(first)[0]}
@@ -381,7 +381,7 @@ def _folder_of_module(module: str) -> str:
 
 
 def _ours(found: Metadata) -> tuple[tuple[EntryPoint, ...], str]:
-    """Read the entry points in groups of ours, or say why there are none."""
+    """Read the entry points in dapi's groups, or return why there are none."""
     if not found.name[:1].isalnum():  # such as ~cme_models, which pip renames before it removes it
         return (), "an interrupted installation left it behind"
     try:

@@ -18,10 +18,12 @@ KNOWN = (
     "DAPI_CACHE",
     "DAPI_CACHE_READONLY",
     "DAPI_COPIES",
+    "DAPI_LICENSES",
     "DAPI_LOCK",
     "DAPI_MIRROR",
     "DAPI_MMAP",
     "DAPI_OFFLINE",
+    "DAPI_SIGNED_BY",  # by dapi-lock
     "DAPI_TRUST_MIRROR",
     *LISTS,
 )

@@ -1,13 +1,13 @@
-"""Hooks: what several distributions may take part in (pluggy, entry-point group ``dapi.hooks``).
+"""Hooks that several distributions can implement (pluggy, entry-point group ``dapi.hooks``).
 
-A distribution names a module or an object that has functions marked with ``dapi.hooks.hookimpl``::
+A distribution names a module or an object with functions marked by ``dapi.hooks.hookimpl``::
 
     [project.entry-points."dapi.hooks"]
     acme = "acme.hooks"
 
 The hooks are ``dapi_before_fetch``, ``dapi_file_fetched`` and ``dapi_model_built``, specified
-below. A distribution is imported when a hook is first called, each on its own: one that is broken
-is skipped with a PluginWarning.
+below. Distributions are imported when a hook is first called, each separately: a broken one is
+skipped with a PluginWarning.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 
 class FetchRequest(NamedTuple):
-    """What is sent for a file: its URL, and headers such as credentials.
+    """The request for a file: its URL, and headers such as credentials.
 
-    The headers are for the server of this URL. They go to no other: neither where it redirects to,
-    nor to a mirror that ``DAPI_MIRROR`` puts in its place.
+    The headers are sent to the server of this URL only: neither to a server that it redirects to,
+    nor to a mirror of ``DAPI_MIRROR``.
     """
 
     url: str
@@ -46,10 +46,10 @@ class Specifications:
     """The signatures that implementations have."""
 
     def dapi_before_fetch(self, url: str) -> FetchRequest | str | None:
-        """Say where ``url`` is fetched from instead (a URL is enough), or with which headers.
+        """Return another URL for ``url``, or a request with headers; None changes nothing.
 
-        The first answer that is not None counts. The bytes are verified all the same, so that
-        a mirror need not be trusted; for a file of whose sha256 fewer than 16 digits are known,
+        The first result that is not None is used. The bytes are verified in any case, so that a
+        mirror need not be trusted; for a file with fewer than 16 published digits of its sha256,
         another server is refused unless ``DAPI_TRUST_MIRROR=1``. An exception ends the fetch.
         """
 
@@ -70,12 +70,12 @@ def before_fetch(url: str) -> FetchRequest:
 
 
 def file_fetched(url: str, path: Path) -> None:
-    """Tell the hooks that a file was fetched."""
+    """Call the hooks for a fetched file."""
     _tell("dapi_file_fetched", url=url, path=path)
 
 
 def model_built(model: Any, builder: str, weights: Any) -> None:
-    """Tell the hooks that a model was built."""
+    """Call the hooks for a built model."""
     _tell("dapi_model_built", model=model, builder=builder, weights=weights)
 
 
@@ -94,13 +94,13 @@ def _tell(hook: str, **facts: Any) -> None:
 
 
 def forget() -> None:
-    """Load what is advertised anew when a hook is called next: what failed may be mended."""
+    """Load the implementations again at the next call: a broken one may have been fixed."""
     _manager.cache_clear()
 
 
 @lru_cache(maxsize=1)
 def _manager(points: tuple[EntryPoint, ...]) -> PluginManager | None:
-    """Load what is advertised; None, and pluggy not imported, when nothing is."""
+    """Load the implementations; return None, without importing pluggy, if there are none."""
     if not points:
         return None
     from pluggy import HookspecMarker, PluginManager
@@ -121,6 +121,6 @@ def _register(manager: PluginManager, point: EntryPoint) -> None:
     try:
         manager.register(point.load(), name=name)
         manager.check_pending()
-    except Exception as error:  # noqa: BLE001 - pluggy looks at what a stranger made
+    except Exception as error:  # noqa: BLE001 - pluggy inspects a plugin's objects
         manager.unregister(name=name) if manager.has_plugin(name) else None
         notices.warn(f"The hooks of {point.distribution} were skipped. {error}", PluginWarning)

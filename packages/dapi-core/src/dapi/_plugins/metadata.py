@@ -1,7 +1,7 @@
 """The metadata of installed distributions, as ``importlib.metadata`` finds it.
 
-Importing that module costs three times as much as all of a listing, so directories are read
-here. Where there is more to it (a zip, an egg, a finder of somebody else's), it is asked.
+Importing that module takes three times as long as a whole listing, so directories are read here.
+For anything else (a zip, an egg, a custom finder), ``importlib.metadata`` is used.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from dapi._values.names import normalize
 if TYPE_CHECKING:
     from importlib.metadata import Distribution
 
-# What importlib.metadata too takes for a file that is not there.
+# Errors that importlib.metadata, too, treats as a missing file.
 _ABSENCES = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError, KeyError)
 
 
 class Metadata(NamedTuple):
-    """Where the metadata of a distribution is, whose it is, and how to read it.
+    """The metadata of a distribution: its directory, name and version, and how to read its files.
 
-    The name and the version are those of the directory: METADATA is a file that takes longer to
-    parse than all else.
+    Name and version come from the name of the directory: parsing METADATA takes longer than
+    everything else.
 
     Attributes:
-        location: Its directory; empty when it has none.
-        name: Of the distribution, normalized.
-        version: Of the distribution.
-        read_text: Returns a file's text; None when there is no such file.
+        location: The directory; empty if there is none.
+        name: The normalized name of the distribution.
+        version: The version of the distribution.
+        read_text: Returns a file's text; None if the file does not exist.
     """
 
     location: str
@@ -42,7 +42,7 @@ class Metadata(NamedTuple):
     read_text: Callable[[str], str | None]
 
     def described(self) -> str | None:
-        """Return what describes the distribution; None when there is nothing that can be read."""
+        """Return the text that describes the distribution; None if it cannot be read."""
         try:
             return self.read_text("METADATA") or self.read_text("PKG-INFO")
         except (OSError, UnicodeDecodeError):
@@ -70,7 +70,7 @@ def installed() -> Iterator[Metadata]:
     for finder in sys.meta_path:
         if finder is PathFinder:
             for entry in sys.path:
-                if isinstance(entry, str):  # Python too passes over a Path that stands there
+                if isinstance(entry, str):  # Python, too, ignores a Path in sys.path
                     yield from _on(entry)
         elif hasattr(finder, "find_distributions"):
             yield from _found_by(finder)
@@ -107,7 +107,7 @@ def _found_by(finder: Any, **context: Any) -> Iterator[Metadata]:
 
     found: Iterator[Distribution] = finder.find_distributions(DistributionFinder.Context(**context))
     for dist in found:
-        path = getattr(dist, "_path", None)  # a finder of somebody else's may have none
+        path = getattr(dist, "_path", None)  # a custom finder may have none
         own = _name_and_version(path.name) if path else ("", "")
         if not own[0]:  # an egg's metadata is in a directory without a name
             own = normalize(dist.metadata["Name"] or ""), dist.version or ""

@@ -1,4 +1,4 @@
-"""Tombstones: what became of a model, or of weights, that a distribution gave once."""
+"""Tombstones of models and weights that a distribution no longer provides."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from dapi._plugins import discovery
 from dapi._plugins.discovery import EntryPoint
 from dapi._values import names
+from dapi._values.names import Name
 from dapi._values.public import public
 from dapi.exceptions import InvalidNameError
 
@@ -14,14 +15,14 @@ from dapi.exceptions import InvalidNameError
 @public
 @dataclass(frozen=True)
 class Removed:
-    """What became of a model, or of weights, that a distribution gave once.
+    """The tombstone of a model, or of weights, that a distribution no longer provides.
 
-    An entry point of the group ``dapi.removed`` leads to it, under the name that it had: asking
-    for that name then says what is written here. Neither disk nor network is touched.
+    An entry point of the group ``dapi.removed`` names it, under the old name: looking that name up
+    raises an error with the facts below. Reads neither disk nor network.
 
     Attributes:
         successor: The name to use instead, as in ``"resnet50_v2"`` or ``"resnet50:Plants_RefV2"``.
-        last_version: The last version of the distribution that has it.
+        last_version: The last version of the distribution that provides it.
         reason: Why it was removed, as a sentence.
 
     >>> Removed(successor="plantnet", last_version="0.9", reason="It was renamed.").successor
@@ -34,10 +35,10 @@ class Removed:
 
 
 def load(point: EntryPoint) -> Removed:
-    """Import a tombstone, and check that it is one.
+    """Import a tombstone, and check it.
 
     Raises:
-        PluginLoadError: It cannot be imported, or says neither a successor nor a last version.
+        PluginLoadError: It cannot be imported, or has neither a successor nor a last version.
     """
     found = point.load()
     if isinstance(found, Removed) and (found.successor or found.last_version):
@@ -46,32 +47,30 @@ def load(point: EntryPoint) -> Removed:
     raise point.failed(cause)
 
 
-def inscription(point: EntryPoint) -> dict[str, str]:
-    """Load a tombstone, and return what errors say of it."""
+def describe(point: EntryPoint) -> dict[str, str]:
+    """Load a tombstone, and describe it for an error."""
     version = discovery.versions()[point.distribution]
     return {"distribution": point.distribution, "version": version, **vars(load(point))}
 
 
-def find(distribution: str | None, builder: str, member: str | None = None) -> EntryPoint | None:
-    """Find the tombstone of a model, or of its weights; None when there is none.
+def find(wanted: Name) -> EntryPoint | None:
+    """Find the tombstone of a model, or of its weights; None if there is none.
 
     Args:
-        distribution: Whose it was; None for anybody's, and then ``DAPI_PREFER`` decides between
-            several, or the first by name: what is gone is no choice that changes a result.
-        builder: The name of the builder.
-        member: The name of the weights.
+        wanted: The name. Without a distribution, ``DAPI_PREFER`` decides between several
+            tombstones, or the first by name: this choice changes no result.
     """
-    points = [
-        point
-        for point in discovery.entry_points("dapi.removed")
-        if _is_for(point, distribution, builder, member)
-    ]
+    points = [point for point in discovery.entry_points("dapi.removed") if _is_for(point, wanted)]
     return next(iter(discovery.preferred(points, lambda point: point.distribution)), None)
 
 
-def _is_for(point: EntryPoint, distribution: str | None, builder: str, member: str | None) -> bool:
+def _is_for(point: EntryPoint, wanted: Name) -> bool:
     try:
-        owner, *name = names.parse(point.name)
+        buried = names.parse(point.name)
     except InvalidNameError:
         return False
-    return name == [builder, member] and distribution in (None, owner, point.distribution)
+    return (
+        (buried.builder, buried.member) == (wanted.builder, wanted.member)
+        and wanted.distribution in (None, buried.distribution, point.distribution)
+        and wanted.publisher in (None, point.distribution)
+    )

@@ -1,9 +1,9 @@
-"""What a distribution requires (PEP 508), and whether a version fulfils it (PEP 440).
+"""Requirements of a distribution (PEP 508), and whether a version satisfies them (PEP 440).
 
-The package ``packaging`` knows the same, and is what the tests compare this with. It is not used
-here because it takes longer to import than a whole listing does, and this is asked before a
-distribution's code is first imported. What cannot be read (a URL, ``===``, a marker of tomorrow)
-counts as fulfilled: a check that does not understand must not refuse.
+The tests compare this module with ``packaging``, which is not used because importing it takes
+longer than a whole listing, and requirements are checked before a distribution is first imported.
+A requirement that cannot be read (a URL, ``===``, an unknown marker) counts as satisfied: a check
+that does not understand must not refuse.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Requirement(Record):
         return not self.marker or any(_holds(self.marker, extra) for extra in [*extras, ""])
 
     def allows(self, version: str) -> bool:
-        """Whether a version fulfils the specifier; one that is no version does."""
+        """Whether a version satisfies the specifier; text that is not a version does."""
         found = _parse(version)
         clauses = [_CLAUSE.fullmatch(clause.strip()) for clause in self.specifier.split(",")]
         return found is None or all(_fulfils(found, *match.groups()) for match in clauses if match)
@@ -87,7 +87,7 @@ def in_metadata(text: str) -> Iterator[Requirement]:
 
 
 class _Version(Record):
-    """A version, ordered as PEP 440 says, without its local part."""
+    """A version, ordered by PEP 440, without its local part."""
 
     epoch: int
     release: tuple[int, ...]
@@ -137,13 +137,13 @@ def _parse(text: str) -> _Version | None:
 
 
 def order(version: str) -> tuple[Any, ...]:
-    """Return what versions are sorted by; what is no version comes before all others."""
+    """Return the sort key of a version; text that is not a version sorts first."""
     found = _parse(version)
     return found.order if found else ()
 
 
 def _fulfils(found: _Version, comparison: str, text: str) -> bool:
-    """Whether a version fulfils one clause of a specifier, as in ``>=1.2``."""
+    """Whether a version satisfies one clause of a specifier, as in ``>=1.2``."""
     if text.endswith(".*"):
         begins = _begins(found, text[:-2])
         return {"==": begins, "!=": not begins}.get(comparison, True)
@@ -159,7 +159,7 @@ def _fulfils(found: _Version, comparison: str, text: str) -> bool:
         (comparison == "<" and found.is_early_of(wanted))
         or (comparison == ">" and found.is_post_of(wanted))
     ):
-        return False  # 2.0rc1 is not meant by <2.0, nor 2.0.post1 by >2.0
+        return False  # PEP 440: <2.0 excludes 2.0rc1, >2.0 excludes 2.0.post1
     return _COMPARISONS[comparison](found.order, wanted.order)
 
 
@@ -218,7 +218,7 @@ def _value(node: Any, extra: str) -> str:
 
 
 def _environment(variable: str) -> str:
-    """Return what this Python has for a variable of markers."""
+    """Return the value of an environment marker for this Python."""
     import platform
 
     known: dict[str, Callable[[], str]] = {

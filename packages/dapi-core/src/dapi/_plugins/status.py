@@ -1,4 +1,4 @@
-"""The state of every distribution that advertises to dapi, and what changes while we run."""
+"""The state of every distribution with dapi's entry points, and changes while Python runs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ State = Literal["ok", "disabled", "incompatible", "missing-dependency", "failed"
 
 
 class Finding(NamedTuple):
-    """Why a distribution is not ok, and what to do."""
+    """A problem of a distribution, and the remedy."""
 
     state: State
     reason: str
@@ -28,18 +28,18 @@ class Finding(NamedTuple):
 
 @public
 class PluginInfo(NamedTuple):
-    """What ``dapi.plugins()`` tells of one distribution.
+    """The state of one distribution, as ``dapi.plugins()`` returns it.
 
     Attributes:
         name: Its normalized name.
-        version: Its version, as its metadata directory says.
+        version: Its version, from the name of its metadata directory.
         location: Its metadata directory.
-        state: ``ok``, or the first that holds of ``disabled`` (a variable leaves it out),
-            ``incompatible`` (it needs another dapi-core), ``missing-dependency``, ``failed``
+        state: ``ok``, or the first that applies of ``disabled`` (by an environment variable),
+            ``incompatible`` (it requires another dapi-core), ``missing-dependency``, ``failed``
             (its metadata is damaged, or an import failed in this process) and ``shadowed`` (its
             metadata is found more than once).
         reason: Why it is not ``ok``; empty otherwise.
-        remedy: What to do about it; empty otherwise.
+        remedy: What to do; empty otherwise.
         models: The names of its models.
     """
 
@@ -54,12 +54,12 @@ class PluginInfo(NamedTuple):
 
 @public
 class Refreshed(NamedTuple):
-    """What ``dapi.refresh()`` found: names of distributions.
+    """The names of the distributions that changed, as ``dapi.refresh()`` returns them.
 
     Attributes:
-        added: Those that advertise to dapi now, and did not before.
-        removed: Those that did, and do no longer.
-        changed: Those with another version, location, or other entry points.
+        added: Distributions with dapi's entry points that are new.
+        removed: Distributions that were removed, or no longer have entry points.
+        changed: Distributions with another version or location, or other entry points.
     """
 
     added: tuple[str, ...]
@@ -87,16 +87,20 @@ def _describe(plugin: Plugin) -> PluginInfo:
 
 
 def findings(plugin: Plugin) -> Iterator[Finding]:
-    """Say why a distribution is not ok, the reason that explains the others first."""
+    """List the problems of a distribution, the root cause first."""
     if plugin.disabled_by:
         yield Finding("disabled", f"{plugin.disabled_by} leaves it out", _enable(plugin))
     unmet = plugin.unmet_core()
     if unmet:
-        reason = f"version {plugin.version} needs {unmet}, and {CORE} {versions()[CORE]} is here"
+        reason = (
+            f"version {plugin.version} needs {unmet}, and {CORE} {versions()[CORE]} is installed"
+        )
         yield Finding("incompatible", reason, f"pip install --upgrade {plugin.name} {CORE}")
     for requirement in _missing(plugin.requirements(), (), set()):
         found = versions().get(requirement.name)
-        there = f"and {requirement.name} {found} is here" if found else "which is not installed"
+        there = (
+            f"and {requirement.name} {found} is installed" if found else "which is not installed"
+        )
         reason = f"it needs {requirement}, {there}"
         yield Finding("missing-dependency", reason, f"pip install '{requirement}'")
     yield from _damages(plugin)
@@ -114,7 +118,7 @@ def _enable(plugin: Plugin) -> str:
 def _missing(
     requirements: Iterable[Requirement], extras: tuple[str, ...], seen: set[str]
 ) -> Iterator[Requirement]:
-    """Yield what is required and not installed, also through the extras of what is required."""
+    """Yield the requirements that are not installed, including those of required extras."""
     for each in requirements:
         if not each.applies(extras) or str(each) in seen:
             continue
@@ -144,12 +148,12 @@ def _damages(plugin: Plugin) -> Iterator[Finding]:
 
 @public
 def refresh() -> Refreshed:
-    """See what was installed or removed while this process runs.
+    """Detect distributions that were installed or removed while this process runs.
 
-    A directory of ``sys.path`` in which something was installed is looked at again without this.
-    What only this sees: metadata that was rewritten in place, an editable install (its ``.pth``
-    file is read, as at the start of Python), and first-party distributions in new directories.
-    What was imported before stays as it was: a new version of that needs a new process.
+    A new distribution in a directory of ``sys.path`` is found without this. Only this function sees
+    metadata that was rewritten in place, an editable install (its ``.pth`` file is read, as at the
+    start of Python), and first-party distributions in new directories. Imported modules stay as
+    they are: a new version of them needs a new process.
 
     Returns:
         The names of the distributions that were added, removed or changed since dapi looked last.

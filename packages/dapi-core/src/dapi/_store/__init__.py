@@ -1,14 +1,14 @@
 """The store: from a File to a local path whose bytes are verified.
 
-Each module is one noun: ``schemes`` says what a URL stands for, ``transport`` what a web server
-answers, ``connections`` what stays open between two answers, ``download`` carries on through what
-goes wrong, ``partial`` is a file on its way, ``locking`` whose turn it is, ``verification`` whether
-bytes are right, ``placeholder`` what often lies in place of a file, ``trust`` what is known of
-files without a full hash, ``folders`` and ``cache`` where everything lies, ``access`` whose it is,
-``views`` several files by name, ``copies`` what can be mapped, ``mapping`` which files may be,
-``faults`` whether a file or the machine is to blame, ``adoption`` takes what is on this machine
-already, ``receiving`` what comes in a bundle.
-This module puts them together.
+This module puts the others together. Network: ``schemes`` resolves URLs, ``mirrors`` rewrites
+them, ``transport`` speaks HTTP over ``connections``, ``credentials`` keeps secrets to their origin,
+``hub`` and ``objects`` read the Hugging Face Hub and cloud stores, ``download`` retries and
+resumes. Disk: ``folders`` has the layout, ``cache`` the blobs, ``partial`` an incomplete download,
+``locking`` one download at a time, ``copies`` and ``views`` derived files, ``records`` small JSON
+files. Trust: ``verification`` compares hashes, ``trust`` remembers files without a full hash,
+``access`` reads permissions, ``mapping`` decides which files may be mapped, ``placeholder``
+recognizes Git LFS pointers and web pages, ``faults`` tells a broken file from a broken machine.
+``adoption`` and ``receiving`` add local files and bundles.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ from dapi.exceptions import (
 def fetch(
     file: File, *, progress: bool = True, wanted: str = "", patience: Settings = settings.DEFAULT
 ) -> Path:
-    """Return a local path of a file whose bytes are verified, fetching it if needed.
+    """Return the path of a file whose bytes are verified; download it if needed.
 
     Args:
-        file: What to fetch.
-        progress: Show a progress bar, or in a log a line every ten seconds.
-        wanted: What the file is for, in errors; by default its name.
-        patience: How long to wait and how often to try.
+        file: The file to fetch.
+        progress: Show a progress bar, or a line every ten seconds in a log.
+        wanted: What the file is for, in errors; its name by default.
+        patience: Timeouts and retries.
 
     Raises:
-        FetchError: It cannot be had from its URL nor from a mirror.
-        HashMismatchError: Its bytes are not those that were published.
+        FetchError: It cannot be downloaded from its URL or a mirror.
+        HashMismatchError: Its bytes do not match the published hash.
         CacheError: The cache cannot be written.
-        NotLockedError: This process is bound to a lock that does not name it.
+        NotLockedError: This process uses a lock that does not name the file.
     """
     wanted = wanted or file.name
     file = binding.locked(file, wanted)
@@ -98,10 +98,10 @@ def reject(file: File) -> None:
 
 
 def add(path: Path, file: File, *, wanted: str) -> Path:
-    """Put a file that was carried here by hand into the cache.
+    """Add a local file to the cache.
 
     Raises:
-        HashMismatchError: It is not what its entry says.
+        HashMismatchError: Its hash differs from the published one.
         CacheError: The cache cannot be written.
     """
     from dapi._store import adoption
@@ -145,7 +145,7 @@ def _local(file: File) -> Path:
 
 
 def _fetch_once(file: File, progress: bool, wanted: str, patience: Settings) -> Path:
-    """Take one's turn, then fetch what is still missing."""
+    """Wait for other processes, then download the file if it is still missing."""
     from dapi._store import locking
     from dapi._store.progress import waiting
 
@@ -163,7 +163,7 @@ def _fetch_once(file: File, progress: bool, wanted: str, patience: Settings) -> 
 
 
 def _fill(file: File, key: str, progress: bool, wanted: str, patience: Settings) -> Path:
-    """Fill a partial file and publish it; whatever happens, it is no burden afterwards."""
+    """Fill a partial file and publish it; after an error, keep it to be resumed or remove it."""
     from dapi._plugins import hooks
     from dapi._store import adoption
 

@@ -1,7 +1,7 @@
-"""Access: who can change a file of a cache, and how such a file is opened.
+"""Access: permissions of the files in a cache, and how such a file is opened.
 
-Nothing in a cache is followed through a link, and nothing that others could have written is
-believed: another user of a shared cache may have planted it.
+The store follows no symbolic link in a cache, and trusts nothing that other users could have
+written: another user of a shared cache may have planted it.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 
-# How files are opened, as far as the system knows it: a planted pipe must not block either.
+# Flags for opening files, where the system has them: a planted pipe must not block the reader.
 FLAGS = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"))
 
 
 def is_ours(status: os.stat_result) -> bool:
-    """Return whether only this user and root can change a file or a folder that is no link."""
+    """Return whether only this user and root can change a file or directory (not a link)."""
     if os.name == "nt":  # there, folders of a user are closed to others by default
         return True
     mode = status.st_mode
@@ -26,17 +26,17 @@ def is_ours(status: os.stat_result) -> bool:
 
 
 def is_regular(status: os.stat_result) -> bool:
-    """Return whether it is that of a file, and not of a link, a folder, a pipe or a device."""
+    """Return whether a status is that of a regular file: no link, directory, pipe or device."""
     return stat.S_ISREG(status.st_mode)
 
 
 def is_closed(cache: Path, *names: str) -> bool:
-    """Return whether only this user and root can put files into these folders of a cache.
+    """Return whether only this user and root can add files to these directories of a cache.
 
-    What is not there yet counts as closed: this user will make it.
+    A missing directory counts as closed: this user will create it.
     """
     try:
-        if not is_ours(os.stat(cache)):  # the user may have put a link in the place of the cache
+        if not is_ours(os.stat(cache)):  # the cache itself may be a link that the user made
             return False
         for name in names:
             with suppress(FileNotFoundError):
@@ -65,12 +65,12 @@ def make_folder(path: Path) -> None:
 
 
 def files(folder: Path) -> list[Path]:
-    """List what lies in a folder of a cache; nothing if it is a link or not there."""
+    """List the entries of a directory of a cache; none if it is missing or a link."""
     return [folder / name for name in names(folder)]
 
 
 def names(folder: Path) -> list[str]:
-    """List the names in a folder of a cache; nothing if it is a link or not there."""
+    """List the names in a directory of a cache; none if it is missing or a link."""
     if folder.is_symlink() or not folder.is_dir():
         return []
     return os.listdir(folder)  # noqa: PTH208 - a cache may hold thousands of files
@@ -104,7 +104,7 @@ def open_file(path: Path, mode: str, *, permissions: int = 0o644) -> FileIO:
 
 
 def is_same(stream: FileIO, path: Path) -> bool:
-    """Return whether an open file is still the one that lies at a path."""
+    """Return whether a path still refers to an open file."""
     try:
         return os.path.samestat(os.fstat(stream.fileno()), path.lstat())
     except OSError:
@@ -122,5 +122,5 @@ def strangers(cache: Path) -> list[Path]:
 
 
 def _lets_all_rename(status: os.stat_result) -> bool:
-    """Return whether anybody can put something else in the place of what lies in a folder."""
+    """Return whether any user can replace the entries of a directory."""
     return bool(status.st_mode & stat.S_IWOTH) and not status.st_mode & stat.S_ISVTX

@@ -1,7 +1,7 @@
-"""Adoption: files that are on this machine already, copied into the cache instead of fetched.
+"""Adoption: copy files that are already on this machine into the cache, without a download.
 
-They are always copied (without cost where the file system shares blocks), never linked: whoever
-wrote them may write to them again.
+They are copied (at no cost where the file system shares blocks) and never linked: their owner may
+change them later.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ _LEAST_DIGITS = 8
 
 
 def from_torch_hub(file: File, partial: Partial) -> str | None:
-    """Copy a file that torch.hub's cache holds, and return its hash; None if it has none.
+    """Copy a file from torch.hub's cache, and return its hash; None if there is none to copy.
 
-    A file that has other bytes than were published is left alone, without a word: nobody asked
-    for it. So is one of which few digits are published, and that another user could have put there.
+    A file whose hash differs is ignored silently, since the user did not ask for it. So is a file
+    that another user could have written, if only a few digits of its hash are published.
     """
     digits = verification.expected(file)
     if len(digits) < _LEAST_DIGITS or partial.count:
@@ -49,7 +49,7 @@ def from_torch_hub(file: File, partial: Partial) -> str | None:
 
 
 def _is_own(path: Path) -> bool:
-    """Whether nobody else could have put a file there: its few digits can be forged."""
+    """Whether no other user could have written a file, whose few digits can be forged."""
     folder = path.resolve().parent
     return access.is_ours(path.resolve().stat()) and access.is_ours(folder.stat())
 
@@ -58,7 +58,7 @@ def copy(path: Path, file: File, partial: Partial) -> str:
     """Copy a local file into a partial file, and return its verified hash.
 
     Raises:
-        HashMismatchError: It is not what its entry says.
+        HashMismatchError: Its hash differs from the published one.
         CacheError: The disk is full.
         OSError: It cannot be read.
     """
@@ -76,10 +76,10 @@ def copy(path: Path, file: File, partial: Partial) -> str:
 
 
 def add(path: Path, file: File, partial: Partial, *, wanted: str) -> Path:
-    """Put a file that was carried here by hand into the cache.
+    """Add a local file to the cache.
 
     Raises:
-        HashMismatchError: It is not what its entry says.
+        HashMismatchError: Its hash differs from the published one.
         CacheError: The cache cannot be written.
         OSError: It cannot be read.
     """

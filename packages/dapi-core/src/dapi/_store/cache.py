@@ -21,7 +21,7 @@ _NAME = re.compile("[0-9a-f]{64}")
 
 
 class Blob(NamedTuple):
-    """A file in a cache, as it is listed; ``copy_size`` is that of its aligned copy, or 0."""
+    """A file in a cache, for listings; ``copy_size`` is the size of its aligned copy, or 0."""
 
     sha256: str
     path: Path
@@ -33,18 +33,18 @@ class Blob(NamedTuple):
 
     @property
     def is_ours(self) -> bool:
-        """Whether it lies in the cache that is written to."""
+        """Whether it is in the writable cache."""
         return self.path.parent.parent not in folders.readonly()
 
 
 def key(file: File) -> str:
-    """Return what a file is fetched under: its hash, or a hash of its URL."""
+    """Return the key of a file in the cache: its sha256, or the sha256 of its URL."""
     url, _ = urls.split_userinfo(file.url)
     return str(file.sha256) if file.is_pinned else f"url{sha256(url.encode()).hexdigest()}"
 
 
 def expected_path(file: File) -> Path:
-    """Return where a file is looked for: its blob, or the record of what it was last."""
+    """Return the path that is looked up for a file: its blob, or the record of its last hash."""
     if not file.is_pinned:
         return trust.path(file)
     root = next(iter(folders.roots()), None) or folders.root()
@@ -78,7 +78,7 @@ def paths(file: File) -> list[Path]:
 
 
 def publish(file: File, new: Partial, digest: str, *, wanted: str) -> Path:
-    """Move a verified and synced file into place, and note what it was.
+    """Move a verified, flushed file to its blob, and record its hash.
 
     Raises:
         CacheError: The cache cannot be written.
@@ -131,7 +131,7 @@ def listing() -> list[Blob]:
 
 
 def incomplete() -> list[tuple[Blob, bool]]:
-    """List what is still to be downloaded, under its key, and whether somebody is at it."""
+    """List the partial downloads with their keys, and whether a process is writing each."""
     found = []
     for name, path in partial.listing():
         with suppress(FileNotFoundError):
@@ -148,7 +148,7 @@ def damaged() -> Iterator[Blob]:
 
 
 def remove(digest: str) -> None:
-    """Remove a blob and what was noted of it; who has it open can read on.
+    """Remove a blob and its records; processes that have it open can continue to read.
 
     Raises:
         CacheError: The cache cannot be written.
@@ -165,7 +165,7 @@ def remove(digest: str) -> None:
 
 
 def sweep() -> list[Path]:
-    """Remove copies and views of nothing, and what interrupted downloads left that are over."""
+    """Remove orphaned copies and views, and the leftovers of abandoned downloads."""
     return [*partial.sweep(DEFAULT, now=True), *copies.sweep(), *views.sweep()]
 
 

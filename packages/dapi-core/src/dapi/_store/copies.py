@@ -1,9 +1,9 @@
-"""Copies: what a blob holds, in a form that can be mapped. Made here, and made again when gone.
+"""Copies: the tensors of a blob in a form that can be mapped; made on demand, free to be removed.
 
-A blob that cannot be mapped is read. When that happens for the second time, a copy is made that is
-mapped from then on: who loads a model once and never again pays nothing for it, neither time nor
-room. A copy is trusted while its stat is that of when it was written, else it is hashed again. In a
-cache that others can write to there are none.
+A blob that cannot be mapped is read. When that happens a second time, a copy is written, which is
+mapped from then on: a model that is loaded once costs no extra time or disk space. A copy whose
+status is unchanged since it was written is trusted; otherwise it is hashed again. A cache that
+others can write to has no copies.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from pathlib import Path
 from dapi._store import access, folders, locking, records, settings, verification
 from dapi.exceptions import CacheError
 
-# What dapi names its copies, their records, and those that it had begun to write.
+# Names of copies, of their records, and of unfinished ones.
 _NAME = re.compile(r"\.?([0-9a-f]{64})\.(safetensors|json)([-.][^/]*)?")
 
-# The room that is left on the disk for others after a copy was made, as a part of all there is.
+# The fraction of the disk that must stay free after a copy was made.
 _SPARE = 0.1
 
 
 def find(blob: Path) -> Path | None:
-    """Return the intact copy of a blob; None when there is none, or shall be none."""
+    """Return the intact copy of a blob; None if there is none or copies are not allowed."""
     if not _may_have_one(blob):
         return None
     path = _path(blob.name)
@@ -34,10 +34,10 @@ def find(blob: Path) -> Path | None:
 
 
 def is_worthwhile(blob: Path) -> bool:
-    """Note that a blob was read; whether a copy of it shall be made now.
+    """Record that a blob was read; return whether a copy should be made now.
 
-    False for a file that is in no cache, the first time, when ``DAPI_COPIES=0`` forbids copies,
-    when the disk has little room, and when the cache cannot be written, or others can write there.
+    False the first time, for a file outside the cache, with ``DAPI_COPIES=0``, if the disk is
+    nearly full, and if the cache is read-only or others can write to it.
     """
     if not _may_have_one(blob):
         return False
@@ -50,7 +50,7 @@ def is_worthwhile(blob: Path) -> bool:
 
 
 def _is_intact(path: Path) -> bool:
-    """Return whether a copy still holds what was written to it."""
+    """Return whether a copy is unchanged since it was written."""
     try:
         status = path.lstat()
         known = records.read(_record(path)) if access.is_ours(status) else {}
@@ -60,9 +60,9 @@ def _is_intact(path: Path) -> bool:
             return False
         digest, state = verification.examine(path)
         if digest != known["sha256"]:
-            records.write(_record(path), {"read": True})  # so that it is not hashed each time
+            records.write(_record(path), {"read": True})  # so that it is not hashed at each lookup
             return False
-        records.write(_record(path), {**known, "stat": state})  # it was moved with its cache
+        records.write(_record(path), {**known, "stat": state})  # the cache was moved
     except OSError:
         return False
     return True
@@ -71,14 +71,14 @@ def _is_intact(path: Path) -> bool:
 def _is_closed() -> bool:
     try:
         return access.is_closed(folders.root(), "copies")
-    except CacheError:  # the user has no cache
+    except CacheError:  # the user has no home directory
         return False
 
 
 def _may_have_one(blob: Path) -> bool:
-    """Whether a file's name is its hash (one in no cache may have any), and copies are allowed.
+    """Whether a file is a blob (its name is its hash), and copies are allowed in its cache.
 
-    They are where nobody else can plant one.
+    They are allowed where no other user can plant one.
     """
     if blob.parent.name != "blobs" or not _is_allowed():
         return False
@@ -95,9 +95,9 @@ def _has_room(blob: Path) -> bool:
 
 
 def make(blob: Path, write: Callable[[Path], None]) -> None:
-    """Let ``write`` make the copy of a blob, unless another process is at it.
+    """Let ``write`` make the copy of a blob, unless another process is making it.
 
-    What cannot be written or expressed is no error: the blob is read as before.
+    Failing to write a copy is not an error: the blob is read as before.
     """
     path = _path(blob.name)
     with suppress(OSError, TypeError, ValueError), locking.attempt(f"copy-{blob.name}") as is_mine:
@@ -112,7 +112,7 @@ def make(blob: Path, write: Callable[[Path], None]) -> None:
 
 
 def size(digest: str) -> int:
-    """Return how many bytes the copy of a blob takes; 0 when there is none."""
+    """Return the size of a blob's copy in bytes; 0 if there is none."""
     try:
         return _path(digest).lstat().st_size
     except OSError:
@@ -120,7 +120,7 @@ def size(digest: str) -> int:
 
 
 def remove(digest: str) -> Path:
-    """Remove the copy of a blob, and what was noted of it; return where it was.
+    """Remove the copy of a blob and its record; return the path of the copy.
 
     Raises:
         OSError: The cache cannot be written.
@@ -133,9 +133,9 @@ def remove(digest: str) -> Path:
 
 
 def damaged() -> Iterator[Path]:
-    """Hash the copies again, and yield those that are not what was written to them.
+    """Hash the copies, and yield those that changed since they were written.
 
-    These are not used any more.
+    They are marked so that loading does not use them.
     """
     for path in folders.listing("copies"):
         if _NAME.fullmatch(path.name) and path.suffix == ".safetensors" and path.name[0] != ".":
@@ -143,15 +143,15 @@ def damaged() -> Iterator[Path]:
             try:
                 is_intact = verification.examine(path)[0] == known.get("sha256")
             except OSError:
-                is_intact = not os.path.lexists(path)  # it was removed meanwhile
+                is_intact = not os.path.lexists(path)  # another process removed it
             if not is_intact:
-                with suppress(OSError):  # so that it is not used meanwhile
+                with suppress(OSError):  # so that loading does not use it
                     records.write(_record(path), {"read": True})
                 yield path
 
 
 def sweep() -> Iterator[Path]:
-    """Remove the copies of blobs that are in no cache any more, and yield where they were."""
+    """Remove the copies of blobs that are no longer in any cache, and yield their paths."""
     for path in folders.listing("copies"):
         match = _NAME.fullmatch(path.name)
         blobs = [root / "blobs" / match[1] for root in folders.roots()] if match else ()
@@ -161,7 +161,7 @@ def sweep() -> Iterator[Path]:
 
 
 def _remove_remains(path: Path) -> None:
-    """Remove what a process left that was killed while it wrote."""
+    """Remove the unfinished files of processes that were killed while writing."""
     for remains in access.files(path.parent):
         if remains.name.startswith(f".{path.name}-"):
             remains.unlink(missing_ok=True)

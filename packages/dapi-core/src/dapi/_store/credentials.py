@@ -1,4 +1,4 @@
-"""Credentials: which headers a server is sent. Each belongs to one origin, and goes no further."""
+"""Credentials: the headers that a server receives. Each belongs to one origin."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from dapi._text import urls
 
 
 class Credentials:
-    """What each server is sent, for one request and the redirects that it meets.
+    """The headers for each server of one request and its redirects.
 
     Attributes:
-        url: The URL to ask for, without ``user:password@``.
-        problem: Why .netrc was not used; empty if it was, or if there is none.
+        url: The URL to request, without ``user:password@``.
+        problem: Why .netrc was not used; empty if it was used or does not exist.
     """
 
     def __init__(self, request: FetchRequest) -> None:
@@ -37,7 +37,7 @@ class Credentials:
         return {**found, **self._from_netrc(urlsplit(url).hostname or "")}
 
     def _from_netrc(self, host: str) -> Mapping[str, str]:
-        """Return what .netrc (or the file that NETRC names) has for a host; never its default."""
+        """Return the entry for a host in .netrc (or the file NETRC names), never its default."""
         named = os.environ.get("NETRC")
         try:
             found = netrc.netrc(named or None).hosts.get(host)
@@ -57,7 +57,7 @@ def _basic(login: str, password: str) -> dict[str, str]:
 
 
 def _why(cause: netrc.NetrcParseError | UnicodeDecodeError) -> str:
-    """Say it in other words: those of the cause quote the file, and may hold a password."""
+    """Describe an error without quoting the file, which may contain a password."""
     if isinstance(cause, UnicodeDecodeError):
         return "it is not text"
     if cause.msg.startswith("~/.netrc"):

@@ -1,4 +1,4 @@
-"""Disk: how much room a place has, whether it can be written to, and sizes in words."""
+"""Disk: free space, whether a directory is writable, and sizes formatted for people."""
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
-"""Download: a file from one URL into a partial file, through cuts, stalls and changes.
+"""Download: one URL into a partial file, with retries and resumption.
 
-An attempt that breaks off is gone on with where it ended, if the server says that the bytes are
-still the same. A server that limits each connection is asked for several parts at once. Whatever
-went wrong on the way, the hash of the whole decides; if it is wrong, the file is fetched once
-more, in one piece.
+An interrupted attempt resumes where it stopped if the server reports the same version of the file.
+If the server limits the rate of each connection, several ranges are downloaded in parallel. The
+hash of the whole file decides; if it is wrong, the file is downloaded once more, in one piece.
 """
 
 from __future__ import annotations
@@ -21,27 +20,27 @@ from dapi._store.transport import TELL, AttemptError
 from dapi._values.file import File
 from dapi.exceptions import CacheError, HashMismatchError
 
-# Python's own generator is the caller's, who may have seeded it.
+# The caller may have seeded Python's global generator.
 _JITTER = SystemRandom()
 
 
 def bring(
     url: str, file: File, partial: Partial, *, bar: Progress, reach: float, settings: Settings
 ) -> str:
-    """Fill a partial file with the bytes of a URL, and return their verified hash.
+    """Download a URL into a partial file, and return the verified hash.
 
     Args:
-        url: The file's own, or that of a mirror.
-        file: What its bytes must be.
-        partial: Where they go; what it holds already is gone on with.
-        bar: Who is told of the progress.
-        reach: Seconds that connecting may take, over all attempts.
-        settings: How patient to be.
+        url: The file's URL, or a mirror's.
+        file: The expected hash and size.
+        partial: The destination; bytes that it already holds are kept.
+        bar: Receives the progress.
+        reach: Seconds allowed for connecting, over all attempts.
+        settings: Timeouts and retries.
 
     Raises:
-        AttemptError: The bytes cannot be had from there.
-        HashMismatchError: They are not those that were published.
-        CacheError: The disk is full, or fails.
+        AttemptError: The download failed.
+        HashMismatchError: The bytes do not match the published hash.
+        CacheError: The disk is full, or writing failed.
     """
     if partial.count:  # it is resumed, perhaps from another address
         bar.expect(partial.total, partial.count)
@@ -93,7 +92,7 @@ class _Patience:
         self.reach = min(reach, settings.connect)
 
     def after(self, problem: AttemptError) -> None:
-        """Wait before the next attempt; raise the problem if there shall be none."""
+        """Wait before the next attempt; raise the problem if no attempt is left."""
         if self._partial.count > self._best + self._settings.piece // 2:
             self._best, self._failures = self._partial.count, 0
         self._failures += 1
@@ -115,12 +114,12 @@ class _Segment:
 
     @property
     def left(self) -> int:
-        """How many bytes are missing, as far as that is known."""
+        """The number of missing bytes, if the total is known."""
         return 0 if self.stop is None else max(0, self.stop - self.position)
 
 
 def _replaced(answer: schemes.Answer, file: File) -> AttemptError:
-    """Say what a server has in place of a file of another size; asking again does not help."""
+    """Describe a file that the server replaced by one of another size; retrying cannot help."""
     head: bytes | memoryview = b""
     if answer.start == 0:
         with suppress(AttemptError):
@@ -141,10 +140,10 @@ def _other_kind(head: bytes | memoryview, file: File) -> AttemptError | None:
 
 
 class _Attempt:
-    """One go at what is missing, over one connection or several.
+    """One attempt to download the missing ranges, over one connection or several.
 
-    The first connection works in the caller's thread. Each takes the first range that nobody
-    fills, or else the second half of the longest one, whose connection then stops earlier.
+    The first connection runs in the caller's thread. Each takes the first unassigned range, or
+    else the second half of the longest assigned one, whose connection then stops earlier.
     """
 
     def __init__(
@@ -166,10 +165,10 @@ class _Attempt:
         self._problem: AttemptError | CacheError | None = None
 
     def run(self, reach: float) -> None:
-        """Fetch what is missing.
+        """Download the missing ranges.
 
         Raises:
-            AttemptError: Something is still missing.
+            AttemptError: Ranges are still missing.
         """
         self._reach = reach
         self._open = [_Segment(*gap) for gap in self._partial.missing()]
@@ -192,7 +191,7 @@ class _Attempt:
         except AttemptError as problem:
             if problem.must_restart or not self._helpers:
                 raise
-            self._problem = problem  # what the others fetch is not thrown away
+            self._problem = problem  # keep the ranges of the other connections
 
     def _has_helpers(self) -> bool:
         """Wait until a helper ends or leaves something; false when there is none left."""
@@ -251,7 +250,7 @@ class _Attempt:
                 self._widen(time.monotonic() - began, count)
 
     def _write(self, segment: _Segment, block: bytes | memoryview) -> bool:
-        """Put a block in its place; false when the segment needs no more."""
+        """Write a block at its offset; return False when the segment is complete."""
         if segment.stop is not None:
             block = block[: segment.left]
         self._partial.write(segment.position, block)
@@ -263,7 +262,7 @@ class _Attempt:
         return segment.stop is None or segment.left > 0
 
     def _check(self, answer: schemes.Answer, segment: _Segment, *, is_first: bool) -> None:
-        """Compare what the server announces with what was published, and with what is there."""
+        """Compare the announced size and version with the published and the resumed ones."""
         partial, size = self._partial, self._file.size
         if size is not None and answer.total not in (None, size):
             raise _replaced(answer, self._file)
@@ -280,7 +279,7 @@ class _Attempt:
             self._begin(answer, segment, announced)
 
     def _is_same(self, answer: schemes.Answer) -> bool:
-        """Whether the answer goes on with what is there; the hash of the whole decides later."""
+        """Whether the response continues the bytes held so far; the hash decides later."""
         if answer.version is None or not answer.version.startswith('"'):
             return answer.version == self._partial.version and self._file.sha256 is not None
         return answer.version == self._partial.version
@@ -288,7 +287,7 @@ class _Attempt:
     def _begin(
         self, answer: schemes.Answer, segment: _Segment, announced: int | None = None
     ) -> None:
-        """Take what the answer, the entry or an earlier answer says about the length."""
+        """Set the size from the response, the entry, or an earlier response."""
         known = (answer.total, self._file.size, announced)
         total = next((length for length in known if length is not None), None)
         segment.stop = total
@@ -301,7 +300,7 @@ class _Attempt:
             raise problem
 
     def _widen(self, elapsed: float, count: int) -> None:
-        """Open further connections once one has proved slow."""
+        """Open more connections after one has proved slow."""
         wish = self._settings
         if not self._in_parts or not self._partial.version or elapsed < wish.probe:
             return
@@ -318,7 +317,7 @@ class _Attempt:
         try:
             while not self._is_over and (segment := self._take()) is not None:
                 self._fill(segment)
-        except (AttemptError, CacheError) as problem:  # the others do what it leaves
+        except (AttemptError, CacheError) as problem:  # the other connections take over its range
             self._problem = problem
         finally:
             with self._changed:

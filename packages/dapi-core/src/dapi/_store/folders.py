@@ -1,13 +1,13 @@
-"""Folders: the cache that is written to, those that are only read, and what lies where in each.
+"""Folders: the writable cache, the read-only ones, and their layout.
 
 ::
 
-    blobs/<sha256>                  a published file; never written to again
-    blobs/partial-<key>-<owner>     a file on its way, private to its owner; with notes (.json)
-    copies/<sha256>.safetensors     what a blob holds, aligned; with notes (.json)
-    stamps/<sha256>                 what the blob's stat was when it was verified, whence it came
-    refs/<sha256 of URL>            for a file without a full hash: the hash it had
-    locks/<key>                     held while one process fetches
+    blobs/<sha256>                  a verified file; never modified
+    blobs/partial-<key>-<owner>     an incomplete download, private to its owner; notes in .json
+    copies/<sha256>.safetensors     the tensors of a blob, aligned; with a record (.json)
+    stamps/<sha256>                 the blob's status when it was verified, and its origin
+    refs/<sha256 of URL>            the hash that a file without a full published hash had
+    locks/<key>                     held by the process that downloads
     views/<hash>/<name>             links to the blobs of a checkpoint in several files
 """
 
@@ -40,7 +40,7 @@ def root() -> Path:
         found = user_cache_path("dapi", appauthor=False)
     except RuntimeError:
         found = Path("~")
-    if not found.is_absolute():  # what is left of "~" when nobody knows where it is
+    if not found.is_absolute():  # "~" stays when the home directory is unknown
         raise CacheError("~/.cache/dapi", reason="this user has no home directory")
     return found
 
@@ -74,11 +74,11 @@ def blobs() -> Path:
 
 
 def listing(name: str, prefix: str | tuple[str, ...] = "") -> list[Path]:
-    """List what lies in a folder of the cache that is written to; nothing if the user has none.
+    """List the entries of a directory of the writable cache; none if the user has no cache.
 
     Args:
-        name: The folder.
-        prefix: What the names that are listed begin with.
+        name: The name of the directory.
+        prefix: List only names that start with it.
     """
     try:
         folder = root() / name
@@ -88,9 +88,9 @@ def listing(name: str, prefix: str | tuple[str, ...] = "") -> list[Path]:
 
 
 def scratch() -> Path | None:
-    """Return a folder of this user's alone, for notes about caches of others.
+    """Return a private directory of this user, for records about the caches of others.
 
-    None when there is no such folder, or when somebody else made one of that name.
+    None if there is none, or if another user created the directory of that name.
     """
     if not hasattr(os, "geteuid"):
         return None
@@ -105,7 +105,7 @@ def scratch() -> Path | None:
 
 
 def failure(cause: OSError, needed: int | None) -> CacheError:
-    """Describe why the cache cannot be written, and how much room is needed."""
+    """Describe why the cache cannot be written, and how much space is needed."""
     reason, folder = cause.strerror or str(cause), blobs()
     if cause.errno in (errno.ENOSPC, errno.EDQUOT):
         with suppress(OSError):

@@ -1,8 +1,8 @@
 """Hashing: the sha256 of a file that is still being written.
 
-Hashing takes half of the time of a fast download. Where a core is free, a thread of its own reads
-what has been written in order, and that time is saved. On a busy machine a block is hashed by
-whoever wrote it, while it is still in the processor's cache: a thread would only cost more.
+Hashing takes half of the time of a fast download. If a core is free, a thread hashes the file
+while it is written, which saves that time. On a busy machine each block is hashed by the thread
+that wrote it, while the block is still in the processor's cache: another thread would cost more.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from threading import Event, Thread
 
 _BLOCK, _LEAST = 1 << 20, 1 << 12
 
-# So far behind the front the thread is woken; smaller files are hashed at their end.
+# The thread is woken when it is so far behind the front; smaller files are hashed at the end.
 _STEP = 4 << 20
 
 
 class FrontHash:
-    """Follows the front of a file: the end of what is written without a gap."""
+    """Hashes a file up to its front: the end of the bytes written without a gap."""
 
     def __init__(self, stream: FileIO) -> None:
         self._stream = stream  # another one than it is written through
@@ -31,7 +31,7 @@ class FrontHash:
         self._is_busy = _is_busy()
 
     def advance(self, front: int, block: bytes | memoryview = b"") -> None:
-        """Say how far the file is written without a gap; ``block`` is what it ends with."""
+        """Move the front; ``block`` is the data that ends there, if the caller still has it."""
         self._front = front
         if self._thread is None and self._hashed + len(block) == front and self._is_busy:
             self._hash.update(block)
@@ -46,14 +46,14 @@ class FrontHash:
         self._wake.set()
 
     def digest(self) -> str:
-        """Return the hash of the whole file, which is written now."""
+        """Return the hash of the whole file, which must be complete."""
         self._stop()
         while self._read():
             pass
         return self._hash.hexdigest()
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Stop the thread and close the file."""
         self._stop()
         self._stream.close()
 
@@ -85,5 +85,5 @@ def _is_busy() -> bool:
     """Whether all cores have something to do."""
     try:
         return os.getloadavg()[0] >= (os.cpu_count() or 1)
-    except (AttributeError, OSError):  # a system that does not say
+    except (AttributeError, OSError):  # a system without load averages
         return False

@@ -19,11 +19,11 @@ _COMMIT = re.compile("[0-9a-f]{40}")
 
 
 def open_url(url: str) -> FetchRequest:
-    """Return where the Hub keeps a file now, by commit, and the user's authorization.
+    """Return the URL of a file on the Hub at its current commit, and the user's authorization.
 
     Raises:
-        FetchError: There is no such file, or the user may not read it.
-        HfHubHTTPError: The Hub has a problem that may pass.
+        FetchError: The file does not exist, or the user may not read it.
+        HfHubHTTPError: A temporary failure of the Hub.
     """
     match = _GRAMMAR.fullmatch(url)
     if match is None:

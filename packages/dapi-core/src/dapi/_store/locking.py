@@ -1,8 +1,7 @@
-"""Locking: one download for many processes and threads; and who an owner is.
+"""Locking: one download for many processes and threads, and the identity of owners.
 
-A lock saves bandwidth and nothing else: each process writes to a file of its own, so where locks
-do nothing (some network file systems) the bytes are right all the same. A lock is the kernel's,
-and ends with its owner.
+A lock only saves bandwidth: each process writes to its own file, so the bytes are right even where
+locks do nothing (some network file systems). The kernel releases a lock when its owner exits.
 """
 
 from __future__ import annotations
@@ -58,7 +57,7 @@ def myself() -> Owner:
 
 
 def owner_of(text: str) -> Owner | None:
-    """Read an owner back; None when it is nobody's."""
+    """Parse an owner; None if the text does not name one."""
     machine, _, rest = text.partition("-")
     pid, _, rest = rest.partition("-")
     if machine == "free" or not pid.isdigit():
@@ -68,7 +67,7 @@ def owner_of(text: str) -> Owner | None:
 
 @lru_cache(maxsize=1)
 def _machine() -> str:
-    """Name what process numbers are unique in: a host since its start, and a container on it."""
+    """Identify the scope in which process numbers are unique: a host's boot, and a container."""
     from socket import gethostname
 
     parts = [gethostname()]
@@ -86,7 +85,7 @@ def _my_start(pid: int) -> str:
 
 
 def _started(pid: int) -> str:
-    """Return when a process started, since numbers are used again; 0 where nobody says."""
+    """Return the start time of a process, since numbers are reused; 0 where it is unknown."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
     except (OSError, IndexError):
@@ -102,13 +101,13 @@ def turn(
     tell: Callable[[str], None],
     settings: Settings,
 ) -> Iterator[None]:
-    """Wait until no other process fetches ``key``, or until that is done or stands still.
+    """Wait until no other process downloads ``key``, or it is complete, or the other one stalls.
 
     Args:
-        key: What is fetched.
-        is_done: Whether there is nothing left to do.
-        state: Who fetches it, and a value that changes as long as that gets on.
-        tell: Called with whom is waited for, at each look.
+        key: The key of the download.
+        is_done: Returns whether the file is complete.
+        state: Returns who downloads it, and a value that changes with the progress.
+        tell: Called at each poll with the process that is waited for.
         settings: How long to wait.
 
     Raises:
@@ -132,7 +131,7 @@ def turn(
 
 @contextmanager
 def attempt(key: str) -> Iterator[bool]:
-    """Take the lock of ``key`` if nobody has it; say whether it was taken.
+    """Take the lock of ``key`` if it is free; yield whether it was taken.
 
     Raises:
         OSError: The cache cannot be written.
@@ -179,7 +178,7 @@ def _wait(
         if progress != seen:
             seen, since = progress, time.monotonic()
         elif time.monotonic() - since > settings.patience:
-            text = f"{who} has got no further for {settings.patience:g} s, and is not waited for."
+            text = f"{who} made no progress for {settings.patience:g} s, and is not waited for."
             notices.warn(text, CacheWarning)
             return False
         time.sleep(settings.poll)
@@ -187,7 +186,7 @@ def _wait(
 
 
 def _try_lock(stream: IO[bytes]) -> bool:
-    """Take the lock if it is free; where there are no locks, go on without."""
+    """Take the lock if it is free; continue without one where locks are not supported."""
     try:
         if os.name == "nt":
             import msvcrt
@@ -203,11 +202,11 @@ def _try_lock(stream: IO[bytes]) -> bool:
 
 
 def _unlock(stream: IO[bytes]) -> None:
-    """Let go at once: a process that was forked meanwhile would hold the lock on."""
+    """Release the lock explicitly: a process forked meanwhile would keep it."""
     if os.name != "nt":
         import fcntl
 
         try:
             fcntl.flock(stream, fcntl.LOCK_UN)
         except OSError:
-            pass  # there are no locks here
+            pass  # locks are not supported here

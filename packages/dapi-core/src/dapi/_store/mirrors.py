@@ -1,8 +1,8 @@
-"""Mirrors: where ``DAPI_MIRROR`` says that files are fetched from instead.
+"""Mirrors: the rules of ``DAPI_MIRROR``, which redirect downloads.
 
 ``https://mirror`` replaces every host (``https://mirror/<host>/<path>``);
-``host=https://mirror/x`` only that one (``https://mirror/x/<path>``), on every port unless the rule
-names one. Commas separate several; the first that applies counts.
+``host=https://mirror/x`` replaces one host (``https://mirror/x/<path>``), on every port unless the
+rule names one. Commas separate rules; the first that matches applies.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Rule(NamedTuple):
     base: str
 
     def __str__(self) -> str:
-        """Return the rule without what may be a secret: a user, a path and a query."""
+        """Return the rule without possible secrets: the user, the path and the query."""
         if self.is_usable:
             base = re.sub("(://[^/?#]*)[/?#].*", r"\1/...", _urls.redacted(self.base))
         else:
@@ -62,10 +62,10 @@ def _rule(text: str) -> Rule:
 
 
 def mirrored(url: str) -> str:
-    """Rewrite a URL of the web as ``DAPI_MIRROR`` says.
+    """Rewrite an http or https URL by the rules of ``DAPI_MIRROR``.
 
     Raises:
-        FetchError: The rule that applies names no address.
+        FetchError: The matching rule has no valid address.
     """
     plain, _ = _urls.split_userinfo(url)
     parts = urlsplit(plain)
@@ -84,13 +84,13 @@ def mirrored(url: str) -> str:
 
 
 def idle(urls: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Find the rules that do nothing.
+    """Find rules that have no effect.
 
     Args:
-        urls: Of all files that could be fetched; read only if a rule names a host.
+        urls: The URLs of all known files; read only if a rule names a host.
 
     Yields:
-        What is wrong with a rule, and what to do.
+        The problem of a rule, and the remedy.
     """
     given = rules()
     known = urls if any(rule.host for rule in given) else ()
@@ -101,8 +101,8 @@ def idle(urls: Iterable[str]) -> Iterator[tuple[str, str]]:
             yield f"its rule {str(rule)!r} names no http or https address", _FORM
         elif earlier:
             what = f"its rule {str(rule)!r} never applies: {str(earlier[0])!r} comes first"
-            yield what, f"Put it before {str(earlier[0])!r}"
+            yield what, f"Move it before {str(earlier[0])!r}"
         elif rule.host and not any(map(rule.applies, seen)):
             what = f"its rule {str(rule)!r} matches nothing: no installed weights are on that host"
             hosts = sorted(set(map(_urls.netloc, seen)))
-            yield what, f"There are: {', '.join(hosts) or 'none'}"
+            yield what, f"Known hosts: {', '.join(hosts) or 'none'}"

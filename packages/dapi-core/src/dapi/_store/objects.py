@@ -21,11 +21,11 @@ _BLOCK = 1 << 18
 
 
 class Object(io.RawIOBase):
-    """An object as a stream that can start anywhere; opened when it is first read.
+    """An object as a seekable stream; opened at the first read.
 
     Attributes:
-        size: Its length.
-        version: What names its bytes (an ETag).
+        size: Its size in bytes.
+        version: Its ETag, if it has one.
     """
 
     def __init__(self, store: Any, path: str) -> None:
@@ -42,12 +42,12 @@ class Object(io.RawIOBase):
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Let the next read begin at ``offset`` from the start."""
+        """Move to ``offset``, counted from the start."""
         self._position, self._blocks = offset, None
         return offset
 
     def read(self, size: int = -1) -> bytes:
-        """Read the next block, of whatever length it comes in; empty at the end."""
+        """Read the next block, whatever its length; empty at the end."""
         from obstore import get
 
         if self._position >= self.size:
@@ -66,7 +66,7 @@ def open_url(url: str) -> Object:
     """Open an object.
 
     Raises:
-        FetchError: There is no such object, or the user may not read it.
+        FetchError: The object does not exist, or the user may not read it.
     """
     parts = urlsplit(url)
     try:

@@ -1,7 +1,7 @@
-"""Partial: a file on its way, written by one owner only, and what of it is there.
+"""Partial: an incomplete download, written by one owner, with the ranges that it holds.
 
-Its name tells its owner. When that process has died, another one takes the file over and goes on
-where it ended. Beside it lie notes: whose bytes these are (an ETag) and which ranges are written.
+The file name contains the owner. When that process has died, another one claims the file and
+resumes it. Notes beside it record the version of the bytes (an ETag) and the written ranges.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ from dapi._store.hashing import FrontHash
 from dapi._store.progress import share
 from dapi._store.settings import Settings
 
-# Notes are written each time that this part of the file has come, and not more often.
+# Notes are written after each such fraction of the file, but at least so many bytes apart.
 _NOTES, _LEAST_NOTE = 64, 1 << 16
 
 _NAME = re.compile(r"partial-[0-9a-z]+-[0-9a-z]+(-[0-9a-z]+)+")
 _NOTES_NAME = re.compile(r"\.?partial-[0-9a-z]+-[0-9a-z-]+\.json(\.[0-9a-f]+)?")
 
-# Room that is left on the disk, for records and for others.
+# Bytes left free on the disk, for records and for other programs.
 _SPARE = 1 << 20
 
 
 class Partial:
-    """A private file that is filled in ranges, and hashed as far as it is whole.
+    """A private file that is filled range by range, and hashed up to its first gap.
 
     Safe for several threads of its owner. Made by ``create``.
 
     Attributes:
-        path: Where it is.
-        version: What names the bytes it holds, such as an ETag; None when nothing does.
-        total: How long it will be; None when nobody knows.
+        path: Its path.
+        version: The version of the bytes that it holds, such as an ETag; None if unknown.
+        total: Its final size in bytes; None if unknown.
     """
 
     def __init__(self, path: Path, key: str) -> None:
@@ -55,11 +55,11 @@ class Partial:
 
     @property
     def count(self) -> int:
-        """How many bytes are there."""
+        """The number of bytes written."""
         return sum(stop - start for start, stop in self._done)
 
     def missing(self) -> list[tuple[int, int | None]]:
-        """List the ranges that are not there; the last one is open if no total is known."""
+        """List the ranges still to be written; the last is open-ended if the total is unknown."""
         with self._lock:
             gaps: list[tuple[int, int | None]] = []
             position = 0
@@ -72,10 +72,10 @@ class Partial:
             return gaps
 
     def write(self, offset: int, block: bytes | memoryview) -> None:
-        """Put a block in its place.
+        """Write a block at its offset.
 
         Raises:
-            CacheError: The disk is full, or fails.
+            CacheError: The disk is full, or writing failed.
         """
         with self._lock:
             try:
@@ -92,18 +92,18 @@ class Partial:
             self._note()
 
     def expect(self, total: int | None, version: str | None) -> None:
-        """Say how long the file will be and what names its bytes; checks the room for it.
+        """Set the final size and the version of the bytes; check that the disk has space for them.
 
         Raises:
-            CacheError: The disk has not enough room.
+            CacheError: The disk does not have enough space.
         """
         self.total, self.version = total, version
         left = (total or 0) - self.count
         if left > 0 and left > shutil.disk_usage(self.path.parent).free - _SPARE:
-            raise folders.failure(OSError(errno.ENOSPC, "there is not enough room"), total)
+            raise folders.failure(OSError(errno.ENOSPC, "not enough disk space"), total)
 
     def clone(self, share: Callable[[IO[bytes]], bool]) -> bool:
-        """Let ``share`` fill the whole file at once; false when it cannot."""
+        """Let ``share`` fill the whole file; return False if it cannot."""
         if not share(self._stream):
             return False
         self.total = os.fstat(self._stream.fileno()).st_size
@@ -111,7 +111,7 @@ class Partial:
         return True
 
     def restart(self) -> None:
-        """Forget all that is there."""
+        """Discard the content and its notes."""
         with self._lock:
             self._stream.truncate(0)
             self._hash.close()
@@ -120,11 +120,11 @@ class Partial:
             self._notes.unlink(missing_ok=True)
 
     def digest(self) -> str:
-        """Return the sha256 of the whole."""
+        """Return the sha256 of the whole file."""
         return self._hash.digest()
 
     def release(self, *, worth_keeping: int) -> None:
-        """Leave what is there to whoever asks next, or remove it when it is not worth it."""
+        """Give the file up: keep it for the next download to resume, or remove a small one."""
         if self.count < worth_keeping or not self.path.exists():
             self.discard()
             return
@@ -133,10 +133,10 @@ class Partial:
         _rename(self.path, _path(self._key, "free"))
 
     def publish(self, path: Path) -> os.stat_result:
-        """Move it to where it is read, and nobody writes to it any more; return its status there.
+        """Make the file read-only, rename it to ``path``, and return its status there.
 
         Raises:
-            OSError: It cannot be moved, or somebody put another file in its place.
+            OSError: It cannot be renamed, or another process replaced it meanwhile.
         """
         if os.name == "nt":  # there, a file that is open or read-only cannot be replaced
             self._close()
@@ -145,7 +145,7 @@ class Partial:
         os.fchmod(self._stream.fileno(), 0o444 & ~folders.umask())
         os.replace(self.path, path)
         if not access.is_same(self._stream, path):
-            raise OSError(f"somebody replaced {path.name} while it was put there")
+            raise OSError(f"another process replaced {path.name} while it was published")
         return os.fstat(self._stream.fileno())
 
     def discard(self) -> None:
@@ -155,7 +155,7 @@ class Partial:
         self._notes.unlink(missing_ok=True)
 
     def sync(self) -> None:
-        """Let it reach the disk."""
+        """Flush the file to the disk."""
         os.fsync(self._stream.fileno())
 
     @property
@@ -170,7 +170,7 @@ class Partial:
 
     def _write_notes(self) -> None:
         known = {"done": self._done, "version": self.version, "total": self.total}
-        with suppress(OSError):  # then it is not resumed
+        with suppress(OSError):  # without notes the file is not resumed
             records.write(self._notes, known)
 
     def _read_notes(self) -> None:
@@ -192,7 +192,7 @@ class Partial:
         stream = access.open_file(self.path, "rb")
         if not os.path.sameopenfile(stream.fileno(), self._stream.fileno()):
             stream.close()
-            raise OSError(f"somebody replaced {self.path}")
+            raise OSError(f"another process replaced {self.path}")
         return FrontHash(stream)
 
     def _close(self) -> None:
@@ -206,11 +206,11 @@ def _open_own(path: Path) -> FileIO:
     if _is_own(os.fstat(stream.fileno())):
         return stream
     stream.close()
-    raise OSError(f"others can write to {path}, or it is a file of another name too")
+    raise OSError(f"others can write to {path}, or it has another name (a hard link)")
 
 
 def _is_own(status: os.stat_result) -> bool:
-    """Return whether a file is nobody else's, under no other name either."""
+    """Return whether a file belongs to this user and has no other name (hard link)."""
     return access.is_regular(status) and status.st_nlink == 1 and access.is_ours(status)
 
 
@@ -235,17 +235,17 @@ def progress(key: str) -> tuple[int, int | None]:
     found: list[tuple[int, int | None]] = []
     for path in _notes(key):
         known = records.read(path)
-        with suppress(KeyError, TypeError, ValueError):  # a damaged note says nothing
+        with suppress(KeyError, TypeError, ValueError):  # a damaged note is ignored
             total = known.get("total") and int(known["total"])
             found.append((sum(int(stop) - int(start) for start, stop in known["done"]), total))
     return max(found, key=lambda pair: pair[0], default=(0, None))
 
 
 def state(key: str, wanted: str) -> tuple[str, object]:
-    """Tell who downloads ``key`` and how far it is, and a value that changes while it gets on.
+    """Return who downloads ``key`` and how far, and a value that changes with the progress.
 
     Args:
-        key: As of ``create``.
+        key: As for ``create``.
         wanted: What the file is for.
     """
     for path in _of(key):
@@ -260,7 +260,7 @@ def state(key: str, wanted: str) -> tuple[str, object]:
 
 
 def sweep(settings: Settings, *, now: bool = False) -> Iterator[Path]:
-    """Remove what nobody will resume: the old leftovers of dead owners, or all of theirs now."""
+    """Remove the partial files of dead owners: those that expired, or all of them."""
     age = 0.0 if now else settings.keep
     files, notes = _listed()
     for path in files:
@@ -280,7 +280,7 @@ def is_alive(path: Path) -> bool:
 
 
 def listing() -> list[tuple[str, Path]]:
-    """List the partial files of the cache, each with the key of what it will be."""
+    """List the partial files of the cache, each with its key."""
     return [(path.name.split("-")[1], path) for path in _of()]
 
 
@@ -300,7 +300,7 @@ def _take_over(key: str, mine: Path, settings: Settings) -> bool:
 
 
 def _remove_orphans(notes: list[Path], mine: Path) -> None:
-    """Remove notes of dead owners whose file is gone: a kill may come between the two."""
+    """Remove the notes of dead owners whose file is gone: a kill can separate the two."""
     for path in notes:
         bare = _bare(path)
         if bare != mine and not bare.exists() and not is_alive(bare):
@@ -308,9 +308,9 @@ def _remove_orphans(notes: list[Path], mine: Path) -> None:
 
 
 def _way_to_claim(path: Path, settings: Settings) -> Callable[[Path, Path], bool] | None:
-    """Return how a leftover may be taken over; None while its owner may still write to it.
+    """Return how a partial file may be claimed; None while its owner may still write to it.
 
-    That of another user never is: he may have it open.
+    One of another user is never claimed: that user may have it open.
     """
     try:
         status = path.lstat()
@@ -384,7 +384,7 @@ def _bare(notes: Path) -> Path:
 
 
 def _owner(path: Path) -> locking.Owner | None:
-    """Return the owner that the name of a partial file tells; None when it is nobody's."""
+    """Return the owner named in a partial file's name; None if there is none."""
     return locking.owner_of(path.name.split("-", 2)[2])
 
 

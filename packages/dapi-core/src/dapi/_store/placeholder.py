@@ -1,7 +1,7 @@
-"""Placeholders: what often lies, or is served, in place of a file.
+"""Placeholders: Git LFS pointers and web pages that are found in place of a file.
 
-Nobody publishes one, but a sign-in page is an answer like any other, and a checkout without Git
-LFS holds small text files under the names of large ones.
+A server may answer with a sign-in page, and a checkout without Git LFS has small text files under
+the names of large ones.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ _HEADS = {
     b"<!doctype html": _PAGE,
     b"<html": _PAGE,
     b"version https://git-lfs": _POINTER,
-    b"version https://hawser": _POINTER,  # what Git LFS was called at first
+    b"version https://hawser": _POINTER,  # the first name of Git LFS
     b"version http://git-media": _POINTER,
     b"/annex/objects/": _ANNEX,
 }
 _REMEDIES = {
-    _PAGE: "Sign in or accept the terms where it comes from, and download it again",
+    _PAGE: "Sign in or accept the terms on its site, and download it again",
     _POINTER: "To download the file itself, run this in its repository: git lfs pull",
     _ANNEX: "To download the file itself, run this in its repository: git annex get",
 }
@@ -30,11 +30,11 @@ _LENGTH = 512
 
 
 def recognize(head: bytes | memoryview, name: str = "") -> str:
-    """Return what the first bytes of a file are instead of it; empty for a file itself.
+    """Return the kind of placeholder that the first bytes of a file show; empty if none.
 
     Args:
         head: The first bytes; 512 are enough.
-        name: What the file is called: ``.html`` may be a web page.
+        name: The name of the file: one that ends in ``.html`` may be a web page.
     """
     start = bytes(head[:_LENGTH]).removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     found = next((kind for begin, kind in _HEADS.items() if start.startswith(begin)), "")
@@ -42,11 +42,11 @@ def recognize(head: bytes | memoryview, name: str = "") -> str:
 
 
 def explain(path: Path, name: str = "") -> str:
-    """Return a clause that says what lies in place of a file, and what to do; else empty.
+    """Describe the placeholder at a path, with the remedy, as a clause; empty if it is none.
 
     Args:
-        path: Where it lies.
-        name: What the file is called, if that is not its name there.
+        path: The path of the file.
+        name: Its published name, if the path has another one.
     """
     try:
         kind = recognize(_head(path), name or path.name)
@@ -56,14 +56,14 @@ def explain(path: Path, name: str = "") -> str:
 
 
 def refuse(path: Path, name: str = "") -> None:
-    """Refuse what lies in place of a local file, whatever hash is expected of it.
+    """Refuse a placeholder in place of a local file, regardless of the expected hash.
 
     Args:
-        path: Where it lies.
-        name: What the file is called, if that is not its name there.
+        path: The path of the file.
+        name: Its published name, if the path has another one.
 
     Raises:
-        PlaceholderError: It is a pointer, or a web page.
+        PlaceholderError: The file is a Git LFS pointer or a web page.
         OSError: It cannot be read.
     """
     head = _head(path)

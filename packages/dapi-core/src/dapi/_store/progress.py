@@ -16,7 +16,7 @@ from dapi._text.untrusted import printable
 
 _log = logging.getLogger("dapi")
 
-# Seconds between two lines about one download: a log shows that it goes on, and stays short.
+# Seconds between two lines about one download: a log shows progress and stays short.
 _INTERVAL = 10.0
 
 
@@ -30,13 +30,14 @@ def share(count: int, total: int | None) -> str:
 
 
 class Lines:
-    """Lines on standard error about something that takes long, one every ten seconds.
+    """Lines on standard error about a long operation, one every ten seconds.
 
-    A terminal shows the first one at once. Elsewhere what is done in ten seconds writes nothing.
+    A terminal shows the first line immediately. Elsewhere, an operation of less than ten seconds
+    prints nothing.
 
     Args:
-        enabled: False for silence.
-        at_once: Whether the first line need not wait.
+        enabled: False prints nothing.
+        at_once: Whether to print the first line immediately.
     """
 
     def __init__(self, *, enabled: bool, at_once: bool = False) -> None:
@@ -54,9 +55,9 @@ class Lines:
 
 
 def waiting(*, enabled: bool) -> Callable[[str], None]:
-    """Return what tells, as often as it is called, for whom this process waits.
+    """Return a function that reports the process that this one waits for.
 
-    The first call is logged; a terminal shows it at once, and any standard error every ten seconds.
+    The first call is logged; a terminal shows it immediately, then a line every ten seconds.
     """
     lines = Lines(enabled=enabled, at_once=_is_terminal())
     is_logged = False
@@ -73,7 +74,7 @@ def waiting(*, enabled: bool) -> Callable[[str], None]:
 
 def _write(text: str) -> None:
     text = printable(text)
-    with suppress(OSError, ValueError):  # a pipe that nobody reads any more ends no download
+    with suppress(OSError, ValueError):  # a closed pipe must not end a download
         if _is_terminal():
             from tqdm import tqdm
 
@@ -89,13 +90,13 @@ def _is_terminal() -> bool:
 
 
 class Progress:
-    """The progress of a download in bytes: a bar where one can be drawn, and lines elsewhere.
+    """The progress of a download in bytes: a bar on a terminal or in a notebook, lines elsewhere.
 
-    Several at once, of several threads, are drawn below each other; each goes when it is done.
+    The bars of several threads are drawn below each other; each disappears when it is complete.
 
     Args:
-        label: What stands before the bar.
-        enabled: False for silence.
+        label: The text before the bar.
+        enabled: False prints nothing.
     """
 
     def __init__(self, label: str, *, enabled: bool) -> None:
@@ -117,7 +118,7 @@ class Progress:
             _write(f"{self._label}: {disk.amount(self._count)} after {seconds:.0f} s")
 
     def expect(self, total: int | None, there: int = 0) -> None:
-        """Say how many bytes there will be (None when nobody knows), and how many there are."""
+        """Set the total number of bytes (None if unknown), and the number that is complete."""
         self._total, self._count = total, there
         if self._draw is None:
             return
@@ -130,7 +131,7 @@ class Progress:
         )  # fmt: skip
 
     def advance(self, size: int) -> None:
-        """Say that ``size`` more bytes have come."""
+        """Add ``size`` bytes."""
         self._count += size
         if self._bar is not None:
             self._bar.update(size)
@@ -138,7 +139,7 @@ class Progress:
             self._lines.say(lambda: f"{self._label}: {share(self._count, self._total)}")
 
     def restart(self) -> None:
-        """Say that what has come was discarded."""
+        """Start again from zero."""
         self.expect(self._total)
 
 

@@ -1,4 +1,4 @@
-"""Receiving: bytes that come from elsewhere than a URL, such as a bundle, put into the cache."""
+"""Receiving: write bytes that do not come from a URL, such as those of a bundle, to the cache."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from dapi._values.file import File
 
 
 def receive(blocks: Iterable[bytes], file: File, *, source: str, wanted: str) -> Path:
-    """Write the bytes of a file into the cache, and return its path once they are verified.
+    """Write a file to the cache, and return its path once its bytes are verified.
 
     Args:
-        blocks: The bytes, in order. Whatever they raise leaves nothing in the cache.
-        file: What they must be; pinned, and of a known size.
-        source: Where they come from, in errors.
+        blocks: The bytes, in order. If the iterator raises, nothing stays in the cache.
+        file: The expected hash and size; both must be known in full.
+        source: The origin of the bytes, for errors.
         wanted: What the file is for.
 
     Raises:
-        HashMismatchError: They are not what was expected.
+        HashMismatchError: The bytes do not match the hash.
         CacheError: The cache cannot be written.
     """
     target = partial.create(cache.key(file), settings.DEFAULT)

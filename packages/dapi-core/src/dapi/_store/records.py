@@ -10,7 +10,7 @@ from typing import Any
 
 from dapi._store import access
 
-# Larger ones are nobody's: what they would cost to parse.
+# dapi writes no larger ones; parsing a planted one could cost much.
 _LARGEST = 1 << 20
 
 

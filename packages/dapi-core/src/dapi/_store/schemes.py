@@ -1,9 +1,9 @@
-"""Schemes: what a URL stands for: a path that is here, or a source that bytes are asked of.
+"""Schemes: resolve a URL to a local path, or to a source that its bytes are read from.
 
-Beyond https, http and ``package:``, the entry-point group ``dapi.schemes`` is asked: a function
-from a URL to either a ``dapi.hooks.FetchRequest`` (what to fetch over https instead, with which
-headers), or a binary stream (a download that broke off goes on if it can ``seek``). ``hf:``,
-``s3:`` and ``gs:`` are core's own, unless a distribution provides them.
+Besides https, http, ``file:`` and ``package:``, a distribution can provide a scheme through the
+entry-point group ``dapi.schemes``: a function from a URL to either a ``dapi.hooks.FetchRequest``
+(an https URL and its headers), or a binary stream (an interrupted download resumes if it can
+``seek``). ``hf:``, ``s3:`` and ``gs:`` are built in, unless a distribution provides them.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ from dapi.exceptions import DapiError, FetchError, MissingDependencyError
 
 _BLOCK = 1 << 18
 
-# What can stand behind ``pip install`` in a message; an address is a stranger's.
+# Requirements that may follow ``pip install`` in a message; the URL is untrusted.
 _REQUIREMENT = re.compile(r"[A-Za-z0-9][\w.-]*(\[[\w.,-]+\])?([<>=!~]=?[\w.*+!]+,?)*", re.ASCII)
 
 # The remedy when a mirror, or the server that a hook names, lacks a file.
-_NOT_THERE = "Put the file onto the mirror, or remove its host from the rules of the mirror."
+_NOT_THERE = "Add the file to the mirror, or remove its host from the rules of the mirror."
 
 _OWN = {"hf": "hub", "s3": "objects", "gs": "objects"}
 
 
 class Answer(Protocol):
-    """What a source answers; see ``transport.Reply``."""
+    """The response of a source; see ``transport.Reply``."""
 
     start: int
     total: int | None
@@ -60,7 +60,7 @@ Source = Callable[[int, "int | None", "str | None", float], Answer]
 
 
 def local_path(url: str) -> Path | None:
-    """Return the path of a ``file:`` or ``package:`` URL; None for what must be fetched.
+    """Return the path of a ``file:`` or ``package:`` URL; None if the URL must be downloaded.
 
     Raises:
         MissingDependencyError: The package is not installed.
@@ -96,11 +96,11 @@ def _package_path(url: str, location: str, requirement: str) -> Path:
 
 
 def source(url: str, file: File, settings: Settings) -> Source:
-    """Return what the bytes of a URL are asked of, after hooks and mirrors had their say.
+    """Return the source of a URL's bytes, after hooks and mirrors were applied.
 
     Raises:
-        FetchError: Nobody provides the scheme, or a rule of ``DAPI_MIRROR`` is wrong.
-        AttemptError: Its provider failed, or a mirror would have to be believed.
+        FetchError: No distribution provides the scheme, or a rule of ``DAPI_MIRROR`` is invalid.
+        AttemptError: The provider failed, or the hash is too short to trust a mirror.
     """
     request = _routed(url)
     is_elsewhere = urls.origin(request.url) != urls.origin(url)
@@ -167,13 +167,13 @@ def _open(url: str) -> Any:
 
 
 def _provider_failed(what: str, cause: Exception) -> AttemptError:
-    """Shorten what a stranger's code says to one line."""
+    """Shorten the message of a provider's error to one line."""
     text = " ".join(str(cause).partition("\n\n")[0].split())[:300]
     return AttemptError(f"{what}: {type(cause).__name__}: {text}")
 
 
 class _Stream:
-    """A source made of a provider's binary stream; opened anew for each attempt."""
+    """A source that reads a provider's binary stream; opened again for each attempt."""
 
     def __init__(self, first: IO[bytes], again: Callable[[], IO[bytes]]) -> None:
         self._first: IO[bytes] | None = first

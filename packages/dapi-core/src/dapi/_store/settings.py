@@ -1,4 +1,4 @@
-"""Settings: how patient the store is, as one value; and what the environment says."""
+"""Settings: timeouts and retries of the store as one value, and its environment variables."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Settings:
-    """How long the store waits, how often it tries, and how many connections it opens.
+    """Timeouts, retries and the number of connections.
 
     Attributes:
-        connect: Seconds that making one connection may take.
+        connect: Seconds allowed for one connection.
         reach: Seconds after which a file is given up if none of its hosts can be reached.
         stall: Seconds without a byte after which a connection is dropped.
-        attempts: How often in a row a download may fail without getting any further.
+        attempts: How often in a row a download may fail without progress.
         backoff: Seconds before the second attempt; doubled for each further one.
-        longest_wait: The longest ``Retry-After`` in seconds that is waited for.
-        connections: How many connections at most are opened for one file.
-        probe: Seconds for which one connection is watched before further ones are opened.
-        worthwhile: Further connections are opened only if one alone would need so many seconds.
+        longest_wait: The longest ``Retry-After``, in seconds, that is respected.
+        connections: The maximum number of connections for one file.
+        probe: Seconds for which one connection is measured before more are opened.
+        worthwhile: More connections are opened only if one would need so many more seconds.
         fast: Bytes a second from which one connection is enough.
-        piece: The least bytes that are worth a connection of their own.
-        poll: Seconds between two looks at a download that another process does.
-        patience: Seconds without progress after which another process is not waited for.
+        piece: The smallest range, in bytes, that is worth a connection.
+        poll: Seconds between two checks of another process' download.
+        patience: Seconds without progress after which another process is no longer waited for.
         abandoned: Seconds after which a partial file of another machine counts as abandoned.
-        worth_keeping: The least bytes of a failed download that are kept to be resumed.
-        keep: Seconds for which a partial file that nobody resumes is kept.
-        largest: The most bytes that are read if neither the entry nor the server says how many;
-            16 GiB, as documented.
+        worth_keeping: The smallest failed download, in bytes, that is kept to be resumed.
+        keep: Seconds for which an unused partial file is kept.
+        largest: The maximum number of bytes to read if neither the entry nor the server gives a
+            size; 16 GiB, as documented.
     """
 
     connect: float = 4.0
@@ -61,7 +61,7 @@ _forbidden: ContextVar[bool] = ContextVar("dapi_offline", default=False)
 
 @contextmanager
 def offline() -> Iterator[None]:
-    """Forbid every request while a block runs, as ``DAPI_OFFLINE`` does."""
+    """Prevent every request while a block runs, as ``DAPI_OFFLINE`` does."""
     token = _forbidden.set(True)
     try:
         yield
@@ -70,12 +70,12 @@ def offline() -> Iterator[None]:
 
 
 def is_offline() -> bool:
-    """Return whether ``DAPI_OFFLINE``, or a block around, forbids every request."""
+    """Return whether ``DAPI_OFFLINE``, or an enclosing ``offline`` block, prevents requests."""
     return _forbidden.get() or _is_set("DAPI_OFFLINE")
 
 
 def allows(variable: str) -> bool:
-    """Return whether a variable, which allows something unless it says no, allows it."""
+    """Return whether an environment variable allows a feature; it does unless it is set to no."""
     return os.environ.get(variable, "1").lower() not in ("0", "false", "no", "off")
 
 

@@ -44,23 +44,23 @@ from dapi._text import urls
 from dapi._text.untrusted import printable
 
 _BLOCK, _LARGE = 1 << 18, 1 << 20
-_LONGEST = 500  # characters of a reason: a server may write what it likes
+_LONGEST = 500  # characters of a reason: a server can send any text
 _MAY_PASS = (408, 425, 429, 500, 502, 503, 504)
 
-# The remedy when a server no longer has what was published.
-TELL = "Upgrade the distribution that names the file; if that does not help, tell its publisher."
+# The remedy when a server no longer has the published file.
+TELL = "Upgrade the distribution that names the file; if that fails, report it to the publisher."
 
 
 class AttemptError(Exception):
     """One attempt failed.
 
     Attributes:
-        reason: What happened, as a clause; without secrets and control characters.
-        remedy: What to do, as a sentence; empty if it is the network.
+        reason: The reason, as a clause without secrets and control characters.
+        remedy: The remedy, as a sentence; empty if the network is the cause.
         may_pass: Whether another attempt may succeed.
         is_unreachable: Whether no connection could be made at all.
-        must_restart: Whether what is there already cannot be gone on with.
-        wait: How many seconds the server asks to wait; None if it does not.
+        must_restart: Whether the partial file cannot be resumed.
+        wait: Seconds that the server asks to wait; None if it does not.
     """
 
     def __init__(
@@ -84,9 +84,9 @@ class Reply:
 
     Attributes:
         start: The offset of the first byte.
-        total: The length of the whole file; None if the server does not say.
-        version: What names these bytes (a strong ETag, else a date); None if nothing does.
-        has_ranges: Whether the server serves parts.
+        total: The size of the whole file; None if the server does not send it.
+        version: A strong ETag, else a date; None if the server sends neither.
+        has_ranges: Whether the server supports range requests.
     """
 
     def __init__(self, host: str, response: HTTPResponse, settings: Settings) -> None:
@@ -111,10 +111,10 @@ class Reply:
         connections.finish(self._response)
 
     def blocks(self) -> Iterator[bytes | memoryview]:
-        """Read what the server sends. A block is valid until the next one is asked for.
+        """Yield the body in blocks. A block is valid until the next one is requested.
 
         Raises:
-            AttemptError: The body was cut, or the connection broke or stalled.
+            AttemptError: The body was cut, or the connection was closed or stalled.
         """
         began, count = time.monotonic(), 0
         try:
@@ -128,14 +128,14 @@ class Reply:
             raise AttemptError(text)
 
     def _read(self, count: int, elapsed: float) -> bytes | memoryview:
-        """Read what has come; of a fast connection large blocks, which cost less."""
+        """Read the available bytes; large blocks, which cost less, on a fast connection."""
         if count <= _LARGE or count < self._settings.fast * elapsed:
             return self._response.read1(_BLOCK)
         self._buffer = self._buffer or memoryview(bytearray(_LARGE))
         return self._buffer[: self._response.readinto(self._buffer)]
 
     def decoded(self) -> Iterator[bytes | memoryview]:
-        """Read what the server sends, and undo an encoding that nobody asked for."""
+        """Yield the body, decompressed if the server encoded it without being asked."""
         if self._encoding == "identity":
             yield from self.blocks()
             return
@@ -150,7 +150,7 @@ class Reply:
                 except zlib.error as cause:
                     raise AttemptError(f"{self._host} sends a damaged encoding") from cause
                 rest = decoder.unconsumed_tail
-            if decoder.eof:  # what follows is nobody's, and may never end
+            if decoder.eof:  # bytes after the announced end may never stop
                 return
         raise AttemptError(f"{self._host} closed the connection inside an encoded body")
 
@@ -165,19 +165,19 @@ def get(
     reach: float,
     settings: Settings,
 ) -> Reply:
-    """Ask for a URL, or for a part of it.
+    """Request a URL, or a range of it.
 
     Args:
         request: The URL and its headers.
         start: The offset of the first byte.
         stop: The offset after the last byte; None for the end.
-        version: What the part must belong to; otherwise the server sends the whole.
+        version: The version that the range must belong to; otherwise the server sends everything.
         is_pinned: Whether a full hash allows plain http.
-        reach: Seconds that making the connection may take.
-        settings: How long to wait for an answer.
+        reach: Seconds allowed for the connection.
+        settings: The timeout for a response.
 
     Raises:
-        AttemptError: There is no answer, or one that cannot be used.
+        AttemptError: There is no response, or one that cannot be used.
     """
     headers = {"User-Agent": "dapi", "Accept-Encoding": "identity"}
     if start or stop is not None:
@@ -286,7 +286,7 @@ def _connect(
 
 
 def _bundles() -> tuple[str, ...]:
-    """Return the further certificates that the environment names (OpenSSL reads SSL_CERT_*)."""
+    """Return further certificates from environment variables (OpenSSL itself reads SSL_CERT_*)."""
     names = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
     return tuple(os.environ.get(name, "") for name in names)
 
@@ -313,7 +313,7 @@ class _SafeRedirects(HTTPRedirectHandler):
         self, req: Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
     ) -> Request | None:
         connections.finish(fp)  # or urllib reads its body, which may be endless
-        before = urlsplit(req.full_url).scheme  # req.type is that of a proxy
+        before = urlsplit(req.full_url).scheme  # req.type is the proxy's scheme
         newurl, _ = urls.split_userinfo(urljoin(req.full_url, newurl))
         scheme = urlsplit(newurl).scheme
         is_downgrade = scheme == "http" and (before == "https" or not self._is_pinned)
@@ -327,7 +327,7 @@ class _SafeRedirects(HTTPRedirectHandler):
 
 
 class _RefusedError(OSError):
-    """The server asks for what is not done."""
+    """The server sent a redirect that is not followed."""
 
 
 def _authorize(sent: Request, credentials: Credentials) -> None:
@@ -338,7 +338,7 @@ def _authorize(sent: Request, credentials: Credentials) -> None:
 def _attempt_error(
     host: str, cause: Exception, settings: Settings, problem: str = ""
 ) -> AttemptError:
-    """Say what happened, and whether it may pass."""
+    """Describe an error, and whether it may be temporary."""
     if isinstance(cause, HTTPError):
         connections.finish(cause.fp)
         cause.close()

@@ -1,7 +1,7 @@
-"""Trust on first use: the full hash of a file of which only a prefix, or nothing, is published.
+"""Trust on first use: the full hash of a file whose hash is published in part, or not at all.
 
-What was fetched is noted at once, so that a second call finds it; it counts as trusted only after
-it was parsed and loaded strictly. From then on its hash is held: other bytes are refused.
+A downloaded file is recorded immediately, so that a second call finds it; it is trusted only after
+it was parsed and loaded strictly. From then on, a file with another hash is refused.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dapi.exceptions import CacheError, CacheWarning
 
 
 class Known(NamedTuple):
-    """What is known of a file without a full hash; its URL as it may be shown."""
+    """The record of a file without a full published hash; its URL has no secrets."""
 
     url: str
     sha256: str
@@ -28,9 +28,9 @@ class Known(NamedTuple):
 
 
 def find(file: File) -> Known | None:
-    """Return what is known of an unpinned file, from the first cache that knows it.
+    """Return the record of a file without a full published hash, from the first cache with one.
 
-    What others could have written is not believed, and that is said.
+    A record that others could have written is not used, with a warning.
     """
     if file.is_pinned:
         return None
@@ -74,7 +74,7 @@ def confirm(file: File) -> None:
         try:
             records.write(path(file), {"url": known.url, "sha256": known.sha256, "loaded": True})
         except OSError:
-            pass  # a read-only cache: it is confirmed again by whoever can write
+            pass  # a read-only cache: a process that can write confirms it later
 
 
 def every() -> list[Known]:
@@ -95,9 +95,9 @@ def is_own(known: Known) -> bool:
 
 
 def _own_folder() -> Path | None:
-    """Return where the records of this user are: in the cache, unless others can write there.
+    """Return the directory of this user's records: in the cache, unless others can write there.
 
-    None when there is no such place.
+    None if there is no such directory.
     """
     try:
         root = folders.root()
@@ -114,8 +114,8 @@ def _warn_of_doubtful(file: File) -> None:
         doubtful = _path(root / "refs", file.url)
         if os.path.lexists(doubtful) and not _is_believed(root, doubtful):
             text = (
-                f"{doubtful} is not used: others can write there. It says which hash {file.url} "
-                "had when it was first loaded. To see which folders are open: dapi doctor"
+                f"{doubtful} is not used, since others can write to it. It records which hash "
+                f"{file.url} had when it was first loaded. To list open folders: dapi doctor"
             )
             notices.warn_once(text, CacheWarning)
 

@@ -16,20 +16,20 @@ from dapi.exceptions import FetchError, HashMismatchError
 
 _BLOCK = 1 << 20
 
-# Fewer digits of a sha256 can be forged: whoever serves a file can append bytes until they agree.
+# Fewer digits of a sha256 can be forged: a server can append bytes until they match.
 _ENOUGH_DIGITS = 16
 
 # To hash a smaller file takes as long as to read a note, and seconds for which a file must have
 # been left alone before its hash is noted.
 _WORTH_NOTING, _TICK = 1 << 20, 2.0
 
-# How often a stamp's time says that its blob was used, in seconds; dapi cache --older-than.
+# Seconds between updates of a stamp's time, which dapi cache --older-than reads.
 _DAY = 86400.0
 
 # The state of a blob that was hashed again, and was not right; it is hashed before each use.
 _CHANGED = "changed"
 
-# Digests of files whose stamp has no place on the disk, and of damaged ones, by path and state:
+# Digests of files whose stamp cannot be written, and of damaged files, by path and state:
 # hashed once in this process.
 _digests: dict[tuple[str, str], str] = {}
 
@@ -40,15 +40,15 @@ def expected(file: File) -> str:
 
 
 def is_vouched_for(file: File) -> bool:
-    """Whether so many digits of a file's hash are known that nobody can forge them."""
+    """Whether enough digits of a file's hash are published that no forgery can match them."""
     return len(expected(file)) >= _ENOUGH_DIGITS
 
 
 def check(source: str, file: File, digest: str) -> None:
-    """Compare a hash with what is expected of a file.
+    """Compare a hash with the published one.
 
     Raises:
-        HashMismatchError: It is another one.
+        HashMismatchError: They differ.
     """
     wanted = expected(file)
     if not digest.startswith(wanted) or not digest.startswith(file.sha256 or ""):
@@ -58,14 +58,14 @@ def check(source: str, file: File, digest: str) -> None:
 
 
 def verify_local(file: File, path: Path) -> None:
-    """Check a file that is not the cache's own, once for each state that it has.
+    """Verify a file outside the cache; hash it again only after it changed.
 
     Raises:
-        FetchError: It is not there.
-        HashMismatchError: It is not what its entry says, or a pointer to it.
+        FetchError: The file does not exist.
+        HashMismatchError: Its hash differs from the published one, or it is a Git LFS pointer.
     """
     if not path.is_file():
-        raise FetchError(file.name, failures={file.url: "there is no such file"})
+        raise FetchError(file.name, failures={file.url: "no such file"})
     placeholder.refuse(path, file.name)
     if file.sha256 is None:
         return  # there is nothing to compare it with
@@ -85,7 +85,7 @@ def digest_of_local(path: Path) -> str:
     known = records.read(note) if note else {}
     if known.get("stat") != state[1] or "sha256" not in known:
         known = {"stat": state[1], "sha256": hash_file(path)}
-        # What was just written may be written again before the clock of its times ticks.
+        # A file may change again before the clock of its timestamps advances.
         if note and time() - max(status.st_mtime, status.st_ctime) > _TICK:
             with suppress(OSError):
                 records.write(note, known)
@@ -94,13 +94,13 @@ def digest_of_local(path: Path) -> str:
 
 
 def is_intact(path: Path, digest: str) -> bool:
-    """Return whether a blob has the bytes that its hash names.
+    """Return whether a blob's bytes match its name.
 
-    It has while its status is that of when this was last found out; else it is hashed again.
-    What anybody else could have noted is not believed.
+    A blob whose status equals its stamp was verified before; otherwise it is hashed again. A stamp
+    that another user could have written is not trusted.
 
     Raises:
-        OSError: It is gone, or cannot be read.
+        OSError: The blob was removed or cannot be read.
     """
     status = os.lstat(path)
     if not access.is_regular(status):
@@ -125,9 +125,9 @@ def is_intact(path: Path, digest: str) -> bool:
 
 
 def is_right(path: Path) -> bool:
-    """Hash a blob again, whatever is noted of it; return whether its name is its hash.
+    """Hash a blob regardless of its stamp; return whether the hash equals its name.
 
-    If not, what was noted is withdrawn, so that the next call does not return it.
+    If it differs, the stamp is invalidated, so that the next fetch does not return the blob.
     """
     try:
         found, state = examine(path)
@@ -149,7 +149,7 @@ def examine(path: Path) -> tuple[str, str]:
 
 
 def stamp(path: Path, digest: str, state: str, **origin: str) -> None:
-    """Note that a blob was verified in a state, and where it came from."""
+    """Record the status in which a blob was verified, and its origin."""
     for note in _notes(path, digest, path.lstat()):
         if note.parent.parent in folders.readonly():
             continue
@@ -179,7 +179,7 @@ def hash_file(path: Path) -> str:
 
 
 def hash_stream(stream: IO[bytes]) -> str:
-    """Return the sha256 of what is left in a stream."""
+    """Return the sha256 of the rest of a stream."""
     digest = sha256()
     while block := stream.read(_BLOCK):
         digest.update(block)
@@ -204,7 +204,7 @@ def _notes(path: Path, digest: str, status: os.stat_result) -> Iterator[Path]:
 
 
 def _touch(note: Path) -> None:
-    """Say that a blob was used, but in a cache that is only read."""
+    """Record that a blob was used, unless its cache is read-only."""
     try:
         if time() - os.stat(note).st_mtime > _DAY and note.parent.parent not in folders.readonly():
             os.utime(note)

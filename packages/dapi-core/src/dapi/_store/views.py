@@ -1,7 +1,7 @@
-"""Views: directories in which files stand under their published names, folders included.
+"""Views: directories with the files of a checkpoint under their published names, with folders.
 
-A view is made of links to files that were verified, and of nothing else. Whoever writes to its
-names (as ``save_pretrained`` does) replaces the links; such a view is never returned again.
+A view consists of links to verified files and nothing else. Writing to its names (as
+``save_pretrained`` does) replaces the links; such a view is never returned again.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ _NAME = re.compile("[0-9a-f]{64}")
 
 
 def directory(files: Mapping[str, Path], *, of: str) -> Path:
-    """Return a directory in which files stand under their published names.
+    """Return a directory with the files under their published names.
 
     A name may lead into folders, as in ``unet/config.json``.
 
     Raises:
-        WeightsDeclarationError: A name is none that can stand in a directory.
+        WeightsDeclarationError: A name is not a valid file name.
         CacheError: The cache cannot be written.
     """
     folders_of = {parent for name in files for parent in _above(name)}
     for name in files:
         is_odd = any(part in ("", ".", "..") for part in name.split("/"))
         if is_odd or "\\" in name or "\0" in name or name in folders_of:
-            raise WeightsDeclarationError(of, f"has a file named {name!r}", "Give it another URL.")
+            raise WeightsDeclarationError(of, f"has a file named {name!r}", "Use another URL.")
     name = _hash(files)
     for root in folders.roots():
         if access.is_closed(root, "views") and _holds(root / "views" / name, files):
@@ -70,7 +70,7 @@ def _places() -> Iterator[Path]:
 
 
 def _make(view: Path, files: Mapping[str, Path]) -> Path:
-    """Make a view beside its place, then put it there: nobody sees half of one."""
+    """Make a view under a temporary name, then rename it: no process sees an incomplete one."""
     if _holds(view, files):
         return view
     access.make_folder(view.parent)
@@ -138,23 +138,23 @@ def damaged() -> Iterator[Path]:
 
 
 def _is_intact(view: Path) -> bool:
-    """Return whether a view is what its name says: a hash of its names, and where they lead."""
+    """Return whether a view matches its name: a hash of its file names and their targets."""
     try:
         if not access.is_ours(view.lstat()):
             return False
         entries = _entries(view)
         if os.name == "nt" and not any(map(Path.is_symlink, entries.values())):
-            return True  # copies: what they were of, nothing says
+            return True  # copies, not links: they do not say of which blob
         targets = {name: os.readlink(entry) for name, entry in entries.items()}  # noqa: PTH115
     except FileNotFoundError:
         return True  # it was removed meanwhile
-    except OSError:  # something in it is no link
+    except OSError:  # an entry is not a link
         return False
     return _hash(targets) == view.name  # whether they exist or not: it may have been moved
 
 
 def discard(view: Path) -> None:
-    """Remove a view. What somebody else put into it is moved aside, and that is said.
+    """Remove a view. Files that others put into it are moved aside, with a warning.
 
     Raises:
         OSError: The cache cannot be written.
@@ -192,7 +192,7 @@ def lead_to(file: Path) -> bool:
 
 
 def set_aside(blob: Path) -> None:
-    """Move a damaged file that has a name in a view aside: somebody may have saved work there.
+    """Move a damaged file that a view names aside: a user may have saved work there.
 
     Raises:
         OSError: The cache cannot be written.
@@ -202,8 +202,8 @@ def set_aside(blob: Path) -> None:
         access.make_folder(aside.parent)
         blob.rename(aside)
         notices.warn(
-            f"{blob} is a file of the cache, and was written to. What was written is in {aside} "
-            "now; move it to a directory of your own.",
+            f"{blob} is a file of the cache, but was modified. The modified file was moved to "
+            f"{aside}; move it to a directory of your own.",
             CacheWarning,
         )
 
@@ -220,7 +220,7 @@ def remove_of(blob: Path) -> None:
 
 
 def sweep() -> Iterator[Path]:
-    """Remove the views of files that are no longer there, and yield where they were."""
+    """Remove the views of files that no longer exist, and yield their paths."""
     for view in _existing():
         if not all(map(Path.exists, _entries(view).values())):
             discard(view)

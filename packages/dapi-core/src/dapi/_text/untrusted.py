@@ -20,7 +20,7 @@ def printable(text: str) -> str:
     r"""Return ``text`` on one line, without characters that control a terminal.
 
     Line breaks and tabs become a space; other control characters and bidirectional overrides are
-    removed; what cannot be encoded becomes ``?``.
+    removed; a character that cannot be encoded becomes ``?``.
 
     >>> printable("\x1b[2Jnot\r\nfound\u202e!")
     '[2Jnot found!'

@@ -1,4 +1,4 @@
-"""URLs: whose they are, what of them is secret, and how they are shown."""
+"""URLs: their origin, their secret parts, and how they are displayed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 
 def origin(url: str) -> tuple[str, str, str]:
-    """Return scheme, host and port of a URL: whoever has the same three is the same server.
+    """Return scheme, host and port of a URL, which identify a server.
 
     >>> origin("https://me@Example.org/x") == origin("https://example.org:443/y")
     True
@@ -57,9 +57,9 @@ def split_userinfo(url: str) -> tuple[str, str]:
 
 
 def redacted(url: str) -> str:
-    """Return a URL as it may be shown: scheme, host and path.
+    """Return a URL for display: scheme, host and path.
 
-    No password, no query (signatures and tokens stand there) and nothing that controls a terminal.
+    Removes passwords, the query (it may hold signatures and tokens) and control characters.
 
     >>> redacted("https://me:secret@example.org/net.pth?X-Amz-Signature=0123")
     'https://example.org/net.pth?***'

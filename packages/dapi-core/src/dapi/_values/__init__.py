@@ -1,1 +1,1 @@
-"""What everything is made of: names, records, frozen mappings, files; and notices."""
+"""Values that every room uses: names, records, frozen mappings, files; and notices."""

@@ -1,4 +1,4 @@
-"""File: where the bytes of one published file are, and what they must hash to."""
+"""File: the URLs of one published file, and its hash."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class File(Record):
 
     Attributes:
         url: ``https://``, ``http://`` (only with a full hash), ``file://`` (a local checkpoint),
-            ``package:import.name/path#requirement`` (a file inside an installed package, and
-            what to install to have it), ``hf://``, ``s3://`` or ``gs://`` (with the extra of that
+            ``package:import.name/path#requirement`` (a file inside an installed package, and the
+            requirement that installs it), ``hf://``, ``s3://`` or ``gs://`` (with the extra of that
             name), or a scheme that a distribution provides through the entry-point group
             ``dapi.schemes``.
         sha256: Its sha256 in hexadecimal: all 64 digits, the published first digits, or None.
             Without the full hash a file is trusted on first use, after it was loaded.
-        size: Its size in bytes; None when it is not known.
+        size: Its size in bytes; None if unknown.
         mirrors: Further URLs of the same bytes, tried in order.
 
     Raises:
@@ -44,16 +44,18 @@ class File(Record):
         mirrors = (mirrors,) if isinstance(mirrors, str) else mirrors
         if not isinstance(mirrors, list | tuple):
             raise WeightsDeclarationError(
-                f"File({self.url!r})", f"has mirrors={mirrors!r}", "Give a list of URLs."
+                f"File({self.url!r})", f"has mirrors={mirrors!r}", "Pass a list of URLs."
             )
         object.__setattr__(self, "mirrors", tuple(mirrors))
         if self.size is not None and not (isinstance(self.size, int) and self.size >= 0):
             raise WeightsDeclarationError(
-                f"File({self.url!r})", f"has size={self.size!r}", "Give its bytes, or None."
+                f"File({self.url!r})",
+                f"has size={self.size!r}",
+                "Pass the number of bytes, or None.",
             )
         if self.sha256 is not None and not _is_hexadecimal(self.sha256):
             raise WeightsDeclarationError(
-                f"File({self.url!r})", f"has sha256={self.sha256!r}", "Give lower-case hex digits."
+                f"File({self.url!r})", f"has sha256={self.sha256!r}", "Pass lower-case hex digits."
             )
         for url in (self.url, *self.mirrors):
             self._check_scheme(url)
@@ -64,8 +66,8 @@ class File(Record):
             return
         scheme = _SCHEME.match(url) if is_text else None
         if not scheme:
-            problem = "has no scheme" if is_text else "is no text"
-            remedy = "Give a URL. For a local file: WeightEntry.from_file(path)."
+            problem = "has no scheme" if is_text else "is not a string"
+            remedy = "Pass a URL. For a local file: WeightEntry.from_file(path)."
             raise WeightsDeclarationError(f"File({url!r})", problem, remedy)
         if scheme[1].lower() == "http" and not self.is_pinned:
             raise WeightsDeclarationError(

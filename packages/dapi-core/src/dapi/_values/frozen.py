@@ -42,7 +42,7 @@ class FrozenDict(Mapping[str, V]):
     def __len__(self) -> int:
         return len(self._items)
 
-    # Those of the dict itself: what Mapping inherits goes through __getitem__ for every key.
+    # The dict's own methods: those inherited from Mapping call __getitem__ for every key.
     def keys(self) -> KeysView[str]:
         """Return a view of the keys."""
         return self._items.keys()
@@ -61,7 +61,7 @@ class FrozenDict(Mapping[str, V]):
         >>> FrozenDict({"a": 1, "b": 1}) | FrozenDict({"b": 2})
         {'a': 1, 'b': 2}
         """
-        both = object.__new__(type(self))  # of what is frozen already
+        both = object.__new__(type(self))  # values that are frozen already
         object.__setattr__(both, "_items", {**self._items, **other._items})
         return both
 
@@ -104,7 +104,7 @@ def freeze(value: Any) -> Any:
     return FrozenDict(value) if isinstance(value, Mapping) else value
 
 
-# What most of metadata is: asked first, for every entry of every distribution is frozen.
+# The most common types in metadata are tested first: each entry of every distribution is frozen.
 _FROZEN = frozenset({FrozenDict, str, int, float, bool, type(None)})
 
 

@@ -1,4 +1,4 @@
-"""The one grammar for names: ``[distribution/]builder[:member]``."""
+"""The one grammar for names: ``[distribution/]builder[:[publisher/]member]``."""
 
 from __future__ import annotations
 
@@ -8,49 +8,69 @@ from typing import Any, NamedTuple
 
 from dapi.exceptions import ArgumentError, InvalidNameError
 
-_GRAMMAR = re.compile(r"(?:(\w[\w.-]*)/)?([A-Za-z_][\w.-]*)(?::([A-Za-z_]\w*))?", re.ASCII)
+_GRAMMAR = re.compile(
+    r"(?:(\w[\w.-]*)/)?([A-Za-z_][\w.-]*)(?::(?:(\w[\w.-]*)/)?([A-Za-z_]\w*))?", re.ASCII
+)
 
 
 class Name(NamedTuple):
-    """A parsed name; absent parts are None."""
+    """A parsed name; absent parts are None.
+
+    Attributes:
+        distribution: Whose builder it is; or who offers the weights, where only they do.
+        builder: The builder.
+        member: The weights.
+        publisher: Who offers the weights, where that is not the distribution of the builder.
+    """
 
     distribution: str | None
     builder: str
     member: str | None
+    publisher: str | None = None
 
     def __str__(self) -> str:
+        """Return the name; a publisher is in it unless the builder is its own."""
         owner = f"{self.distribution}/" if self.distribution else ""
-        member = f":{self.member}" if self.member else ""
-        return f"{owner}{self.builder}{member}"
+        if not self.member:
+            return f"{owner}{self.builder}"
+        foreign = self.publisher not in (None, self.distribution)
+        publisher = f"{self.publisher}/" if foreign else ""
+        return f"{owner}{self.builder}:{publisher}{self.member}"
 
 
 def parse(text: str) -> Name:
     """Split a name into its parts.
 
     Args:
-        text: As in ``"resnet50"``, ``"resnet50:ImageNet1K_RefV1"`` or
-            ``"acme-models/resnet50:Plants_RefV1"``.
+        text: As in ``"resnet50"``, ``"resnet50:ImageNet1K_RefV1"``, or with the distribution of
+            the builder and that of the weights,
+            ``"dapi-vision/resnet50:acme-models/Plants_RefV1"``.
 
     Returns:
-        The parts; the distribution in its normalized form.
+        The parts; distributions in their normalized form.
 
     Raises:
         InvalidNameError: ``text`` is not of that form.
 
-    >>> parse("Acme_Models/resnet50:Plants_RefV1")
-    Name(distribution='acme-models', builder='resnet50', member='Plants_RefV1')
+    >>> parse("resnet50:Acme_Models/Plants_RefV1")
+    Name(distribution=None, builder='resnet50', member='Plants_RefV1', publisher='acme-models')
     """
     match = _GRAMMAR.fullmatch(text) if isinstance(text, str) else None
     if match is None:
         raise InvalidNameError(text)
-    distribution, builder, member = match.groups()
-    return Name(distribution and normalize(distribution), builder, member)
+    distribution, builder, publisher, member = match.groups()
+    return Name(
+        distribution and normalize(distribution),
+        builder,
+        member,
+        publisher and normalize(publisher),
+    )
 
 
 def is_builder(text: str) -> bool:
     """Whether a text can be the bare name of a builder."""
     match = _GRAMMAR.fullmatch(text)
-    return match is not None and match.groups() == (None, text, None)
+    return match is not None and match.groups() == (None, text, None, None)
 
 
 def one_or_several(function: str, argument: str, value: Any) -> tuple[str, ...]:

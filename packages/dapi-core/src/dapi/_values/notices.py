@@ -1,4 +1,4 @@
-"""Warnings that point at the caller's own line, and are said once where once is enough."""
+"""Warnings that point at the caller's line, once in a process where that is enough."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _said: set[str] = set()
 def warn(message: str, category: type[Warning]) -> None:
     """Warn at the first frame outside of dapi and of its distributions.
 
-    Strangers wrote some of the message: what controls a terminal is left out.
+    Control characters are removed, since parts of the message may be untrusted.
     """
     depth, frame = 2, sys._getframe(1)
     while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == "dapi":
@@ -23,7 +23,7 @@ def warn(message: str, category: type[Warning]) -> None:
 
 
 def warn_once(message: str, category: type[Warning]) -> None:
-    """Warn, but say the same sentence only once in a process."""
+    """Warn, but give the same message only once in a process."""
     if message not in _said:
         warn(message, category)
         _said.add(message)  # not before: a warning that raises has not been heard

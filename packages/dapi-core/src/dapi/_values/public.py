@@ -1,4 +1,4 @@
-"""public: what is defined in a room is known by the name that users write."""
+"""public: classes and functions of a room carry the module name that users import."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ T = TypeVar("T")
 
 
 def public(found: T) -> T:
-    """Let a class or a function say that it is of ``dapi``, not of the room that defines it.
+    """Set the module of a class or function to ``dapi``, in place of the room that defines it.
 
-    Pickles, tracebacks and reprs name it so, and stay valid when it moves to another room.
+    Pickles, tracebacks and reprs use that name, and stay valid when it moves to another room.
     """
     found.__module__ = "dapi"
     return found

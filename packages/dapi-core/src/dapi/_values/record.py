@@ -24,7 +24,7 @@ else:
 
 
 class _Late:
-    """What ``dataclasses`` gives to a class, made when it is first asked for."""
+    """An attribute that ``dataclasses`` adds to a class, created when it is first read."""
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
@@ -34,7 +34,7 @@ class _Late:
 
 
 class _LateSignature:
-    """What ``inspect.signature`` finds on the class; an instance may be callable itself."""
+    """The signature that ``inspect`` finds on the class; an instance may be callable itself."""
 
     def __get__(self, record: object, cls: Any) -> Any:
         if record is not None:
@@ -62,7 +62,7 @@ def _dataclass(cls: type[Any]) -> type:
 
 @dataclass_transform(frozen_default=True)
 class Record:
-    """Base of immutable values: what is annotated in a subclass is a field, as in a dataclass.
+    """Base of immutable values: annotations in a subclass are fields, as in a dataclass.
 
     >>> class Point(Record):
     ...     x: int
@@ -95,12 +95,12 @@ class Record:
         if len(given) != len(args) + len(fields) or values.keys() != self._names:
             from inspect import signature
 
-            signature(type(self)).bind(*args, **fields)  # raises what a function would
+            signature(type(self)).bind(*args, **fields)  # raises the error of a function call
         vars(self).update(values)
         self.__post_init__()
 
     def __post_init__(self) -> None:
-        """Check the fields, or bring them into another form with ``object.__setattr__``."""
+        """Check the fields, or convert them with ``object.__setattr__``."""
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         from dataclasses import FrozenInstanceError

@@ -10,7 +10,8 @@ from dapi._values.file import File
 from dapi._values.frozen import FrozenDict, freeze
 from dapi._values.public import public
 from dapi._values.record import Record
-from dapi._weights.lazy import Lazy
+from dapi._weights import licenses
+from dapi._weights.lazy import HEAD_NAMES, Lazy
 from dapi.exceptions import (
     MissingFileError,
     NoWeightsError,
@@ -45,7 +46,7 @@ class Undeclared(Record):
         """Raise NoWeightsError: there is nothing to call."""
         raise NoWeightsError(
             f"The entry declares no {self.what}",
-            f"Give them when the entry is made: WeightEntry(..., {self.what}=...).",
+            f"Pass them to the constructor: WeightEntry(..., {self.what}=...).",
         )
 
 
@@ -66,7 +67,9 @@ class Status(Record):
     def __post_init__(self) -> None:
         if self.state not in ("active", "deprecated", "withdrawn"):
             raise WeightsDeclarationError(
-                f"Status({self.state!r})", "is no state", "Write active, deprecated or withdrawn."
+                f"Status({self.state!r})",
+                "is not a valid state",
+                "Write active, deprecated or withdrawn.",
             )
 
 
@@ -74,7 +77,7 @@ def _wrong_type(argument: str, value: object, expected: str) -> WeightsDeclarati
     """Return the error that says what to write instead of a value of a wrong type."""
     remedy = f"Expected {expected}."
     if value is None:
-        remedy += " If there is none, leave it out."
+        remedy += " If there is none, omit it."
     elif argument == "WeightEntry(url":
         remedy += f" {how_to_load(value)}".rstrip()
     return WeightsDeclarationError(f"{argument}={excerpt(value)})", "is of a wrong type", remedy)
@@ -179,6 +182,7 @@ class WeightEntry(Record):
         object.__setattr__(self, "assets", freeze(self.assets))
         for name in ("transforms", "postprocess"):
             object.__setattr__(self, name, self._bind(getattr(self, name)))
+        self._check_names()
         if isinstance(self.url, str):
             file = File(self.url, self.sha256, self.size, self.mirrors)
             object.__setattr__(self, "_files", (file,))
@@ -187,7 +191,7 @@ class WeightEntry(Record):
             raise WeightsDeclarationError(
                 "A WeightEntry of several files",
                 "has a sha256, size or mirrors of its own, or no file",
-                "Give them to each File.",
+                "Pass them to each File.",
             )
         else:
             object.__setattr__(self, "_files", self.url)
@@ -219,6 +223,19 @@ class WeightEntry(Record):
                 expected_type = type(self).__annotations__[name]
                 raise _wrong_type(f"WeightEntry({name}", getattr(self, name), expected_type)
 
+    def _check_names(self) -> None:
+        """Refuse outputs that the metadata names otherwise than the postprocess."""
+        named = self.postprocess.kwargs if isinstance(self.postprocess, Lazy) else {}
+        for key in HEAD_NAMES:
+            one, other = named.get(key), self.meta.get(key)
+            # A reference to a file of names compares by value with its like alone.
+            if type(one) is type(other) and one != other:
+                raise WeightsDeclarationError(
+                    f"WeightEntry(meta[{key!r}])",
+                    f"and the {key} of its postprocess differ",
+                    "Give both the same, in the order of the model's outputs.",
+                )
+
     def _bind(self, factory: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return factory.bind(self.assets) if isinstance(factory, Lazy) else factory
@@ -231,12 +248,14 @@ class WeightEntry(Record):
 
     def fetch(self, *, progress: bool = True, directory: bool = False) -> Path:
         """Return a local path of the verified weights; see ``Weights.fetch``."""
+        licenses.check(self)
         return fetch(self.files, progress=progress, wanted=str(self), directory=directory)
 
     def state_dict(self, *, progress: bool = True) -> dict[str, Tensor]:
         """Return the tensors of the weights by key; see ``Weights.state_dict``."""
         from dapi._loader import checkpoint
 
+        licenses.check(self)
         return checkpoint.read(self.files, progress=progress, wanted=str(self))
 
     def __str__(self) -> str:
@@ -291,7 +310,7 @@ def frozen_meta(owner: str, meta: Mapping[str, Any]) -> FrozenDict[Any]:
     except TypeError as cause:
         raise WeightsDeclarationError(
             f"{owner}(meta={excerpt(frozen)})",
-            f"holds what cannot be hashed ({cause})",
+            f"contains an unhashable value ({cause})",
             "Use dicts, lists, strings, numbers, or None.",
         ) from None
     return frozen
@@ -299,10 +318,12 @@ def frozen_meta(owner: str, meta: Mapping[str, Any]) -> FrozenDict[Any]:
 
 def with_meta(entry: WeightEntry, meta: FrozenDict[Any]) -> WeightEntry:
     """Return the entry with further metadata, where its own says nothing of it."""
-    # Both were checked already, and every search reads every enum: nothing is checked again.
+    # Both were checked already, and every search reads every enum: only what may differ now, the
+    # names of outputs, is checked again.
     made = object.__new__(type(entry))
     fields = vars(entry)
     vars(made).update(fields, meta=meta | fields["meta"])
+    made._check_names()
     return made
 
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from dapi._plugins.discovery import entry_points, one_look
 from dapi._values.file import File
 from dapi._values.frozen import FrozenDict
+from dapi._values.names import Name, normalize
 from dapi._values.public import public
-from dapi._weights import aliases
+from dapi._weights import aliases, licenses
 from dapi._weights.entry import Build, Status, WeightEntry, fetch, frozen_meta, with_meta
 from dapi.exceptions import NoWeightsError, UnknownWeightsError, WeightsDeclarationError
 
@@ -180,18 +181,23 @@ class Weights(Enum, metaclass=WeightsType):
 
     def __str__(self) -> str:
         """Return the name under which dapi finds it, or ``Enum.Member`` if it is in no list."""
-        builder = type(self)._listed_builder()
-        return f"{builder}:{self.name}" if builder else f"{type(self).__name__}.{self.name}"
+        listed = type(self)._listed_name()
+        return (
+            str(listed._replace(member=self.name))
+            if listed
+            else f"{type(self).__name__}.{self.name}"
+        )
 
     @classmethod
-    def _listed_builder(cls) -> str:
-        """Return the name of the builder, as the last look at the path found it; or nothing."""
+    def _listed_name(cls) -> Name | None:
+        """Return whose builder they are for, as the last look at the path found it; or nothing."""
         with one_look(anew=False) as look:
             kept = vars(cls).get("_listed")
             if kept is None or kept[0] is not look:
                 kept = look, _find_listed(cls)
                 type.__setattr__(cls, "_listed", kept)
-        return str(kept[1])
+        found: Name | None = kept[1]
+        return found
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}.{self.name}>"
@@ -239,7 +245,9 @@ class Weights(Enum, metaclass=WeightsType):
             FetchError: The file cannot be had (OfflineError: because of ``DAPI_OFFLINE``).
             HashMismatchError: The bytes are not those that were published.
             CacheError: The cache directory cannot be used.
+            LicenseError: ``DAPI_LICENSES`` does not allow their licence.
         """
+        licenses.check(self)
         return fetch(self.files, progress=progress, wanted=str(self), directory=directory)
 
     def state_dict(self, *, progress: bool = True) -> dict[str, Tensor]:
@@ -250,17 +258,21 @@ class Weights(Enum, metaclass=WeightsType):
         """
         from dapi._loader import checkpoint
 
+        licenses.check(self)
         return checkpoint.read(self.files, progress=progress, wanted=str(self))
 
 
-def _find_listed(enum: type[Weights]) -> str:
-    offers = [point for point in entry_points("dapi.weights") if point.leads_to(enum)]
-    if not offers:
-        return ""
-    builder = offers[0].name
-    givers = sum(point.name == builder for point in entry_points("dapi.models"))
-    owner = f"{offers[0].distribution}/" if givers > 1 and "/" not in builder else ""
-    return f"{owner}{builder}"
+def _find_listed(enum: type[Weights]) -> Name | None:
+    """Name the builder of an enum, as short as it is unambiguous, and who offers the weights."""
+    point = next((point for point in entry_points("dapi.weights") if point.leads_to(enum)), None)
+    if point is None:
+        return None
+    owner, _, builder = point.name.rpartition("/")
+    givers = {each.distribution for each in entry_points("dapi.models") if each.name == builder}
+    owner = normalize(owner) or (point.distribution if point.distribution in givers else "")
+    publisher = None if owner == point.distribution else point.distribution
+    is_plain = not owner or givers == {owner}
+    return Name(None if is_plain else owner, builder, None, publisher)
 
 
 _ENTRY_ATTRIBUTES = frozenset(Weights.__annotations__) - {"_value_"}

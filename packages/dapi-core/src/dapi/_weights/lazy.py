@@ -14,7 +14,7 @@ from dapi.exceptions import AssetError, DapiError, NoWeightsError, WeightsDeclar
 
 _NOTHING: FrozenDict[Any] = FrozenDict()
 # What a postprocess has of one head only: names of its outputs, and words that they spell.
-_HEAD_NAMES = ("categories", "keypoint_names", "labels")
+HEAD_NAMES = ("categories", "keypoint_names", "labels")
 _HEAD_WORDS = "words"
 
 
@@ -108,7 +108,7 @@ class Lazy:
 
     def without_names(self) -> Lazy:
         """Return a copy that leaves it to the caller to name the outputs of a new head."""
-        names = tuple(name for name in _HEAD_NAMES if name in self.kwargs)
+        names = tuple(name for name in HEAD_NAMES if name in self.kwargs)
         kept = {
             key: value
             for key, value in self.kwargs.items()

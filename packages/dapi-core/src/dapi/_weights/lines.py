@@ -32,7 +32,7 @@ class Lines(Sequence[str]):
             raise WeightsDeclarationError(
                 f"Lines({excerpt(reference)})",
                 "names no file of a package",
-                "Write 'package:path/in/package.txt'; of names that are at hand: a tuple.",
+                "Write 'package:path/in/package.txt'; for names in code: a tuple.",
             )
         self.reference = reference
 

@@ -18,6 +18,7 @@ Text = Literal[
     "license_url",
     "language",
     "backend",
+    "trained_from",
     "unquantized",
 ]
 Texts = Literal["datasets", "known_as", "categories", "keypoint_names", "labels"]
@@ -55,6 +56,7 @@ class Meta(Mapping[str, Any]):
     - ``sample_rate``: Samples a second of the sound that the model takes or makes.
     - ``language``: Of speech or text, by its code, or "multilingual".
     - ``backend``: What computes with quantized weights, by torch's name.
+    - ``trained_from``: The name of the weights that training started from, if there are any.
     - ``unquantized``: The name of the float weights that quantized ones were made from.
     """
 

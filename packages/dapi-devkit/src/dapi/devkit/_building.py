@@ -5,20 +5,27 @@ Each function takes its subject to what is wrong with it, a sentence each.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from dapi import Status
-from dapi.devkit._models import Facts, checkpoint_of_ones, quiet
+from dapi import Status, catalog
+from dapi.devkit._models import Facts, as_entry, checkpoint_of_ones, quiet
 from dapi.devkit._subjects import Builder, Member
-from dapi.exceptions import CheckpointError, FetchError, HashMismatchError, StateDictMismatchError
+from dapi.exceptions import (
+    CheckpointError,
+    DapiError,
+    FetchError,
+    HashMismatchError,
+    StateDictMismatchError,
+)
 
-_QUANTIZED = "quantized: its weights are packed, and are no parameters"
-_TOO_LARGE = "larger than is loaded: raise --dapi-max-parameters"
+_QUANTIZED = "quantized: its weights are packed, not parameters"
+_SIZES = ("num_classes", "num_labels", "aux_num_out")  # arguments that give a head its size
+TOO_LARGE = "larger than the limit: raise --dapi-max-parameters"
 
 
 def builds_without_weights(builder: Builder) -> Iterator[str]:
@@ -47,7 +54,7 @@ def loads_strictly(member: Member) -> Iterator[str]:
     workshop, builder = member.workshop, _builder(member)
     facts = _facts(member)
     if workshop.is_too_large(facts):
-        pytest.skip(_TOO_LARGE)
+        pytest.skip(TOO_LARGE)
     if facts.is_quantized:
         pytest.skip(_QUANTIZED)
     key = builder, member.entry.build
@@ -69,26 +76,65 @@ def _unloaded(member: Member, facts: Facts) -> Iterator[str]:
 
 def published_file_fits(member: Member) -> Iterator[str]:
     """Load the file that is published, if it is here or may be fetched."""
-    entry, workshop = replace(member.entry, status=Status()), member.workshop
-    is_packaged = all(file.url.startswith("package:") for file in entry.files)
-    is_wanted = is_packaged or workshop.may_fetch
-    if workshop.is_too_large(_facts(member)) and not is_wanted:
-        pytest.skip(_TOO_LARGE)
+    workshop = member.workshop
+    is_packaged = all(file.url.startswith("package:") for file in member.entry.files)
+    if is_packaged and member.entry.status.state == "withdrawn":
+        pytest.skip("it is withdrawn: its file may no longer exist")
+    unfetched = [*_unfetched(member)] if workshop.may_fetch else []
+    if unfetched:
+        yield from unfetched
+        return
+    if workshop.is_too_large(_facts(member)) and not (is_packaged or workshop.may_fetch):
+        pytest.skip(TOO_LARGE)
+    entry = replace(member.entry, status=Status())
     with nullcontext() if workshop.may_fetch else quiet():
         try:
             entry.fetch(progress=False)
             _builder(member)(weights=entry, progress=False)
         except FetchError:
-            pytest.skip("its file is not here: --dapi-fetch fetches it")
+            pytest.skip("its file is not in the cache: --dapi-fetch downloads it")
         except (CheckpointError, HashMismatchError, StateDictMismatchError) as error:
             yield str(error)
+
+
+def _unfetched(member: Member) -> Iterator[str]:
+    """Fetch each file of a member and of its assets, and say which could not be had."""
+    for file in catalog.files(member.weights):
+        try:
+            as_entry(file).fetch(progress=False)
+        except DapiError as error:
+            yield str(error)
+
+
+def head_is_a_layer(builder: Builder) -> Iterator[str]:
+    """Look for the layers in the state dicts of what the builder makes."""
+    wanted, layers = set(builder.declaration.head), [""]
+    for schema in _schemas(builder) if wanted else ():
+        layers = [key.rpartition(".")[0] for key in schema]
+        wanted -= {name for name in wanted if any(f"{k}.".startswith(f"{name}.") for k in layers)}
+        if not wanted:
+            return
+    for name in sorted(wanted):
+        yield f"head names {name!r}; the model has no such layer, its last is {layers[-1]!r}"
+
+
+def _schemas(builder: Builder) -> Iterator[Iterable[str]]:
+    """Yield the keys of what the builder makes: some heads are there on request only."""
+    workshop, function = builder.workshop, builder.function
+    yield workshop.bare_facts(function).schema
+    for enum in builder.declaration.weights:
+        for member in enum:
+            yield workshop.facts(function, member).schema
+    for argument in _SIZES:
+        with suppress(Exception), quiet():  # most builders take one of them
+            yield function(weights=None, device="meta", **{argument: 2}).state_dict()
 
 
 def state_dict_is_stable(builder: Builder) -> Iterator[str]:
     """Compare keys, types and shapes with the snapshot; write it when that is asked for."""
     snapshots = builder.workshop.snapshots
     if snapshots.folder is None:
-        pytest.skip("no folder of snapshots: inherit dapi.devkit.Conformance in a test file")
+        pytest.skip("no snapshot directory: inherit dapi.devkit.Conformance in a test file")
     found = _lines(builder.workshop.bare_facts(builder.function))
     if snapshots.update:
         snapshots.write(builder.name, found)
@@ -109,11 +155,11 @@ def _lines(facts: Facts) -> Mapping[str, str]:
 def _differences(kept: Mapping[str, str], found: Mapping[str, str]) -> Iterator[str]:
     for key in dict.fromkeys((*kept, *found)):
         if key not in found:
-            yield f"{key} is gone"
+            yield f"{key} was removed"
         elif key not in kept:
-            yield f"{key} is new"
+            yield f"{key} was added"
         elif kept[key] != found[key]:
-            yield f"{key} was {kept[key]}, and is {found[key]}"
+            yield f"{key} was {kept[key]}, now {found[key]}"
 
 
 def _facts(member: Member) -> Facts:

@@ -45,8 +45,9 @@ def metadata_is_sound(distribution: Distribution) -> Iterator[str]:
     """Find damaged entry points, and other copies of the metadata."""
     if distribution.plugin.problem:
         yield distribution.plugin.problem
-    for path in distribution.plugin.hidden:
-        yield f"its metadata is found again at {path}"
+    hidden = () if distribution.workshop.is_of_wheel else distribution.plugin.hidden
+    for path in hidden:
+        yield f"a second copy of its metadata is at {path}"
 
 
 def leaves_the_namespace_alone(distribution: Distribution) -> Iterator[str]:
@@ -68,7 +69,7 @@ def import_no_framework(distribution: Distribution) -> Iterator[str]:
         check=False,
     )
     if result.returncode:
-        yield f"importing them ends Python: {result.stderr.strip()[-200:]}"
+        yield f"importing them terminates Python: {result.stderr.strip()[-200:]}"
         return
     for module, brought in json.loads(result.stdout.splitlines()[-1]).items():
         yield f"importing {module} imports {', '.join(brought)}"
@@ -85,6 +86,22 @@ def entry_points_agree(distribution: Distribution) -> Iterator[str]:
     for name, target in distribution.targets("dapi.models").items():
         if name not in wanted["dapi.models"] and target in wanted["dapi.models"].values():
             yield f'[project.entry-points."dapi.models"] has a wrong name: {name} = "{target}"'
+
+
+def enums_are_advertised(distribution: Distribution) -> Iterator[str]:
+    """Look for each enum among those of builders, and in the lines of ``dapi.weights``."""
+    own = {enum for each in distribution.builders() for enum in each.weights}
+    points = [p for p in distribution.plugin.entry_points if p.group == "dapi.weights"]
+    for enum in distribution.enums():
+        if enum not in own and not any(point.leads_to(enum) for point in points):
+            yield f"no builder and no line has {enum.__module__}:{enum.__qualname__}"
+
+
+def snapshots_are_current(distribution: Distribution) -> Iterator[str]:
+    """Look for the builder of each snapshot."""
+    for name in distribution.workshop.snapshots.names():
+        if name not in distribution.targets("dapi.models"):
+            yield f"there is a snapshot of its state dict, but no builder {name!r}"
 
 
 def target_is_right(line: Line) -> Iterator[str]:
@@ -116,7 +133,7 @@ def name_is_its_own(builder: Builder) -> Iterator[str]:
     points = catalog.entry_points("dapi.models")
     for point in points:
         if point.name == builder.name and point.distribution != builder.distribution.name:
-            yield f"{point.distribution} gives {builder.name!r} too"
+            yield f"{point.distribution} also provides {builder.name!r}"
 
 
 def signature_is_by_keyword(builder: Builder) -> Iterator[str]:
@@ -124,7 +141,7 @@ def signature_is_by_keyword(builder: Builder) -> Iterator[str]:
     parameters = inspect.signature(builder.function).parameters.values()
     for parameter in parameters:
         if parameter.kind not in (parameter.KEYWORD_ONLY, parameter.VAR_KEYWORD):
-            yield f"{parameter.name!r} can be given by position"
+            yield f"{parameter.name!r} is not keyword-only"
         if parameter.name in ("weights", "weights_backbone") and parameter.default is not None:
             yield f"{parameter.name!r} is not None by default"
 
@@ -151,10 +168,10 @@ def replaces_a_neighbour(builder: Builder) -> Iterator[str]:
 
 
 def legacy_arguments_warn(builder: Builder) -> Iterator[str]:
-    """Translate each value that an argument of the past had."""
+    """Translate each value that a deprecated argument accepted."""
     for legacy in builder.declaration.legacy:
         if legacy.parameter not in builder.declaration.parameters:
-            yield f"{legacy.name} becomes {legacy.parameter}, which is no parameter"
+            yield f"{legacy.name} becomes {legacy.parameter}, which is not a parameter"
         for value in legacy.values:
             yield from _translate(builder, legacy, value)
 
@@ -175,4 +192,4 @@ def _translate(builder: Builder, legacy: LegacyArgument, value: object) -> Itera
 def builder_pickles(builder: Builder) -> Iterator[str]:
     """Pickle it, and load it again."""
     if pickle.loads(pickle.dumps(builder.function)) is not builder.function:  # noqa: S301
-        yield "it comes back as another function"
+        yield "it is a different function after pickling"

@@ -10,16 +10,18 @@ import inspect
 import pickle
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from itertools import groupby
 
 import pytest
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 
 import dapi
-from dapi import File, Weights, catalog
+from dapi import Asset, File, Weights, catalog
+from dapi.devkit._models import as_entry
 from dapi.devkit._packaged import unrequired
-from dapi.devkit._schema import OPTIONAL, REQUIRED, is_number
+from dapi.devkit._schema import KEYS, is_number
 from dapi.devkit._subjects import Enum, Member, documented
 from dapi.exceptions import DapiError
 
@@ -45,7 +47,7 @@ def latest_is_consistent(enum: Enum) -> Iterator[str]:
     active = [member for member in enum.enum if member.status.state == "active"]
     for member in enum.enum:
         if member.latest and member not in active:
-            yield f"{member.name} is {member.status.state}, and marked latest"
+            yield f"{member.name} is {member.status.state}, but marked latest"
     for dataset in dict.fromkeys(member.dataset for member in active):
         if not any(member.latest for member in active if member.dataset == dataset):
             yield f"no member of {dataset} is marked latest"
@@ -66,11 +68,11 @@ def members_pickle(enum: Enum) -> Iterator[str]:
     """Pickle and copy each member and its entry."""
     for member in enum.enum:
         if pickle.loads(pickle.dumps(member)) is not member:  # noqa: S301
-            yield f"{member.name} comes back from pickle as something else"
+            yield f"{member.name} is a different object after pickling"
         if copy.deepcopy(member) is not member:
-            yield f"{member.name} is not its own copy"
+            yield f"{member.name} is a different object after copying"
         if pickle.loads(pickle.dumps(member.value)) != member.value:  # noqa: S301
-            yield f"the entry of {member.name} comes back from pickle as another"
+            yield f"the entry of {member.name} is a different object after pickling"
 
 
 def member_is_named(member: Member) -> Iterator[str]:
@@ -82,12 +84,12 @@ def member_is_named(member: Member) -> Iterator[str]:
 def meta_is_complete(member: Member) -> Iterator[str]:
     """Compare meta with the schema."""
     meta = member.entry.meta
-    for key, (is_right, expected) in {**REQUIRED, **OPTIONAL}.items():
-        if key not in meta:
-            if key in REQUIRED:
-                yield f"meta has no {key!r}: {expected}"
-        elif not is_right(meta[key]):
-            yield f"meta[{key!r}] is {meta[key]!r}, not {expected}"
+    for key in KEYS:
+        if key.name not in meta:
+            if key.is_required:
+                yield f"meta has no {key.name!r}: {key.expected}. {key.meaning}"
+        elif key.is_right is not None and not key.is_right(meta[key.name]):
+            yield f"meta[{key.name!r}] is {meta[key.name]!r}, not {key.expected}"
 
 
 def license_is_known(member: Member) -> Iterator[str]:
@@ -98,7 +100,7 @@ def license_is_known(member: Member) -> Iterator[str]:
     try:
         found = canonicalize_license_expression(str(license_))
     except InvalidLicenseExpression:
-        yield f"the license {license_!r} is no SPDX expression"
+        yield f"the license {license_!r} is not an SPDX expression"
     else:
         if found != license_:
             yield f"the license {license_!r} is written {found!r}"
@@ -108,13 +110,13 @@ def metrics_have_sources(member: Member) -> Iterator[str]:
     """Look at each metric."""
     for metric in member.entry.meta.get("metrics", ()):
         if not isinstance(metric, Mapping):
-            yield f"the metric {metric!r} is no mapping"
+            yield f"the metric {metric!r} is not a mapping"
             continue
         for key in ("dataset", "name", "value", "source"):
             if key not in metric:
                 yield f"the metric {dict(metric)} has no {key!r}"
         if not is_number(metric.get("value", 0)):
-            yield f"the metric {dict(metric)} has a value that is no number"
+            yield f"the metric {dict(metric)} has a value that is not a number"
         if "source" in metric and not _SOURCE.fullmatch(str(metric["source"])):
             yield f"the source {metric['source']!r} is neither a page nor a script"
 
@@ -131,13 +133,13 @@ def files_are_pinned(member: Member) -> Iterator[str]:
 
 
 def packaged_files_are_right(member: Member) -> Iterator[str]:
-    """Hash each file that comes with a package."""
+    """Hash each file that comes with a package; those of withdrawn weights may have left it."""
+    if member.entry.status.state == "withdrawn":
+        pytest.skip("it is withdrawn: its file may no longer exist")
     for file in catalog.files(member.weights):
         if file.url.startswith("package:"):
             try:
-                dapi.WeightEntry(
-                    file.url, sha256=file.sha256, size=file.size, mirrors=file.mirrors
-                ).fetch(progress=False)
+                as_entry(file).fetch(progress=False)
             except DapiError as error:
                 yield str(error)
 
@@ -159,11 +161,11 @@ def categories_fit(member: Member) -> Iterator[str]:
     for key in ("keypoint_names", *(("categories",) if meta.get("task") in _BY_NAME else ())):
         for name, count in Counter(meta.get(key) or ()).items():
             if count > 1:
-                yield f"{key} has {name!r} {count} times, and results are by name"
+                yield f"{key} has {name!r} {count} times, but results are keyed by name"
     if categories is None:
         return
     if not categories or not all(isinstance(each, str) for each in categories):
-        yield "its categories are no list of names"
+        yield "its categories are not a list of names"
     config = {**member.entry.build.defaults, **member.entry.build.config}
     for key in _CLASSES:
         if config.get(key, len(categories)) != len(categories):
@@ -172,11 +174,9 @@ def categories_fit(member: Member) -> Iterator[str]:
 
 def is_found_by_name(member: Member) -> Iterator[str]:
     """Ask for it by its qualified name."""
-    owner = member.of.distribution.name
-    builder = member.of.for_builder.rpartition("/")[2]
-    name = f"{owner}/{builder}:{member.weights.name}"
+    name = member.qualified
     if dapi.get_weights(name) is not member.weights:
-        yield f"{name} is something else"
+        yield f"{name} is a different entry"
 
 
 def factories_work(member: Member) -> Iterator[str]:
@@ -190,7 +190,47 @@ def factories_work(member: Member) -> Iterator[str]:
                 yield from _refused(member, factory) if what == "transforms" else _unmade(factory)
     for target in entry.build.context:
         if not isinstance(catalog.import_target(target), type):
-            yield f"build.context names {target}, which is no class"
+            yield f"build.context names {target}, which is not a class"
+
+
+def task_has_a_runner(member: Member) -> Iterator[str]:
+    """Look for the task among those that installed distributions advertise."""
+    task = member.entry.meta.get("task")
+    known = sorted({point.name for point in catalog.entry_points("dapi.tasks")})
+    if task not in known:
+        near = get_close_matches(str(task), known, n=1)
+        meant = (
+            f"did you mean {near[0]!r}?" if near else f"supported are {', '.join(known) or 'none'}"
+        )
+        yield f"no installed distribution supports the task {task!r}; {meant}"
+
+
+def postprocess_agrees_with_meta(member: Member) -> Iterator[str]:
+    """Compare each argument with what meta has under its name."""
+    meta, factory = member.entry.meta, member.entry.postprocess
+    if not isinstance(factory, catalog.Lazy):
+        return
+    for name, given in factory.kwargs.items():
+        if name not in meta or isinstance(given, Asset):
+            continue
+        found, stated = _plain(given), _plain(meta[name])
+        if found != stated:
+            yield f"postprocess has other {name} than meta: {_first_other(found, stated)}"
+
+
+def _plain(value: object) -> object:
+    """Read names that are kept in a file, or that are the characters of a text."""
+    return tuple(value) if isinstance(value, Sequence) else value
+
+
+def _first_other(found: object, stated: object) -> str:
+    """Say where two values differ first."""
+    if isinstance(found, tuple) and isinstance(stated, tuple):
+        for place, (one, other) in enumerate(zip(found, stated, strict=False)):
+            if one != other:
+                return f"{one!r} and {other!r}, at {place}"
+        return f"{len(found)} and {len(stated)} of them"
+    return f"{found!r} and {stated!r}"
 
 
 def _misfit(what: str, factory: catalog.Lazy) -> Iterator[str]:

@@ -1,22 +1,31 @@
-"""``dapi entry-points``: the lines of a pyproject.toml that name what its builders declare."""
+"""``dapi entry-points``: what a project says of its builders in places other than their modules.
+
+That is the lines of its pyproject.toml, and, if its package has one, the stub ``__init__.pyi``.
+"""
 
 from __future__ import annotations
 
 import argparse
 import ast
+import json
+import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from importlib import import_module
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import cached_property
+from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import tomlkit
 
 from dapi import Weights, catalog
+from dapi.devkit import _stub, _tombstones
 from dapi.devkit.exceptions import MissingProjectError
 from dapi.exceptions import PluginLoadError
 
 GROUPS = ("dapi.models", "dapi.weights")
+REMOVED = "dapi.removed"
 _DRIFT = 1
 _ASIDE = {"build", "dist", "docs", "examples", "recipes", "tests"}
 
@@ -79,38 +88,112 @@ class Project:
         """The distribution's name."""
         return str(self._document["project"].get("name", self.path.parent.name))
 
+    @property
+    def version(self) -> str:
+        """The distribution's version; of one that is computed, that which is installed."""
+        stated = self._document["project"].get("version")
+        with suppress(metadata.PackageNotFoundError):
+            return str(stated or metadata.version(self.name))
+        return ""
+
+    @property
+    def license(self) -> str:
+        """Its SPDX expression; empty if it is stated in another way, or not."""
+        stated = self._document["project"].get("license")
+        return str(stated) if isinstance(stated, str) else ""
+
+    def add(self, lines: Mapping[str, tuple[str, str]]) -> None:
+        """Add a line to groups that have none of its name, and write all that repeats a name."""
+        new = [
+            Change(group, name, target, is_added=True)
+            for group, (name, target) in lines.items()
+            if name not in self.lines(group)
+        ]
+        self.write([*new, *self.changes()])
+        for path, text in self.stubs().items():
+            replace(path, text)
+
     def changes(self) -> list[Change]:
         """Compare the lines that there are with those that are needed; imports what declares."""
-        modules = dict(self._modules())
-        declaring = [name for name, path in modules.items() if declares(path)]
-        self._import(declaring)
-        declared = map(catalog.declaration, catalog.registered())
-        lines = needed(each for each in declared if each.module in declaring)
+        lines = needed(self._declared)
         for name, target in self.lines("dapi.weights").items():
             if name not in lines["dapi.models"] and self._is_enum(target):
                 lines["dapi.weights"][name] = target  # for somebody else's builder
-        return [change for group in GROUPS for change in self._differences(group, lines[group])]
+        found = [change for group in GROUPS for change in self._differences(group, lines[group])]
+        return [*found, *self._tombstones_for(found)]
+
+    def stubs(self) -> dict[Path, str]:
+        """Return the text of each stub that is not what it should be; imports what declares."""
+        names: dict[Path, dict[str, set[str]]] = {}
+        targets = [each.target for each in self._declared]
+        targets += [f"{w.__module__}:{w.__qualname__}" for d in self._declared for w in d.weights]
+        for target in (*targets, *self.lines("dapi.weights").values()):
+            module, _, name = target.partition(":")
+            folder = self._sources.joinpath(*module.split(".")).parent
+            path = _stub.nearest(folder, self._sources) if module in self._modules else None
+            if path:
+                names.setdefault(path, {}).setdefault(module, set()).add(name)
+        texts = {
+            path: _stub.render(path.read_text(encoding="utf-8"), self._package(path), found)
+            for path, found in names.items()
+        }
+        return {p: text for p, text in texts.items() if text != p.read_text(encoding="utf-8")}
 
     def lines(self, group: str) -> dict[str, str]:
         """Return the lines of a group that there are."""
         table = self._document["project"].get("entry-points", {}).get(group, {})
         return {str(name): str(target) for name, target in table.items()}
 
-    def write(self, changes: Iterable[Change]) -> None:
-        """Change the file; comments and the order of its lines stay."""
+    def write(self, changes: Sequence[Change]) -> list[Path]:
+        """Change the file; comments and the order of its lines stay. Tombstones are written, too.
+
+        Returns:
+            The modules of tombstones.
+        """
+        written, new = [], {change.group for change in changes}
         groups: Any = self._document["project"].setdefault(
             "entry-points", tomlkit.table(is_super_table=True)
         )
+        new -= groups.keys()
         for change in changes:
+            if change.group == REMOVED:
+                written.append(_tombstones.write(change.target, self.version, self._sources))
             table = groups.setdefault(change.group, tomlkit.table())
             if change.is_added:
                 table[change.name] = change.target
             elif table.get(change.name) == change.target:
                 del table[change.name]
-        self.path.write_text(tomlkit.dumps(self._document), encoding="utf-8")
+        for group in new:  # a table that others follow ends in a blank line
+            groups[group].add(tomlkit.nl())
+        replace(self.path, tomlkit.dumps(self._document).rstrip("\n") + "\n")
+        return written
 
-    def _modules(self) -> Iterator[tuple[str, Path]]:
-        """List the modules of the project by name."""
+    def _tombstones_for(self, changes: Iterable[Change]) -> Iterator[Change]:
+        """Yield the line of a tombstone for each removed builder; it says the last version."""
+        models = [change for change in changes if change.group == "dapi.models"]
+        staying = {change.name for change in models if change.is_added}
+        for change in models:
+            if self.version and change.name not in {*staying, *self.lines(REMOVED)}:
+                target = _tombstones.target(change.name, change.target, self._sources)
+                yield Change(REMOVED, change.name, target, is_added=True)
+
+    def _package(self, stub: Path) -> str:
+        return ".".join(stub.parent.relative_to(self._sources).parts)
+
+    @cached_property
+    def _declared(self) -> list[catalog.Declaration]:
+        """What is declared in the modules of the project; imports those that declare something."""
+        declaring = [name for name, path in self._modules.items() if declares(path)]
+        self._import(declaring)
+        declared = map(catalog.declaration, catalog.registered())
+        return [each for each in declared if each.module in declaring]
+
+    @cached_property
+    def _modules(self) -> dict[str, Path]:
+        """The modules of the project by name."""
+        return dict(self._found())
+
+    def _found(self) -> Iterator[tuple[str, Path]]:
         for path in sorted(self._sources.rglob("*.py")):
             parts = list(path.relative_to(self._sources).with_suffix("").parts)
             if parts[0] in _ASIDE or not all(part.isidentifier() for part in parts):
@@ -142,6 +225,16 @@ class Project:
                 yield Change(group, name, target, is_added=True)
 
 
+def replace(path: Path, text: str) -> None:
+    """Write a file so that an interruption leaves the old one or the new."""
+    unfinished = path.with_name(f".{os.getpid()}-{path.name}")
+    try:
+        unfinished.write_text(text, encoding="utf-8")
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
 def is_same(one: str | None, other: str | None) -> bool:
     """Whether two targets lead to one object."""
     if one is None or other is None:
@@ -153,41 +246,86 @@ def is_same(one: str | None, other: str | None) -> bool:
 
 
 def declares(path: Path) -> bool:
-    """Whether a module decorates a function with ``register_model``, without importing it."""
+    """Whether a module decorates a builder or defines an enum of weights; it is not imported."""
     tree = ast.parse(path.read_bytes(), str(path))
-    decorators = (
-        decorator
+    names = [
+        ast.unparse(name)
         for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef)
-        for decorator in node.decorator_list
-    )
-    return any("register_model" in ast.unparse(decorator) for decorator in decorators)
+        if isinstance(node, ast.FunctionDef | ast.ClassDef)
+        for name in (node.decorator_list if isinstance(node, ast.FunctionDef) else node.bases)
+    ]
+    return any("register_model" in name or name in ("Weights", "dapi.Weights") for name in names)
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run ``dapi entry-points``; with ``--check`` its status is 1 where lines differ."""
+    """Run ``dapi entry-points``; with ``--check`` its status is 1 where something differs."""
     options = _parser().parse_args(arguments)
     project = Project(options.path)
-    changes = project.changes()
-    for group in GROUPS:
+    changes = [
+        change
+        for change in project.changes()
+        if change.group != REMOVED or not options.no_tombstones
+    ]
+    stubs = project.stubs()
+    if options.json:
+        _print_json(changes, stubs)
+    else:
+        _print(project, changes, stubs)
+    if options.write:
+        _write(project, changes, stubs, is_told=not options.json)
+    elif options.check and (changes or stubs) and not options.json:
+        print(f"To write it: dapi entry-points --write {options.path}")
+    return _DRIFT if options.check and (changes or stubs) else 0
+
+
+def _print(project: Project, changes: Sequence[Change], stubs: Iterable[Path]) -> None:
+    for group in (*GROUPS, REMOVED):
         of_group = [change for change in changes if change.group == group]
         if of_group:
             print(f'[project.entry-points."{group}"]', *of_group, sep="\n")
-    if not changes:
-        print(f"{project.path} names all that its builders declare.")
-    elif options.write:
-        project.write(changes)
-        print(f"{project.path} is changed. To install it anew: pip install -e {options.path}")
-    return _DRIFT if options.check and changes else 0
+    for path in stubs:
+        print(f"{path} lacks public names, or has some that no longer exist.")
+    if not changes and not stubs:
+        print(f"{project.path} has all entry points that its builders declare.")
+
+
+def _print_json(changes: Sequence[Change], stubs: Iterable[Path]) -> None:
+    lines = [change._asdict() for change in changes]
+    print(json.dumps({"changes": lines, "stubs": [*map(str, stubs)]}, indent=2))
+
+
+def _write(
+    project: Project, changes: Sequence[Change], stubs: Mapping[Path, str], *, is_told: bool
+) -> None:
+    for path, text in stubs.items():
+        replace(path, text)
+    tombstones = dict.fromkeys(project.write(changes)) if changes else ()
+    if not is_told:
+        return
+    for path in tombstones:
+        print(
+            f"{path} has a tombstone for each removed builder. Say there what to use instead, "
+            "as in successor='plantnet_v2', and why: reason='...'. A builder that was never "
+            "published needs none: --no-tombstones"
+        )
+    for path in stubs:
+        print(f"{path} was updated.")
+    if changes:
+        print(f"{project.path} was updated. To reinstall it: pip install -e {project.path.parent}")
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="dapi entry-points",
-        description="Compare the entry points of a project with the builders that it declares.",
+        description="Compare the entry points and the stub of a project with its modules.",
     )
     how = parser.add_mutually_exclusive_group()
-    how.add_argument("--write", action="store_true", help="change the pyproject.toml")
+    how.add_argument("--write", action="store_true", help="change pyproject.toml and __init__.pyi")
     how.add_argument("--check", action="store_true", help="exit with 1 if there is a difference")
-    parser.add_argument("path", nargs="?", type=Path, default=Path(), help="the project's folder")
+    parser.add_argument("--json", action="store_true", help="print the differences as JSON")
+    parser.add_argument(
+        "--no-tombstones",
+        action="store_true",
+        help="write no tombstones for removed builders (if they were never published)",
+    )
     return parser

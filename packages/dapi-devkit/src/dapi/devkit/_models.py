@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dapi import Build, Status, WeightEntry, Weights, catalog
+from dapi import Build, File, Status, WeightEntry, Weights, catalog
 from dapi.devkit._snapshots import Snapshots
 
 if TYPE_CHECKING:
@@ -51,12 +51,14 @@ class Workshop:
         max_parameters: Models with more are built on meta only, and load no file; None for all.
         may_fetch: Whether files that are not here may be fetched.
         snapshots: What the author keeps of state dicts.
+        is_of_wheel: Whether a wheel is checked, beside which the project may be installed.
         unloaded: Which tensors a file's values did not reach, by builder and build.
     """
 
     max_parameters: int | None
     may_fetch: bool
     snapshots: Snapshots
+    is_of_wheel: bool = False
     unloaded: dict[tuple[Callable[..., Any], Build], tuple[str, ...]] = field(default_factory=dict)
     _known: dict[tuple[Callable[..., Any], Build | None], Facts] = field(default_factory=dict)
 
@@ -73,7 +75,7 @@ class Workshop:
         Arguments that have no default are those that the first of its weights give.
         """
         if (builder, None) not in self._known:
-            self._known[builder, None] = _build(builder, weights=None, **_required(builder))
+            self._known[builder, None] = _build(builder, weights=None, **required(builder))
         return self._known[builder, None]
 
     def is_too_large(self, facts: Facts) -> bool:
@@ -96,6 +98,7 @@ def workshop(
         max_parameters if limit is None else limit,
         options.dapi_fetch,
         Snapshots(folder, options.dapi_update_snapshots),
+        options.dapi_wheel is not None,
     )
 
 
@@ -117,7 +120,7 @@ def facts_of(model: nn.Module) -> Facts:
     return Facts(sum(parameter.numel() for parameter in model.parameters()), schema)
 
 
-def _required(builder: Callable[..., Any]) -> dict[str, Any]:
+def required(builder: Callable[..., Any]) -> dict[str, Any]:
     """Take the arguments without a default from the builder's first weights."""
     enums: tuple[type[Weights], ...] = builder.__dapi_builder__.weights  # type: ignore[attr-defined]
     builds = [member.build for enum in enums for member in enum]
@@ -144,11 +147,16 @@ def quiet() -> Iterator[None]:
             os.environ["DAPI_OFFLINE"] = before
 
 
-def as_active(weights: Weights) -> Weights | WeightEntry:
+def as_active(weights: Weights | WeightEntry) -> Weights | WeightEntry:
     """Return weights that load even where their publisher withdrew them."""
     if weights.status.state == "withdrawn":
         return replace(catalog.entry_of(weights), status=Status())
     return weights
+
+
+def as_entry(file: File) -> WeightEntry:
+    """Return an entry that fetches and verifies one file."""
+    return WeightEntry(file.url, sha256=file.sha256, size=file.size, mirrors=file.mirrors)
 
 
 @contextmanager

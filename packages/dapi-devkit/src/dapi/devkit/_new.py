@@ -1,121 +1,26 @@
-"""``dapi new``: a distribution of one's own, which passes its tests from the first minute.
-
-The templates are real projects, of a distribution that is called acme-starter: words of theirs
-are replaced by those of the new one.
-"""
+"""``dapi new``: a distribution of one's own, which passes its tests from the first minute."""
 
 from __future__ import annotations
 
 import argparse
-import keyword
 import re
-import sys
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timezone
-from importlib import metadata
-from importlib.util import find_spec
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from dapi import Status, WeightEntry, catalog
-from dapi.devkit._describe import add_config_option, describe, latest, published
-from dapi.devkit._source import entry_source, imports
-from dapi.devkit.exceptions import ProjectExistsError, ProjectNameError
+from dapi.devkit._describe import add_config_option, provenance_of
+from dapi.devkit._description import describe, latest, published
+from dapi.devkit._scaffold import (
+    LICENSES,
+    Project,
+    add_family,
+    checked_model_name,
+    checked_name,
+    write,
+)
 from dapi.exceptions import NoWeightsError, StateDictMismatchError
-
-LICENSES = ("BSD-3-Clause", "MIT", "Apache-2.0")
-_LONGEST = 32  # what the lines of the templates have room for
-
-# What the template for weights has in place of an entry.
-_IMPORT = "from dapi import WeightEntry, Weights"
-_PLACE = 'WeightEntry(url="https://example.org/starter.safetensors")'
-
-
-@dataclass(frozen=True)
-class Project:
-    """A distribution to be written.
-
-    Attributes:
-        name: Of the distribution, normalised.
-        license: An SPDX identifier, one of ``LICENSES``.
-    """
-
-    name: str
-    license: str = LICENSES[0]
-
-    @property
-    def package(self) -> str:
-        """What is imported."""
-        return self.name.replace("-", "_")
-
-    @property
-    def prefix(self) -> str:
-        """What the names of its classes begin with."""
-        return "".join(part.capitalize() for part in self.name.split("-"))
-
-    @property
-    def words(self) -> dict[str, str]:
-        """What stands in its files in place of the templates' words."""
-        core = metadata.version("dapi-core").split(".")
-        return {
-            "acme-starter": self.name,
-            "acme_starter": self.package,
-            "AcmeStarter": self.prefix,
-            "BSD-3-Clause": self.license,
-            "THIS_YEAR": str(datetime.now(timezone.utc).year),
-            "~=0.1.0": f"~={core[0]}.{core[1]}.0",
-        }
-
-    def files(self) -> dict[str, bytes]:
-        """Return the contents of its files by path: models and their weights."""
-        return self._render("models", self.words)
-
-    def files_for(self, model: str, entry: WeightEntry) -> dict[str, bytes]:
-        """Return the contents of its files by path: weights for another's builder."""
-        found = catalog.find(model)
-        member = entry_source(entry, indent="    ", before=f"{self.prefix}_RefV1 = ")
-        words = {
-            "starter-owner>=7": f"{found.distribution}>={_version(found.distribution)}",
-            "starter-owner": found.distribution,
-            "starter_builder": found.name,
-            _IMPORT: "\n".join(imports(member)),
-            _PLACE: member,
-        }
-        return self._render("weights", {**self.words, **words})
-
-    def _render(self, kind: str, words: Mapping[str, str]) -> dict[str, bytes]:
-        text = Path(__file__).with_name("templates") / "licenses" / f"{self.license}.txt"
-        found = {**dict(_templates("shared")), **dict(_templates(kind))}
-        return _replaced({**found, "LICENSE": text.read_bytes()}, words)
-
-
-def checked_name(name: str) -> str:
-    """Return a distribution's name in its normalised form.
-
-    Raises:
-        ProjectNameError: It cannot be the name of a new distribution.
-    """
-    found = catalog.normalize(name)
-    if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", found):
-        raise ProjectNameError(name, "it is not made of letters, digits and hyphens")
-    reason = _taken(found, found.replace("-", "_"))
-    if reason:
-        raise ProjectNameError(name, reason)
-    return found
-
-
-def _taken(name: str, package: str) -> str:
-    """Say what keeps a well-formed name from being that of a new distribution."""
-    if name == "dapi" or name.startswith("dapi-"):
-        return "names that begin with dapi are this project's own"
-    if len(name) > _LONGEST:
-        return f"it is longer than {_LONGEST} characters"
-    if keyword.iskeyword(package) or package in sys.stdlib_module_names:
-        return f"Python itself has {package!r}"
-    if any(catalog.normalize(each.name or "") == name for each in metadata.distributions()):
-        return "a distribution of that name is installed"
-    return f"another package {package!r} is installed" if find_spec(package) else ""
 
 
 def entry_to_start(model: str) -> WeightEntry:
@@ -128,11 +33,11 @@ def entry_to_start(model: str) -> WeightEntry:
     if base is None:
         raise NoWeightsError(
             f"{model} has no published weights to start from",
-            "Give a file of yours: --checkpoint FILE",
+            "Pass a file of your own: --checkpoint FILE",
         )
     keys = ("task", "license", "num_params", "datasets", "recipe", "hash_source", "categories")
     meta = {key: base.meta[key] for key in keys if key in base.meta}
-    reason = f"The file of {base}, to start from. Put yours in its place."
+    reason = f"The file of {base}, as a start. Replace it with your own."
     return replace(
         _of_distribution(catalog.entry_of(base), catalog.find(model).distribution),
         latest=False,
@@ -151,8 +56,8 @@ def _of_distribution(entry: WeightEntry, owner: str) -> WeightEntry:
 
 def entry_of_file(
     path: Path, project: Project, model: str, config: Mapping[str, Any]
-) -> WeightEntry:
-    """Return an entry for a checkpoint that goes into the package.
+) -> tuple[WeightEntry, list[str]]:
+    """Return an entry for a checkpoint that goes into the package, and what of it is a guess.
 
     Raises:
         StateDictMismatchError: It does not fit the model.
@@ -162,60 +67,20 @@ def entry_of_file(
         raise StateDictMismatchError(path.name, **vars(found.misfit))
     stem = re.sub(r"[^\w.-]+", "-", path.stem, flags=re.ASCII)
     name = f"{stem}-{str(found.entry.sha256)[:8]}{path.suffix}"
-    return published(found.entry, f"package:{project.package}/data/{name}")
-
-
-def write(contents: Mapping[str, bytes], folder: Path) -> None:
-    """Write files into a new folder.
-
-    Raises:
-        ProjectExistsError: The folder exists.
-    """
-    if folder.exists():
-        raise ProjectExistsError(folder)
-    for name, content in contents.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-
-
-def _version(distribution: str) -> str:
-    return metadata.version(distribution).partition("+")[0]
-
-
-def _templates(kind: str) -> Iterator[tuple[str, bytes]]:
-    """List the files of a template by path; ``dot_`` stands for a dot that would hide them."""
-    folder = Path(__file__).with_name("templates") / kind
-    for file in sorted(folder.rglob("*")):
-        path = file.relative_to(folder).as_posix()
-        if file.is_file() and not re.search(r"(^|/)(\.|__pycache__/)", path):  # caches of tools
-            yield re.sub(r"(^|/)dot_", r"\1.", path), file.read_bytes()
-
-
-def _replaced(templates: Mapping[str, bytes], words: Mapping[str, str]) -> dict[str, bytes]:
-    pattern = re.compile("|".join(map(re.escape, words)))
-
-    def written(text: str) -> str:
-        return pattern.sub(lambda match: words[match[0]], text)
-
-    return {
-        written(path): content
-        if path.endswith(".safetensors")
-        else written(content.decode()).encode()
-        for path, content in templates.items()
-    }
+    entry = published(found.entry, f"package:{project.package}/data/{name}")
+    return entry, provenance_of(found)
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run ``dapi new``."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    if options.weights_for is None and (options.checkpoint or options.config):
-        parser.error("--checkpoint and --config go with --weights-for")
-    if ":" in (options.weights_for or ""):
-        builder, _, _ = options.weights_for.partition(":")
-        parser.error(f"--weights-for takes a builder, and no weights. Write: {builder}")
-    project = Project(checked_name(options.name), options.license)
+    _check(parser, options)
+    if options.family:
+        return _add_family(options)
+    name = checked_name(options.name)
+    model = checked_model_name(options.model_name) if options.model_name else ""
+    project = Project(name, options.license, options.url, model, model or "mlp")
     folder, contents = Path(project.name), _contents(project, options)
     write(contents, folder)
     for path in sorted(contents):
@@ -224,16 +89,47 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """Refuse options that would say nothing beside others."""
+    if not options.name and not options.family:
+        parser.error("name the distribution, as in: dapi new acme-models")
+    if options.family and (options.name or options.weights_for):
+        parser.error("--family adds to the project in this directory; it takes no name or weights")
+    if options.weights_for is None and (options.checkpoint or options.config):
+        parser.error("--checkpoint and --config go with --weights-for")
+    if options.weights_for is not None and options.model_name:
+        parser.error("--model-name requires a model that the project itself builds")
+    if ":" in (options.weights_for or ""):
+        builder, _, _ = options.weights_for.partition(":")
+        parser.error(f"--weights-for takes a builder, not weights. Write: {builder}")
+
+
 def _contents(project: Project, options: argparse.Namespace) -> dict[str, bytes]:
     model, checkpoint = options.weights_for, options.checkpoint
     if model is None:
         return project.files()
     if checkpoint is None:
         return project.files_for(model, entry_to_start(model))
-    entry = entry_of_file(checkpoint, project, model, dict(options.config))
+    entry, remarks = entry_of_file(checkpoint, project, model, dict(options.config))
     path = str(entry.url).removeprefix(f"package:{project.package}/")
-    contents = project.files_for(model, entry)
+    contents = project.files_for(model, entry, remarks)
     return {**contents, f"src/{project.package}/{path}": checkpoint.read_bytes()}
+
+
+def _add_family(options: argparse.Namespace) -> int:
+    """Add a model to the project in this folder, and say what was written."""
+    family = checked_model_name(options.family)
+    name = checked_model_name(options.model_name) if options.model_name else family
+    distribution, written = add_family(Path(), family, name)
+    print(*written, sep="\n")
+    print(
+        "\nNext:\n"
+        "  pip install --editable .\n"
+        f"  dapi answers --record {distribution}\n"
+        "  pytest\n"
+        f"To make it yours: {written[0]}"
+    )
+    return 0
 
 
 def _next(project: Project, model: str | None) -> str:
@@ -253,10 +149,15 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="dapi new", description="Write a distribution with models and weights of your own."
     )
-    parser.add_argument("name", help="of the distribution, as in acme-models")
+    parser.add_argument("name", nargs="?", help="name of the distribution, as in acme-models")
     parser.add_argument("--license", choices=LICENSES, default=LICENSES[0])
+    parser.add_argument("--url", default="", help="URL of the repository, for the package index")
+    parser.add_argument("--model-name", metavar="NAME", help="name of the model, as in plantnet")
     parser.add_argument(
-        "--weights-for", metavar="MODEL", help="write only weights, for a builder that exists"
+        "--family", metavar="NAME", help="add a family of models to the project in this directory"
+    )
+    parser.add_argument(
+        "--weights-for", metavar="MODEL", help="write weights only, for an existing builder"
     )
     parser.add_argument(
         "--checkpoint", type=Path, metavar="FILE", help="the file of these weights, if there is one"

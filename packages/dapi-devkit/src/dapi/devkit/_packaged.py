@@ -52,11 +52,11 @@ def unrequired(url: str, plugin: catalog.Plugin, own: set[str]) -> str:
     if _top(package) in map(_top, own):
         return ""
     if not parts.fragment:
-        return f"{url} does not say what to install: add #REQUIREMENT"
+        return f"{url} does not name its requirement: add #REQUIREMENT"
     try:
         wanted = Requirement(unquote(parts.fragment))
     except InvalidRequirement:
-        return f"{url} ends in what is no requirement"
+        return f"{url} does not end in a valid requirement"
     required = {each.name for each in _required(wanted, plugin)}
     if not required:
         return f"{url} names {wanted}, which {plugin.name} does not require"

@@ -38,7 +38,8 @@ class Offered(NamedTuple):
     @property
     def name(self) -> str:
         """The name that ``dapi.get_model`` takes."""
-        return f"{self.model}:{self.weights.name}"
+        listed = str(self.weights)
+        return listed if ":" in listed else f"{self.model}:{self.weights.name}"
 
 
 def installed() -> list[Offered]:
@@ -119,7 +120,7 @@ def described(found: Iterable[Offered]) -> list[dict[str, Any]]:
                 }
             )
         except Exception as error:  # noqa: BLE001 - the metadata of a plugin is of any kind
-            text = f"{each.name} is left out of the catalogue: {error!r}"
+            text = f"{each.name} is omitted from the catalogue: {error!r}"
             warnings.warn(catalog.redact(text), PluginWarning, stacklevel=2)
     return facts
 

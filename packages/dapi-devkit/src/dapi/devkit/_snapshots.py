@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+_MOST_NUMBERED = 10_000
+
 
 @dataclass(frozen=True)
 class Snapshots:
@@ -29,12 +31,16 @@ class Snapshots:
         """Return where the snapshot of a builder is, or would be."""
         return self.folder and self.folder / f"{builder.replace('/', '-')}.json"
 
+    def names(self) -> list[str]:
+        """List the builders that there are snapshots of."""
+        return sorted(path.stem for path in self.folder.glob("*.json")) if self.folder else []
+
     def read(self, builder: str) -> Mapping[str, str] | None:
         """Return type and shape by key, as text; None when there is no snapshot."""
         path = self.path(builder)
         if path is None or not path.is_file():
             return None
-        return dict(_unfolded(json.loads(path.read_text(encoding="utf-8"))))
+        return dict(unfolded(json.loads(path.read_text(encoding="utf-8"))))
 
     def write(self, builder: str, lines: Mapping[str, str]) -> None:
         """Write a snapshot."""
@@ -91,17 +97,24 @@ def _render(tree: Mapping[str, Any], indent: str = "") -> str:
     return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
 
 
-def _unfolded(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+def unfolded(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the dotted keys of a tree, each with its line.
+
+    Raises:
+        ValueError: It has more numbered modules than any model.
+    """
     for name, child in tree.items():
         for each in _numbers(name):
             if isinstance(child, str):
                 yield f"{prefix}{each}", child
             else:
-                yield from _unfolded(child, f"{prefix}{each}.")
+                yield from unfolded(child, f"{prefix}{each}.")
 
 
 def _numbers(name: str) -> list[str]:
     first, _, last = name.partition("-")
     if first.isdigit() and last.isdigit():
+        if int(last) - int(first) > _MOST_NUMBERED:
+            raise ValueError(f"{name} has too many modules")
         return [str(number) for number in range(int(first), int(last) + 1)]
     return [name]

@@ -19,7 +19,7 @@ from typing import Any
 from dapi import WeightEntry, Weights, catalog
 from dapi.devkit._entry_points import declares
 from dapi.devkit._models import Workshop
-from dapi.devkit.exceptions import UnknownDistributionError
+from dapi.devkit.compatibility import declarations
 from dapi.exceptions import DapiError, PluginLoadError
 
 
@@ -50,17 +50,29 @@ class Distribution:
         points = (*self.targets("dapi.models").values(), *self.targets("dapi.weights").values())
         return sorted({target.partition(":")[0] for target in points})
 
-    def builders(self) -> list[catalog.Declaration]:
-        """List what is declared of the builders of its modules, and of those beside them.
+    def enums(self) -> list[type[Weights]]:
+        """List the enums of weights that its modules define, and those beside them."""
+        return [
+            found
+            for name in sorted(self._declaring() & sys.modules.keys())
+            for found in vars(sys.modules[name]).values()
+            if isinstance(found, type) and issubclass(found, Weights) and len(found)
+            if found.__module__ == name
+        ]
 
-        A module beside them is imported only if it decorates a builder: it may lack a line.
-        """
-        for module in _beside(self.modules):
+    def builders(self) -> list[catalog.Declaration]:
+        """List what is declared of the builders of its modules, and of those beside them."""
+        declaring = self._declaring()
+        declared = map(catalog.declaration, catalog.registered())
+        return [each for each in declared if each.module in declaring]
+
+    def _declaring(self) -> set[str]:
+        """List its modules, and those beside them that declare something, which may lack a line."""
+        beside = [*_beside(self.modules)]
+        for module in beside:
             with suppress(Exception, SystemExit):  # the check of its lines says so, if it has any
                 import_module(module)
-        packages = {*self.modules, *_beside(self.modules)}
-        declared = map(catalog.declaration, catalog.registered())
-        return [each for each in declared if each.module in packages]
+        return {*self.modules, *beside}
 
 
 @dataclass(frozen=True)
@@ -147,6 +159,12 @@ class Member:
         return f"{self.of.for_builder}:{self.weights.name}"
 
     @property
+    def qualified(self) -> str:
+        """The same, with the distribution that publishes it in front."""
+        builder = self.of.for_builder.rpartition("/")[2]
+        return f"{self.of.distribution.name}/{builder}:{self.weights.name}"
+
+    @property
     def where(self) -> str:
         """The member, as entry points would name it."""
         return f"{self.of.where}.{self.weights.name}"
@@ -171,11 +189,7 @@ def find(name: str, workshop: Workshop) -> Distribution:
     Raises:
         UnknownDistributionError: None of that name advertises anything.
     """
-    plugins = {plugin.name: plugin for plugin in catalog.plugins()}
-    wanted = catalog.normalize(name)
-    if wanted not in plugins:
-        raise UnknownDistributionError(name, available=sorted(plugins))
-    return Distribution(plugins[wanted], workshop)
+    return Distribution(declarations.find(name), workshop)
 
 
 def subjects(distribution: Distribution) -> Iterator[Subject]:
@@ -208,7 +222,7 @@ def _enums(distribution: Distribution) -> Iterator[Enum]:
 
 
 def _beside(modules: Iterable[str]) -> Iterator[str]:
-    """List the modules in the packages of others that decorate builders."""
+    """List the modules in the packages of others that declare builders or weights."""
     packages = {module.rpartition(".")[0] for module in modules} - {""}
     for package in sorted(packages & sys.modules.keys()):
         for found in iter_modules(sys.modules[package].__path__, f"{package}."):

@@ -35,13 +35,13 @@ class Demands:
         if not 1 <= self.level <= _checks.LEVEL:
             raise ConformanceError(
                 self.where,
-                f"asks for level {self.level} of the suite, which has {_checks.LEVEL}",
-                "For a later one: pip install --upgrade dapi-devkit",
+                f"requires level {self.level} of the suite, but level {_checks.LEVEL} is installed",
+                "For a newer one: pip install --upgrade dapi-devkit",
             )
         for key, reason in self.expected_failures.items():
             if not (isinstance(reason, str) and reason.strip()):
                 raise ConformanceError(
-                    self.where, f"expects {key} to fail without a reason", "Say why, in a sentence."
+                    self.where, f"expects {key} to fail without a reason", "Write a sentence."
                 )
 
 
@@ -77,7 +77,7 @@ class Case:
             pytest.xfail(reason)
         if reason:
             remedy = f"Remove it from expected_failures of {self.demands.where}."
-            pytest.fail(f"{self.id} was expected to fail ({reason}), and passes. {remedy}", False)
+            pytest.fail(f"{self.id} was expected to fail ({reason}), but passes. {remedy}", False)
         if problems:
             pytest.fail(self._report(problems), pytrace=False)
 
@@ -86,7 +86,7 @@ class Case:
         if level > stated:
             pytest.skip(
                 f"of level {level}; {self.demands.where} states {stated}: "
-                f"raise it to be asked for: {self.check.rule}"
+                f"raise the level to require it: {self.check.rule}"
             )
         if self.check.needs_torch and find_spec("torch") is None:
             pytest.skip("torch is not installed")
@@ -128,7 +128,7 @@ def cases(name: str, demands: Demands, workshop: Workshop) -> list[Case]:
             near = get_close_matches(key, known, n=1)
             raise ConformanceError(
                 demands.where,
-                f"expects {key} to fail, which is not checked",
+                f"expects {key} to fail, but there is no such check",
                 f"Did you mean {near[0]!r}?" if near else "Write DAPI-C010, or DAPI-C010:resnet50.",
             )
     return found

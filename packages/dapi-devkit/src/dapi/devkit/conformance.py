@@ -72,7 +72,7 @@ class Conformance:
             raise ConformanceError(
                 type(self).__qualname__,
                 "names no distribution",
-                'Write distribution = "acme-models", as pip knows it.',
+                'Write distribution = "acme-models", the name that pip uses.',
             )
         if "conformance_case" in metafunc.fixturenames:
             found = _suite.cases(self.distribution, self._demands(), self._workshop(metafunc))

@@ -9,12 +9,12 @@ from dapi.exceptions import DapiError
 
 
 class UnknownDistributionError(DapiError, LookupError):
-    """No distribution of that name advertises anything to dapi."""
+    """No distribution with that name has entry points for dapi."""
 
     def __init__(self, name: str, *, available: Sequence[str]) -> None:
         self.name, self.available = name, tuple(available)
         near = get_close_matches(name, available, n=1)
-        found = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(available)}."
+        found = f"Did you mean {near[0]!r}?" if near else f"Available: {', '.join(available)}."
         super().__init__(
             f"{name!r} is not installed, or has no entry points of dapi. {found} "
             "To install a project in place: pip install -e ."
@@ -41,14 +41,15 @@ class BuilderArgumentsError(DapiError, TypeError):
 
 
 class ProjectNameError(DapiError, ValueError):
-    """A name cannot be that of a new distribution."""
+    """A name cannot be that of a new distribution, or of a new model."""
 
-    def __init__(self, name: str, reason: str) -> None:
-        self.name, self.reason = name, reason
-        super().__init__(
-            f"{name!r} cannot be a distribution's name: {reason}. Expected letters, digits and "
-            "hyphens, as in: dapi new acme-models"
-        )
+    def __init__(self, name: str, reason: str, what: str = "distribution") -> None:
+        self.name, self.reason, self.what = name, reason, what
+        expected = {
+            "distribution": "letters, digits and hyphens, as in: dapi new acme-models",
+            "model": "letters, digits and underscores, as in: plantnet_v2",
+        }
+        super().__init__(f"{name!r} cannot be a {what}'s name: {reason}. Expected {expected[what]}")
 
 
 class ProjectExistsError(DapiError, FileExistsError):
@@ -68,4 +69,56 @@ class MissingProjectError(DapiError, FileNotFoundError):
         self.path, self.problem = path, problem
         super().__init__(
             f"{path} {problem}. Expected the folder of a project. To begin one: dapi new NAME"
+        )
+
+
+class WheelError(DapiError, ValueError):
+    """A file is not a wheel that can be tested."""
+
+    def __init__(self, path: object, reason: str, remedy: str = "") -> None:
+        self.path, self.reason = path, reason
+        build = "To build one: pip wheel --no-deps --wheel-dir dist ."
+        super().__init__(f"{path} {reason}. {remedy or build}")
+
+
+class ImageError(DapiError, ValueError):
+    """The image of a release cannot be read or written."""
+
+    def __init__(self, source: object, reason: str, remedy: str) -> None:
+        self.source, self.reason, self.remedy = str(source), reason, remedy
+        super().__init__(f"{source} {reason}. {remedy}")
+
+
+class RecordingError(DapiError, RuntimeError):
+    """A distribution could not be recorded: its code crashed, exited, or did not end."""
+
+    def __init__(self, distribution: str, reason: str, *, output: str = "") -> None:
+        self.distribution, self.reason, self.output = distribution, reason, output
+        said = f" Its last words: {output}" if output else ""
+        super().__init__(
+            f"{distribution} could not be recorded: {reason}.{said} "
+            "Nothing was written. To see which part of it fails: dapi doctor"
+        )
+
+
+class NoReleaseError(DapiError, LookupError):
+    """No image of a release is kept where one was looked for."""
+
+    def __init__(self, folder: object, wanted: str, *, available: Sequence[str]) -> None:
+        self.folder, self.wanted, self.available = str(folder), wanted, tuple(available)
+        kept = f"It has: {', '.join(available)}." if available else "It has none."
+        super().__init__(
+            f"{folder} has no image of {wanted}. {kept} To keep one at each release: "
+            f"dapi snapshot DISTRIBUTION --output {folder}/VERSION.json.gz"
+        )
+
+
+class AllowanceError(DapiError, ValueError):
+    """A project accepts a break in a way that says too little."""
+
+    def __init__(self, path: object, problem: str) -> None:
+        self.path, self.problem = str(path), problem
+        super().__init__(
+            f"{path}: [[tool.dapi.breaking.allow]] {problem}. Expected rule, target, reason, and "
+            "until, a date as in 2027-03-01"
         )

@@ -12,6 +12,7 @@ from dapi.exceptions import DapiError
 
 if TYPE_CHECKING:  # every run of pytest imports this module, few run the suite
     from dapi.devkit._suite import Case, Demands
+    from dapi.devkit._wheel import Wheel
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -29,7 +30,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="DISTRIBUTION",
         help="check an installed distribution; may be given several times",
     )
-    group.addoption("--dapi-fetch", action="store_true", help="fetch published files, to load them")
+    group.addoption(
+        "--dapi-wheel",
+        type=Path,
+        metavar="FILE",
+        help="check a wheel instead of the installation; with a path, run its tests on the wheel",
+    )
+    group.addoption(
+        "--dapi-fetch",
+        action="store_true",
+        help="download and load the published files; a failed download fails the check",
+    )
     group.addoption(
         "--dapi-max-parameters",
         type=int,
@@ -39,13 +50,37 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--dapi-update-snapshots",
         action="store_true",
-        help="write the snapshots of state dicts, rather than compare with them",
+        help="write the snapshots of state dicts instead of comparing with them",
     )
+
+
+_WHEEL: pytest.StashKey[Wheel] = pytest.StashKey()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """Put a wheel that is to be tested before what is installed, and before conftest.py runs."""
+    path = early_config.known_args_namespace.dapi_wheel
+    if path is None:
+        return
+    from tempfile import TemporaryDirectory
+
+    from dapi.devkit._wheel import Wheel
+
+    folder = TemporaryDirectory(prefix="dapi-wheel-")
+    early_config.add_cleanup(folder.cleanup)
+    try:
+        wheel = early_config.stash[_WHEEL] = Wheel(path, Path(folder.name).resolve())
+    except DapiError as error:
+        raise pytest.UsageError(str(error)) from error
+    wheel.put_first()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Without a path on the command line, run the conformance tests alone."""
     named = config.args_source is pytest.Config.ArgsSource.ARGS
+    if _WHEEL in config.stash and not named:
+        config.option.dapi_conformance.append(config.stash[_WHEEL].name)
     if config.option.dapi_conformance and not named:
         config.args = []
 
@@ -57,6 +92,11 @@ def pytest_collection_modifyitems(
     """Add a test for each check of each distribution that was asked for."""
     from dapi.devkit import _models, _suite
 
+    if _WHEEL in config.stash:
+        try:
+            config.stash[_WHEEL].check()
+        except DapiError as error:
+            raise pytest.UsageError(str(error)) from error
     for name in config.option.dapi_conformance:
         try:
             found = _suite.cases(name, _demands(config), _models.workshop(config.option))

@@ -36,7 +36,7 @@ def record(lock: Lock) -> Lock:
 
 
 def _recorded(name: str) -> str:
-    say(f"Recording what {name} says.")
+    say(f"Recording the answers of {name}.")
     try:
         return dapi.answers.record(name)
     except (DapiError, ImportError) as error:

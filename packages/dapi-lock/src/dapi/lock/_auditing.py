@@ -1,4 +1,4 @@
-"""Audit: licences, hashes and lifecycle of what is locked, judged by the policy."""
+"""Audit: licences, hashes, lifecycle and signature of what is locked, judged by the policy."""
 
 from __future__ import annotations
 
@@ -10,27 +10,35 @@ from dapi.lock.document import Lock, LockedWeights
 from dapi.lock.policy import Policy, violations
 
 
-def audit(lock: Lock, policy: Policy) -> list[dict[str, Any]]:
+def audit(lock: Lock, policy: Policy, *, signature: str) -> list[dict[str, Any]]:
     """Return a row for each set of locked weights.
 
     Its ``lifecycle`` is what the installed distribution says today, or ``not installed``;
     ``violations`` are the sentences of the policy, by what is locked and by what is declared now.
+
+    Args:
+        lock: What is locked.
+        policy: What is allowed.
+        signature: The state of the lock's signature, which is that of all of its weights.
     """
-    return [_row(weights, policy) for weights in lock.weights]
+    return [_row(weights, policy, signature) for weights in lock.weights]
 
 
-def _row(weights: LockedWeights, policy: Policy) -> dict[str, Any]:
+def _row(weights: LockedWeights, policy: Policy, signature: str) -> dict[str, Any]:
     declared = None if weights.is_source else _declared.today(weights.name)
     found = dict.fromkeys(violations(policy, weights.facts))
     if declared is not None:
         today = _declared.facts_of(declared, weights.name)._replace(unhashed=())
         found.update(dict.fromkeys(violations(policy, today)))
+    if policy.require_signature and signature != "valid":
+        found[f"{weights.name} is in a lock whose signature is {signature}"] = None
     licenses = {license_ for license_ in weights.facts.licenses.values() if license_}
     return {
         "weights": weights.name,
         "license": ", ".join(sorted(licenses)),
         "hashes": "fetched" if weights.facts.unhashed else "published",
         "lifecycle": "" if weights.is_source else _lifecycle(declared),
+        "signature": signature,
         "version": weights.revision or f"{weights.distribution} {weights.version}".strip(),
         "violations": list(found),
     }

@@ -8,8 +8,7 @@ from shlex import quote
 
 from dapi import File, WeightEntry, Weights, catalog
 from dapi.exceptions import NotLockedError
-from dapi.lock import _declared
-from dapi.lock._reading import read
+from dapi.lock import _declared, _signing
 from dapi.lock.document import Lock, LockedFile, LockedWeights, url_key
 from dapi.lock.exceptions import PolicyError
 from dapi.lock.policy import Facts, violations
@@ -21,8 +20,11 @@ def bind(path: str | os.PathLike[str]) -> LockBinding:
     Raises:
         MissingLockError: There is none.
         LockError: It cannot be read as a lock.
+        SignatureError: It must be signed, and is not by a key that is trusted here.
     """
-    return LockBinding(read(path), Path(path).absolute())
+    document, place = _signing.read(Path(path)), Path(path).absolute()
+    _signing.require(document, place)
+    return LockBinding(document.lock, place)
 
 
 class LockBinding:
@@ -56,7 +58,9 @@ class LockBinding:
         if len(chosen) != 1:
             names = ", ".join(each.name for each in chosen)
             reason = (
-                f"it has several of its weights ({names})" if names else "it has no weights of it"
+                f"it has several weights of this model ({names})"
+                if names
+                else "it has no weights of this model"
             )
             raise self._refusal(builder, reason, add=builder)
         weights = catalog.resolve(chosen[0].name)[1]
@@ -92,7 +96,7 @@ class LockBinding:
             weights, known = self._by_url[url_key(file.url)]
             if not known.sha256.startswith(file.sha256 or ""):
                 reason = (
-                    f"it has sha256 {known.sha256} for {file.name}, and {file.sha256} is declared"
+                    f"it has sha256 {known.sha256} for {file.name}, but {file.sha256} is declared"
                 )
                 raise self._refusal(wanted, reason, upgrade=weights.name)
         else:
@@ -119,7 +123,7 @@ class LockBinding:
         )
         remedy = f"To add it: dapi lock {add}{where}." if add else ""
         if upgrade:
-            remedy = f"To accept the other: dapi lock --upgrade {upgrade}{where}."
+            remedy = f"To accept the new one: dapi lock --upgrade {upgrade}{where}."
         return NotLockedError(wanted, lock=self.path, reason=reason, remedy=remedy)
 
 

@@ -1,7 +1,8 @@
 """Bundle: the lock and its files as one content-addressed tar, for machines without a network.
 
-The first member is ``dapi.lock``; each further one is ``blobs/sha256/<hash>``, sorted. Equal locks
-give equal bytes, so that an interrupted bundle is resumed by comparing. Headers are read strictly
+The first member is ``dapi.lock``, the second its signature if it has one; each further one is
+``blobs/sha256/<hash>``, sorted. Equal locks give equal bytes, so that an interrupted bundle is
+resumed by comparing. Headers are read strictly
 by this module and not by ``tarfile``: only regular files of these names are in a bundle.
 """
 
@@ -17,15 +18,17 @@ from typing import IO, NamedTuple
 
 from dapi import cache
 from dapi.exceptions import HashMismatchError
+from dapi.lock import _envelope
 from dapi.lock._reading import parse
+from dapi.lock._signing import LOCK, SUFFIX, Admit, Document
 from dapi.lock._syncing import ABSENT
 from dapi.lock._terminal import Progress
-from dapi.lock.document import Lock, LockedFile, LockedWeights, render
+from dapi.lock.document import Lock, LockedFile, LockedWeights
 from dapi.lock.exceptions import BundleError, LockError, SyncError
 
-LOCK = "dapi.lock"
+_SIGNATURE = f"{LOCK}{SUFFIX}"
 _BLOB = re.compile(r"blobs/sha256/([0-9a-f]{64})")
-_LARGEST_LOCK = 64 << 20
+LARGEST_LOCK = 64 << 20
 _CHUNK = 1 << 20
 _END = bytes(2 * BLOCKSIZE)
 
@@ -44,7 +47,7 @@ class Member(NamedTuple):
         return bytes(-self.size % BLOCKSIZE)
 
 
-def plan(lock: Lock) -> list[Member]:
+def plan(document: Document) -> list[Member]:
     """Return what a bundle of a lock holds, from the cache alone.
 
     Files of installed packages are left out: they come with their distribution.
@@ -52,20 +55,28 @@ def plan(lock: Lock) -> list[Member]:
     Raises:
         SyncError: Some files are not in the cache.
     """
-    text = render(lock).encode()
-    members = [
-        Member(_header(LOCK, len(text)), len(text), sha256(text).hexdigest(), lambda: iter([text]))
-    ]
-    absent = {}
+    members = [_text(LOCK, document.content)]
+    if document.signature is not None:
+        members.append(_text(_SIGNATURE, document.signature))
+    return members + [_blob(file, path) for file, path in cached(document.lock)]
+
+
+def cached(lock: Lock) -> list[tuple[LockedFile, Path]]:
+    """List the files that a bundle of a lock carries, and where the cache has them.
+
+    Raises:
+        SyncError: Some are not in the cache.
+    """
+    found, absent = [], {}
     for weights, file in carried(lock):
         path = cache.find(file.file)
         if path is None:
             absent[f"{file.name} of {weights.name}"] = ABSENT
         else:
-            members.append(_blob(file, path))
+            found.append((file, path))
     if absent:
         raise SyncError(absent, remedy="To download them: dapi sync")
-    return members
+    return found
 
 
 def carried(lock: Lock) -> list[tuple[LockedWeights, LockedFile]]:
@@ -145,6 +156,12 @@ def _digest(stream: IO[bytes], member: Member) -> str:
     return digest.hexdigest() if is_whole else ""
 
 
+def _text(name: str, text: bytes) -> Member:
+    return Member(
+        _header(name, len(text)), len(text), sha256(text).hexdigest(), lambda: iter([text])
+    )
+
+
 def _blob(file: LockedFile, path: Path) -> Member:
     def read() -> Iterator[bytes]:
         with path.open("rb", buffering=0) as stream:
@@ -163,14 +180,12 @@ def _header(name: str, size: int) -> bytes:
 class Unpacked(NamedTuple):
     """What was in a bundle: its lock, and how many files are new in the cache."""
 
-    lock: Lock
+    document: Document
     added: int
     present: int
 
 
-def unpack(
-    stream: IO[bytes], path: object, *, expected: Lock | None = None, progress: bool
-) -> Unpacked:
+def unpack(stream: IO[bytes], path: object, *, admit: Admit, progress: bool) -> Unpacked:
     """Put the files of a bundle into the cache; each is verified before it is there.
 
     What the cache has already is skipped, so that a second run resumes.
@@ -178,7 +193,7 @@ def unpack(
     Args:
         stream: The bundle; read once, from its beginning to its end.
         path: What to call it in errors.
-        expected: The lock that it must be of.
+        admit: Raises what is wrong with the lock of the bundle, before any file is taken.
         progress: Whether to show progress.
 
     Raises:
@@ -186,10 +201,9 @@ def unpack(
             or ends early.
     """
     reader = _Reader(stream, path)
-    lock = reader.lock()
-    if expected is not None and expected != lock:
-        raise BundleError(path, "it is of another lock", remedy="Bundle the lock that you use.")
-    waiting = {file.sha256: (weights, file) for weights, file in carried(lock)}
+    document = reader.document()
+    admit(document)
+    waiting = {file.sha256: (weights, file) for weights, file in carried(document.lock)}
     total = sum(file.size for _, file in waiting.values())
     added, present, done = 0, 0, 0
     with Progress("Unpacking", len(waiting), total, enabled=progress) as line:
@@ -197,7 +211,7 @@ def unpack(
             match = _BLOB.fullmatch(name)
             found = waiting.pop(match[1], None) if match else None
             if found is None or found[1].size != size:
-                raise reader.wrong(f"its lock does not name {name!r} of {size} bytes, or only once")
+                raise reader.wrong(f"it has {name!r} of {size} bytes twice, or its lock lacks it")
             weights, file = found
             if cache.find(file.file) is not None:
                 reader.skip(size)
@@ -209,8 +223,8 @@ def unpack(
             line.show(added + present, done)
     if waiting:
         names = ", ".join(f"{file.name} of {weights.name}" for weights, file in waiting.values())
-        raise reader.wrong(f"{len(waiting)} files are not in it: {names}")
-    return Unpacked(lock, added, present)
+        raise reader.wrong(f"{len(waiting)} files are missing from it: {names}")
+    return Unpacked(document, added, present)
 
 
 class _Reader:
@@ -218,30 +232,42 @@ class _Reader:
 
     def __init__(self, stream: IO[bytes], path: object) -> None:
         self._stream, self._path = stream, path
+        self._seen: tuple[str, int] | None = None  # a header that was read, and not its content
 
     def wrong(self, reason: str) -> BundleError:
         return BundleError(self._path, reason)
 
-    def lock(self) -> Lock:
+    def document(self) -> Document:
         name, size = next(self.members(), ("nothing", 0))
-        if name != LOCK or size > _LARGEST_LOCK:
-            raise self.wrong(f"it does not begin with a {LOCK}, but with {name!r}")
+        if name != LOCK or size > LARGEST_LOCK:
+            raise self.wrong(f"its first file is {name!r}, not {LOCK}")
         content = b"".join(self.content(size))
         try:
-            return parse(content, f"{self._path}: {LOCK}")
+            lock = parse(content, f"{self._path}: {LOCK}")
         except LockError as cause:
-            raise self.wrong(f"its lock cannot be used: {cause}") from cause
+            raise self.wrong(f"its lock is not valid: {cause}") from cause
+        self._seen = next(self.members(), None)
+        if self._seen is None or self._seen[0] != _SIGNATURE:
+            return Document(content, lock)
+        size, self._seen = self._seen[1], None
+        if size > _envelope.LARGEST:
+            raise self.wrong(f"its {_SIGNATURE} is larger than 16 MiB")
+        return Document(content, lock, b"".join(self.content(size)))
 
     def members(self) -> Iterator[tuple[str, int]]:
         """Yield names and sizes; whoever takes one reads or skips its content first."""
+        if self._seen is not None:
+            yield self._seen
         while any(header := self._exactly(BLOCKSIZE)):
             try:
                 info = TarInfo.frombuf(header, "utf-8", "strict")
             except (HeaderError, UnicodeError) as cause:
-                raise self.wrong(f"it is not a tar, or is damaged ({cause})") from None
+                raise self.wrong(f"it is not a tar archive, or damaged ({cause})") from None
             if info.type != REGTYPE or info.size < 0:
                 kind = "a link" if info.issym() or info.islnk() else f"of type {info.type!r}"
-                raise self.wrong(f"{info.name!r} is {kind}, and a bundle holds regular files only")
+                raise self.wrong(
+                    f"{info.name!r} is {kind}, but a bundle contains regular files only"
+                )
             yield info.name, info.size
 
     def content(self, size: int) -> Iterator[bytes]:

@@ -8,8 +8,8 @@ from pathlib import Path
 from dapi.lock.exceptions import LockError
 
 
-def replace(path: Path, text: str) -> None:
-    """Write a text file in one step, also if the process is killed.
+def replace(path: Path, content: str | bytes) -> None:
+    """Write a file in one step, also if the process is killed; a text as UTF-8.
 
     Raises:
         LockError: It cannot be written.
@@ -17,8 +17,8 @@ def replace(path: Path, text: str) -> None:
     target = Path(os.path.realpath(path))  # a link stays one
     temporary = target.with_name(f".{target.name}.{os.getpid()}.{os.urandom(4).hex()}")
     try:
-        with temporary.open("x", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
+        with temporary.open("xb") as stream:
+            stream.write(content.encode() if isinstance(content, str) else content)
             stream.flush()
             os.fsync(stream.fileno())
         if target.exists():
@@ -27,4 +27,6 @@ def replace(path: Path, text: str) -> None:
     except OSError as cause:
         temporary.unlink(missing_ok=True)
         reason = f"it cannot be written ({cause.strerror})"
-        raise LockError(path, reason, "Check the folder's permissions and free space.") from cause
+        raise LockError(
+            path, reason, "Check the directory's permissions and free space."
+        ) from cause

@@ -45,7 +45,9 @@ def beside(lock: Path) -> Project:
         texts = [each.text for each in weights]
         twice = next((text for text in texts if texts.count(text) > 1), None)
         if twice is not None:
-            raise LockError(path, f"{twice} is in weights twice", "Put all patterns into one.")
+            raise LockError(
+                path, f"{twice} is in weights twice", "Put all patterns into one entry."
+            )
     policy = Policy.from_table(table["policy"], path) if "policy" in table else None
     project: Any = content.get("project", {})
     name = project.get("name", "") if isinstance(project, dict) else ""

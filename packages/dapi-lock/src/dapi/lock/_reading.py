@@ -37,14 +37,23 @@ def read(path: str | os.PathLike[str]) -> Lock:
         MissingLockError: There is none.
         LockError: It is not a lock, or one of a later major version.
     """
+    return parse(read_bytes(path), path)
+
+
+def read_bytes(path: str | os.PathLike[str]) -> bytes:
+    """Return the bytes of a lock file, which a signature is about.
+
+    Raises:
+        MissingLockError: There is none.
+        LockError: It cannot be read.
+    """
     try:
         with Path(path).open("rb") as stream:
-            content = stream.read(_LARGEST + 1)
+            return stream.read(_LARGEST + 1)
     except FileNotFoundError:
         raise MissingLockError(path) from None
     except OSError as cause:
         raise LockError(path, f"it cannot be read ({cause.strerror})", _AGAIN) from cause
-    return parse(content, path)
 
 
 def parse(content: bytes, path: object) -> Lock:
@@ -58,7 +67,7 @@ def parse(content: bytes, path: object) -> Lock:
     if not isinstance(version, str) or not re.fullmatch(r"\d{1,9}\.\d{1,9}", version):
         raise LockError(path, "it has no lock-version, so it is not a lock of dapi", _AGAIN)
     if version.partition(".")[0] != VERSION.partition(".")[0]:
-        reason = f"it has lock-version {version}, and this dapi-lock reads {VERSION}"
+        reason = f"it has lock-version {version}, but this dapi-lock reads {VERSION}"
         raise LockError(path, reason, "To read it: pip install --upgrade dapi-lock")
     top = _Table(table, path, "the lock")
     weights = _with_answers([_weights(each) for each in top.tables("weights")], top)
@@ -97,12 +106,12 @@ class _Table:
         self._table = self._expect(table, dict, "a table")
 
     def text(self, key: str, default: str | None = None) -> str:
-        return self._expect(self._table.get(key, default), str, f"{key}, a text")
+        return self._expect(self._table.get(key, default), str, f"{key}, a string")
 
     def number(self, key: str) -> int:
         value = self._expect(self._table.get(key), int, f"{key}, an integer")
         if isinstance(value, bool) or not 0 <= value < 1 << 63:
-            raise self.wrong(f"{key}, an integer from 0")
+            raise self.wrong(f"{key}, a non-negative integer")
         return value
 
     def has(self, key: str) -> bool:
@@ -110,7 +119,7 @@ class _Table:
 
     def texts(self, key: str, default: list[str] | None = None) -> tuple[str, ...]:
         values = self._expect(self._table.get(key, default), list, f"{key}, a list")
-        return tuple(self._expect(value, str, f"{key}, a list of texts") for value in values)
+        return tuple(self._expect(value, str, f"{key}, a list of strings") for value in values)
 
     def table(self, key: str) -> _Table:
         return _Table(self._table.get(key), self.path, f"{key} of {self.where}")
@@ -186,7 +195,7 @@ def _file(table: _Table) -> LockedFile:
         raise table.wrong("urls, none of them of a local file")
     for url in urls:
         if url.startswith(LOCAL) and (len(urls) > 1 or misplaced([url[len(LOCAL) :]]) is not None):
-            raise table.wrong("a local path below its folder, and no other urls beside it")
+            raise table.wrong("a local path below its directory, and no other urls")
     file = LockedFile(
         table.text("name"), sha256, table.number("size"), urls, table.text("asset", ""),
         table.text("weights", ""), table.text("license", ""), source == "published",

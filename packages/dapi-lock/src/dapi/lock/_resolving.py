@@ -120,7 +120,7 @@ def _find_sources(
         is_upgraded = bool({requirement.text, requirement.name} & set(upgrade))
         try:
             if requirement.name in names:
-                expected = "another name for one of the two sources that have it"
+                expected = "a different name for one of the two sources"
                 raise ArgumentError("dapi lock", "name", requirement.name, expected=expected)
             names.add(requirement.name)
             if locked is None or is_upgraded:
@@ -153,7 +153,7 @@ def _draft(
         try:
             found = _find(chosen, required, is_upgraded)
         except DapiError as error:
-            gone = f" To choose anew: dapi lock --upgrade {required}" if chosen != required else ""
+            gone = f" To choose again: dapi lock --upgrade {required}" if chosen != required else ""
             failures[required] = f"{error}{gone}"
             continue
         draft = drafts.setdefault(found.name, found)
@@ -171,8 +171,8 @@ def _find(name: str, required: str, is_upgraded: bool) -> Draft:
         except PackageNotFoundError:
             expected = "weights that an installed distribution advertises"
             raise ArgumentError("dapi lock", "name", name, expected=expected) from None
-    qualified = f"{distribution}/{builder.name}:{weights.name}"
-    return Draft(qualified, builder, distribution, weights, {required}, is_upgraded)
+    qualified = catalog.Name(builder.distribution, builder.name, weights.name, distribution)
+    return Draft(str(qualified), builder, distribution, weights, {required}, is_upgraded)
 
 
 class _Files:

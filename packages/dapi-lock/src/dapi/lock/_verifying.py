@@ -55,10 +55,21 @@ def _row(
     }
 
 
-def report(path: Path, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return a report that can be kept as evidence."""
-    result = "intact" if is_intact(rows) else "failed"
-    return _evidence.report("dapi verify --lock", path, result, {"files": rows})
+def report(
+    path: Path, rows: list[dict[str, Any]], signature: dict[str, Any], *, is_signed: bool
+) -> dict[str, Any]:
+    """Return a report that can be kept as evidence.
+
+    Args:
+        path: The path of the lock.
+        rows: The result of ``verify``.
+        signature: The state of the lock's signature.
+        is_signed: Whether the lock is signed, or need not be.
+    """
+    result = "intact" if is_signed and is_intact(rows) else "failed"
+    return _evidence.report(
+        "dapi verify --lock", path, result, {"signature": signature, "files": rows}
+    )
 
 
 def is_intact(rows: list[dict[str, Any]]) -> bool:

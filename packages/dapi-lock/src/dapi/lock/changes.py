@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from dapi.lock._terminal import amount, count
 from dapi.lock.document import Lock, LockedFile, LockedWeights
 
-_POLICY = ("licenses", "require-hash", "allow-deprecated")
+_POLICY = ("licenses", "require-hash", "allow-deprecated", "require-signature")
 
 
 class Change(NamedTuple):
@@ -127,7 +127,7 @@ def _of_files(old: LockedWeights, new: LockedWeights) -> Iterator[str]:
         a, b = before.get(key), after.get(key)
         name = ": ".join(filter(None, key))
         if a is None or b is None:
-            yield f"{'new' if a is None else 'no longer'} {name}"
+            yield f"{'added' if a is None else 'removed'} {name}"
         elif a != b:
             yield f"{name} {', '.join(_of_file(a, b))}"
 

@@ -1,17 +1,16 @@
-"""``dapi lock``, ``sync``, ``audit``, ``bundle``, ``unbundle``, and ``dapi verify --lock``."""
+"""``dapi lock``, ``sync``, ``audit``, and ``dapi verify --lock``."""
 
 from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dapi
-from dapi.lock import _files, _hashing, _project, _syncing
+from dapi.lock import _files, _hashing, _project, _signing, _syncing
 from dapi.lock._reading import read
 from dapi.lock._terminal import amount, count, put, put_json, put_table, say
 from dapi.lock.document import Lock, check, render
@@ -27,7 +26,6 @@ from dapi.lock.policy import Policy
 from dapi.lock.requirement import Requirement
 
 if TYPE_CHECKING:
-    from dapi.lock import _bundling
     from dapi.lock.changes import Change
 
 # Each command imports what it alone needs: one that checks a lock takes a few milliseconds.
@@ -63,20 +61,22 @@ def lock(words: Sequence[str]) -> int:
     parser = parser_of("lock", "Write dapi.lock: the weights that a project uses, file by file.")
     text = "models, weights or sources to add: hf:owner/name@revision, a URL, ./path"
     parser.add_argument("names", nargs="*", metavar="name", help=text)
-    text = "lock the files of a source that match only (several times for several patterns)"
+    text = "lock only the matching files of a source (may be given several times)"
     parser.add_argument("--include", action="append", default=[], metavar="PATTERN", help=text)
-    text = "leave out the files of a source that match"
+    text = "exclude the matching files of a source"
     parser.add_argument("--exclude", action="append", default=[], metavar="PATTERN", help=text)
-    text = "what the source is called in the lock (default: owner/name, or its file's name)"
+    text = "the source's name in the lock (default: owner/name, or its file's name)"
     parser.add_argument("--as", dest="alias", default="", metavar="NAME", help=text)
-    text = "take NAME out of the lock, and of pyproject.toml"
+    text = "remove NAME from the lock and from pyproject.toml"
     parser.add_argument("--remove", action="append", default=[], metavar="NAME", help=text)
     text = "choose the latest of NAME again, and compute unpublished hashes again"
     parser.add_argument("--upgrade", action="append", default=[], metavar="NAME", help=text)
-    parser.add_argument("--upgrade-all", action="store_true", help="the same for all")
-    text = "record here what the models say, with their weights, for dapi check --lock"
+    parser.add_argument(
+        "--upgrade-all", action="store_true", help="choose and compute again for all names"
+    )
+    text = "run the models and record their answers, for dapi check --lock"
     parser.add_argument("--answers", action="store_true", help=text)
-    text = "compute no hash that needs a download; refuse"
+    text = "fail rather than download a file to compute its hash"
     parser.add_argument("--no-fetch", action="store_true", help=text)
     text = "write nothing; exit 1 if the lock is stale"
     parser.add_argument("--check", action="store_true", help=text)
@@ -117,7 +117,7 @@ def _lock(options: argparse.Namespace, added: list[Requirement]) -> int:
     old, project, requirements, new = _resolve(options, added)
     if project.weights is not None and {*project.weights} != {*requirements}:
         _project.write_weights(project, requirements)
-        say(f"[tool.dapi] weights in {project.path} were changed to what is locked.")
+        say(f"[tool.dapi] weights in {project.path} were updated to match the lock.")
     if options.answers:
         missing = _syncing.missing(new)
         _syncing.fetch(missing, options.lock.parent, progress=not options.quiet)
@@ -125,6 +125,8 @@ def _lock(options: argparse.Namespace, added: list[Requirement]) -> int:
     text = render(new)
     if not options.lock.is_file() or options.lock.read_text(encoding="utf-8") != text:
         _files.replace(options.lock, text)
+        if _signing.beside(options.lock).exists():
+            say(f"Its signature no longer matches. To sign it: dapi sign {options.lock}")
     _show(options, compare(old or Lock(), new))
     files = [file for _, file in new.files()]
     size = amount(sum(file.size for file in files))
@@ -147,7 +149,7 @@ def _resolve(
     known |= {weights.name for weights in old.weights} if old else set()
     strange = [name for name in (*options.upgrade, *options.remove) if name not in known]
     if strange:
-        reason = f"It is not locked. Locked are: {', '.join(sorted(required)) or 'none'}."
+        reason = f"It is not locked. Locked names: {', '.join(sorted(required)) or 'none'}."
         raise UnlockableError(dict.fromkeys(strange, reason))
     removed = {*options.remove}
     requires = [each for each in required.values() if not {each.text, each.name} & removed]
@@ -203,10 +205,14 @@ def _show(options: argparse.Namespace, changes: list[Change]) -> int:
 def sync(words: Sequence[str]) -> int:
     """Run ``dapi sync``."""
     parser = parser_of("sync", "Make the cache hold every file that the lock names.")
-    parser.add_argument("--offline", action="store_true", help="list what is missing; no request")
+    parser.add_argument(
+        "--offline", action="store_true", help="list the missing files; use no network"
+    )
     text = "use the lock as it is, whatever pyproject.toml says"
     parser.add_argument("--frozen", action="store_true", help=text)
-    parser.add_argument("--dry-run", action="store_true", help="only list what would be done")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="list the changes without making them"
+    )
     text = "remove every file from the cache that the lock does not name"
     parser.add_argument("--prune", action="store_true", help=text)
     _add_lock(parser)
@@ -216,9 +222,11 @@ def sync(words: Sequence[str]) -> int:
 
 
 def _sync(options: argparse.Namespace) -> int:
-    locked, project = read(options.lock), _project.beside(options.lock)
+    document, project = _signing.read(options.lock), _project.beside(options.lock)
+    locked = document.lock
     if not options.frozen:
         _project.check_fresh(project, locked, options.lock)
+    _signing.require(document, options.lock)
     check(locked.policy, locked)
     _tell_versions(locked)
     missing = _syncing.missing(locked)
@@ -243,7 +251,7 @@ def _sync(options: argparse.Namespace) -> int:
     else:
         put_table(rows)
     if not options.quiet and not options.dry_run:
-        say(f"{count(len([*locked.files()]), 'file')} of {options.lock} are in place.")
+        say(f"{count(len([*locked.files()]), 'file')} of {options.lock} are in the cache.")
     return 0
 
 
@@ -261,19 +269,31 @@ def _tell_versions(locked: Lock) -> None:
     for name, known in sorted({(each.distribution, each.version) for each in published}):
         installed = there.get(name, known)  # files are downloaded without it
         if installed != known:
-            say(f"{name} {installed} is installed, and {known} was locked; the files are the same.")
+            say(
+                f"{name} {installed} is installed, and {known} was locked; the files are identical."
+            )
 
 
-def verify(path: str, *, repair: bool, as_json: bool) -> int:
-    """Run ``dapi verify --lock``; ``path`` is empty for the usual lock."""
-    from dapi.lock import _verifying
+def verify(path: str, *, repair: bool, as_json: bool, signed_by: Sequence[str] = ()) -> int:
+    """Run ``dapi verify --lock``; ``path`` is empty for the usual lock.
+
+    The signature is verified with the keys of ``--signed-by``, or those of ``DAPI_SIGNED_BY``.
+    """
+    from dapi.lock import _keys, _verifying
 
     chosen = Path(path or default())
+    document, keys = _signing.read(chosen), _keys.trusted(signed_by)
+    locked, signature = document.lock, _signing.report(document, chosen, keys)
+    is_signed = signature["state"] == "valid" or not (keys or locked.policy.require_signature)
     with dapi.use_lock(None):
-        rows = _verifying.verify(read(chosen), repair=repair)
+        rows = _verifying.verify(locked, repair=repair)
     if as_json:
-        put_json(_verifying.report(chosen, rows))
-        return 0 if _verifying.is_intact(rows) else FAILED
+        report = _verifying.report(chosen, rows, signature, is_signed=is_signed)
+        put_json(report)
+        return 0 if report["result"] == "intact" else FAILED
+    if keys or not is_signed:
+        reason = f": {signature['reason']}" if signature["reason"] else ""
+        say(f"The signature of {chosen} is {signature['state']}{reason}.")
     put_table([row for row in rows if row["state"] != "intact"])
     states = [str(row["state"]) for row in rows]
     told = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
@@ -286,20 +306,23 @@ def verify(path: str, *, repair: bool, as_json: bool) -> int:
     for state in remedies:
         if state in states:
             say(remedies[state])
-    return 0 if _verifying.is_intact(rows) else FAILED
+    return 0 if is_signed and _verifying.is_intact(rows) else FAILED
 
 
 @listing_all
 def audit(words: Sequence[str]) -> int:
     """Run ``dapi audit``."""
-    from dapi.lock import _auditing
+    from dapi.lock import _auditing, _keys
 
-    parser = parser_of("audit", "Report licences, hashes and lifecycle of what is locked.")
+    text = "Report licences, hashes, lifecycle and signature of the locked weights."
+    parser = parser_of("audit", text)
     _add_lock(parser)
     options = parser.parse_args(words)
     with dapi.use_lock(None):
-        locked, project = read(options.lock), _project.beside(options.lock)
-        rows = _auditing.audit(locked, project.policy or locked.policy)
+        document, project = _signing.read(options.lock), _project.beside(options.lock)
+        signature = _signing.report(document, options.lock, _keys.trusted())
+        policy = project.policy or document.lock.policy
+        rows = _auditing.audit(document.lock, policy, signature=str(signature["state"]))
     found = [text for row in rows for text in row["violations"]]
     if options.json:
         put_json(rows)
@@ -309,69 +332,6 @@ def audit(words: Sequence[str]) -> int:
     for text in found:
         say(f"Not allowed: {text}.")
     return FAILED if found else 0
-
-
-@listing_all
-def bundle(words: Sequence[str]) -> int:
-    """Run ``dapi bundle``."""
-    from dapi.lock import _bundling
-
-    parser = parser_of("bundle", "Write a lock and its files as one tar, to carry elsewhere.")
-    parser.add_argument("lock", nargs="?", type=Path, default=default(), metavar="LOCK")
-    text = "the tar to write; - for standard output"
-    parser.add_argument("-o", "--output", required=True, metavar="FILE", help=text)
-    options = parser.parse_args(words)
-    with dapi.use_lock(None):
-        locked = read(options.lock)
-        members = _bundling.plan(locked)
-        if options.output == "-":
-            _bundling.write_to(members, sys.stdout.buffer, progress=not options.quiet)
-        else:
-            _bundling.write(members, Path(options.output), progress=not options.quiet)
-    size = amount(sum(member.size for member in members))
-    text = f"{options.output}: {count(len(members) - 1, 'file')}, {size}."
-    packaged = sorted({w.distribution or w.name for w, f in locked.files() if f.is_packaged})
-    if packaged:
-        text += f" Further files come with: {', '.join(packaged)}."
-    say(text)
-    return 0
-
-
-@listing_all
-def unbundle(words: Sequence[str]) -> int:
-    """Run ``dapi unbundle``."""
-    parser = parser_of("unbundle", "Put the files of a bundle into the cache, each verified.")
-    parser.add_argument("bundle", metavar="FILE", help="the tar; - for standard input")
-    text = "refuse a bundle of any other lock than this one"
-    parser.add_argument("--lock", type=Path, metavar="FILE", help=text)
-    text = "write the lock of the bundle there, once all files are in place"
-    parser.add_argument("--write-lock", type=Path, metavar="FILE", help=text)
-    options = parser.parse_args(words)
-    expected = read(options.lock) if options.lock else None
-    with dapi.use_lock(None):
-        if options.bundle == "-":
-            found = _unpack(sys.stdin.buffer, "standard input", expected, options)
-        else:
-            try:
-                stream = Path(options.bundle).open("rb")  # noqa: SIM115 - closed below
-            except OSError as cause:
-                reason = f"it cannot be read ({cause.strerror})"
-                raise LockError(options.bundle, reason, "Name a file of dapi bundle.") from cause
-            with stream:
-                found = _unpack(stream, options.bundle, expected, options)
-    if options.write_lock:
-        _files.replace(options.write_lock, render(found.lock))
-    say(f"{count(found.added, 'file')} added; {found.present} were in the cache already.")
-    return 0
-
-
-def _unpack(
-    stream: Any, path: str, expected: Lock | None, options: argparse.Namespace
-) -> _bundling.Unpacked:
-    from dapi.lock import _bundling
-
-    progress = not options.quiet
-    return _bundling.unpack(stream, path, expected=expected, progress=progress)
 
 
 def parser_of(name: str, text: str) -> argparse.ArgumentParser:

@@ -96,7 +96,7 @@ class PolicyError(ListedError, ValueError):
     def __init__(self, violations: Sequence[str]) -> None:
         self.violations = tuple(violations)
         super().__init__(
-            "[tool.dapi.policy] does not allow some weights.",
+            "[tool.dapi.policy], or DAPI_LICENSES, does not allow some weights.",
             violations,
             "Choose other weights, or change the policy and run: dapi lock",
         )
@@ -123,3 +123,32 @@ class BundleError(DapiError, ValueError):
         self.path, self.reason = path, reason
         advice = remedy or "Write it again: dapi bundle dapi.lock -o FILE"
         super().__init__(f"{path}: {reason}. {advice}")
+
+
+class KeyFileError(DapiError, ValueError):
+    """A file is not a key that signs or verifies locks.
+
+    Attributes:
+        path: The file.
+        reason: What is wrong with it.
+        remedy: What to do, as a sentence.
+    """
+
+    def __init__(self, path: object, reason: str, remedy: str) -> None:
+        self.path, self.reason, self.remedy = path, reason, remedy
+        super().__init__(f"{path}: {reason}. {remedy}")
+
+
+class SignatureError(DapiError, ValueError):
+    """A signature is missing, is not valid, or is of another lock.
+
+    Attributes:
+        path: The file of the signature.
+        reason: What is wrong with it.
+        remedy: What to do, as a sentence.
+    """
+
+    def __init__(self, path: object, reason: str, remedy: str = "") -> None:
+        self.path, self.reason = path, reason
+        self.remedy = remedy or "To sign the lock, once it is right: dapi sign dapi.lock --key KEY"
+        super().__init__(f"{path}: {reason}. {self.remedy}")

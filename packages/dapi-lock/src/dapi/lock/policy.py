@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ from dapi.lock.exceptions import LockError
 _FORMS: Mapping[str, tuple[type, str]] = {
     "licenses": (list, "a list of SPDX expressions"),
     "require-hash": (bool, "true or false"),
+    "require-signature": (bool, "true or false"),
     "allow-deprecated": (bool, "true or false"),
 }
 
@@ -23,11 +25,13 @@ class Policy(NamedTuple):
             what entries say that name no licence.
         require_hash: Whether every file must have a full sha256 that its publisher declares.
         allow_deprecated: Whether deprecated weights may be used.
+        require_signature: Whether the lock must be signed by a key that the machine trusts.
     """
 
     licenses: tuple[str, ...] | None = None
     require_hash: bool = False
     allow_deprecated: bool = True
+    require_signature: bool = False
 
     @classmethod
     def from_table(cls, table: Any, where: object) -> Policy:
@@ -52,6 +56,7 @@ class Policy(NamedTuple):
             None if licenses is None else tuple(sorted(set(licenses))),
             bool(table.get("require-hash", False)),
             bool(table.get("allow-deprecated", True)),
+            bool(table.get("require-signature", False)),
         )
 
     def as_table(self) -> dict[str, Any]:
@@ -61,6 +66,8 @@ class Policy(NamedTuple):
             table["licenses"] = list(self.licenses)
         if self.require_hash:
             table["require-hash"] = True
+        if self.require_signature:
+            table["require-signature"] = True
         if not self.allow_deprecated:
             table["allow-deprecated"] = False
         return table
@@ -85,10 +92,13 @@ class Facts(NamedTuple):
 
 def violations(policy: Policy, facts: Facts) -> Iterator[str]:
     """Yield what the policy does not allow, as sentences without a full stop."""
+    here = _allowed_here()
     for asset, license_ in facts.licenses.items():
+        whose = f"{asset} of {facts.weights}" if asset else facts.weights
         if policy.licenses is not None and not is_allowed(license_, policy.licenses):
-            whose = f"{asset} of {facts.weights}" if asset else facts.weights
             yield f"{whose} has the licence {license_!r}"
+        elif here is not None and not is_allowed(license_, here):
+            yield f"{whose} has the licence {license_!r}, which DAPI_LICENSES does not allow"
     if facts.state == "withdrawn" or (facts.state == "deprecated" and not policy.allow_deprecated):
         yield f"{facts.weights} is {facts.state}"
     if policy.require_hash and facts.unhashed:
@@ -122,6 +132,12 @@ def is_spdx(license_: str) -> bool:
         return bool(get_spdx_licensing().parse(license_, validate=True).render() == license_)
     except Exception:  # noqa: BLE001 - whatever the parser raises, it is no expression
         return False
+
+
+def _allowed_here() -> tuple[str, ...] | None:
+    """Return the licences that this machine allows, whatever the project does."""
+    names = os.environ.get("DAPI_LICENSES", "").split(",")
+    return tuple(filter(None, map(str.strip, names))) or None
 
 
 @lru_cache(maxsize=1024)

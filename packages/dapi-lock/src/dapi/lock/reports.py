@@ -28,7 +28,7 @@ def sbom(words: Sequence[str]) -> int:
     """Run ``dapi sbom``."""
     parser = parser_of("sbom", "Write a lock as a CycloneDX bill of materials, in JSON.")
     parser.add_argument("lock", nargs="?", type=Path, default=default(), metavar="LOCK")
-    text = "the file to write; by default it is printed"
+    text = "the file to write (default: standard output)"
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help=text)
     options = parser.parse_args(words)
     with dapi.use_lock(None):
@@ -41,9 +41,11 @@ def sbom(words: Sequence[str]) -> int:
 @listing_all
 def card(words: Sequence[str]) -> int:
     """Run ``dapi card``."""
-    parser = parser_of("card", "Write a model card for weights, as the Hugging Face Hub has it.")
+    parser = parser_of(
+        "card", "Write a model card for weights, in the format of the Hugging Face Hub."
+    )
     parser.add_argument("name", help="a model (its latest weights) or weights")
-    text = "the file to write; by default it is printed"
+    text = "the file to write (default: standard output)"
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help=text)
     options = parser.parse_args(words)
     builder, weights = dapi.catalog.resolve(options.name)

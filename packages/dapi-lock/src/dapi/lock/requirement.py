@@ -116,7 +116,7 @@ def _value(key: str, value: Any, where: object) -> Any:
     if key in ("name", "license"):
         if not isinstance(value, str) or not value or ":" in value:
             raise LockError(
-                where, f"{key} = {value!r} of a source", "Expected text without colons."
+                where, f"{key} = {value!r} of a source", "Expected a string without colons."
             )
         return value
     if not isinstance(value, list) or not all(isinstance(each, str) for each in value):

@@ -1,4 +1,4 @@
-"""Synthetic texts on which models are checked; named in ``dapi.samples``."""
+"""Synthetic texts for dapi check; advertised in ``dapi.samples``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _HUGE = 1_000_000_000
 
 
 def text(weights: Weights | WeightEntry) -> Sample:
-    """Return a sentence, and ids for where no tokenizer is at hand."""
+    """Return a sentence, and ids for models whose tokenizer is not cached."""
     import torch
 
     ids = torch.tensor([_IDS])
@@ -25,7 +25,7 @@ def text(weights: Weights | WeightEntry) -> Sample:
 
 
 def _smaller(weights: Weights | WeightEntry) -> Mapping[str, Any]:
-    """Leave two layers to a large model, and of a huge one less of each."""
+    """Return arguments that reduce large models to two layers, and huge ones further."""
     size, config = weights.meta.get("num_params", 0), weights.build.config
     smaller: dict[str, Any] = {}
     if size > _LARGE:

@@ -1,4 +1,4 @@
-"""SentencePiece models: the few fields of sentencepiece_model.proto that a tokenizer is made of."""
+"""SentencePiece models: the few fields of sentencepiece_model.proto that a tokenizer needs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def read(file: str | Path) -> tokenizers.Tokenizer:
     """Read a model of the kind "unigram".
 
     Raises:
-        ValueError: The file is no such model.
+        ValueError: The file is not such a model.
     """
     try:
         model = _Message(Path(file).read_bytes())
@@ -40,7 +40,7 @@ def read(file: str | Path) -> tokenizers.Tokenizer:
     except (IndexError, UnicodeDecodeError, ValueError, struct.error) as cause:
         raise ValueError(f"{file} is not a SentencePiece model: {cause}.") from cause
     if kind != _UNIGRAM:
-        raise ValueError(f"{file} is a SentencePiece model of another kind than unigram.")
+        raise ValueError(f"{file} is a SentencePiece model, but not a unigram model.")
     return _tokenizer(pieces, unknown, charsmap)
 
 
@@ -89,16 +89,16 @@ class _Message:
         return self._contents.get(field, [default])[-1]
 
     def required(self, field: int) -> bytes:
-        """Return the content of a field that stands in every file, behind the pieces."""
+        """Return the content of a field that every file has, after the pieces."""
         if field not in self._contents:
-            raise ValueError("it is cut off")
+            raise ValueError("it is truncated")
         return self.content(field)
 
     def messages(self, field: int) -> list[_Message]:
         return [_Message(content) for content in self._contents.get(field, ())]
 
     def _take(self, encoded: bytes, position: int) -> int:
-        """Take the field at a position; return the position behind it."""
+        """Read the field at a position; return the position after it."""
         key, position = _varint(encoded, position)
         field, kind = key >> 3, key & 7
         if kind == 0:
@@ -111,13 +111,13 @@ class _Message:
         else:
             raise ValueError(f"it has a field of the wire type {kind}")
         if position + length > len(encoded):
-            raise ValueError("it is cut off")
+            raise ValueError("it is truncated")
         self._contents.setdefault(field, []).append(encoded[position : position + length])
         return position + length
 
 
 def _varint(encoded: bytes, position: int) -> tuple[int, int]:
-    """Return the number at a position, and the position behind it."""
+    """Return the number at a position, and the position after it."""
     value = shift = 0
     while True:
         byte = encoded[position]

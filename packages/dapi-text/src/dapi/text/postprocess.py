@@ -36,7 +36,7 @@ class Classification:
 
     Args:
         categories: The name of each of the C outputs.
-        k: How many to name; all when there are fewer.
+        k: The number of categories to return, at most all.
 
     Raises:
         ValueError: On a call, the output's ``logits`` are not ``(N, C)``.

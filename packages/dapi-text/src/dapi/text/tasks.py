@@ -29,8 +29,8 @@ def _pooling(weights: Weights | WeightEntry) -> Any:
     try:
         return weights.postprocess()
     except NoWeightsError as cause:
-        reason = "nothing says how its output becomes one vector"
-        expected = "an encoder, or a model that answers"
+        reason = "its weights do not define how its output becomes one vector"
+        expected = "an encoder, or a model with such a task"
         raise InputError(str(weights), reason, expected=expected) from cause
 
 
@@ -62,8 +62,8 @@ def sentence_similarity(model: nn.Module, weights: Weights | WeightEntry) -> Pre
 
     def predict(text: str) -> Prediction:
         if len(sources) > 1 and not first:
-            reason = "it could not be read, and the others are compared with it"
-            raise InputError(sources[0], reason, expected="words, or a file of them")
+            reason = "it could not be read, but the others are compared with it"
+            raise InputError(sources[0], reason, expected="a text file, or literal text")
         embedding = normalize(embed(text), dim=0)
         is_first = not first
         first[:] = first or [(text, embedding)]

@@ -115,17 +115,17 @@ class Tokenizer:
         texts = [text] if isinstance(text, str) else list(text)
         wrong = [each for each in texts if not isinstance(each, str)]
         if wrong:
-            raise TypeError(f"Expected a str or several, and got {wrong[0]!r} among them.")
+            raise TypeError(f"Expected a str or a sequence of str; got {wrong[0]!r} in it.")
         if not texts:
-            raise ValueError("Expected at least one text, and got an empty sequence.")
+            raise ValueError("Expected at least one text; got an empty sequence.")
         blank = [number for number, each in enumerate(texts, start=1) if not each.strip()]
         if blank and not self.blank:
-            raise ValueError(f"Text {blank[0]} of {len(texts)} is blank. Expected words.")
+            raise ValueError(f"Text {blank[0]} of {len(texts)} is blank. Expected text with words.")
         try:
             encodings = self.tokenizer.encode_batch(texts)
         except TypeError as cause:  # of what is a str, nothing else is refused
             raise ValueError(
-                "A text has a lone surrogate, which is no character. Expected Unicode: decode "
+                "A text has a lone surrogate, which is not a character. Expected Unicode: decode "
                 "bytes without errors='surrogateescape'."
             ) from cause
         return {

@@ -20,7 +20,7 @@ def __dir__() -> list[str]:
 
 @cache
 def _stub() -> tuple[Callable[[str], object], Callable[[], list[str]], list[str]]:
-    """Read the names of __init__.pyi: not whenever a family is imported."""
+    """Read the names of __init__.pyi, which importing one family need not."""
     import lazy_loader
 
     return lazy_loader.attach_stub(__name__, __file__)

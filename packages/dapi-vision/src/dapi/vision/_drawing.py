@@ -1,4 +1,4 @@
-"""What was found in a picture, drawn into a copy of it."""
+"""Draw detections and segments into a copy of a picture."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 from torch import Tensor
 
-# Names cannot be read in pictures smaller than this: they are drawn larger.
+# Names are illegible in pictures smaller than this, so these are enlarged.
 _SMALLEST = 480
 _BACKGROUND = "__background__"
 
@@ -27,13 +27,13 @@ def objects(image: Image.Image, found: Sequence[Mapping[str, Any]]) -> Image.Ima
     size = min(drawn.size)
     for each in found:
         _draw_shape(brush, each, scale, max(2, size // 200))
-    for each in reversed(found):  # the surest on top
+    for each in reversed(found):  # the highest score on top
         _draw_name(brush, each, scale, size)
     return drawn
 
 
 def regions(image: Image.Image, masks: Mapping[str, Tensor]) -> Image.Image:
-    """Tint what masks (H, W) cover, each in its colour, and list the names below."""
+    """Tint the areas of masks (H, W), each in its colour, and list their names below."""
     named = {label: mask for label, mask in masks.items() if label != _BACKGROUND}
     tinted = image.convert("RGB")
     for label, mask in named.items():
@@ -50,7 +50,7 @@ def regions(image: Image.Image, masks: Mapping[str, Tensor]) -> Image.Image:
 
 
 def colours(pixels: Tensor) -> Image.Image:
-    """Return what is already a picture, ``(3, H, W)`` of uint8."""
+    """Return a picture unchanged, ``(3, H, W)`` of uint8."""
     return Image.fromarray(pixels.permute(1, 2, 0).cpu().numpy())
 
 
@@ -66,7 +66,7 @@ def _draw_shape(
 
 
 def _draw_name(brush: ImageDraw.ImageDraw, found: Mapping[str, Any], scale: int, size: int) -> None:
-    """Write what a box holds above it, or inside at the upper edge of the picture."""
+    """Write the label above a box, or inside it at the upper edge of the picture."""
     font, text = _font(size), f"{found['label']}  {found['score']:.2f}"
     corner = found["box"][0] * scale, max(0, found["box"][1] * scale - _line(size))
     left, top, right, bottom = brush.textbbox(corner, text, font)

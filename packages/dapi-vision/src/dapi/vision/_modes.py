@@ -11,7 +11,7 @@ def converted(image: Image.Image, mode: str) -> Image.Image:
     Raises:
         ValueError: Its channels have more than 8 bits.
     """
-    # They would be cut off at 255, and the picture come out white.
+    # They would be clipped at 255, and the picture would be white.
     if image.mode.startswith(("I", "F")):
         raise ValueError(
             f"The image has mode {image.mode!r}, with more than 8 bits a channel. "

@@ -1,4 +1,4 @@
-"""Pictures and films: from files to what transforms and models take."""
+"""Pictures and films: from files to inputs of transforms and models."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from dapi.exceptions import InputError
 from dapi.tasks import Input, find_file
 from dapi.vision._modes import converted
 
-_STEP, _SMALLEST = 8, 128  # of the sizes that models of optical flow take
+_STEP, _SMALLEST = 8, 128  # of the sizes that optical-flow models accept
 
 
 def read_picture(source: str) -> list[Input]:
     """Read a picture.
 
     Raises:
-        InputError: There is none in the file.
+        InputError: The file is not a picture.
     """
     path = find_file(source, "a picture")
     with _reading(source, "no picture", "a picture"), Image.open(path) as image:
@@ -34,7 +34,7 @@ def read_film(source: str) -> list[Image.Image]:
     """Read the frames of an animated picture, or of a directory of pictures.
 
     Raises:
-        InputError: They are no two frames of one size.
+        InputError: There are not two or more frames of the same size.
     """
     expected = "an animated GIF, WebP or PNG, or a directory of pictures"
     path = Path(source)
@@ -48,7 +48,7 @@ def read_film(source: str) -> list[Image.Image]:
             source, f"it has {len(frames)} frames", expected=f"two or more: {expected}"
         )
     if len({frame.size for frame in frames}) > 1:
-        raise InputError(source, "its frames have several sizes", expected="frames of one size")
+        raise InputError(source, "its frames have different sizes", expected="frames of one size")
     return frames
 
 
@@ -59,30 +59,30 @@ def _read_frames(path: Path, expected: str) -> list[Image.Image]:
 
 @contextmanager
 def _reading(source: str, failure: str, expected: str) -> Iterator[None]:
-    """Say of which file it was that Pillow failed, and what was expected."""
+    """Raise InputError for a file that Pillow cannot read."""
     try:
         yield
     except (MemoryError, PermissionError):
         raise
-    except Exception as cause:  # its readers fail in any way: half of a GIF is an IndexError
+    except Exception as cause:  # its readers raise anything: half a GIF raises IndexError
         reason = f"it is {failure} ({str(cause) or type(cause).__name__})"
         raise InputError(source, reason, expected=expected) from cause
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    """Read a picture's pixels, turned as a note in the file says: cameras only write that."""
+    """Read a picture's pixels, rotated as its Exif orientation says."""
     upright: Image.Image = ImageOps.exif_transpose(image)
     return upright
 
 
 def as_clip(frames: Sequence[Image.Image], length: int) -> Tensor:
-    """Return so many frames at even distances, as one tensor (length, 3, H, W) of uint8."""
+    """Return evenly spaced frames as one tensor (length, 3, H, W) of uint8."""
     places = torch.linspace(0, len(frames) - 1, length).round().int().tolist()
     return torch.stack([pil_to_tensor(converted(frames[each], "RGB")) for each in places])
 
 
 def check_shape(image: Image.Image, detector: nn.Module) -> None:
-    """Refuse a picture of which nothing is left where a detector makes its longer side shorter.
+    """Refuse a picture whose shorter side vanishes when a detector resizes it.
 
     Raises:
         ValueError: Its shorter side would have no pixel.
@@ -94,12 +94,12 @@ def check_shape(image: Image.Image, detector: nn.Module) -> None:
         width, height = image.size
         raise ValueError(
             f"A picture of {width} x {height} pixels is too narrow. "
-            f"Expected one at most {resize.max_size} times as long as wide: cut it into parts."
+            f"Expected an aspect ratio of at most {resize.max_size}: cut it into parts."
         )
 
 
 def padded(frames: Tensor) -> Tensor:
-    """Continue the edges to the right and below, to a size that models of optical flow take."""
+    """Replicate the right and lower edges, up to a size that optical-flow models accept."""
     sizes = (max(_SMALLEST, -(-size // _STEP) * _STEP) for size in frames.shape[-2:])
     below, right = (new - old for new, old in zip(sizes, frames.shape[-2:], strict=True))
     return torch.nn.functional.pad(frames, (0, right, 0, below), mode="replicate")

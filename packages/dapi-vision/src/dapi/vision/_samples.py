@@ -1,4 +1,4 @@
-"""Synthetic pictures and films on which models are checked; named in ``dapi.samples``."""
+"""Synthetic pictures and films for dapi check; advertised in ``dapi.samples``."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _CROP_OF_FRAMES = 48
 
 
 def picture(weights: Weights | WeightEntry) -> Sample:
-    """Return a picture, and how small a classifier or a segmenter can be made."""
+    """Return a picture, and the arguments for a smaller classifier or segmenter."""
     size = weights.build.config.get("image_size")
-    if size:  # a multiple of what one patch has: 14, 16 or 32 pixels
+    if size:  # a multiple of a patch: 14, 16 or 32 pixels
         smaller = 56 if size % 16 else 64
         return Sample(_picture("picture"), {"image_size": smaller}, smaller)
     is_fixed = "input_size" in weights.build.config or _is_of(weights, "Inception")
@@ -25,7 +25,7 @@ def picture(weights: Weights | WeightEntry) -> Sample:
 
 
 def scene(weights: Weights | WeightEntry) -> Sample:
-    """Return a picture for a detector, to which it looks small."""
+    """Return a picture for a detector, and the arguments for smaller images."""
     is_fixed = _is_of(weights, "SSD")
     return Sample(_picture("scene"), {} if is_fixed else {"min_size": 96, "max_size": 160})
 
@@ -43,7 +43,7 @@ def pair(_weights: Weights | WeightEntry) -> Sample:
 
 
 def _is_of(weights: Weights | WeightEntry, *families: str) -> bool:
-    """Whether weights are of families whose models take one size only."""
+    """Whether weights belong to families whose models accept one size only."""
     return type(weights).__name__.startswith(families)
 
 

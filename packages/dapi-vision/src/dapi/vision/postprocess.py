@@ -1,4 +1,4 @@
-"""What turns a model's output into what a person reads; named by the entries of weights."""
+"""Turn models' outputs into readable results; named by the entries of weights."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = [
 
 
 class NamedBox(TypedDict):
-    """An object that was found in an image."""
+    """An object that was detected in an image."""
 
     label: str
     score: float
@@ -31,7 +31,7 @@ class NamedBox(TypedDict):
 
 
 class NamedObject(NamedBox, total=False):
-    """A box, and what else a model finds of an object: of these, what it is made for."""
+    """A box, and the masks or keypoints of the object, depending on the model."""
 
     mask: Tensor  # (H, W) of bool
     keypoints: dict[str, tuple[float, float]]  # x, y in pixels
@@ -39,18 +39,18 @@ class NamedObject(NamedBox, total=False):
 
 @dataclass(frozen=True)
 class Classification:
-    """Name the likeliest categories of each image.
+    """Name the most probable categories of each image.
 
     Called with logits ``(N, C)``, it returns for each image a list of (label, probability), best
     first.
 
     Args:
         categories: The name of each of the C outputs.
-        k: How many to name; all when there are fewer.
+        k: The number of categories to return, at most all.
 
     Raises:
-        TypeError: On a call, the logits are no float tensor.
-        ValueError: On a call, their shape is another.
+        TypeError: On a call, the logits are not a float tensor.
+        ValueError: On a call, their shape is wrong.
 
     Example:
         >>> import torch
@@ -84,23 +84,23 @@ class Classification:
 class Detection:
     """Name the objects in each image.
 
-    Called with what a detector of torchvision returns in eval mode (for each image a dict of
-    ``boxes``, ``labels`` and ``scores``), it returns for each image a list of named boxes, in
-    the detector's order: best first. Where the dicts have ``masks`` or ``keypoints``, each box
-    has its mask, or its keypoints by name, as well.
+    Called with the output of a torchvision detector in eval mode (for each image a dict of
+    ``boxes``, ``labels`` and ``scores``), it returns for each image a list of named boxes, in the
+    detector's order: best first. Where the dicts have ``masks`` or ``keypoints``, each box has its
+    mask, or its keypoints by name, as well.
 
     Args:
         categories: The name of each label.
-        score_threshold: Boxes with a lower score are left out.
+        score_threshold: Boxes with a lower score are dropped.
         keypoint_names: The name of each keypoint.
-        mask_threshold: How probable a pixel must be to be part of a mask.
+        mask_threshold: Probability from which a pixel is part of a mask.
         nms_threshold: Of boxes that overlap more than this (intersection over union), only the best
-            is named, whatever their labels. By default all are: detectors compare boxes of the
+            is kept, whatever their labels. By default all are kept: detectors suppress boxes of the
             same label only, since a cat may sit on a chair.
 
     Raises:
-        TypeError: On a call, the detections are something else.
-        ValueError: Two keypoints have one name. On a call, a label has no name.
+        TypeError: On a call, the detections have another type.
+        ValueError: Two keypoints have the same name. On a call, a label has no name.
 
     Example:
         >>> import torch
@@ -146,7 +146,7 @@ class Detection:
         return objects
 
     def _kept(self, found: Mapping[str, Tensor]) -> list[int]:
-        """Return which of the boxes are named, best first."""
+        """Return the indices of the boxes to keep, best first."""
         boxes, scores = found["boxes"].detach().float(), found["scores"].detach().float()
         (places,) = torch.where(found["scores"] >= self.score_threshold)
         if self.nms_threshold is not None:
@@ -161,8 +161,8 @@ class Detection:
             points = found["keypoints"][place].tolist()
             if len(points) != len(self.keypoint_names):
                 raise ValueError(
-                    f"There are {len(points)} keypoints, and {len(self.keypoint_names)} names. "
-                    "Give the names: Detection(categories, keypoint_names=...)."
+                    f"There are {len(points)} keypoints, but {len(self.keypoint_names)} names. "
+                    "Pass the names: Detection(categories, keypoint_names=...)."
                 )
             named["keypoints"] = {
                 name: (x, y) for name, (x, y, _) in zip(self.keypoint_names, points, strict=True)
@@ -172,25 +172,25 @@ class Detection:
         if not 0 <= index < len(self.categories):
             raise ValueError(
                 f"The label {index} has no name: there are {len(self.categories)} categories. "
-                "Give the names of a new head: Detection(categories)."
+                "Pass the names of a new head: Detection(categories)."
             )
         return self.categories[index]
 
 
 @dataclass(frozen=True)
 class SemanticSegmentation:
-    """Name what is in each image, and where.
+    """Return the categories in each image with their masks.
 
-    Called with what a segmentation model returns (a dict whose ``out`` is logits ``(N, C, H, W)``)
-    or with these logits, it returns for each image a dict from the categories in it to their
-    masks ``(H, W)`` of bool, the largest first. Each pixel is in one mask.
+    Called with the output of a segmentation model (a dict whose ``out`` is logits ``(N, C, H, W)``)
+    or with these logits, it returns for each image a dict from the categories in it to their masks
+    ``(H, W)`` of bool, the largest first. Each pixel is in one mask.
 
     Args:
         categories: The name of each of the C classes.
 
     Raises:
-        TypeError: On a call, the logits are no float tensor.
-        ValueError: Two classes have one name. On a call, the shape of the logits is another.
+        TypeError: On a call, the logits are not a float tensor.
+        ValueError: Two classes have the same name. On a call, the shape of the logits is wrong.
 
     Example:
         >>> import torch
@@ -223,15 +223,15 @@ class SemanticSegmentation:
 
 @dataclass(frozen=True)
 class OpticalFlow:
-    """Show how pixels move as a picture: the hue says where to, the strength of colour how far.
+    """Draw optical flow: the hue shows the direction, the saturation the distance.
 
-    Called with what an optical flow model returns (a list of flows ``(N, 2, H, W)``, of which the
+    Called with the output of an optical flow model (a list of flows ``(N, 2, H, W)``, of which the
     last is the best) or with one of them, it returns RGB images ``(N, 3, H, W)`` of uint8. The
     colours are those of `Baker et al., 2007 <https://vision.middlebury.edu/flow/>`_.
 
     Raises:
-        TypeError: On a call, the flow is no tensor of floats.
-        ValueError: On a call, its shape is another.
+        TypeError: On a call, the flow is not a float tensor.
+        ValueError: On a call, its shape is wrong.
 
     Example:
         >>> import torch
@@ -253,12 +253,12 @@ class OpticalFlow:
 
 
 def _check_distinct(argument: str, names: Sequence[str]) -> None:
-    """Refuse equal names of what is returned by name: one would take the other's place."""
+    """Refuse equal names in results by name: one would replace the other."""
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
         raise ValueError(
-            f"{argument} has {', '.join(map(repr, repeated))} more than once. Results are by name: "
-            "give each a name of its own, as in 'crane (bird)' and 'crane (machine)'."
+            f"{argument} has {', '.join(map(repr, repeated))} more than once. Results are keyed by "
+            "name: use unique names, as in 'crane (bird)' and 'crane (machine)'."
         )
 
 

@@ -1,4 +1,4 @@
-"""How the tasks of dapi.vision are run on files; named by the entry points of ``dapi.tasks``.
+"""Run the tasks of dapi.vision on files; named by the entry points of ``dapi.tasks``.
 
 A picture is any file that Pillow reads; a film is an animated GIF, WebP or PNG, or a directory of
 pictures in the order of their names.
@@ -52,7 +52,7 @@ def _read_motion(source: str) -> list[Input]:
 
 @reads(_read_picture)
 def image_classification(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
-    """Name what is in pictures: labels with their probabilities."""
+    """Classify pictures: labels with their probabilities."""
     preprocess, postprocess = weights.transforms(), weights.postprocess()
 
     def predict(image: Image.Image) -> Prediction:
@@ -64,7 +64,7 @@ def image_classification(model: nn.Module, weights: Weights | WeightEntry) -> Pr
 
 @reads(_read_picture)
 def object_detection(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
-    """Find objects in pictures, with the masks or keypoints that the model has of them."""
+    """Detect objects in pictures, with masks or keypoints if the model has them."""
     from dapi.vision import _drawing, _pictures
 
     preprocess, postprocess = weights.transforms(), weights.postprocess()
@@ -83,7 +83,7 @@ def object_detection(model: nn.Module, weights: Weights | WeightEntry) -> Predic
 
 @reads(_read_picture)
 def image_segmentation(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
-    """Say what each pixel of a picture belongs to."""
+    """Assign a category to each pixel of a picture."""
     from dapi.vision import _drawing
 
     preprocess, postprocess = weights.transforms(), weights.postprocess()
@@ -102,7 +102,7 @@ def image_segmentation(model: nn.Module, weights: Weights | WeightEntry) -> Pred
 
 @reads(_read_film)
 def video_classification(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
-    """Name what happens in films, of which as many frames are looked at as for the accuracy."""
+    """Classify films, with as many frames as in the evaluation."""
     from dapi.vision import _pictures
 
     preprocess, postprocess = weights.transforms(), weights.postprocess()
@@ -117,7 +117,7 @@ def video_classification(model: nn.Module, weights: Weights | WeightEntry) -> Pr
 
 @reads(_read_motion)
 def optical_flow(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
-    """Show how what is seen moves from each frame of a film to the next."""
+    """Draw the optical flow from each frame of a film to the next."""
     from dapi.vision import _drawing, _pictures
 
     preprocess, postprocess = weights.transforms(), weights.postprocess()
@@ -141,7 +141,7 @@ def optical_flow(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
 
 @reads(_read_picture)
 def image_feature_extraction(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
-    """Write what the layers before the classifier make of pictures."""
+    """Write the features of pictures: the output of the layers before the classifier."""
     preprocess = weights.transforms()
 
     def predict(image: Image.Image) -> Prediction:
@@ -163,7 +163,7 @@ def _labelled(labels: Sequence[tuple[str, float]]) -> Prediction:
 
 
 def _object(found: Mapping[str, Any]) -> dict[str, Any]:
-    """Tell of an object what fits a line; of a mask, how large it is."""
+    """Describe an object in a line; of a mask, only its size."""
     told = {
         "label": found["label"],
         "score": round(found["score"], 4),

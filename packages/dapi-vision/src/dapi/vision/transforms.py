@@ -1,4 +1,4 @@
-"""What prepares images for a model: named, with its parameters, by the entries of weights.
+"""Prepare images for models; named, with parameters, by the entries of weights.
 
 The results of ImageClassification, ObjectDetection, OpticalFlow, SemanticSegmentation and
 VideoClassification equal those of torchvision's presets of these names, to the bit.
@@ -42,14 +42,14 @@ class ImageClassification:
         crop_size: Height and width of the result.
         resize_size: Length of the image's shorter side before the crop.
         mean: Subtracted from each channel, of values 0..1.
-        std: What each channel is divided by then.
+        std: Standard deviation of each channel, by which it is then divided.
         interpolation: ``"nearest"``, ``"bilinear"``, ``"bicubic"`` or another value of
             torchvision's InterpolationMode.
-        antialias: Smooth tensors when they are made smaller; PIL images always are.
+        antialias: Antialias tensors when they are downscaled; PIL images always are.
 
     Raises:
         ValueError: ``interpolation`` is unknown; on a call, the image's shape or depth is wrong.
-        TypeError: On a call, the image is something else.
+        TypeError: On a call, the image has another type.
 
     Example:
         >>> transforms = ImageClassification(crop_size=224)
@@ -68,7 +68,7 @@ class ImageClassification:
         _check_interpolation(self.interpolation)
 
     def __call__(self, image: Image.Image | Tensor) -> Tensor:
-        """Return what the model takes."""
+        """Return the model's input."""
         checked = _coloured(image)
         resized = functional.resize(
             checked,
@@ -87,17 +87,17 @@ class GrayscaleClassification:
 
     Called with a PIL image (of any mode of 8 bits; it is converted) or a uint8 tensor of one or
     three channels, ``(C, H, W)`` or ``(N, C, H, W)``, it returns floats ``(1, size, size)`` or
-    ``(N, 1, size, size)``. PIL images become tensors before they are resized, so that a grey
-    image gives the same in both forms.
+    ``(N, 1, size, size)``. PIL images become tensors before they are resized, so that both forms of
+    a grey image give the same result.
 
     Args:
-        size: Height and width of the result, whatever shape the image had.
+        size: Height and width of the result, for any shape of image.
         mean: Subtracted from values 0..1.
-        std: What they are divided by then.
+        std: By which they are then divided.
 
     Raises:
         ValueError: On a call, the image's shape or depth is wrong.
-        TypeError: On a call, the image is something else.
+        TypeError: On a call, the image has another type.
 
     Example:
         >>> transforms = GrayscaleClassification(size=32, mean=0.5, std=0.5)
@@ -110,7 +110,7 @@ class GrayscaleClassification:
     std: float
 
     def __call__(self, image: Image.Image | Tensor) -> Tensor:
-        """Return what the model takes."""
+        """Return the model's input."""
         # Not the functions of the presets: on uint8, the two resizes differ by a grey level.
         resized = functional_v2.resize(_grey(image), [self.size, self.size], antialias=True)
         levels: Tensor = functional_v2.to_dtype(resized, torch.float32, scale=True)
@@ -127,7 +127,7 @@ class GrayscaleDetection:
 
     Raises:
         ValueError: On a call, the image's shape or depth is wrong.
-        TypeError: On a call, the image is something else.
+        TypeError: On a call, the image has another type.
 
     Example:
         >>> GrayscaleDetection()(Image.new("RGB", (640, 480), "white")).shape
@@ -135,7 +135,7 @@ class GrayscaleDetection:
     """
 
     def __call__(self, image: Image.Image | Tensor) -> Tensor:
-        """Return what the model takes."""
+        """Return the model's input."""
         return _scaled(_grey(image))
 
 
@@ -148,7 +148,7 @@ class ObjectDetection:
 
     Raises:
         ValueError: On a call, the image's shape or depth is wrong.
-        TypeError: On a call, the image is something else.
+        TypeError: On a call, the image has another type.
 
     Example:
         >>> ObjectDetection()(Image.new("RGB", (640, 480), "white")).max()
@@ -156,7 +156,7 @@ class ObjectDetection:
     """
 
     def __call__(self, image: Image.Image | Tensor) -> Tensor:
-        """Return what the model takes."""
+        """Return the model's input."""
         return _scaled(_coloured(image))
 
 
@@ -170,13 +170,13 @@ class SemanticSegmentation:
     Args:
         resize_size: Length of the shorter side of the result; None does not resize.
         mean: Subtracted from each channel, of values 0..1.
-        std: What each channel is divided by then.
-        interpolation: As of ``ImageClassification``.
-        antialias: Smooth tensors when they are made smaller; PIL images always are.
+        std: Standard deviation of each channel, by which it is then divided.
+        interpolation: See ``ImageClassification``.
+        antialias: Antialias tensors when they are downscaled; PIL images always are.
 
     Raises:
         ValueError: ``interpolation`` is unknown; on a call, the image's shape or depth is wrong.
-        TypeError: On a call, the image is something else.
+        TypeError: On a call, the image has another type.
 
     Example:
         >>> transforms = SemanticSegmentation(resize_size=52)
@@ -194,7 +194,7 @@ class SemanticSegmentation:
         _check_interpolation(self.interpolation)
 
     def __call__(self, image: Image.Image | Tensor) -> Tensor:
-        """Return what the model takes."""
+        """Return the model's input."""
         resized = _coloured(image)
         if self.resize_size is not None:
             resized = functional.resize(
@@ -214,20 +214,20 @@ class VideoClassification:
     """Resize the frames of a clip, crop their centre, scale to 0..1 and normalise.
 
     Called with a uint8 tensor of frames ``(T, 3, H, W)`` or of clips ``(N, T, 3, H, W)``, it
-    returns floats with the channels first: ``(3, T, h, w)`` or ``(N, 3, T, h, w)``. Frames are
-    not smoothed when they are made smaller, as those that the published weights were trained on.
+    returns floats with the channels first: ``(3, T, h, w)`` or ``(N, 3, T, h, w)``. Downscaling is
+    not antialiased, as in the training of the published weights.
 
     Args:
         crop_size: Height and width of the result.
         resize_size: Of the frames before the crop: one number, the length of the shorter side, or
             height and width.
         mean: Subtracted from each channel, of values 0..1.
-        std: What each channel is divided by then.
-        interpolation: As of ``ImageClassification``.
+        std: Standard deviation of each channel, by which it is then divided.
+        interpolation: See ``ImageClassification``.
 
     Raises:
         ValueError: ``interpolation`` is unknown; on a call, the frames' shape is wrong.
-        TypeError: On a call, the frames are something else.
+        TypeError: On a call, the frames have another type.
 
     Example:
         >>> transforms = VideoClassification(crop_size=(112, 112), resize_size=(128, 171))
@@ -245,7 +245,7 @@ class VideoClassification:
         _check_interpolation(self.interpolation)
 
     def __call__(self, frames: Tensor) -> Tensor:
-        """Return what the model takes."""
+        """Return the model's input."""
         checked = _checked_frames(frames)
         resized = functional.resize(
             checked.reshape(-1, *checked.shape[-3:]),
@@ -260,14 +260,14 @@ class VideoClassification:
 
 @dataclass(frozen=True)
 class OpticalFlow:
-    """Scale two frames to -1..1. They keep their size, which a model wants to be a multiple of 8.
+    """Scale two frames to -1..1. They keep their size, which must be a multiple of 8 for models.
 
     Called with two PIL images (of any mode of 8 bits; they are converted to RGB) or two uint8
     tensors ``(3, H, W)`` or ``(N, 3, H, W)``, it returns two tensors of floats of these shapes.
 
     Raises:
         ValueError: On a call, an image's shape or depth is wrong, or the two differ in it.
-        TypeError: On a call, an image is something else.
+        TypeError: On a call, an image has another type.
 
     Example:
         >>> first, second = OpticalFlow()(Image.new("RGB", (8, 8)), Image.new("RGB", (8, 8)))
@@ -278,11 +278,11 @@ class OpticalFlow:
     def __call__(
         self, first: Image.Image | Tensor, second: Image.Image | Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Return what the model takes."""
+        """Return the model's input."""
         frames = [_scaled(_coloured(image)) for image in (first, second)]
         if frames[0].shape != frames[1].shape:
             raise ValueError(
-                "Expected two images of one size; got the shapes "
+                "Expected two images of the same size; got the shapes "
                 f"{tuple(frames[0].shape)} and {tuple(frames[1].shape)}."
             )
         half = [0.5, 0.5, 0.5]
@@ -318,10 +318,10 @@ def _grey(image: object) -> Tensor:
 def _checked(image: object, *, channels: tuple[int, ...]) -> Tensor:
     if not isinstance(image, Tensor):
         got = f"{type(image).__module__}.{type(image).__qualname__}"
-        several = " Give several images one by one, and join the results: torch.stack."
+        several = " Pass several images one by one, and join the results: torch.stack."
         remedy = several if isinstance(image, list | tuple) else ""
         raise TypeError(f"{_EXPECTED}; got {got}.{remedy}")
-    # Floats may mean 0..1 or 0..255, and nothing in them tells which.
+    # Floats may mean 0..1 or 0..255, which cannot be distinguished.
     if image.dtype != torch.uint8:
         raise TypeError(f"{_EXPECTED}; got a tensor of {image.dtype}.")
     if image.ndim not in (3, 4) or image.shape[-3] not in channels or 0 in image.shape:

@@ -19,10 +19,10 @@ class SileroVAD(nn.Module):
     """A short Fourier transform, four convolutions, and an LSTM from frame to frame.
 
     Args:
-        dropout: Probability of the dropout behind the LSTM.
+        dropout: Probability of the dropout after the LSTM.
 
     Shape:
-        ``(N, samples)``, 16,000 a second, to ``(N, frames)``.
+        ``(N, samples)``, 16,000 per second, to ``(N, frames)``.
     """
 
     __constants__ = ("FRAME", "CONTEXT")  # or torch.jit.script would not find them
@@ -50,7 +50,7 @@ class SileroVAD(nn.Module):
     def forward(
         self, waveforms: Tensor, state: tuple[Tensor, Tensor, Tensor] | None = None
     ) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
-        """Return the probability of speech in each frame, and the state behind the last."""
+        """Return the probability of speech in each frame, and the state after the last."""
         if state is None:
             nothing = waveforms.new_zeros(len(waveforms), self.lstm_cell.hidden_size)
             state = (waveforms.new_zeros(len(waveforms), self.CONTEXT), nothing, nothing)

@@ -1,4 +1,4 @@
-"""What the entries of wav2vec 2.0 and its kin share: waveforms in, features or text out."""
+"""Common facts of the entries of wav2vec 2.0 and its relatives: features or text from waveforms."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from dapi.audio.models._torchaudio import MODELS, published
 
 
 class Wav2Vec2Config(BuilderConfig, total=False):
-    """Further arguments of torchaudio's wav2vec 2.0, HuBERT and WavLM.
+    """More arguments of torchaudio's wav2vec 2.0, HuBERT and WavLM.
 
     Attributes:
-        encoder_projection_dropout: How likely a feature is zeroed in training, before the
+        encoder_projection_dropout: Probability that a feature is zeroed in training, before the
             transformer.
         encoder_attention_dropout: The same, of attention weights.
         encoder_ff_interm_dropout: The same, inside the feed-forward layers.
         encoder_dropout: The same, after each layer.
-        encoder_layer_drop: How likely a layer is skipped in training.
+        encoder_layer_drop: Probability that a layer is skipped in training.
     """
 
     encoder_projection_dropout: float
@@ -41,10 +41,10 @@ def dropout(
     output: float = 0.0,
     layer: float = 0.0,
 ) -> Mapping[str, float]:
-    """Return what a training drops, by the names of torchaudio's arguments.
+    """Return the dropout of a training, by the names of torchaudio's arguments.
 
-    Entries carry it, so that fine-tuning goes on as the training went, whatever the builder's
-    own defaults are.
+    Entries contain it, so that fine-tuning uses the dropout of the training, not the builder's
+    defaults.
     """
     return {
         "encoder_projection_dropout": projection,
@@ -64,8 +64,8 @@ def speech(
         url: Of its file.
         task: For ``meta``.
         normalize: Whether it was trained on waveforms of mean 0 and variance 1.
-        meta: Facts beside those that all share.
-        **fields: As of ``published``.
+        meta: Facts in addition to the common ones.
+        **fields: See ``published``.
     """
     return published(
         url,
@@ -110,14 +110,14 @@ def recognition(
 def labelled(
     labels: str, *, dropout: Mapping[str, float], reserved: Sequence[int] = (1, 2, 3)
 ) -> Build:
-    """Return what building a head with a row a label needs: to leave out the rows of no label.
+    """Return the Build that drops the rows of the head without a label.
 
-    fairseq's dictionary begins with padding, end of sentence and unknown behind the blank; CTC
-    outputs none of them.
+    After the blank, fairseq's dictionary has padding, end of sentence and unknown, which CTC never
+    outputs.
 
     Args:
         labels: The label of each output, one character each; the first is the blank.
-        dropout: What ``dropout`` returns.
+        dropout: The result of ``dropout``.
         reserved: Rows of the head in the file that no label has.
     """
     return Build(

@@ -1,8 +1,7 @@
-"""What torchaudio's published weights have in common.
+"""Common facts of torchaudio's published weights.
 
-A family states what is particular to each file; ``published`` makes the entry of it. torchaudio
-publishes neither hashes nor sizes: those that are known were written down by who downloaded a file
-before us.
+A family states the facts of each file; ``published`` makes its entry. torchaudio publishes neither
+hashes nor sizes: the known ones were recorded by others who downloaded the files.
 """
 
 from __future__ import annotations
@@ -27,8 +26,8 @@ def published(
 
     Args:
         url: Of the file.
-        meta: The metadata, in place of what is unknown of most files.
-        sources: How many independent public projects pin its ``sha256``.
+        meta: The metadata; it replaces the defaults, which are unknown.
+        sources: The number of independent public projects that pin its ``sha256``.
         **fields: Further attributes of the entry, such as ``sha256`` and ``size``.
     """
     unless_known = {"license": "unknown", "metrics": [], "hash_source": _hash_source(sources)}

@@ -1,4 +1,4 @@
-"""A wav2vec 2.0 that begins with log mel spectrograms: little is to be learned before speech."""
+"""A wav2vec 2.0 over log mel spectrograms, which trains with little data."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class LogMelSpectrogram(nn.Module):
         n_fft: Samples of a window.
         hop_length: Samples from one window to the next.
         n_mels: Bands.
-        floor: Power that is added, so that silence has a logarithm.
+        floor: Power that is added, so that the logarithm of silence is finite.
 
     Shape:
         ``(N, samples)`` to ``(N, n_mels, frames)``.
@@ -45,16 +45,16 @@ class LogMelSpectrogram(nn.Module):
 class MelExtractor(nn.Module):
     """From waveforms to features: log mel spectrograms, and three convolutions over them.
 
-    It stands where wav2vec 2.0 has convolutions over samples, and is called alike. 0.1 s of silence
-    is put around each waveform, so that any is long enough, and what lies behind its length counts
-    as silence: a batch gives what its waveforms give one by one.
+    It replaces wav2vec 2.0's convolutions over samples, with the same interface. Each waveform is
+    padded with 0.1 s of silence, so that any is long enough, and samples after its length count as
+    silence: a batch gives the same results as its waveforms one by one.
 
     Args:
         width: Channels of the features.
         n_mels: Bands of the spectrogram, of frames 10 ms apart.
 
     Shape:
-        ``(N, samples)``, 16,000 a second, to ``(N, frames, width)``, 30 ms apart.
+        ``(N, samples)``, 16,000 per second, to ``(N, frames, width)``, 30 ms apart.
     """
 
     __constants__ = ("SILENCE",)  # or torch.jit.script would not find it
@@ -115,7 +115,7 @@ def transformer_ctc(*, aux_num_out: int | None = None, **config: Any) -> Wav2Vec
     """
     shape = {**TINY, **config}
     width = shape["encoder_embed_dim"]
-    # torchaudio's extractor only tells the encoder how wide the features are.
+    # the encoder only needs the feature width of torchaudio's extractor
     model = wav2vec2_model(
         extractor_mode="layer_norm",
         extractor_conv_layer_config=[(width, 1, 1)],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from dapi import Build, BuilderConfig, WeightEntry, Weights, lazy, register_model
+from dapi import Build, BuilderConfig, Weights, WeightsLike, lazy, register_model
 from dapi.audio.models._torchaudio import MODELS, published
 
 if TYPE_CHECKING:
@@ -42,12 +42,12 @@ class ConvTasNetBaseWeights(Weights, meta={"num_params": 4_984_881}):
 @register_model(weights=ConvTasNetBaseWeights)
 def conv_tasnet_base(
     *,
-    weights: ConvTasNetBaseWeights | WeightEntry | None = None,
+    weights: WeightsLike[ConvTasNetBaseWeights] | None = None,
     progress: bool = True,
     num_sources: int = 2,
     **config: Unpack[BuilderConfig],
 ) -> ConvTasNet:
-    """Build a Conv-TasNet (Luo and Mesgarani 2018, arXiv:1809.07454), as torchaudio has it.
+    """Build a Conv-TasNet (Luo and Mesgarani 2018, arXiv:1809.07454), as in torchaudio.
 
     ``model(waveforms)`` takes mixtures (N, 1, T) and returns their sources (N, num_sources, T),
     in no particular order. ``weights.transforms()`` makes a mixture (1, T) from one recording,
@@ -56,7 +56,7 @@ def conv_tasnet_base(
     Args:
         weights: A member of ConvTasNetBaseWeights, any WeightEntry, or None for random
             initialisation.
-        progress: Show a progress bar while fetching, on a terminal.
+        progress: Show a progress bar while downloading, on a terminal.
         num_sources: Speakers to separate; the weights fix it.
         **config: ``new_head``, ``device`` and ``dtype``, see ``dapi.BuilderConfig``.
 

@@ -1,11 +1,20 @@
-"""Emformer RNN-T: from a waveform to text, at once or while it is spoken."""
+"""Emformer RNN-T: from a waveform to text, offline or streaming."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from dapi import Asset, Build, BuilderConfig, File, WeightEntry, Weights, lazy, register_model
+from dapi import (
+    Asset,
+    Build,
+    BuilderConfig,
+    File,
+    Weights,
+    WeightsLike,
+    lazy,
+    register_model,
+)
 from dapi.audio.models._torchaudio import MODELS, published
 
 if TYPE_CHECKING:
@@ -21,8 +30,8 @@ _ASSETS = "https://download.pytorch.org/torchaudio/pipeline-assets"
 class EmformerRNNTBaseWeights(Weights, meta={"num_params": 76_738_049}):
     """Weights of ``emformer_rnnt_base``, as torchaudio publishes them.
 
-    ``LibriSpeech_RefV1`` writes English, in 4096 pieces of words. Its assets are the mean and the
-    deviation of the features that it was trained on, and the SentencePiece model of the pieces.
+    ``LibriSpeech_RefV1`` transcribes English, in 4096 word pieces. Its assets are the mean and the
+    standard deviation of the training features, and the SentencePiece model of the pieces.
     """
 
     transforms: Callable[..., LogMel]
@@ -63,14 +72,14 @@ class EmformerRNNTBaseWeights(Weights, meta={"num_params": 76_738_049}):
 @register_model(weights=EmformerRNNTBaseWeights)
 def emformer_rnnt_base(
     *,
-    weights: EmformerRNNTBaseWeights | WeightEntry | None = None,
+    weights: WeightsLike[EmformerRNNTBaseWeights] | None = None,
     progress: bool = True,
     num_symbols: int = 4097,
     **config: Unpack[BuilderConfig],
 ) -> RNNT:
-    """Build an Emformer RNN-T (Shi et al. 2020, arXiv:2010.10759), as torchaudio has it.
+    """Build an Emformer RNN-T (Shi et al. 2020, arXiv:2010.10759), as in torchaudio.
 
-    ``weights.transforms()`` turns a waveform into features (frames, 80), 100 a second, and their
+    ``weights.transforms()`` turns a waveform into features (frames, 80), 100 per second, and their
     length. ``torchaudio.models.RNNTBeamSearch(model, blank=weights.meta["blank"])`` finds the
     likeliest pieces of words, and ``weights.postprocess()`` writes them as text::
 
@@ -85,8 +94,8 @@ def emformer_rnnt_base(
     Args:
         weights: A member of EmformerRNNTBaseWeights, any WeightEntry, or None for random
             initialisation.
-        progress: Show a progress bar while fetching, on a terminal.
-        num_symbols: Pieces of words and the blank, which is the last; the weights fix it.
+        progress: Show a progress bar while downloading, on a terminal.
+        num_symbols: Word pieces plus the blank, which is last; the weights fix it.
         **config: ``new_head``, ``device`` and ``dtype``, see ``dapi.BuilderConfig``.
 
     Returns:

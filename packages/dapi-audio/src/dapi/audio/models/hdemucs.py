@@ -1,11 +1,11 @@
-"""Hybrid Demucs: from music to its drums, bass, vocals and all else."""
+"""Hybrid Demucs: from music to drums, bass, vocals and the rest."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from dapi import Build, BuilderConfig, WeightEntry, Weights, lazy, register_model
+from dapi import Build, BuilderConfig, Weights, WeightsLike, lazy, register_model
 from dapi.audio.models._torchaudio import MODELS, published
 
 if TYPE_CHECKING:
@@ -30,9 +30,9 @@ _META = {
 class HDemucsHighWeights(Weights, meta={"num_params": 83_639_368}):
     """Weights of ``hdemucs_high``, as torchaudio publishes them.
 
-    ``MUSDB18HQ_Plus_RefV1`` was trained on the training and the test set of MUSDB18-HQ, and on
-    150 further songs that were never published: do not measure it on that test set.
-    ``MUSDB18HQ_RefV1`` was trained on the training set alone.
+    ``MUSDB18HQ_Plus_RefV1`` was trained on the training and the test set of MUSDB18-HQ, and on 150
+    other songs that were never published: do not measure it on that test set. ``MUSDB18HQ_RefV1``
+    was trained on the training set alone.
     """
 
     transforms: Callable[..., Waveform]
@@ -68,7 +68,7 @@ class HDemucsHighWeights(Weights, meta={"num_params": 83_639_368}):
 @register_model(weights=HDemucsHighWeights)
 def hdemucs_high(
     *,
-    weights: HDemucsHighWeights | WeightEntry | None = None,
+    weights: WeightsLike[HDemucsHighWeights] | None = None,
     progress: bool = True,
     sources: Sequence[str] = _SOURCES,
     **config: Unpack[BuilderConfig],
@@ -77,13 +77,13 @@ def hdemucs_high(
 
     ``model(waveforms)`` takes stereo music (N, 2, T) and returns its sources (N, sources, 2, T).
     ``weights.transforms()`` makes a stereo waveform (2, T) from one recording, in one or two
-    channels; ``weights.postprocess()`` names the sources. Its memory grows with T: cut long music
-    into parts that overlap.
+    channels; ``weights.postprocess()`` names the sources. Memory grows with T: split long music
+    into overlapping parts.
 
     Args:
         weights: A member of HDemucsHighWeights, any WeightEntry, or None for random
             initialisation.
-        progress: Show a progress bar while fetching, on a terminal.
+        progress: Show a progress bar while downloading, on a terminal.
         sources: Their names, in the order of the output; the weights fix them.
         **config: ``new_head``, ``device`` and ``dtype``, see ``dapi.BuilderConfig``.
 

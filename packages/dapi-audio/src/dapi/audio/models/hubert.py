@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from dapi import WeightEntry, Weights, register_model
+from dapi import Weights, WeightsLike, register_model
 from dapi.audio.models._speech import ENGLISH, Wav2Vec2Config, dropout, features, recognition
 
 if TYPE_CHECKING:
@@ -47,28 +47,28 @@ class HuBERTBaseWeights(Weights, meta={"num_params": 94_370_944}):
 @register_model(weights=HuBERTBaseWeights, head="aux")
 def hubert_base(
     *,
-    weights: HuBERTBaseWeights | WeightEntry | None = None,
+    weights: WeightsLike[HuBERTBaseWeights] | None = None,
     progress: bool = True,
     aux_num_out: int | None = None,
     **config: Unpack[Wav2Vec2Config],
 ) -> Wav2Vec2Model:
-    """Build a HuBERT (Hsu et al. 2021, arXiv:2106.07447), as torchaudio has it.
+    """Build a HuBERT (Hsu et al. 2021, arXiv:2106.07447), as in torchaudio.
 
     It is a wav2vec 2.0 that was trained on other targets: ``model(waveforms, lengths)`` takes
-    waveforms (N, T) of 16,000 samples a second, and their lengths in samples, or None. It returns
+    waveforms (N, T) of 16,000 samples per second, and their lengths in samples, or None. It returns
     logits (N, frames, aux_num_out), a frame each 20 ms, and their lengths; without a head, the
     features of the last layer. ``model.extract_features(waveforms)`` gives those of every layer.
     ``weights.transforms()`` makes the input from one recording, its ``batch`` from several;
-    ``weights.postprocess()`` reads text from the logits. In a padded batch, a waveform does not
-    give what it gives alone, as with ``wav2vec2_base``.
+    ``weights.postprocess()`` decodes text from the logits. In a padded batch, the result for a
+    waveform differs from its result alone, as with ``wav2vec2_base``.
 
     Args:
         weights: A member of HuBERTBaseWeights, any WeightEntry, or None for random
             initialisation.
-        progress: Show a progress bar while fetching, on a terminal.
+        progress: Show a progress bar while downloading, on a terminal.
         aux_num_out: Size of the head, the number of labels with the blank; None for none. The
             weights fix it, unless ``new_head=True``.
-        **config: Further arguments, see ``Wav2Vec2Config``, such as ``encoder_layer_drop=0.0``.
+        **config: More arguments, see ``Wav2Vec2Config``, such as ``encoder_layer_drop=0.0``.
 
     Returns:
         The model, in training mode: call ``.eval()`` to use it.
@@ -89,7 +89,7 @@ class HuBERTLargeWeights(Weights):
     """Weights of ``hubert_large``, as torchaudio publishes them.
 
     Pretrained on 60,000 hours of Libri-Light; the member with ``ASR`` was then fine-tuned on the
-    960 hours of LibriSpeech. Both want normalized waveforms.
+    960 hours of LibriSpeech. Both require normalized waveforms.
     """
 
     transforms: Callable[..., Waveform]
@@ -112,18 +112,18 @@ class HuBERTLargeWeights(Weights):
 @register_model(weights=HuBERTLargeWeights, head="aux")
 def hubert_large(
     *,
-    weights: HuBERTLargeWeights | WeightEntry | None = None,
+    weights: WeightsLike[HuBERTLargeWeights] | None = None,
     progress: bool = True,
     aux_num_out: int | None = None,
     **config: Unpack[Wav2Vec2Config],
 ) -> Wav2Vec2Model:
     """Build the large HuBERT: 24 layers of width 1024.
 
-    ``model(waveforms, lengths)`` takes waveforms (N, T) of 16,000 samples a second, as
+    ``model(waveforms, lengths)`` takes waveforms (N, T) of 16,000 samples per second, as
     ``weights.transforms()`` makes them, and their lengths in samples, or None. It returns logits
     (N, frames, aux_num_out), a frame each 20 ms, and their lengths; with ``aux_num_out=None``, the
-    features of the last layer. The weights fix ``aux_num_out``, unless ``new_head=True``.
-    In a padded batch with lengths, each waveform gives what it gives alone.
+    features of the last layer. The weights fix ``aux_num_out``, unless ``new_head=True``. In a
+    padded batch with lengths, the result for each waveform is the same as alone.
     """
     from torchaudio.models import hubert_large
 
@@ -153,18 +153,18 @@ class HuBERTXLargeWeights(Weights):
 @register_model(weights=HuBERTXLargeWeights, head="aux")
 def hubert_xlarge(
     *,
-    weights: HuBERTXLargeWeights | WeightEntry | None = None,
+    weights: WeightsLike[HuBERTXLargeWeights] | None = None,
     progress: bool = True,
     aux_num_out: int | None = None,
     **config: Unpack[Wav2Vec2Config],
 ) -> Wav2Vec2Model:
     """Build the extra large HuBERT: 48 layers of width 1280.
 
-    ``model(waveforms, lengths)`` takes waveforms (N, T) of 16,000 samples a second, as
+    ``model(waveforms, lengths)`` takes waveforms (N, T) of 16,000 samples per second, as
     ``weights.transforms()`` makes them, and their lengths in samples, or None. It returns logits
     (N, frames, aux_num_out), a frame each 20 ms, and their lengths; with ``aux_num_out=None``, the
-    features of the last layer. The weights fix ``aux_num_out``, unless ``new_head=True``.
-    In a padded batch with lengths, each waveform gives what it gives alone.
+    features of the last layer. The weights fix ``aux_num_out``, unless ``new_head=True``. In a
+    padded batch with lengths, the result for each waveform is the same as alone.
     """
     from torchaudio.models import hubert_xlarge
 

@@ -1,11 +1,11 @@
-"""Silero VAD: when somebody speaks, with weights from the package index."""
+"""Silero VAD: voice activity detection, with weights from the package index."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from dapi import Build, BuilderConfig, WeightEntry, Weights, lazy, register_model
+from dapi import Build, BuilderConfig, Weights, WeightsLike, lazy, register_model
 from dapi.audio.models._speech import speech
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class SileroVADWeights(Weights, meta={"num_params": 309_633}):
         build=Build(),
         meta={
             "license": "MIT",
+            "license_source": "the metadata of silero-vad 6.2.3",
             "datasets": ["speech of over 6000 languages (not published)"],
             "recipe": "unknown",
             "hash_source": "measured from silero-vad 6.2.3",
@@ -50,7 +51,7 @@ class SileroVADWeights(Weights, meta={"num_params": 309_633}):
 @register_model(weights=SileroVADWeights)
 def silero_vad(
     *,
-    weights: SileroVADWeights | WeightEntry | None = None,
+    weights: WeightsLike[SileroVADWeights] | None = None,
     progress: bool = True,
     dropout: float = 0.1,
     **config: Unpack[BuilderConfig],
@@ -58,8 +59,8 @@ def silero_vad(
     """Build Silero's voice activity detector: 0.3 million parameters, from sound to speech or not.
 
     `Silero VAD <https://github.com/snakers4/silero-vad>`_, Silero Team, for 16 kHz, as in its
-    release 6.2.3. ``model(waveforms, state)`` takes waveforms (N, T) of 16,000 samples a second in
-    [-1, 1], as ``weights.transforms()`` makes them. It returns the probabilities of speech (N,
+    release 6.2.3. ``model(waveforms, state)`` takes waveforms (N, T) of 16,000 samples per second
+    in [-1, 1], as ``weights.transforms()`` makes them. It returns the probabilities of speech (N,
     frames), one for each 32 ms, and the state after the last frame, which is filled up with
     silence. ``weights.postprocess()`` turns the probabilities into segments in seconds.
 
@@ -73,15 +74,15 @@ def silero_vad(
 
     Args:
         weights: The weights to load; None initialises at random.
-        progress: Show a progress bar while fetching other weights, on a terminal.
-        dropout: Probability of the dropout behind the LSTM.
+        progress: Show a progress bar while downloading other weights, on a terminal.
+        dropout: Probability of the dropout after the LSTM.
         **config: ``new_head``, ``device`` and ``dtype``, see ``dapi.BuilderConfig``.
 
     Returns:
         The model, in training mode: call ``.eval()`` to use it.
 
     Raises:
-        MissingDependencyError: The distribution that holds the weights is not installed.
+        MissingDependencyError: The distribution with the weights is not installed.
         DapiError: See ``dapi.build_model``.
 
     Example:

@@ -1,11 +1,11 @@
-"""SQUIM: how good speech sounds, without a clean recording of the same."""
+"""SQUIM: speech quality, without a clean reference recording."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from dapi import BuilderConfig, WeightEntry, Weights, lazy, register_model
+from dapi import BuilderConfig, Weights, WeightsLike, lazy, register_model
 from dapi.audio.models._torchaudio import MODELS, published
 
 if TYPE_CHECKING:
@@ -50,21 +50,21 @@ class SquimObjectiveBaseWeights(Weights, meta={"num_params": 7_387_658}):
 @register_model(weights=SquimObjectiveBaseWeights)
 def squim_objective_base(
     *,
-    weights: SquimObjectiveBaseWeights | WeightEntry | None = None,
+    weights: WeightsLike[SquimObjectiveBaseWeights] | None = None,
     progress: bool = True,
     **config: Unpack[BuilderConfig],
 ) -> SquimObjective:
     """Build a SQUIM for objective scores (Kumar et al. 2023, arXiv:2304.01448), as torchaudio.
 
-    ``model(waveforms)`` takes speech (N, T) of 16,000 samples a second and estimates three scores
-    that are otherwise computed beside a clean recording, each (N,): STOI in [0, 1], PESQ
-    (wideband) and SI-SDR in decibels. ``weights.transforms()`` makes the input from one recording,
+    ``model(waveforms)`` takes speech (N, T) of 16,000 samples per second and estimates three scores
+    that otherwise require a clean reference recording, each (N,): STOI in [0, 1], PESQ (wideband)
+    and SI-SDR in decibels. ``weights.transforms()`` makes the input from one recording,
     ``weights.postprocess()`` names the scores.
 
     Args:
         weights: A member of SquimObjectiveBaseWeights, any WeightEntry, or None for random
             initialisation.
-        progress: Show a progress bar while fetching, on a terminal.
+        progress: Show a progress bar while downloading, on a terminal.
         **config: ``new_head``, ``device`` and ``dtype``, see ``dapi.BuilderConfig``.
 
     Returns:
@@ -105,15 +105,15 @@ class SquimSubjectiveBaseWeights(Weights, meta={"num_params": 94_395_942}):
 @register_model(weights=SquimSubjectiveBaseWeights)
 def squim_subjective_base(
     *,
-    weights: SquimSubjectiveBaseWeights | WeightEntry | None = None,
+    weights: WeightsLike[SquimSubjectiveBaseWeights] | None = None,
     progress: bool = True,
     **config: Unpack[BuilderConfig],
 ) -> SquimSubjective:
     """Build a SQUIM for the mean opinion score (Manocha and Kumar 2022, arXiv:2206.12285).
 
-    ``model(waveforms, references)`` takes speech (N, T) and clean speech of anybody who says
-    anything (N, T2), both of 16,000 samples a second, and estimates the score (N,) from 1 to 5
-    that people would give.
+    ``model(waveforms, references)`` takes speech (N, T) and any clean speech of any speaker (N,
+    T2), both of 16,000 samples per second, and estimates the score (N,) from 1 to 5 that people
+    would give.
 
     ``weights.transforms()`` makes both from any waveform, and ``weights.postprocess()`` names the
     score. With weights, this reads the cache and the network.

@@ -13,6 +13,7 @@ from dapi import (
     Lines,
     WeightEntry,
     Weights,
+    WeightsLike,
     lazy,
     register_model,
 )
@@ -37,7 +38,8 @@ _META = {
 _CHARACTERS = {**_META, "symbols": "characters", "num_params": 28_136_833}
 _PHONEMES = {**_META, "symbols": "phonemes", "num_params": 28_166_529}
 
-# What no shape shows: carried here, so that a change in torchaudio cannot change the speech.
+# Settings that no shape shows: stated here, so that a change in torchaudio cannot change the
+# speech.
 _BEHAVIOUR = {
     "mask_padding": False,
     "decoder_max_step": 2000,
@@ -49,8 +51,8 @@ _BEHAVIOUR = {
 _38_CHARACTERS = Build(config={"n_symbol": 38}, defaults=_BEHAVIOUR)
 _96_PHONEMES = Build(config={"n_symbol": 96}, defaults=_BEHAVIOUR)
 
-# The phonemizer that these weights were trained with; an entry, so that nothing is fetched
-# before a text is to be turned into phonemes.
+# The phonemizer that these weights were trained with; an entry, so that it is only downloaded when
+# a text is turned into phonemes.
 _PHONEMIZER = WeightEntry(
     "https://public-asai-dl-models.s3.eu-central-1.amazonaws.com/DeepPhonemizer/"
     "en_us_cmudict_forward.pt",
@@ -75,25 +77,25 @@ _WAVERNN = lazy(
 
 
 class Tacotron2Config(BuilderConfig, total=False):
-    """Further arguments of ``torchaudio.models.Tacotron2``.
+    """More arguments of ``torchaudio.models.Tacotron2``.
 
     Attributes:
-        mask_padding: Whether the spectrogram is masked behind its end.
+        mask_padding: Whether the spectrogram is masked after its end.
         n_mels: Mel bands of the spectrogram.
-        n_frames_per_step: Frames that are made in one step; torchaudio has 1 only.
+        n_frames_per_step: Frames generated per step; torchaudio supports 1 only.
         symbol_embedding_dim: Width of a symbol's embedding.
         encoder_embedding_dim: Width of the encoder.
         encoder_n_convolution: Its convolutions.
         encoder_kernel_size: Their kernel.
         decoder_rnn_dim: Width of the decoder's LSTM.
-        decoder_max_step: Frames after which speech is cut off.
-        decoder_dropout: How likely an output of the LSTM is zeroed in training.
+        decoder_max_step: Maximum number of frames; longer speech is truncated.
+        decoder_dropout: Probability that an output of the LSTM is zeroed in training.
         decoder_early_stopping: Whether inference ends when all of a batch have ended.
         attention_rnn_dim: Width of the attention's LSTM.
         attention_hidden_dim: Width of the attention.
         attention_location_n_filter: Filters over the attention so far.
         attention_location_kernel_size: Their kernel.
-        attention_dropout: How likely an output of the attention's LSTM is zeroed in training.
+        attention_dropout: Probability that an output of the attention's LSTM is zeroed in training.
         prenet_dim: Width of the layers that see the last frame.
         postnet_n_convolution: Convolutions that refine the spectrogram.
         postnet_kernel_size: Their kernel.
@@ -128,7 +130,7 @@ class Tacotron2Weights(Weights):
     """Weights of ``tacotron2``, as torchaudio publishes them.
 
     Each has an alphabet (characters, or ARPAbet phonemes) and was trained on the spectrograms of
-    one vocoder; none outdates another. The first needs no further file and no further package.
+    one vocoder; none outdates another. The first needs no other file or package.
     """
 
     LJSpeech_CharactersGriffinLim_RefV1 = published(
@@ -190,27 +192,27 @@ class Tacotron2Weights(Weights):
 )
 def tacotron2(
     *,
-    weights: Tacotron2Weights | WeightEntry | None = None,
+    weights: WeightsLike[Tacotron2Weights] | None = None,
     progress: bool = True,
     n_symbol: int = 148,
     **config: Unpack[Tacotron2Config],
 ) -> Tacotron2:
-    """Build a Tacotron 2 (Shen et al. 2018, arXiv:1712.05884), as torchaudio has it.
+    """Build a Tacotron 2 (Shen et al. 2018, arXiv:1712.05884), as in torchaudio.
 
-    ``model.infer(tokens, lengths)`` takes symbol ids (N, L), padded with zeros, **the longest
-    first**, and returns mel spectrograms (N, 80, T) as natural logarithms of the magnitude,
-    their lengths in frames, and the attention. Part of its dropout stays on in ``.eval()`` too:
-    ``torch.manual_seed`` makes two calls equal. ``weights.transforms()`` turns text into ids, and
-    ``weights.postprocess()`` is the vocoder that turns the spectrograms into waveforms.
+    ``model.infer(tokens, lengths)`` takes symbol ids (N, L), padded with zeros, **longest first**,
+    and returns mel spectrograms (N, 80, T) as natural logarithms of the magnitude, their lengths in
+    frames, and the attention. Part of its dropout stays on in ``.eval()`` too:
+    ``torch.manual_seed`` makes calls reproducible. ``weights.transforms()`` turns text into ids,
+    and ``weights.postprocess()`` is the vocoder that turns the spectrograms into waveforms.
     ``model(tokens, token_lengths, mels, mel_lengths)`` is for training.
 
     Args:
         weights: A member of Tacotron2Weights, any WeightEntry, or None for random initialisation.
-        progress: Show a progress bar while fetching, on a terminal.
+        progress: Show a progress bar while downloading, on a terminal.
         n_symbol: Size of the alphabet; the weights fix it (38 characters, or 96 phonemes). The
             default is torchaudio's own.
-        **config: Further arguments, see ``Tacotron2Config``, such as
-            ``decoder_max_step=2000``, after which speech is cut off.
+        **config: More arguments, see ``Tacotron2Config``, such as ``decoder_max_step=2000``, the
+            maximum length.
 
     Returns:
         The model, in training mode: call ``.eval()`` to use it.
@@ -239,7 +241,7 @@ _SMALL_VOCODER: dict[str, Any] = {
     "f_min": 0.0,
     "f_max": 8000.0,
 }
-# Whatever torchaudio's defaults will be: sizes that shapes show, and behaviour that none shows.
+# Independent of torchaudio's defaults: sizes that shapes show, and behaviour that none shows.
 _TINY = {
     **_BEHAVIOUR,
     "symbol_embedding_dim": 128,
@@ -261,11 +263,11 @@ _TINY = {
 class Tacotron2TinyWeights(Weights, meta={"num_params": 1_568_753}):
     """Weights of ``tacotron2_tiny``. Their file comes with this distribution.
 
-    ``Espeak_RefV1`` speaks English as the synthesiser espeak-ng does: numbers and short commands of
-    the words in ``meta["vocabulary"]``, in any order. It learnt from phrases of up to five words;
-    other words are refused.
-    ``meta["metrics"]`` tells how many phrases a recogniser writes down word for word; of what
-    espeak-ng itself says it is 98.75 % of them, and 97.5 % once this vocoder made that again.
+    ``Espeak_RefV1`` speaks English like the synthesiser espeak-ng: numbers and short commands of
+    the words in ``meta["vocabulary"]``, in any order. It was trained on phrases of up to five
+    words; other words are refused. ``meta["metrics"]`` states how many phrases a recogniser
+    transcribes without error; for espeak-ng itself it is 98.75 %, and 97.5 % after resynthesis by
+    this vocoder.
     """
 
     transforms: Callable[..., Characters]
@@ -280,6 +282,7 @@ class Tacotron2TinyWeights(Weights, meta={"num_params": 1_568_753}):
         meta={
             "task": "text-to-speech",
             "license": "BSD-3-Clause",
+            "license_source": "the LICENSE of this distribution: we trained them",
             "datasets": ["phrases spoken by espeak-ng 1.51 (recipes/espeak_phrases.py)"],
             "not_trained_on": "phrases for which is_held_out is true, in "
             "recipes/espeak_phrases.py: one in ten",
@@ -308,27 +311,27 @@ class Tacotron2TinyWeights(Weights, meta={"num_params": 1_568_753}):
 @register_model(weights=Tacotron2TinyWeights)
 def tacotron2_tiny(
     *,
-    weights: Tacotron2TinyWeights | WeightEntry | None = None,
+    weights: WeightsLike[Tacotron2TinyWeights] | None = None,
     progress: bool = True,
     n_symbol: int = 38,
     **config: Unpack[Tacotron2Config],
 ) -> Tacotron2:
-    """Build a Tacotron 2 of 1.6 million parameters instead of 28, that learns in minutes on a CPU.
+    """Build a Tacotron 2 of 1.6 million parameters instead of 28, which trains in minutes on a CPU.
 
-    It is torchaudio's class at a small size. ``model.infer(tokens, lengths)`` takes symbol ids
-    (N, L), padded with zeros, **the longest first**, as ``weights.transforms()`` makes them of
-    text. It returns mel spectrograms (N, 80, T) as natural logarithms of the magnitude, their
-    lengths in frames, and the attention; ``weights.postprocess()`` turns them into waveforms. In
-    the weights ``Espeak_RefV1``, frames are 20 ms apart. They come with this distribution: loading
-    them does not touch the network.
+    It is torchaudio's class at a small size. ``model.infer(tokens, lengths)`` takes symbol ids (N,
+    L), padded with zeros, **longest first**, as ``weights.transforms()`` makes them from text. It
+    returns mel spectrograms (N, 80, T) as natural logarithms of the magnitude, their lengths in
+    frames, and the attention; ``weights.postprocess()`` turns them into waveforms. In the weights
+    ``Espeak_RefV1``, frames are 20 ms apart. They come with this distribution: loading them does
+    not touch the network.
 
     Args:
         weights: A member of Tacotron2TinyWeights, any WeightEntry, or None for random
             initialisation.
-        progress: Show a progress bar while fetching other weights, on a terminal.
+        progress: Show a progress bar while downloading other weights, on a terminal.
         n_symbol: Size of the alphabet; the weights fix it.
-        **config: Further arguments, see ``Tacotron2Config``, such as ``decoder_max_step=800``,
-            after which speech is cut off; 400 by default, 8 seconds.
+        **config: More arguments, see ``Tacotron2Config``, such as ``decoder_max_step=800``, the
+            maximum length; 400 by default, 8 seconds.
 
     Returns:
         The model, in training mode: call ``.eval()`` to use it.

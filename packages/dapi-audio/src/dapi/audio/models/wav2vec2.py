@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from dapi import WeightEntry, Weights, register_model
+from dapi import WeightEntry, Weights, WeightsLike, register_model
 from dapi.audio.models._speech import ENGLISH, Wav2Vec2Config, dropout, features, recognition
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ _LV60K = dropout(projection=0.1, attention=0.1)
 
 
 def _voxpopuli(language: str, *, num_params: int, **facts: Any) -> WeightEntry:
-    """Return what VoxPopuli fine-tuned on the transcripts of one language."""
+    """Return the entry that VoxPopuli fine-tuned on the transcripts of one language."""
     return recognition(
         f"wav2vec2_voxpopuli_base_10k_asr_{language}.pt",
         normalize=False,
@@ -94,7 +94,7 @@ class Wav2Vec2BaseWeights(Weights):
         dropout=_BASE,
         meta={**_BOTH, "num_params": 94_393_245, "known_as": ("WAV2VEC2_ASR_BASE_10M",)},
     )
-    # Rows 31 and 35 of the heads of VoxPopuli are a label "1" that its transcripts hardly have.
+    # Rows 31 and 35 of the heads of VoxPopuli are a label "1" that is rare in its transcripts.
     VoxPopuli_ASRde_RefV1 = _voxpopuli(
         "de",
         labels="-|enirstadhulgcmobwfkzpvüäöjßyxq",
@@ -140,34 +140,35 @@ class Wav2Vec2BaseWeights(Weights):
 @register_model(weights=Wav2Vec2BaseWeights, head="aux")
 def wav2vec2_base(
     *,
-    weights: Wav2Vec2BaseWeights | WeightEntry | None = None,
+    weights: WeightsLike[Wav2Vec2BaseWeights] | None = None,
     progress: bool = True,
     aux_num_out: int | None = None,
     **config: Unpack[Wav2Vec2Config],
 ) -> Wav2Vec2Model:
-    """Build a wav2vec 2.0 (Baevski et al. 2020, arXiv:2006.11477), as torchaudio has it.
+    """Build a wav2vec 2.0 (Baevski et al. 2020, arXiv:2006.11477), as in torchaudio.
 
-    ``model(waveforms, lengths)`` takes waveforms (N, T) of 16,000 samples a second, and their
-    lengths in samples, or None. It returns logits (N, frames, aux_num_out), a frame each 20 ms,
-    and their lengths; ``weights.postprocess()`` reads text from them. Without a head it returns
-    the features of the last layer; ``model.extract_features(waveforms)`` those of every layer.
+    ``model(waveforms, lengths)`` takes waveforms (N, T) of 16,000 samples per second, and their
+    lengths in samples, or None. It returns logits (N, frames, aux_num_out), a frame each 20 ms, and
+    their lengths; ``weights.postprocess()`` decodes text from them. Without a head it returns the
+    features of the last layer; ``model.extract_features(waveforms)`` those of every layer.
     ``weights.transforms()`` makes the input from one recording, its ``batch`` from several.
 
-    torchaudio wraps those models that want waveforms of mean 0 and variance 1, and normalizes a
-    batch as a whole; here the transforms do it, and each waveform on its own, as in the training.
+    Models that require waveforms of mean 0 and variance 1 are wrapped by torchaudio, which
+    normalizes a batch as a whole; here the transforms normalize each waveform on its own, as in the
+    training.
 
-    In a padded batch, a waveform does not give what it gives alone, though lengths are given: the
-    group norm of the first convolution is over time, padding included. Of random weights, features
-    whose standard deviation is 1 differ by up to 0.9 where half of a row is padding, and by 1.8
-    where five sixths are. Give waveforms one by one, or those of one length together.
+    In a padded batch, the result for a waveform differs from its result alone, even with lengths:
+    the group norm of the first convolution runs over time, including padding. With random weights,
+    features with a standard deviation of 1 differ by up to 0.9 if half of a row is padding, and by
+    1.8 if five sixths are. Pass waveforms one by one, or in batches of the same length.
 
     Args:
         weights: A member of Wav2Vec2BaseWeights, any WeightEntry, or None for random
             initialisation.
-        progress: Show a progress bar while fetching, on a terminal.
+        progress: Show a progress bar while downloading, on a terminal.
         aux_num_out: Size of the head, the number of labels with the blank; None for none. The
             weights fix it, unless ``new_head=True``.
-        **config: Further arguments, see ``Wav2Vec2Config``, such as ``encoder_layer_drop=0.0``.
+        **config: More arguments, see ``Wav2Vec2Config``, such as ``encoder_layer_drop=0.0``.
 
     Returns:
         The model, in training mode: call ``.eval()`` to use it.
@@ -188,7 +189,7 @@ def wav2vec2_base(
 class Wav2Vec2LargeWeights(Weights):
     """Weights of ``wav2vec2_large``, as torchaudio publishes them.
 
-    Trained on what the English members of ``Wav2Vec2BaseWeights`` were trained on.
+    Trained on the same data as the English members of ``Wav2Vec2BaseWeights``.
     """
 
     transforms: Callable[..., Waveform]
@@ -228,18 +229,18 @@ class Wav2Vec2LargeWeights(Weights):
 @register_model(weights=Wav2Vec2LargeWeights, head="aux")
 def wav2vec2_large(
     *,
-    weights: Wav2Vec2LargeWeights | WeightEntry | None = None,
+    weights: WeightsLike[Wav2Vec2LargeWeights] | None = None,
     progress: bool = True,
     aux_num_out: int | None = None,
     **config: Unpack[Wav2Vec2Config],
 ) -> Wav2Vec2Model:
     """Build the large wav2vec 2.0: 24 layers of width 1024.
 
-    ``model(waveforms, lengths)`` takes waveforms (N, T) of 16,000 samples a second, as
+    ``model(waveforms, lengths)`` takes waveforms (N, T) of 16,000 samples per second, as
     ``weights.transforms()`` makes them, and their lengths in samples, or None. It returns logits
     (N, frames, aux_num_out), a frame each 20 ms, and their lengths; with ``aux_num_out=None``, the
-    features of the last layer. The weights fix ``aux_num_out``, unless ``new_head=True``.
-    Padding changes what a waveform gives, as with ``wav2vec2_base``, whose docstring has figures.
+    features of the last layer. The weights fix ``aux_num_out``, unless ``new_head=True``. Padding
+    changes the result for a waveform, as with ``wav2vec2_base``, whose docstring has figures.
     """
     from torchaudio.models import wav2vec2_large
 
@@ -250,7 +251,8 @@ class Wav2Vec2LargeLV60KWeights(Weights):
     """Weights of ``wav2vec2_large_lv60k``, as torchaudio publishes them.
 
     ``LibriLight_RefV1`` was pretrained on 60,000 hours, and gives features; the others were then
-    fine-tuned on transcripts, as those of ``Wav2Vec2BaseWeights``. All want normalized waveforms.
+    fine-tuned on transcripts, as those of ``Wav2Vec2BaseWeights``. All require normalized
+    waveforms.
     """
 
     transforms: Callable[..., Waveform]
@@ -293,18 +295,18 @@ class Wav2Vec2LargeLV60KWeights(Weights):
 @register_model(weights=Wav2Vec2LargeLV60KWeights, head="aux")
 def wav2vec2_large_lv60k(
     *,
-    weights: Wav2Vec2LargeLV60KWeights | WeightEntry | None = None,
+    weights: WeightsLike[Wav2Vec2LargeLV60KWeights] | None = None,
     progress: bool = True,
     aux_num_out: int | None = None,
     **config: Unpack[Wav2Vec2Config],
 ) -> Wav2Vec2Model:
     """Build the large wav2vec 2.0 for Libri-Light: layer norm in every convolution, and first.
 
-    ``model(waveforms, lengths)`` takes waveforms (N, T) of 16,000 samples a second, as
+    ``model(waveforms, lengths)`` takes waveforms (N, T) of 16,000 samples per second, as
     ``weights.transforms()`` makes them, and their lengths in samples, or None. It returns logits
     (N, frames, aux_num_out), a frame each 20 ms, and their lengths; with ``aux_num_out=None``, the
-    features of the last layer. The weights fix ``aux_num_out``, unless ``new_head=True``.
-    In a padded batch with lengths, each waveform gives what it gives alone.
+    features of the last layer. The weights fix ``aux_num_out``, unless ``new_head=True``. In a
+    padded batch with lengths, the result for each waveform is the same as alone.
     """
     from torchaudio.models import wav2vec2_large_lv60k
 

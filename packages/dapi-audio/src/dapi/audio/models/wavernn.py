@@ -1,11 +1,19 @@
-"""WaveRNN: from a mel spectrogram to a waveform, one sample after the other."""
+"""WaveRNN: from a mel spectrogram to a waveform, sample by sample."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from dapi import Build, BuilderConfig, LegacyArgument, WeightEntry, Weights, lazy, register_model
+from dapi import (
+    Build,
+    BuilderConfig,
+    LegacyArgument,
+    Weights,
+    WeightsLike,
+    lazy,
+    register_model,
+)
 from dapi.audio.models._torchaudio import MODELS, published
 
 if TYPE_CHECKING:
@@ -17,15 +25,15 @@ if TYPE_CHECKING:
 
 
 class WaveRNNConfig(BuilderConfig, total=False):
-    """Further arguments of ``torchaudio.models.WaveRNN``.
+    """More arguments of ``torchaudio.models.WaveRNN``.
 
     Attributes:
         n_res_block: Residual blocks over the spectrogram.
         n_rnn: Width of the recurrent layers.
-        n_fc: Width of the layers behind them.
+        n_fc: Width of the layers after them.
         kernel_size: Frames that the first convolution sees.
         n_hidden: Channels of the residual blocks.
-        n_output: Channels that they put out.
+        n_output: Their output channels.
     """
 
     n_res_block: int
@@ -81,7 +89,7 @@ class WaveRNNWeights(Weights, meta={"num_params": 4_349_613}):
 )
 def wavernn(
     *,
-    weights: WaveRNNWeights | WeightEntry | None = None,
+    weights: WeightsLike[WaveRNNWeights] | None = None,
     progress: bool = True,
     upsample_scales: Sequence[int] = (5, 5, 11),
     n_classes: int = 256,
@@ -89,24 +97,24 @@ def wavernn(
     n_freq: int = 80,
     **config: Unpack[WaveRNNConfig],
 ) -> WaveRNN:
-    """Build a WaveRNN (Kalchbrenner et al. 2018, arXiv:1802.08435), as torchaudio has it.
+    """Build a WaveRNN (Kalchbrenner et al. 2018, arXiv:1802.08435), as in torchaudio.
 
     ``model.infer(spectrogram, lengths)`` takes normalized mel spectrograms (N, n_freq, T) and
-    returns waveforms (N, 1, T * hop_length) in [-1, 1], drawn sample by sample from torch's
-    random state, and their lengths in samples. It is slow: one step for each of 22,050 samples
-    a second. ``weights.transforms()`` makes its input from what Tacotron2 returns,
-    ``weights.postprocess()`` decodes its output; ``dapi.audio.postprocess.WaveRNNVocoder`` does
-    all three. ``model(waveform, spectrogram)`` is for training.
+    returns waveforms (N, 1, T * hop_length) in [-1, 1], drawn sample by sample from torch's random
+    state, and their lengths in samples. It is slow: one step for each of 22,050 samples per second.
+    ``weights.transforms()`` makes its input from Tacotron2's output, ``weights.postprocess()``
+    decodes its output; ``dapi.audio.postprocess.WaveRNNVocoder`` does all three.
+    ``model(waveform, spectrogram)`` is for training.
 
     Args:
         weights: A member of WaveRNNWeights, any WeightEntry, or None for random initialisation.
-        progress: Show a progress bar while fetching, on a terminal.
-        upsample_scales: By how much each layer stretches the spectrogram in time; the product is
-            ``hop_length``.
+        progress: Show a progress bar while downloading, on a terminal.
+        upsample_scales: Factor by which each layer stretches the spectrogram in time; the product
+            is ``hop_length``.
         n_classes: Levels of a sample: 2 to the power of its bits.
         hop_length: Samples for each frame of the spectrogram.
         n_freq: Mel bands of the spectrogram.
-        **config: Further arguments, see ``WaveRNNConfig``.
+        **config: More arguments, see ``WaveRNNConfig``.
 
     Returns:
         The model, in training mode: call ``.eval()`` to use it.

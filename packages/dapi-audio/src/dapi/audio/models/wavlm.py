@@ -1,11 +1,11 @@
-"""WavLM: from a waveform to features that hold the speaker and the noise, too."""
+"""WavLM: from a waveform to features that also describe the speaker and the noise."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from dapi import WeightEntry, Weights, register_model
+from dapi import Weights, WeightsLike, register_model
 from dapi.audio.models._speech import Wav2Vec2Config, dropout, features
 
 if TYPE_CHECKING:
@@ -58,26 +58,26 @@ class WavLMBaseWeights(Weights, meta={"num_params": 94_381_168}):
 @register_model(weights=WavLMBaseWeights, head="aux")
 def wavlm_base(
     *,
-    weights: WavLMBaseWeights | WeightEntry | None = None,
+    weights: WeightsLike[WavLMBaseWeights] | None = None,
     progress: bool = True,
     aux_num_out: int | None = None,
     **config: Unpack[Wav2Vec2Config],
 ) -> Wav2Vec2Model:
-    """Build a WavLM (Chen et al. 2021, arXiv:2110.13900), as torchaudio has it.
+    """Build a WavLM (Chen et al. 2021, arXiv:2110.13900), as in torchaudio.
 
-    It is a wav2vec 2.0 whose attention knows how far apart two frames are, and which was trained
+    It is a wav2vec 2.0 whose attention depends on the distance of two frames, and which was trained
     on overlapped and noisy speech. ``model(waveforms)`` takes waveforms (N, T) of 16,000 samples
-    a second, and returns the features of the last layer (N, frames, 768), a frame each 20 ms, and
-    None. ``model.extract_features(waveforms)`` gives those of every layer.
-    ``weights.transforms()`` makes the input from one recording. torchaudio's attention takes no
-    lengths here: all waveforms of a batch must be of one length.
+    per second, and returns the features of the last layer (N, frames, 768), a frame each 20 ms, and
+    None. ``model.extract_features(waveforms)`` gives those of every layer. ``weights.transforms()``
+    makes the input from one recording. torchaudio's attention accepts no lengths here: all
+    waveforms of a batch must have the same length.
 
     Args:
         weights: A member of WavLMBaseWeights, any WeightEntry, or None for random initialisation.
-        progress: Show a progress bar while fetching, on a terminal.
-        aux_num_out: Size of the head; None for none. The weights have none, so that one needs
+        progress: Show a progress bar while downloading, on a terminal.
+        aux_num_out: Size of the head; None for none. The weights have none, so a head requires
             ``new_head=True``.
-        **config: Further arguments, see ``Wav2Vec2Config``, such as ``encoder_layer_drop=0.0``.
+        **config: More arguments, see ``Wav2Vec2Config``, such as ``encoder_layer_drop=0.0``.
 
     Returns:
         The model, in training mode: call ``.eval()`` to use it.
@@ -97,7 +97,7 @@ def wavlm_base(
 class WavLMLargeWeights(Weights, meta={"num_params": 315_452_096}):
     """Weights of ``wavlm_large``, trained as ``WavLMBaseWeights.Mix94k_RefV1``.
 
-    They want normalized waveforms.
+    They require normalized waveforms.
     """
 
     transforms: Callable[..., Waveform]
@@ -113,14 +113,14 @@ class WavLMLargeWeights(Weights, meta={"num_params": 315_452_096}):
 @register_model(weights=WavLMLargeWeights, head="aux")
 def wavlm_large(
     *,
-    weights: WavLMLargeWeights | WeightEntry | None = None,
+    weights: WeightsLike[WavLMLargeWeights] | None = None,
     progress: bool = True,
     aux_num_out: int | None = None,
     **config: Unpack[Wav2Vec2Config],
 ) -> Wav2Vec2Model:
     """Build the large WavLM: 24 layers of width 1024.
 
-    ``model(waveforms)`` takes waveforms (N, T) of 16,000 samples a second and of one length, as
+    ``model(waveforms)`` takes waveforms (N, T) of 16,000 samples per second and of one length, as
     ``weights.transforms()`` makes them, and returns the features of the last layer (N, frames,
     1024), a frame each 20 ms, and None. An ``aux_num_out``, for a head, needs ``new_head=True``.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from dapi import WeightEntry, Weights, lazy, register_model
+from dapi import Weights, WeightsLike, lazy, register_model
 from dapi.audio.models._speech import Wav2Vec2Config, dropout, features, labelled, speech
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class XLSR300MWeights(Weights):
     ``XLSR128_RefV1`` (XLS-R) was pretrained on 436,000 hours in 128 languages, ``XLSR53_RefV1`` on
     56,000 hours in 53; they give features. ``MMS_ForcedAlignment_RefV1`` was trained on 31,000
     hours in 1,130 languages to find when each letter of a romanized transcript is spoken. All
-    want normalized waveforms.
+    require normalized waveforms.
     """
 
     transforms: Callable[..., Waveform]
@@ -87,7 +87,7 @@ class XLSR300MWeights(Weights):
 @register_model(weights=XLSR300MWeights, head="aux")
 def wav2vec2_xlsr_300m(
     *,
-    weights: XLSR300MWeights | WeightEntry | None = None,
+    weights: WeightsLike[XLSR300MWeights] | None = None,
     progress: bool = True,
     aux_num_out: int | None = None,
     **config: Unpack[Wav2Vec2Config],
@@ -98,11 +98,11 @@ def wav2vec2_xlsr_300m(
     (Pratap et al. 2023, arXiv:2305.13516), whose ``weights.postprocess()`` takes the logits and a
     transcript.
 
-    ``model(waveforms, lengths)`` takes waveforms (N, T) of 16,000 samples a second, as
+    ``model(waveforms, lengths)`` takes waveforms (N, T) of 16,000 samples per second, as
     ``weights.transforms()`` makes them, and their lengths in samples, or None. It returns logits
     (N, frames, aux_num_out), a frame each 20 ms, and their lengths; with ``aux_num_out=None``, the
-    features of the last layer. The weights fix ``aux_num_out``, unless ``new_head=True``.
-    In a padded batch with lengths, each waveform gives what it gives alone.
+    features of the last layer. The weights fix ``aux_num_out``, unless ``new_head=True``. In a
+    padded batch with lengths, the result for each waveform is the same as alone.
     """
     from torchaudio.models import wav2vec2_xlsr_300m
 
@@ -125,18 +125,18 @@ class XLSR1BWeights(Weights, meta={"num_params": 962_496_128}):
 @register_model(weights=XLSR1BWeights, head="aux")
 def wav2vec2_xlsr_1b(
     *,
-    weights: XLSR1BWeights | WeightEntry | None = None,
+    weights: WeightsLike[XLSR1BWeights] | None = None,
     progress: bool = True,
     aux_num_out: int | None = None,
     **config: Unpack[Wav2Vec2Config],
 ) -> Wav2Vec2Model:
     """Build an XLS-R of a billion parameters: 48 layers of width 1280.
 
-    ``model(waveforms, lengths)`` takes waveforms (N, T) of 16,000 samples a second, as
+    ``model(waveforms, lengths)`` takes waveforms (N, T) of 16,000 samples per second, as
     ``weights.transforms()`` makes them, and their lengths in samples, or None. It returns logits
     (N, frames, aux_num_out), a frame each 20 ms, and their lengths; with ``aux_num_out=None``, the
-    features of the last layer. The weights fix ``aux_num_out``, unless ``new_head=True``.
-    In a padded batch with lengths, each waveform gives what it gives alone.
+    features of the last layer. The weights fix ``aux_num_out``, unless ``new_head=True``. In a
+    padded batch with lengths, the result for each waveform is the same as alone.
     """
     from torchaudio.models import wav2vec2_xlsr_1b
 
@@ -159,18 +159,18 @@ class XLSR2BWeights(Weights, meta={"num_params": 2_159_257_728}):
 @register_model(weights=XLSR2BWeights, head="aux")
 def wav2vec2_xlsr_2b(
     *,
-    weights: XLSR2BWeights | WeightEntry | None = None,
+    weights: WeightsLike[XLSR2BWeights] | None = None,
     progress: bool = True,
     aux_num_out: int | None = None,
     **config: Unpack[Wav2Vec2Config],
 ) -> Wav2Vec2Model:
     """Build an XLS-R of two billion parameters: 48 layers of width 1920.
 
-    ``model(waveforms, lengths)`` takes waveforms (N, T) of 16,000 samples a second, as
+    ``model(waveforms, lengths)`` takes waveforms (N, T) of 16,000 samples per second, as
     ``weights.transforms()`` makes them, and their lengths in samples, or None. It returns logits
     (N, frames, aux_num_out), a frame each 20 ms, and their lengths; with ``aux_num_out=None``, the
-    features of the last layer. The weights fix ``aux_num_out``, unless ``new_head=True``.
-    In a padded batch with lengths, each waveform gives what it gives alone.
+    features of the last layer. The weights fix ``aux_num_out``, unless ``new_head=True``. In a
+    padded batch with lengths, the result for each waveform is the same as alone.
     """
     from torchaudio.models import wav2vec2_xlsr_2b
 

@@ -1,4 +1,4 @@
-"""From keyword arguments to a configuration of transformers, which would swallow misspelt ones."""
+"""Turn keyword arguments into a configuration of transformers, which ignores misspelt names."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ C = TypeVar("C", bound="PreTrainedConfig")
 
 
 class TransformersConfig(BuilderConfig, total=False):
-    """Attributes that every configuration of transformers has; it documents them.
+    """Attributes of every configuration of transformers, which documents them.
 
-    A saved model's file may give them too, but for those that say how and where a model runs.
+    The file of a saved model may set them too, except those that decide how and where a model runs.
     """
 
     attn_implementation: str
@@ -64,21 +64,21 @@ class BERTConfig(EncoderConfig, total=False):
 def configure(
     config_class: type[C], published: Mapping[str, Any], given: Mapping[str, Any], *, builder: str
 ) -> C:
-    """Make a configuration out of the published values and those that were given.
+    """Make a configuration from published values and keyword arguments.
 
     Args:
         config_class: A configuration class of transformers.
-        published: What the builder's published configuration says.
-        given: Values that take the place of those, or of the class's defaults.
-        builder: Who asks, for the error.
+        published: The values of the builder's published configuration.
+        given: Values that replace those, or the class's defaults.
+        builder: The name of the builder, for errors.
 
     Raises:
-        UnexpectedArgumentError: A name is none of the configuration's.
-        ConfigConflictError: An attribute is given by two of its names, such as n_heads by the
-            weights and num_attention_heads by the user, with two values.
+        UnexpectedArgumentError: The configuration has no such attribute.
+        ConfigConflictError: An attribute has two values under two of its names, such as n_heads
+            from the weights and num_attention_heads from the user.
     """
-    # attn_implementation is taken by every configuration, but it is no attribute of one; and some
-    # that are published (DeBERTa's position_buckets) are read without being declared.
+    # Every configuration accepts attn_implementation, which is not an attribute of it, and reads
+    # some published values without declaring them (DeBERTa's position_buckets).
     declared = {name for name in vars(config_class()) if not name.startswith("_")}
     synonyms = config_class.attribute_map
     known = {"attn_implementation", *declared, *synonyms, *published}

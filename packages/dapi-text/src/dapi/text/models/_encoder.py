@@ -1,4 +1,4 @@
-"""What the published encoders have in common: texts in, a vector for each token out."""
+"""Common facts of the published encoders: texts in, a vector for each token out."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dapi import Asset, File, WeightEntry, lazy
+from dapi.text.models._hub import license_source
 
 
 def encoder(
@@ -22,12 +23,13 @@ def encoder(
     Args:
         file: The weights.
         tokenizer: The ``tokenizer.json`` that they were trained with.
-        meta: The metadata; without ``task``, the weights were pretrained only, and without
-            ``metrics`` nobody published any.
+        meta: The metadata; without ``task``, the weights were only pretrained; without ``metrics``,
+            none are published.
         padding: The token that fills the shorter texts of a batch.
-        max_length: Tokens at which a text is cut.
+        max_length: Number of tokens to which a text is truncated.
         **fields: Further attributes of the entry.
     """
+    source = license_source(file) if meta["license"] != "unknown" else {}
     return WeightEntry(
         file.url,
         sha256=file.sha256,
@@ -39,7 +41,7 @@ def encoder(
             padding=padding,
         ),
         assets={"tokenizer": tokenizer},
-        meta={"task": "feature-extraction", "metrics": [], **meta},
+        meta={"task": "feature-extraction", "metrics": [], **source, **meta},
         latest=True,
         **{"postprocess": lazy("dapi.text.postprocess:SentenceEmbeddings"), **fields},
     )

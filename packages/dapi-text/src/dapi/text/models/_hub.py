@@ -6,14 +6,14 @@ from typing import NamedTuple
 
 from dapi import File
 
-# What ``hash_source`` says of the parts that no hash stands for.
+# Texts of ``hash_source`` for parts without a hash.
 ON_TRUST = "not published: trusted on first use"
 UNPINNED = "the revision is not pinned (main)"
 TOKENIZER_ON_TRUST = "the tokenizer: not published, trusted on first use"
 
 
 def pinned_by(count: int) -> str:
-    """Say how many projects pin a file of this revision with the same hash."""
+    """Return a text that counts the projects that pin a file of this revision with one hash."""
     return f"pinned alike by {count} independent public projects, at this revision"
 
 
@@ -22,7 +22,7 @@ class Repository(NamedTuple):
 
     Attributes:
         name: ``owner/name``.
-        revision: The commit; ``main`` where none is known, which may change.
+        revision: The commit; ``main`` (which may change) if unknown.
     """
 
     name: str
@@ -38,3 +38,10 @@ class Repository(NamedTuple):
         """Return a file of the repository; all but ``path`` as in ``File``."""
         url = f"https://huggingface.co/{self.name}/resolve/{self.revision}/{path}"
         return File(url, sha256, size, mirrors)
+
+
+def license_source(file: File) -> dict[str, str]:
+    """Return the page that states the licence of a repository's file: its model card."""
+    repository, resolve, path = file.url.partition("/resolve/")
+    revision = path.partition("/")[0]
+    return {"license_source": f"{repository}/blob/{revision}/README.md"} if resolve else {}

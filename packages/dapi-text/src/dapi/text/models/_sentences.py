@@ -1,4 +1,4 @@
-"""What the encoders of sentence-transformers share: training data, and published averages."""
+"""Common facts of the encoders of sentence-transformers: training data and published averages."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _TABLE = (
 
 
 def published_averages(*, sentences: float, search: float) -> list[dict[str, str | float]]:
-    """Return the two metrics that the authors' table has for each of their models."""
+    """Return the two metrics of a model in the authors' table."""
     return [
         {
             "dataset": "14 data sets of sentence pairs",

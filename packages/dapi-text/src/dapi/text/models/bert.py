@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from dapi import Build, File, WeightEntry, Weights, register_model
+from dapi import Build, File, WeightEntry, Weights, WeightsLike, register_model
 from dapi.adapt import Drop, Rename, StripPrefix
 from dapi.text.models._config import BERTConfig, configure
 from dapi.text.models._encoder import encoder
@@ -137,35 +137,35 @@ class BERTBaseWeights(Weights):
 @register_model(weights=BERTBaseWeights)
 def bert_base(
     *,
-    weights: BERTBaseWeights | WeightEntry | None = None,
+    weights: WeightsLike[BERTBaseWeights] | None = None,
     progress: bool = True,
     **config: Unpack[BERTConfig],
 ) -> BertModel:
     """Build BERT-base: 12 layers, 768 wide, 109 million parameters.
 
     The encoder of "BERT: Pre-training of Deep Bidirectional Transformers for Language
-    Understanding" (https://arxiv.org/abs/1810.04805), as transformers has it, without its heads,
-    with its pooler. Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64
-    with ``L <= 512`` (what ``weights.transforms()`` returns), it gives an output whose
+    Understanding" (https://arxiv.org/abs/1810.04805), as in transformers, without its heads, with
+    its pooler. Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 with
+    ``L <= 512`` (what ``weights.transforms()`` returns), it returns an output whose
     ``last_hidden_state`` is ``(N, L, 768)`` and whose ``pooler_output`` is ``(N, 768)``.
 
-    The vocabulary is that of the weights: uncased English (30522 tokens, and what None means),
+    The vocabulary is that of the weights: uncased English (30522 tokens; also without weights),
     cased English (28996), or 104 languages (119547).
 
     Args:
         weights: Published weights, or an entry; None initialises at random. Weights that are not
-            cached are fetched: this may touch the network.
-        progress: Show a progress bar while fetching, on a terminal.
+            cached are downloaded.
+        progress: Show a progress bar while downloading, on a terminal.
         **config: Attributes of transformers' BertConfig, such as ``hidden_dropout_prob`` or
-            ``attn_implementation``; in place of the published ones.
+            ``attn_implementation``; instead of the published ones.
 
     Returns:
         The model, in training mode.
 
     Raises:
         UnexpectedArgumentError: BertConfig has no such attribute.
-        ConfigConflictError: ``config`` contradicts the weights. For what else weights can raise,
-            see ``dapi.build_model``.
+        ConfigConflictError: ``config`` contradicts the weights. For other errors of weights, see
+            ``dapi.build_model``.
 
     Example:
         >>> model = bert_base(num_hidden_layers=1)
@@ -203,15 +203,16 @@ class BERTLargeWeights(Weights):
 @register_model(weights=BERTLargeWeights)
 def bert_large(
     *,
-    weights: BERTLargeWeights | WeightEntry | None = None,
+    weights: WeightsLike[BERTLargeWeights] | None = None,
     progress: bool = True,
     **config: Unpack[BERTConfig],
 ) -> BertModel:
     """Build BERT-large: 24 layers, 1024 wide, 335 million parameters.
 
     Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 with ``L <= 512``
-    (what ``weights.transforms()`` returns), it gives an output whose ``last_hidden_state`` is ``(N,
-    L, 1024)`` and whose ``pooler_output`` is ``(N, 1024)``. There are no multilingual weights.
+    (what ``weights.transforms()`` returns), it returns an output whose ``last_hidden_state`` is
+    ``(N, L, 1024)`` and whose ``pooler_output`` is ``(N, 1024)``. There are no multilingual
+    weights.
     """
     from transformers import BertConfig, BertModel
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from dapi import Asset, Build, File, WeightEntry, Weights, lazy, register_model
+from dapi import Asset, Build, File, WeightEntry, Weights, WeightsLike, lazy, register_model
 from dapi.adapt import Drop, StripPrefix
 from dapi.text.models._config import EncoderConfig, configure
-from dapi.text.models._hub import ON_TRUST, Repository, pinned_by
+from dapi.text.models._hub import ON_TRUST, Repository, license_source, pinned_by
 
 if TYPE_CHECKING:
     from transformers import DebertaV2Model
@@ -59,15 +59,15 @@ _LARGE = {
     "num_hidden_layers": 24,
 }
 
-# That of base holds 210 tensors of float16, 185,537,893 numbers in all: the encoder, both heads of
-# its pretraining, and absolute positions, which only the decoder of its pretraining used.
+# The file of base has 210 tensors of float16, 185,537,893 numbers in all: the encoder, both heads
+# of its pretraining, and absolute positions, which only the decoder of its pretraining used.
 _ADAPT = (
     Drop(r"(lm|mask)_predictions\."),
     StripPrefix("deberta."),
     Drop(r"embeddings\.position_embeddings\."),
 )
 
-# The repositories have the vocabulary only as a SentencePiece model; base's and large's is one.
+# The repositories have the vocabulary only as a SentencePiece model, the same for base and large.
 _SPM_SHA256, _SPM_SIZE = (
     "c679fbf93643d19aab7ee10c0b99e460bdbc02fedf34b92b05af343b4af586fd",
     2464616,
@@ -95,6 +95,7 @@ def _published(
         meta={
             "task": "feature-extraction",
             "license": "MIT",
+            **license_source(file),
             "datasets": ["BookCorpus", "English Wikipedia", "CC-News", "OpenWebText", "Stories"],
             "metrics": [],
             "recipe": "https://github.com/microsoft/DeBERTa",
@@ -156,35 +157,34 @@ class DeBERTaV3XSmallWeights(Weights, meta={"num_params": 70_682_112}):
 @register_model(weights=DeBERTaV3XSmallWeights)
 def deberta_v3_xsmall(
     *,
-    weights: DeBERTaV3XSmallWeights | WeightEntry | None = None,
+    weights: WeightsLike[DeBERTaV3XSmallWeights] | None = None,
     progress: bool = True,
     **config: Unpack[DeBERTaV3Config],
 ) -> DebertaV2Model:
     """Build DeBERTa v3 xsmall: 12 layers, 384 wide, 71 million parameters.
 
     The discriminator of "DeBERTaV3: Improving DeBERTa using ELECTRA-Style Pre-Training with
-    Gradient-Disentangled Embedding Sharing" (https://arxiv.org/abs/2111.09543), as transformers
-    has it (DebertaV2Model), without its head; there is no pooler. Called with ``input_ids`` and
+    Gradient-Disentangled Embedding Sharing" (https://arxiv.org/abs/2111.09543), as in transformers
+    (DebertaV2Model), without its head; there is no pooler. Called with ``input_ids`` and
     ``attention_mask``, both ``(N, L)`` and int64 with ``L <= 512`` (what ``weights.transforms()``
-    returns), it gives an output whose ``last_hidden_state`` is ``(N, L, 384)``.
+    returns), it returns an output whose ``last_hidden_state`` is ``(N, L, 384)``.
 
-    The published files hold float16; the model is float32 all the same, unless ``dtype`` says
-    otherwise.
+    The published files contain float16; the model is float32 unless ``dtype`` differs.
 
     Args:
         weights: Published weights, or an entry; None initialises at random. Weights that are not
-            cached are fetched: this may touch the network.
-        progress: Show a progress bar while fetching, on a terminal.
-        **config: Attributes of transformers' DebertaV2Config, such as ``hidden_dropout_prob``; in
-            place of the published ones.
+            cached are downloaded.
+        progress: Show a progress bar while downloading, on a terminal.
+        **config: Attributes of transformers' DebertaV2Config, such as ``hidden_dropout_prob``;
+            instead of the published ones.
 
     Returns:
         The model, in training mode.
 
     Raises:
         UnexpectedArgumentError: DebertaV2Config has no such attribute.
-        ConfigConflictError: ``config`` contradicts the weights. For what else weights can raise,
-            see ``dapi.build_model``.
+        ConfigConflictError: ``config`` contradicts the weights. For other errors of weights, see
+            ``dapi.build_model``.
 
     Example:
         >>> model = deberta_v3_xsmall(num_hidden_layers=1, vocab_size=1000)
@@ -216,15 +216,15 @@ class DeBERTaV3SmallWeights(Weights, meta={"num_params": 141_304_320}):
 @register_model(weights=DeBERTaV3SmallWeights)
 def deberta_v3_small(
     *,
-    weights: DeBERTaV3SmallWeights | WeightEntry | None = None,
+    weights: WeightsLike[DeBERTaV3SmallWeights] | None = None,
     progress: bool = True,
     **config: Unpack[DeBERTaV3Config],
 ) -> DebertaV2Model:
     """Build DeBERTa v3 small: 6 layers, 768 wide, 141 million parameters.
 
     Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 with ``L <= 512``
-    (what ``weights.transforms()`` returns), it gives an output whose ``last_hidden_state`` is ``(N,
-    L, 768)``.
+    (what ``weights.transforms()`` returns), it returns an output whose ``last_hidden_state`` is
+    ``(N, L, 768)``.
     """
     from transformers import DebertaV2Config, DebertaV2Model
 
@@ -255,15 +255,15 @@ class DeBERTaV3BaseWeights(Weights, meta={"num_params": 183_831_552}):
 @register_model(weights=DeBERTaV3BaseWeights)
 def deberta_v3_base(
     *,
-    weights: DeBERTaV3BaseWeights | WeightEntry | None = None,
+    weights: WeightsLike[DeBERTaV3BaseWeights] | None = None,
     progress: bool = True,
     **config: Unpack[DeBERTaV3Config],
 ) -> DebertaV2Model:
     """Build DeBERTa v3 base: 12 layers, 768 wide, 184 million parameters.
 
     Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 with ``L <= 512``
-    (what ``weights.transforms()`` returns), it gives an output whose ``last_hidden_state`` is ``(N,
-    L, 768)``.
+    (what ``weights.transforms()`` returns), it returns an output whose ``last_hidden_state`` is
+    ``(N, L, 768)``.
     """
     from transformers import DebertaV2Config, DebertaV2Model
 
@@ -294,15 +294,15 @@ class DeBERTaV3LargeWeights(Weights, meta={"num_params": 434_012_160}):
 @register_model(weights=DeBERTaV3LargeWeights)
 def deberta_v3_large(
     *,
-    weights: DeBERTaV3LargeWeights | WeightEntry | None = None,
+    weights: WeightsLike[DeBERTaV3LargeWeights] | None = None,
     progress: bool = True,
     **config: Unpack[DeBERTaV3Config],
 ) -> DebertaV2Model:
     """Build DeBERTa v3 large: 24 layers, 1024 wide, 434 million parameters.
 
     Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 with ``L <= 512``
-    (what ``weights.transforms()`` returns), it gives an output whose ``last_hidden_state`` is ``(N,
-    L, 1024)``.
+    (what ``weights.transforms()`` returns), it returns an output whose ``last_hidden_state`` is
+    ``(N, L, 1024)``.
     """
     from transformers import DebertaV2Config, DebertaV2Model
 

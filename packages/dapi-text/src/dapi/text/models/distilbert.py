@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from dapi import Build, File, WeightEntry, Weights, register_model
+from dapi import Build, File, WeightEntry, Weights, WeightsLike, register_model
 from dapi.adapt import Drop, StripPrefix
 from dapi.text.models._config import TransformersConfig, configure
 from dapi.text.models._encoder import encoder
@@ -128,35 +128,35 @@ class DistilBERTBaseWeights(Weights):
 @register_model(weights=DistilBERTBaseWeights)
 def distilbert_base(
     *,
-    weights: DistilBERTBaseWeights | WeightEntry | None = None,
+    weights: WeightsLike[DistilBERTBaseWeights] | None = None,
     progress: bool = True,
     **config: Unpack[DistilBERTConfig],
 ) -> DistilBertModel:
     """Build DistilBERT: 6 layers, 768 wide, 66 million parameters.
 
     The encoder of "DistilBERT, a distilled version of BERT: smaller, faster, cheaper and lighter"
-    (https://arxiv.org/abs/1910.01108), as transformers has it, without its head; there is no
-    pooler. Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 with
-    ``L <= 512`` (what ``weights.transforms()`` returns), it gives an output whose
-    ``last_hidden_state`` is ``(N, L, 768)``.
+    (https://arxiv.org/abs/1910.01108), as in transformers, without its head; there is no pooler.
+    Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 with ``L <= 512``
+    (what ``weights.transforms()`` returns), it returns an output whose ``last_hidden_state`` is
+    ``(N, L, 768)``.
 
-    The vocabulary is that of the weights: uncased English (30522 tokens, and what None means),
+    The vocabulary is that of the weights: uncased English (30522 tokens; also without weights),
     cased English (28996), or 104 languages (119547).
 
     Args:
         weights: Published weights, or an entry; None initialises at random. Weights that are not
-            cached are fetched: this may touch the network.
-        progress: Show a progress bar while fetching, on a terminal.
+            cached are downloaded.
+        progress: Show a progress bar while downloading, on a terminal.
         **config: Attributes of transformers' DistilBertConfig, such as ``dropout`` or
-            ``attn_implementation``; in place of the published ones.
+            ``attn_implementation``; instead of the published ones.
 
     Returns:
         The model, in training mode.
 
     Raises:
         UnexpectedArgumentError: DistilBertConfig has no such attribute.
-        ConfigConflictError: ``config`` contradicts the weights. For what else weights can raise,
-            see ``dapi.build_model``.
+        ConfigConflictError: ``config`` contradicts the weights. For other errors of weights, see
+            ``dapi.build_model``.
 
     Example:
         >>> model = distilbert_base(n_layers=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from dapi import Build, WeightEntry, Weights, register_model
+from dapi import Build, WeightEntry, Weights, WeightsLike, register_model
 from dapi.adapt import Drop, StripPrefix
 from dapi.text.models._config import BERTConfig, configure
 from dapi.text.models._encoder import encoder
@@ -111,32 +111,32 @@ class ELECTRASmallWeights(Weights, meta={"num_params": 13_483_008}):
 @register_model(weights=ELECTRASmallWeights)
 def electra_small(
     *,
-    weights: ELECTRASmallWeights | WeightEntry | None = None,
+    weights: WeightsLike[ELECTRASmallWeights] | None = None,
     progress: bool = True,
     **config: Unpack[ELECTRAConfig],
 ) -> ElectraModel:
     """Build ELECTRA-small: 12 layers, 256 wide, 13 million parameters.
 
     The discriminator of "ELECTRA: Pre-training Text Encoders as Discriminators Rather Than
-    Generators" (https://arxiv.org/abs/2003.10555), as transformers has it, without its head; there
-    is no pooler. Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 with
-    ``L <= 512`` (what ``weights.transforms()`` returns), it gives an output whose
+    Generators" (https://arxiv.org/abs/2003.10555), as in transformers, without its head; there is
+    no pooler. Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 with
+    ``L <= 512`` (what ``weights.transforms()`` returns), it returns an output whose
     ``last_hidden_state`` is ``(N, L, 256)``.
 
     Args:
         weights: Published weights, or an entry; None initialises at random. Weights that are not
-            cached are fetched: this may touch the network.
-        progress: Show a progress bar while fetching, on a terminal.
+            cached are downloaded.
+        progress: Show a progress bar while downloading, on a terminal.
         **config: Attributes of transformers' ElectraConfig, such as ``hidden_dropout_prob`` or
-            ``attn_implementation``; in place of the published ones.
+            ``attn_implementation``; instead of the published ones.
 
     Returns:
         The model, in training mode.
 
     Raises:
         UnexpectedArgumentError: ElectraConfig has no such attribute.
-        ConfigConflictError: ``config`` contradicts the weights. For what else weights can raise,
-            see ``dapi.build_model``.
+        ConfigConflictError: ``config`` contradicts the weights. For other errors of weights, see
+            ``dapi.build_model``.
 
     Example:
         >>> model = electra_small(num_hidden_layers=1)
@@ -165,15 +165,15 @@ class ELECTRABaseWeights(Weights, meta={"num_params": 108_891_648}):
 @register_model(weights=ELECTRABaseWeights)
 def electra_base(
     *,
-    weights: ELECTRABaseWeights | WeightEntry | None = None,
+    weights: WeightsLike[ELECTRABaseWeights] | None = None,
     progress: bool = True,
     **config: Unpack[ELECTRAConfig],
 ) -> ElectraModel:
     """Build ELECTRA-base: 12 layers, 768 wide, 109 million parameters.
 
     Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 with ``L <= 512``
-    (what ``weights.transforms()`` returns), it gives an output whose ``last_hidden_state`` is ``(N,
-    L, 768)``.
+    (what ``weights.transforms()`` returns), it returns an output whose ``last_hidden_state`` is
+    ``(N, L, 768)``.
     """
     from transformers import ElectraConfig, ElectraModel
 
@@ -197,15 +197,15 @@ class ELECTRALargeWeights(Weights, meta={"num_params": 334_092_288}):
 @register_model(weights=ELECTRALargeWeights)
 def electra_large(
     *,
-    weights: ELECTRALargeWeights | WeightEntry | None = None,
+    weights: WeightsLike[ELECTRALargeWeights] | None = None,
     progress: bool = True,
     **config: Unpack[ELECTRAConfig],
 ) -> ElectraModel:
     """Build ELECTRA-large: 24 layers, 1024 wide, 334 million parameters.
 
     Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 with ``L <= 512``
-    (what ``weights.transforms()`` returns), it gives an output whose ``last_hidden_state`` is ``(N,
-    L, 1024)``.
+    (what ``weights.transforms()`` returns), it returns an output whose ``last_hidden_state`` is
+    ``(N, L, 1024)``.
     """
     from transformers import ElectraConfig, ElectraModel
 

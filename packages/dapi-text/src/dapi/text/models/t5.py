@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
 
-from dapi import Asset, Build, File, WeightEntry, Weights, lazy, register_model
+from dapi import Asset, Build, File, WeightEntry, Weights, WeightsLike, lazy, register_model
 from dapi.adapt import Drop, Rename, Step
 from dapi.text.models._config import TransformersConfig, configure
-from dapi.text.models._hub import ON_TRUST, Repository, pinned_by
+from dapi.text.models._hub import ON_TRUST, Repository, license_source, pinned_by
 
 if TYPE_CHECKING:
     from transformers import T5EncoderModel, T5ForConditionalGeneration, T5Model
@@ -136,6 +136,7 @@ class _Checkpoint(NamedTuple):
             assets={"tokenizer": _FLAN_TOKENIZER if is_flan else _TOKENIZER},
             meta={
                 **(_FLAN_META if is_flan else _T5_META),
+                **license_source(self.files[0]),
                 "task": _TASKS[part],
                 "num_params": num_params,
                 "hash_source": self.hash_source,
@@ -196,21 +197,20 @@ class T5SmallWeights(Weights):
 @register_model(weights=T5SmallWeights)
 def t5_small(
     *,
-    weights: T5SmallWeights | WeightEntry | None = None,
+    weights: WeightsLike[T5SmallWeights] | None = None,
     progress: bool = True,
     part: Part = "generation",
     **config: Unpack[T5ModelConfig],
 ) -> T5:
     """Build T5-small: 6 + 6 layers, 512 wide, 61 million parameters.
 
-    The model of "Exploring the Limits of Transfer Learning with a Unified Text-to-Text
-    Transformer" (https://arxiv.org/abs/1910.10683), as transformers has it. What is built is the
-    part that the weights are for:
+    The model of "Exploring the Limits of Transfer Learning with a Unified Text-to-Text Transformer"
+    (https://arxiv.org/abs/1910.10683), as in transformers. It builds the part that the weights are
+    for:
 
     - ``"generation"`` (T5ForConditionalGeneration): call ``model.generate(**batch)``, with
-      ``batch`` from ``weights.transforms()``; ``weights.postprocess()`` makes text of the ids.
-      To have gaps filled, as in ``"a <extra_id_0> day"``, take
-      ``weights.transforms(special_tokens=True)``.
+      ``batch`` from ``weights.transforms()``; ``weights.postprocess()`` turns the ids into text. To
+      fill gaps, as in ``"a <extra_id_0> day"``, use ``weights.transforms(special_tokens=True)``.
     - ``"encoder-decoder"`` (T5Model): the same without the head. Called with ``input_ids`` ``(N,
       L)`` and ``decoder_input_ids`` ``(N, M)``, its ``last_hidden_state`` is ``(N, M, 512)``.
     - ``"encoder"`` (T5EncoderModel): called with ``input_ids`` and ``attention_mask``, both ``(N,
@@ -218,24 +218,24 @@ def t5_small(
 
     In ``dtype=torch.bfloat16`` the model computes as transformers' does. In ``torch.float16``
     transformers' ``from_pretrained`` keeps the layers ``wo`` in float32, because their sums
-    overflow; here all layers have the type that is asked for.
+    overflow; here all layers have the requested dtype.
 
     Args:
         weights: Published weights, or an entry; None initialises at random. Weights that are not
-            cached are fetched: this may touch the network.
-        progress: Show a progress bar while fetching, on a terminal.
+            cached are downloaded.
+        progress: Show a progress bar while downloading, on a terminal.
         part: Which part to build; fixed by the weights.
-        **config: Attributes of transformers' T5Config, such as ``dropout_rate``; in place of the
+        **config: Attributes of transformers' T5Config, such as ``dropout_rate``; instead of the
             published ones.
 
     Returns:
         The model, in training mode.
 
     Raises:
-        ValueError: ``part`` is none of those.
+        ValueError: ``part`` is unknown.
         UnexpectedArgumentError: T5Config has no such attribute.
-        ConfigConflictError: ``part`` or ``config`` contradict the weights. For what else weights
-            can raise, see ``dapi.build_model``.
+        ConfigConflictError: ``part`` or ``config`` contradict the weights. For other errors of
+            weights, see ``dapi.build_model``.
 
     Example:
         >>> encoder = t5_small(part="encoder", num_layers=1, vocab_size=100)
@@ -271,7 +271,7 @@ class T5BaseWeights(Weights):
 @register_model(weights=T5BaseWeights)
 def t5_base(
     *,
-    weights: T5BaseWeights | WeightEntry | None = None,
+    weights: WeightsLike[T5BaseWeights] | None = None,
     progress: bool = True,
     part: Part = "generation",
     **config: Unpack[T5ModelConfig],
@@ -280,7 +280,7 @@ def t5_base(
 
     Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 (what
     ``weights.transforms()`` returns). ``part`` is fixed by the weights: ``"generation"`` has a
-    head, and ``model.generate`` makes ids that ``weights.postprocess()`` makes text of;
+    head, and ``weights.postprocess()`` turns the ids of ``model.generate`` into text;
     ``"encoder-decoder"`` also takes ``decoder_input_ids``; the ``last_hidden_state`` of
     ``"encoder"`` is ``(N, L, 768)``.
     """
@@ -312,7 +312,7 @@ class T5LargeWeights(Weights):
 @register_model(weights=T5LargeWeights)
 def t5_large(
     *,
-    weights: T5LargeWeights | WeightEntry | None = None,
+    weights: WeightsLike[T5LargeWeights] | None = None,
     progress: bool = True,
     part: Part = "generation",
     **config: Unpack[T5ModelConfig],
@@ -321,7 +321,7 @@ def t5_large(
 
     Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 (what
     ``weights.transforms()`` returns). ``part`` is fixed by the weights: ``"generation"`` has a
-    head, and ``model.generate`` makes ids that ``weights.postprocess()`` makes text of;
+    head, and ``weights.postprocess()`` turns the ids of ``model.generate`` into text;
     ``"encoder-decoder"`` also takes ``decoder_input_ids``; the ``last_hidden_state`` of
     ``"encoder"`` is ``(N, L, 1024)``.
     """
@@ -357,7 +357,7 @@ class T53BWeights(Weights):
 @register_model(weights=T53BWeights)
 def t5_3b(
     *,
-    weights: T53BWeights | WeightEntry | None = None,
+    weights: WeightsLike[T53BWeights] | None = None,
     progress: bool = True,
     part: Part = "generation",
     **config: Unpack[T5ModelConfig],
@@ -366,7 +366,7 @@ def t5_3b(
 
     Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 (what
     ``weights.transforms()`` returns). ``part`` is fixed by the weights: ``"generation"`` has a
-    head, and ``model.generate`` makes ids that ``weights.postprocess()`` makes text of;
+    head, and ``weights.postprocess()`` turns the ids of ``model.generate`` into text;
     ``"encoder-decoder"`` also takes ``decoder_input_ids``; the ``last_hidden_state`` of
     ``"encoder"`` is ``(N, L, 1024)``.
     """
@@ -397,7 +397,7 @@ class T511BWeights(Weights):
 @register_model(weights=T511BWeights)
 def t5_11b(
     *,
-    weights: T511BWeights | WeightEntry | None = None,
+    weights: WeightsLike[T511BWeights] | None = None,
     progress: bool = True,
     part: Part = "generation",
     **config: Unpack[T5ModelConfig],
@@ -406,7 +406,7 @@ def t5_11b(
 
     Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 (what
     ``weights.transforms()`` returns). ``part`` is fixed by the weights: ``"generation"`` has a
-    head, and ``model.generate`` makes ids that ``weights.postprocess()`` makes text of;
+    head, and ``weights.postprocess()`` turns the ids of ``model.generate`` into text;
     ``"encoder-decoder"`` also takes ``decoder_input_ids``; the ``last_hidden_state`` of
     ``"encoder"`` is ``(N, L, 1024)``.
     """
@@ -437,7 +437,7 @@ class FlanT5SmallWeights(Weights):
 @register_model(weights=FlanT5SmallWeights)
 def flan_t5_small(
     *,
-    weights: FlanT5SmallWeights | WeightEntry | None = None,
+    weights: WeightsLike[FlanT5SmallWeights] | None = None,
     progress: bool = True,
     part: Part = "generation",
     **config: Unpack[T5ModelConfig],
@@ -448,7 +448,7 @@ def flan_t5_small(
     tasks of "Scaling Instruction-Finetuned Language Models" (https://arxiv.org/abs/2210.11416).
     Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 (what
     ``weights.transforms()`` returns). ``part`` is fixed by the weights: ``"generation"`` has a
-    head, and ``model.generate`` makes ids that ``weights.postprocess()`` makes text of;
+    head, and ``weights.postprocess()`` turns the ids of ``model.generate`` into text;
     ``"encoder-decoder"`` also takes ``decoder_input_ids``; the ``last_hidden_state`` of
     ``"encoder"`` is ``(N, L, 512)``.
     """
@@ -483,7 +483,7 @@ class FlanT5BaseWeights(Weights):
 @register_model(weights=FlanT5BaseWeights)
 def flan_t5_base(
     *,
-    weights: FlanT5BaseWeights | WeightEntry | None = None,
+    weights: WeightsLike[FlanT5BaseWeights] | None = None,
     progress: bool = True,
     part: Part = "generation",
     **config: Unpack[T5ModelConfig],
@@ -492,7 +492,7 @@ def flan_t5_base(
 
     Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 (what
     ``weights.transforms()`` returns). ``part`` is fixed by the weights: ``"generation"`` has a
-    head, and ``model.generate`` makes ids that ``weights.postprocess()`` makes text of;
+    head, and ``weights.postprocess()`` turns the ids of ``model.generate`` into text;
     ``"encoder-decoder"`` also takes ``decoder_input_ids``; the ``last_hidden_state`` of
     ``"encoder"`` is ``(N, L, 768)``.
     """
@@ -527,7 +527,7 @@ class FlanT5LargeWeights(Weights):
 @register_model(weights=FlanT5LargeWeights)
 def flan_t5_large(
     *,
-    weights: FlanT5LargeWeights | WeightEntry | None = None,
+    weights: WeightsLike[FlanT5LargeWeights] | None = None,
     progress: bool = True,
     part: Part = "generation",
     **config: Unpack[T5ModelConfig],
@@ -536,7 +536,7 @@ def flan_t5_large(
 
     Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 (what
     ``weights.transforms()`` returns). ``part`` is fixed by the weights: ``"generation"`` has a
-    head, and ``model.generate`` makes ids that ``weights.postprocess()`` makes text of;
+    head, and ``weights.postprocess()`` turns the ids of ``model.generate`` into text;
     ``"encoder-decoder"`` also takes ``decoder_input_ids``; the ``last_hidden_state`` of
     ``"encoder"`` is ``(N, L, 1024)``.
     """
@@ -569,7 +569,7 @@ class FlanT5XLWeights(Weights):
 @register_model(weights=FlanT5XLWeights)
 def flan_t5_xl(
     *,
-    weights: FlanT5XLWeights | WeightEntry | None = None,
+    weights: WeightsLike[FlanT5XLWeights] | None = None,
     progress: bool = True,
     part: Part = "generation",
     **config: Unpack[T5ModelConfig],
@@ -578,7 +578,7 @@ def flan_t5_xl(
 
     Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 (what
     ``weights.transforms()`` returns). ``part`` is fixed by the weights: ``"generation"`` has a
-    head, and ``model.generate`` makes ids that ``weights.postprocess()`` makes text of;
+    head, and ``weights.postprocess()`` turns the ids of ``model.generate`` into text;
     ``"encoder-decoder"`` also takes ``decoder_input_ids``; the ``last_hidden_state`` of
     ``"encoder"`` is ``(N, L, 2048)``.
     """
@@ -610,7 +610,7 @@ class FlanT5XXLWeights(Weights):
 @register_model(weights=FlanT5XXLWeights)
 def flan_t5_xxl(
     *,
-    weights: FlanT5XXLWeights | WeightEntry | None = None,
+    weights: WeightsLike[FlanT5XXLWeights] | None = None,
     progress: bool = True,
     part: Part = "generation",
     **config: Unpack[T5ModelConfig],
@@ -619,7 +619,7 @@ def flan_t5_xxl(
 
     Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 (what
     ``weights.transforms()`` returns). ``part`` is fixed by the weights: ``"generation"`` has a
-    head, and ``model.generate`` makes ids that ``weights.postprocess()`` makes text of;
+    head, and ``weights.postprocess()`` turns the ids of ``model.generate`` into text;
     ``"encoder-decoder"`` also takes ``decoder_input_ids``; the ``last_hidden_state`` of
     ``"encoder"`` is ``(N, L, 4096)``.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from dapi import Build, File, WeightEntry, Weights, register_model
+from dapi import Build, File, WeightEntry, Weights, WeightsLike, register_model
 from dapi.adapt import Drop, StripPrefix
 from dapi.text.models._config import BERTConfig, configure
 from dapi.text.models._encoder import encoder
@@ -109,32 +109,32 @@ class XLMRoBERTaBaseWeights(Weights, meta={"num_params": 277_453_056}):
 @register_model(weights=XLMRoBERTaBaseWeights)
 def xlm_roberta_base(
     *,
-    weights: XLMRoBERTaBaseWeights | WeightEntry | None = None,
+    weights: WeightsLike[XLMRoBERTaBaseWeights] | None = None,
     progress: bool = True,
     **config: Unpack[BERTConfig],
 ) -> XLMRobertaModel:
     """Build XLM-RoBERTa-base: 12 layers, 768 wide, 277 million parameters.
 
     The encoder of "Unsupervised Cross-lingual Representation Learning at Scale"
-    (https://arxiv.org/abs/1911.02116), as transformers has it, without a head and without a
-    pooler. Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 with
-    ``L <= 512`` (what ``weights.transforms()`` returns), it gives an output whose
-    ``last_hidden_state`` is ``(N, L, 768)``.
+    (https://arxiv.org/abs/1911.02116), as in transformers, without a head and without a pooler.
+    Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 with ``L <= 512``
+    (what ``weights.transforms()`` returns), it returns an output whose ``last_hidden_state`` is
+    ``(N, L, 768)``.
 
     Args:
         weights: Published weights, or an entry; None initialises at random. Weights that are not
-            cached are fetched: this may touch the network.
-        progress: Show a progress bar while fetching, on a terminal.
+            cached are downloaded.
+        progress: Show a progress bar while downloading, on a terminal.
         **config: Attributes of transformers' XLMRobertaConfig, such as ``hidden_dropout_prob`` or
-            ``attn_implementation``; in place of the published ones.
+            ``attn_implementation``; instead of the published ones.
 
     Returns:
         The model, in training mode.
 
     Raises:
         UnexpectedArgumentError: XLMRobertaConfig has no such attribute.
-        ConfigConflictError: ``config`` contradicts the weights. For what else weights can raise,
-            see ``dapi.build_model``.
+        ConfigConflictError: ``config`` contradicts the weights. For other errors of weights, see
+            ``dapi.build_model``.
 
     Example:
         >>> model = xlm_roberta_base(num_hidden_layers=1, vocab_size=1000)
@@ -166,15 +166,15 @@ class XLMRoBERTaLargeWeights(Weights, meta={"num_params": 558_840_832}):
 @register_model(weights=XLMRoBERTaLargeWeights)
 def xlm_roberta_large(
     *,
-    weights: XLMRoBERTaLargeWeights | WeightEntry | None = None,
+    weights: WeightsLike[XLMRoBERTaLargeWeights] | None = None,
     progress: bool = True,
     **config: Unpack[BERTConfig],
 ) -> XLMRobertaModel:
     """Build XLM-RoBERTa-large: 24 layers, 1024 wide, 559 million parameters.
 
     Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 with ``L <= 512``
-    (what ``weights.transforms()`` returns), it gives an output whose ``last_hidden_state`` is ``(N,
-    L, 1024)``.
+    (what ``weights.transforms()`` returns), it returns an output whose ``last_hidden_state`` is
+    ``(N, L, 1024)``.
     """
     from transformers import XLMRobertaConfig, XLMRobertaModel
 

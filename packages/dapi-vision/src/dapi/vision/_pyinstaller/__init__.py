@@ -1,4 +1,4 @@
-"""What PyInstaller asks, by dapi-vision's entry point in the group ``pyinstaller40``."""
+"""PyInstaller's hooks, found by the entry point in the group ``pyinstaller40``."""
 
 from __future__ import annotations
 

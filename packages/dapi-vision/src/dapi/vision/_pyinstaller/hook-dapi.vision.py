@@ -1,4 +1,4 @@
-"""Collect torchvision's operators, which it loads by path; PyInstaller knows an old name only."""
+"""Collect torchvision's operators, which it loads by path; PyInstaller knows only an old name."""
 
 from PyInstaller.utils.hooks import collect_dynamic_libs
 

@@ -1,4 +1,4 @@
-"""The backbones of detectors: networks whose first layers are frozen, most with a pyramid on top.
+"""The backbones of detectors: networks with frozen first layers, most with a feature pyramid.
 
 torchvision's own functions for this take its own weights only, and their parts that take a
 network are private: these are the same over its public classes.
@@ -14,22 +14,22 @@ from torch import nn
 from torchvision.models.detection.backbone_utils import BackboneWithFPN
 from torchvision.ops.feature_pyramid_network import LastLevelP6P7
 
-from dapi import WeightEntry, Weights, build_model
+from dapi import WeightsLike, build_model
 from dapi.vision.models._cifar_resnet import CIFARResNet
 from dapi.vision.models._frozen_norm import FrozenBatchNorm2d
 from dapi.vision.models.cifar_resnet import ResNet20Weights
 from dapi.vision.models.mobilenet_v3 import MobileNetV3LargeWeights, mobilenet_v3_large
 from dapi.vision.models.resnet import ResNet50Weights, resnet50
 
-# What trainable layers count, from the last: a norm goes with its convolution.
+# The trainable layers, counted from the last; a norm belongs to its convolution.
 _RESNET_LAYERS = (("layer4",), ("layer3",), ("layer2",), ("layer1",), ("conv1", "bn1"))
 # Of MobileNetV3-Large: the first block, those that halve the image, and the last.
 MOBILENET_STAGES = (0, 2, 4, 7, 13, 16)
 
 
 def resnet50_fpn(
-    weights: Weights | WeightEntry | None,
-    weights_backbone: ResNet50Weights | WeightEntry | None,
+    weights: WeightsLike[Any] | None,
+    weights_backbone: WeightsLike[ResNet50Weights] | None,
     trainable_layers: int | None,
     *,
     progress: bool,
@@ -40,16 +40,16 @@ def resnet50_fpn(
     """Build a ResNet-50 with a feature pyramid.
 
     Args:
-        weights: Of the whole detector.
-        weights_backbone: Of the ResNet-50; its layer ``fc`` is dropped after loading.
-        trainable_layers: How many layers, from the last, are trained: 0 to 5; by default 3.
-            Without any weights all are.
-        progress: Show a progress bar while fetching.
+        weights: Weights of the whole detector.
+        weights_backbone: Weights of the ResNet-50; its layer ``fc`` is dropped after loading.
+        trainable_layers: Number of trainable layers, counted from the last: 0 to 5; by default 3.
+            Without any weights, all are trainable.
+        progress: Show a progress bar while downloading.
         frozen_norm: Whether the ResNet's batch norm never changes when any weights are given.
-        norm_layer: Of the pyramid; by default none, and convolutions with a bias.
-        further_from: Channels of what two further levels are computed from: 256, the pyramid's
-            last level, or 2048, the ResNet's last layer; its layer 1 is left out then. By default
-            one further level is a maximum of the last.
+        norm_layer: Normalization of the pyramid; by default none, and convolutions have a bias.
+        further_from: Source of two more levels, by its channels: 256 for the pyramid's last level,
+            or 2048 for the ResNet's last layer; layer 1 is then omitted. By default, one more level
+            is a maximum of the last.
 
     Raises:
         ValueError: ``trainable_layers`` is not from 0 to 5.
@@ -79,7 +79,7 @@ def resnet50_fpn(
 
 
 def resnet20_fpn(
-    weights_backbone: ResNet20Weights | WeightEntry | None,
+    weights_backbone: WeightsLike[ResNet20Weights] | None,
     *,
     progress: bool,
     in_channels: int,
@@ -89,11 +89,11 @@ def resnet20_fpn(
     Everything is trained: the network is small, and was not made for large images.
 
     Args:
-        weights_backbone: Of the ResNet-20; its layer ``fc`` is dropped after loading.
-        progress: Show a progress bar while fetching.
+        weights_backbone: Weights of the ResNet-20; its layer ``fc`` is dropped after loading.
+        progress: Show a progress bar while downloading.
         in_channels: Channels of the images.
     """
-    # Not by its builder: that was replaced, which is no concern of who builds a detector.
+    # Not by its builder, whose warning of a replacement is irrelevant for detectors.
     body = build_model(
         CIFARResNet, in_channels=in_channels, weights=weights_backbone, progress=progress
     )
@@ -104,8 +104,8 @@ def resnet20_fpn(
 
 
 def mobilenet_v3_large_fpn(
-    weights: Weights | WeightEntry | None,
-    weights_backbone: MobileNetV3LargeWeights | WeightEntry | None,
+    weights: WeightsLike[Any] | None,
+    weights_backbone: WeightsLike[MobileNetV3LargeWeights] | None,
     trainable_layers: int | None,
     *,
     progress: bool,
@@ -113,11 +113,11 @@ def mobilenet_v3_large_fpn(
     """Build a MobileNetV3-Large with a feature pyramid on its last two stages.
 
     Args:
-        weights: Of the whole detector.
-        weights_backbone: Of the MobileNet; its classifier is dropped after loading.
-        trainable_layers: How many stages, from the last, are trained: 0 to 6; by default 3.
-            Without any weights all are.
-        progress: Show a progress bar while fetching.
+        weights: Weights of the whole detector.
+        weights_backbone: Weights of the MobileNet; its classifier is dropped after loading.
+        trainable_layers: Number of trainable stages, counted from the last: 0 to 6; by default 3.
+            Without any weights, all are trainable.
+        progress: Show a progress bar while downloading.
 
     Raises:
         ValueError: ``trainable_layers`` is not from 0 to 6.
@@ -151,15 +151,15 @@ def trained_count(trainable_layers: Any, *, is_trained: bool, default: int, most
         if trainable_layers is not None:
             warnings.warn(
                 f"trainable_backbone_layers={trainable_layers} has no effect without weights: "
-                "all layers of the backbone are trained.",
+                "all its layers are trainable.",
                 stacklevel=2,
             )
         return most
     count: int = default if trainable_layers is None else trainable_layers
     if count not in range(most + 1):
         raise ValueError(
-            f"trainable_backbone_layers={count!r} is not possible. "
-            f"Expected a number from 0 to {most}."
+            f"trainable_backbone_layers={count!r} is not valid. "
+            f"Expected an integer between 0 and {most}."
         )
     return count
 

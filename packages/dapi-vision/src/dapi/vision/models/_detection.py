@@ -1,4 +1,4 @@
-"""What the published weights of torchvision's detectors have in common."""
+"""Common facts of the published weights of torchvision's detectors."""
 
 from __future__ import annotations
 
@@ -16,40 +16,41 @@ if TYPE_CHECKING:
 
 
 class RCNNConfig(BuilderConfig, total=False):
-    """Further arguments of torchvision's R-CNN detectors.
+    """More arguments of torchvision's R-CNN detectors.
 
     Attributes:
-        min_size: Pixels that the shorter side of an image is resized to.
-        max_size: The most pixels of its longer side.
-        image_mean: What is subtracted from each channel.
-        image_std: What each channel is divided by then.
-        size_divisible: What height and width of a batch are multiples of.
+        min_size: Length in pixels that the shorter side of an image is resized to.
+        max_size: Maximum length of its longer side, in pixels.
+        image_mean: Mean of each channel, which is subtracted first.
+        image_std: Standard deviation of each channel, by which it is then divided.
+        size_divisible: Height and width of a batch are padded to multiples of this.
         fixed_size: Width and height that every image is resized to instead.
-        rpn_anchor_generator: What makes the boxes that the region proposal network (RPN) starts
-            from.
-        rpn_head: What scores and moves them.
-        rpn_pre_nms_top_n_train: Proposals that are kept in training, before overlapping ones are
-            suppressed.
+        rpn_anchor_generator: Module that generates the anchors of the region proposal network
+            (RPN).
+        rpn_head: Module that scores and regresses them.
+        rpn_pre_nms_top_n_train: Number of proposals kept in training before non-maximum
+            suppression.
         rpn_pre_nms_top_n_test: The same, in eval mode.
-        rpn_post_nms_top_n_train: Proposals that are kept in training after that.
+        rpn_post_nms_top_n_train: Number of proposals kept in training after it.
         rpn_post_nms_top_n_test: The same, in eval mode.
-        rpn_nms_thresh: Overlap above which the worse of two proposals is suppressed.
+        rpn_nms_thresh: Overlap (IoU) above which the lower-scoring of two proposals is suppressed.
         rpn_fg_iou_thresh: Overlap from which an anchor counts as an object, in training.
         rpn_bg_iou_thresh: Overlap below which it counts as background.
-        rpn_batch_size_per_image: Anchors of an image that the loss is computed of.
-        rpn_positive_fraction: Their share of objects.
+        rpn_batch_size_per_image: Number of anchors per image in the loss.
+        rpn_positive_fraction: The fraction of them that are objects.
         rpn_score_thresh: Score below which proposals are dropped, in eval mode.
-        box_roi_pool: What crops features for the box head.
-        box_head: What makes a vector of them.
-        box_predictor: What makes classes and boxes of that; not beside ``num_classes``.
+        box_roi_pool: Module that crops features for the box head.
+        box_head: Module that turns them into a vector.
+        box_predictor: Module that predicts classes and boxes from it; not together with
+            ``num_classes``.
         box_score_thresh: Score below which boxes are dropped, in eval mode.
-        box_nms_thresh: Overlap above which the worse of two boxes is suppressed.
-        box_detections_per_img: The most boxes of an image.
+        box_nms_thresh: Overlap (IoU) above which the lower-scoring of two boxes is suppressed.
+        box_detections_per_img: Maximum number of boxes per image.
         box_fg_iou_thresh: Overlap from which a proposal counts as an object, in training.
         box_bg_iou_thresh: Overlap below which it counts as background.
-        box_batch_size_per_image: Proposals of an image that the loss is computed of.
-        box_positive_fraction: Their share of objects.
-        bbox_reg_weights: What the four numbers of a box are scaled by in the loss.
+        box_batch_size_per_image: Number of proposals per image in the loss.
+        box_positive_fraction: The fraction of them that are objects.
+        bbox_reg_weights: Factors of the four box coordinates in the loss.
     """
 
     min_size: int
@@ -95,11 +96,11 @@ ANCIENT_BUILD = Build(config={"num_classes": 91}, context=ANCIENT_EPS)
 if TYPE_CHECKING:
 
     class DetectionWeights(Weights):
-        """Weights that find objects in photos."""
+        """Weights that detect objects in photos."""
 
         transforms: Callable[..., ObjectDetection]
         postprocess: Callable[..., Detection]
-else:  # a search makes every enum: what only types see costs it nothing
+else:  # at run time an alias: a search creates every enum
     DetectionWeights = Weights
 
 
@@ -121,12 +122,12 @@ def detection(
         model: The model's name.
         file: The file's name.
         average_precision: In percent, of boxes (``box_map``), masks and keypoints.
-        recipe: Where the training is described.
-        task: What the model finds.
+        recipe: A description of the training.
+        task: The task of the model.
         categories: The name of each label.
         keypoint_names: The name of each keypoint.
-        build: What building needs.
-        **fields: As of ``published``.
+        build: How to build the model.
+        **fields: See ``published``.
     """
     named = {} if keypoint_names is None else {"keypoint_names": keypoint_names}
     return published(

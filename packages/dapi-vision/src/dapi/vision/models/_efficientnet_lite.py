@@ -97,7 +97,7 @@ class Block(nn.Module):
         self._drop = StochasticDepth(drop, "row")
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return what the block makes of images, added to them where the shapes are equal."""
+        """Return the block's output, added to the input if the shapes are equal."""
         inner: Tensor = x
         if self.expands:
             inner = relu6(self._bn0(self._expand_conv(inner)))
@@ -150,7 +150,7 @@ class EfficientNetLite(nn.Module):
 
 
 def blocks(drop: float) -> Iterator[Block]:
-    """Make the blocks of all stages; ``drop`` would be reached behind the last."""
+    """Make the blocks of all stages; ``drop`` would be reached after the last."""
     total = sum(count for *_, count in STAGES)
     number, before = 0, STEM_CHANNELS
     for expansion, kernel, stride, channels, count in STAGES:
@@ -172,7 +172,7 @@ def batch_norm(channels: int) -> nn.BatchNorm2d:
 
 
 def initialize(model: nn.Module) -> None:
-    """Draw weights as EfficientNet does: convolutions by what they put out, the classifier evenly.
+    """Draw weights as EfficientNet does: convolutions normally, the classifier uniformly.
 
     See https://arxiv.org/abs/1905.11946.
     """

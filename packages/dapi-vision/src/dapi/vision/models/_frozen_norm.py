@@ -1,4 +1,4 @@
-"""FrozenBatchNorm2d with a default eps that weights can carry."""
+"""FrozenBatchNorm2d with a default eps that weights can set."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ class FrozenBatchNorm2d(TorchvisionFrozenBatchNorm2d):  # type: ignore[misc]  # 
     """Batch norm whose statistics and affine parameters are buffers, and never change.
 
     The default of ``eps`` was 0 until 2020 and is 1e-5 since then (vision#2599, vision#2933).
-    Models trained before keep 0 (vision#2940): their weights carry it as a context.
+    Models trained before keep 0 (vision#2940): their weights set it in a context.
 
     Args:
         num_features: Channels of the input ``(N, C, H, W)``.
-        eps: Added to the variance; by default what ``dapi.ContextParams`` says, else 1e-5.
+        eps: Added to the variance; by default the value of ``dapi.ContextParams``, else 1e-5.
     """
 
     def __init__(self, num_features: int, eps: float | None = None) -> None:

@@ -1,4 +1,4 @@
-"""The layers of MobileNetV3, whichever class they are put into."""
+"""The layers of MobileNetV3, for its float and its quantizable class."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ def _construct(
         rows: The blocks before the tail, as in ``_LARGE``.
         tail: Of the last three blocks: channels in, expanded channels of the first, channels out.
         last_channel: Channels between the layers of the classifier.
-        width_mult: As of the builders.
-        reduced_tail: As of the builders.
-        dilated: As of the builders.
-        **config: Further arguments of the class.
+        width_mult: As in the builders.
+        reduced_tail: As in the builders.
+        dilated: As in the builders.
+        **config: More arguments of the class.
     """
     divisor, dilation = 2 if reduced_tail else 1, 2 if dilated else 1
     inside, expanded, out = tail[0], tail[1], tail[2] // divisor

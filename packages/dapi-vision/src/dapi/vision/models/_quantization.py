@@ -1,7 +1,7 @@
 """Quantization in eager mode: from a float model to one that computes in 8 bits.
 
-torch deprecates this way in favour of torchao's, for models that are quantized anew; those that
-were published by it are only loaded by it. What it warns of, nobody who loads them can change.
+torch deprecates this way in favour of torchao's, for newly quantized models; models that were
+published with it can only be loaded with it, so its warnings do not help their users.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ _untyped: Any = torch.ao.quantization
 
 
 def finished(model: M, *, quantize: bool, backend: str) -> M:
-    """Return a quantizable model as it is asked for.
+    """Return a quantizable model, quantized if requested.
 
     Args:
         model: A quantizable model of torchvision, just constructed.
-        quantize: Whether it is quantized, by what one random image shows; weights that are loaded
-            bring what better images showed. It is in eval mode then.
-        backend: What computes; it becomes the engine of the whole process.
+        quantize: Whether to quantize it, calibrated by one random image (weights have a better
+            calibration). It is then in eval mode.
+        backend: The backend; it becomes the engine of the whole process.
 
     Raises:
         ValueError: This build of PyTorch does not have the backend.
@@ -42,7 +42,7 @@ def finished(model: M, *, quantize: bool, backend: str) -> M:
 
 
 def prepared_for_training(model: M, *, backend: str) -> M:
-    """Return a quantizable model as it is in quantization-aware training.
+    """Return a quantizable model, prepared for quantization-aware training.
 
     Raises:
         ValueError: This build of PyTorch does not have the backend.
@@ -66,7 +66,7 @@ def converted(model: M) -> M:
 
 @contextmanager
 def _silenced() -> Iterator[None]:
-    """Keep to itself what torch warns of while it quantizes."""
+    """Suppress torch's warnings while it quantizes."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -76,14 +76,14 @@ def _check(backend: str) -> None:
     known = torch.backends.quantized.supported_engines
     if backend not in known:
         raise ValueError(
-            f"backend={backend!r} is not in this build of PyTorch. "
-            f"It has: {', '.join(engine for engine in known if engine != 'none')}."
+            f"backend={backend!r} is not available in this build of PyTorch. "
+            f"Available: {', '.join(engine for engine in known if engine != 'none')}."
         )
     torch.backends.quantized.engine = backend
 
 
 def _separate_relu(model: nn.Module) -> None:
-    """Replace the activations that work in place, or are shared: they could not be fused."""
+    """Replace activations that are in-place or shared, since these cannot be fused."""
     for name, child in model.named_children():
         if type(child) in (nn.ReLU, nn.ReLU6):
             setattr(model, name, nn.ReLU(inplace=False))

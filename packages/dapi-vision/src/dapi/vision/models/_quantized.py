@@ -1,4 +1,4 @@
-"""What torchvision's published quantized weights have in common."""
+"""Common facts of torchvision's published quantized weights."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from dapi.vision.models._torchvision import RECIPES, classification
 
 
 def build(backend: str, *, fixed: Mapping[str, Any] | None = None, **fields: Any) -> Build:
-    """Say what building needs for quantized weights of ImageNet-1K.
+    """Return the Build of quantized weights of ImageNet-1K.
 
     Args:
-        backend: As of ``quantized``.
-        fixed: Further arguments that the weights fix.
+        backend: See ``quantized``.
+        fixed: More arguments that the weights fix.
         **fields: Further attributes of the Build.
     """
     config = {"num_classes": 1000, "quantize": True, "backend": backend, **(fixed or {})}
@@ -37,10 +37,10 @@ def quantized(
         model: The model's name.
         file: The file's name.
         unquantized: The name of the float weights that they were made from.
-        backend: What computes with them, by torch's name: ``fbgemm`` or ``qnnpack``.
+        backend: The backend that runs them, by torch's name: ``fbgemm`` or ``qnnpack``.
         min_size: Height and width of the smallest image that the model takes.
-        recipe: Where the training, or the quantization, is described.
-        **fields: As of ``classification``.
+        recipe: A description of the training or the quantization.
+        **fields: See ``classification``.
     """
     return classification(
         f"quantization.{model}",
@@ -53,7 +53,7 @@ def quantized(
 
 
 def pretrained_quantized(quantized: Weights, unquantized: Weights) -> list[LegacyArgument]:
-    """Say what ``pretrained=True`` meant, with ``quantize=True`` and without."""
+    """Return the weights that ``pretrained=True`` selected, with and without ``quantize=True``."""
     return [
         LegacyArgument("pretrained", {True: quantized, False: None}, when={"quantize": True}),
         LegacyArgument("pretrained", {True: unquantized, False: None}),

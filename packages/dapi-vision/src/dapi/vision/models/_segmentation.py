@@ -1,4 +1,4 @@
-"""What the published weights of torchvision's segmentation models have in common."""
+"""Common facts of the published weights of torchvision's segmentation models."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ SEGMENTATION_RECIPES = "https://github.com/pytorch/vision/tree/main/references/s
 if TYPE_CHECKING:
 
     class SegmentationWeights(Weights):
-        """Weights that say what each pixel of a photo belongs to."""
+        """Weights that segment photos."""
 
         transforms: Callable[..., SemanticSegmentation]
         postprocess: Callable[..., postprocesses.SemanticSegmentation]
-else:  # a search makes every enum: what only types see costs it nothing
+else:  # at run time an alias: a search creates every enum
     SegmentationWeights = Weights
 
 
@@ -39,16 +39,16 @@ def segmentation(
     build: Build,
     **fields: Any,
 ) -> WeightEntry:
-    """Describe weights that were trained on what COCO has of Pascal VOC's 20 categories.
+    """Describe weights that were trained on the images of COCO with Pascal VOC's 20 categories.
 
     Args:
         model: The model's name.
         file: The file's name.
         miou: Mean over the categories of intersection over union, in percent.
-        pixel_acc: How many pixels are right, in percent.
-        recipe: Where the training is described.
-        build: What building needs.
-        **fields: As of ``published``.
+        pixel_acc: Pixel accuracy, in percent.
+        recipe: A description of the training.
+        build: How to build the model.
+        **fields: See ``published``.
     """
     return published(
         f"segmentation.{model}",

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from torch import nn
 from torchvision.models.detection.ssdlite import SSDLiteFeatureExtractorMobileNet
 
-from dapi import WeightEntry, Weights
+from dapi import WeightsLike
 from dapi.vision.models._backbones import MOBILENET_STAGES, freeze_features, trained_count
 from dapi.vision.models.mobilenet_v3 import MobileNetV3LargeWeights, mobilenet_v3_large
 
 
 def extractor(
-    weights: Weights | WeightEntry | None,
-    weights_backbone: MobileNetV3LargeWeights | WeightEntry | None,
+    weights: WeightsLike[Any] | None,
+    weights_backbone: WeightsLike[MobileNetV3LargeWeights] | None,
     trainable_layers: int | None,
     *,
     progress: bool,
@@ -23,10 +24,11 @@ def extractor(
     """Build the backbone, and return it with the channels of each level.
 
     Args:
-        weights: Of the whole detector.
-        weights_backbone: Of the MobileNet; without, its last blocks have half the channels.
-        trainable_layers: How many stages, from the last, are trained: 0 to 6; by default 6.
-        progress: Show a progress bar while fetching.
+        weights: Weights of the whole detector.
+        weights_backbone: Weights of the MobileNet; without them, its last blocks have half the
+            channels.
+        trainable_layers: Number of trainable stages, counted from the last: 0 to 6; by default 6.
+        progress: Show a progress bar while downloading.
         norm_layer: Normalisation.
 
     Raises:
@@ -44,7 +46,7 @@ def extractor(
         _initialize(network)
     features, level = network.features, MOBILENET_STAGES[-2]
     freeze_features(features, MOBILENET_STAGES, count)
-    # Levels begin inside a block, after its expansion; four are further blocks.
+    # Levels begin inside a block, after its expansion; four more blocks follow.
     inside, last = features[level].block[0], features[-1]
     channels = [inside.out_channels, last.out_channels, 512, 256, 256, 128]
     return SSDLiteFeatureExtractorMobileNet(features, level, norm_layer), channels

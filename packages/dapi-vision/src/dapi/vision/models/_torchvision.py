@@ -1,8 +1,8 @@
-"""What torchvision's published weights have in common: the facts that its entries share.
+"""Common facts of torchvision's published weights.
 
-A family states what is particular to each file; these functions make the entry of it. What is true
-of the model, its parameters and GFLOPs, the enum says for all of its members. Numbers are those of
-torchvision 0.29's own metadata.
+A family states the facts of each file; these functions make its entry. The enum states the facts of
+the model (parameters, GFLOPs) for all of its members. Numbers are from the metadata of torchvision
+0.29.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from dapi import Build, LegacyArgument, Lines, WeightEntry, Weights, lazy
+from dapi.vision.models._licenses import stated
 
 if TYPE_CHECKING:
     from dapi.vision.postprocess import Classification
@@ -21,9 +22,9 @@ IMAGENET1K = Lines("dapi.vision:data/imagenet1k.txt")
 RECIPES = "https://github.com/pytorch/vision/tree/main/references/classification"
 NEW_RECIPES = "https://github.com/pytorch/vision/issues/3995"
 
-# The README of the repository names the licence: CC-BY-NC 4.0.
 SWAG = {
     "license": "CC-BY-NC-4.0",
+    "license_source": "https://github.com/pytorch/vision#pre-trained-model-license",
     "license_url": "https://github.com/facebookresearch/SWAG/blob/main/LICENSE",
 }
 
@@ -35,11 +36,11 @@ _PAGES = "https://pytorch.org/vision/stable/models/generated/torchvision.models"
 if TYPE_CHECKING:
 
     class ClassificationWeights(Weights):
-        """Weights that name what is in a photo."""
+        """Weights that classify photos."""
 
         transforms: Callable[..., ImageClassification]
         postprocess: Callable[..., Classification]
-else:  # a search makes every enum: what only types see costs it nothing
+else:  # at run time an alias: a search creates every enum
     ClassificationWeights = Weights
 
 
@@ -63,13 +64,13 @@ def published(
         model: The model's name behind ``torchvision.models``, as in ``detection.ssd300_vgg16``.
         file: The file's name, or its URL where that is not torchvision's own.
         known_as: torchvision's name of the weights, as in ``ResNet50_Weights.IMAGENET1K_V1``.
-        metrics: What torchvision's page of the model states: by dataset, by name.
+        metrics: The metrics on torchvision's page of the model: by dataset, by name.
         meta: The rest of the metadata.
         sha256: The file's full hash; without it, the digits in its name are used.
-        sources: How many independent public projects pin that full hash.
-        num_params: How many parameters, where not all weights of the model have as many.
-        gflops: Billions of multiply-adds for one input, where they are not the same for all.
-        file_mib: Its size in MiB, as torchvision states it, where nobody published it in bytes.
+        sources: The number of independent public projects that pin the full hash.
+        num_params: The number of parameters, if it differs between weights of the model.
+        gflops: Billions of multiply-adds for one input, if they differ between weights.
+        file_mib: Its size in MiB, as stated by torchvision, if its size in bytes is not published.
         **fields: Further attributes of the entry.
     """
     own = {"num_params": num_params, "gflops": gflops, "file_mib": file_mib}
@@ -77,7 +78,7 @@ def published(
         url=file if file.startswith("https:") else f"{_FILES}/{file}",
         sha256=sha256 or _digits(file),
         meta={
-            "license": "unknown",
+            **stated(file),
             **{key: value for key, value in own.items() if value is not None},
             **meta,
             "metrics": _sourced(metrics, f"{_PAGES}.{model}.html"),
@@ -132,13 +133,13 @@ def classification(
         model: The model's name.
         file: The file's name.
         accuracy: Top 1 and top 5, in percent, of one central crop.
-        recipe: Where the training is described.
+        recipe: A description of the training.
         min_size: Height and width of the smallest image that the model takes.
-        crop_size: Height and width of what the model is given.
-        preset: Further arguments of ``dapi.vision.transforms:ImageClassification``.
+        crop_size: Height and width of the model's input.
+        preset: More arguments of ``dapi.vision.transforms:ImageClassification``.
         meta: Further metadata, such as the licence.
-        build: What building needs.
-        **fields: As of ``published``.
+        build: How to build the model.
+        **fields: See ``published``.
     """
     return published(
         model,
@@ -162,7 +163,7 @@ def classification(
 
 
 def pretrained(member: Weights | None) -> LegacyArgument:
-    """Say what ``pretrained=True`` meant for a model of torchvision; None: it was an error."""
+    """Return the weights that ``pretrained=True`` selected; None if it was an error."""
     meant: dict[bool, Weights | None] = {False: None}
     if member is not None:
         meant[True] = member
@@ -170,6 +171,6 @@ def pretrained(member: Weights | None) -> LegacyArgument:
 
 
 def pretrained_backbone(member: Weights) -> LegacyArgument:
-    """Say what ``pretrained_backbone=True`` meant for a model of torchvision."""
+    """Return the weights that torchvision's ``pretrained_backbone=True`` selected."""
     meant = {True: member, False: None}
     return LegacyArgument("pretrained_backbone", meant, parameter="weights_backbone")

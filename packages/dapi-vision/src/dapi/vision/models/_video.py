@@ -1,4 +1,4 @@
-"""What the published weights of torchvision's video models have in common."""
+"""Common facts of the published weights of torchvision's video models."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _NAMES = lazy("dapi.vision.postprocess:Classification", categories=KINETICS400)
 if TYPE_CHECKING:
 
     class VideoWeights(Weights):
-        """Weights that name what happens in a video."""
+        """Weights that classify videos."""
 
         transforms: Callable[..., VideoClassification]
         postprocess: Callable[..., Classification]
-else:  # a search makes every enum: what only types see costs it nothing
+else:  # at run time an alias: a search creates every enum
     VideoWeights = Weights
 
 
@@ -48,15 +48,15 @@ def video(
         model: The model's name.
         file: The file's name.
         accuracy: Top 1 and top 5, in percent.
-        recipe: Where the training is described.
-        crop_size: Height and width of what the model is given.
+        recipe: A description of the training.
+        crop_size: Height and width of the model's input.
         resize_size: Of the frames before the crop: of the shorter side, or height and width.
-        preset: Further arguments of ``dapi.vision.transforms:VideoClassification``.
+        preset: More arguments of ``dapi.vision.transforms:VideoClassification``.
         min_size: Height and width of the smallest frames that the model takes.
-        min_temporal_size: The fewest frames that it takes, where that is known.
-        frames: Of the clips that the accuracy is of.
-        datasets: What the weights were trained on.
-        **fields: As of ``published``.
+        min_temporal_size: The minimum number of frames, if known.
+        frames: Number of frames of the clips in the evaluation.
+        datasets: The training datasets.
+        **fields: See ``published``.
     """
     fewest = {} if min_temporal_size is None else {"min_temporal_size": min_temporal_size}
     return published(

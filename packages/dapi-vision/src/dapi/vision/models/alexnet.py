@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import BuilderConfig, WeightEntry, register_model
+from dapi import BuilderConfig, WeightsLike, register_model
 from dapi.vision.models._torchvision import (
     RECIPES,
     ClassificationWeights,
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 class AlexNetConfig(BuilderConfig, total=False):
-    """Further arguments of ``torchvision.models.alexnet.AlexNet``.
+    """More arguments of ``torchvision.models.alexnet.AlexNet``.
 
     Attributes:
-        dropout: How likely an input of the last layer is zeroed in training.
+        dropout: Probability that an input of the last layer is zeroed in training.
     """
 
     dropout: float
@@ -52,24 +52,24 @@ class AlexNetWeights(ClassificationWeights, meta={"num_params": 61_100_840, "gfl
 )
 def alexnet(
     *,
-    weights: AlexNetWeights | WeightEntry | None = None,
+    weights: WeightsLike[AlexNetWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[AlexNetConfig],
 ) -> AlexNet:
-    """Build an AlexNet, which names what is in a photo.
+    """Build an AlexNet, which classifies photos.
 
     `One weird trick for parallelizing convolutional neural networks
     <https://arxiv.org/abs/1404.5997>`_, Krizhevsky, 2014: the variant with one column. The model
-    takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them (at least 63 pixels a
-    side), and returns logits ``(N, num_classes)``.
+    takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them (at least 63 pixels
+    per side), and returns logits ``(N, num_classes)``.
 
     Args:
-        weights: What to load; fetched on first use. None fetches nothing.
-        progress: Show a progress bar while fetching, on a terminal.
-        num_classes: Outputs of the layer ``classifier.6``. Other than the weights' own: with
-            ``new_head=True`` only.
-        **config: Further arguments, see ``AlexNetConfig``.
+        weights: The weights to load, downloaded on first use. None downloads nothing.
+        progress: Show a progress bar while downloading, on a terminal.
+        num_classes: Outputs of the layer ``classifier.6``. A value other than the weights' requires
+            ``new_head=True``.
+        **config: More arguments, see ``AlexNetConfig``.
 
     Returns:
         The model, in training mode.

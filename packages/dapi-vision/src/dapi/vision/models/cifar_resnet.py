@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from dapi import Build, BuilderConfig, WeightEntry, Weights, lazy, register_model
+from dapi import Build, BuilderConfig, WeightEntry, Weights, WeightsLike, lazy, register_model
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -28,10 +28,11 @@ _BUILD = Build(config={"in_channels": 1, "num_classes": 10})
 
 
 def _meta(accuracy: float) -> dict[str, Any]:
-    """Return what is known of weights that classify this part of the held-out images right."""
+    """Return the metadata of weights with this accuracy on the held-out images."""
     return {
         "task": "image-classification",
         "license": "BSD-3-Clause",
+        "license_source": "the LICENSE of this distribution: we trained them",
         "datasets": [DIGITS],
         "dataset_source": DIGITS_SOURCE,
         "not_trained_on": NOT_TRAINED_ON,
@@ -78,7 +79,7 @@ class ResNet20Weights(Weights, meta={"num_params": 269_434}):
 @register_model(weights=ResNet20Weights, head=("fc",))
 def resnet20(
     *,
-    weights: ResNet20Weights | WeightEntry | None = None,
+    weights: WeightsLike[ResNet20Weights] | None = None,
     progress: bool = True,
     num_classes: int = 10,
     in_channels: int = 3,
@@ -95,10 +96,10 @@ def resnet20(
     ``resnet20_v2`` replaces it; it stays for its weights.
 
     Args:
-        weights: What to load; None initialises at random.
-        progress: Show a progress bar while fetching other weights, on a terminal.
-        num_classes: Outputs of the layer ``fc``. Other than the weights' own: with
-            ``new_head=True`` only.
+        weights: The weights to load; None initialises at random.
+        progress: Show a progress bar while downloading other weights, on a terminal.
+        num_classes: Outputs of the layer ``fc``. A value other than the weights' requires
+            ``new_head=True``.
         in_channels: Channels of the images; the weights for digits fix it to 1.
         blocks_per_stage: Blocks of each of the three stages.
         **config: ``new_head``, ``device`` and ``dtype``, see ``dapi.BuilderConfig``.
@@ -146,7 +147,7 @@ class ResNet20V2Weights(Weights, meta={"num_params": 269_434}):
 @register_model(weights=ResNet20V2Weights, head=("fc",), replaces="resnet20")
 def resnet20_v2(
     *,
-    weights: ResNet20V2Weights | WeightEntry | None = None,
+    weights: WeightsLike[ResNet20V2Weights] | None = None,
     progress: bool = True,
     num_classes: int = 10,
     in_channels: int = 3,
@@ -161,10 +162,10 @@ def resnet20_v2(
     logits ``(N, num_classes)``. Weights of ``resnet20`` do not fit. Does not touch the network.
 
     Args:
-        weights: What to load; None initialises at random.
-        progress: Show a progress bar while fetching other weights, on a terminal.
-        num_classes: Outputs of the layer ``fc``. Other than the weights' own: with
-            ``new_head=True`` only.
+        weights: The weights to load; None initialises at random.
+        progress: Show a progress bar while downloading other weights, on a terminal.
+        num_classes: Outputs of the layer ``fc``. A value other than the weights' requires
+            ``new_head=True``.
         in_channels: Channels of the images; the weights for digits fix it to 1.
         blocks_per_stage: Blocks of each of the three stages.
         **config: ``new_head``, ``device`` and ``dtype``, see ``dapi.BuilderConfig``.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from dapi import BuilderConfig, WeightEntry, register_model
+from dapi import BuilderConfig, WeightsLike, register_model
 from dapi.vision.models._torchvision import (
     RECIPES,
     ClassificationWeights,
@@ -24,12 +24,12 @@ _entry = partial(classification, min_size=(32, 32), recipe=f"{RECIPES}#convnext"
 
 
 class ConvNeXtConfig(BuilderConfig, total=False):
-    """Further arguments of ``torchvision.models.convnext.ConvNeXt``.
+    """More arguments of ``torchvision.models.convnext.ConvNeXt``.
 
     Attributes:
-        layer_scale: What the scale of each block's output starts from.
+        layer_scale: Initial scale of each block's output.
         block: The class of the blocks.
-        norm_layer: Normalisation, made of a number of channels.
+        norm_layer: Normalization layer, called with the number of channels.
     """
 
     layer_scale: float
@@ -64,26 +64,26 @@ class ConvNeXtTinyWeights(ClassificationWeights, meta={"num_params": 28_589_128,
 )
 def convnext_tiny(
     *,
-    weights: ConvNeXtTinyWeights | WeightEntry | None = None,
+    weights: WeightsLike[ConvNeXtTinyWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     stochastic_depth_prob: float = 0.1,
     **config: Unpack[ConvNeXtConfig],
 ) -> ConvNeXt:
-    """Build a ConvNeXt-T, which names what is in a photo.
+    """Build a ConvNeXt-T, which classifies photos.
 
     `A ConvNet for the 2020s <https://arxiv.org/abs/2201.03545>`_, Liu et al., 2022. The model takes
-    float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them (at least 32 pixels a
+    float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them (at least 32 pixels per
     side), and returns logits ``(N, num_classes)``.
 
     Args:
-        weights: What to load; fetched on first use. None fetches nothing.
-        progress: Show a progress bar while fetching, on a terminal.
-        num_classes: Outputs of the layer ``classifier.2``. Other than the weights' own: with
-            ``new_head=True`` only.
-        stochastic_depth_prob: How likely the last block is skipped in training; those before it
-            less, in proportion.
-        **config: Further arguments, see ``ConvNeXtConfig``.
+        weights: The weights to load, downloaded on first use. None downloads nothing.
+        progress: Show a progress bar while downloading, on a terminal.
+        num_classes: Outputs of the layer ``classifier.2``. A value other than the weights' requires
+            ``new_head=True``.
+        stochastic_depth_prob: Probability that the last block is skipped in training; linearly
+            lower for earlier blocks.
+        **config: More arguments, see ``ConvNeXtConfig``.
 
     Returns:
         The model, in training mode.
@@ -129,7 +129,7 @@ class ConvNeXtSmallWeights(ClassificationWeights, meta={"num_params": 50_223_688
 )
 def convnext_small(
     *,
-    weights: ConvNeXtSmallWeights | WeightEntry | None = None,
+    weights: WeightsLike[ConvNeXtSmallWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     stochastic_depth_prob: float = 0.4,
@@ -138,7 +138,7 @@ def convnext_small(
     """Build a ConvNeXt-S.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     return _convnext(
         (96, 192, 384, 768),
@@ -172,7 +172,7 @@ class ConvNeXtBaseWeights(ClassificationWeights, meta={"num_params": 88_591_464,
 )
 def convnext_base(
     *,
-    weights: ConvNeXtBaseWeights | WeightEntry | None = None,
+    weights: WeightsLike[ConvNeXtBaseWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     stochastic_depth_prob: float = 0.5,
@@ -181,7 +181,7 @@ def convnext_base(
     """Build a ConvNeXt-B.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     return _convnext(
         (128, 256, 512, 1024),
@@ -215,7 +215,7 @@ class ConvNeXtLargeWeights(
 )
 def convnext_large(
     *,
-    weights: ConvNeXtLargeWeights | WeightEntry | None = None,
+    weights: WeightsLike[ConvNeXtLargeWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     stochastic_depth_prob: float = 0.5,
@@ -224,7 +224,7 @@ def convnext_large(
     """Build a ConvNeXt-L.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     return _convnext(
         (192, 384, 768, 1536),

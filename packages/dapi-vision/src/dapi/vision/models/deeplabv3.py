@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from dapi import Build, BuilderConfig, WeightEntry, register_model
+from dapi import Build, BuilderConfig, WeightsLike, register_model
 from dapi.vision.models._segmentation import SEGMENTATION_RECIPES, SegmentationWeights, segmentation
 from dapi.vision.models._torchvision import pretrained, pretrained_backbone
 from dapi.vision.models.mobilenet_v3 import MobileNetV3LargeWeights
@@ -48,14 +48,14 @@ class DeepLabV3ResNet50Weights(
 )
 def deeplabv3_resnet50(
     *,
-    weights: DeepLabV3ResNet50Weights | WeightEntry | None = None,
-    weights_backbone: ResNet50Weights | WeightEntry | None = None,
+    weights: WeightsLike[DeepLabV3ResNet50Weights] | None = None,
+    weights_backbone: WeightsLike[ResNet50Weights] | None = None,
     progress: bool = True,
     num_classes: int = 21,
     aux_loss: bool | None = None,
     **config: Unpack[BuilderConfig],
 ) -> DeepLabV3:
-    """Build a DeepLabV3 with a ResNet-50, which says what each pixel of a photo belongs to.
+    """Build a DeepLabV3 with a ResNet-50, which assigns a category to each pixel of a photo.
 
     `Rethinking Atrous Convolution for Semantic Image Segmentation
     <https://arxiv.org/abs/1706.05587>`_, Chen et al., 2017. The model takes float images
@@ -64,11 +64,11 @@ def deeplabv3_resnet50(
     the same of a classifier on an earlier layer.
 
     Args:
-        weights: What to load; fetched on first use. None fetches nothing.
-        weights_backbone: Of the network inside; not fetched when ``weights`` are given.
-        progress: Show a progress bar while fetching, on a terminal.
-        num_classes: Classes, the background included. Other than the weights' own: with
-            ``new_head=True`` only.
+        weights: The weights to load, downloaded on first use. None downloads nothing.
+        weights_backbone: Weights of the backbone; not downloaded when ``weights`` are given.
+        progress: Show a progress bar while downloading, on a terminal.
+        num_classes: Number of classes, including the background. A value other than the weights'
+            requires ``new_head=True``.
         aux_loss: Whether it has an auxiliary classifier, for training. The published weights do.
         **config: ``new_head``, ``device`` and ``dtype``, see ``dapi.BuilderConfig``.
 
@@ -122,8 +122,8 @@ class DeepLabV3ResNet101Weights(
 )
 def deeplabv3_resnet101(
     *,
-    weights: DeepLabV3ResNet101Weights | WeightEntry | None = None,
-    weights_backbone: ResNet101Weights | WeightEntry | None = None,
+    weights: WeightsLike[DeepLabV3ResNet101Weights] | None = None,
+    weights_backbone: WeightsLike[ResNet101Weights] | None = None,
     progress: bool = True,
     num_classes: int = 21,
     aux_loss: bool | None = None,
@@ -133,7 +133,7 @@ def deeplabv3_resnet101(
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns a dict
     of ``out``, logits ``(N, num_classes, H, W)``, and with ``aux_loss`` of ``aux``, the same of a
-    classifier on an earlier layer. A ``num_classes`` other than the weights' own needs
+    classifier on an earlier layer. A ``num_classes`` other than the weights' requires
     ``new_head=True``.
     """
     from dapi.vision.models.resnet import resnet101
@@ -174,8 +174,8 @@ class DeepLabV3MobileNetV3LargeWeights(
 )
 def deeplabv3_mobilenet_v3_large(
     *,
-    weights: DeepLabV3MobileNetV3LargeWeights | WeightEntry | None = None,
-    weights_backbone: MobileNetV3LargeWeights | WeightEntry | None = None,
+    weights: WeightsLike[DeepLabV3MobileNetV3LargeWeights] | None = None,
+    weights_backbone: WeightsLike[MobileNetV3LargeWeights] | None = None,
     progress: bool = True,
     num_classes: int = 21,
     aux_loss: bool | None = None,
@@ -185,7 +185,7 @@ def deeplabv3_mobilenet_v3_large(
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns a dict
     of ``out``, logits ``(N, num_classes, H, W)``, and with ``aux_loss`` of ``aux``, the same of a
-    classifier on an earlier layer. A ``num_classes`` other than the weights' own needs
+    classifier on an earlier layer. A ``num_classes`` other than the weights' requires
     ``new_head=True``.
     """
     from dapi.vision.models.mobilenet_v3 import mobilenet_v3_large
@@ -209,8 +209,8 @@ def _deeplabv3(
         network: The backbone.
         out: The layer that is classified, and its channels.
         aux: The same for the auxiliary classifier.
-        num_classes: As of the builders.
-        aux_loss: As of the builders.
+        num_classes: As in the builders.
+        aux_loss: As in the builders.
     """
     from torchvision.models._utils import IntermediateLayerGetter
     from torchvision.models.segmentation.deeplabv3 import DeepLabHead, DeepLabV3

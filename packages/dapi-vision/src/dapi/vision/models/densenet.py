@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from dapi import Build, BuilderConfig, WeightEntry, register_model
+from dapi import Build, BuilderConfig, WeightsLike, register_model
 from dapi.adapt import Rename
 from dapi.vision.models._torchvision import ClassificationWeights, classification, pretrained
 
@@ -27,11 +27,11 @@ _entry = partial(
 
 
 class DenseNetConfig(BuilderConfig, total=False):
-    """Further arguments of ``torchvision.models.densenet.DenseNet``.
+    """More arguments of ``torchvision.models.densenet.DenseNet``.
 
     Attributes:
         bn_size: Channels of a bottleneck, as a multiple of the growth rate.
-        drop_rate: How likely an output of a layer is zeroed in training.
+        drop_rate: Probability that an output of a layer is zeroed in training.
         memory_efficient: Compute activations again in the backward pass.
     """
 
@@ -43,7 +43,7 @@ class DenseNetConfig(BuilderConfig, total=False):
 class DenseNet121Weights(ClassificationWeights, meta={"num_params": 7_978_856, "gflops": 2.834}):
     """Weights of ``densenet121``: torchvision's IMAGENET1K_V1.
 
-    Ported from those of the paper; the keys in the file are those of an older DenseNet.
+    Ported from the paper's weights; the keys in the file are those of an older DenseNet.
     """
 
     ImageNet1K_RefV1 = _entry(
@@ -65,23 +65,23 @@ class DenseNet121Weights(ClassificationWeights, meta={"num_params": 7_978_856, "
 )
 def densenet121(
     *,
-    weights: DenseNet121Weights | WeightEntry | None = None,
+    weights: WeightsLike[DenseNet121Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[DenseNetConfig],
 ) -> DenseNet:
-    """Build a DenseNet-121, which names what is in a photo.
+    """Build a DenseNet-121, which classifies photos.
 
     `Densely Connected Convolutional Networks <https://arxiv.org/abs/1608.06993>`_, Huang et al.,
     2016. The model takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them (at
-    least 29 pixels a side), and returns logits ``(N, num_classes)``.
+    least 29 pixels per side), and returns logits ``(N, num_classes)``.
 
     Args:
-        weights: What to load; fetched on first use. None fetches nothing.
-        progress: Show a progress bar while fetching, on a terminal.
-        num_classes: Outputs of the layer ``classifier``. Other than the weights' own: with
-            ``new_head=True`` only.
-        **config: Further arguments, see ``DenseNetConfig``.
+        weights: The weights to load, downloaded on first use. None downloads nothing.
+        progress: Show a progress bar while downloading, on a terminal.
+        num_classes: Outputs of the layer ``classifier``. A value other than the weights' requires
+            ``new_head=True``.
+        **config: More arguments, see ``DenseNetConfig``.
 
     Returns:
         The model, in training mode.
@@ -120,7 +120,7 @@ class DenseNet161Weights(ClassificationWeights, meta={"num_params": 28_681_000, 
 )
 def densenet161(
     *,
-    weights: DenseNet161Weights | WeightEntry | None = None,
+    weights: WeightsLike[DenseNet161Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[DenseNetConfig],
@@ -128,7 +128,7 @@ def densenet161(
     """Build a DenseNet-161, of the growth rate 48.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     from torchvision.models.densenet import DenseNet
 
@@ -155,7 +155,7 @@ class DenseNet169Weights(ClassificationWeights, meta={"num_params": 14_149_480, 
 )
 def densenet169(
     *,
-    weights: DenseNet169Weights | WeightEntry | None = None,
+    weights: WeightsLike[DenseNet169Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[DenseNetConfig],
@@ -163,7 +163,7 @@ def densenet169(
     """Build a DenseNet-169.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     from torchvision.models.densenet import DenseNet
 
@@ -192,7 +192,7 @@ class DenseNet201Weights(ClassificationWeights, meta={"num_params": 20_013_928, 
 )
 def densenet201(
     *,
-    weights: DenseNet201Weights | WeightEntry | None = None,
+    weights: WeightsLike[DenseNet201Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[DenseNetConfig],
@@ -200,7 +200,7 @@ def densenet201(
     """Build a DenseNet-201.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     from torchvision.models.densenet import DenseNet
 

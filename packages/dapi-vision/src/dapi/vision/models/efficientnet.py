@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from dapi import BuilderConfig, WeightEntry, register_model
+from dapi import BuilderConfig, WeightsLike, register_model
 from dapi.vision.models._torchvision import (
     NEW_RECIPES,
     RECIPES,
@@ -36,11 +36,12 @@ _STAGES = (
 
 
 class EfficientNetConfig(BuilderConfig, total=False):
-    """Further arguments of ``torchvision.models.efficientnet.EfficientNet``.
+    """More arguments of ``torchvision.models.efficientnet.EfficientNet``.
 
     Attributes:
-        stochastic_depth_prob: How likely the last block is skipped in training; earlier ones less.
-        norm_layer: Normalisation, made of a number of channels.
+        stochastic_depth_prob: Probability that the last block is skipped in training; lower for
+            earlier blocks.
+        norm_layer: Normalization layer, called with the number of channels.
         last_channel: Channels before the classifier; by default four times those of the last stage.
     """
 
@@ -52,7 +53,7 @@ class EfficientNetConfig(BuilderConfig, total=False):
 class EfficientNetB0Weights(ClassificationWeights, meta={"num_params": 5_288_548, "gflops": 0.386}):
     """Weights of ``efficientnet_b0``: torchvision's IMAGENET1K_V1.
 
-    Of B0 to B7, those named RefV1 are ported from those of the paper.
+    The RefV1 weights of B0 to B7 are ported from the paper's.
     """
 
     ImageNet1K_RefV1 = classification(
@@ -76,13 +77,13 @@ class EfficientNetB0Weights(ClassificationWeights, meta={"num_params": 5_288_548
 )
 def efficientnet_b0(
     *,
-    weights: EfficientNetB0Weights | WeightEntry | None = None,
+    weights: WeightsLike[EfficientNetB0Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     dropout: float = 0.2,
     **config: Unpack[EfficientNetConfig],
 ) -> EfficientNet:
-    """Build an EfficientNet-B0, which names what is in a photo.
+    """Build an EfficientNet-B0, which classifies photos.
 
     `EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks
     <https://arxiv.org/abs/1905.11946>`_, Tan and Le, 2019: B0 to B7 are one network, ever wider,
@@ -90,12 +91,12 @@ def efficientnet_b0(
     ``weights.transforms()`` makes them, and returns logits ``(N, num_classes)``.
 
     Args:
-        weights: What to load; fetched on first use. None fetches nothing.
-        progress: Show a progress bar while fetching, on a terminal.
-        num_classes: Outputs of the layer ``classifier.1``. Other than the weights' own: with
-            ``new_head=True`` only.
-        dropout: How likely an input of the last layer is zeroed in training.
-        **config: Further arguments, see ``EfficientNetConfig``.
+        weights: The weights to load, downloaded on first use. None downloads nothing.
+        progress: Show a progress bar while downloading, on a terminal.
+        num_classes: Outputs of the layer ``classifier.1``. A value other than the weights' requires
+            ``new_head=True``.
+        dropout: Probability that an input of the last layer is zeroed in training.
+        **config: More arguments, see ``EfficientNetConfig``.
 
     Returns:
         The model, in training mode.
@@ -148,7 +149,7 @@ class EfficientNetB1Weights(ClassificationWeights, meta={"num_params": 7_794_184
 )
 def efficientnet_b1(
     *,
-    weights: EfficientNetB1Weights | WeightEntry | None = None,
+    weights: WeightsLike[EfficientNetB1Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     dropout: float = 0.2,
@@ -157,7 +158,7 @@ def efficientnet_b1(
     """Build an EfficientNet-B1.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     return _efficientnet(1.0, 1.1, dropout=dropout, num_classes=num_classes, **config)
 
@@ -185,7 +186,7 @@ class EfficientNetB2Weights(ClassificationWeights, meta={"num_params": 9_109_994
 )
 def efficientnet_b2(
     *,
-    weights: EfficientNetB2Weights | WeightEntry | None = None,
+    weights: WeightsLike[EfficientNetB2Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     dropout: float = 0.3,
@@ -194,7 +195,7 @@ def efficientnet_b2(
     """Build an EfficientNet-B2.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     return _efficientnet(1.1, 1.2, dropout=dropout, num_classes=num_classes, **config)
 
@@ -226,7 +227,7 @@ class EfficientNetB3Weights(
 )
 def efficientnet_b3(
     *,
-    weights: EfficientNetB3Weights | WeightEntry | None = None,
+    weights: WeightsLike[EfficientNetB3Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     dropout: float = 0.3,
@@ -235,7 +236,7 @@ def efficientnet_b3(
     """Build an EfficientNet-B3.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     return _efficientnet(1.2, 1.4, dropout=dropout, num_classes=num_classes, **config)
 
@@ -267,7 +268,7 @@ class EfficientNetB4Weights(
 )
 def efficientnet_b4(
     *,
-    weights: EfficientNetB4Weights | WeightEntry | None = None,
+    weights: WeightsLike[EfficientNetB4Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     dropout: float = 0.4,
@@ -276,7 +277,7 @@ def efficientnet_b4(
     """Build an EfficientNet-B4.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     return _efficientnet(1.4, 1.8, dropout=dropout, num_classes=num_classes, **config)
 
@@ -308,7 +309,7 @@ class EfficientNetB5Weights(
 )
 def efficientnet_b5(
     *,
-    weights: EfficientNetB5Weights | WeightEntry | None = None,
+    weights: WeightsLike[EfficientNetB5Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     dropout: float = 0.4,
@@ -317,7 +318,7 @@ def efficientnet_b5(
     """Build an EfficientNet-B5.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     return _efficientnet(
         1.6,
@@ -353,7 +354,7 @@ class EfficientNetB6Weights(
 )
 def efficientnet_b6(
     *,
-    weights: EfficientNetB6Weights | WeightEntry | None = None,
+    weights: WeightsLike[EfficientNetB6Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     dropout: float = 0.5,
@@ -362,7 +363,7 @@ def efficientnet_b6(
     """Build an EfficientNet-B6.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     return _efficientnet(
         1.8,
@@ -398,7 +399,7 @@ class EfficientNetB7Weights(
 )
 def efficientnet_b7(
     *,
-    weights: EfficientNetB7Weights | WeightEntry | None = None,
+    weights: WeightsLike[EfficientNetB7Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     dropout: float = 0.5,
@@ -407,7 +408,7 @@ def efficientnet_b7(
     """Build an EfficientNet-B7.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     return _efficientnet(
         2.0,
@@ -446,7 +447,7 @@ class EfficientNetV2SWeights(
 )
 def efficientnet_v2_s(
     *,
-    weights: EfficientNetV2SWeights | WeightEntry | None = None,
+    weights: WeightsLike[EfficientNetV2SWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     dropout: float = 0.2,
@@ -456,7 +457,7 @@ def efficientnet_v2_s(
 
     `EfficientNetV2: Smaller Models and Faster Training <https://arxiv.org/abs/2104.00298>`_, Tan
     and Le, 2021. Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and
-    returns logits ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs
+    returns logits ``(N, num_classes)``. A ``num_classes`` other than the weights' requires
     ``new_head=True``.
     """
     return _efficientnet_v2(
@@ -502,7 +503,7 @@ class EfficientNetV2MWeights(
 )
 def efficientnet_v2_m(
     *,
-    weights: EfficientNetV2MWeights | WeightEntry | None = None,
+    weights: WeightsLike[EfficientNetV2MWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     dropout: float = 0.3,
@@ -511,7 +512,7 @@ def efficientnet_v2_m(
     """Build an EfficientNetV2-M.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     return _efficientnet_v2(
         fused=[
@@ -536,7 +537,7 @@ class EfficientNetV2LWeights(
 ):
     """Weights of ``efficientnet_v2_l``: torchvision's IMAGENET1K_V1.
 
-    Ported from those of the paper; pixels are scaled to -1..1.
+    Ported from the paper's weights; pixels are scaled to -1..1.
     """
 
     ImageNet1K_RefV1 = classification(
@@ -565,7 +566,7 @@ class EfficientNetV2LWeights(
 )
 def efficientnet_v2_l(
     *,
-    weights: EfficientNetV2LWeights | WeightEntry | None = None,
+    weights: WeightsLike[EfficientNetV2LWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     dropout: float = 0.4,
@@ -574,7 +575,7 @@ def efficientnet_v2_l(
     """Build an EfficientNetV2-L.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     return _efficientnet_v2(
         fused=[

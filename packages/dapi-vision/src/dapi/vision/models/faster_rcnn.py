@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dapi import WeightEntry, Weights, register_model
+from dapi import WeightsLike, register_model
 from dapi.vision.models._detection import (
     ANCIENT_BUILD,
     DETECTION_RECIPES,
@@ -54,14 +54,14 @@ class FasterRCNNResNet50FPNWeights(
 )
 def fasterrcnn_resnet50_fpn(
     *,
-    weights: FasterRCNNResNet50FPNWeights | WeightEntry | None = None,
-    weights_backbone: ResNet50Weights | WeightEntry | None = None,
+    weights: WeightsLike[FasterRCNNResNet50FPNWeights] | None = None,
+    weights_backbone: WeightsLike[ResNet50Weights] | None = None,
     trainable_backbone_layers: int | None = None,
     progress: bool = True,
     num_classes: int = 91,
     **config: Unpack[RCNNConfig],
 ) -> FasterRCNN:
-    """Build a Faster R-CNN with a ResNet-50 and a feature pyramid, which finds objects.
+    """Build a Faster R-CNN with a ResNet-50 and a feature pyramid, which detects objects.
 
     `Faster R-CNN <https://arxiv.org/abs/1506.01497>`_, Ren et al., 2015, and `Feature Pyramid
     Networks <https://arxiv.org/abs/1612.03144>`_, Lin et al., 2016. The model takes a list of
@@ -75,14 +75,14 @@ def fasterrcnn_resnet50_fpn(
     trained; without weights everything is.
 
     Args:
-        weights: What to load; fetched on first use. None fetches nothing.
-        weights_backbone: Of the network inside; not fetched when ``weights`` are given.
-        trainable_backbone_layers: How many layers of the backbone, from the last, are trained:
-            0 to 5; by default 3. Without weights all are, whatever is given.
-        progress: Show a progress bar while fetching, on a terminal.
-        num_classes: Classes, the background included. Other than the weights' own: with
-            ``new_head=True`` only.
-        **config: Further arguments, see ``RCNNConfig``.
+        weights: The weights to load, downloaded on first use. None downloads nothing.
+        weights_backbone: Weights of the backbone; not downloaded when ``weights`` are given.
+        trainable_backbone_layers: Number of trainable backbone layers, counted from the last: 0 to
+            5; by default 3. Without weights it is ignored, and all are trainable.
+        progress: Show a progress bar while downloading, on a terminal.
+        num_classes: Number of classes, including the background. A value other than the weights'
+            requires ``new_head=True``.
+        **config: More arguments, see ``RCNNConfig``.
 
     Returns:
         The model, in training mode.
@@ -133,8 +133,8 @@ class FasterRCNNResNet50FPNV2Weights(
 )
 def fasterrcnn_resnet50_fpn_v2(
     *,
-    weights: FasterRCNNResNet50FPNV2Weights | WeightEntry | None = None,
-    weights_backbone: ResNet50Weights | WeightEntry | None = None,
+    weights: WeightsLike[FasterRCNNResNet50FPNV2Weights] | None = None,
+    weights_backbone: WeightsLike[ResNet50Weights] | None = None,
     trainable_backbone_layers: int | None = None,
     progress: bool = True,
     num_classes: int = 91,
@@ -142,13 +142,13 @@ def fasterrcnn_resnet50_fpn_v2(
 ) -> FasterRCNN:
     """Build the improved Faster R-CNN of `Li et al., 2021 <https://arxiv.org/abs/2111.11429>`_.
 
-    A variant beside ``fasterrcnn_resnet50_fpn``, not its replacement: batch norm everywhere and
-    never frozen, two convolutions in the region proposal head, four and a linear layer in the box
-    head. Takes a list of float images ``(3, H, W)`` with values 0 to 1, and in eval mode returns
-    for each a dict of ``boxes``, ``labels`` and ``scores``, best first; in training mode it also
-    takes ``targets``, and returns a dict of losses. With weights, the last
-    ``trainable_backbone_layers`` of the backbone are trained (0 to 5; by default 3). A
-    ``num_classes`` other than the weights' own needs ``new_head=True``.
+    A variant of ``fasterrcnn_resnet50_fpn``, not its replacement: batch norm everywhere and never
+    frozen, two convolutions in the region proposal head, four and a linear layer in the box head.
+    Takes a list of float images ``(3, H, W)`` with values 0 to 1, and in eval mode returns for each
+    a dict of ``boxes``, ``labels`` and ``scores``, best first; in training mode it also takes
+    ``targets``, and returns a dict of losses. With weights, the last ``trainable_backbone_layers``
+    of the backbone are trained (0 to 5; by default 3). A ``num_classes`` other than the weights'
+    requires ``new_head=True``.
     """
     from torch.nn import BatchNorm2d
     from torchvision.models.detection import FasterRCNN
@@ -192,8 +192,8 @@ class FasterRCNNMobileNetV3LargeFPNWeights(
 )
 def fasterrcnn_mobilenet_v3_large_fpn(
     *,
-    weights: FasterRCNNMobileNetV3LargeFPNWeights | WeightEntry | None = None,
-    weights_backbone: MobileNetV3LargeWeights | WeightEntry | None = None,
+    weights: WeightsLike[FasterRCNNMobileNetV3LargeFPNWeights] | None = None,
+    weights_backbone: WeightsLike[MobileNetV3LargeWeights] | None = None,
     trainable_backbone_layers: int | None = None,
     progress: bool = True,
     num_classes: int = 91,
@@ -205,7 +205,7 @@ def fasterrcnn_mobilenet_v3_large_fpn(
     a dict of ``boxes``, ``labels`` and ``scores``, best first; in training mode it also takes
     ``targets``, and returns a dict of losses. With weights, the last ``trainable_backbone_layers``
     of the backbone are trained (0 to 6; by default 3). A ``num_classes`` other than the weights'
-    own needs ``new_head=True``.
+    requires ``new_head=True``.
     """
     return _mobilenet(
         weights,
@@ -242,8 +242,8 @@ class FasterRCNNMobileNetV3Large320FPNWeights(
 )
 def fasterrcnn_mobilenet_v3_large_320_fpn(
     *,
-    weights: FasterRCNNMobileNetV3Large320FPNWeights | WeightEntry | None = None,
-    weights_backbone: MobileNetV3LargeWeights | WeightEntry | None = None,
+    weights: WeightsLike[FasterRCNNMobileNetV3Large320FPNWeights] | None = None,
+    weights_backbone: WeightsLike[MobileNetV3LargeWeights] | None = None,
     trainable_backbone_layers: int | None = None,
     progress: bool = True,
     num_classes: int = 91,
@@ -255,7 +255,7 @@ def fasterrcnn_mobilenet_v3_large_320_fpn(
     a dict of ``boxes``, ``labels`` and ``scores``, best first; in training mode it also takes
     ``targets``, and returns a dict of losses. With weights, the last ``trainable_backbone_layers``
     of the backbone are trained (0 to 6; by default 3). A ``num_classes`` other than the weights'
-    own needs ``new_head=True``.
+    requires ``new_head=True``.
     """
     few = {
         "min_size": 320,
@@ -275,8 +275,8 @@ def fasterrcnn_mobilenet_v3_large_320_fpn(
 
 
 def _mobilenet(
-    weights: Weights | WeightEntry | None,
-    weights_backbone: MobileNetV3LargeWeights | WeightEntry | None,
+    weights: WeightsLike[Any] | None,
+    weights_backbone: WeightsLike[MobileNetV3LargeWeights] | None,
     trainable_backbone_layers: int | None,
     *,
     progress: bool,

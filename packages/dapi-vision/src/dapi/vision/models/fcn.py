@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from dapi import Build, BuilderConfig, WeightEntry, register_model
+from dapi import Build, BuilderConfig, WeightsLike, register_model
 from dapi.vision.models._segmentation import SEGMENTATION_RECIPES, SegmentationWeights, segmentation
 from dapi.vision.models._torchvision import pretrained, pretrained_backbone
 from dapi.vision.models.resnet import ResNet50Weights, ResNet101Weights
@@ -45,14 +45,14 @@ class FCNResNet50Weights(SegmentationWeights, meta={"num_params": 35_322_218, "g
 )
 def fcn_resnet50(
     *,
-    weights: FCNResNet50Weights | WeightEntry | None = None,
-    weights_backbone: ResNet50Weights | WeightEntry | None = None,
+    weights: WeightsLike[FCNResNet50Weights] | None = None,
+    weights_backbone: WeightsLike[ResNet50Weights] | None = None,
     progress: bool = True,
     num_classes: int = 21,
     aux_loss: bool | None = None,
     **config: Unpack[BuilderConfig],
 ) -> FCN:
-    """Build an FCN with a ResNet-50, which says what each pixel of a photo belongs to.
+    """Build an FCN with a ResNet-50, which assigns a category to each pixel of a photo.
 
     `Fully Convolutional Networks for Semantic Segmentation <https://arxiv.org/abs/1411.4038>`_,
     Long et al., 2014. The model takes float images ``(N, 3, H, W)`` as ``weights.transforms()``
@@ -60,11 +60,11 @@ def fcn_resnet50(
     ``aux_loss`` of ``aux``, the same of a classifier on an earlier layer.
 
     Args:
-        weights: What to load; fetched on first use. None fetches nothing.
-        weights_backbone: Of the network inside; not fetched when ``weights`` are given.
-        progress: Show a progress bar while fetching, on a terminal.
-        num_classes: Classes, the background included. Other than the weights' own: with
-            ``new_head=True`` only.
+        weights: The weights to load, downloaded on first use. None downloads nothing.
+        weights_backbone: Weights of the backbone; not downloaded when ``weights`` are given.
+        progress: Show a progress bar while downloading, on a terminal.
+        num_classes: Number of classes, including the background. A value other than the weights'
+            requires ``new_head=True``.
         aux_loss: Whether it has an auxiliary classifier, for training. The published weights do.
         **config: ``new_head``, ``device`` and ``dtype``, see ``dapi.BuilderConfig``.
 
@@ -116,8 +116,8 @@ class FCNResNet101Weights(SegmentationWeights, meta={"num_params": 54_314_346, "
 )
 def fcn_resnet101(
     *,
-    weights: FCNResNet101Weights | WeightEntry | None = None,
-    weights_backbone: ResNet101Weights | WeightEntry | None = None,
+    weights: WeightsLike[FCNResNet101Weights] | None = None,
+    weights_backbone: WeightsLike[ResNet101Weights] | None = None,
     progress: bool = True,
     num_classes: int = 21,
     aux_loss: bool | None = None,
@@ -127,7 +127,7 @@ def fcn_resnet101(
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns a dict
     of ``out``, logits ``(N, num_classes, H, W)``, and with ``aux_loss`` of ``aux``, the same of a
-    classifier on an earlier layer. A ``num_classes`` other than the weights' own needs
+    classifier on an earlier layer. A ``num_classes`` other than the weights' requires
     ``new_head=True``.
     """
     from dapi.vision.models.resnet import resnet101

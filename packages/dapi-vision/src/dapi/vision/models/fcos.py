@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from dapi import Build, BuilderConfig, WeightEntry, Weights, lazy, register_model
+from dapi import Build, BuilderConfig, WeightEntry, Weights, WeightsLike, lazy, register_model
 from dapi.vision.models._detection import DETECTION_RECIPES, DetectionWeights, detection
 from dapi.vision.models._torchvision import pretrained, pretrained_backbone
 from dapi.vision.models.cifar_resnet import DIGITS, DIGITS_SOURCE, NOT_TRAINED_ON, ResNet20Weights
@@ -24,7 +24,7 @@ _DIGITS = ["__background__", *map(str, range(10))]
 
 
 def _digits(file: str, *, sha256: str, size: int, ap: float, ap50: float) -> dict[str, Any]:
-    """Return what describes weights that find digits, with their two precisions in percent."""
+    """Return the fields of weights that detect digits, with their two precisions in percent."""
     scenes = {"dataset": "Scenes of digits, held out", "source": _RECIPE}
     return {
         "url": f"package:dapi.vision/models/data/{file}",
@@ -38,6 +38,7 @@ def _digits(file: str, *, sha256: str, size: int, ap: float, ap50: float) -> dic
         "meta": {
             "task": "object-detection",
             "license": "BSD-3-Clause",
+            "license_source": "the LICENSE of this distribution: we trained them",
             "datasets": [DIGITS],
             "dataset_source": DIGITS_SOURCE,
             "not_trained_on": NOT_TRAINED_ON,
@@ -63,20 +64,21 @@ def _digits(file: str, *, sha256: str, size: int, ap: float, ap50: float) -> dic
 
 
 class FCOSConfig(BuilderConfig, total=False):
-    """Further arguments of ``torchvision.models.detection.FCOS``, but those that make its head.
+    """More arguments of ``torchvision.models.detection.FCOS``, but those that make its head.
 
     Attributes:
-        min_size: Pixels that the shorter side of an image is resized to.
-        max_size: The most pixels of its longer side.
-        image_mean: What is subtracted from each channel.
-        image_std: What each channel is divided by then.
-        size_divisible: What height and width of a batch are multiples of.
+        min_size: Length in pixels that the shorter side of an image is resized to.
+        max_size: Maximum length of its longer side, in pixels.
+        image_mean: Mean of each channel, which is subtracted first.
+        image_std: Standard deviation of each channel, by which it is then divided.
+        size_divisible: Height and width of a batch are padded to multiples of this.
         fixed_size: Width and height that every image is resized to instead.
-        center_sampling_radius: How far from its centre an object is learnt, in steps of the level.
+        center_sampling_radius: Radius around an object's center that counts as positive, in strides
+            of the level.
         score_thresh: Score below which boxes are dropped, in eval mode.
-        nms_thresh: Overlap above which the worse of two boxes is suppressed.
-        detections_per_img: The most boxes of an image.
-        topk_candidates: The most boxes of a level before overlapping ones are suppressed.
+        nms_thresh: Overlap (IoU) above which the lower-scoring of two boxes is suppressed.
+        detections_per_img: Maximum number of boxes per image.
+        topk_candidates: Maximum number of boxes per level before non-maximum suppression.
     """
 
     min_size: int
@@ -93,11 +95,11 @@ class FCOSConfig(BuilderConfig, total=False):
 
 
 class FCOSResNet50FPNConfig(FCOSConfig, total=False):
-    """Further arguments of ``torchvision.models.detection.FCOS``.
+    """More arguments of ``torchvision.models.detection.FCOS``.
 
     Attributes:
-        anchor_generator: What places one box at each step of a level.
-        head: What makes classes and boxes of features.
+        anchor_generator: Module that places one anchor at each position of a level.
+        head: Module that predicts classes and boxes from features.
     """
 
     anchor_generator: nn.Module | None
@@ -140,8 +142,8 @@ class FCOSResNet20FPNWeights(Weights, meta={"num_params": 467_328}):
 @register_model(weights=FCOSResNet20FPNWeights, head=("head.classification_head.cls_logits",))
 def fcos_resnet20_fpn(
     *,
-    weights: FCOSResNet20FPNWeights | WeightEntry | None = None,
-    weights_backbone: ResNet20Weights | WeightEntry | None = None,
+    weights: WeightsLike[FCOSResNet20FPNWeights] | None = None,
+    weights_backbone: WeightsLike[ResNet20Weights] | None = None,
     progress: bool = True,
     num_classes: int = 11,
     in_channels: int = 3,
@@ -159,16 +161,16 @@ def fcos_resnet20_fpn(
     (``boxes`` and ``labels``), and returns a dict of losses.
 
     Args:
-        weights: What to load; None initialises at random.
-        weights_backbone: Of the ResNet-20 inside; not loaded when ``weights`` are given.
-        progress: Show a progress bar while fetching other weights, on a terminal.
-        num_classes: Classes, the background included. Other than the weights' own: with
-            ``new_head=True`` only.
+        weights: The weights to load; None initialises at random.
+        weights_backbone: Weights of the ResNet-20 backbone; not loaded when ``weights`` are given.
+        progress: Show a progress bar while downloading other weights, on a terminal.
+        num_classes: Number of classes, including the background. A value other than the weights'
+            requires ``new_head=True``.
         in_channels: Channels of the images; weights for digits fix it to 1. Other than 3 needs
             ``image_mean`` and ``image_std`` of that length.
-        **config: Further arguments, see ``FCOSConfig``. The weights set ``min_size``,
-            which the shorter side of an image becomes, to 96, and know digits that are then 11 to
-            45 pixels high: for a row that fills its picture give 48, for small digits more.
+        **config: More arguments, see ``FCOSConfig``. The weights set ``min_size``, which the
+            shorter side of an image becomes, to 96, and know digits that are then 11 to 45 pixels
+            high: for a row that fills its picture give 48, for small digits more.
 
     Returns:
         The model, in training mode.
@@ -220,14 +222,14 @@ class FCOSResNet50FPNWeights(DetectionWeights, meta={"num_params": 32_269_600, "
 )
 def fcos_resnet50_fpn(
     *,
-    weights: FCOSResNet50FPNWeights | WeightEntry | None = None,
-    weights_backbone: ResNet50Weights | WeightEntry | None = None,
+    weights: WeightsLike[FCOSResNet50FPNWeights] | None = None,
+    weights_backbone: WeightsLike[ResNet50Weights] | None = None,
     trainable_backbone_layers: int | None = None,
     progress: bool = True,
     num_classes: int = 91,
     **config: Unpack[FCOSResNet50FPNConfig],
 ) -> FCOS:
-    """Build an FCOS with a ResNet-50 and a feature pyramid, which finds objects.
+    """Build an FCOS with a ResNet-50 and a feature pyramid, which detects objects.
 
     `FCOS: Fully Convolutional One-Stage Object Detection <https://arxiv.org/abs/1904.01355>`_,
     Tian et al., 2019, with the centres of `FCOS: A simple and strong anchor-free object detector
@@ -242,14 +244,15 @@ def fcos_resnet50_fpn(
     trained; without weights everything is.
 
     Args:
-        weights: What to load; fetched on first use. None fetches nothing.
-        weights_backbone: Of the ResNet-50 inside; not fetched when ``weights`` are given.
-        trainable_backbone_layers: How many layers of the backbone, from the last, are trained:
-            0 to 5; by default 3. Without weights all are, whatever is given.
-        progress: Show a progress bar while fetching, on a terminal.
-        num_classes: Classes, the background included. Other than the weights' own: with
-            ``new_head=True`` only.
-        **config: Further arguments, see ``FCOSResNet50FPNConfig``.
+        weights: The weights to load, downloaded on first use. None downloads nothing.
+        weights_backbone: Weights of the ResNet-50 backbone; not downloaded when ``weights`` are
+            given.
+        trainable_backbone_layers: Number of trainable backbone layers, counted from the last: 0 to
+            5; by default 3. Without weights it is ignored, and all are trainable.
+        progress: Show a progress bar while downloading, on a terminal.
+        num_classes: Number of classes, including the background. A value other than the weights'
+            requires ``new_head=True``.
+        **config: More arguments, see ``FCOSResNet50FPNConfig``.
 
     Returns:
         The model, in training mode.

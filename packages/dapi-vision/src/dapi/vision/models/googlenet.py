@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import Build, BuilderConfig, WeightEntry, register_model
+from dapi import Build, BuilderConfig, WeightsLike, register_model
 from dapi.adapt import Drop
 from dapi.vision.models._torchvision import (
     RECIPES,
@@ -29,10 +29,10 @@ _BUILD = Build(
 
 
 class QuantizedGoogLeNetConfig(BuilderConfig, total=False):
-    """Further arguments of ``torchvision.models.quantization.QuantizableGoogLeNet``.
+    """More arguments of ``torchvision.models.quantization.QuantizableGoogLeNet``.
 
     Attributes:
-        dropout: How likely an input of the last layer is zeroed in training.
+        dropout: Probability that an input of the last layer is zeroed in training.
         dropout_aux: The same, of the auxiliary heads.
     """
 
@@ -41,7 +41,7 @@ class QuantizedGoogLeNetConfig(BuilderConfig, total=False):
 
 
 class GoogLeNetConfig(QuantizedGoogLeNetConfig, total=False):
-    """Further arguments of ``torchvision.models.googlenet.GoogLeNet``.
+    """More arguments of ``torchvision.models.googlenet.GoogLeNet``.
 
     Attributes:
         blocks: The classes of convolution, Inception block and auxiliary head.
@@ -53,8 +53,8 @@ class GoogLeNetConfig(QuantizedGoogLeNetConfig, total=False):
 class GoogLeNetWeights(ClassificationWeights, meta={"num_params": 6_624_904, "gflops": 1.498}):
     """Weights of ``googlenet``: torchvision's IMAGENET1K_V1.
 
-    Ported from those of the paper. The model rescales its input to what they were trained with, and
-    leaves out the auxiliary heads, whose values in the file are not trained.
+    Ported from the paper's weights. The model rescales its input to the range that they were
+    trained with, and leaves out the auxiliary heads, whose values in the file are not trained.
     """
 
     ImageNet1K_RefV1 = classification(
@@ -79,7 +79,7 @@ class GoogLeNetWeights(ClassificationWeights, meta={"num_params": 6_624_904, "gf
 )
 def googlenet(
     *,
-    weights: GoogLeNetWeights | WeightEntry | None = None,
+    weights: WeightsLike[GoogLeNetWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     aux_logits: bool = True,
@@ -87,25 +87,25 @@ def googlenet(
     init_weights: bool | None = None,
     **config: Unpack[GoogLeNetConfig],
 ) -> GoogLeNet:
-    """Build a GoogLeNet (Inception v1), which names what is in a photo.
+    """Build a GoogLeNet (Inception v1), which classifies photos.
 
     `Going Deeper with Convolutions <https://arxiv.org/abs/1409.4842>`_, Szegedy et al., 2014. The
     model takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them (at least 15
-    pixels a side), and returns logits ``(N, num_classes)``. With auxiliary heads and in training
+    pixels per side), and returns logits ``(N, num_classes)``. With auxiliary heads and in training
     mode it returns a named tuple of ``logits``, ``aux_logits2`` and ``aux_logits1``.
 
     Args:
-        weights: What to load; fetched on first use. None fetches nothing.
-        progress: Show a progress bar while fetching, on a terminal.
-        num_classes: Outputs of the layer ``fc``, and of the auxiliary heads. Other than the
-            weights' own: with ``new_head=True`` only.
+        weights: The weights to load, downloaded on first use. None downloads nothing.
+        progress: Show a progress bar while downloading, on a terminal.
+        num_classes: Outputs of the layer ``fc``, and of the auxiliary heads. A value other than the
+            weights' requires ``new_head=True``.
         aux_logits: Whether it has two auxiliary heads, for training; by default only without
             weights. Those in the published file are not trained.
-        transform_input: Whether images normalised as ``weights.transforms()`` does are rescaled
-            to -1..1 first; by default with weights.
-        init_weights: Whether parameters are initialised as in the original; by default with a
-            warning, and not when they are loaded.
-        **config: Further arguments, see ``GoogLeNetConfig``.
+        transform_input: Whether to rescale images, as normalized by ``weights.transforms()``, to
+            -1..1 first; by default with weights.
+        init_weights: Whether to initialize parameters as in the original; by default with a
+            warning, and not when weights are loaded.
+        **config: More arguments, see ``GoogLeNetConfig``.
 
     Returns:
         The model, in training mode.

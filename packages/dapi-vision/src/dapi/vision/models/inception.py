@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import Build, BuilderConfig, WeightEntry, register_model
+from dapi import Build, BuilderConfig, WeightsLike, register_model
 from dapi.adapt import Drop
 from dapi.vision.models._torchvision import (
     RECIPES,
@@ -29,17 +29,17 @@ _BUILD = Build(
 
 
 class QuantizedInceptionConfig(BuilderConfig, total=False):
-    """Further arguments of ``torchvision.models.quantization.QuantizableInception3``.
+    """More arguments of ``torchvision.models.quantization.QuantizableInception3``.
 
     Attributes:
-        dropout: How likely an input of the last layer is zeroed in training.
+        dropout: Probability that an input of the last layer is zeroed in training.
     """
 
     dropout: float
 
 
 class InceptionConfig(QuantizedInceptionConfig, total=False):
-    """Further arguments of ``torchvision.models.inception.Inception3``.
+    """More arguments of ``torchvision.models.inception.Inception3``.
 
     Attributes:
         inception_blocks: The classes of convolution, the five blocks and auxiliary head.
@@ -51,7 +51,8 @@ class InceptionConfig(QuantizedInceptionConfig, total=False):
 class InceptionV3Weights(ClassificationWeights, meta={"num_params": 27_161_264, "gflops": 5.713}):
     """Weights of ``inception_v3``: torchvision's IMAGENET1K_V1.
 
-    Ported from those of the paper. The model rescales its input to what they were trained with.
+    Ported from the paper's weights. The model rescales its input to the range that they were
+    trained with.
     """
 
     ImageNet1K_RefV1 = classification(
@@ -78,7 +79,7 @@ class InceptionV3Weights(ClassificationWeights, meta={"num_params": 27_161_264, 
 )
 def inception_v3(
     *,
-    weights: InceptionV3Weights | WeightEntry | None = None,
+    weights: WeightsLike[InceptionV3Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     aux_logits: bool = True,
@@ -86,25 +87,25 @@ def inception_v3(
     init_weights: bool | None = None,
     **config: Unpack[InceptionConfig],
 ) -> Inception3:
-    """Build an Inception v3, which names what is in a photo.
+    """Build an Inception v3, which classifies photos.
 
     `Rethinking the Inception Architecture for Computer Vision <https://arxiv.org/abs/1512.00567>`_,
     Szegedy et al., 2015. The model takes float images ``(N, 3, H, W)`` as ``weights.transforms()``
-    makes them (at least 75 pixels a side; 299 are meant), and returns logits ``(N, num_classes)``.
-    With the auxiliary head and in training mode it returns a named tuple of ``logits`` and
-    ``aux_logits``.
+    makes them (at least 75 pixels per side; 299 is the intended size), and returns logits
+    ``(N, num_classes)``. With the auxiliary head and in training mode it returns a named tuple of
+    ``logits`` and ``aux_logits``.
 
     Args:
-        weights: What to load; fetched on first use. None fetches nothing.
-        progress: Show a progress bar while fetching, on a terminal.
-        num_classes: Outputs of the layer ``fc``, and of the auxiliary head. Other than the
-            weights' own: with ``new_head=True`` only.
+        weights: The weights to load, downloaded on first use. None downloads nothing.
+        progress: Show a progress bar while downloading, on a terminal.
+        num_classes: Outputs of the layer ``fc``, and of the auxiliary head. A value other than the
+            weights' requires ``new_head=True``.
         aux_logits: Whether it has an auxiliary head, for training.
-        transform_input: Whether images normalised as ``weights.transforms()`` does are rescaled
-            to -1..1 first; by default with weights.
-        init_weights: Whether parameters are initialised as in the original; by default with a
-            warning, and not when they are loaded.
-        **config: Further arguments, see ``InceptionConfig``.
+        transform_input: Whether to rescale images, as normalized by ``weights.transforms()``, to
+            -1..1 first; by default with weights.
+        init_weights: Whether to initialize parameters as in the original; by default with a
+            warning, and not when weights are loaded.
+        **config: More arguments, see ``InceptionConfig``.
 
     Returns:
         The model, in training mode.

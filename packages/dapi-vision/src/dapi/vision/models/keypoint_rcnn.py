@@ -1,11 +1,11 @@
-"""Keypoint R-CNN, which finds people and their joints, with torchvision's weights."""
+"""Keypoint R-CNN, which detects people and their joints, with torchvision's weights."""
 
 from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING
 
-from dapi import Build, LegacyArgument, Lines, WeightEntry, register_model
+from dapi import Build, LegacyArgument, Lines, WeightsLike, register_model
 from dapi.vision.models._detection import (
     ANCIENT_EPS,
     DETECTION_RECIPES,
@@ -31,12 +31,13 @@ _entry = partial(
 
 
 class KeypointRCNNConfig(RCNNConfig, total=False):
-    """Further arguments of ``torchvision.models.detection.KeypointRCNN``.
+    """More arguments of ``torchvision.models.detection.KeypointRCNN``.
 
     Attributes:
-        keypoint_roi_pool: What crops features for the keypoint head.
-        keypoint_head: What refines them.
-        keypoint_predictor: What makes keypoints of that; not beside ``num_keypoints``.
+        keypoint_roi_pool: Module that crops features for the keypoint head.
+        keypoint_head: Module that refines them.
+        keypoint_predictor: Module that predicts keypoints from them; not together with
+            ``num_keypoints``.
     """
 
     keypoint_roi_pool: nn.Module | None
@@ -48,7 +49,7 @@ class KeypointRCNNResNet50FPNWeights(DetectionWeights, meta={"num_params": 59_13
     """Weights of ``keypointrcnn_resnet50_fpn``: torchvision's COCO_LEGACY and COCO_V1.
 
     Both were trained with eps=0 in FrozenBatchNorm2d, and are built with it. torchvision does so
-    for COCO_V1 only; the legacy file, of an early epoch (vision#1606), is older still.
+    for COCO_V1 only, although the legacy file, of an early epoch (vision#1606), is even older.
     """
 
     COCO_Legacy_RefV1 = _entry(
@@ -91,8 +92,8 @@ _LEGACY = LegacyArgument(
 )
 def keypointrcnn_resnet50_fpn(
     *,
-    weights: KeypointRCNNResNet50FPNWeights | WeightEntry | None = None,
-    weights_backbone: ResNet50Weights | WeightEntry | None = None,
+    weights: WeightsLike[KeypointRCNNResNet50FPNWeights] | None = None,
+    weights_backbone: WeightsLike[ResNet50Weights] | None = None,
     trainable_backbone_layers: int | None = None,
     progress: bool = True,
     num_classes: int = 2,
@@ -114,16 +115,17 @@ def keypointrcnn_resnet50_fpn(
     trained; without weights everything is.
 
     Args:
-        weights: What to load; fetched on first use. None fetches nothing.
-        weights_backbone: Of the ResNet-50 inside; not fetched when ``weights`` are given.
-        trainable_backbone_layers: How many layers of the backbone, from the last, are trained:
-            0 to 5; by default 3. Without weights all are, whatever is given.
-        progress: Show a progress bar while fetching, on a terminal.
-        num_classes: Classes, the background included. Other than the weights' own: with
-            ``new_head=True`` only.
-        num_keypoints: Keypoints of each object. Other than the weights' own: with
-            ``new_head=True`` only.
-        **config: Further arguments, see ``KeypointRCNNConfig``.
+        weights: The weights to load, downloaded on first use. None downloads nothing.
+        weights_backbone: Weights of the ResNet-50 backbone; not downloaded when ``weights`` are
+            given.
+        trainable_backbone_layers: Number of trainable backbone layers, counted from the last: 0 to
+            5; by default 3. Without weights it is ignored, and all are trainable.
+        progress: Show a progress bar while downloading, on a terminal.
+        num_classes: Number of classes, including the background. A value other than the weights'
+            requires ``new_head=True``.
+        num_keypoints: Keypoints of each object. A value other than the weights' requires
+            ``new_head=True``.
+        **config: More arguments, see ``KeypointRCNNConfig``.
 
     Returns:
         The model, in training mode.

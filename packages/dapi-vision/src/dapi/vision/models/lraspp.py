@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import Build, BuilderConfig, WeightEntry, register_model
+from dapi import Build, BuilderConfig, WeightsLike, register_model
 from dapi.vision.models._segmentation import SEGMENTATION_RECIPES, SegmentationWeights, segmentation
 from dapi.vision.models._torchvision import pretrained, pretrained_backbone
 from dapi.vision.models.mobilenet_v3 import MobileNetV3LargeWeights
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class LRASPPConfig(BuilderConfig, total=False):
-    """Further arguments of ``torchvision.models.segmentation.LRASPP``.
+    """More arguments of ``torchvision.models.segmentation.LRASPP``.
 
     Attributes:
         inter_channels: Channels between the backbone and the classifiers.
@@ -53,13 +53,13 @@ class LRASPPMobileNetV3LargeWeights(
 )
 def lraspp_mobilenet_v3_large(
     *,
-    weights: LRASPPMobileNetV3LargeWeights | WeightEntry | None = None,
-    weights_backbone: MobileNetV3LargeWeights | WeightEntry | None = None,
+    weights: WeightsLike[LRASPPMobileNetV3LargeWeights] | None = None,
+    weights_backbone: WeightsLike[MobileNetV3LargeWeights] | None = None,
     progress: bool = True,
     num_classes: int = 21,
     **config: Unpack[LRASPPConfig],
 ) -> LRASPP:
-    """Build a Lite R-ASPP with a MobileNetV3-Large, which says what each pixel belongs to.
+    """Build a Lite R-ASPP with a MobileNetV3-Large, which assigns a category to each pixel.
 
     `Searching for MobileNetV3 <https://arxiv.org/abs/1905.02244>`_, Howard et al., 2019, section
     6.4. The model takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them (in
@@ -67,12 +67,13 @@ def lraspp_mobilenet_v3_large(
     ``(N, num_classes, H, W)``.
 
     Args:
-        weights: What to load; fetched on first use. None fetches nothing.
-        weights_backbone: Of the MobileNet inside; not fetched when ``weights`` are given.
-        progress: Show a progress bar while fetching, on a terminal.
-        num_classes: Classes, the background included. Other than the weights' own: with
-            ``new_head=True`` only.
-        **config: Further arguments, see ``LRASPPConfig``.
+        weights: The weights to load, downloaded on first use. None downloads nothing.
+        weights_backbone: Weights of the MobileNet backbone; not downloaded when ``weights`` are
+            given.
+        progress: Show a progress bar while downloading, on a terminal.
+        num_classes: Number of classes, including the background. A value other than the weights'
+            requires ``new_head=True``.
+        **config: More arguments, see ``LRASPPConfig``.
 
     Returns:
         The model, in training mode.

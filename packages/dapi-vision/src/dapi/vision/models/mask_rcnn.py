@@ -1,11 +1,11 @@
-"""Mask R-CNN, which finds objects and their outlines, with torchvision's weights."""
+"""Mask R-CNN, which detects objects and their outlines, with torchvision's weights."""
 
 from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING
 
-from dapi import WeightEntry, register_model
+from dapi import WeightsLike, register_model
 from dapi.vision.models._detection import (
     ANCIENT_BUILD,
     DETECTION_RECIPES,
@@ -26,12 +26,12 @@ _HEADS = ("roi_heads.box_predictor", "roi_heads.mask_predictor")
 
 
 class MaskRCNNConfig(RCNNConfig, total=False):
-    """Further arguments of ``torchvision.models.detection.MaskRCNN``.
+    """More arguments of ``torchvision.models.detection.MaskRCNN``.
 
     Attributes:
-        mask_roi_pool: What crops features for the mask head.
-        mask_head: What refines them.
-        mask_predictor: What makes masks of that; not beside ``num_classes``.
+        mask_roi_pool: Module that crops features for the mask head.
+        mask_head: Module that refines them.
+        mask_predictor: Module that predicts masks from them; not together with ``num_classes``.
     """
 
     mask_roi_pool: nn.Module | None
@@ -71,8 +71,8 @@ class MaskRCNNResNet50FPNWeights(
 )
 def maskrcnn_resnet50_fpn(
     *,
-    weights: MaskRCNNResNet50FPNWeights | WeightEntry | None = None,
-    weights_backbone: ResNet50Weights | WeightEntry | None = None,
+    weights: WeightsLike[MaskRCNNResNet50FPNWeights] | None = None,
+    weights_backbone: WeightsLike[ResNet50Weights] | None = None,
     trainable_backbone_layers: int | None = None,
     progress: bool = True,
     num_classes: int = 91,
@@ -92,14 +92,15 @@ def maskrcnn_resnet50_fpn(
     trained; without weights everything is.
 
     Args:
-        weights: What to load; fetched on first use. None fetches nothing.
-        weights_backbone: Of the ResNet-50 inside; not fetched when ``weights`` are given.
-        trainable_backbone_layers: How many layers of the backbone, from the last, are trained:
-            0 to 5; by default 3. Without weights all are, whatever is given.
-        progress: Show a progress bar while fetching, on a terminal.
-        num_classes: Classes, the background included. Other than the weights' own: with
-            ``new_head=True`` only.
-        **config: Further arguments, see ``MaskRCNNConfig``.
+        weights: The weights to load, downloaded on first use. None downloads nothing.
+        weights_backbone: Weights of the ResNet-50 backbone; not downloaded when ``weights`` are
+            given.
+        trainable_backbone_layers: Number of trainable backbone layers, counted from the last: 0 to
+            5; by default 3. Without weights it is ignored, and all are trainable.
+        progress: Show a progress bar while downloading, on a terminal.
+        num_classes: Number of classes, including the background. A value other than the weights'
+            requires ``new_head=True``.
+        **config: More arguments, see ``MaskRCNNConfig``.
 
     Returns:
         The model, in training mode.
@@ -150,8 +151,8 @@ class MaskRCNNResNet50FPNV2Weights(
 )
 def maskrcnn_resnet50_fpn_v2(
     *,
-    weights: MaskRCNNResNet50FPNV2Weights | WeightEntry | None = None,
-    weights_backbone: ResNet50Weights | WeightEntry | None = None,
+    weights: WeightsLike[MaskRCNNResNet50FPNV2Weights] | None = None,
+    weights_backbone: WeightsLike[ResNet50Weights] | None = None,
     trainable_backbone_layers: int | None = None,
     progress: bool = True,
     num_classes: int = 91,
@@ -159,12 +160,12 @@ def maskrcnn_resnet50_fpn_v2(
 ) -> MaskRCNN:
     """Build the improved Mask R-CNN of `Li et al., 2021 <https://arxiv.org/abs/2111.11429>`_.
 
-    A variant beside ``maskrcnn_resnet50_fpn``, not its replacement: batch norm everywhere and never
+    A variant of ``maskrcnn_resnet50_fpn``, not its replacement: batch norm everywhere and never
     frozen, and more convolutions in the heads. Takes a list of float images ``(3, H, W)`` with
     values 0 to 1, and in eval mode returns for each a dict of ``boxes``, ``labels``, ``scores`` and
     ``masks`` ``(N, 1, H, W)``, best first; in training mode it also takes ``targets``, and returns
     a dict of losses. With weights, the last ``trainable_backbone_layers`` of the backbone are
-    trained (0 to 5; by default 3). A ``num_classes`` other than the weights' own needs
+    trained (0 to 5; by default 3). A ``num_classes`` other than the weights' requires
     ``new_head=True``.
     """
     from torch.nn import BatchNorm2d

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import Build, BuilderConfig, WeightEntry, register_model
+from dapi import Build, BuilderConfig, WeightsLike, register_model
 from dapi.vision.models._torchvision import (
     RECIPES,
     ClassificationWeights,
@@ -23,15 +23,15 @@ _BUILD = Build(config={"num_classes": 1000, "input_size": (224, 224)})
 
 
 class MaxVitConfig(BuilderConfig, total=False):
-    """Further arguments of ``torchvision.models.maxvit.MaxVit``.
+    """More arguments of ``torchvision.models.maxvit.MaxVit``.
 
     Attributes:
-        norm_layer: Normalisation, made of a number of channels.
+        norm_layer: Normalization layer, called with the number of channels.
         activation_layer: The class of the activations.
         squeeze_ratio: Channels inside squeeze-and-excitation, by those of the block.
         expansion_ratio: Channels inside a convolution block, by those of its output.
         mlp_ratio: Width inside a block's perceptron, by that of its input.
-        mlp_dropout: How likely an output of a perceptron is zeroed in training.
+        mlp_dropout: Probability that an output of a perceptron is zeroed in training.
         attention_dropout: The same, of attention weights.
     """
 
@@ -70,25 +70,25 @@ class MaxVitTWeights(ClassificationWeights, meta={"num_params": 30_919_624, "gfl
 )
 def maxvit_t(
     *,
-    weights: MaxVitTWeights | WeightEntry | None = None,
+    weights: WeightsLike[MaxVitTWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     input_size: tuple[int, int] = (224, 224),
     **config: Unpack[MaxVitConfig],
 ) -> MaxVit:
-    """Build a MaxViT-T, which names what is in a photo.
+    """Build a MaxViT-T, which classifies photos.
 
     `MaxViT: Multi-Axis Vision Transformer <https://arxiv.org/abs/2204.01697>`_, Tu et al., 2022.
     The model takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them (of
     ``input_size`` exactly), and returns logits ``(N, num_classes)``.
 
     Args:
-        weights: What to load; fetched on first use. None fetches nothing.
-        progress: Show a progress bar while fetching, on a terminal.
-        num_classes: Outputs of the layer ``classifier.5``. Other than the weights' own: with
-            ``new_head=True`` only.
+        weights: The weights to load, downloaded on first use. None downloads nothing.
+        progress: Show a progress bar while downloading, on a terminal.
+        num_classes: Outputs of the layer ``classifier.5``. A value other than the weights' requires
+            ``new_head=True``.
         input_size: Height and width of the images; fixed by weights.
-        **config: Further arguments, see ``MaxVitConfig``.
+        **config: More arguments, see ``MaxVitConfig``.
 
     Returns:
         The model, in training mode.

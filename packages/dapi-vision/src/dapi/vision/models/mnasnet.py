@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from dapi import Build, BuilderConfig, WeightEntry, register_model
+from dapi import Build, BuilderConfig, WeightsLike, register_model
 from dapi.vision.models._torchvision import ClassificationWeights, classification, pretrained
 
 if TYPE_CHECKING:
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
 _BUILD = Build(
     config={"num_classes": 1000},
-    # MNASNet asks the file which version of the code wrote it, and refuses one that does not say.
+    # MNASNet reads the code version from the file, and refuses files without one.
     code_version={"": 2},
 )
 _entry = partial(classification, build=_BUILD)
 
 
 class MNASNetConfig(BuilderConfig, total=False):
-    """Further arguments of ``torchvision.models.mnasnet.MNASNet``.
+    """More arguments of ``torchvision.models.mnasnet.MNASNet``.
 
     Attributes:
-        dropout: How likely an input of the last layer is zeroed in training.
+        dropout: Probability that an input of the last layer is zeroed in training.
     """
 
     dropout: float
@@ -54,25 +54,25 @@ class MNASNet0_5Weights(ClassificationWeights, meta={"num_params": 2_218_512, "g
 )
 def mnasnet0_5(
     *,
-    weights: MNASNet0_5Weights | WeightEntry | None = None,
+    weights: WeightsLike[MNASNet0_5Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[MNASNetConfig],
 ) -> MNASNet:
-    """Build a MNASNet-B1 of depth multiplier 0.5, which names what is in a photo.
+    """Build a MNASNet-B1 of depth multiplier 0.5, which classifies photos.
 
     `MnasNet: Platform-Aware Neural Architecture Search for Mobile
     <https://arxiv.org/abs/1807.11626>`_, Tan et al., 2018; a multiplier scales the number of
-    channels. In the first version of this code it did not scale those of the first layers; a file
-    that was written by it says so, and gets them. The model takes float images ``(N, 3, H, W)`` as
+    channels. The first version of this code did not scale those of the first layers; files written
+    by it state so, and are built accordingly. The model takes float images ``(N, 3, H, W)`` as
     ``weights.transforms()`` makes them, and returns logits ``(N, num_classes)``.
 
     Args:
-        weights: What to load; fetched on first use. None fetches nothing.
-        progress: Show a progress bar while fetching, on a terminal.
-        num_classes: Outputs of the layer ``classifier.1``. Other than the weights' own: with
-            ``new_head=True`` only.
-        **config: Further arguments, see ``MNASNetConfig``.
+        weights: The weights to load, downloaded on first use. None downloads nothing.
+        progress: Show a progress bar while downloading, on a terminal.
+        num_classes: Outputs of the layer ``classifier.1``. A value other than the weights' requires
+            ``new_head=True``.
+        **config: More arguments, see ``MNASNetConfig``.
 
     Returns:
         The model, in training mode.
@@ -116,7 +116,7 @@ class MNASNet0_75Weights(ClassificationWeights, meta={"num_params": 3_170_208, "
 )
 def mnasnet0_75(
     *,
-    weights: MNASNet0_75Weights | WeightEntry | None = None,
+    weights: WeightsLike[MNASNet0_75Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[MNASNetConfig],
@@ -124,7 +124,7 @@ def mnasnet0_75(
     """Build a MNASNet-B1 of depth multiplier 0.75.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     from torchvision.models.mnasnet import MNASNet
 
@@ -155,7 +155,7 @@ class MNASNet1_0Weights(ClassificationWeights, meta={"num_params": 4_383_312, "g
 )
 def mnasnet1_0(
     *,
-    weights: MNASNet1_0Weights | WeightEntry | None = None,
+    weights: WeightsLike[MNASNet1_0Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[MNASNetConfig],
@@ -163,7 +163,7 @@ def mnasnet1_0(
     """Build a MNASNet-B1 of depth multiplier 1.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     from torchvision.models.mnasnet import MNASNet
 
@@ -195,7 +195,7 @@ class MNASNet1_3Weights(ClassificationWeights, meta={"num_params": 6_282_256, "g
 )
 def mnasnet1_3(
     *,
-    weights: MNASNet1_3Weights | WeightEntry | None = None,
+    weights: WeightsLike[MNASNet1_3Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[MNASNetConfig],
@@ -203,7 +203,7 @@ def mnasnet1_3(
     """Build a MNASNet-B1 of depth multiplier 1.3.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     from torchvision.models.mnasnet import MNASNet
 

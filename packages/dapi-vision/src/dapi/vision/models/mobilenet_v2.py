@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import BuilderConfig, WeightEntry, register_model
+from dapi import BuilderConfig, WeightsLike, register_model
 from dapi.vision.models._torchvision import (
     NEW_RECIPES,
     RECIPES,
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 
 class QuantizedMobileNetV2Config(BuilderConfig, total=False):
-    """Further arguments of ``torchvision.models.quantization.QuantizableMobileNetV2``.
+    """More arguments of ``torchvision.models.quantization.QuantizableMobileNetV2``.
 
     Attributes:
         width_mult: Factor on the number of channels.
         inverted_residual_setting: Of each stage: expansion, channels, blocks, stride.
-        round_nearest: What the numbers of channels are multiples of.
-        norm_layer: Normalisation, made of a number of channels.
-        dropout: How likely an input of the last layer is zeroed in training.
+        round_nearest: Numbers of channels are rounded to multiples of this.
+        norm_layer: Normalization layer, called with the number of channels.
+        dropout: Probability that an input of the last layer is zeroed in training.
     """
 
     width_mult: float
@@ -40,7 +40,7 @@ class QuantizedMobileNetV2Config(BuilderConfig, total=False):
 
 
 class MobileNetV2Config(QuantizedMobileNetV2Config, total=False):
-    """Further arguments of ``torchvision.models.mobilenetv2.MobileNetV2``.
+    """More arguments of ``torchvision.models.mobilenetv2.MobileNetV2``.
 
     Attributes:
         block: The class of the blocks.
@@ -87,23 +87,23 @@ class MobileNetV2Weights(ClassificationWeights, meta={"num_params": 3_504_872, "
 )
 def mobilenet_v2(
     *,
-    weights: MobileNetV2Weights | WeightEntry | None = None,
+    weights: WeightsLike[MobileNetV2Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[MobileNetV2Config],
 ) -> MobileNetV2:
-    """Build a MobileNetV2, which names what is in a photo.
+    """Build a MobileNetV2, which classifies photos.
 
     `MobileNetV2: Inverted Residuals and Linear Bottlenecks <https://arxiv.org/abs/1801.04381>`_,
     Sandler et al., 2018. The model takes float images ``(N, 3, H, W)`` as ``weights.transforms()``
     makes them, and returns logits ``(N, num_classes)``.
 
     Args:
-        weights: What to load; fetched on first use. None fetches nothing.
-        progress: Show a progress bar while fetching, on a terminal.
-        num_classes: Outputs of the layer ``classifier.1``. Other than the weights' own: with
-            ``new_head=True`` only.
-        **config: Further arguments, see ``MobileNetV2Config``.
+        weights: The weights to load, downloaded on first use. None downloads nothing.
+        progress: Show a progress bar while downloading, on a terminal.
+        num_classes: Outputs of the layer ``classifier.1``. A value other than the weights' requires
+            ``new_head=True``.
+        **config: More arguments, see ``MobileNetV2Config``.
 
     Returns:
         The model, in training mode.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import BuilderConfig, WeightEntry, register_model
+from dapi import BuilderConfig, WeightsLike, register_model
 from dapi.vision.models._torchvision import (
     NEW_RECIPES,
     RECIPES,
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 
 class QuantizedMobileNetV3Config(BuilderConfig, total=False):
-    """Further arguments of ``torchvision.models.quantization.QuantizableMobileNetV3``.
+    """More arguments of ``torchvision.models.quantization.QuantizableMobileNetV3``.
 
     Attributes:
-        norm_layer: Normalisation, made of a number of channels.
-        dropout: How likely an input of the last layer is zeroed in training.
+        norm_layer: Normalization layer, called with the number of channels.
+        dropout: Probability that an input of the last layer is zeroed in training.
     """
 
     norm_layer: Callable[..., nn.Module] | None
@@ -34,7 +34,7 @@ class QuantizedMobileNetV3Config(BuilderConfig, total=False):
 
 
 class MobileNetV3Config(QuantizedMobileNetV3Config, total=False):
-    """Further arguments of ``torchvision.models.mobilenetv3.MobileNetV3``.
+    """More arguments of ``torchvision.models.mobilenetv3.MobileNetV3``.
 
     Attributes:
         block: The class of the blocks.
@@ -82,7 +82,7 @@ class MobileNetV3LargeWeights(
 )
 def mobilenet_v3_large(
     *,
-    weights: MobileNetV3LargeWeights | WeightEntry | None = None,
+    weights: WeightsLike[MobileNetV3LargeWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     width_mult: float = 1.0,
@@ -90,22 +90,22 @@ def mobilenet_v3_large(
     dilated: bool = False,
     **config: Unpack[MobileNetV3Config],
 ) -> MobileNetV3:
-    """Build a MobileNetV3-Large, which names what is in a photo.
+    """Build a MobileNetV3-Large, which classifies photos.
 
     `Searching for MobileNetV3 <https://arxiv.org/abs/1905.02244>`_, Howard et al., 2019. The model
     takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
     ``(N, num_classes)``.
 
     Args:
-        weights: What to load; fetched on first use. None fetches nothing.
-        progress: Show a progress bar while fetching, on a terminal.
-        num_classes: Outputs of the layer ``classifier.3``. Other than the weights' own: with
-            ``new_head=True`` only.
+        weights: The weights to load, downloaded on first use. None downloads nothing.
+        progress: Show a progress bar while downloading, on a terminal.
+        num_classes: Outputs of the layer ``classifier.3``. A value other than the weights' requires
+            ``new_head=True``.
         width_mult: Factor on the number of channels.
         reduced_tail: Halve the channels of the last blocks and of the classifier, as a detector
             does that has fewer classes.
         dilated: Dilate the convolutions of the last blocks, as a segmentation model does.
-        **config: Further arguments, see ``MobileNetV3Config``.
+        **config: More arguments, see ``MobileNetV3Config``.
 
     Returns:
         The model, in training mode.
@@ -161,7 +161,7 @@ class MobileNetV3SmallWeights(
 )
 def mobilenet_v3_small(
     *,
-    weights: MobileNetV3SmallWeights | WeightEntry | None = None,
+    weights: WeightsLike[MobileNetV3SmallWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     width_mult: float = 1.0,
@@ -172,7 +172,7 @@ def mobilenet_v3_small(
     """Build a MobileNetV3-Small.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     ``width_mult`` multiplies the number of channels, ``reduced_tail`` halves that of the last
     blocks, and ``dilated`` dilates their convolutions.
     """

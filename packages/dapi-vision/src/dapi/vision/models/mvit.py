@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from dapi import BuilderConfig, WeightEntry, register_model
+from dapi import BuilderConfig, WeightsLike, register_model
 from dapi.vision.models._torchvision import pretrained
 from dapi.vision.models._video import VideoWeights, video
 
@@ -31,13 +31,13 @@ _KERNEL = [3, 3, 3]
 
 
 class MViTConfig(BuilderConfig, total=False):
-    """Further arguments of ``torchvision.models.video.MViT``.
+    """More arguments of ``torchvision.models.video.MViT``.
 
     Attributes:
-        dropout: How likely an input of the last layer is zeroed in training.
+        dropout: Probability that an input of the last layer is zeroed in training.
         attention_dropout: The same, of attention weights.
         block: The class of the blocks.
-        norm_layer: Normalisation, made of a number of channels.
+        norm_layer: Normalization layer, called with the number of channels.
         patch_embed_kernel: Frames, height and width of a patch.
         patch_embed_stride: How far patches are apart.
         patch_embed_padding: Padding before they are cut.
@@ -55,8 +55,8 @@ class MViTConfig(BuilderConfig, total=False):
 class MViTV1BWeights(VideoWeights, meta={"num_params": 36_610_672, "gflops": 70.599}):
     """Weights of ``mvit_v1_b``: torchvision's KINETICS400_V1.
 
-    Ported from those of the paper. Accuracies are of videos, from five clips of 16 frames at 7.5
-    a second.
+    Ported from the paper's weights. Accuracies are of videos, from five clips of 16 frames at 7.5
+    per second.
     """
 
     Kinetics400_RefV1 = _entry(
@@ -74,26 +74,26 @@ class MViTV1BWeights(VideoWeights, meta={"num_params": 36_610_672, "gflops": 70.
 )
 def mvit_v1_b(
     *,
-    weights: MViTV1BWeights | WeightEntry | None = None,
+    weights: WeightsLike[MViTV1BWeights] | None = None,
     progress: bool = True,
     num_classes: int = 400,
     stochastic_depth_prob: float = 0.2,
     **config: Unpack[MViTConfig],
 ) -> MViT:
-    """Build an MViT-B, which names what happens in a video.
+    """Build an MViT-B, which classifies videos.
 
     `Multiscale Vision Transformers <https://arxiv.org/abs/2104.11227>`_, Fan et al., 2021. The
     model takes float clips ``(N, 3, 16, 224, 224)`` as ``weights.transforms()`` makes them, and
     returns logits ``(N, num_classes)``.
 
     Args:
-        weights: What to load; fetched on first use. None fetches nothing.
-        progress: Show a progress bar while fetching, on a terminal.
-        num_classes: Outputs of the layer ``head.1``. Other than the weights' own: with
-            ``new_head=True`` only.
-        stochastic_depth_prob: How often the last block is left out in training; earlier ones
-            less.
-        **config: Further arguments, see ``MViTConfig``.
+        weights: The weights to load, downloaded on first use. None downloads nothing.
+        progress: Show a progress bar while downloading, on a terminal.
+        num_classes: Outputs of the layer ``head.1``. A value other than the weights' requires
+            ``new_head=True``.
+        stochastic_depth_prob: Probability that the last block is left out in training; lower for
+            earlier blocks.
+        **config: More arguments, see ``MViTConfig``.
 
     Returns:
         The model, in training mode.
@@ -141,8 +141,8 @@ def mvit_v1_b(
 class MViTV2SWeights(VideoWeights, meta={"num_params": 34_537_744, "gflops": 64.224}):
     """Weights of ``mvit_v2_s``: torchvision's KINETICS400_V1.
 
-    Ported from those of the paper. Accuracies are of videos, from five clips of 16 frames at 7.5
-    a second.
+    Ported from the paper's weights. Accuracies are of videos, from five clips of 16 frames at 7.5
+    per second.
     """
 
     Kinetics400_RefV1 = _entry(
@@ -162,7 +162,7 @@ class MViTV2SWeights(VideoWeights, meta={"num_params": 34_537_744, "gflops": 64.
 )
 def mvit_v2_s(
     *,
-    weights: MViTV2SWeights | WeightEntry | None = None,
+    weights: WeightsLike[MViTV2SWeights] | None = None,
     progress: bool = True,
     num_classes: int = 400,
     stochastic_depth_prob: float = 0.2,
@@ -172,8 +172,8 @@ def mvit_v2_s(
 
     `MViTv2 <https://arxiv.org/abs/2112.01526>`_, Li et al., 2021: relative positions, pooled
     queries added to what attention returns, and channels that double inside it. Takes float clips
-    ``(N, 3, T, H, W)`` as ``weights.transforms()`` makes them, and returns logits ``(N,
-    num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, 3, T, H, W)`` as ``weights.transforms()`` makes them, and returns logits
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     from torchvision.models.video.mvit import MSBlockConfig, MViT
 

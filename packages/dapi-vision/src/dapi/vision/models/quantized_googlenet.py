@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import WeightEntry, register_model
+from dapi import WeightsLike, register_model
 from dapi.adapt import Drop
 from dapi.vision.models._quantized import build, pretrained_quantized, quantized
 from dapi.vision.models._torchvision import ClassificationWeights
@@ -52,7 +52,7 @@ class QuantizedGoogLeNetWeights(
 )
 def quantized_googlenet(
     *,
-    weights: QuantizedGoogLeNetWeights | GoogLeNetWeights | WeightEntry | None = None,
+    weights: WeightsLike[QuantizedGoogLeNetWeights | GoogLeNetWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     aux_logits: bool = True,
@@ -62,33 +62,33 @@ def quantized_googlenet(
     backend: str = "fbgemm",
     **config: Unpack[QuantizedGoogLeNetConfig],
 ) -> QuantizableGoogLeNet:
-    """Build a GoogLeNet that can be quantized, or is: it computes in 8 bits then.
+    """Build a GoogLeNet, quantizable or quantized to 8 bits.
 
     `Going Deeper with Convolutions <https://arxiv.org/abs/1409.4842>`_, Szegedy et al., 2014. The
     model takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them (at least 15
-    pixels a side), and returns logits ``(N, num_classes)``, floats as well; a quantized one works
-    on a CPU only. With auxiliary heads and in training mode it returns a named tuple of
-    ``logits``, ``aux_logits2`` and ``aux_logits1``.
+    pixels per side), and returns logits ``(N, num_classes)``, also floats; a quantized model runs
+    on a CPU only. With auxiliary heads and in training mode it returns a named tuple of ``logits``,
+    ``aux_logits2`` and ``aux_logits1``.
 
-    Quantized weights make a quantized model, in eval mode. Those of ``googlenet`` make a float
-    model, to be quantized by whoever built it.
+    Quantized weights make a quantized model in eval mode. Those of ``googlenet`` make a float
+    model, for you to quantize.
 
     Args:
-        weights: What to load; fetched on first use. None fetches nothing.
-        progress: Show a progress bar while fetching, on a terminal.
-        num_classes: Outputs of the layer ``fc``, and of the auxiliary heads. Other than the
-            weights' own: with ``new_head=True`` and float weights only.
+        weights: The weights to load, downloaded on first use. None downloads nothing.
+        progress: Show a progress bar while downloading, on a terminal.
+        num_classes: Outputs of the layer ``fc``, and of the auxiliary heads. A value other than the
+            weights' requires ``new_head=True`` and float weights.
         aux_logits: Whether it has two auxiliary heads, for training; by default only without
             weights. Those in the published files are not trained.
-        transform_input: Whether images normalised as ``weights.transforms()`` does are rescaled
-            to -1..1 first; by default with weights.
-        init_weights: Whether parameters are initialised as in the original; by default with a
-            warning, and not when they are loaded.
-        quantize: Whether the model is quantized; as the weights are, unless they are None.
-        backend: What computes in 8 bits, by torch's name: ``fbgemm`` or ``qnnpack``. It becomes
-            ``torch.backends.quantized.engine`` of the process when the model is quantized.
-        **config: Further arguments of ``torchvision.models.quantization.QuantizableGoogLeNet``,
-            and ``new_head``.
+        transform_input: Whether to rescale images, as normalized by ``weights.transforms()``, to
+            -1..1 first; by default with weights.
+        init_weights: Whether to initialize parameters as in the original; by default with a
+            warning, and not when weights are loaded.
+        quantize: Whether the model is quantized; weights, if given, determine it.
+        backend: The backend of 8-bit operations, by torch's name: ``fbgemm`` or ``qnnpack``. It
+            becomes ``torch.backends.quantized.engine`` of the process when the model is quantized.
+        **config: More arguments of ``torchvision.models.quantization.QuantizableGoogLeNet``, and
+            ``new_head``.
 
     Returns:
         The model: in training mode if it is not quantized.

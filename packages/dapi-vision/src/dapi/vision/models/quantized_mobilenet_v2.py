@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import WeightEntry, register_model
+from dapi import WeightsLike, register_model
 from dapi.vision.models._quantized import pretrained_quantized, quantized
 from dapi.vision.models._torchvision import RECIPES, ClassificationWeights
 from dapi.vision.models.mobilenet_v2 import MobileNetV2Weights, QuantizedMobileNetV2Config
@@ -19,7 +19,7 @@ class QuantizedMobileNetV2Weights(
 ):
     """Weights of ``quantized_mobilenet_v2``: torchvision's IMAGENET1K_QNNPACK_V1.
 
-    Trained on from the float weights, with quantization in mind. Nothing of the file's hash is
+    Fine-tuned from the float weights with quantization-aware training. No hash of the file is
     published.
     """
 
@@ -45,33 +45,33 @@ class QuantizedMobileNetV2Weights(
 )
 def quantized_mobilenet_v2(
     *,
-    weights: QuantizedMobileNetV2Weights | MobileNetV2Weights | WeightEntry | None = None,
+    weights: WeightsLike[QuantizedMobileNetV2Weights | MobileNetV2Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     quantize: bool = False,
     backend: str = "qnnpack",
     **config: Unpack[QuantizedMobileNetV2Config],
 ) -> QuantizableMobileNetV2:
-    """Build a MobileNetV2 that can be quantized, or is: it computes in 8 bits then.
+    """Build a MobileNetV2, quantizable or quantized to 8 bits.
 
     `MobileNetV2: Inverted Residuals and Linear Bottlenecks <https://arxiv.org/abs/1801.04381>`_,
     Sandler et al., 2018. The model takes float images ``(N, 3, H, W)`` as ``weights.transforms()``
-    makes them, and returns logits ``(N, num_classes)``, floats as well; a quantized one works on a
+    makes them, and returns logits ``(N, num_classes)``, also floats; a quantized model runs on a
     CPU only.
 
-    Quantized weights make a quantized model, in eval mode. Those of ``mobilenet_v2`` make a float
-    model, to be quantized by whoever built it.
+    Quantized weights make a quantized model in eval mode. Those of ``mobilenet_v2`` make a float
+    model, for you to quantize.
 
     Args:
-        weights: What to load; fetched on first use. None fetches nothing.
-        progress: Show a progress bar while fetching, on a terminal.
-        num_classes: Outputs of the layer ``classifier.1``. Other than the weights' own: with
-            ``new_head=True`` and float weights only.
-        quantize: Whether the model is quantized; as the weights are, unless they are None.
-        backend: What computes in 8 bits, by torch's name: ``fbgemm`` or ``qnnpack``. It becomes
-            ``torch.backends.quantized.engine`` of the process when the model is quantized.
-        **config: Further arguments of ``torchvision.models.quantization.QuantizableMobileNetV2``,
-            and ``new_head``.
+        weights: The weights to load, downloaded on first use. None downloads nothing.
+        progress: Show a progress bar while downloading, on a terminal.
+        num_classes: Outputs of the layer ``classifier.1``. A value other than the weights' requires
+            ``new_head=True`` and float weights.
+        quantize: Whether the model is quantized; weights, if given, determine it.
+        backend: The backend of 8-bit operations, by torch's name: ``fbgemm`` or ``qnnpack``. It
+            becomes ``torch.backends.quantized.engine`` of the process when the model is quantized.
+        **config: More arguments of ``torchvision.models.quantization.QuantizableMobileNetV2``, and
+            ``new_head``.
 
     Returns:
         The model: in training mode if it is not quantized.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dapi import WeightEntry, register_model
+from dapi import WeightsLike, register_model
 from dapi.vision.models._quantized import build, pretrained_quantized, quantized
 from dapi.vision.models._torchvision import RECIPES, ClassificationWeights
 from dapi.vision.models.mobilenet_v3 import MobileNetV3LargeWeights, QuantizedMobileNetV3Config
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 class _Converted(NamedTuple):
-    """Take the values of quantization-aware training to those of the quantized model.
+    """Convert the values of quantization-aware training to those of the quantized model.
 
-    The file has the former: the model that is quantized first, and loaded then, is far less
-    accurate (vision#5890).
+    The file has the former; a model that is quantized before it is loaded is far less accurate
+    (vision#5890).
     """
 
     num_classes: int
@@ -37,7 +37,7 @@ class _Converted(NamedTuple):
 
 
 class QuantizedMobileNetV3LargeConfig(QuantizedMobileNetV3Config, total=False):
-    """Further arguments of ``quantized_mobilenet_v3_large``.
+    """More arguments of ``quantized_mobilenet_v3_large``.
 
     Attributes:
         width_mult: Factor on the number of channels.
@@ -55,7 +55,8 @@ class QuantizedMobileNetV3LargeWeights(
 ):
     """Weights of ``quantized_mobilenet_v3_large``: torchvision's IMAGENET1K_QNNPACK_V1.
 
-    Trained on from the float weights, with quantization in mind; the file has not been quantized.
+    Fine-tuned from the float weights with quantization-aware training; the file has not been
+    quantized.
     """
 
     ImageNet1K_QNNPACK_RefV1 = quantized(
@@ -82,31 +83,31 @@ class QuantizedMobileNetV3LargeWeights(
 )
 def quantized_mobilenet_v3_large(
     *,
-    weights: QuantizedMobileNetV3LargeWeights | MobileNetV3LargeWeights | WeightEntry | None = None,
+    weights: WeightsLike[QuantizedMobileNetV3LargeWeights | MobileNetV3LargeWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     quantize: bool = False,
     backend: str = "qnnpack",
     **config: Unpack[QuantizedMobileNetV3LargeConfig],
 ) -> QuantizableMobileNetV3:
-    """Build a MobileNetV3-Large that can be quantized, or is: it computes in 8 bits then.
+    """Build a MobileNetV3-Large, quantizable or quantized to 8 bits.
 
     `Searching for MobileNetV3 <https://arxiv.org/abs/1905.02244>`_, Howard et al., 2019. The model
     takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``, floats as well; a quantized one works on a CPU only.
+    ``(N, num_classes)``, also floats; a quantized model runs on a CPU only.
 
-    Quantized weights make a quantized model, in eval mode. Those of ``mobilenet_v3_large`` make a
-    float model, to be quantized by whoever built it.
+    Quantized weights make a quantized model in eval mode. Those of ``mobilenet_v3_large`` make a
+    float model, for you to quantize.
 
     Args:
-        weights: What to load; fetched on first use. None fetches nothing.
-        progress: Show a progress bar while fetching, on a terminal.
-        num_classes: Outputs of the layer ``classifier.3``. Other than the weights' own: with
-            ``new_head=True`` and float weights only.
-        quantize: Whether the model is quantized; as the weights are, unless they are None.
-        backend: What computes in 8 bits, by torch's name: ``fbgemm`` or ``qnnpack``. It becomes
-            ``torch.backends.quantized.engine`` of the process when the model is quantized.
-        **config: Further arguments, see ``QuantizedMobileNetV3LargeConfig``.
+        weights: The weights to load, downloaded on first use. None downloads nothing.
+        progress: Show a progress bar while downloading, on a terminal.
+        num_classes: Outputs of the layer ``classifier.3``. A value other than the weights' requires
+            ``new_head=True`` and float weights.
+        quantize: Whether the model is quantized; weights, if given, determine it.
+        backend: The backend of 8-bit operations, by torch's name: ``fbgemm`` or ``qnnpack``. It
+            becomes ``torch.backends.quantized.engine`` of the process when the model is quantized.
+        **config: More arguments, see ``QuantizedMobileNetV3LargeConfig``.
 
     Returns:
         The model: in training mode if it is not quantized.

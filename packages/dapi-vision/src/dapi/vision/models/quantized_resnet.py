@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dapi import WeightEntry, register_model
+from dapi import WeightsLike, register_model
 from dapi.vision.models._quantized import pretrained_quantized, quantized
 from dapi.vision.models._torchvision import ClassificationWeights
 from dapi.vision.models.resnet import (
@@ -26,7 +26,7 @@ class QuantizedResNet18Weights(
 ):
     """Weights of ``quantized_resnet18``: torchvision's IMAGENET1K_FBGEMM_V1.
 
-    Quantized after training; nothing of the file's hash is published.
+    Quantized after training; no hash of the file is published.
     """
 
     ImageNet1K_FBGEMM_RefV1 = quantized(
@@ -49,31 +49,31 @@ class QuantizedResNet18Weights(
 )
 def quantized_resnet18(
     *,
-    weights: QuantizedResNet18Weights | ResNet18Weights | WeightEntry | None = None,
+    weights: WeightsLike[QuantizedResNet18Weights | ResNet18Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     quantize: bool = False,
     backend: str = "fbgemm",
     **config: Unpack[ResNetConfig],
 ) -> QuantizableResNet:
-    """Build a ResNet-18 that can be quantized, or is: it computes in 8 bits then.
+    """Build a ResNet-18, quantizable or quantized to 8 bits.
 
     `Deep Residual Learning for Image Recognition <https://arxiv.org/abs/1512.03385>`_, He et al.,
     2015. The model takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and
-    returns logits ``(N, num_classes)``, floats as well; a quantized one works on a CPU only.
+    returns logits ``(N, num_classes)``, also floats; a quantized model runs on a CPU only.
 
-    Quantized weights make a quantized model, in eval mode. Those of ``resnet18`` make a float
-    model, to be quantized by whoever built it.
+    Quantized weights make a quantized model in eval mode. Those of ``resnet18`` make a float model,
+    for you to quantize.
 
     Args:
-        weights: What to load; fetched on first use. None fetches nothing.
-        progress: Show a progress bar while fetching, on a terminal.
-        num_classes: Outputs of the layer ``fc``. Other than the weights' own: with
-            ``new_head=True`` and float weights only.
-        quantize: Whether the model is quantized; as the weights are, unless they are None.
-        backend: What computes in 8 bits, by torch's name: ``fbgemm`` or ``qnnpack``. It becomes
-            ``torch.backends.quantized.engine`` of the process when the model is quantized.
-        **config: Further arguments, see ``ResNetConfig``.
+        weights: The weights to load, downloaded on first use. None downloads nothing.
+        progress: Show a progress bar while downloading, on a terminal.
+        num_classes: Outputs of the layer ``fc``. A value other than the weights' requires
+            ``new_head=True`` and float weights.
+        quantize: Whether the model is quantized; weights, if given, determine it.
+        backend: The backend of 8-bit operations, by torch's name: ``fbgemm`` or ``qnnpack``. It
+            becomes ``torch.backends.quantized.engine`` of the process when the model is quantized.
+        **config: More arguments, see ``ResNetConfig``.
 
     Returns:
         The model: in training mode if it is not quantized.
@@ -103,8 +103,8 @@ class QuantizedResNet50Weights(
 ):
     """Weights of ``quantized_resnet50``: torchvision's IMAGENET1K_FBGEMM_V1 and _V2.
 
-    Quantized after training, from the float weights of the same version. Nothing of the hash of
-    RefV1 is published.
+    Quantized after training, from the float weights of the same version. No hash of RefV1 is
+    published.
     """
 
     ImageNet1K_FBGEMM_RefV1 = quantized(
@@ -136,19 +136,19 @@ class QuantizedResNet50Weights(
 )
 def quantized_resnet50(
     *,
-    weights: QuantizedResNet50Weights | ResNet50Weights | WeightEntry | None = None,
+    weights: WeightsLike[QuantizedResNet50Weights | ResNet50Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     quantize: bool = False,
     backend: str = "fbgemm",
     **config: Unpack[ResNetConfig],
 ) -> QuantizableResNet:
-    """Build a ResNet-50 that can be quantized, or is.
+    """Build a ResNet-50, quantizable or quantized to 8 bits.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. Quantized weights make a quantized model, in eval mode, that works on a
-    CPU only; ``quantize=True`` makes one without weights, that computes with ``backend``. A
-    ``num_classes`` other than the weights' own needs ``new_head=True`` and float weights.
+    ``(N, num_classes)``. Quantized weights make a quantized model in eval mode, for CPUs only;
+    ``quantize=True`` makes one without weights, which uses ``backend``. A ``num_classes`` other
+    than the weights' requires ``new_head=True`` and float weights.
     """
     return _resnet(
         [3, 4, 6, 3], quantize=quantize, backend=backend, num_classes=num_classes, **config
@@ -193,19 +193,19 @@ class QuantizedResNeXt101_32x8dWeights(
 )
 def quantized_resnext101_32x8d(
     *,
-    weights: QuantizedResNeXt101_32x8dWeights | ResNeXt101_32x8dWeights | WeightEntry | None = None,
+    weights: WeightsLike[QuantizedResNeXt101_32x8dWeights | ResNeXt101_32x8dWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     quantize: bool = False,
     backend: str = "fbgemm",
     **config: Unpack[ResNeXtConfig],
 ) -> QuantizableResNet:
-    """Build a ResNeXt-101 32x8d that can be quantized, or is.
+    """Build a ResNeXt-101 32x8d, quantizable or quantized to 8 bits.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. Quantized weights make a quantized model, in eval mode, that works on a
-    CPU only; ``quantize=True`` makes one without weights, that computes with ``backend``. A
-    ``num_classes`` other than the weights' own needs ``new_head=True`` and float weights.
+    ``(N, num_classes)``. Quantized weights make a quantized model in eval mode, for CPUs only;
+    ``quantize=True`` makes one without weights, which uses ``backend``. A ``num_classes`` other
+    than the weights' requires ``new_head=True`` and float weights.
     """
     return _resnet(
         [3, 4, 23, 3],
@@ -249,19 +249,19 @@ class QuantizedResNeXt101_64x4dWeights(
 )
 def quantized_resnext101_64x4d(
     *,
-    weights: QuantizedResNeXt101_64x4dWeights | ResNeXt101_64x4dWeights | WeightEntry | None = None,
+    weights: WeightsLike[QuantizedResNeXt101_64x4dWeights | ResNeXt101_64x4dWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     quantize: bool = False,
     backend: str = "fbgemm",
     **config: Unpack[ResNeXtConfig],
 ) -> QuantizableResNet:
-    """Build a ResNeXt-101 64x4d that can be quantized, or is.
+    """Build a ResNeXt-101 64x4d, quantizable or quantized to 8 bits.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. Quantized weights make a quantized model, in eval mode, that works on a
-    CPU only; ``quantize=True`` makes one without weights, that computes with ``backend``. A
-    ``num_classes`` other than the weights' own needs ``new_head=True`` and float weights.
+    ``(N, num_classes)``. Quantized weights make a quantized model in eval mode, for CPUs only;
+    ``quantize=True`` makes one without weights, which uses ``backend``. A ``num_classes`` other
+    than the weights' requires ``new_head=True`` and float weights.
     """
     return _resnet(
         [3, 4, 23, 3],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import BuilderConfig, WeightEntry, register_model
+from dapi import BuilderConfig, WeightsLike, register_model
 from dapi.vision.models._quantized import pretrained_quantized, quantized
 from dapi.vision.models._torchvision import ClassificationWeights
 from dapi.vision.models.shufflenet_v2 import (
@@ -48,33 +48,33 @@ class QuantizedShuffleNetV2X0_5Weights(
 )
 def quantized_shufflenet_v2_x0_5(
     *,
-    weights: QuantizedShuffleNetV2X0_5Weights | ShuffleNetV2X0_5Weights | WeightEntry | None = None,
+    weights: WeightsLike[QuantizedShuffleNetV2X0_5Weights | ShuffleNetV2X0_5Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     quantize: bool = False,
     backend: str = "fbgemm",
     **config: Unpack[BuilderConfig],
 ) -> QuantizableShuffleNetV2:
-    """Build a ShuffleNetV2 of half the channels that can be quantized, or is.
+    """Build a ShuffleNetV2 of half the channels, quantizable or quantized to 8 bits.
 
     `ShuffleNet V2: Practical Guidelines for Efficient CNN Architecture Design
-    <https://arxiv.org/abs/1807.11164>`_, Ma et al., 2018. The model takes float images ``(N, 3, H,
-    W)`` as ``weights.transforms()`` makes them, and returns logits ``(N, num_classes)``, floats as
-    well; a quantized one computes in 8 bits, and on a CPU only.
+    <https://arxiv.org/abs/1807.11164>`_, Ma et al., 2018. The model takes float images
+    ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
+    ``(N, num_classes)``, also floats; a quantized model computes in 8 bits, on a CPU only.
 
-    Quantized weights make a quantized model, in eval mode. Those of ``shufflenet_v2_x0_5`` make a
-    float model, to be quantized by whoever built it.
+    Quantized weights make a quantized model in eval mode. Those of ``shufflenet_v2_x0_5`` make a
+    float model, for you to quantize.
 
     Args:
-        weights: What to load; fetched on first use. None fetches nothing.
-        progress: Show a progress bar while fetching, on a terminal.
-        num_classes: Outputs of the layer ``fc``. Other than the weights' own: with
-            ``new_head=True`` and float weights only.
-        quantize: Whether the model is quantized; as the weights are, unless they are None.
-        backend: What computes in 8 bits, by torch's name: ``fbgemm`` or ``qnnpack``. It becomes
-            ``torch.backends.quantized.engine`` of the process when the model is quantized.
-        **config: Further arguments of
-            ``torchvision.models.quantization.QuantizableShuffleNetV2``, and ``new_head``.
+        weights: The weights to load, downloaded on first use. None downloads nothing.
+        progress: Show a progress bar while downloading, on a terminal.
+        num_classes: Outputs of the layer ``fc``. A value other than the weights' requires
+            ``new_head=True`` and float weights.
+        quantize: Whether the model is quantized; weights, if given, determine it.
+        backend: The backend of 8-bit operations, by torch's name: ``fbgemm`` or ``qnnpack``. It
+            becomes ``torch.backends.quantized.engine`` of the process when the model is quantized.
+        **config: More arguments of ``torchvision.models.quantization.QuantizableShuffleNetV2``, and
+            ``new_head``.
 
     Returns:
         The model: in training mode if it is not quantized.
@@ -126,19 +126,19 @@ class QuantizedShuffleNetV2X1_0Weights(
 )
 def quantized_shufflenet_v2_x1_0(
     *,
-    weights: QuantizedShuffleNetV2X1_0Weights | ShuffleNetV2X1_0Weights | WeightEntry | None = None,
+    weights: WeightsLike[QuantizedShuffleNetV2X1_0Weights | ShuffleNetV2X1_0Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     quantize: bool = False,
     backend: str = "fbgemm",
     **config: Unpack[BuilderConfig],
 ) -> QuantizableShuffleNetV2:
-    """Build a ShuffleNetV2 that can be quantized, or is.
+    """Build a ShuffleNetV2, quantizable or quantized to 8 bits.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. Quantized weights make a quantized model, in eval mode, that works on a
-    CPU only; ``quantize=True`` makes one without weights, that computes with ``backend``. A
-    ``num_classes`` other than the weights' own needs ``new_head=True`` and float weights.
+    ``(N, num_classes)``. Quantized weights make a quantized model in eval mode, for CPUs only;
+    ``quantize=True`` makes one without weights, which uses ``backend``. A ``num_classes`` other
+    than the weights' requires ``new_head=True`` and float weights.
     """
     return _shufflenet_v2(
         [24, 116, 232, 464, 1024],
@@ -179,19 +179,19 @@ class QuantizedShuffleNetV2X1_5Weights(
 )
 def quantized_shufflenet_v2_x1_5(
     *,
-    weights: QuantizedShuffleNetV2X1_5Weights | ShuffleNetV2X1_5Weights | WeightEntry | None = None,
+    weights: WeightsLike[QuantizedShuffleNetV2X1_5Weights | ShuffleNetV2X1_5Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     quantize: bool = False,
     backend: str = "fbgemm",
     **config: Unpack[BuilderConfig],
 ) -> QuantizableShuffleNetV2:
-    """Build a ShuffleNetV2 of 1.5 times the channels that can be quantized, or is.
+    """Build a ShuffleNetV2 of 1.5 times the channels, quantizable or quantized to 8 bits.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. Quantized weights make a quantized model, in eval mode, that works on a
-    CPU only; ``quantize=True`` makes one without weights, that computes with ``backend``. A
-    ``num_classes`` other than the weights' own needs ``new_head=True`` and float weights.
+    ``(N, num_classes)``. Quantized weights make a quantized model in eval mode, for CPUs only;
+    ``quantize=True`` makes one without weights, which uses ``backend``. A ``num_classes`` other
+    than the weights' requires ``new_head=True`` and float weights.
     """
     return _shufflenet_v2(
         [24, 176, 352, 704, 1024],
@@ -232,19 +232,19 @@ class QuantizedShuffleNetV2X2_0Weights(
 )
 def quantized_shufflenet_v2_x2_0(
     *,
-    weights: QuantizedShuffleNetV2X2_0Weights | ShuffleNetV2X2_0Weights | WeightEntry | None = None,
+    weights: WeightsLike[QuantizedShuffleNetV2X2_0Weights | ShuffleNetV2X2_0Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     quantize: bool = False,
     backend: str = "fbgemm",
     **config: Unpack[BuilderConfig],
 ) -> QuantizableShuffleNetV2:
-    """Build a ShuffleNetV2 of twice the channels that can be quantized, or is.
+    """Build a ShuffleNetV2 of twice the channels, quantizable or quantized to 8 bits.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. Quantized weights make a quantized model, in eval mode, that works on a
-    CPU only; ``quantize=True`` makes one without weights, that computes with ``backend``. A
-    ``num_classes`` other than the weights' own needs ``new_head=True`` and float weights.
+    ``(N, num_classes)``. Quantized weights make a quantized model in eval mode, for CPUs only;
+    ``quantize=True`` makes one without weights, which uses ``backend``. A ``num_classes`` other
+    than the weights' requires ``new_head=True`` and float weights.
     """
     return _shufflenet_v2(
         [24, 244, 488, 976, 2048],

@@ -1,4 +1,4 @@
-"""RAFT, which finds how each pixel moves between two frames, with torchvision's weights."""
+"""RAFT, which estimates the optical flow between two frames, with torchvision's weights."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from dapi import BuilderConfig, WeightEntry, Weights, lazy, register_model
+from dapi import BuilderConfig, WeightEntry, Weights, WeightsLike, lazy, register_model
 from dapi.vision.models._torchvision import pretrained, published
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def _entry(
     metrics: Mapping[str, Mapping[str, float]],
     **fields: Any,
 ) -> WeightEntry:
-    """Describe a file; metrics are how far flows end off, in pixels, or outliers in percent."""
+    """Describe a file; metrics are end-point errors in pixels, or outliers in percent."""
     return published(
         f"optical_flow.{model}",
         file,
@@ -139,11 +139,11 @@ class RaftLargeWeights(
 @register_model(weights=RaftLargeWeights, legacy=pretrained(RaftLargeWeights.Sintel_RefV2))
 def raft_large(
     *,
-    weights: RaftLargeWeights | WeightEntry | None = None,
+    weights: WeightsLike[RaftLargeWeights] | None = None,
     progress: bool = True,
     **config: Unpack[BuilderConfig],
 ) -> RAFT:
-    """Build a RAFT, which finds how each pixel moves between two frames.
+    """Build a RAFT, which estimates the optical flow between two frames.
 
     `RAFT: Recurrent All-Pairs Field Transforms for Optical Flow
     <https://arxiv.org/abs/2003.12039>`_, Teed and Deng, 2020. The model takes two batches of float
@@ -152,8 +152,8 @@ def raft_large(
     flows ``(N, 2, H, W)``, to the right and down in pixels, each better than the one before.
 
     Args:
-        weights: What to load; fetched on first use. None fetches nothing.
-        progress: Show a progress bar while fetching, on a terminal.
+        weights: The weights to load, downloaded on first use. None downloads nothing.
+        progress: Show a progress bar while downloading, on a terminal.
         **config: ``new_head``, ``device`` and ``dtype``, see ``dapi.BuilderConfig``.
 
     Returns:
@@ -184,7 +184,7 @@ def raft_large(
         kernels=((1, 5), (5, 1)),
         paddings=((0, 2), (2, 0)),
         flow_head=256,
-        # The paper scales the gradient of what enlarges the flow.
+        # The paper scales the gradient of the upsampler.
         upsampler=partial(MaskPredictor, hidden_size=256, multiplier=0.25),
     )
 
@@ -229,7 +229,7 @@ class RaftSmallWeights(Weights, meta={"num_params": 990_162, "gflops": 47.655, "
 @register_model(weights=RaftSmallWeights, legacy=pretrained(RaftSmallWeights.FlyingThings_RefV2))
 def raft_small(
     *,
-    weights: RaftSmallWeights | WeightEntry | None = None,
+    weights: WeightsLike[RaftSmallWeights] | None = None,
     progress: bool = True,
     **config: Unpack[BuilderConfig],
 ) -> RAFT:
@@ -290,7 +290,7 @@ def _raft(
         kernels: Its convolutions' kernels.
         paddings: Their paddings.
         flow_head: Channels inside the layers that predict the flow.
-        upsampler: What enlarges the flow; None interpolates.
+        upsampler: Module that enlarges the flow; None interpolates.
     """
     from torch.nn import InstanceNorm2d
     from torchvision.models.optical_flow import raft

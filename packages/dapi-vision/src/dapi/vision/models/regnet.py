@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dapi import BuilderConfig, WeightEntry, register_model
+from dapi import BuilderConfig, WeightsLike, register_model
 from dapi.vision.models._torchvision import (
     NEW_RECIPES,
     RECIPES,
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 
 class RegNetConfig(BuilderConfig, total=False):
-    """Further arguments of ``torchvision.models.regnet.RegNet``.
+    """More arguments of ``torchvision.models.regnet.RegNet``.
 
     Attributes:
         stem_width: Channels of the first layer.
         stem_type: Its class.
         block_type: The class of the blocks.
-        norm_layer: Normalisation, made of a number of channels.
+        norm_layer: Normalization layer, called with the number of channels.
         activation: The class of the activations.
     """
 
@@ -72,24 +72,24 @@ class RegNetX400MFWeights(ClassificationWeights, meta={"num_params": 5_495_976, 
 )
 def regnet_x_400mf(
     *,
-    weights: RegNetX400MFWeights | WeightEntry | None = None,
+    weights: WeightsLike[RegNetX400MFWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[RegNetConfig],
 ) -> RegNet:
-    """Build a RegNetX-400MF, which names what is in a photo.
+    """Build a RegNetX-400MF, which classifies photos.
 
     `Designing Network Design Spaces <https://arxiv.org/abs/2003.13678>`_, Radosavovic et al., 2020:
-    the names tell how many multiply-adds an image of 224 pixels costs, and Y has squeeze and
-    excitation where X has none. The model takes float images ``(N, 3, H, W)`` as
-    ``weights.transforms()`` makes them, and returns logits ``(N, num_classes)``.
+    the names state the multiply-adds for an image of 224 pixels, and Y adds squeeze and excitation
+    to X. The model takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and
+    returns logits ``(N, num_classes)``.
 
     Args:
-        weights: What to load; fetched on first use. None fetches nothing.
-        progress: Show a progress bar while fetching, on a terminal.
-        num_classes: Outputs of the layer ``fc``. Other than the weights' own: with
-            ``new_head=True`` only.
-        **config: Further arguments, see ``RegNetConfig``.
+        weights: The weights to load, downloaded on first use. None downloads nothing.
+        progress: Show a progress bar while downloading, on a terminal.
+        num_classes: Outputs of the layer ``fc``. A value other than the weights' requires
+            ``new_head=True``.
+        **config: More arguments, see ``RegNetConfig``.
 
     Returns:
         The model, in training mode.
@@ -134,7 +134,7 @@ class RegNetX800MFWeights(ClassificationWeights, meta={"num_params": 7_259_656, 
 )
 def regnet_x_800mf(
     *,
-    weights: RegNetX800MFWeights | WeightEntry | None = None,
+    weights: WeightsLike[RegNetX800MFWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[RegNetConfig],
@@ -142,7 +142,7 @@ def regnet_x_800mf(
     """Build a RegNetX-800MF.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     return _regnet(16, 56, 35.73, 2.28, 16, num_classes=num_classes, **config)
 
@@ -175,7 +175,7 @@ class RegNetX1_6GFWeights(ClassificationWeights, meta={"num_params": 9_190_136, 
 )
 def regnet_x_1_6gf(
     *,
-    weights: RegNetX1_6GFWeights | WeightEntry | None = None,
+    weights: WeightsLike[RegNetX1_6GFWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[RegNetConfig],
@@ -183,7 +183,7 @@ def regnet_x_1_6gf(
     """Build a RegNetX-1.6GF.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     return _regnet(18, 80, 34.01, 2.25, 24, num_classes=num_classes, **config)
 
@@ -216,7 +216,7 @@ class RegNetX3_2GFWeights(ClassificationWeights, meta={"num_params": 15_296_552,
 )
 def regnet_x_3_2gf(
     *,
-    weights: RegNetX3_2GFWeights | WeightEntry | None = None,
+    weights: WeightsLike[RegNetX3_2GFWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[RegNetConfig],
@@ -224,7 +224,7 @@ def regnet_x_3_2gf(
     """Build a RegNetX-3.2GF.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     return _regnet(25, 88, 26.31, 2.25, 48, num_classes=num_classes, **config)
 
@@ -257,7 +257,7 @@ class RegNetX8GFWeights(ClassificationWeights, meta={"num_params": 39_572_648, "
 )
 def regnet_x_8gf(
     *,
-    weights: RegNetX8GFWeights | WeightEntry | None = None,
+    weights: WeightsLike[RegNetX8GFWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[RegNetConfig],
@@ -265,7 +265,7 @@ def regnet_x_8gf(
     """Build a RegNetX-8GF.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     return _regnet(23, 80, 49.56, 2.88, 120, num_classes=num_classes, **config)
 
@@ -298,7 +298,7 @@ class RegNetX16GFWeights(ClassificationWeights, meta={"num_params": 54_278_536, 
 )
 def regnet_x_16gf(
     *,
-    weights: RegNetX16GFWeights | WeightEntry | None = None,
+    weights: WeightsLike[RegNetX16GFWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[RegNetConfig],
@@ -306,7 +306,7 @@ def regnet_x_16gf(
     """Build a RegNetX-16GF.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     return _regnet(22, 216, 55.59, 2.1, 128, num_classes=num_classes, **config)
 
@@ -339,7 +339,7 @@ class RegNetX32GFWeights(ClassificationWeights, meta={"num_params": 107_811_560,
 )
 def regnet_x_32gf(
     *,
-    weights: RegNetX32GFWeights | WeightEntry | None = None,
+    weights: WeightsLike[RegNetX32GFWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[RegNetConfig],
@@ -347,7 +347,7 @@ def regnet_x_32gf(
     """Build a RegNetX-32GF.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     return _regnet(23, 320, 69.86, 2.0, 168, num_classes=num_classes, **config)
 
@@ -380,7 +380,7 @@ class RegNetY400MFWeights(ClassificationWeights, meta={"num_params": 4_344_144, 
 )
 def regnet_y_400mf(
     *,
-    weights: RegNetY400MFWeights | WeightEntry | None = None,
+    weights: WeightsLike[RegNetY400MFWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[RegNetConfig],
@@ -388,7 +388,7 @@ def regnet_y_400mf(
     """Build a RegNetY-400MF.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     return _regnet(16, 48, 27.89, 2.09, 8, se_ratio=0.25, num_classes=num_classes, **config)
 
@@ -421,7 +421,7 @@ class RegNetY800MFWeights(ClassificationWeights, meta={"num_params": 6_432_512, 
 )
 def regnet_y_800mf(
     *,
-    weights: RegNetY800MFWeights | WeightEntry | None = None,
+    weights: WeightsLike[RegNetY800MFWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[RegNetConfig],
@@ -429,7 +429,7 @@ def regnet_y_800mf(
     """Build a RegNetY-800MF.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     return _regnet(14, 56, 38.84, 2.4, 16, se_ratio=0.25, num_classes=num_classes, **config)
 
@@ -462,7 +462,7 @@ class RegNetY1_6GFWeights(ClassificationWeights, meta={"num_params": 11_202_430,
 )
 def regnet_y_1_6gf(
     *,
-    weights: RegNetY1_6GFWeights | WeightEntry | None = None,
+    weights: WeightsLike[RegNetY1_6GFWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[RegNetConfig],
@@ -470,7 +470,7 @@ def regnet_y_1_6gf(
     """Build a RegNetY-1.6GF.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     return _regnet(27, 48, 20.71, 2.65, 24, se_ratio=0.25, num_classes=num_classes, **config)
 
@@ -503,7 +503,7 @@ class RegNetY3_2GFWeights(ClassificationWeights, meta={"num_params": 19_436_338,
 )
 def regnet_y_3_2gf(
     *,
-    weights: RegNetY3_2GFWeights | WeightEntry | None = None,
+    weights: WeightsLike[RegNetY3_2GFWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[RegNetConfig],
@@ -511,7 +511,7 @@ def regnet_y_3_2gf(
     """Build a RegNetY-3.2GF.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     return _regnet(21, 80, 42.63, 2.66, 24, se_ratio=0.25, num_classes=num_classes, **config)
 
@@ -544,7 +544,7 @@ class RegNetY8GFWeights(ClassificationWeights, meta={"num_params": 39_381_472, "
 )
 def regnet_y_8gf(
     *,
-    weights: RegNetY8GFWeights | WeightEntry | None = None,
+    weights: WeightsLike[RegNetY8GFWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[RegNetConfig],
@@ -552,7 +552,7 @@ def regnet_y_8gf(
     """Build a RegNetY-8GF.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     return _regnet(17, 192, 76.82, 2.19, 56, se_ratio=0.25, num_classes=num_classes, **config)
 
@@ -613,7 +613,7 @@ class RegNetY16GFWeights(ClassificationWeights, meta={"gflops": 15.912, "num_par
 )
 def regnet_y_16gf(
     *,
-    weights: RegNetY16GFWeights | WeightEntry | None = None,
+    weights: WeightsLike[RegNetY16GFWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[RegNetConfig],
@@ -621,7 +621,7 @@ def regnet_y_16gf(
     """Build a RegNetY-16GF.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     return _regnet(18, 200, 106.23, 2.48, 112, se_ratio=0.25, num_classes=num_classes, **config)
 
@@ -682,7 +682,7 @@ class RegNetY32GFWeights(ClassificationWeights, meta={"gflops": 32.28, "num_para
 )
 def regnet_y_32gf(
     *,
-    weights: RegNetY32GFWeights | WeightEntry | None = None,
+    weights: WeightsLike[RegNetY32GFWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[RegNetConfig],
@@ -690,7 +690,7 @@ def regnet_y_32gf(
     """Build a RegNetY-32GF.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     return _regnet(20, 232, 115.89, 2.53, 232, se_ratio=0.25, num_classes=num_classes, **config)
 
@@ -732,7 +732,7 @@ class RegNetY128GFWeights(ClassificationWeights, meta={"num_params": 644_812_894
 @register_model(weights=RegNetY128GFWeights, head="fc", legacy=pretrained(None))
 def regnet_y_128gf(
     *,
-    weights: RegNetY128GFWeights | WeightEntry | None = None,
+    weights: WeightsLike[RegNetY128GFWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[RegNetConfig],
@@ -740,7 +740,7 @@ def regnet_y_128gf(
     """Build a RegNetY-128GF.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     return _regnet(27, 456, 160.83, 2.52, 264, se_ratio=0.25, num_classes=num_classes, **config)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import BuilderConfig, WeightEntry, register_model
+from dapi import BuilderConfig, WeightsLike, register_model
 from dapi.vision.models._torchvision import (
     NEW_RECIPES,
     RECIPES,
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 
 class ResNeXtConfig(BuilderConfig, total=False):
-    """Further arguments of ``torchvision.models.resnet.ResNet``, but those that make a ResNeXt.
+    """More arguments of ``torchvision.models.resnet.ResNet``, but those that make a ResNeXt.
 
     Attributes:
         zero_init_residual: Start with blocks that change nothing.
         replace_stride_with_dilation: For each of the last three stages, whether it dilates instead.
-        norm_layer: Normalisation, made of a number of channels.
+        norm_layer: Normalization layer, called with the number of channels.
     """
 
     zero_init_residual: bool
@@ -36,7 +36,7 @@ class ResNeXtConfig(BuilderConfig, total=False):
 
 
 class ResNetConfig(ResNeXtConfig, total=False):
-    """Further arguments of ``torchvision.models.resnet.ResNet``.
+    """More arguments of ``torchvision.models.resnet.ResNet``.
 
     Attributes:
         groups: Groups of the 3x3 convolutions.
@@ -71,23 +71,23 @@ class ResNet18Weights(ClassificationWeights, meta={"num_params": 11_689_512, "gf
 )
 def resnet18(
     *,
-    weights: ResNet18Weights | WeightEntry | None = None,
+    weights: WeightsLike[ResNet18Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[ResNetConfig],
 ) -> ResNet:
-    """Build a ResNet-18, which names what is in a photo.
+    """Build a ResNet-18, which classifies photos.
 
     `Deep Residual Learning for Image Recognition <https://arxiv.org/abs/1512.03385>`_, He et al.,
     2015. The model takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and
     returns logits ``(N, num_classes)``.
 
     Args:
-        weights: What to load; fetched on first use. None fetches nothing.
-        progress: Show a progress bar while fetching, on a terminal.
-        num_classes: Outputs of the layer ``fc``. Other than the weights' own: with
-            ``new_head=True`` only.
-        **config: Further arguments, see ``ResNetConfig``.
+        weights: The weights to load, downloaded on first use. None downloads nothing.
+        progress: Show a progress bar while downloading, on a terminal.
+        num_classes: Outputs of the layer ``fc``. A value other than the weights' requires
+            ``new_head=True``.
+        **config: More arguments, see ``ResNetConfig``.
 
     Returns:
         The model, in training mode.
@@ -130,7 +130,7 @@ class ResNet34Weights(ClassificationWeights, meta={"num_params": 21_797_672, "gf
 )
 def resnet34(
     *,
-    weights: ResNet34Weights | WeightEntry | None = None,
+    weights: WeightsLike[ResNet34Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[ResNetConfig],
@@ -138,7 +138,7 @@ def resnet34(
     """Build a ResNet-34.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     from torchvision.models.resnet import BasicBlock, ResNet
 
@@ -181,17 +181,17 @@ class ResNet50Weights(ClassificationWeights, meta={"num_params": 25_557_032, "gf
 )
 def resnet50(
     *,
-    weights: ResNet50Weights | WeightEntry | None = None,
+    weights: WeightsLike[ResNet50Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[ResNetConfig],
 ) -> ResNet:
     """Build a ResNet-50.
 
-    As torchvision has it from 50 layers on, the stride is in the 3x3 convolution ("v1.5"), not in
-    the 1x1 before it as in the paper. Takes float images ``(N, 3, H, W)`` as
-    ``weights.transforms()`` makes them, and returns logits ``(N, num_classes)``. A ``num_classes``
-    other than the weights' own needs ``new_head=True``.
+    As in torchvision from 50 layers on, the stride is in the 3x3 convolution ("v1.5"), not in the
+    1x1 before it as in the paper. Takes float images ``(N, 3, H, W)`` as ``weights.transforms()``
+    makes them, and returns logits ``(N, num_classes)``. A ``num_classes`` other than the weights'
+    requires ``new_head=True``.
     """
     from torchvision.models.resnet import Bottleneck, ResNet
 
@@ -234,7 +234,7 @@ class ResNet101Weights(ClassificationWeights, meta={"num_params": 44_549_160, "g
 )
 def resnet101(
     *,
-    weights: ResNet101Weights | WeightEntry | None = None,
+    weights: WeightsLike[ResNet101Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[ResNetConfig],
@@ -242,7 +242,7 @@ def resnet101(
     """Build a ResNet-101.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     from torchvision.models.resnet import Bottleneck, ResNet
 
@@ -285,7 +285,7 @@ class ResNet152Weights(ClassificationWeights, meta={"num_params": 60_192_808, "g
 )
 def resnet152(
     *,
-    weights: ResNet152Weights | WeightEntry | None = None,
+    weights: WeightsLike[ResNet152Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[ResNetConfig],
@@ -293,7 +293,7 @@ def resnet152(
     """Build a ResNet-152.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     from torchvision.models.resnet import Bottleneck, ResNet
 
@@ -338,7 +338,7 @@ class ResNeXt50_32x4dWeights(
 )
 def resnext50_32x4d(
     *,
-    weights: ResNeXt50_32x4dWeights | WeightEntry | None = None,
+    weights: WeightsLike[ResNeXt50_32x4dWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[ResNeXtConfig],
@@ -348,7 +348,7 @@ def resnext50_32x4d(
     `Aggregated Residual Transformations for Deep Neural Networks
     <https://arxiv.org/abs/1611.05431>`_, Xie et al., 2016: each 3x3 convolution is split into 32
     groups. Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns
-    logits ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs
+    logits ``(N, num_classes)``. A ``num_classes`` other than the weights' requires
     ``new_head=True``.
     """
     from torchvision.models.resnet import Bottleneck, ResNet
@@ -396,7 +396,7 @@ class ResNeXt101_32x8dWeights(
 )
 def resnext101_32x8d(
     *,
-    weights: ResNeXt101_32x8dWeights | WeightEntry | None = None,
+    weights: WeightsLike[ResNeXt101_32x8dWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[ResNeXtConfig],
@@ -404,7 +404,7 @@ def resnext101_32x8d(
     """Build a ResNeXt-101 32x8d.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     from torchvision.models.resnet import Bottleneck, ResNet
 
@@ -440,7 +440,7 @@ class ResNeXt101_64x4dWeights(
 )
 def resnext101_64x4d(
     *,
-    weights: ResNeXt101_64x4dWeights | WeightEntry | None = None,
+    weights: WeightsLike[ResNeXt101_64x4dWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[ResNeXtConfig],
@@ -448,7 +448,7 @@ def resnext101_64x4d(
     """Build a ResNeXt-101 64x4d.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     from torchvision.models.resnet import Bottleneck, ResNet
 
@@ -463,8 +463,8 @@ class WideResNet50_2Weights(
     """Weights of ``wide_resnet50_2``: torchvision's IMAGENET1K_V1 and IMAGENET1K_V2.
 
     RefV1 follows the paper's recipe. RefV2 is trained longer and with more augmentation; its images
-    are resized to 232 pixels before the crop instead of 256. The file of RefV1 holds
-    half-precision numbers; the model's are of its own type.
+    are resized to 232 pixels before the crop instead of 256. The file of RefV1 has half-precision
+    numbers; the model converts them to its own dtype.
     """
 
     ImageNet1K_RefV1 = classification(
@@ -498,7 +498,7 @@ class WideResNet50_2Weights(
 )
 def wide_resnet50_2(
     *,
-    weights: WideResNet50_2Weights | WeightEntry | None = None,
+    weights: WeightsLike[WideResNet50_2Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[ResNeXtConfig],
@@ -508,7 +508,7 @@ def wide_resnet50_2(
     `Wide Residual Networks <https://arxiv.org/abs/1605.07146>`_, Zagoruyko and Komodakis, 2016: the
     3x3 convolutions have twice the channels. Takes float images ``(N, 3, H, W)`` as
     ``weights.transforms()`` makes them, and returns logits ``(N, num_classes)``. A ``num_classes``
-    other than the weights' own needs ``new_head=True``.
+    other than the weights' requires ``new_head=True``.
     """
     from torchvision.models.resnet import Bottleneck, ResNet
 
@@ -521,8 +521,8 @@ class WideResNet101_2Weights(
     """Weights of ``wide_resnet101_2``: torchvision's IMAGENET1K_V1 and IMAGENET1K_V2.
 
     RefV1 follows the paper's recipe. RefV2 is trained longer and with more augmentation; its images
-    are resized to 232 pixels before the crop instead of 256. The file of RefV1 holds
-    half-precision numbers; the model's are of its own type.
+    are resized to 232 pixels before the crop instead of 256. The file of RefV1 has half-precision
+    numbers; the model converts them to its own dtype.
     """
 
     ImageNet1K_RefV1 = classification(
@@ -554,7 +554,7 @@ class WideResNet101_2Weights(
 )
 def wide_resnet101_2(
     *,
-    weights: WideResNet101_2Weights | WeightEntry | None = None,
+    weights: WeightsLike[WideResNet101_2Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[ResNeXtConfig],
@@ -562,7 +562,7 @@ def wide_resnet101_2(
     """Build a wide ResNet-101-2.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     from torchvision.models.resnet import Bottleneck, ResNet
 

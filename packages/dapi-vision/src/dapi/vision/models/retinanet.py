@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dapi import BuilderConfig, WeightEntry, register_model
+from dapi import BuilderConfig, WeightsLike, register_model
 from dapi.vision.models._detection import (
     ANCIENT_BUILD,
     DETECTION_RECIPES,
@@ -21,23 +21,23 @@ if TYPE_CHECKING:
 
 
 class RetinaNetV2Config(BuilderConfig, total=False):
-    """Further arguments of ``torchvision.models.detection.RetinaNet``.
+    """More arguments of ``torchvision.models.detection.RetinaNet``.
 
     Attributes:
-        min_size: Pixels that the shorter side of an image is resized to.
-        max_size: The most pixels of its longer side.
-        image_mean: What is subtracted from each channel.
-        image_std: What each channel is divided by then.
-        size_divisible: What height and width of a batch are multiples of.
+        min_size: Length in pixels that the shorter side of an image is resized to.
+        max_size: Maximum length of its longer side, in pixels.
+        image_mean: Mean of each channel, which is subtracted first.
+        image_std: Standard deviation of each channel, by which it is then divided.
+        size_divisible: Height and width of a batch are padded to multiples of this.
         fixed_size: Width and height that every image is resized to instead.
-        anchor_generator: What makes the boxes that it starts from.
-        proposal_matcher: What matches objects with anchors, in training.
+        anchor_generator: Module that generates the anchors.
+        proposal_matcher: Module that matches objects with anchors, in training.
         fg_iou_thresh: Overlap from which an anchor counts as an object, in training.
         bg_iou_thresh: Overlap below which it counts as background.
         score_thresh: Score below which boxes are dropped, in eval mode.
-        nms_thresh: Overlap above which the worse of two boxes is suppressed.
-        detections_per_img: The most boxes of an image.
-        topk_candidates: The most boxes of a level before overlapping ones are suppressed.
+        nms_thresh: Overlap (IoU) above which the lower-scoring of two boxes is suppressed.
+        detections_per_img: Maximum number of boxes per image.
+        topk_candidates: Maximum number of boxes per level before non-maximum suppression.
     """
 
     min_size: int
@@ -57,10 +57,10 @@ class RetinaNetV2Config(BuilderConfig, total=False):
 
 
 class RetinaNetConfig(RetinaNetV2Config, total=False):
-    """Further arguments of ``torchvision.models.detection.RetinaNet``.
+    """More arguments of ``torchvision.models.detection.RetinaNet``.
 
     Attributes:
-        head: What makes classes and boxes of features.
+        head: Module that predicts classes and boxes from features.
     """
 
     head: nn.Module | None
@@ -99,14 +99,14 @@ class RetinaNetResNet50FPNWeights(
 )
 def retinanet_resnet50_fpn(
     *,
-    weights: RetinaNetResNet50FPNWeights | WeightEntry | None = None,
-    weights_backbone: ResNet50Weights | WeightEntry | None = None,
+    weights: WeightsLike[RetinaNetResNet50FPNWeights] | None = None,
+    weights_backbone: WeightsLike[ResNet50Weights] | None = None,
     trainable_backbone_layers: int | None = None,
     progress: bool = True,
     num_classes: int = 91,
     **config: Unpack[RetinaNetConfig],
 ) -> RetinaNet:
-    """Build a RetinaNet with a ResNet-50 and a feature pyramid, which finds objects.
+    """Build a RetinaNet with a ResNet-50 and a feature pyramid, which detects objects.
 
     `Focal Loss for Dense Object Detection <https://arxiv.org/abs/1708.02002>`_, Lin et al., 2017.
     The model takes a list of float images ``(3, H, W)`` with values 0 to 1, of different sizes,
@@ -119,14 +119,15 @@ def retinanet_resnet50_fpn(
     trained; without weights everything is.
 
     Args:
-        weights: What to load; fetched on first use. None fetches nothing.
-        weights_backbone: Of the ResNet-50 inside; not fetched when ``weights`` are given.
-        trainable_backbone_layers: How many layers of the backbone, from the last, are trained:
-            0 to 5; by default 3. Without weights all are, whatever is given.
-        progress: Show a progress bar while fetching, on a terminal.
-        num_classes: Classes, the background included. Other than the weights' own: with
-            ``new_head=True`` only.
-        **config: Further arguments, see ``RetinaNetConfig``.
+        weights: The weights to load, downloaded on first use. None downloads nothing.
+        weights_backbone: Weights of the ResNet-50 backbone; not downloaded when ``weights`` are
+            given.
+        trainable_backbone_layers: Number of trainable backbone layers, counted from the last: 0 to
+            5; by default 3. Without weights it is ignored, and all are trainable.
+        progress: Show a progress bar while downloading, on a terminal.
+        num_classes: Number of classes, including the background. A value other than the weights'
+            requires ``new_head=True``.
+        **config: More arguments, see ``RetinaNetConfig``.
 
     Returns:
         The model, in training mode.
@@ -184,8 +185,8 @@ class RetinaNetResNet50FPNV2Weights(
 )
 def retinanet_resnet50_fpn_v2(
     *,
-    weights: RetinaNetResNet50FPNV2Weights | WeightEntry | None = None,
-    weights_backbone: ResNet50Weights | WeightEntry | None = None,
+    weights: WeightsLike[RetinaNetResNet50FPNV2Weights] | None = None,
+    weights_backbone: WeightsLike[ResNet50Weights] | None = None,
     trainable_backbone_layers: int | None = None,
     progress: bool = True,
     num_classes: int = 91,
@@ -193,13 +194,13 @@ def retinanet_resnet50_fpn_v2(
 ) -> RetinaNet:
     """Build the improved RetinaNet of `Zhang et al., 2019 <https://arxiv.org/abs/1912.02424>`_.
 
-    A variant beside ``retinanet_resnet50_fpn``, not its replacement: batch norm that is never
-    frozen, group norm in the head, further levels from the backbone's last layer, and a loss by the
-    overlap of boxes. Takes a list of float images ``(3, H, W)`` with values 0 to 1, and in eval
-    mode returns for each a dict of ``boxes``, ``labels`` and ``scores``, best first; in training
-    mode it also takes ``targets``, and returns a dict of losses. With weights, the last
+    A variant of ``retinanet_resnet50_fpn``, not its replacement: batch norm that is never frozen,
+    group norm in the head, further levels from the backbone's last layer, and a loss by the overlap
+    of boxes. Takes a list of float images ``(3, H, W)`` with values 0 to 1, and in eval mode
+    returns for each a dict of ``boxes``, ``labels`` and ``scores``, best first; in training mode it
+    also takes ``targets``, and returns a dict of losses. With weights, the last
     ``trainable_backbone_layers`` of the backbone are trained (0 to 5; by default 3). A
-    ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     from functools import partial
 

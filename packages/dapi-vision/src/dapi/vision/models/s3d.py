@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import BuilderConfig, WeightEntry, register_model
+from dapi import BuilderConfig, WeightsLike, register_model
 from dapi.vision.models._torchvision import pretrained
 from dapi.vision.models._video import VideoWeights, video
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 class S3DConfig(BuilderConfig, total=False):
-    """Further arguments of ``torchvision.models.video.S3D``.
+    """More arguments of ``torchvision.models.video.S3D``.
 
     Attributes:
-        dropout: How likely an input of the last layer is zeroed in training.
-        norm_layer: Normalisation, made of a number of channels.
+        dropout: Probability that an input of the last layer is zeroed in training.
+        norm_layer: Normalization layer, called with the number of channels.
     """
 
     dropout: float
@@ -31,7 +31,7 @@ class S3DConfig(BuilderConfig, total=False):
 class S3DWeights(VideoWeights, meta={"num_params": 8_320_048, "gflops": 17.979}):
     """Weights of ``s3d``: torchvision's KINETICS400_V1.
 
-    Accuracies are of single clips of 128 frames at 15 a second.
+    Accuracies are of single clips of 128 frames at 15 per second.
     """
 
     Kinetics400_RefV1 = video(
@@ -54,12 +54,12 @@ class S3DWeights(VideoWeights, meta={"num_params": 8_320_048, "gflops": 17.979})
 )
 def s3d(
     *,
-    weights: S3DWeights | WeightEntry | None = None,
+    weights: WeightsLike[S3DWeights] | None = None,
     progress: bool = True,
     num_classes: int = 400,
     **config: Unpack[S3DConfig],
 ) -> S3D:
-    """Build an S3D, which names what happens in a video.
+    """Build an S3D, which classifies videos.
 
     `Rethinking Spatiotemporal Feature Learning: Speed-Accuracy Trade-offs in Video Classification
     <https://arxiv.org/abs/1712.04851>`_, Xie et al., 2017. The model takes float clips
@@ -67,11 +67,11 @@ def s3d(
     logits ``(N, num_classes)``.
 
     Args:
-        weights: What to load; fetched on first use. None fetches nothing.
-        progress: Show a progress bar while fetching, on a terminal.
-        num_classes: Channels of the layer ``classifier.1``. Other than the weights' own: with
-            ``new_head=True`` only.
-        **config: Further arguments, see ``S3DConfig``.
+        weights: The weights to load, downloaded on first use. None downloads nothing.
+        progress: Show a progress bar while downloading, on a terminal.
+        num_classes: Channels of the layer ``classifier.1``. A value other than the weights'
+            requires ``new_head=True``.
+        **config: More arguments, see ``S3DConfig``.
 
     Returns:
         The model, in training mode.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import BuilderConfig, WeightEntry, register_model
+from dapi import BuilderConfig, WeightsLike, register_model
 from dapi.vision.models._torchvision import ClassificationWeights, classification, pretrained
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class ShuffleNetV2Config(BuilderConfig, total=False):
-    """Further arguments of ``torchvision.models.shufflenetv2.ShuffleNetV2``.
+    """More arguments of ``torchvision.models.shufflenetv2.ShuffleNetV2``.
 
     Attributes:
         inverted_residual: The class of the blocks.
@@ -51,23 +51,23 @@ class ShuffleNetV2X0_5Weights(
 )
 def shufflenet_v2_x0_5(
     *,
-    weights: ShuffleNetV2X0_5Weights | WeightEntry | None = None,
+    weights: WeightsLike[ShuffleNetV2X0_5Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[ShuffleNetV2Config],
 ) -> ShuffleNetV2:
-    """Build a ShuffleNetV2 of half the channels, which names what is in a photo.
+    """Build a ShuffleNetV2 of half the channels, which classifies photos.
 
     `ShuffleNet V2: Practical Guidelines for Efficient CNN Architecture Design
     <https://arxiv.org/abs/1807.11164>`_, Ma et al., 2018. The model takes float images ``(N, 3, H,
     W)`` as ``weights.transforms()`` makes them, and returns logits ``(N, num_classes)``.
 
     Args:
-        weights: What to load; fetched on first use. None fetches nothing.
-        progress: Show a progress bar while fetching, on a terminal.
-        num_classes: Outputs of the layer ``fc``. Other than the weights' own: with
-            ``new_head=True`` only.
-        **config: Further arguments, see ``ShuffleNetV2Config``.
+        weights: The weights to load, downloaded on first use. None downloads nothing.
+        progress: Show a progress bar while downloading, on a terminal.
+        num_classes: Outputs of the layer ``fc``. A value other than the weights' requires
+            ``new_head=True``.
+        **config: More arguments, see ``ShuffleNetV2Config``.
 
     Returns:
         The model, in training mode.
@@ -112,7 +112,7 @@ class ShuffleNetV2X1_0Weights(
 )
 def shufflenet_v2_x1_0(
     *,
-    weights: ShuffleNetV2X1_0Weights | WeightEntry | None = None,
+    weights: WeightsLike[ShuffleNetV2X1_0Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[ShuffleNetV2Config],
@@ -120,7 +120,7 @@ def shufflenet_v2_x1_0(
     """Build a ShuffleNetV2.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     from torchvision.models.shufflenetv2 import ShuffleNetV2
 
@@ -154,7 +154,7 @@ class ShuffleNetV2X1_5Weights(
 )
 def shufflenet_v2_x1_5(
     *,
-    weights: ShuffleNetV2X1_5Weights | WeightEntry | None = None,
+    weights: WeightsLike[ShuffleNetV2X1_5Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[ShuffleNetV2Config],
@@ -162,7 +162,7 @@ def shufflenet_v2_x1_5(
     """Build a ShuffleNetV2 of 1.5 times the channels.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     from torchvision.models.shufflenetv2 import ShuffleNetV2
 
@@ -196,7 +196,7 @@ class ShuffleNetV2X2_0Weights(
 )
 def shufflenet_v2_x2_0(
     *,
-    weights: ShuffleNetV2X2_0Weights | WeightEntry | None = None,
+    weights: WeightsLike[ShuffleNetV2X2_0Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[ShuffleNetV2Config],
@@ -204,7 +204,7 @@ def shufflenet_v2_x2_0(
     """Build a ShuffleNetV2 of twice the channels.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     from torchvision.models.shufflenetv2 import ShuffleNetV2
 

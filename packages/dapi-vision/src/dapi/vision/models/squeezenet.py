@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from dapi import BuilderConfig, WeightEntry, register_model
+from dapi import BuilderConfig, WeightsLike, register_model
 from dapi.vision.models._torchvision import ClassificationWeights, classification, pretrained
 
 if TYPE_CHECKING:
@@ -18,10 +18,10 @@ _entry = partial(
 
 
 class SqueezeNetConfig(BuilderConfig, total=False):
-    """Further arguments of ``torchvision.models.squeezenet.SqueezeNet``.
+    """More arguments of ``torchvision.models.squeezenet.SqueezeNet``.
 
     Attributes:
-        dropout: How likely an input of the last layer is zeroed in training.
+        dropout: Probability that an input of the last layer is zeroed in training.
     """
 
     dropout: float
@@ -30,7 +30,7 @@ class SqueezeNetConfig(BuilderConfig, total=False):
 class SqueezeNet1_0Weights(ClassificationWeights, meta={"num_params": 1_248_424, "gflops": 0.819}):
     """Weights of ``squeezenet1_0``: torchvision's IMAGENET1K_V1.
 
-    Ported from those of the paper.
+    Ported from the paper's weights.
     """
 
     ImageNet1K_RefV1 = _entry(
@@ -51,24 +51,24 @@ class SqueezeNet1_0Weights(ClassificationWeights, meta={"num_params": 1_248_424,
 )
 def squeezenet1_0(
     *,
-    weights: SqueezeNet1_0Weights | WeightEntry | None = None,
+    weights: WeightsLike[SqueezeNet1_0Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[SqueezeNetConfig],
 ) -> SqueezeNet:
-    """Build a SqueezeNet 1.0, which names what is in a photo.
+    """Build a SqueezeNet 1.0, which classifies photos.
 
     `SqueezeNet: AlexNet-level accuracy with 50x fewer parameters and <0.5MB model size
-    <https://arxiv.org/abs/1602.07360>`_, Iandola et al., 2016. The model takes float images ``(N,
-    3, H, W)`` as ``weights.transforms()`` makes them (at least 21 pixels a side), and returns
-    logits ``(N, num_classes)``.
+    <https://arxiv.org/abs/1602.07360>`_, Iandola et al., 2016. The model takes float images
+    ``(N, 3, H, W)`` as ``weights.transforms()`` makes them (at least 21 pixels per side), and
+    returns logits ``(N, num_classes)``.
 
     Args:
-        weights: What to load; fetched on first use. None fetches nothing.
-        progress: Show a progress bar while fetching, on a terminal.
-        num_classes: Outputs of the layer ``classifier.1``. Other than the weights' own: with
-            ``new_head=True`` only.
-        **config: Further arguments, see ``SqueezeNetConfig``.
+        weights: The weights to load, downloaded on first use. None downloads nothing.
+        progress: Show a progress bar while downloading, on a terminal.
+        num_classes: Outputs of the layer ``classifier.1``. A value other than the weights' requires
+            ``new_head=True``.
+        **config: More arguments, see ``SqueezeNetConfig``.
 
     Returns:
         The model, in training mode.
@@ -90,7 +90,7 @@ def squeezenet1_0(
 class SqueezeNet1_1Weights(ClassificationWeights, meta={"num_params": 1_235_496, "gflops": 0.349}):
     """Weights of ``squeezenet1_1``: torchvision's IMAGENET1K_V1.
 
-    Ported from those of its authors.
+    Ported from the authors' weights.
     """
 
     ImageNet1K_RefV1 = _entry(
@@ -113,7 +113,7 @@ class SqueezeNet1_1Weights(ClassificationWeights, meta={"num_params": 1_235_496,
 )
 def squeezenet1_1(
     *,
-    weights: SqueezeNet1_1Weights | WeightEntry | None = None,
+    weights: WeightsLike[SqueezeNet1_1Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[SqueezeNetConfig],
@@ -122,8 +122,8 @@ def squeezenet1_1(
 
     A `later version of its authors
     <https://github.com/forresti/SqueezeNet/tree/master/SqueezeNet_v1.1>`_; images have at least 17
-    pixels a side. Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and
-    returns logits ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs
+    pixels per side. Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and
+    returns logits ``(N, num_classes)``. A ``num_classes`` other than the weights' requires
     ``new_head=True``.
     """
     from torchvision.models.squeezenet import SqueezeNet

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import BuilderConfig, WeightEntry, register_model
+from dapi import BuilderConfig, WeightsLike, register_model
 from dapi.vision.models._detection import DETECTION_RECIPES, DetectionWeights, detection
 from dapi.vision.models._torchvision import pretrained, pretrained_backbone
 from dapi.vision.models.vgg import VGG16Weights
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 
 class SSDConfig(BuilderConfig, total=False):
-    """Further arguments of ``torchvision.models.detection.ssd.SSD``.
+    """More arguments of ``torchvision.models.detection.ssd.SSD``.
 
     Attributes:
-        image_mean: What is subtracted from each channel.
-        image_std: What each channel is divided by then.
+        image_mean: Mean of each channel, which is subtracted first.
+        image_std: Standard deviation of each channel, by which it is then divided.
         iou_thresh: Overlap from which a box counts as an object, in training.
-        positive_fraction: The share of objects in what the loss is computed of.
+        positive_fraction: The fraction of objects among the boxes in the loss.
         score_thresh: Score below which boxes are dropped, in eval mode.
-        nms_thresh: Overlap above which the worse of two boxes is suppressed.
-        detections_per_img: The most boxes of an image.
-        topk_candidates: The most boxes of a level before overlapping ones are suppressed.
+        nms_thresh: Overlap (IoU) above which the lower-scoring of two boxes is suppressed.
+        detections_per_img: Maximum number of boxes per image.
+        topk_candidates: Maximum number of boxes per level before non-maximum suppression.
     """
 
     image_mean: list[float] | None
@@ -40,10 +40,10 @@ class SSDConfig(BuilderConfig, total=False):
 
 
 class SSD300Config(SSDConfig, total=False):
-    """Further arguments of ``torchvision.models.detection.ssd.SSD``.
+    """More arguments of ``torchvision.models.detection.ssd.SSD``.
 
     Attributes:
-        head: What makes classes and boxes of features.
+        head: Module that predicts classes and boxes from features.
     """
 
     head: nn.Module | None
@@ -75,14 +75,14 @@ class SSD300VGG16Weights(DetectionWeights, meta={"num_params": 35_641_826, "gflo
 )
 def ssd300_vgg16(
     *,
-    weights: SSD300VGG16Weights | WeightEntry | None = None,
-    weights_backbone: VGG16Weights | WeightEntry | None = None,
+    weights: WeightsLike[SSD300VGG16Weights] | None = None,
+    weights_backbone: WeightsLike[VGG16Weights] | None = None,
     trainable_backbone_layers: int | None = None,
     progress: bool = True,
     num_classes: int = 91,
     **config: Unpack[SSD300Config],
 ) -> SSD:
-    """Build an SSD300 with a VGG-16, which finds objects.
+    """Build an SSD300 with a VGG-16, which detects objects.
 
     `SSD: Single Shot MultiBox Detector <https://arxiv.org/abs/1512.02325>`_, Liu et al., 2015. The
     model takes a list of float images ``(3, H, W)`` with values 0 to 1, of different sizes, which
@@ -91,15 +91,15 @@ def ssd300_vgg16(
     ``labels`` ``(N,)`` and ``scores`` ``(N,)``, best first; in training mode a dict of losses.
 
     Args:
-        weights: What to load; fetched on first use. None fetches nothing.
-        weights_backbone: Of the VGG-16 inside; not fetched when ``weights`` are given. Images are
-            normalised as for ``VGG16Weights.ImageNet1K_Features_RefV1``.
-        trainable_backbone_layers: How many stages of the backbone, from the last, are trained:
-            0 to 5; by default 4. Without weights all are, whatever is given.
-        progress: Show a progress bar while fetching, on a terminal.
-        num_classes: Classes, the background included. Other than the weights' own: with
-            ``new_head=True`` only.
-        **config: Further arguments, see ``SSD300Config``.
+        weights: The weights to load, downloaded on first use. None downloads nothing.
+        weights_backbone: Weights of the VGG-16 backbone; not downloaded when ``weights`` are given.
+            Images are normalised as for ``VGG16Weights.ImageNet1K_Features_RefV1``.
+        trainable_backbone_layers: Number of trainable backbone stages, counted from the last: 0 to
+            5; by default 4. Without weights it is ignored, and all are trainable.
+        progress: Show a progress bar while downloading, on a terminal.
+        num_classes: Number of classes, including the background. A value other than the weights'
+            requires ``new_head=True``.
+        **config: More arguments, see ``SSD300Config``.
 
     Returns:
         The model, in training mode.

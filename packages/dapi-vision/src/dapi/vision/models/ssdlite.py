@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import WeightEntry, register_model
+from dapi import WeightsLike, register_model
 from dapi.vision.models._detection import DETECTION_RECIPES, DetectionWeights, detection
 from dapi.vision.models._torchvision import pretrained, pretrained_backbone
 from dapi.vision.models.mobilenet_v3 import MobileNetV3LargeWeights
@@ -46,15 +46,15 @@ class SSDLite320MobileNetV3LargeWeights(
 )
 def ssdlite320_mobilenet_v3_large(
     *,
-    weights: SSDLite320MobileNetV3LargeWeights | WeightEntry | None = None,
-    weights_backbone: MobileNetV3LargeWeights | WeightEntry | None = None,
+    weights: WeightsLike[SSDLite320MobileNetV3LargeWeights] | None = None,
+    weights_backbone: WeightsLike[MobileNetV3LargeWeights] | None = None,
     trainable_backbone_layers: int | None = None,
     progress: bool = True,
     num_classes: int = 91,
     norm_layer: Callable[[int], nn.Module] | None = None,
     **config: Unpack[SSDConfig],
 ) -> SSD:
-    """Build an SSDlite with a MobileNetV3-Large, which finds objects.
+    """Build an SSDlite with a MobileNetV3-Large, which detects objects.
 
     `Searching for MobileNetV3 <https://arxiv.org/abs/1905.02244>`_, Howard et al., 2019, section
     6.3, and `MobileNetV2 <https://arxiv.org/abs/1801.04381>`_, Sandler et al., 2018. The model
@@ -67,15 +67,16 @@ def ssdlite320_mobilenet_v3_large(
     the backbone's last blocks have half the channels (the paper's table 6).
 
     Args:
-        weights: What to load; fetched on first use. None fetches nothing.
-        weights_backbone: Of the MobileNet inside; not fetched when ``weights`` are given.
-        trainable_backbone_layers: How many stages of the backbone, from the last, are trained:
-            0 to 6; by default 6, which is all.
-        progress: Show a progress bar while fetching, on a terminal.
-        num_classes: Classes, the background included. Other than the weights' own: with
-            ``new_head=True`` only.
+        weights: The weights to load, downloaded on first use. None downloads nothing.
+        weights_backbone: Weights of the MobileNet backbone; not downloaded when ``weights`` are
+            given.
+        trainable_backbone_layers: Number of trainable backbone stages, counted from the last: 0 to
+            6; by default 6, which is all.
+        progress: Show a progress bar while downloading, on a terminal.
+        num_classes: Number of classes, including the background. A value other than the weights'
+            requires ``new_head=True``.
         norm_layer: Normalisation; by default batch norm with eps=0.001 and momentum=0.03.
-        **config: Further arguments, see ``SSDConfig``.
+        **config: More arguments, see ``SSDConfig``.
 
     Returns:
         The model, in training mode.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dapi import BuilderConfig, WeightEntry, register_model
+from dapi import BuilderConfig, WeightsLike, register_model
 from dapi.vision.models._torchvision import (
     RECIPES,
     ClassificationWeights,
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 
 class SwinV2Config(BuilderConfig, total=False):
-    """Further arguments of ``torchvision.models.swin_transformer.SwinTransformer``.
+    """More arguments of ``torchvision.models.swin_transformer.SwinTransformer``.
 
     Attributes:
         mlp_ratio: Width inside a block's perceptron, as a multiple of its input.
-        dropout: How likely a value is zeroed in training, after each layer.
+        dropout: Probability that a value is zeroed in training, after each layer.
         attention_dropout: The same, of attention weights.
-        norm_layer: Normalisation, made of a number of channels.
+        norm_layer: Normalization layer, called with the number of channels.
     """
 
     mlp_ratio: float
@@ -37,11 +37,11 @@ class SwinV2Config(BuilderConfig, total=False):
 
 
 class SwinConfig(SwinV2Config, total=False):
-    """Further arguments of ``torchvision.models.swin_transformer.SwinTransformer``.
+    """More arguments of ``torchvision.models.swin_transformer.SwinTransformer``.
 
     Attributes:
         block: The class of the blocks.
-        downsample_layer: The class of what merges patches between stages.
+        downsample_layer: The class of the layers that merge patches between stages.
     """
 
     block: Callable[..., nn.Module] | None
@@ -72,24 +72,24 @@ class SwinTWeights(ClassificationWeights, meta={"num_params": 28_288_354, "gflop
 @register_model(weights=SwinTWeights, head="head", legacy=pretrained(SwinTWeights.ImageNet1K_RefV1))
 def swin_t(
     *,
-    weights: SwinTWeights | WeightEntry | None = None,
+    weights: WeightsLike[SwinTWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[SwinConfig],
 ) -> SwinTransformer:
-    """Build a Swin-T, which names what is in a photo.
+    """Build a Swin-T, which classifies photos.
 
     `Swin Transformer: Hierarchical Vision Transformer using Shifted Windows
     <https://arxiv.org/abs/2103.14030>`_, Liu et al., 2021. The model takes float images ``(N, 3, H,
     W)`` as ``weights.transforms()`` makes them, and returns logits ``(N, num_classes)``.
 
     Args:
-        weights: What to load; fetched on first use. None fetches nothing.
-        progress: Show a progress bar while fetching, on a terminal.
-        num_classes: Outputs of the layer ``head``. Other than the weights' own: with
-            ``new_head=True`` only.
-        **config: Further arguments of ``torchvision.models.swin_transformer.SwinTransformer``,
-            and ``new_head``.
+        weights: The weights to load, downloaded on first use. None downloads nothing.
+        progress: Show a progress bar while downloading, on a terminal.
+        num_classes: Outputs of the layer ``head``. A value other than the weights' requires
+            ``new_head=True``.
+        **config: More arguments of ``torchvision.models.swin_transformer.SwinTransformer``, and
+            ``new_head``.
 
     Returns:
         The model, in training mode.
@@ -125,7 +125,7 @@ class SwinSWeights(ClassificationWeights, meta={"num_params": 49_606_258, "gflop
 @register_model(weights=SwinSWeights, head="head", legacy=pretrained(SwinSWeights.ImageNet1K_RefV1))
 def swin_s(
     *,
-    weights: SwinSWeights | WeightEntry | None = None,
+    weights: WeightsLike[SwinSWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[SwinConfig],
@@ -133,7 +133,7 @@ def swin_s(
     """Build a Swin-S.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     return _swin(96, 18, 3, 0.3, num_classes=num_classes, **config)
 
@@ -159,7 +159,7 @@ class SwinBWeights(ClassificationWeights, meta={"num_params": 87_768_224, "gflop
 @register_model(weights=SwinBWeights, head="head", legacy=pretrained(SwinBWeights.ImageNet1K_RefV1))
 def swin_b(
     *,
-    weights: SwinBWeights | WeightEntry | None = None,
+    weights: WeightsLike[SwinBWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[SwinConfig],
@@ -167,7 +167,7 @@ def swin_b(
     """Build a Swin-B.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     return _swin(128, 18, 4, 0.5, num_classes=num_classes, **config)
 
@@ -194,7 +194,7 @@ class SwinV2TWeights(ClassificationWeights, meta={"num_params": 28_351_570, "gfl
 )
 def swin_v2_t(
     *,
-    weights: SwinV2TWeights | WeightEntry | None = None,
+    weights: WeightsLike[SwinV2TWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[SwinV2Config],
@@ -204,7 +204,7 @@ def swin_v2_t(
     `Swin Transformer V2: Scaling Up Capacity and Resolution <https://arxiv.org/abs/2111.09883>`_,
     Liu et al., 2021: normalisation after each block, attention by cosines, windows of 8 patches.
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     return _swin_v2(96, 6, 3, 0.2, num_classes=num_classes, **config)
 
@@ -231,7 +231,7 @@ class SwinV2SWeights(ClassificationWeights, meta={"num_params": 49_737_442, "gfl
 )
 def swin_v2_s(
     *,
-    weights: SwinV2SWeights | WeightEntry | None = None,
+    weights: WeightsLike[SwinV2SWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[SwinV2Config],
@@ -239,7 +239,7 @@ def swin_v2_s(
     """Build a Swin V2-S.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     return _swin_v2(96, 18, 3, 0.3, num_classes=num_classes, **config)
 
@@ -268,7 +268,7 @@ class SwinV2BWeights(ClassificationWeights, meta={"num_params": 87_930_848, "gfl
 )
 def swin_v2_b(
     *,
-    weights: SwinV2BWeights | WeightEntry | None = None,
+    weights: WeightsLike[SwinV2BWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[SwinV2Config],
@@ -276,7 +276,7 @@ def swin_v2_b(
     """Build a Swin V2-B.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     return _swin_v2(128, 18, 4, 0.5, num_classes=num_classes, **config)
 
@@ -290,9 +290,9 @@ def _swin(
         width: Channels of the first stage; each next stage has twice as many.
         depth: Blocks of the third stage; each other stage has 2.
         heads: Attention heads of the first stage; each next stage has twice as many.
-        stochastic_depth: How likely the last block is skipped in training.
+        stochastic_depth: Probability that the last block is skipped in training.
         window: Height and width of a window, in patches of 4 pixels.
-        **config: Further arguments of the class.
+        **config: More arguments of the class.
     """
     from torchvision.models.swin_transformer import SwinTransformer
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from dapi import Build, BuilderConfig, WeightEntry, lazy, register_model
+from dapi import Build, BuilderConfig, WeightsLike, lazy, register_model
 from dapi.vision.models._torchvision import (
     RECIPES,
     ClassificationWeights,
@@ -27,11 +27,11 @@ _entry = partial(
 
 
 class VGGConfig(BuilderConfig, total=False):
-    """Further arguments of ``torchvision.models.vgg.VGG``.
+    """More arguments of ``torchvision.models.vgg.VGG``.
 
     Attributes:
         init_weights: Initialise as torchvision does, not as torch.
-        dropout: How likely an input of the last layer is zeroed in training.
+        dropout: Probability that an input of the last layer is zeroed in training.
     """
 
     init_weights: bool
@@ -59,24 +59,24 @@ class VGG11Weights(ClassificationWeights, meta={"num_params": 132_863_336, "gflo
 )
 def vgg11(
     *,
-    weights: VGG11Weights | WeightEntry | None = None,
+    weights: WeightsLike[VGG11Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[VGGConfig],
 ) -> VGG:
-    """Build a VGG-11, which names what is in a photo.
+    """Build a VGG-11, which classifies photos.
 
     `Very Deep Convolutional Networks for Large-Scale Image Recognition
     <https://arxiv.org/abs/1409.1556>`_, Simonyan and Zisserman, 2014. The model takes float images
-    ``(N, 3, H, W)`` as ``weights.transforms()`` makes them (at least 32 pixels a side), and returns
-    logits ``(N, num_classes)``.
+    ``(N, 3, H, W)`` as ``weights.transforms()`` makes them (at least 32 pixels per side), and
+    returns logits ``(N, num_classes)``.
 
     Args:
-        weights: What to load; fetched on first use. None fetches nothing.
-        progress: Show a progress bar while fetching, on a terminal.
-        num_classes: Outputs of the layer ``classifier.6``. Other than the weights' own: with
-            ``new_head=True`` only.
-        **config: Further arguments, see ``VGGConfig``.
+        weights: The weights to load, downloaded on first use. None downloads nothing.
+        progress: Show a progress bar while downloading, on a terminal.
+        num_classes: Outputs of the layer ``classifier.6``. A value other than the weights' requires
+            ``new_head=True``.
+        **config: More arguments, see ``VGGConfig``.
 
     Returns:
         The model, in training mode.
@@ -111,16 +111,16 @@ class VGG11BNWeights(ClassificationWeights, meta={"num_params": 132_868_840, "gf
 )
 def vgg11_bn(
     *,
-    weights: VGG11BNWeights | WeightEntry | None = None,
+    weights: WeightsLike[VGG11BNWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[VGGConfig],
 ) -> VGG:
     """Build a VGG-11 with batch normalisation.
 
-    Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them (at least 32 pixels a
-    side), and returns logits ``(N, num_classes)``. A ``num_classes`` other than the weights' own
-    needs ``new_head=True``.
+    Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them (at least 32 pixels
+    per side), and returns logits ``(N, num_classes)``. A ``num_classes`` other than the weights'
+    requires ``new_head=True``.
     """
     return _vgg((1, 1, 2, 2, 2), batch_norm=True, num_classes=num_classes, **config)
 
@@ -143,16 +143,16 @@ class VGG13Weights(ClassificationWeights, meta={"num_params": 133_047_848, "gflo
 )
 def vgg13(
     *,
-    weights: VGG13Weights | WeightEntry | None = None,
+    weights: WeightsLike[VGG13Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[VGGConfig],
 ) -> VGG:
     """Build a VGG-13.
 
-    Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them (at least 32 pixels a
-    side), and returns logits ``(N, num_classes)``. A ``num_classes`` other than the weights' own
-    needs ``new_head=True``.
+    Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them (at least 32 pixels
+    per side), and returns logits ``(N, num_classes)``. A ``num_classes`` other than the weights'
+    requires ``new_head=True``.
     """
     return _vgg((2, 2, 2, 2, 2), batch_norm=False, num_classes=num_classes, **config)
 
@@ -175,16 +175,16 @@ class VGG13BNWeights(ClassificationWeights, meta={"num_params": 133_053_736, "gf
 )
 def vgg13_bn(
     *,
-    weights: VGG13BNWeights | WeightEntry | None = None,
+    weights: WeightsLike[VGG13BNWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[VGGConfig],
 ) -> VGG:
     """Build a VGG-13 with batch normalisation.
 
-    Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them (at least 32 pixels a
-    side), and returns logits ``(N, num_classes)``. A ``num_classes`` other than the weights' own
-    needs ``new_head=True``.
+    Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them (at least 32 pixels
+    per side), and returns logits ``(N, num_classes)``. A ``num_classes`` other than the weights'
+    requires ``new_head=True``.
     """
     return _vgg((2, 2, 2, 2, 2), batch_norm=True, num_classes=num_classes, **config)
 
@@ -192,9 +192,8 @@ def vgg13_bn(
 class VGG16Weights(ClassificationWeights, meta={"num_params": 138_357_544, "gflops": 15.47}):
     """Weights of ``vgg16``: torchvision's IMAGENET1K_V1 and IMAGENET1K_FEATURES.
 
-    Those named Features are the paper's, for what is built upon ``model.features``, such as a
-    detector: the classifier's values in their file are not numbers, and their images are
-    normalised as in the paper.
+    The Features weights are the paper's, for models over ``model.features``, such as detectors: the
+    classifier's values in their file are NaN, and their images are normalised as in the paper.
     """
 
     ImageNet1K_RefV1 = _entry(
@@ -235,16 +234,16 @@ class VGG16Weights(ClassificationWeights, meta={"num_params": 138_357_544, "gflo
 )
 def vgg16(
     *,
-    weights: VGG16Weights | WeightEntry | None = None,
+    weights: WeightsLike[VGG16Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[VGGConfig],
 ) -> VGG:
     """Build a VGG-16.
 
-    Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them (at least 32 pixels a
-    side), and returns logits ``(N, num_classes)``. A ``num_classes`` other than the weights' own
-    needs ``new_head=True``.
+    Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them (at least 32 pixels
+    per side), and returns logits ``(N, num_classes)``. A ``num_classes`` other than the weights'
+    requires ``new_head=True``.
     """
     return _vgg((2, 2, 3, 3, 3), batch_norm=False, num_classes=num_classes, **config)
 
@@ -269,16 +268,16 @@ class VGG16BNWeights(ClassificationWeights, meta={"num_params": 138_365_992, "gf
 )
 def vgg16_bn(
     *,
-    weights: VGG16BNWeights | WeightEntry | None = None,
+    weights: WeightsLike[VGG16BNWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[VGGConfig],
 ) -> VGG:
     """Build a VGG-16 with batch normalisation.
 
-    Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them (at least 32 pixels a
-    side), and returns logits ``(N, num_classes)``. A ``num_classes`` other than the weights' own
-    needs ``new_head=True``.
+    Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them (at least 32 pixels
+    per side), and returns logits ``(N, num_classes)``. A ``num_classes`` other than the weights'
+    requires ``new_head=True``.
     """
     return _vgg((2, 2, 3, 3, 3), batch_norm=True, num_classes=num_classes, **config)
 
@@ -303,16 +302,16 @@ class VGG19Weights(ClassificationWeights, meta={"num_params": 143_667_240, "gflo
 )
 def vgg19(
     *,
-    weights: VGG19Weights | WeightEntry | None = None,
+    weights: WeightsLike[VGG19Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[VGGConfig],
 ) -> VGG:
     """Build a VGG-19.
 
-    Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them (at least 32 pixels a
-    side), and returns logits ``(N, num_classes)``. A ``num_classes`` other than the weights' own
-    needs ``new_head=True``.
+    Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them (at least 32 pixels
+    per side), and returns logits ``(N, num_classes)``. A ``num_classes`` other than the weights'
+    requires ``new_head=True``.
     """
     return _vgg((2, 2, 4, 4, 4), batch_norm=False, num_classes=num_classes, **config)
 
@@ -337,16 +336,16 @@ class VGG19BNWeights(ClassificationWeights, meta={"num_params": 143_678_248, "gf
 )
 def vgg19_bn(
     *,
-    weights: VGG19BNWeights | WeightEntry | None = None,
+    weights: WeightsLike[VGG19BNWeights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     **config: Unpack[VGGConfig],
 ) -> VGG:
     """Build a VGG-19 with batch normalisation.
 
-    Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them (at least 32 pixels a
-    side), and returns logits ``(N, num_classes)``. A ``num_classes`` other than the weights' own
-    needs ``new_head=True``.
+    Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them (at least 32 pixels
+    per side), and returns logits ``(N, num_classes)``. A ``num_classes`` other than the weights'
+    requires ``new_head=True``.
     """
     return _vgg((2, 2, 4, 4, 4), batch_norm=True, num_classes=num_classes, **config)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from dapi import BuilderConfig, WeightEntry, register_model
+from dapi import BuilderConfig, WeightsLike, register_model
 from dapi.vision.models._torchvision import pretrained
 from dapi.vision.models._video import VideoWeights, video
 
@@ -22,7 +22,7 @@ _entry = partial(
 
 
 class VideoResNetConfig(BuilderConfig, total=False):
-    """Further arguments of ``torchvision.models.video.VideoResNet``.
+    """More arguments of ``torchvision.models.video.VideoResNet``.
 
     Attributes:
         zero_init_residual: Start with blocks that change nothing.
@@ -34,7 +34,7 @@ class VideoResNetConfig(BuilderConfig, total=False):
 class R3D18Weights(VideoWeights, meta={"num_params": 33_371_472, "gflops": 40.697}):
     """Weights of ``r3d_18``: torchvision's KINETICS400_V1.
 
-    Accuracies are of videos, from five clips of 16 frames at 15 a second.
+    Accuracies are of videos, from five clips of 16 frames at 15 per second.
     """
 
     Kinetics400_RefV1 = _entry(
@@ -51,12 +51,12 @@ class R3D18Weights(VideoWeights, meta={"num_params": 33_371_472, "gflops": 40.69
 @register_model(weights=R3D18Weights, head="fc", legacy=pretrained(R3D18Weights.Kinetics400_RefV1))
 def r3d_18(
     *,
-    weights: R3D18Weights | WeightEntry | None = None,
+    weights: WeightsLike[R3D18Weights] | None = None,
     progress: bool = True,
     num_classes: int = 400,
     **config: Unpack[VideoResNetConfig],
 ) -> VideoResNet:
-    """Build an 18 layer ResNet of 3D convolutions, which names what happens in a video.
+    """Build an 18-layer ResNet of 3D convolutions, which classifies videos.
 
     `A Closer Look at Spatiotemporal Convolutions for Action Recognition
     <https://arxiv.org/abs/1711.11248>`_, Tran et al., 2017. The model takes float clips
@@ -64,11 +64,11 @@ def r3d_18(
     ``(N, num_classes)``.
 
     Args:
-        weights: What to load; fetched on first use. None fetches nothing.
-        progress: Show a progress bar while fetching, on a terminal.
-        num_classes: Outputs of the layer ``fc``. Other than the weights' own: with
-            ``new_head=True`` only.
-        **config: Further arguments, see ``VideoResNetConfig``.
+        weights: The weights to load, downloaded on first use. None downloads nothing.
+        progress: Show a progress bar while downloading, on a terminal.
+        num_classes: Outputs of the layer ``fc``. A value other than the weights' requires
+            ``new_head=True``.
+        **config: More arguments, see ``VideoResNetConfig``.
 
     Returns:
         The model, in training mode.
@@ -93,7 +93,7 @@ def r3d_18(
 class MC3_18Weights(VideoWeights, meta={"num_params": 11_695_440, "gflops": 43.343}):
     """Weights of ``mc3_18``: torchvision's KINETICS400_V1.
 
-    Accuracies are of videos, from five clips of 16 frames at 15 a second.
+    Accuracies are of videos, from five clips of 16 frames at 15 per second.
     """
 
     Kinetics400_RefV1 = _entry(
@@ -112,15 +112,15 @@ class MC3_18Weights(VideoWeights, meta={"num_params": 11_695_440, "gflops": 43.3
 )
 def mc3_18(
     *,
-    weights: MC3_18Weights | WeightEntry | None = None,
+    weights: WeightsLike[MC3_18Weights] | None = None,
     progress: bool = True,
     num_classes: int = 400,
     **config: Unpack[VideoResNetConfig],
 ) -> VideoResNet:
-    """Build an 18 layer ResNet of 3D convolutions first, and of 2D convolutions then.
+    """Build an 18-layer ResNet of first 3D, then 2D convolutions.
 
     Takes float clips ``(N, 3, T, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     from torchvision.models.video.resnet import (
         BasicBlock,
@@ -139,7 +139,7 @@ def mc3_18(
 class R2Plus1D18Weights(VideoWeights, meta={"num_params": 31_505_325, "gflops": 40.519}):
     """Weights of ``r2plus1d_18``: torchvision's KINETICS400_V1.
 
-    Accuracies are of videos, from five clips of 16 frames at 15 a second.
+    Accuracies are of videos, from five clips of 16 frames at 15 per second.
     """
 
     Kinetics400_RefV1 = _entry(
@@ -158,15 +158,15 @@ class R2Plus1D18Weights(VideoWeights, meta={"num_params": 31_505_325, "gflops": 
 )
 def r2plus1d_18(
     *,
-    weights: R2Plus1D18Weights | WeightEntry | None = None,
+    weights: WeightsLike[R2Plus1D18Weights] | None = None,
     progress: bool = True,
     num_classes: int = 400,
     **config: Unpack[VideoResNetConfig],
 ) -> VideoResNet:
-    """Build an 18 layer ResNet of convolutions in space, and then in time.
+    """Build an 18-layer ResNet of convolutions in space, and then in time.
 
     Takes float clips ``(N, 3, T, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     from torchvision.models.video.resnet import BasicBlock, Conv2Plus1D, R2Plus1dStem, VideoResNet
 

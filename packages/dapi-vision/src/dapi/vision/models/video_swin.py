@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from dapi import BuilderConfig, WeightEntry, register_model
+from dapi import BuilderConfig, WeightsLike, register_model
 from dapi.vision.models._torchvision import pretrained
 from dapi.vision.models._video import VideoWeights, video
 
@@ -28,17 +28,18 @@ _entry = partial(
 
 
 class Swin3DConfig(BuilderConfig, total=False):
-    """Further arguments of ``torchvision.models.video.SwinTransformer3d``.
+    """More arguments of ``torchvision.models.video.SwinTransformer3d``.
 
     Attributes:
         mlp_ratio: Width inside a block's perceptron, as a multiple of its input.
-        dropout: How likely a value is zeroed in training, after each layer.
+        dropout: Probability that a value is zeroed in training, after each layer.
         attention_dropout: The same, of attention weights.
-        norm_layer: Normalisation, made of a number of channels.
-        stochastic_depth_prob: How likely the last block is skipped in training; earlier ones less.
+        norm_layer: Normalization layer, called with the number of channels.
+        stochastic_depth_prob: Probability that the last block is skipped in training; lower for
+            earlier blocks.
         block: The class of the blocks.
-        downsample_layer: The class of what merges patches between stages.
-        patch_embed: The class of what makes patches.
+        downsample_layer: The class of the layers that merge patches between stages.
+        patch_embed: The class of the patch embedding.
     """
 
     mlp_ratio: float
@@ -54,8 +55,8 @@ class Swin3DConfig(BuilderConfig, total=False):
 class Swin3DTWeights(VideoWeights, meta={"num_params": 28_158_070, "gflops": 43.882}):
     """Weights of ``swin3d_t``: torchvision's KINETICS400_V1.
 
-    Ported from those of the paper. Accuracies are of videos, from twelve clips of 32 frames at 15
-    a second.
+    Ported from the paper's weights. Accuracies are of videos, from twelve clips of 32 frames at 15
+    per second.
     """
 
     Kinetics400_RefV1 = _entry(
@@ -72,23 +73,23 @@ class Swin3DTWeights(VideoWeights, meta={"num_params": 28_158_070, "gflops": 43.
 )
 def swin3d_t(
     *,
-    weights: Swin3DTWeights | WeightEntry | None = None,
+    weights: WeightsLike[Swin3DTWeights] | None = None,
     progress: bool = True,
     num_classes: int = 400,
     **config: Unpack[Swin3DConfig],
 ) -> SwinTransformer3d:
-    """Build a tiny Video Swin Transformer, which names what happens in a video.
+    """Build a tiny Video Swin Transformer, which classifies videos.
 
     `Video Swin Transformer <https://arxiv.org/abs/2106.13230>`_, Liu et al., 2021. The model takes
     float clips ``(N, 3, T, H, W)`` as ``weights.transforms()`` makes them, and returns logits
     ``(N, num_classes)``.
 
     Args:
-        weights: What to load; fetched on first use. None fetches nothing.
-        progress: Show a progress bar while fetching, on a terminal.
-        num_classes: Outputs of the layer ``head``. Other than the weights' own: with
-            ``new_head=True`` only.
-        **config: Further arguments, see ``Swin3DConfig``.
+        weights: The weights to load, downloaded on first use. None downloads nothing.
+        progress: Show a progress bar while downloading, on a terminal.
+        num_classes: Outputs of the layer ``head``. A value other than the weights' requires
+            ``new_head=True``.
+        **config: More arguments, see ``Swin3DConfig``.
 
     Returns:
         The model, in training mode.
@@ -108,8 +109,8 @@ def swin3d_t(
 class Swin3DSWeights(VideoWeights, meta={"num_params": 49_816_678, "gflops": 82.841}):
     """Weights of ``swin3d_s``: torchvision's KINETICS400_V1.
 
-    Ported from those of the paper. Accuracies are of videos, from twelve clips of 32 frames at 15
-    a second.
+    Ported from the paper's weights. Accuracies are of videos, from twelve clips of 32 frames at 15
+    per second.
     """
 
     Kinetics400_RefV1 = _entry(
@@ -126,7 +127,7 @@ class Swin3DSWeights(VideoWeights, meta={"num_params": 49_816_678, "gflops": 82.
 )
 def swin3d_s(
     *,
-    weights: Swin3DSWeights | WeightEntry | None = None,
+    weights: WeightsLike[Swin3DSWeights] | None = None,
     progress: bool = True,
     num_classes: int = 400,
     **config: Unpack[Swin3DConfig],
@@ -134,7 +135,7 @@ def swin3d_s(
     """Build a small Video Swin Transformer.
 
     Takes float clips ``(N, 3, T, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     return _swin3d(96, [2, 2, 18, 2], [3, 6, 12, 24], num_classes=num_classes, **config)
 
@@ -142,8 +143,8 @@ def swin3d_s(
 class Swin3DBWeights(VideoWeights, meta={"num_params": 88_048_984, "gflops": 140.667}):
     """Weights of ``swin3d_b``: torchvision's KINETICS400_V1 and KINETICS400_IMAGENET22K_V1.
 
-    Ported from those of the paper. Accuracies are of videos, from twelve clips of 32 frames at 15
-    a second. Those of ImageNet22K were trained on that dataset first.
+    Ported from the paper's weights. Accuracies are of videos, from twelve clips of 32 frames at 15
+    per second. Those of ImageNet22K were trained on that dataset first.
     """
 
     Kinetics400_RefV1 = _entry(
@@ -168,7 +169,7 @@ class Swin3DBWeights(VideoWeights, meta={"num_params": 88_048_984, "gflops": 140
 )
 def swin3d_b(
     *,
-    weights: Swin3DBWeights | WeightEntry | None = None,
+    weights: WeightsLike[Swin3DBWeights] | None = None,
     progress: bool = True,
     num_classes: int = 400,
     **config: Unpack[Swin3DConfig],
@@ -176,7 +177,7 @@ def swin3d_b(
     """Build a Video Swin Transformer of the base size.
 
     Takes float clips ``(N, 3, T, H, W)`` as ``weights.transforms()`` makes them, and returns logits
-    ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs ``new_head=True``.
+    ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """
     return _swin3d(128, [2, 2, 18, 2], [4, 8, 16, 32], num_classes=num_classes, **config)
 

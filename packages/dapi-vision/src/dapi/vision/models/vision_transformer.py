@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dapi import Build, BuilderConfig, WeightEntry, register_model
+from dapi import Build, BuilderConfig, WeightEntry, WeightsLike, register_model
 from dapi.vision.models._torchvision import (
     RECIPES,
     SWAG,
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def _entry(model: str, file: str, *, image_size: int, **fields: Any) -> WeightEntry:
-    """Describe weights for images of one size: their position embedding fits no other."""
+    """Describe weights for images of one size, which the position embedding requires."""
     return classification(
         model,
         file,
@@ -34,13 +34,13 @@ def _entry(model: str, file: str, *, image_size: int, **fields: Any) -> WeightEn
 
 
 class VisionTransformerConfig(BuilderConfig, total=False):
-    """Further arguments of ``torchvision.models.vision_transformer.VisionTransformer``.
+    """More arguments of ``torchvision.models.vision_transformer.VisionTransformer``.
 
     Attributes:
-        dropout: How likely a value is zeroed in training, after each layer.
+        dropout: Probability that a value is zeroed in training, after each layer.
         attention_dropout: The same, of attention weights.
         representation_size: Width of a layer before the head; None for no such layer.
-        norm_layer: Normalisation, made of a number of channels.
+        norm_layer: Normalization layer, called with the number of channels.
         conv_stem_configs: Convolutions in place of the first layer.
     """
 
@@ -104,13 +104,13 @@ class ViTB16Weights(ClassificationWeights, meta={"num_params": 86_567_656, "gflo
 )
 def vit_b_16(
     *,
-    weights: ViTB16Weights | WeightEntry | None = None,
+    weights: WeightsLike[ViTB16Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     image_size: int = 224,
     **config: Unpack[VisionTransformerConfig],
 ) -> VisionTransformer:
-    """Build a ViT-B/16, which names what is in a photo.
+    """Build a ViT-B/16, which classifies photos.
 
     `An Image is Worth 16x16 Words: Transformers for Image Recognition at Scale
     <https://arxiv.org/abs/2010.11929>`_, Dosovitskiy et al., 2020. The model takes float images
@@ -118,13 +118,13 @@ def vit_b_16(
     logits ``(N, num_classes)``.
 
     Args:
-        weights: What to load; fetched on first use. None fetches nothing.
-        progress: Show a progress bar while fetching, on a terminal.
-        num_classes: Outputs of the layer ``heads.head``. Other than the weights' own: with
-            ``new_head=True`` only.
+        weights: The weights to load, downloaded on first use. None downloads nothing.
+        progress: Show a progress bar while downloading, on a terminal.
+        num_classes: Outputs of the layer ``heads.head``. A value other than the weights' requires
+            ``new_head=True``.
         image_size: Height and width of the images; fixed by weights.
-        **config: Further arguments of
-            ``torchvision.models.vision_transformer.VisionTransformer``, and ``new_head``.
+        **config: More arguments of ``torchvision.models.vision_transformer.VisionTransformer``, and
+            ``new_head``.
 
     Returns:
         The model, in training mode.
@@ -172,7 +172,7 @@ class ViTB32Weights(ClassificationWeights, meta={"num_params": 88_224_232, "gflo
 )
 def vit_b_32(
     *,
-    weights: ViTB32Weights | WeightEntry | None = None,
+    weights: WeightsLike[ViTB32Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     image_size: int = 224,
@@ -181,7 +181,7 @@ def vit_b_32(
     """Build a ViT-B/32.
 
     Takes float images ``(N, 3, image_size, image_size)`` as ``weights.transforms()`` makes them,
-    and returns logits ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs
+    and returns logits ``(N, num_classes)``. A ``num_classes`` other than the weights' requires
     ``new_head=True``.
     """
     from torchvision.models.vision_transformer import VisionTransformer
@@ -201,10 +201,10 @@ def vit_b_32(
 class ViTL16Weights(ClassificationWeights, meta={"num_params": 304_326_632, "gflops": 61.555}):
     """Weights of ``vit_l_16``: torchvision's, of its recipe and of SWAG.
 
-    RefV1 is trained by torchvision's new recipe. It is the DEFAULT of torchvision, and not the
-    best: the two of SWAG name more photos right. Those of `SWAG
-    <https://arxiv.org/abs/2201.08371>`_ were pretrained on hashtags, and then trained end to end
-    for larger images (E2E) or in their last layer only (Linear).
+    RefV1 is trained by torchvision's new recipe. It is the DEFAULT of torchvision, but both SWAG
+    weights are more accurate. Those of `SWAG <https://arxiv.org/abs/2201.08371>`_ were pretrained
+    on hashtags, and then trained end to end for larger images (E2E) or in their last layer only
+    (Linear).
     """
 
     ImageNet1K_RefV1 = _entry(
@@ -251,7 +251,7 @@ class ViTL16Weights(ClassificationWeights, meta={"num_params": 304_326_632, "gfl
 )
 def vit_l_16(
     *,
-    weights: ViTL16Weights | WeightEntry | None = None,
+    weights: WeightsLike[ViTL16Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     image_size: int = 224,
@@ -260,7 +260,7 @@ def vit_l_16(
     """Build a ViT-L/16.
 
     Takes float images ``(N, 3, image_size, image_size)`` as ``weights.transforms()`` makes them,
-    and returns logits ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs
+    and returns logits ``(N, num_classes)``. A ``num_classes`` other than the weights' requires
     ``new_head=True``.
     """
     from torchvision.models.vision_transformer import VisionTransformer
@@ -297,7 +297,7 @@ class ViTL32Weights(ClassificationWeights, meta={"num_params": 306_535_400, "gfl
 )
 def vit_l_32(
     *,
-    weights: ViTL32Weights | WeightEntry | None = None,
+    weights: WeightsLike[ViTL32Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     image_size: int = 224,
@@ -306,7 +306,7 @@ def vit_l_32(
     """Build a ViT-L/32.
 
     Takes float images ``(N, 3, image_size, image_size)`` as ``weights.transforms()`` makes them,
-    and returns logits ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs
+    and returns logits ``(N, num_classes)``. A ``num_classes`` other than the weights' requires
     ``new_head=True``.
     """
     from torchvision.models.vision_transformer import VisionTransformer
@@ -363,7 +363,7 @@ class ViTH14Weights(ClassificationWeights):
 @register_model(weights=ViTH14Weights, head="heads.head", legacy=pretrained(None))
 def vit_h_14(
     *,
-    weights: ViTH14Weights | WeightEntry | None = None,
+    weights: WeightsLike[ViTH14Weights] | None = None,
     progress: bool = True,
     num_classes: int = 1000,
     image_size: int = 224,
@@ -372,7 +372,7 @@ def vit_h_14(
     """Build a ViT-H/14.
 
     Takes float images ``(N, 3, image_size, image_size)`` as ``weights.transforms()`` makes them,
-    and returns logits ``(N, num_classes)``. A ``num_classes`` other than the weights' own needs
+    and returns logits ``(N, num_classes)``. A ``num_classes`` other than the weights' requires
     ``new_head=True``.
     """
     from torchvision.models.vision_transformer import VisionTransformer

@@ -7,3 +7,4 @@ class TestConformance(Conformance):
     """All checks of dapi's conformance suite."""
 
     distribution = "acme-starter"
+    level = 3

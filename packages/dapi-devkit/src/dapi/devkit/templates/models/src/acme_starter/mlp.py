@@ -5,6 +5,7 @@ Imports only ``dapi``: listing models and reading about their weights needs no P
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from dapi import (
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from acme_starter._mlp import MLP
+    from acme_starter.postprocess import Classification
+    from acme_starter.transforms import Standardize
 
 __all__ = [
     "AcmeStarterMLPWeights",
@@ -32,6 +35,9 @@ _CATEGORIES = ["first spiral", "second spiral"]
 
 class AcmeStarterMLPWeights(Weights):
     """Weights of ``acme_starter_mlp``, in files of this distribution."""
+
+    transforms: Callable[..., Standardize]
+    postprocess: Callable[..., Classification]
 
     Spirals_RefV1 = WeightEntry(
         url="package:acme_starter/data/spirals-3325c334.safetensors",

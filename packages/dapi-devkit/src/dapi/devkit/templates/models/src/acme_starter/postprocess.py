@@ -31,6 +31,6 @@ class Classification:
         """Return the category of each sample."""
         best = logits.detach().softmax(dim=1).max(dim=1)
         return [
-            (self.categories[index], probability)
+            (self.categories[int(index)], float(probability))
             for index, probability in zip(best.indices.tolist(), best.values.tolist(), strict=True)
         ]

@@ -1,17 +1,13 @@
-"""The recipe trains, and the published weights do what their entries say."""
+"""The recipe and the weights of acme_starter_mlp do what is stated of them."""
 
-import doctest
 from pathlib import Path
-from types import ModuleType
 
 import pytest
-import spirals
+from spirals import accuracy, train, write
 
-from acme_starter import (
+from acme_starter.mlp import (
     AcmeStarterMLPWeights,
     acme_starter_mlp,
-    postprocess,
-    transforms,
 )
 
 
@@ -20,9 +16,7 @@ def test_published_accuracy(weights: AcmeStarterMLPWeights) -> None:
     """The accuracy that an entry states is measured again, on points not trained on."""
     model = acme_starter_mlp(weights=weights).eval()
 
-    measured = spirals.accuracy(model)
-
-    assert weights.meta["metrics"][0]["value"] == pytest.approx(measured, abs=0.2)
+    assert weights.meta["metrics"][0]["value"] == pytest.approx(accuracy(model), abs=0.2)
 
 
 def test_names_the_spiral() -> None:
@@ -36,23 +30,11 @@ def test_names_the_spiral() -> None:
     assert 0.5 < probability <= 1
 
 
-def test_transforms_refuse_another_number_of_features() -> None:
-    """Samples of another form are told apart, not broadcast."""
-    with pytest.raises(ValueError, match="got \\(1, 3\\)"):
-        AcmeStarterMLPWeights.get_latest().transforms()([(1.0, 2.0, 3.0)])
-
-
 def test_recipe_learns(tmp_path: Path) -> None:
     """A few steps beat guessing, and the file is named after its hash."""
-    model = spirals.train(steps=200)
-    facts = spirals.write(model, tmp_path)
+    model = train(steps=200)
+    facts = write(model, tmp_path)
 
-    assert spirals.accuracy(model) > 60
+    assert accuracy(model) > 60
     assert str(facts["sha256"])[:8] in str(facts["file"])
     assert (tmp_path / str(facts["file"])).stat().st_size == facts["size"]
-
-
-@pytest.mark.parametrize("module", [postprocess, transforms])
-def test_examples_give_what_they_show(module: ModuleType) -> None:
-    """What docstrings show of the interpreter is what it prints."""
-    assert doctest.testmod(module).failed == 0

@@ -1,0 +1,194 @@
+"""``dapi snapshot``, ``dapi breaking`` and ``dapi diff``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from dapi import catalog
+from dapi.devkit.compatibility import allowances, comparing, process, report
+from dapi.devkit.compatibility.image import Image
+from dapi.devkit.compatibility.notes import notes
+from dapi.devkit.compatibility.recording import EVERYTHING, Extent, Tell
+from dapi.devkit.compatibility.releases import FOLDER, Releases
+from dapi.devkit.compatibility.rules import CATEGORIES
+from dapi.devkit.exceptions import ImageError
+from dapi.exceptions import DapiError
+
+BREAKS = 1
+FAILED = 2  # could not be compared; also what argparse ends with
+
+
+def snapshot(arguments: Sequence[str]) -> int:
+    """Run ``dapi snapshot``."""
+    parser = _parser("snapshot", "Record an image of an installed distribution, to compare later.")
+    parser.add_argument("distribution", help="as pip knows it")
+    default = "DISTRIBUTION-VERSION.json.gz"
+    text = f"where to write the image; compressed if it ends in .gz (default: {default})"
+    parser.add_argument("--output", type=Path, metavar="FILE", help=text)
+    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
+    _add_recording(parser)
+    return _guarded(partial(_snapshot, parser.parse_args(arguments)))
+
+
+def _snapshot(options: argparse.Namespace) -> int:
+    image = _recorded(options, options.distribution)
+    path = options.output or Path(f"{image.name}-{image.version}.json.gz")
+    image.write(path)
+    size = path.stat().st_size
+    if options.json:
+        facts = {"distribution": image.name, "version": image.version, "file": str(path)}
+        print(json.dumps({**facts, "bytes": size, "missing": image["missing"]}, indent=2))
+        return 0
+    print(f"{image.name} {image.version}: {path} ({size:,} bytes)")
+    for what, reason in image["missing"].items():
+        _say(f"not recorded: {what}. {reason}")
+    return 0
+
+
+def breaking(arguments: Sequence[str]) -> int:
+    """Run ``dapi breaking``: the status is 1 if something breaks, 2 if that cannot be told."""
+    parser = _parser("breaking", "Report what a release breaks for users of earlier releases.")
+    parser.add_argument("distribution", help="as pip knows it")
+    _add_against(parser, required=True)
+    parser.add_argument(
+        "--category",
+        choices=CATEGORIES,
+        default=CATEGORIES[-1],
+        help="with this category of rules and those that it includes (default: all)",
+    )
+    parser.add_argument("--format", choices=report.FORMATS, default=report.FORMATS[0])
+    parser.add_argument(
+        "--json",
+        action="store_const",
+        const="json",
+        dest="format",
+        help="the same as --format json",
+    )
+    parser.add_argument(
+        "--new", type=Path, metavar="FILE", help="compare this image, rather than what is installed"
+    )
+    _add_recording(parser)
+    return _guarded(partial(_breaking, parser.parse_args(arguments)))
+
+
+def _breaking(options: argparse.Namespace) -> int:
+    project: Path = options.project
+    accepted = allowances.read(project)
+    old = Releases(project).find(options.against)
+    if options.new:
+        new, testify = Image.read(options.new), None
+    else:
+        new = _recorded(options, options.distribution)
+        testify = partial(process.testify, new.name)
+    _check_name(options.distribution, new)
+    found = comparing.compare_all(old, new, category=options.category, testify=testify)
+    outcome = allowances.apply(found, accepted)
+    print(report.written(outcome, options.format, project))
+    return BREAKS if outcome.breaks or outcome.expired else 0
+
+
+def diff(arguments: Sequence[str]) -> int:
+    """Run ``dapi diff``."""
+    parser = _parser("diff", "Write release notes in Markdown: the changes between two releases.")
+    parser.add_argument(
+        "what",
+        nargs="+",
+        metavar="DISTRIBUTION | OLD NEW",
+        help="an installed distribution, or the files of two images",
+    )
+    _add_against(parser, required=False)
+    parser.add_argument("--json", action="store_true", help="print what changed as JSON")
+    _add_recording(parser)
+    options = parser.parse_args(arguments)
+    if len(options.what) > 2 or (len(options.what) == 1) != bool(options.against):
+        parser.error("pass a distribution and --against, or two files")
+    return _guarded(partial(_diff, options))
+
+
+def _diff(options: argparse.Namespace) -> int:
+    if len(options.what) == 2:
+        (old, new), testify = map(Image.read, map(Path, options.what)), None
+    else:
+        old = Releases(options.project).find(options.against)[-1]
+        new = _recorded(options, options.what[0])
+        testify = partial(process.testify, new.name)
+    found = comparing.compare(old, new, testify=testify)
+    if options.json:
+        print(report.written(allowances.apply(found, []), "json", options.project))
+        return 0
+    print(*map(catalog.printable, notes(old, new, found).splitlines()), sep="\n")
+    return 0
+
+
+def _check_name(wanted: str, new: Image) -> None:
+    if catalog.normalize(wanted) != new.name:
+        reason = f"is an image of {new.name}, not of {wanted}"
+        raise ImageError(new.source, reason, f"Pass the other: dapi breaking {new.name}")
+
+
+def _parser(command: str, text: str) -> argparse.ArgumentParser:
+    return argparse.ArgumentParser(prog=f"dapi {command}", description=text)
+
+
+def _add_against(parser: argparse.ArgumentParser, *, required: bool) -> None:
+    parser.add_argument(
+        "--against", required=required, metavar="FILE|VERSION|all",
+        help=f"an image, or the version of one that is kept in {FOLDER}/; all: all of them",
+    )  # fmt: skip
+    parser.add_argument(
+        "--project", type=Path, default=Path(), metavar="FOLDER",
+        help=f"the directory of pyproject.toml and {FOLDER}/ (default: the current one)",
+    )  # fmt: skip
+
+
+def _add_recording(parser: argparse.ArgumentParser) -> None:
+    for option, what in (("--build", "build"), ("--run", "of those, run")):
+        parser.add_argument(
+            option, nargs="*", default=list(EVERYTHING), metavar="PATTERN",
+            help=f"{what} the models of these builders only, as in 'resnet*'; without a pattern, "
+            "of none (default: all)",
+        )  # fmt: skip
+    parser.add_argument(
+        "--patience", type=float, default=process.PATIENCE, metavar="SECONDS",
+        help="give up after this time without progress (default: %(default)s)",
+    )  # fmt: skip
+
+
+def _recorded(options: argparse.Namespace, distribution: str) -> Image:
+    with _watched() as tell:
+        extent = Extent(options.build, options.run)
+        return process.snapshot(distribution, extent=extent, tell=tell, patience=options.patience)
+
+
+@contextmanager
+def _watched() -> Iterator[Tell]:
+    """Draw a bar on a terminal when there is something to wait for."""
+    with tqdm(disable=None, delay=1, leave=False, dynamic_ncols=True) as bar:
+
+        def tell(what: str, number: int, total: int) -> None:
+            bar.total, bar.n = total, number
+            bar.set_description(catalog.printable(what)[:40], refresh=False)
+            bar.refresh()
+
+        yield tell
+
+
+def _guarded(run: Any) -> int:
+    try:
+        return int(run())
+    except DapiError as error:
+        _say(str(error))
+        return FAILED
+
+
+def _say(text: str) -> None:
+    print(f"dapi: {catalog.printable(text)}", file=sys.stderr, flush=True)

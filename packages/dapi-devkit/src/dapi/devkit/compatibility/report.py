@@ -1,0 +1,192 @@
+"""Report: findings as text, as JSON, as annotations of GitHub, and as SARIF."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from dapi import catalog
+from dapi.devkit.compatibility.allowances import Outcome
+from dapi.devkit.compatibility.rules import RULES, Finding
+
+FORMATS = ("text", "json", "github", "sarif")
+
+_SARIF = (
+    "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+)
+_COMMANDS = {"break": "error", "note": "notice", "added": "notice"}
+_SARIF_LEVELS = {"break": "error", "note": "note", "added": "none"}
+
+
+def written(outcome: Outcome, form: str, project: Path) -> str:
+    """Write what was found.
+
+    Args:
+        outcome: The findings.
+        form: One of ``FORMATS``.
+        project: The folder of the project, in which files are looked for.
+    """
+    if form == "json":
+        return json.dumps(_as_json(outcome, project), indent=2)
+    if form == "sarif":
+        return json.dumps(_as_sarif(outcome, project), indent=2)
+    lines = _as_github(outcome, project) if form == "github" else _as_text(outcome, project)
+    return "\n".join(lines)
+
+
+def place(each: Finding, project: Path) -> tuple[str, int]:
+    """Return file and line of a finding: from the current directory, if the file is there."""
+    name, _, line = each.where.rpartition(":")
+    number = int(line) if line.isdigit() else 1
+    if name == "pyproject.toml":
+        number = _line_of(project / name, each.target)
+    for candidate in (f"src/{name}", name):
+        if (project / candidate).is_file():
+            name = candidate
+            with suppress(ValueError):  # the project is somewhere else
+                name = (project / name).absolute().relative_to(Path.cwd()).as_posix()
+            break
+    return name, max(number, 1)
+
+
+def _line_of(path: Path, target: str) -> int:
+    """Find the line of a pyproject.toml that names something, or its first."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return 1
+    name = target.rpartition("/")[2]
+    return next((n for n, line in enumerate(lines, 1) if name in line), 1)
+
+
+def _as_text(outcome: Outcome, project: Path) -> Iterator[str]:
+    for each in outcome.found:
+        name, line = place(each, project)
+        yield catalog.printable(f"{each.level}: {each.target}: {each.text}")
+        against = f", against {', '.join(each.versions)}" if each.versions else ""
+        yield catalog.printable(
+            f"  {each.rule.id} {each.rule.name} ({each.rule.category}), {name}:{line}{against}"
+        )
+        if each.level == "break":
+            yield f"  user:   {each.rule.sees}"
+            if each.witness not in each.text:
+                yield catalog.printable(f"  proof:  {each.witness}")
+            yield f"  remedy: {each.rule.remedy}"
+    for found, allowance in outcome.accepted:
+        yield catalog.printable(f"accepted: {found.target}: {found.text} {allowance}")
+    for allowance in outcome.expired:
+        yield catalog.printable(f"expired: {allowance}")
+    for allowance in outcome.unused:
+        yield catalog.printable(f"unused: {allowance}. Remove it from pyproject.toml")
+    yield summary(outcome)
+
+
+def summary(outcome: Outcome) -> str:
+    """Say how much was found, in a sentence."""
+    counts = {
+        level: sum(each.level == level for each in outcome.found)
+        for level in ("break", "note", "added")
+    }
+    breaks = counts["break"]
+    accepted = f", {len(outcome.accepted)} accepted" if outcome.accepted else ""
+    head = f"{breaks} break{'' if breaks == 1 else 's'}" if breaks else "No breaking changes"
+    return f"{head}{accepted}; {counts['note']} notes, {counts['added']} added."
+
+
+def _as_github(outcome: Outcome, project: Path) -> Iterator[str]:
+    """Write workflow commands: https://docs.github.com/actions/reference/workflow-commands."""
+    for each in outcome.found:
+        name, line = place(each, project)
+        title = f"{each.rule.id} {each.rule.name}"
+        remedy = f" {each.rule.remedy}" if each.level == "break" else ""
+        facts = f"file={_property(name)},line={line},title={_property(title)}"
+        yield f"::{_COMMANDS[each.level]} {facts}::{_data(f'{each.target}: {each.text}{remedy}')}"
+    for allowance in outcome.expired:
+        yield f"::error file=pyproject.toml,title=expired::{_data(str(allowance))}"
+    for allowance in outcome.unused:
+        yield f"::warning file=pyproject.toml,title=unused::{_data(str(allowance))}"
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def _as_json(outcome: Outcome, project: Path) -> dict[str, Any]:
+    return {
+        "found": [_finding(each, project) for each in outcome.found],
+        "accepted": [
+            {**_finding(each, project), "reason": allowance.reason, "until": str(allowance.until)}
+            for each, allowance in outcome.accepted
+        ],
+        "expired": list(map(str, outcome.expired)),
+        "unused": list(map(str, outcome.unused)),
+        "breaks": len(outcome.breaks),
+    }
+
+
+def _finding(each: Finding, project: Path) -> dict[str, Any]:
+    name, line = place(each, project)
+    return {
+        "rule": each.rule.id,
+        "name": each.rule.name,
+        "category": each.rule.category,
+        "level": each.level,
+        "target": each.target,
+        "text": each.text,
+        "was": each.was,
+        "now": each.now,
+        "witness": each.witness,
+        "remedy": each.rule.remedy,
+        "file": name,
+        "line": line,
+        "against": list(each.versions),
+    }
+
+
+def _as_sarif(outcome: Outcome, project: Path) -> dict[str, Any]:
+    """Write SARIF 2.1.0: https://docs.oasis-open.org/sarif/sarif/v2.1.0/."""
+    rules = [
+        {
+            "id": rule.id,
+            "name": rule.name,
+            "shortDescription": {"text": rule.sees},
+            "help": {"text": rule.remedy},
+            "properties": {"category": rule.category},
+        }
+        for rule in RULES.values()
+    ]
+    results = [_result(each, project) for each in outcome.found]
+    results += [
+        {
+            **_result(each, project),
+            "suppressions": [{"kind": "external", "justification": allowance.reason}],
+        }
+        for each, allowance in outcome.accepted
+    ]
+    driver: Mapping[str, Any] = {"name": "dapi breaking", "rules": rules}
+    return {
+        "$schema": _SARIF,
+        "version": "2.1.0",
+        "runs": [{"tool": {"driver": driver}, "results": results}],
+    }
+
+
+def _result(each: Finding, project: Path) -> dict[str, Any]:
+    name, line = place(each, project)
+    remedy = f" {each.rule.remedy}" if each.level == "break" else ""
+    place_of = {"artifactLocation": {"uri": name}, "region": {"startLine": line}}
+    return {
+        "ruleId": each.rule.id,
+        "ruleIndex": list(RULES).index(each.rule.name),
+        "level": _SARIF_LEVELS[each.level],
+        "kind": "informational" if each.level == "added" else "fail",
+        "message": {"text": f"{each.target}: {each.text}{remedy}"},
+        "locations": [{"physicalLocation": place_of}],
+    }

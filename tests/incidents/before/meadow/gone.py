@@ -1,0 +1,5 @@
+"""Tombstones."""
+
+from dapi import Removed
+
+old = Removed(successor="leafnet", last_version="0.9", reason="It was renamed.")

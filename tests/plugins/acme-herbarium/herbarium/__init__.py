@@ -1,0 +1,1 @@
+"""Leaves, pressed and named."""
