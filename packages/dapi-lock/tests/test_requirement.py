@@ -55,9 +55,9 @@ def test_what_is_read_is_written_back(value):
         ({"source": "hf:a/b", "revison": "v1"}, "unknown key 'revison'"),
         ({"source": "hf:a/b", "include": "*.json"}, 'a list like ["*.json"]'),
         ({"source": "hf:a/b", "include": [5]}, 'a list like ["*.json"]'),
-        ({"source": "hf:a/b", "name": "x:y"}, "text without colons"),
-        ({"source": "hf:a/b", "name": ""}, "text without colons"),
-        ({"source": "hf:a/b", "license": 5}, "text without colons"),
+        ({"source": "hf:a/b", "name": "x:y"}, "string without colons"),
+        ({"source": "hf:a/b", "name": ""}, "string without colons"),
+        ({"source": "hf:a/b", "license": 5}, "string without colons"),
     ],
 )
 def test_other_forms_are_refused_in_words(value, told):

@@ -53,7 +53,7 @@ class Owner(NamedTuple):
 
 def myself() -> Owner:
     """Return this process."""
-    return Owner(_machine(), os.getpid(), _started(os.getpid()))
+    return Owner(_machine(), os.getpid(), _my_start(os.getpid()))
 
 
 def owner_of(text: str) -> Owner | None:
@@ -77,6 +77,11 @@ def _machine() -> str:
     except OSError:
         pass
     return sha256("".join(parts).encode()).hexdigest()[:8]
+
+
+@lru_cache(maxsize=1)
+def _my_start(pid: int) -> str:
+    return _started(pid)
 
 
 def _started(pid: int) -> str:

@@ -262,11 +262,12 @@ def state(key: str, wanted: str) -> tuple[str, object]:
 def sweep(settings: Settings, *, now: bool = False) -> Iterator[Path]:
     """Remove the partial files of dead owners: those that expired, or all of them."""
     age = 0.0 if now else settings.keep
-    for path in _of():
+    files, notes = _listed()
+    for path in files:
         is_free = not is_alive(path) or _idle(path) > settings.abandoned
         if is_free and _idle(path) >= age and _remove(path):
             yield path
-    for path in _notes():
+    for path in notes:
         is_old = _idle(path) >= max(age, settings.abandoned)
         if is_old and not _bare(path).exists() and _remove(path):
             yield path
@@ -285,7 +286,8 @@ def listing() -> list[tuple[str, Path]]:
 
 def _take_over(key: str, mine: Path, settings: Settings) -> bool:
     """Claim the fullest leftover of ``key`` by renaming it, and remove the others."""
-    found = [(path, move) for path in _of(key) if (move := _way_to_claim(path, settings))]
+    files, notes = _listed(key)
+    found = [(path, move) for path in files if (move := _way_to_claim(path, settings))]
     found.sort(key=lambda pair: _size(pair[0]), reverse=True)
     taken = False
     for path, move in found:
@@ -293,13 +295,13 @@ def _take_over(key: str, mine: Path, settings: Settings) -> bool:
             _remove(path)
         else:
             taken = move(path, mine)
-    _remove_orphans(key, mine)
+    _remove_orphans(notes, mine)
     return taken
 
 
-def _remove_orphans(key: str, mine: Path) -> None:
+def _remove_orphans(notes: list[Path], mine: Path) -> None:
     """Remove the notes of dead owners whose file is gone: a kill can separate the two."""
-    for path in _notes(key):
+    for path in notes:
         bare = _bare(path)
         if bare != mine and not bare.exists() and not is_alive(bare):
             _remove(path)
@@ -357,17 +359,23 @@ def _remove(path: Path) -> bool:
     return True
 
 
-def _of(key: str = "") -> list[Path]:
-    """List the partial files of ``key``, or of all. Any other name is not dapi's."""
-    found = folders.listing("blobs", f"partial-{key}-" if key else "partial-")
-    return [path for path in found if _NAME.fullmatch(path.name)]
+def _listed(key: str = "") -> tuple[list[Path], list[Path]]:
+    """List the partial files of ``key``, or of all, and the notes about such files.
 
-
-def _notes(key: str = "") -> list[Path]:
-    """List the notes about partial files, those that were about to be written included."""
+    Notes that were about to be written are listed, too. Any other name is not dapi's.
+    """
     prefix = f"partial-{key}-" if key else "partial-"
     found = folders.listing("blobs", (prefix, f".{prefix}"))
-    return [path for path in found if _NOTES_NAME.fullmatch(path.name)]
+    files = [path for path in found if _NAME.fullmatch(path.name)]
+    return files, [path for path in found if _NOTES_NAME.fullmatch(path.name)]
+
+
+def _of(key: str = "") -> list[Path]:
+    return _listed(key)[0]
+
+
+def _notes(key: str) -> list[Path]:
+    return _listed(key)[1]
 
 
 def _bare(notes: Path) -> Path:
