@@ -10,11 +10,12 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.client import HTTPConnection, HTTPException, HTTPResponse
 from threading import Lock
-from typing import Any
-from urllib.error import URLError
-from urllib.request import Request
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from http.client import HTTPConnection, HTTPResponse
+    from urllib.request import Request
 
 # Seconds after which an idle connection is not used again: servers close them from 5 s on.
 _LONGEST_IDLE = 4.0
@@ -55,6 +56,9 @@ def exchange(make: Callable[[], Any], key: object, request: Request) -> HTTPResp
         key: What connections that may be shared have in common.
         request: What to send; a GET.
     """
+    from http.client import HTTPException  # not before: the cache is opened without a request
+    from urllib.error import URLError
+
     key = (os.getpid(), key)  # after a fork, the parent's connections are not ours
     connection = _take(key)
     is_reused = connection is not None
