@@ -133,6 +133,14 @@ def test_a_snapshot_is_written_where_it_is_wanted(leaves, tmp_path, capsys, monk
     assert "1.0" == Image.read(tmp_path / "out" / "1.0.json.gz").version
 
 
+def test_what_changed_is_also_told_to_programs(project, content, capsys):
+    """As JSON, with the findings that the notes are made of."""
+    write(content, LICENSE)
+
+    assert 0 == commands.diff(["compat/0.10.json.gz", "new.json", "--json"])
+    assert {"DAPI-B005"} == {each["rule"] for each in json.loads(capsys.readouterr().out)["found"]}
+
+
 def test_a_break_is_proven_by_the_installed_release(leaves, tmp_path, capsys, monkeypatch):
     """A state dict of the old model is loaded into the new one, in a process of its own."""
     monkeypatch.chdir(tmp_path)

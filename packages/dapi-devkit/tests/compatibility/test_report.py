@@ -2,6 +2,7 @@
 
 import json
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -103,3 +104,13 @@ def test_an_entry_point_is_found_in_pyproject(tmp_path):
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "acme"\noldnet = "acme:old"\n')
 
     assert ("pyproject.toml", 3) == report.place(FOUND[1], tmp_path)
+
+
+def test_files_of_a_project_in_a_folder_are_named_from_here(tmp_path, monkeypatch):
+    """Annotations name files from where the workflow runs."""
+    (tmp_path / "packages" / "acme" / "src" / "acme").mkdir(parents=True)
+    (tmp_path / "packages" / "acme" / "src" / "acme" / "nets.py").write_text("")
+    monkeypatch.chdir(tmp_path)
+
+    for project in (Path("packages/acme"), tmp_path / "packages" / "acme"):
+        assert ("packages/acme/src/acme/nets.py", 3) == report.place(FOUND[0], project)

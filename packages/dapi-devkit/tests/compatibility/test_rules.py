@@ -267,6 +267,20 @@ def test_what_only_the_release_shows_is_a_note_without_it(content):
     assert [] == aliased
 
 
+def test_a_file_names_nothing_of_others_to_import(content):
+    """What is imported is of the distribution itself, whatever an image of it says."""
+    content["builders"][NET]["target"] = "antigravity:net"
+    after = deepcopy(content)
+    after["builders"][NET]["target"] = "acme.nets:net"
+    tried = []
+
+    (found,) = compare(Image(content), Image(after), testify=tried.extend)
+
+    assert [] == tried
+    assert ("BUILDER_SAME_NAME", "note") == (found.rule.name, found.level)
+    assert "antigravity:net is of another distribution" in found.text
+
+
 def test_a_model_that_reads_old_state_dicts_is_given_the_chance(content):
     """Keys that changed are a break only if the model does not load the old ones."""
     change = all_of(BROKEN["STATE_KEY_ADDED"], put(*MODEL, "migrating", value=["acme:Net"]))
@@ -343,3 +357,11 @@ def test_new_weights_that_do_not_run_accuse_no_others(content):
     change = all_of(BROKEN["WEIGHTS_MEMBER_ADDED"], fail("net:Data_RefV3"))
 
     assert [] == [each for each in compare(*changed(content, change)) if each.level != "added"]
+
+
+@pytest.mark.parametrize("what", ["models", "answers"])
+def test_what_could_not_be_recorded_at_all_is_told(content, what):
+    """Silence would read as if nothing had changed."""
+    old, new = changed(content, put("missing", what, value="PyTorch is not installed."))
+
+    assert [("STILL_COMPARED", "acme-nets")] == [(e.rule.name, e.target) for e in compare(old, new)]

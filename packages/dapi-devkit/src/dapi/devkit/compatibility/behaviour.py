@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dapi import Difference
 from dapi.devkit.compatibility import structure
 from dapi.devkit.compatibility.load import MISFITS
-from dapi.devkit.compatibility.pair import Pair, is_of_machine
+from dapi.devkit.compatibility.pair import NOWHERE, Pair, is_of_machine
 from dapi.devkit.compatibility.rules import Finding, finding
 from dapi.devkit.compatibility.verdicts import STAGES, Behaviour, said
 
@@ -25,6 +25,7 @@ def find(pair: Pair, behaviour: Behaviour) -> Iterator[Finding]:
     yield from structure.find(pair, behaviour)
     yield from _stale(pair, behaviour)
     yield from _lost(pair)
+    yield from _unrecorded(pair)
 
 
 def _answers(pair: Pair, behaviour: Behaviour) -> Iterator[Finding]:
@@ -100,6 +101,15 @@ def _lost(pair: Pair) -> Iterator[Finding]:
             elif _is_otherwise_run(pair, key, today):
                 text = "Its answers were made in another way, or on a smaller model."
                 yield finding("STILL_COMPARED", name, text, where)
+
+
+def _unrecorded(pair: Pair) -> Iterator[Finding]:
+    """Report what could not be recorded as a whole: it hides what changed."""
+    for what in ("models", "answers"):
+        reason = pair.new["missing"].get(what)
+        if reason is not None and what not in pair.old["missing"]:
+            text = f"Its {what} cannot be compared: {reason}"
+            yield finding("STILL_COMPARED", pair.new.name, text, NOWHERE)
 
 
 def _failed(name: str, kind: str, reason: str, where: str) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -33,6 +34,7 @@ def snapshot(arguments: Sequence[str]) -> int:
     default = "DISTRIBUTION-VERSION.json.gz"
     text = f"where to write the image; compressed if it ends in .gz (default: {default})"
     parser.add_argument("--output", type=Path, metavar="FILE", help=text)
+    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
     _add_recording(parser)
     return _guarded(partial(_snapshot, parser.parse_args(arguments)))
 
@@ -41,7 +43,12 @@ def _snapshot(options: argparse.Namespace) -> int:
     image = _recorded(options, options.distribution)
     path = options.output or Path(f"{image.name}-{image.version}.json.gz")
     image.write(path)
-    print(f"{image.name} {image.version}: {path} ({path.stat().st_size:,} bytes)")
+    size = path.stat().st_size
+    if options.json:
+        facts = {"distribution": image.name, "version": image.version, "file": str(path)}
+        print(json.dumps({**facts, "bytes": size, "missing": image["missing"]}, indent=2))
+        return 0
+    print(f"{image.name} {image.version}: {path} ({size:,} bytes)")
     for what, reason in image["missing"].items():
         _say(f"not recorded: {what}. {reason}")
     return 0
@@ -99,6 +106,7 @@ def diff(arguments: Sequence[str]) -> int:
         help="an installed distribution, or the files of two images",
     )
     _add_against(parser, required=False)
+    parser.add_argument("--json", action="store_true", help="print what changed as JSON")
     _add_recording(parser)
     options = parser.parse_args(arguments)
     if len(options.what) > 2 or (len(options.what) == 1) != bool(options.against):
@@ -114,6 +122,9 @@ def _diff(options: argparse.Namespace) -> int:
         new = _recorded(options, options.what[0])
         testify = partial(process.testify, new.name)
     found = comparing.compare(old, new, testify=testify)
+    if options.json:
+        print(report.written(allowances.apply(found, []), "json", options.project))
+        return 0
     print(*map(catalog.printable, notes(old, new, found).splitlines()), sep="\n")
     return 0
 

@@ -84,13 +84,13 @@ def _order(each: Finding) -> tuple[int, str, str, str]:
 
 def _proven(found: list[Finding], testify: Testify | None) -> list[Finding]:
     """Keep breaks that have a witness; what the installed release refutes is dropped."""
-    claims = [dict(each.claim) for each in found if each.claim is not None]
+    claims = [dict(each.claim or {}) for each in found if _can_be_tried(each)]
     if testify is None or not claims:
         return [_judged(each) for each in found]
     said = iter(testify(claims))
     kept = []
     for each in found:
-        if each.claim is None:
+        if not _can_be_tried(each):
             kept.append(_judged(each))
             continue
         witness = next(said)
@@ -98,6 +98,10 @@ def _proven(found: list[Finding], testify: Testify | None) -> list[Finding]:
             level = each.level if each.rule.name == "STATE_SAME_DTYPE" else each.rule.level
             kept.append(_judged(each._replace(witness=witness, level=level)))
     return kept
+
+
+def _can_be_tried(each: Finding) -> bool:
+    return each.claim is not None and each.claim["kind"] != "none"
 
 
 def _judged(each: Finding) -> Finding:

@@ -159,7 +159,7 @@ def _states(pair: Pair) -> Iterator[Finding]:
             groups.setdefault(key, []).append(found._replace(claim=doubt))
     for several in groups.values():
         first = several[0]
-        more = f" So it is for {len(several) - 1} of its weights." if several[1:] else ""
+        more = f" The same holds for {len(several) - 1} of its weights." if several[1:] else ""
         yield first._replace(text=first.text + more)
 
 

@@ -94,10 +94,28 @@ class Pair:
                 return str(found["where"])
         return NOWHERE
 
+    def claim_of(self, target: str) -> Mapping[str, Any]:
+        """Return the claim that an old name can be imported.
+
+        A file names it, which may be a stranger's: only the distribution's own packages count.
+        """
+        groups = self.new["entry_points"].values()
+        own = {_package(each) for points in groups for each in points.values()}
+        own |= {_package(facts["target"]) for facts in self.new["builders"].values()}
+        if _package(target) in own:
+            return {"kind": "import", "target": target}
+        return {"kind": "none", "doubt": f"{target} is of another distribution"}
+
     def failure(self, what: str) -> str:
         """Return why something is missing in the new image; empty if the machine is to blame."""
         reason = str(self.new["missing"].get(what, ""))
         return "" if is_of_machine(reason) else reason
+
+
+def _package(target: str) -> str:
+    """Return the package that a target is in: the top one, or the second in ``dapi``."""
+    parts = target.partition(":")[0].split(".")
+    return ".".join(parts[: 1 + (parts[0] == "dapi")])
 
 
 def is_of_machine(reason: str) -> bool:

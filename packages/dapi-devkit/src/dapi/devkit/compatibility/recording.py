@@ -119,7 +119,10 @@ class Recording:
     def image(self) -> Image:
         """Record everything."""
         self._declare()
-        steps = list(self._steps()) if find_spec("torch") else []
+        steps = list(self._steps())
+        if steps and not find_spec("torch"):
+            steps = []
+            self.content["missing"]["models"] = "PyTorch is not installed."
         for number, (what, step) in enumerate(steps):
             self.tell(what, number, len(steps))
             self._attempt(what, step)

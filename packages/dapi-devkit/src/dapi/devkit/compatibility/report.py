@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,15 +38,17 @@ def written(outcome: Outcome, form: str, project: Path) -> str:
 
 
 def place(each: Finding, project: Path) -> tuple[str, int]:
-    """Return file and line of a finding: from the project's folder, if the file is there."""
+    """Return file and line of a finding: from the current directory, if the file is there."""
     name, _, line = each.where.rpartition(":")
-    for candidate in (f"src/{name}", name):
-        if (project / candidate).is_file():
-            name = candidate
-            break
     number = int(line) if line.isdigit() else 1
     if name == "pyproject.toml":
         number = _line_of(project / name, each.target)
+    for candidate in (f"src/{name}", name):
+        if (project / candidate).is_file():
+            name = candidate
+            with suppress(ValueError):  # the project is somewhere else
+                name = (project / name).absolute().relative_to(Path.cwd()).as_posix()
+            break
     return name, max(number, 1)
 
 

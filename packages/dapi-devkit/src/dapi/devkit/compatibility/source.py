@@ -26,7 +26,7 @@ def find(pair: Pair) -> Iterator[Finding]:
         yield from _kinds(name, old, new)
         yield from _order(name, old, new)
         yield from _returned(pair, name, old, new)
-        yield from _renamed(name, old, new)
+        yield from _renamed(pair, name, old, new)
     yield from _enums(pair)
     for member in pair.members:
         yield from _meta(member)
@@ -70,7 +70,7 @@ def _returned(
     text = f"It returned {was}, and returns {now or 'something undeclared'}."
     target = _class_of_model(pair, name)
     level = "note" if was.startswith("_") or not target else "break"
-    claim = {"kind": "import", "target": target} if target else None
+    claim = pair.claim_of(target) if target else None
     yield finding(
         "RETURN_SAME_TYPE", name, text, str(new["where"]), was=was, now=now, level=level,
         claim=claim,
@@ -85,13 +85,15 @@ def _class_of_model(pair: Pair, name: str) -> str:
     return str(_modules(pair.old, _model(pair.old, key)).get("", {}).get("class", ""))
 
 
-def _renamed(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Finding]:
+def _renamed(
+    pair: Pair, name: str, old: Mapping[str, Any], new: Mapping[str, Any]
+) -> Iterator[Finding]:
     if old["target"] != new["target"]:
         text = f"Its function was {old['target']}, is {new['target']}."
         yield finding(
             "BUILDER_SAME_NAME", name, text, str(new["where"]),
             was=old["target"], now=new["target"],
-            claim={"kind": "import", "target": old["target"]},
+            claim=pair.claim_of(old["target"]),
         )  # fmt: skip
 
 
@@ -108,7 +110,7 @@ def _enums(pair: Pair) -> Iterator[Finding]:
         )
         yield finding(
             "ENUM_SAME_NAME", target.rpartition(":")[2], text, where, was=target,
-            claim={"kind": "import", "target": target},
+            claim=pair.claim_of(target),
         )  # fmt: skip
 
 
