@@ -1,4 +1,4 @@
-"""dapi: versioned model builders and their weights, found and fetched in one way.
+"""dapi: versioned model builders and their weights, with one way to find and download them.
 
 Start with ``dapi.list_models()`` and ``dapi.get_model(name)``. The names below are imported on
 first use: ``import dapi; dapi.list_models()`` loads no framework and little else.
@@ -71,7 +71,7 @@ else:
         "_weights.enum": ("Weights",),
     }
 
-    # What other distributions of ours add to this package.
+    # Additions of our other distributions to this package.
     _DOMAINS = ("audio", "devkit", "lock", "text", "vision")
 
     def __getattr__(name: str) -> object:
