@@ -1,7 +1,7 @@
 """The ``dapi`` command's entry: outside of the package, so that it starts when the package fails.
 
-pip lets any distribution overwrite ``dapi/__init__.py`` without a word. Then this module names
-the culprit and the repair.
+pip lets any distribution silently overwrite ``dapi/__init__.py``. Then this module names the
+culprit and the repair.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from _dapi_owners import other_owners, repair
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the ``dapi`` command; if the package is not ours any more, say whose it is."""
+    """Run the ``dapi`` command; if the package was overwritten, name the culprit."""
     try:
         import dapi
 

@@ -1,4 +1,4 @@
-"""Who overwrote ``dapi/__init__.py``, and the repair: outside of the package that it is about."""
+"""Find who overwrote ``dapi/__init__.py``, and the repair; outside of that package."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ def other_owners() -> list[str]:
 
     owners = set()
     for dist in distributions():
-        with suppress(Exception):  # one whose record cannot be read hides no other
+        with suppress(Exception):  # an unreadable record must not hide others
             if any(str(file) == "dapi/__init__.py" for file in dist.files or ()):
                 owners.add(dist.metadata["Name"])
     return sorted(owners - {"dapi-core", None})
 
 
 def repair(owners: Sequence[str]) -> str:
-    """Say which distributions are to blame and what to run."""
+    """Return a message with the distributions at fault and the command to run."""
     names = " ".join(owners)
     blame = f"It was overwritten by: {names}.\n" if owners else ""
     remove = f"pip uninstall --yes {names} && " if owners else ""

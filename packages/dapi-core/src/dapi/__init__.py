@@ -1,4 +1,4 @@
-"""dapi: versioned model builders and their weights, found and fetched in one way.
+"""dapi: versioned model builders and their weights, with one way to find and download them.
 
 Start with ``dapi.list_models()`` and ``dapi.get_model(name)``. The names below are imported on
 first use: ``import dapi; dapi.list_models()`` loads no framework and little else.
@@ -73,7 +73,7 @@ else:
         "_weights.offered": ("WeightsFor", "WeightsLike"),
     }
 
-    # What other distributions of ours add to this package.
+    # Additions of our other distributions to this package.
     _DOMAINS = ("audio", "devkit", "lock", "text", "vision")
 
     def __getattr__(name: str) -> object:

@@ -18,7 +18,7 @@ V = TypeVar("V")
 
 
 class _StateDict(dict[str, V]):
-    """A dict that has, as torch's own, the versions of the modules that wrote the tensors."""
+    """A dict with the versions of the modules that wrote the tensors, like torch's own."""
 
     _metadata: Mapping[str, Any]
 
@@ -28,7 +28,7 @@ def _of(
     items: Iterable[tuple[str, V]],
     rename: Callable[[str], str] = str,
 ) -> dict[str, V]:
-    """Make a state dict from another one, and keep the versions that modules dispatch on.
+    """Make a state dict from another one, keeping the versions that modules dispatch on.
 
     Args:
         state_dict: The original.
@@ -39,8 +39,8 @@ def _of(
     if versions is None:
         return dict(items)
     found = _StateDict(items)
-    # A module's path is what its keys begin with, but for the dot. Where two become one, the later
-    # counts, which is further inside: the model, and not what it was wrapped in.
+    # A module's path is the prefix of its keys, without the dot. If two become one, the later one
+    # counts, which is the inner one: the model, not its wrapper.
     found._metadata = {
         rename(f"{path}." if path else "").removesuffix("."): facts
         for path, facts in versions.items()
@@ -49,7 +49,7 @@ def _of(
 
 
 class Step(Protocol):
-    """Anything that takes a state dict and the builder's config to a new state dict."""
+    """A callable from a state dict and the builder's config to a new state dict."""
 
     def __call__(self, state_dict: Mapping[str, V], config: Mapping[str, Any]) -> dict[str, V]:
         """Return the adapted state dict."""
@@ -57,7 +57,7 @@ class Step(Protocol):
 
 
 class StripPrefix(Record):
-    """Remove a prefix from the keys that have it; other keys stay.
+    """Remove a prefix from the keys that have it; other keys are unchanged.
 
     >>> StripPrefix("encoder.")({"encoder.weight": 1, "bias": 2}, {})
     {'weight': 1, 'bias': 2}
@@ -75,11 +75,11 @@ class StripPrefix(Record):
 
 
 class Drop(Record):
-    r"""Leave out the keys that a regular expression matches at their start.
+    r"""Drop the keys that a regular expression matches at their start.
 
     Attributes:
         pattern: The regular expression.
-        unless: Name of a config argument; when that is given and true, the keys are kept.
+        unless: Name of a config argument; if it is true, the keys are kept.
 
     >>> Drop(r"aux\.", unless="aux_logits")({"aux.weight": 1, "fc.weight": 2}, {})
     {'fc.weight': 2}
@@ -119,10 +119,10 @@ class Rename(Record):
 
 
 class DropRows(Record):
-    r"""Leave out rows of the tensors whose keys a regular expression matches at their start.
+    r"""Drop rows of the tensors whose keys a regular expression matches at their start.
 
-    For the symbols that a vocabulary reserves and that no output ever is: fairseq's heads have
-    rows for them, and the models that were converted from it do not.
+    For reserved symbols of a vocabulary that are never an output: fairseq's heads have rows for
+    them, but converted models do not.
 
     Attributes:
         pattern: The regular expression.

@@ -1,7 +1,7 @@
-"""Answers, for tools: what a model said, as text that is kept elsewhere than in its distribution.
+"""Answers, for tools: a model's recorded outputs as text, stored outside of its distribution.
 
-Who checks a model calls ``dapi.check``. A tool that keeps an answer beside something else, as a
-lock file does, gets it here as one line of JSON, and compares it later.
+To check a model, call ``dapi.check``. A tool that stores an answer elsewhere, as in a lock file,
+gets it here as one line of JSON, and compares it later.
 
 Example:
     >>> from dapi import answers

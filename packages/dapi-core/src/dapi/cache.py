@@ -1,8 +1,8 @@
-"""The cache, for tools: what is in it, how it is filled and checked.
+"""The cache, for tools: list, fill and check it.
 
-Who loads weights needs none of this. Everything that leaves the cache was verified. ``fetch`` uses
-the network; the other functions only use the disk. Who fetches many files does so in a block
-``with connections_kept():``, so that small ones do not wait for new connections.
+Loading weights needs none of this. All files from the cache are verified. ``fetch`` uses the
+network; the other functions only use the disk. Fetch many files in a block
+``with connections_kept():``, so that small files do not wait for new connections.
 
 Example:
     >>> from dapi import cache, File
@@ -44,14 +44,14 @@ __all__ = [
 
 
 def arrived(file: File) -> int:
-    """Return how many bytes of a file an unfinished download has so far."""
+    """Return the number of bytes of a file that an unfinished download has."""
     return _partial.progress(_cache.key(file))[0]
 
 
 def directory(files: Mapping[str, Path], *, wanted: str) -> Path:
-    """Return a directory in which files of the cache stand under names, and nothing else.
+    """Return a directory with files of the cache under given names, and nothing else.
 
-    What lies there are links; the same files give the same directory. Uses no network.
+    It contains links; the same files give the same directory. Uses no network.
 
     Args:
         files: The paths that ``fetch`` returned, by name; ``unet/config.json`` is in a folder.

@@ -1,17 +1,16 @@
 """The catalog, for tools: builders, what they declare, the weights offered for them, their files.
 
-Who builds a model needs none of this. A tool that audits, locks, checks or publishes does.
-Nothing here fetches a file, and only ``record_answer`` builds a model or imports a framework;
-``load_builder``, ``load_enum``, ``enums`` and ``resolve`` import the modules that declare what
-they return.
+Building models needs none of this; tools that audit, lock, check or publish do. Nothing here
+downloads a file, and only ``record_answer`` builds a model or imports a framework;
+``load_builder``, ``load_enum``, ``enums`` and ``resolve`` import the modules that declare what they
+return.
 
-A **builder** is found by its name (``find``, ``builders``), and what ``register_model`` was told
-of its function is its **declaration**; ``Arguments.of`` reads which arguments it takes.
-**Answers** are what models say to a fixed input: ``answers`` reads those of a distribution,
-``record_answer`` runs a model, and ``compare_answers`` needs no framework. **Plugins** are the
-installed distributions that advertise **entry points** to dapi. ``saved`` returns what
-``dapi.save`` noted in a file. ``redacted`` and ``printable`` return untrusted URLs and text in a
-form that may be displayed.
+A **builder** is found by its name (``find``, ``builders``), and the arguments of ``register_model``
+are its **declaration**; ``Arguments.of`` reads the arguments that it accepts. **Answers** are
+models' outputs for a fixed input: ``answers`` reads those of a distribution, ``record_answer`` runs
+a model, and ``compare_answers`` needs no framework. **Plugins** are the installed distributions
+that advertise **entry points** to dapi. ``saved`` returns the record of ``dapi.save`` in a file.
+``redacted`` and ``printable`` return untrusted URLs and text in a form that may be displayed.
 
 Example:
     >>> from dapi import catalog

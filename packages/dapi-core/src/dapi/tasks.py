@@ -1,8 +1,9 @@
-"""For distributions that say how a task's input files are read and its results are shown.
+"""For distributions that define how a task's input files are read and its results are shown.
 
-Weights name their task in ``meta["task"]``. The entry-point group ``dapi.tasks`` says by that word
-what makes a ``Predictor`` of a model and its weights; ``dapi predict`` runs it on files. A model
-whose distribution has the task is given to that one, any other to whoever has it.
+Weights name their task in ``meta["task"]``. The entry-point group ``dapi.tasks`` names, by task,
+the function that makes a ``Predictor`` from a model and its weights; ``dapi predict`` runs it on
+files. A model is run by its own distribution if that has the task, otherwise by any other that has
+it.
 
 Example:
     In ``acme/tasks.py``, advertised as ``emotion-detection = "acme.tasks:emotion_detection"``::
@@ -46,15 +47,15 @@ __all__ = [
 _T = TypeVar("_T")
 _Task = TypeVar("_Task", bound="Callable[..., Predictor]")
 
-_BEGINNINGS = ("/", "./", "../", "~/")  # of what is meant as a path
+_BEGINNINGS = ("/", "./", "../", "~/")  # of an intended path
 
 
 class Input(NamedTuple):
-    """What a model is to work on.
+    """An input of a model.
 
     Attributes:
-        name: How people know it: the path of a file, or a text itself.
-        value: What ``Predictor.predict`` is called with.
+        name: Its name for people: the path of a file, or the text itself.
+        value: The argument of ``Predictor.predict``.
     """
 
     name: str
@@ -62,13 +63,13 @@ class Input(NamedTuple):
 
 
 class Prediction(NamedTuple):
-    """What a model found in one input.
+    """The result of a model for one input.
 
     Attributes:
-        facts: What is printed: texts, numbers, and lists and dicts of them, as JSON has them. A
-            list of dicts with the same keys is printed as a table.
-        files: What is written: from a suffix of the name, as in ``"wav"`` or ``"objects.png"``,
-            to a function that writes to the path that it is given.
+        facts: The printed results: texts, numbers, and lists and dicts of them, as in JSON. A list
+            of dicts with the same keys is printed as a table.
+        files: The written results: from a suffix of the name, as in ``"wav"`` or ``"objects.png"``,
+            to a function that writes to a given path.
     """
 
     facts: Mapping[str, Any]
@@ -76,20 +77,20 @@ class Prediction(NamedTuple):
 
 
 class Predictor(NamedTuple):
-    """A model, ready to be run on what people name: what a task's entry point returns.
+    """A model, ready to run on files or text: the result of a task's entry point.
 
     The entry point is called once for a run, as ``task(model, weights)``, with the model in
     evaluation mode on its device. It should raise an ``InputError`` when these weights cannot be
     run on files at all.
 
     Attributes:
-        read: From what stands on the command line (a path, or words) to the inputs in it: one of
-            a picture, one for each line of a text. Raises an ``InputError``, an ``OSError`` or a
-            ``ValueError`` that says what is wrong with the file.
-        predict: From an input's value to what the model finds. It is called in
-            ``torch.inference_mode()`` with a seeded random state; what it raises is that input's
-            failure alone. So are the functions that write the files.
-        summarize: Called after all inputs; what they are together, if there is something to say.
+        read: From an argument of the command line (a path, or text) to its inputs: one for a
+            picture, one for each line of a text. Raises an ``InputError``, an ``OSError`` or a
+            ``ValueError`` that states the problem of the file.
+        predict: From an input's value to the model's result. It is called in
+            ``torch.inference_mode()`` with a seeded random state; an error fails that input only.
+            The same holds for the functions that write the files.
+        summarize: Called after all inputs; returns a summary of them, if there is one.
     """
 
     read: Callable[[str], Iterable[Input]]
@@ -98,7 +99,7 @@ class Predictor(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """A synthetic input of a task: what ``dapi check`` runs models on.
+    """A synthetic input of a task, for ``dapi check``.
 
     The entry-point group ``dapi.samples`` names, by the task, a function that is called with the
     weights and returns their sample. It must be the same everywhere, so it is computed without a
@@ -106,14 +107,13 @@ class Sample(NamedTuple):
     compressed with loss.
 
     Attributes:
-        value: What ``Predictor.predict`` is called with. The smaller, the better. None for a
-            model that no task runs on files: it is called with what is ``prepared``.
-        config: Arguments of the builder that make the model small enough, where its weights are
-            synthetic.
-        crop: How many pixels of each side the model is given of what the transforms return; None
+        value: The argument of ``Predictor.predict``; preferably small. None for a model that no
+            task runs on files: it is called with ``prepared``.
+        config: Arguments of the builder that make the model small enough, with synthetic weights.
+        crop: The number of pixels per side of the transforms' result that the model receives; None
             for all.
-        prepared: What stands for the result of the transforms of weights whose transforms need a
-            file that is fetched, such as a tokenizer. Without ``value``, a tuple of arguments.
+        prepared: Replaces the result of transforms that need a downloaded file, such as a
+            tokenizer. Without ``value``, a tuple of arguments.
     """
 
     value: Any
@@ -123,7 +123,7 @@ class Sample(NamedTuple):
 
 
 class Inputs(NamedTuple):
-    """What a task declares of its inputs; see ``reads``."""
+    """A task's declaration of its inputs; see ``reads``."""
 
     read: Callable[[str], Iterable[Input]]
     check: Callable[[Any], object] | None = None
@@ -134,8 +134,8 @@ def reads(
 ) -> Callable[[_Task], _Task]:
     """Declare how a task reads its inputs, so that a bad one is found before a long download.
 
-    A decorator for the function that the entry point of a task names. Without it, inputs are
-    looked at once the weights are there.
+    A decorator for the function that the entry point of a task names. Without it, inputs are read
+    after the weights were downloaded.
 
     Args:
         read: As ``Predictor.read``, but known without a model. When weights must be downloaded, it
@@ -156,7 +156,7 @@ def reads(
 
 
 def declared_inputs(task: Callable[..., Predictor]) -> Inputs | None:
-    """Return what a task declares of its inputs; None when it declares nothing."""
+    """Return a task's declaration of its inputs; None if there is none."""
     found: Inputs | None = getattr(task, "__dapi_inputs__", None)
     return found
 
@@ -166,10 +166,10 @@ def find_file(source: str, expected: str = "a file") -> Path:
 
     Args:
         source: The path.
-        expected: What it should be, in errors.
+        expected: The expected kind of file, for errors.
 
     Raises:
-        InputError: There is none, or it is a directory, or empty.
+        InputError: It does not exist, is a directory, or is empty.
 
     >>> find_file("absent.png", "a picture")
     Traceback (most recent call last):
@@ -189,18 +189,18 @@ def find_file(source: str, expected: str = "a file") -> Path:
 
 
 def read_texts(source: str) -> list[Input]:
-    """Read words: the lines of a text file, or else what stands there itself.
+    """Read texts: the lines of a text file, or else the argument itself.
 
-    What is plainly a path (it has a directory or a suffix, and no space) must be that of a file.
+    An obvious path (with a directory or a suffix, and no space) must be that of a file.
 
     Args:
-        source: The path of a file in UTF-8, or the words; "-" is what comes by standard input.
+        source: The path of a file in UTF-8, or text; "-" reads standard input.
 
     Returns:
-        An input for each line that is not blank, or the one.
+        An input for each line that is not blank, or one input.
 
     Raises:
-        InputError: There is no such file, it is not text in UTF-8, or there is nothing in it.
+        InputError: There is no such file, it is not text in UTF-8, or it is empty.
 
     >>> read_texts("The cat sat on the mat.")
     [Input(name='The cat sat on the mat.', value='The cat sat on the mat.')]
@@ -224,7 +224,7 @@ def _lines(source: str) -> list[str]:
 
 
 def _checked(words: str) -> str:
-    """Refuse words of which the terminal gave bytes that are no UTF-8."""
+    """Refuse text with bytes from the terminal that are not UTF-8."""
     try:
         words.encode()
     except UnicodeEncodeError as cause:
@@ -240,7 +240,7 @@ def _is_path(source: str) -> bool:
         is_below = source.startswith(_BEGINNINGS) or (
             path.parent != Path() and path.parent.is_dir()
         )
-    except PermissionError:  # there is something that may not be looked at
+    except PermissionError:  # it exists, but may not be read
         return True
     except (OSError, ValueError):  # too long, or with a character that no path has
         return False
@@ -253,11 +253,11 @@ def place(value: _T, model: nn.Module) -> _T:
     """Move tensors to the device of a model.
 
     Args:
-        value: A tensor, or dicts, lists and tuples of tensors; what else is among them stays.
-        model: Where its first parameter is.
+        value: A tensor, or dicts, lists and tuples of tensors; other values are unchanged.
+        model: The device of its first parameter.
 
     Returns:
-        The same, there.
+        The same value on that device.
     """
     parameter = next(model.parameters(), None)
     return value if parameter is None else _move(value, parameter.device)

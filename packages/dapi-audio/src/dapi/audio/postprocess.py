@@ -34,7 +34,7 @@ class GriffinLim:
     on the device of the spectrogram, in float32, without gradients.
 
     Args:
-        sample_rate: Samples a second of the waveform.
+        sample_rate: Samples per second of the waveform.
         n_mels: Bands of the mel spectrogram.
         n_fft: Size of the Fourier transform.
         win_length: Size of its window, in samples.
@@ -106,7 +106,7 @@ class WaveRNNVocoder:
     Args:
         weights: Of ``dapi.audio.wavernn``. Their ``transforms`` make the model's input from the
             spectrogram, and their ``postprocess`` decodes its output.
-        sample_rate: Samples a second of the waveform.
+        sample_rate: Samples per second of the waveform.
     """
 
     def __init__(self, *, weights: WaveRNNWeights | WeightEntry, sample_rate: int = 22050) -> None:

@@ -1,6 +1,6 @@
-"""How the tasks of dapi.audio are run on files; named by the entry points of ``dapi.tasks``.
+"""Run the tasks of dapi.audio on files; named by the entry points of ``dapi.tasks``.
 
-A sound is a WAV file, or whatever soundfile reads where that is installed.
+A sound is a WAV file, or any file that soundfile reads if it is installed.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ __all__ = [
     "voice_activity_detection",
 ]
 
-_BEAM = 10  # hypotheses that an RNN-T keeps
+_BEAM = 10  # beam width of the RNN-T search
 
 
 def _read_sound(source: str, *, channels: int = 1) -> list[Input]:
-    """Read a sound; for a model of one channel, those of the file are mixed."""
+    """Read a sound; for a model of one channel, the channels are mixed."""
     from dapi.audio import _wav
 
     waveform, rate = _wav.read(find_file(source, "a sound"))
@@ -43,7 +43,7 @@ def _read_sound(source: str, *, channels: int = 1) -> list[Input]:
 
 
 def _read_spoken(source: str) -> list[Input]:
-    """Read a sound, and what is said in it: the file of the same name, with ``.txt``."""
+    """Read a sound and its transcript: the file of the same name, with ``.txt``."""
     [(_, sound)] = _read_sound(source)
     words = str(Path(source).with_suffix(".txt"))
     find_file(words, "the transcript of the recording")
@@ -61,7 +61,7 @@ def _check_is_of_one_sound(weights: Weights | WeightEntry) -> None:
 
 
 def _refuse(weights: Weights | WeightEntry) -> NoReturn:
-    """Say that a vocoder works on spectrograms, of which there are no files."""
+    """Raise the error that vocoders need spectrograms, which have no file format."""
     reason = "they turn spectrograms into sound, and there is no file format for spectrograms"
     expected = "weights that use it: tacotron2:LJSpeech_CharactersWaveRNN_RefV1"
     raise InputError(str(weights), reason, expected=expected)
@@ -69,7 +69,7 @@ def _refuse(weights: Weights | WeightEntry) -> NoReturn:
 
 @reads(_read_sound)
 def automatic_speech_recognition(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
-    """Write down what is said."""
+    """Transcribe speech."""
     preprocess, postprocess = weights.transforms(), weights.postprocess()
     listen = _transducer(model, weights) if "blank" in weights.meta else _ctc(model)
 
@@ -127,7 +127,7 @@ def speech_quality_assessment(model: nn.Module, weights: Weights | WeightEntry) 
 
 @reads(_read_spoken)
 def forced_alignment(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
-    """Say when each word is spoken that stands in the file of the same name, with ``.txt``."""
+    """Align each word of a transcript: the file of the same name, with ``.txt``."""
     preprocess, align = weights.transforms(), weights.postprocess()
 
     def predict(spoken: tuple[tuple[Tensor, int], str]) -> Prediction:
@@ -144,7 +144,7 @@ def forced_alignment(model: nn.Module, weights: Weights | WeightEntry) -> Predic
 
 @reads(_read_sound)
 def voice_activity_detection(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
-    """Say when somebody speaks, and draw it."""
+    """Find segments of speech, and draw them."""
     preprocess, postprocess = cast("Any", weights.transforms()), weights.postprocess()
 
     def predict(sound: tuple[Tensor, int]) -> Prediction:
@@ -180,12 +180,12 @@ def feature_extraction(model: nn.Module, weights: Weights | WeightEntry) -> Pred
 
 @reads(_read_sound, check=_refuse)
 def vocoder(_model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
-    """Say that a vocoder works on spectrograms, of which there are no files."""
+    """Raise the error that vocoders need spectrograms, which have no file format."""
     _refuse(weights)
 
 
 def _ctc(model: nn.Module) -> Callable[[Tensor], Any]:
-    """Return what makes logits and their lengths of a waveform."""
+    """Return a function from a waveform to logits and their lengths."""
 
     def listen(waveforms: Tensor) -> Any:
         lengths = waveforms.new_full((len(waveforms),), waveforms.shape[-1]).long()
@@ -195,7 +195,7 @@ def _ctc(model: nn.Module) -> Callable[[Tensor], Any]:
 
 
 def _transducer(model: Any, weights: Weights | WeightEntry) -> Callable[[Any], Any]:
-    """Return what makes hypotheses of features and their length."""
+    """Return a function from features and their length to hypotheses."""
     from torchaudio.models import RNNTBeamSearch
 
     search = RNNTBeamSearch(model, blank=weights.meta["blank"])
@@ -209,7 +209,7 @@ def _written(waveform: Tensor, sample_rate: int) -> Callable[[Path], None]:
 
 
 def _check_symbols(text: str, symbols: tuple[str, ...]) -> None:
-    """Refuse words of which a part would be left out in silence; punctuation may be."""
+    """Refuse words that would silently lose a part; punctuation may be dropped."""
     letters = {each for each in symbols if len(each) == 1}
     unknown = sorted({each for each in text.lower() if each.isalnum() and each not in letters})
     if symbols and unknown and len(letters) == len(symbols):

@@ -1,4 +1,4 @@
-"""From waveforms, texts and mel spectrograms to what the models take."""
+"""From waveforms, texts and mel spectrograms to the models' inputs."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from dapi.audio.exceptions import AssetError, UnsupportedInputError
 
 __all__ = ["Characters", "LogMel", "NormalizedDecibels", "Phonemes", "Waveform"]
 
-_LOWEST_RATE: Final = 100  # less is no sound, and the header of its file is wrong
+_LOWEST_RATE: Final = 100  # less is not sound; the file's header is wrong
 
 
 class Waveform:
-    """Turn any recording into one of the sample rate and the channels that a model takes.
+    """Convert a recording to the sample rate and the channels of a model.
 
     A waveform is one recording, its channels first: (channels, T) or (T,). One channel is repeated
     for a model of several, and other sample rates are resampled (torchaudio's ``resample``).
-    Several channels are not mixed into one unasked, since several recordings have that shape too:
-    give ``waveform.mean(dim=0)`` for the first, and call ``batch`` for the second. Touches no
+    Several channels are not mixed implicitly, since several recordings have that shape too: pass
+    ``waveform.mean(dim=0)`` to mix channels, and call ``batch`` for several recordings. Touches no
     network.
 
     Args:
-        sample_rate: Samples a second of the result.
+        sample_rate: Samples per second of the result.
         channels: Channels of the result.
-        normalize: Whether to bring the result to mean 0 and variance 1. torchaudio's bundles do
-            it inside the model, for a batch as a whole.
+        normalize: Whether to scale the result to mean 0 and variance 1. torchaudio's bundles do it
+            inside the model, for a batch as a whole.
 
     Example:
         >>> to_speech = Waveform(sample_rate=16000, normalize=True)
@@ -51,19 +51,19 @@ class Waveform:
         self.sample_rate, self.channels, self.normalize = sample_rate, channels, normalize
 
     def __call__(self, waveform: Tensor, sample_rate: int) -> Tensor:
-        """Return one recording as the model takes it.
+        """Return one recording as the model's input.
 
         Args:
             waveform: Floats (channels, T) or (T,), nominally in [-1, 1].
-            sample_rate: Samples a second of it, as ``torchaudio.load`` returns it.
+            sample_rate: Samples per second of it, as ``torchaudio.load`` returns it.
 
         Returns:
             The waveform (channels, T). One channel is a batch of one for models of speech.
 
         Raises:
-            UnsupportedInputError: The shape is another, it is empty, no floats or not finite, it
-                has more channels than one and than the model takes, or the sample rate is no
-                positive whole number.
+            UnsupportedInputError: The shape is wrong, it is empty, not floats or not finite, it has
+                more channels than one and than the model, or the sample rate is not a positive
+                integer.
         """
         from torchaudio.functional import resample
 
@@ -77,21 +77,21 @@ class Waveform:
         return resampled
 
     def batch(self, waveforms: Iterable[Tensor], sample_rate: int) -> tuple[Tensor, Tensor]:
-        """Return several recordings as the model takes them: ``model(*transforms.batch(...))``.
+        """Return several recordings as the model's input: ``model(*transforms.batch(...))``.
 
         Each is prepared as on its own, then padded with zeros at its end.
 
         Args:
-            waveforms: The recordings: a list of what a call takes, or one tensor (N, T) or
-                (N, channels, T).
-            sample_rate: Samples a second of all of them.
+            waveforms: The recordings: a list of waveforms, or one tensor (N, T) or (N, channels,
+                T).
+            sample_rate: Samples per second of all of them.
 
         Returns:
             The waveforms (N, longest), or (N, channels, longest) for a model of several channels,
             and their lengths in samples (N,).
 
         Raises:
-            UnsupportedInputError: There is none, or as of a call.
+            UnsupportedInputError: There is none, or one is invalid as in a call.
         """
         rows = [self(each, sample_rate).T for each in _checked_batch(waveforms)]
         padded = pad_sequence(rows, batch_first=True).transpose(1, 2)
@@ -119,21 +119,21 @@ class Waveform:
 
 
 class LogMel:
-    """Turn a waveform into the normalized log mel spectrogram that an Emformer RNN-T takes.
+    """Turn a waveform into the normalized log mel spectrogram of an Emformer RNN-T.
 
     Touches no network.
 
     Args:
-        statistics: A JSON file with the lists ``mean`` and ``invstddev``, a number a band.
-        sample_rate: Samples a second that the model takes; others are resampled.
+        statistics: A JSON file with the lists ``mean`` and ``invstddev``, one number per band.
+        sample_rate: Samples per second of the model; other rates are resampled.
         n_fft: Size of the Fourier transform.
         n_mels: Bands of the mel spectrogram.
         hop_length: Samples between two frames.
-        right_padding: Frames of zeros behind the last, for the model to look ahead at; 0 for
-            the segments of a stream.
+        right_padding: Frames of zeros after the last, as the model's look-ahead; 0 for the segments
+            of a stream.
 
     Raises:
-        AssetError: ``statistics`` is no such file.
+        AssetError: ``statistics`` is not such a file.
     """
 
     # torchaudio's features are of samples as 16-bit integers: powers are larger by its square.
@@ -165,10 +165,10 @@ class LogMel:
 
         Args:
             waveform: Floats (channels, T) or (T,), nominally in [-1, 1].
-            sample_rate: Samples a second of it, as ``torchaudio.load`` returns it.
+            sample_rate: Samples per second of it, as ``torchaudio.load`` returns it.
 
         Raises:
-            UnsupportedInputError: As of ``Waveform``, or it is too short.
+            UnsupportedInputError: As in ``Waveform``, or it is too short.
         """
         mono = self._to_waveform(waveform, sample_rate)[0]
         if len(mono) < self._min_samples:
@@ -186,11 +186,11 @@ class LogMel:
         """Return the features of several recordings (N, longest, n_mels), and the lengths (N,).
 
         Args:
-            waveforms: The recordings, as ``Waveform.batch`` takes them.
-            sample_rate: Samples a second of all of them.
+            waveforms: The recordings, as in ``Waveform.batch``.
+            sample_rate: Samples per second of all of them.
 
         Raises:
-            UnsupportedInputError: There is none, or as of a call.
+            UnsupportedInputError: There is none, or one is invalid as in a call.
         """
         rows = [self(each, sample_rate)[0] for each in _checked_batch(waveforms)]
         return pad_sequence(rows, batch_first=True), torch.tensor([len(row) for row in rows])
@@ -200,13 +200,13 @@ class LogMel:
 
 
 class NormalizedDecibels:
-    """Turn a log mel spectrogram, as Tacotron2 returns it, into what WaveRNN takes.
+    """Turn a log mel spectrogram of Tacotron2 into the input of WaveRNN.
 
     The natural logarithm becomes decibels, and those are mapped from ``[min_level_db, 0]`` to
     [0, 1]; the shape stays.
 
     Args:
-        min_level_db: What becomes 0; negative.
+        min_level_db: The level that becomes 0; negative.
     """
 
     def __init__(self, min_level_db: float = -100.0) -> None:
@@ -229,7 +229,7 @@ def _checked_batch(waveforms: Iterable[Tensor]) -> list[Tensor]:
 
 
 def _checked_waveform(waveform: object) -> Tensor:
-    """Return a waveform (channels, T), or say in our words what would fail inside torch."""
+    """Return a waveform (channels, T), or raise a clear error for invalid input."""
     if not isinstance(waveform, Tensor) or not waveform.is_floating_point():
         kind = waveform.dtype if isinstance(waveform, Tensor) else type(waveform).__qualname__
         raise UnsupportedInputError(

@@ -1,1 +1,1 @@
-"""What models say to a synthetic input: recorded once, and compared later."""
+"""Answers: models' outputs for a synthetic input, recorded once and compared later."""

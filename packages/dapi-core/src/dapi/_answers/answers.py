@@ -1,8 +1,8 @@
-"""Answers: what a model says to a fixed input, as it is kept in a file of a distribution.
+"""Answers: a model's output for a fixed input, kept in a file of a distribution.
 
-The file is JSON with one answer a line. Of each tensor it has the type, the shape, the number of
-finite values, their mean, standard deviation and l2 norm, and some of the values at even
-distances; of integers, booleans and texts the values themselves, or their hash if they are many.
+The file is JSON with one answer per line. For each tensor it has the dtype, the shape, the number
+of finite values, their mean, standard deviation and l2 norm, and evenly spaced samples; for
+integers, booleans and texts the values themselves, or their hash if they are many.
 """
 
 from __future__ import annotations
@@ -24,31 +24,31 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 FORMAT = 1
-SAMPLES = 32  # of what a stage returns
-FEW = 4  # of what a module inside the model returns
+SAMPLES = 32  # samples of a stage's output
+FEW = 4  # samples of an inner module's output
 
-_SHORT = 64  # so many integers or texts are kept themselves
-_MANY = 6  # leaves of a stage that are kept apart
+_SHORT = 64  # the maximum number of integers or texts that are kept verbatim
+_MANY = 6  # the maximum number of separate leaves of a stage
 
 Leaf = Mapping[str, Any]
 
 
 class Answer(Record):
-    """What one model said.
+    """The recorded output of one model.
 
     Attributes:
-        name: The builder's name, if its weights were synthetic, or that of the weights.
+        name: The builder's name, if its weights were synthetic, or the name of the weights.
         member: The weights whose build, transforms and postprocess were used; empty for none.
-        config: Arguments of the builder that made the model smaller than it is published.
-        dtype: What the model computed in.
+        config: Arguments of the builder that made the model smaller than published.
+        dtype: The dtype in which the model computed.
         tolerance: The largest deviation that is noise, relative to the standard deviation, if it
             is larger than that of the type: a part computes in float32, or in float32 the noise
             was measured to be larger.
-        input: A hash of the bytes that the model was given; where today's differ by rounding
-            only, the model is compared as if it computed in float32.
-        leaves: What was noted, in the order in which it happened.
-        omitted: Stages that are not part of it, and why.
-        recorded: The versions of what it was recorded with, and the kind of the CPU.
+        input: A hash of the model's input bytes; if the current ones differ by rounding only, the
+            model is compared as if it computed in float32.
+        leaves: The recorded values, in the order in which they occurred.
+        omitted: Stages that are not part of it, with reasons.
+        recorded: The versions of the libraries that it was recorded with, and the kind of CPU.
     """
 
     name: str
@@ -68,7 +68,7 @@ class Answers:
     Attributes:
         path: Their file; it need not exist.
         found: The answers.
-        left_out: What could not be recorded, and why.
+        left_out: Names that could not be recorded, with reasons.
     """
 
     def __init__(self, path: Path) -> None:
@@ -81,7 +81,7 @@ class Answers:
         """Read a file; without one there are no answers.
 
         Raises:
-            AnswersError: It is damaged, or of a newer dapi-core.
+            AnswersError: It is damaged, or written by a newer dapi-core.
         """
         if not path.exists():
             return cls(path)
@@ -98,7 +98,7 @@ class Answers:
         """Read the text of a file; ``source`` is named in errors.
 
         Raises:
-            AnswersError: It is damaged, or of a newer dapi-core.
+            AnswersError: It is damaged, or written by a newer dapi-core.
         """
         answers = cls(Path())
         try:
@@ -121,7 +121,7 @@ class Answers:
         return answers
 
     def write(self) -> None:
-        """Replace the file as a whole, so that an interruption leaves the old one or the new."""
+        """Replace the file atomically."""
         unfinished = self.path.with_name(f".{os.getpid()}-{self.path.name}")
         try:
             unfinished.write_text(self.text(), encoding="utf-8")
@@ -130,7 +130,7 @@ class Answers:
             unfinished.unlink(missing_ok=True)
 
     def text(self) -> str:
-        """Return the content of the file: the same answers give the same text."""
+        """Return the content of the file: equal answers give equal text."""
         recorded: list[Mapping[str, str]] = []
         lines = []
         for name, answer in sorted(self.found.items()):
@@ -165,10 +165,10 @@ def _json(value: Any) -> str:
 
 
 def path_of(distribution: str) -> Path:
-    """Return where a distribution keeps its answers: beside the package that it advertises.
+    """Return the path of a distribution's answers: in the package that it advertises.
 
     Raises:
-        AnswersError: It advertises none, or one that is not there.
+        AnswersError: It advertises no package, or one that does not exist.
     """
     for point in discovery.entry_points("dapi.answers"):
         if point.distribution == distribution:
@@ -190,7 +190,7 @@ def _beside(point: discovery.EntryPoint) -> Path:
 
 
 def of(distribution: str) -> Answers:
-    """Read the answers of a distribution; one that advertises none has none."""
+    """Read the answers of a distribution; empty if it advertises none."""
     named = {point.distribution for point in discovery.entry_points("dapi.answers")}
     return Answers.read(path_of(distribution)) if distribution in named else Answers(Path())
 
@@ -207,7 +207,7 @@ def describe(at: str, value: Any, samples: int = SAMPLES) -> list[Leaf]:
 
 
 def walk(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield what a value holds, with its path; the items of a list share one, but for tensors."""
+    """Yield the leaves of a value with their paths; items of a list share one, except tensors."""
     if isinstance(value, Mapping | list | tuple) and not value:
         yield path, "nothing"
     elif isinstance(value, Mapping):
@@ -295,6 +295,6 @@ def _strided(flat: Tensor, samples: int) -> list[float]:
 
 
 def rounded(value: float, digits: int) -> float | str:
-    """Keep as many digits as are compared; JSON has no infinity."""
+    """Round to the compared digits; JSON has no infinity."""
     rounded = float(f"{value:.{digits}g}")
     return rounded if rounded - rounded == 0 else str(rounded)

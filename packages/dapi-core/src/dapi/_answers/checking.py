@@ -30,19 +30,19 @@ if TYPE_CHECKING:
 
 @public
 def check(name_or_model: str | nn.Module, *, answers: str | Path | None = None) -> Check:
-    """Compare what a model says today with what it said when its answers were recorded.
+    """Compare a model's current outputs with its recorded answers.
 
-    A builder is compared with synthetic weights, so nothing is fetched; weights are compared if
-    their files are here. A model in memory that dapi built is compared by its code, and with the
+    A builder is compared with synthetic weights, without a download; weights are compared if their
+    files are in the cache. A model in memory that dapi built is compared by its code, and with the
     weights that it was built with if those have answers.
 
     Args:
         name_or_model: As in ``"resnet50"`` or ``"resnet20:Digits_RefV2"``, or a model.
-        answers: A file of answers, as ``dapi answers --output`` writes it; by default those that
-            the distribution has.
+        answers: A file of answers, as ``dapi answers --output`` writes it; by default the
+            distribution's.
 
     Returns:
-        Whether they are equal; if not, which stage and which module differ first, and how far.
+        Whether they are equal; if not, the first stage and module that differ, and by how much.
 
     Raises:
         DapiError: There is no such model, or the answers cannot be read.
@@ -62,7 +62,7 @@ def check(name_or_model: str | nn.Module, *, answers: str | Path | None = None) 
 
 
 def names(distribution: str | None = None) -> list[str]:
-    """List the answers that can be compared without fetching anything."""
+    """List the answers that can be compared without a download."""
     points = discovery.entry_points("dapi.answers")
     found = []
     for owner in dict.fromkeys(point.distribution for point in points):
@@ -75,21 +75,21 @@ def _is_absent(name: str) -> bool:
     try:
         return ":" in name and bool(files.missing(lookup.get_weights(name)))
     except DapiError:
-        return False  # it is listed, and its check says why
+        return False  # it is listed, and its check reports the reason
 
 
 def record_distribution(
     distribution: str, only: Sequence[str] = (), *, accept: str = ""
 ) -> Iterator[tuple[str, str]]:
-    """Record the answers of a distribution into its file; those that it has stay.
+    """Record the answers of a distribution into its file; existing ones are kept.
 
     Args:
         distribution: It advertises ``dapi.answers``.
-        only: Names, to record no others.
-        accept: Why answers that were recorded for this very version may be replaced.
+        only: Names; others are not recorded.
+        accept: The reason to replace answers that were recorded for this version.
 
     Yields:
-        Each name when it is done, and why it was left out, if it was.
+        Each name when it is done, with the reason if it was omitted.
 
     Raises:
         AnswersError: All of them are recorded already, and ``accept`` is empty.
@@ -117,12 +117,12 @@ def record_distribution(
 
 
 def record_answer(name: str, *, synthetic: bool = False) -> Answer:
-    """Run a model, and return what it says today.
+    """Run a model, and return its current answer.
 
     Args:
-        name: A builder, which runs with synthetic weights; or weights, whose files are here.
-        synthetic: Whether weights are replaced by synthetic ones: what their build, transforms
-            and postprocess do is noted, and no file of theirs is read.
+        name: A builder, which runs with synthetic weights; or weights whose files are in the cache.
+        synthetic: Whether weights are replaced by synthetic ones: their build, transforms and
+            postprocess are used, but none of their files.
 
     Raises:
         AnswersError: It cannot be run.
@@ -176,7 +176,7 @@ def _measured(subject: Subject, answer: Answer) -> Answer:
 
 
 def recordable(distribution: str) -> list[str]:
-    """List the builders of a distribution, and its weights whose files are here."""
+    """List the builders of a distribution, and its weights whose files are in the cache."""
     found = [model.name for model in builders.known() if model.distribution == distribution]
     for point in discovery.entry_points("dapi.weights"):
         if point.distribution == distribution:
@@ -193,7 +193,7 @@ def _reason(error: BaseException) -> str:
 
 
 def _named(name: str) -> Subject:
-    """Find what a name stands for."""
+    """Find the builder and the weights of a name."""
     parsed = lookup.parse(name)
     if parsed.member is not None:
         weights = lookup.get_weights(name)
@@ -205,7 +205,7 @@ def _named(name: str) -> Subject:
 
 
 def _template(model: Builder) -> Weights:
-    """Choose the weights whose build, transforms and postprocess a builder is tried with."""
+    """Choose the weights whose build, transforms and postprocess a builder runs with."""
     enum = lookup.own_enum(model.load())
     members = [member for member in enum if member.status.state == "active"] or list(enum)
     if not members:
@@ -214,7 +214,7 @@ def _template(model: Builder) -> Weights:
 
 
 def _in_memory(model: nn.Module) -> tuple[Subject, str]:
-    """Find what a model in memory is to be compared as."""
+    """Find the builder and the weights of a model in memory."""
     noted = provenance.find(model)
     builder = builders.find_target(noted.target) if noted else None
     if noted is None or builder is None:
@@ -235,7 +235,7 @@ def _in_memory(model: nn.Module) -> tuple[Subject, str]:
 
 
 def owner(subject: Subject) -> str:
-    """Return the distribution whose answers are asked: that of the weights, or of the builder."""
+    """Return the distribution with the answers: that of the weights, or of the builder."""
     if not subject.is_synthetic and isinstance(subject.weights, Weights):
         for point in discovery.entry_points("dapi.weights"):
             if point.leads_to(type(subject.weights)):
@@ -263,7 +263,7 @@ def _compared(subject: Subject, name: str, kept: Answers) -> Check:
     if subject.built is not None and answer.config:
         text = ", ".join(f"{key}={value}" for key, value in answer.config.items())
         raise UncheckedError(f"Its answers are of a smaller model ({text}): dapi check {short}")
-    # A file of answers may be a stranger's: it chooses among what the sample says, no more.
+    # A file of answers is untrusted: it only selects from the sample's arguments.
     if answer.config and not answer.config.keys() <= subject.sample().config.keys():
         raise UncheckedError("Its answers name arguments of the builder that its sample does not.")
     subject = subject._replace(
@@ -281,7 +281,7 @@ def _compared(subject: Subject, name: str, kept: Answers) -> Check:
 
 
 def _recorded_with(subject: Subject, answer: Answer) -> Weights | WeightEntry:
-    """Return the weights that a builder's answer was recorded with, which may be latest no more."""
+    """Return the weights that a builder's answer was recorded with, which may be outdated."""
     if subject.is_synthetic and subject.built is None:
         enum = lookup.own_enum(subject.model.load())
         return next((each for each in enum if each.name == answer.member), subject.weights)

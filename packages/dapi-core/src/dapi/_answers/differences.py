@@ -1,4 +1,4 @@
-"""Comparing what a model says today with its recorded answer."""
+"""Compare a model's current outputs with its recorded answer."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from dapi._values.public import public
 # The largest deviation that is noise, relative to the standard deviation of the tensor.
 TOLERANCES = {"float64": 1e-9, "float32": 3e-5, "float": 3e-5, "float16": 3e-2, "bfloat16": 2e-1}
 ROUNDED = TOLERANCES["float32"]
-MIXED = 1e-4  # of a model that computes in float64, but for a part of it
+MIXED = 1e-4  # of a model that computes in float64, except for a part
 
-# The least standard deviation that measures, relative to the values themselves: in float32, below
-# it the tolerance would be less than the last digit that a value has.
+# The minimum standard deviation that counts, relative to the values themselves: below it, the
+# tolerance would be less than the precision of float32.
 _LEAST_SPREAD = 1e-3
 _LEAST_SPREAD_ROUNDED = 3e-2
 
 
 @public
 class Difference(NamedTuple):
-    """One place where an answer is no longer what it was.
+    """One difference from a recorded answer.
 
     Attributes:
         stage: ``transforms``, ``model``, ``postprocess`` or ``training``.
-        where: The module inside the model, or the place in what a stage returns; may be empty.
-        what: What differs, in a few words.
-        units: How far it is, in units of the tolerance; infinite for what must be equal exactly.
+        where: The module inside the model, or the path in a stage's output; may be empty.
+        what: The difference, in a few words.
+        units: Its size in units of the tolerance; infinite for values that must be equal.
         tolerance: The tolerance, relative to the standard deviation of the tensor.
     """
 
@@ -48,17 +48,17 @@ class Difference(NamedTuple):
 
 @public
 class Check(NamedTuple):
-    """What became of the comparison of one model.
+    """The result of comparing one model.
 
     Attributes:
         name: The builder, whose weights were synthetic, or the weights.
         state: ``equal``; ``differs``; or ``unchecked`` if it could not be compared.
-        differences: All of them, the first to happen first.
-        margin: The largest deviation that was found, in units of the tolerance.
+        differences: All differences, in order of occurrence.
+        margin: The largest deviation, in units of the tolerance.
         recorded: The versions that the answer was recorded with.
-        today: Those of today.
-        omitted: Stages that are not part of the answer, and why.
-        reason: Why it could not be compared, and what to do.
+        today: The current versions.
+        omitted: Stages that are not part of the answer, with reasons.
+        reason: Why it could not be compared, with a remedy.
     """
 
     name: str
@@ -72,7 +72,7 @@ class Check(NamedTuple):
 
     @property
     def first(self) -> Difference | None:
-        """The first difference: what comes after it follows from it, mostly."""
+        """The first difference, which usually causes the later ones."""
         return self.differences[0] if self.differences else None
 
 
@@ -109,7 +109,7 @@ def _measured(recorded: Answer, today: Answer, least: float) -> Iterator[Differe
 
 
 def _place(leaf: Leaf) -> tuple[str, str]:
-    """Split where a leaf is into its stage, and what is in it."""
+    """Split the path of a leaf into its stage and the rest."""
     stage = stage_of(leaf)
     return stage, leaf["at"][len(stage) :].removeprefix(":")
 
@@ -156,7 +156,7 @@ def _tolerance(leaf: Leaf, least: float) -> float:
 
 
 def _of_values(leaf: Leaf, other: Leaf, least: float) -> Difference:
-    """Measure how far two tensors are apart, by their statistics and their samples."""
+    """Measure the distance of two tensors, by their statistics and their samples."""
     tolerance = _tolerance(leaf, least)
     size = leaf["l2"] / max(leaf["count"], 1) ** 0.5
     least_spread = _LEAST_SPREAD if leaf["dtype"] == "float64" else _LEAST_SPREAD_ROUNDED
@@ -179,7 +179,7 @@ def _apart(old: float | str, new: float | str) -> float:
 
 
 def _left_alone(*leaves: Leaf) -> set[str]:
-    """Return the modules whose buffers no step of training moved, in each answer that has them."""
+    """Return the modules whose buffers no training step changed, in each answer that has them."""
     names = {name for leaf in leaves for name in leaf.get("norms", {})}
     moved = {n for leaf in leaves for n in leaf.get("norms", {}) if n not in leaf.get("still", ())}
     return names - moved
@@ -201,7 +201,7 @@ def _of_norms(leaf: Leaf, other: Leaf, least: float) -> Iterator[Difference]:
     for name in _left_alone(leaf, other):
         old.pop(name, None)
         new.pop(name, None)
-    if old.keys() != new.keys():  # modules were moved: all of them together say what they did
+    if old.keys() != new.keys():  # modules were moved: compare all of them together
         old, new = ({"all": hypot(*norms.values())} for norms in (old, new))
     largest = max(filter(isfinite, old.values()), default=0.0)
     for name, norm in old.items():

@@ -1,4 +1,4 @@
-"""Kept: the answer of one model as text, for who keeps it elsewhere than in a distribution."""
+"""Kept: the answer of one model as text, to be stored outside of a distribution."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _AGAIN = "Record it again: dapi.answers.record(NAME)"
 
 
 def shipped(name: str) -> str:
-    """Return the answer that a distribution ships for weights; empty if none does.
+    """Return the answer that a distribution ships for weights; empty if there is none.
 
-    It is that of the weights, or else that of their builder, whose weights were synthetic. Imports
-    no framework, and uses no network.
+    It is the answer of the weights, or else of their builder with synthetic weights. Imports no
+    framework, and uses no network.
 
     Args:
         name: As in ``"dapi-vision/resnet20:Digits_RefV2"``.
@@ -39,7 +39,7 @@ def shipped(name: str) -> str:
 
 
 def record(name: str) -> str:
-    """Run a model now, and return its answer; needs the framework and the files of the weights.
+    """Run a model, and return its answer; needs the framework and the files of the weights.
 
     Raises:
         DapiError: There is no such model, or it cannot be run.
@@ -54,15 +54,14 @@ def record(name: str) -> str:
 
 
 def compare(name: str, answer: str) -> Check:
-    """Compare what a model says today with an answer; as ``dapi.check`` does.
+    """Compare a model's current outputs with an answer, like ``dapi.check``.
 
     Args:
-        name: The weights. Where the answer is one of their builder, that is compared, with
-            synthetic weights.
-        answer: What ``shipped`` or ``record`` returned.
+        name: The weights. For an answer of their builder, that is compared, with synthetic weights.
+        answer: The result of ``shipped`` or ``record``.
 
     Raises:
-        DapiError: There is no such model, or the text is no answer.
+        DapiError: There is no such model, or the text is not an answer.
     """
     kept = Answers.parse(answer, name)
     if len(kept.found) != 1:

@@ -1,4 +1,4 @@
-"""Recording: a model is built, with its weights or synthetic ones, and its stages are noted."""
+"""Recording: build a model with its weights or synthetic ones, and record its stages."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ _MOST_BYTES = 1_600_000_000  # of parameters in float64; in float32, if those ar
 
 
 class Subject(NamedTuple):
-    """What is run.
+    """A model to run.
 
     Attributes:
         model: Its builder.
         weights: The weights whose transforms and postprocess are used.
         is_synthetic: Whether the parameters are derived from their names, not loaded.
         config: As in ``Answer``.
-        dtype: As in ``Answer``; empty for what fits.
-        trains: Whether a training step follows; None to decide by what it costs.
-        built: The model itself, if there is one in memory.
+        dtype: As in ``Answer``; empty to choose one.
+        trains: Whether a training step follows; None to decide by its cost.
+        built: The model itself, if it is in memory.
     """
 
     model: Builder
@@ -54,10 +54,10 @@ class Subject(NamedTuple):
     built: nn.Module | None = None
 
     def sample(self) -> Sample:
-        """Return the input that the task has for these weights.
+        """Return the task's sample for these weights.
 
         Raises:
-            UncheckedError: It has none.
+            UncheckedError: The task has no sample.
         """
         task = self.weights.meta.get("task")
         point = prediction.for_task("dapi.samples", task, self.model)
@@ -73,7 +73,7 @@ class Subject(NamedTuple):
         """Return how the model is run.
 
         Raises:
-            UncheckedError: Nothing runs it.
+            UncheckedError: No installed distribution supports the task.
         """
         sample, name = self.sample(), self.weights.meta.get("task")
         task = prediction.for_task("dapi.tasks", name, self.model)
@@ -83,7 +83,7 @@ class Subject(NamedTuple):
 
 
 def record(subject: Subject, name: str) -> Answer:
-    """Build a model, run it, and note what it says.
+    """Build a model, run it, and record its outputs.
 
     Raises:
         UncheckedError: It cannot be run.
@@ -98,7 +98,7 @@ def _recorded(subject: Subject, name: str) -> Answer:
     import torch
 
     with quiet(), torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(0)  # so that luck does not decide what is recorded
+        torch.default_generator.manual_seed(0)  # so that the recording is deterministic
         run, leaves = _ran(subject)
     weights = subject.weights
     return Answer(
@@ -115,9 +115,9 @@ def _recorded(subject: Subject, name: str) -> Answer:
 
 
 def _give_memory_back() -> None:
-    """Free the model, and what it needed: the next one may need as much.
+    """Free the memory of the model: the next one may need as much.
 
-    A model that ran refers to itself. glibc keeps what is freed between what is not: without
+    A model that ran refers to itself. glibc keeps freed memory between used blocks: without
     ``malloc_trim``, checking all models of dapi-text took twice the memory of the largest one.
     """
     gc.collect()
@@ -128,7 +128,7 @@ def _give_memory_back() -> None:
 
 
 def _ran(subject: Subject) -> tuple[Run, list[Leaf]]:
-    """Run the model in float64, or else in float32: its code may fix the type."""
+    """Run the model in float64, or else in float32: its code may fix the dtype."""
     run = Run(subject.plan(), *_built(subject))
     try:
         return run, run.all_stages()
@@ -139,7 +139,7 @@ def _ran(subject: Subject) -> tuple[Run, list[Leaf]]:
 
 
 def versions(distribution: str) -> dict[str, str]:
-    """Return the versions of all that takes part, and the kind of the CPU."""
+    """Return the versions of all libraries in use, and the kind of CPU."""
     import torch
 
     installed = discovery.versions()
@@ -156,14 +156,14 @@ def versions(distribution: str) -> dict[str, str]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Leave warnings unsaid, such as that a newer builder exists: they are not what is checked."""
+    """Suppress warnings, such as of a newer builder, which are not part of the check."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 
 
 def _built(subject: Subject) -> tuple[nn.Module, torch.dtype]:
-    """Return the model in evaluation mode, and what it computes in."""
+    """Return the model in evaluation mode, and its dtype."""
     model = deepcopy(subject.built) if subject.built is not None else _constructed(subject)
     dtype = _fitting(subject, model)
     if subject.is_synthetic:
@@ -184,7 +184,7 @@ def _constructed(subject: Subject) -> nn.Module:
 
 
 def _fitting(subject: Subject, model: nn.Module) -> torch.dtype:
-    """Choose float64 where the model and this machine's memory take it."""
+    """Choose float64 if the model and this machine's memory allow it."""
     import torch
 
     count = sum(parameter.numel() for parameter in model.parameters())

@@ -1,8 +1,7 @@
-"""Stages: a model runs once as its task runs it, and what each stage returns is noted.
+"""Stages: run a model once as its task does, and record the output of each stage.
 
 The function of the task calls the transforms, the model and the postprocess of the weights. The
-transforms and the postprocess are replaced by ones that note what they return; modules have hooks
-that do.
+transforms and the postprocess are wrapped to record their outputs; modules have hooks that do.
 """
 
 from __future__ import annotations
@@ -25,24 +24,24 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-# Without training so long or so large a model; what was recorded is compared in any case.
+# Limits of training by time and size; recorded stages are always compared.
 _MOST_SECONDS = 5.0
 _MOST_TRAINED = 1_000_000_000
 
-_DRAWS = 2  # steps of training again, where random numbers were drawn
+_DRAWS = 2  # training steps to repeat if random numbers were drawn
 
-_FEW = 16  # numbers in float32, such as the ratio of two sizes, make no model compute in it
+_FEW = 16  # float32 scalars, such as a ratio of two sizes, do not make a model compute in float32
 
-# Attributes of modules that hold the rate at which something is dropped at random.
+# Attributes of modules with a dropout rate.
 _RATES = ("p", "dropout", "dropout_p", "drop_prob", "layer_drop", "layerdrop")
 
 
 class UncheckedError(Exception):
-    """Why a model could not be run, and what to do, in sentences."""
+    """A model could not be run; the message has the reason and the remedy."""
 
 
 class _Finished(BaseException):
-    """The last stage was noted: what the task makes of it for people need not be made."""
+    """The last stage was recorded: the task's own formatting is not needed."""
 
 
 class Plan(NamedTuple):
@@ -50,10 +49,10 @@ class Plan(NamedTuple):
 
     Attributes:
         entry: Its weights, whose transforms and postprocess are used.
-        task: What makes a predictor of the two.
-        sample: What it runs on.
-        is_synthetic: Whether nothing that is fetched may be used.
-        trains: Whether a training step follows; None to decide by what it costs.
+        task: The function that makes a predictor from them.
+        sample: The input.
+        is_synthetic: Whether downloaded files must not be used.
+        trains: Whether a training step follows; None to decide by its cost.
     """
 
     entry: WeightEntry
@@ -95,7 +94,7 @@ class Run:
         return [leaf for leaves in found for leaf in leaves]
 
     def _predict(self, entry: WeightEntry) -> None:
-        """Run the model as its task does, or with the arguments that the sample has."""
+        """Run the model as its task does, or with the sample's arguments."""
         if self.plan.sample.value is None:
             said = self.model(*entry.transforms()())
             if bool(entry.postprocess):
@@ -104,7 +103,7 @@ class Run:
         self.plan.task(self.model, entry).predict(self.plan.sample.value)
 
     def _noting(self, entry: WeightEntry) -> WeightEntry:
-        """Return the entry with transforms and a postprocess that note what they return."""
+        """Return the entry with transforms and a postprocess that record their outputs."""
         is_called = self.plan.sample.value is None
         transforms = None if is_called else self._made("transforms", entry.transforms)
         if transforms is None:
@@ -122,7 +121,7 @@ class Run:
         return replace(entry, **fields)
 
     def _made(self, stage: str, factory: Callable[..., Any]) -> Any:
-        """Call a factory, unless it needs a file that is not here."""
+        """Call a factory, unless it needs a file that is not in the cache."""
         assets = getattr(factory, "assets", {})
         files = list(_files.everything_in(assets))
         if self.plan.is_synthetic:
@@ -140,7 +139,7 @@ class Run:
         return self._given(lambda: value)
 
     def _given(self, call: Callable[[], Any]) -> Any:
-        """Make of what transforms return what the model is given: small, and of its own type."""
+        """Turn the transforms' output into the model's input: small, and of the model's dtype."""
         given = tracing.mapped(call(), self._shrunk)
         for tensor in tracing.tensors(given):
             self.digest.update(tracing.bytes_of(tensor))
@@ -158,7 +157,7 @@ class Run:
         return tensor.to(self.dtype) if tensor.is_floating_point() else tensor
 
     def _single(self, value: Any) -> Any:
-        """Give the postprocess the type that it is used with."""
+        """Convert to the dtype that the postprocess is used with."""
         import torch
 
         self.is_inside = False
@@ -184,7 +183,7 @@ class Run:
 
     @contextmanager
     def _watched(self) -> Iterator[None]:
-        """Note what the model returns, and the modules inside it, each on its first call."""
+        """Record the outputs of the model and its inner modules, each on its first call."""
         handles = [self.model.register_forward_hook(self._whole, with_kwargs=True)]
         seen: set[str] = set()
 
@@ -216,7 +215,7 @@ class Run:
 
     @contextmanager
     def _undropped(self) -> Iterator[None]:
-        """Drop nothing at random, and count the rates at which it would have been."""
+        """Disable dropout, and record the rates that were used."""
         self.dropped.clear()
         changed = []
         for module in self.model.modules():
@@ -234,7 +233,7 @@ class Run:
                 setattr(module, rate, value)
 
     def _called(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Call a function of torch, but for one that drops at random."""
+        """Call a function of torch, without dropout."""
         if "dropout" in getattr(function, "__name__", ""):
             self.dropped[float(kwargs.get("p", args[1] if len(args) > 1 else 0.5))] += 1
             return args[0] if args else kwargs["input"]
@@ -246,7 +245,7 @@ class Run:
         return result
 
     def _train(self, seconds: float) -> None:
-        """Note the gradients of one training step, the buffers after it, and what is dropped."""
+        """Record the gradients of a training step, the buffers after it, and dropout rates."""
         import torch
 
         reason = self._why_untrained(seconds)
@@ -257,7 +256,7 @@ class Run:
         before = torch.get_rng_state()
         leaves = self._step(kept)
         is_drawn = not torch.equal(before, torch.get_rng_state())
-        for _ in range(_DRAWS if is_drawn else 0):  # it may not matter what was drawn
+        for _ in range(_DRAWS if is_drawn else 0):  # the random numbers may not matter
             for name, buffer in self.model.named_buffers():
                 buffer.copy_(kept[name])
             if self._step(kept) != leaves:
@@ -267,7 +266,7 @@ class Run:
             self.stages["training"] = leaves
 
     def _step(self, before: Mapping[str, Tensor]) -> list[Leaf]:
-        """Train the model for one step; nothing, with the reason, if it cannot be trained so.
+        """Train the model for one step; return the reason if it cannot be trained this way.
 
         Args:
             before: The buffers as they are before it.
@@ -293,7 +292,7 @@ class Run:
         ]
 
     def _buffers(self, before: Mapping[str, Tensor]) -> Leaf:
-        """Describe the buffers after a step, and say which of them it left as they were."""
+        """Describe the buffers after a step, and list those that it did not change."""
         now = dict(self.model.named_buffers())
         groups = tracing.grouped(now)
         same = {name for name, each in now.items() if name in before and each.equal(before[name])}
@@ -316,7 +315,7 @@ class Run:
 
 
 class _Noted:
-    """Transforms, or a postprocess, whose result is noted; all else is asked of the original."""
+    """Transforms or a postprocess whose result is recorded; other attributes are the original's."""
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
 """Synthetic weights, derived by hash from the names of tensors.
 
-No random generator takes part: none promises its stream from one version to the next, nor from
-one machine to another. SHAKE-256 does.
+No random generator is used, since none guarantees the same stream across versions and machines.
+SHAKE-256 does.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-# What a normalisation layer keeps in buffers, and a file of weights would fill.
+# Buffers of normalisation layers, which a file of weights would fill.
 LEARNT_BUFFERS = ("weight", "bias", "running_mean", "running_var")
 
 
 def uniform(name: str, shape: Sequence[int], dtype: torch.dtype) -> Tensor:
-    """Return numbers in (-1, 1) that follow from a name; exact in float32 and in float64."""
+    """Return numbers in (-1, 1) derived from a name; exact in float32 and in float64."""
     import torch
 
     count = prod(shape)
@@ -32,14 +32,14 @@ def uniform(name: str, shape: Sequence[int], dtype: torch.dtype) -> Tensor:
 
 
 def fill(model: nn.Module, dtype: torch.dtype) -> None:
-    """Give the parameters of a model new values in place, those on meta too.
+    """Set the parameters of a model in place, including those on meta.
 
     Tied parameters stay tied. Buffers that a constructor computes, such as tables of positions,
-    keep their values: they are part of what the code does.
+    keep their values: they belong to the code's behavior.
     """
     from torch import nn
 
-    made: dict[int, tuple[nn.Parameter, nn.Parameter]] = {}  # the old ones must outlive their id
+    made: dict[int, tuple[nn.Parameter, nn.Parameter]] = {}  # keeps old ones alive
     for prefix, module in model.named_modules():
         for key, old in module._parameters.items():
             if old is None:
@@ -59,7 +59,7 @@ def _value(name: str, key: str, shape: Sequence[int], dtype: torch.dtype) -> Ten
     """Scale numbers so that activations keep their size through the layers."""
     numbers = uniform(name, shape, dtype)
     if prod(shape) > max(shape, default=1):
-        gain = 2 if len(shape) > 2 else 1  # convolutions are followed by a ReLU, most of them
+        gain = 2 if len(shape) > 2 else 1  # most convolutions are followed by a ReLU
         return numbers.mul_((3 * gain / prod(shape[1:])) ** 0.5)
     if key.endswith("bias") or key == "running_mean":
         return numbers.mul_(0.1)

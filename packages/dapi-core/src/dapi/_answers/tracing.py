@@ -1,4 +1,4 @@
-"""Tracing: the tensors in nested values, the modules inside a model, and what it calls."""
+"""Tracing: the tensors in nested values, the modules inside a model, and its calls."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def inside(model: nn.Module, prefix: str = "", depth: int = 1) -> Iterator[tuple
 
 
 def thinned(leaves: list[Leaf]) -> list[Leaf]:
-    """Keep so many at even distances that an answer stays small."""
+    """Keep evenly spaced items, so that an answer stays small."""
     if len(leaves) <= _MOST_MODULES:
         return leaves
     last = len(leaves) - 1
@@ -45,7 +45,7 @@ def thinned(leaves: list[Leaf]) -> list[Leaf]:
 def norms(named_tensors: Iterable[tuple[str, Tensor]]) -> dict[str, float | str]:
     """Return the l2 norm of the tensors below each module, as ``grouped`` has them.
 
-    One that is not finite is a text, as JSON has it.
+    One that is not finite is a string, as in JSON.
     """
     named = {name: _norm(each.detach()) for name, each in named_tensors}
     found: dict[str, float] = {}
@@ -74,7 +74,7 @@ def grouped(names: Iterable[str]) -> dict[str, str]:
 
 
 def loss(output: Any) -> Tensor:
-    """Weigh what a model returns with numbers that differ, so that no gradient cancels out."""
+    """Weight the model's outputs with different numbers, so that no gradient cancels out."""
     import torch
 
     total = torch.zeros((), dtype=torch.float64)
@@ -95,7 +95,7 @@ def twice(tensor: Tensor) -> Tensor:
 
 
 def mapped(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
-    """Change each tensor in a value, and keep the types of what holds them."""
+    """Map each tensor in a value, and keep the types of its containers."""
     if answers.is_tensor(value):
         return change(value)
     if isinstance(value, Mapping):

@@ -1,1 +1,1 @@
-"""A builder is declared and called; its model is saved, and built again."""
+"""Building: declare and call builders; save their models, and load them."""

@@ -1,8 +1,8 @@
-"""Arguments that a file may give to a builder: a closed list, since a file is a stranger's.
+"""Arguments that a file may pass to a builder: a closed list, since files are untrusted.
 
-It may give what the builder declares, by parameters with types or a TypedDict, and values of these
-types. To parameters without a type it may give numbers, booleans and None, which name nothing. How
-and where a model runs is never a file's to say.
+A file may pass arguments that the builder declares, by parameters with types or a TypedDict, with
+values of these types. To parameters without a type it may pass numbers, booleans and None, which
+name nothing. A file never decides how and where a model runs.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, Final, ForwardRef, Literal, NamedTuple, Union, get_args,
 
 from dapi._values.frozen import FrozenDict
 
-# Code, repositories, devices, downloads: only a caller names them, whatever a builder declares.
+# Code, repositories, devices, downloads: only a caller may name them.
 CALLERS: Final = frozenset(
     {
         "attn_implementation",
@@ -41,17 +41,17 @@ CALLERS: Final = frozenset(
         "weights",
     }
 )
-_KEYWORDS = 0x08  # of code.co_flags: the function takes any keyword
+_KEYWORDS = 0x08  # code.co_flags: the function accepts any keyword
 
 
 class Arguments(NamedTuple):
-    """What a builder declares of its arguments.
+    """The declared arguments of a builder.
 
     Attributes:
         builder: Its name, for errors.
-        types: By argument; Any where it says no type.
-        takes_others: Whether it takes arguments that it does not declare.
-        defaults: By argument, of those that have one.
+        types: By argument; Any if it declares no type.
+        takes_others: Whether it accepts undeclared arguments.
+        defaults: By argument, if it has a default.
     """
 
     builder: str
@@ -61,7 +61,7 @@ class Arguments(NamedTuple):
 
     @classmethod
     def of(cls, function: Callable[..., Any], builder: str) -> Arguments:
-        """Read what the function of a builder declares."""
+        """Read the arguments that the function of a builder declares."""
         while hasattr(function, "__wrapped__"):
             function = function.__wrapped__
         code, scope = function.__code__, function.__globals__
@@ -85,10 +85,10 @@ class Arguments(NamedTuple):
         return cls(builder, found, takes_others=False, defaults=defaults)
 
     def admit(self, name: str, value: Any) -> Any:
-        """Return a value from a file as the argument's type has it.
+        """Convert a value from a file to the argument's type.
 
         Raises:
-            ValueError: A file may not give this argument, or not this value.
+            ValueError: A file may not pass this argument, or not this value.
         """
         if name in CALLERS:
             raise ValueError(f"it names {name} among the arguments, which only a caller does")
@@ -103,7 +103,7 @@ class Arguments(NamedTuple):
 
 
 def is_inert(value: Any) -> bool:
-    """Whether a value can name nothing: it is None or a number, or a list of such."""
+    """Whether a value names nothing: it is None or a number, or a list of these."""
     if isinstance(value, tuple | list):
         return all(map(is_inert, value))
     return value is None or type(value) in (bool, int, float)
@@ -124,11 +124,11 @@ class _UnknownType(type):
 
 
 class _Unknown(metaclass=_UnknownType):
-    """Stands for what a module imports for type checkers only: no value of a file is of it."""
+    """A type that is imported for type checkers only: no value in a file has it."""
 
 
 class _Qualified:
-    """Stands for what says something else of a type than what it is."""
+    """A qualifier of a type, such as Required."""
 
     def __class_getitem__(cls, item: Any) -> Any:
         return item
@@ -143,7 +143,7 @@ class _Scope(dict[str, Any]):
 
 
 def _evaluated(hint: Any, scope: Mapping[str, Any]) -> Any:
-    """Return the type that an annotation means; ``_Unknown`` where it cannot be told."""
+    """Return the type of an annotation; ``_Unknown`` if it cannot be evaluated."""
     if isinstance(hint, ForwardRef):
         hint = hint.__forward_arg__
     if isinstance(hint, str):
@@ -157,7 +157,7 @@ def _evaluated(hint: Any, scope: Mapping[str, Any]) -> Any:
 
 
 def _fitted(value: Any, hint: Any) -> Any:
-    """Return a value of JSON as a type has it.
+    """Convert a JSON value to a type.
 
     Raises:
         _MisfitError: It is not of the type.
@@ -209,7 +209,7 @@ def _fitted_sequence(value: Any, hints: Sequence[Any], *, is_fixed: bool) -> tup
 
 
 def _fitted_mapping(value: Any, key_hint: Any, hint: Any) -> dict[Any, Any]:
-    """Fit a mapping; JSON has made text of keys that were numbers."""
+    """Convert a mapping; JSON turned numeric keys into strings."""
     if not isinstance(value, Mapping):
         raise _MisfitError
     if key_hint is not int:

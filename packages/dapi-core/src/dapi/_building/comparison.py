@@ -1,4 +1,4 @@
-"""Comparing a model with what its builder makes: a file says of it only how it was built."""
+"""Compare a model with its builder's model: a file records only how it was built."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 class Tree(NamedTuple):
-    """A model's modules, seen through what torch wraps around them.
+    """A model's modules, without torch's wrappers.
 
     Attributes:
         modules: By path; the model itself is under the empty one.
-        prefixes: From what keys of the state dict begin with to what they would without wrappers.
+        prefixes: From prefixes of state dict keys to the prefixes without wrappers.
     """
 
     modules: dict[str, nn.Module]
@@ -49,7 +49,7 @@ class Tree(NamedTuple):
         return found
 
     def plain(self, key: str) -> str:
-        """Return a key of the state dict as it would be without wrappers."""
+        """Return a key of the state dict without wrappers."""
         path, dot, name = key.rpartition(".")
         return f"{self.prefixes.get(path + dot, path + dot)}{name}"
 
@@ -62,11 +62,11 @@ class Tree(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """Where a model is not what its builder makes.
+    """A difference between a model and its builder's model.
 
     Attributes:
         place: A key, or the path of a module.
-        text: What is there, and what the builder makes.
+        text: The value found, and the builder's.
     """
 
     place: str
@@ -74,16 +74,16 @@ class Difference(NamedTuple):
 
 
 def differences(tree: Tree, state_dict: Mapping[str, Tensor], twin: Tree) -> Iterator[Difference]:
-    """Compare a model with its twin, which the builder made of the same arguments.
+    """Compare a model with its twin, which the builder made from the same arguments.
 
-    Compared are each module's class, and those of its attributes that both have and that are
-    numbers, text, functions and the like; keys, shapes and kinds of numbers; ties. Whether it
-    trains, and its floating-point types, may differ.
+    This compares each module's class, its common attributes that are numbers, text, functions and
+    the like, keys, shapes, kinds of numbers, and ties. The training mode and the floating-point
+    types may differ.
 
     Args:
         tree: The model.
         state_dict: Its own, by plain keys.
-        twin: What to compare it with.
+        twin: The model to compare it with.
     """
     changes = _in_modules(tree.modules, twin.modules)
     yield from (change for change in changes if change.place not in state_dict)
@@ -105,7 +105,7 @@ def _in_modules(
 
 
 def _is_of_kind(module: nn.Module | None, other: nn.Module | None) -> bool:
-    """Whether two modules are of one class, but for what several processes need."""
+    """Whether two modules have the same class, ignoring variants for several processes."""
     from torch.nn import BatchNorm1d, BatchNorm2d, BatchNorm3d, SyncBatchNorm
 
     if type(module) is SyncBatchNorm and type(other) in (BatchNorm1d, BatchNorm2d, BatchNorm3d):
@@ -120,7 +120,7 @@ def awaits_input(module: nn.Module | None) -> bool:
 
 
 def _in_methods(path: str, found: nn.Module, expected: nn.Module) -> Iterator[Difference]:
-    """Find the methods that an attribute of the object hides: ``model.forward = ...``."""
+    """Find methods that are hidden by an attribute of the object: ``model.forward = ...``."""
     for name in vars(found).keys() - vars(expected).keys():
         if isinstance(getattr(type(found), name, None), FunctionType):
             place = f"{path}.{name}" if path else name
@@ -141,9 +141,9 @@ def _in_attributes(
 
 
 def _facts(name: str, value: Any) -> dict[str, Any]:
-    """Describe an attribute; of a configuration as transformers has it, each of its own."""
+    """Describe an attribute; for a configuration of transformers, each of its attributes."""
     if name != "config" or not hasattr(value, "to_dict"):
-        is_memory = isinstance(value, dict)  # what a module has seen, not what it is
+        is_memory = isinstance(value, dict)  # statistics of inputs, not the module's definition
         return {} if is_memory else {name: _described(value)}
     return {
         f"{name}.{key}": _described(each)
@@ -152,7 +152,7 @@ def _facts(name: str, value: Any) -> dict[str, Any]:
     }
 
 
-# How and where a model runs, and who wrote its configuration: none changes what it computes.
+# How and where a model runs, and who wrote its configuration: these do not change its results.
 OF_NO_MODEL: Final = CALLERS | {
     "architectures",
     "gradient_checkpointing",
@@ -165,7 +165,7 @@ _OPAQUE: Final = object()
 
 
 def _described(value: Any) -> Any:
-    """Return something that is equal for values that mean the same; ``_OPAQUE`` if none is."""
+    """Return a description that is equal for equal values; ``_OPAQUE`` if there is none."""
     if isinstance(value, float) and isnan(value):
         return "nan"  # which, as a number, is not equal to itself
     if value is None or isinstance(value, bool | int | float | str):
@@ -215,7 +215,7 @@ def _kind_of_numbers(tensor: Tensor) -> tuple[bool, bool]:
 
 
 def _in_ties(tree: Tree, twin: Tree) -> Iterator[Difference]:
-    """Compare which parameters are one under several keys."""
+    """Compare which parameters are tied under several keys."""
     found, expected = _ties(tree), _ties(twin)
     for keys in found - expected:
         yield Difference(keys[0], f"{' and '.join(keys)} are one parameter")

@@ -15,7 +15,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class _Frame:
-    """One entered context. It ends by its flag, in every task that inherited it."""
+    """An entered context. Its flag ends it, in every task that inherited it."""
 
     __slots__ = ("is_open", "params", "read", "target")
 
@@ -34,7 +34,7 @@ _frames: ContextVar[tuple[_Frame, ...]] = ContextVar("dapi_context_params", defa
 class ContextParams:
     """Override defaults that a class reads in its constructor, while a block runs.
 
-    A class takes part by asking for its default::
+    A class reads its default from the context::
 
         class FrozenNorm(nn.Module):
             def __init__(self, features: int) -> None:
@@ -125,7 +125,7 @@ class ContextParams:
 
     @property
     def unread(self) -> tuple[str, ...]:
-        """The parameters that nothing asked for since this context was entered."""
+        """The parameters that no constructor has read since this context was entered."""
         read = self._frame.read if self._frame else set()
         return tuple(name for name in self._params if name not in read)
 
@@ -197,7 +197,7 @@ def _generator(function: Callable[..., Any], context: Callable[[], ContextParams
                 with around:
                     body.close()
                 raise
-            except BaseException as error:  # noqa: BLE001 - the body decides what becomes of it
+            except BaseException as error:  # noqa: BLE001 - the body handles it
                 step = partial(body.throw, error)
 
     return generate
@@ -222,7 +222,7 @@ def _async_generator(function: Callable[..., Any], context: Callable[[], Context
                 with around:
                     await body.aclose()
                 raise
-            except BaseException as error:  # noqa: BLE001 - the body decides what becomes of it
+            except BaseException as error:  # noqa: BLE001 - the body handles it
                 step = partial(body.athrow, error)
 
     return generate

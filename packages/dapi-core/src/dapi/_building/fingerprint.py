@@ -1,10 +1,10 @@
-"""The fingerprint of a model: what its modules are, as a saved file records it.
+"""The fingerprint of a model: its modules and attributes, as recorded in a saved file.
 
-A builder may make another model next year, of the same keys and shapes: a layer's default changed,
-an activation, a stride. The file says what it made when the model was saved. Compared is only what
-still means the same then: layers that PyTorch names, and attributes that are numbers, text, or
-functions of PyTorch, where both have them. So a class that was renamed or moved, a faster kernel
-or a new attribute is no difference.
+A later version of a builder may make a different model with the same keys and shapes: another
+default of a layer, another activation or stride. The file records the model at the time of saving.
+Only stable facts are compared: PyTorch's layers, and common attributes that are numbers, text, or
+functions of PyTorch. So a renamed or moved class, a faster kernel or a new attribute is not a
+difference.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from dapi._building.comparison import OF_NO_MODEL, Tree, awaits_input
 if TYPE_CHECKING:
     from torch import nn
 
-# What a module is, and its attributes: by name, as JSON has them.
+# The class of a module, and its attributes by name, as JSON.
 Traits = dict[str, Any]
 
 _LAYER: Final = "layer"
 _OPAQUE: Final = object()
 _CONTAINERS: Final = frozenset({"Module", "ModuleDict", "ModuleList", "Sequential"})
-_LONGEST: Final = 4 << 20  # of what is decompressed: a stranger's file may ask for any size
+_LONGEST: Final = 4 << 20  # limit of the decompressed size: untrusted files may expand to any size
 _LONGEST_TEXT: Final = 100
 _LONGEST_LIST: Final = 32
 
@@ -39,8 +39,8 @@ _LONGEST_LIST: Final = 32
 def record(model: nn.Module) -> str:
     """Return the fingerprint of a model: JSON, compressed, in base64.
 
-    Modules of equal traits stand together, by their paths. That takes 1 to 6 kB, a twentieth of
-    what a header says of the tensors.
+    Modules with equal traits are grouped by their paths. That takes 1 to 6 kB, a twentieth of the
+    header's part about tensors.
     """
     groups: dict[str, list[str]] = {}
     for path, traits in _traits(model):
@@ -50,10 +50,10 @@ def record(model: nn.Module) -> str:
 
 
 def read(text: str) -> dict[str, Traits]:
-    """Return the traits of each module that a file records; none if it records nothing.
+    """Return the recorded traits of each module; empty if the file has no fingerprint.
 
     Raises:
-        ValueError: It is not what ``record`` returns.
+        ValueError: It was not written by ``record``.
     """
     if not text:
         return {}
@@ -65,7 +65,7 @@ def read(text: str) -> dict[str, Traits]:
 
 
 def differences(recorded: Mapping[str, Traits], model: nn.Module) -> Iterator[str]:
-    """Say where a model is not what a file records, in the order of its modules."""
+    """Return the differences between a model and a file's record, in the order of its modules."""
     for path, traits in _traits(model):
         before = recorded.get(path, {})
         changed = [name for name in traits if before.get(name, traits[name]) != traits[name]]
@@ -79,7 +79,7 @@ def differences(recorded: Mapping[str, Traits], model: nn.Module) -> Iterator[st
 
 def _traits(model: nn.Module) -> Iterator[tuple[str, Traits]]:
     """Yield the traits of each module that has some, by its path."""
-    configs: set[int] = set()  # transformers gives one to each of its modules
+    configs: set[int] = set()  # transformers adds one to each of its modules
     for path, module in Tree.of(model).modules.items():
         if awaits_input(module):
             continue
@@ -112,7 +112,7 @@ def _counts(name: str) -> bool:
 
 
 def _layer(kind: type) -> str:
-    """Return the layer of PyTorch that a class is, or derives from; nothing for others."""
+    """Return the PyTorch layer that a class is or derives from; None for others."""
     for each in kind.__mro__:
         if each.__module__.startswith("torch.nn."):
             return "" if each.__name__ in _CONTAINERS else each.__name__
@@ -120,7 +120,7 @@ def _layer(kind: type) -> str:
 
 
 def _described(value: Any) -> Any:
-    """Return a value as JSON has it, if it means the same elsewhere; ``_OPAQUE`` otherwise."""
+    """Return a value as JSON if it is portable; ``_OPAQUE`` otherwise."""
     if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, float):

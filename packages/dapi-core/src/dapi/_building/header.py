@@ -1,7 +1,7 @@
-"""What a saved file says of its model: the strings in its header, written and read again.
+"""The header of a saved file: write and read the strings that describe its model.
 
-A file is a stranger's. Only what this module reads out of its header reaches a builder, and each
-value is one that the builder itself declares: see ``_arguments``.
+Files are untrusted. Only the values that this module reads from its header reach a builder, and
+each is one that the builder itself declares: see ``arguments``.
 """
 
 from __future__ import annotations
@@ -35,21 +35,21 @@ if TYPE_CHECKING:
 
 PREFIX: Final = "dapi."
 
-# A distribution and its version, and nothing else that a shell or pip would read.
+# A distribution and its version, and nothing else that a shell or pip would interpret.
 _REQUIREMENT: Final = re.compile(r"[a-z0-9][a-z0-9._-]*==[0-9][a-z0-9.+!_-]*", re.ASCII)
 
-# Of a mapping: a list of nothing, as JSON, takes thirty times its length in memory.
+# Limit of a mapping: an empty JSON list takes thirty times its length in memory.
 _LONGEST: Final = 4 << 20
 
 
 class Plan(NamedTuple):
-    """How the model of a file is built.
+    """How to build the model of a file.
 
     Attributes:
-        recipe: How its builder constructs it.
+        recipe: How its builder constructs the model.
         entry: The file itself, with the transforms of the weights that it started from.
         config: The builder's arguments.
-        provenance: What is noted on the model.
+        provenance: The record on the model.
     """
 
     recipe: build_model.Recipe[nn.Module]
@@ -59,15 +59,15 @@ class Plan(NamedTuple):
 
 
 class Header:
-    """What the header of a file says of a model.
+    """The description of a model in a file's header.
 
     Args:
         path: The file.
-        facts: By key, as the file has them but for the prefix.
+        facts: By key, without the prefix in the file.
 
     Raises:
         KeyError: A key is missing.
-        ValueError: What it has is not what ``describe`` writes.
+        ValueError: A value was not written by ``describe``.
     """
 
     def __init__(self, path: Path, facts: Mapping[str, str]) -> None:
@@ -86,11 +86,11 @@ class Header:
             raise ValueError("whether a parameter is trained is neither true nor false")
 
     def plan(self) -> Plan:
-        """Find the builder, and check everything that it would be given.
+        """Find the builder, and check all of its arguments.
 
         Raises:
             DapiError: The builder is not installed, or cannot be imported.
-            ValueError: The header names what a file may not name.
+            ValueError: The header names an object that a file may not name.
         """
         builder = self._builder()
         spec = register_model.declaration(builder)
@@ -101,7 +101,7 @@ class Header:
         self._check_context(spec, weights)
         entry = self._entry(weights)
         seen = entry if self._facts.get("weights") else None
-        # A detector's layers depend on whether any weights are given, be it those of its backbone.
+        # A detector's layers depend on whether any weights are passed, even only of its backbone.
         of_backbone = entry if self._facts.get("pretrained") == "true" else None
         recipe = register_model.recipe(builder, weights=seen or of_backbone)
         provenance = Provenance(
@@ -115,7 +115,7 @@ class Header:
         return Plan(recipe, entry, config, provenance)
 
     def _former_defaults(self, declared: Arguments) -> dict[str, Any]:
-        """Return the defaults of arguments that have another one since the model was saved."""
+        """Return the defaults at the time of saving, of arguments whose default changed since."""
         former = {
             name: declared.admit(name, value)
             for name, value in self._defaults.items()
@@ -129,7 +129,7 @@ class Header:
         }
 
     def explain_changes(self, changes: Sequence[str]) -> str:
-        """Say that the builder makes another model now, and how to have the former one."""
+        """Return the message that the builder now makes a different model, with the remedy."""
         more = f"; and {len(changes) - 3} more" if len(changes) > 3 else ""
         same = self._requirement()
         if self._facts.get("version") == _version(self._distribution):
@@ -142,21 +142,21 @@ class Header:
         )
 
     def warn_of_source(self, weights: Weights | WeightEntry | None) -> None:
-        """Warn of what became of the weights that the model started from."""
+        """Warn if the weights that the model started from should not be used."""
         if isinstance(weights, Weights):
             origin.warn_of_source(self._path.name, weights)
             if self._facts.get("new_head") != "true":
                 origin.warn_of_changes(self._path.name, self._facts, weights)
 
     def dtype(self) -> torch.dtype | None:
-        """Return the floating-point type that the whole model had, if it was not the usual one."""
+        """Return the floating-point dtype of the whole model, if it was not the usual one."""
         import torch
 
         found = getattr(torch, self._facts.get("dtype", ""), None)
         return found if isinstance(found, torch.dtype) else None
 
     def versions(self) -> str:
-        """Say which versions of the distribution are at odds, if they are."""
+        """Return a sentence on different versions of the distribution, if they differ."""
         saved, installed = self._facts.get("version"), _version(self._distribution)
         if saved == installed:
             return f"{self._name} {installed} makes another model"
@@ -169,7 +169,7 @@ class Header:
             model.name == name and distribution in (None, model.distribution)
             for model in builders.known()
         )
-        # An error of the catalog would read every enum of every distribution for a suggestion.
+        # The catalog's error would read every enum of every distribution for a suggestion.
         if not is_known and not removals.find(wanted._replace(member=None)):
             raise ValueError(self._absence())
         builder: Callable[..., nn.Module] = lookup.find(self._name).load()
@@ -178,7 +178,7 @@ class Header:
         return builder
 
     def _absence(self) -> str:
-        """Say why the builder is not there; names and versions in a file are a stranger's."""
+        """Explain why the builder is missing; names and versions in a file are untrusted."""
         plugin = next((each for each in discover() if each.name == self._distribution), None)
         if plugin is not None and plugin.disabled_by:
             return f"{plugin.disabled_by} leaves out {plugin.name}, whose builder made it"
@@ -196,12 +196,12 @@ class Header:
         )
 
     def _requirement(self) -> str:
-        """Return what pip installs to have the builder as it was; nothing if that is not known."""
+        """Return the requirement of the former builder for pip; empty if unknown."""
         requirement = f"{self._distribution}=={self._facts.get('version', '')}"
         return requirement if _REQUIREMENT.fullmatch(requirement) else ""
 
     def _weights(self, spec: register_model.Declaration) -> Weights | None:
-        """Return the member that the model started from, if the builder still takes it.
+        """Return the member that the model started from, if the builder still accepts it.
 
         A name of another builder's weights is not looked up: that would import its distribution.
         """
@@ -211,7 +211,7 @@ class Header:
         try:
             wanted = parse(name)
             is_offered = own is None and wanted.builder == spec.name and wanted.member
-            # Whatever else is installed now, it was for the builder of this distribution.
+            # It was for the builder of this distribution, not for others installed now.
             owner = self._distribution or wanted.distribution
             return (
                 lookup.get_weights(str(wanted._replace(distribution=owner))) if is_offered else own
@@ -220,9 +220,9 @@ class Header:
             return own  # it was renamed or removed since, and is not needed
 
     def _check_context(self, spec: register_model.Declaration, weights: Weights | None) -> None:
-        """Refuse overrides of what is not the builder's, and by values that could name things.
+        """Refuse overrides of foreign classes, and values that could name objects.
 
-        Nothing is imported because a file names it.
+        A name in a file never causes an import.
         """
         members = [member for enum in spec.weights for member in enum]
         members += [weights] if weights else []
@@ -240,10 +240,10 @@ class Header:
                     raise ValueError(f"it overrides {name} of {target} with {value!r:.80}")
 
     def _entry(self, weights: Weights | None) -> WeightEntry:
-        """Describe the file itself, with the transforms of the weights it started from.
+        """Return an entry for the file itself, with the transforms of the weights it started from.
 
-        A default that changed since, and that published weights have as a context from then on,
-        was the model's own when it was saved: what the file records of it comes first.
+        If a default changed later, and published weights now set it in a context, the saved model
+        had the default of that time: the file's record takes precedence.
         """
         context = dict(entry_of(weights).build.context) if weights else {}
         for target, params in self._context.items():
@@ -268,7 +268,7 @@ def _is_class_near(target: str, builder_module: str) -> bool:
     module, _, attribute = target.partition(":")
     found: Any = sys.modules.get(module)
     for part in attribute.split("."):
-        found = getattr(found, "__dict__", {}).get(part)  # unlike getattr alone, it runs no code
+        found = getattr(found, "__dict__", {}).get(part)  # unlike getattr, it runs no code
     packages = {name.partition(".")[0] for name in (module, builder_module)}
     return isinstance(found, type) and len(packages) == 1
 
@@ -296,10 +296,10 @@ def _refuse(constant: str) -> Any:
 def describe(
     provenance: Provenance, state_dict: Mapping[str, Tensor], versions: Mapping[str, int]
 ) -> dict[str, str]:
-    """Say in strings how a model was built, and what a safetensors file has no place for.
+    """Describe in strings how a model was built, and facts that safetensors cannot store.
 
     Args:
-        provenance: Of the model.
+        provenance: The record of the model.
         state_dict: Its own.
         versions: Of its modules' code, by path.
 
@@ -341,7 +341,7 @@ def _describe_building(provenance: Provenance) -> dict[str, str]:
 
 
 def _usual_arguments(model: builders.Builder, config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the defaults of the other arguments, as far as a file may give them."""
+    """Return the defaults of the other arguments that a file may pass."""
     declared, found = Arguments.of(model.load(), model.name), {}
     for name, value in declared.defaults.items():
         if name in config or name in CALLERS or name == "weights_backbone" or not _is_json(value):
@@ -366,7 +366,7 @@ def _describe_state(state_dict: Mapping[str, Tensor], builder: str) -> dict[str,
 
 
 def _is_complete(value: Any) -> bool:
-    """Whether a value has all its numbers here: one on meta, or in shards, has not."""
+    """Whether a value has all of its numbers: not on meta, and not in shards."""
     import torch
 
     is_dense = type(value) is torch.Tensor and value.layout is torch.strided

@@ -1,7 +1,7 @@
-"""Measuring a model before it is built: a stranger may ask for one that fits into no memory.
+"""Measure a model before it is built: an untrusted file may describe an enormous one.
 
-Its constructor runs with every tensor on the meta device, where it takes no memory, and is stopped
-at a limit.
+Its constructor runs with every tensor on the meta device, without memory, and is stopped at a
+limit.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dapi._loader.construction import Deferral, watched_by
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-# Allowance for memory beside the tensors of the file: small buffers, layers that are replaced.
+# Allowance for memory in addition to the file's tensors: small buffers, replaced layers.
 _MORE_PARAMETERS, _MORE_ELEMENTS = 1_000, 1 << 24
 
 
@@ -50,7 +50,7 @@ def check(make: Callable[[], nn.Module], *, tensors: int, elements: int) -> None
             break
         except TooLargeError:
             raise
-        except Exception:  # noqa: BLE001, S112 - constructing in earnest raises it again
+        except Exception:  # noqa: BLE001, S112 - the real construction raises it again
             continue
 
 

@@ -1,4 +1,4 @@
-"""The origin of a model: the weights that it was trained from, and what became of them since."""
+"""The origin of a model: the weights that it was trained from, and their current status."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from dapi.exceptions import (
     PluginWarning,
 )
 
-# Keys of the metadata that name the weights that others were made from.
+# Keys of the metadata that name the source weights.
 _KEYS = ("trained_from", "unquantized")
-# Of a description: a longer one, such as a thousand categories, is told apart by its hash.
+# Limit of a description: a longer one, such as a thousand categories, is compared by its hash.
 _LONGEST = 300
-# Weights that were trained from others that were trained from others: a few, or a circle.
+# The maximum length of a chain of weights that were trained from others; it may be a cycle.
 _DEEPEST = 8
 
 
@@ -48,7 +48,7 @@ def _warn(subject: str, origin: Weights | WeightEntry) -> None:
 
 
 def _origins(weights: Weights | WeightEntry) -> Iterator[Weights]:
-    """Follow what the metadata names, as far as that is installed."""
+    """Follow the names in the metadata, if they are installed."""
     known: list[Weights | WeightEntry] = [weights]
     for each in known:
         for key in _KEYS if len(known) < _DEEPEST else ():
@@ -83,7 +83,7 @@ def describe(weights: Weights | WeightEntry | None) -> dict[str, str]:
 
 
 def warn_of_changes(subject: str, recorded: Mapping[str, str], weights: Weights) -> None:
-    """Warn when the weights that a saved model started from are described otherwise now."""
+    """Warn if the description of the weights that a saved model started from has changed."""
     now = describe(weights)
     changed = [name for name in now if recorded.get(name, now[name]) != now[name]]
     if changed:

@@ -1,4 +1,4 @@
-"""Running a model on files: from names to what it finds in each of them."""
+"""Run a model on files: from names to the results for each."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("dapi")
 
-# Longer names of files help nobody, and some systems refuse them.
+# Longer file names are refused by some systems.
 _LONGEST = 60
 
 
 class Plan(NamedTuple):
-    """A model that is to be run: found, but not yet built, and nothing of it fetched.
+    """A model to run: found, but not yet built or downloaded.
 
     Attributes:
         model: Its builder.
@@ -50,13 +50,13 @@ class Plan(NamedTuple):
     task: Callable[[nn.Module, Weights | WeightEntry], Predictor]
 
     def check(self, device: str) -> None:
-        """Find out that it cannot be run before its weights are fetched.
+        """Check that the model can be run, before downloading its weights.
 
         Raises:
             MissingDependencyError: PyTorch is not installed.
             DeviceError: There is no such device.
-            InputError: The weights cannot be run on files at all, as far as the task says so.
-            BuilderError: What the task looks at raised an error of its own.
+            InputError: The weights cannot be run on files at all, according to the task.
+            BuilderError: The task's check raised an error of its own.
         """
         _check_device(device)
         inputs = declared_inputs(self.task)
@@ -65,9 +65,9 @@ class Plan(NamedTuple):
                 inputs.check(self.weights)
 
     def unreadable(self, sources: Sequence[str]) -> dict[str, str]:
-        """Return which sources cannot be read and why, as far as the task declares its reader.
+        """Return the unreadable sources with reasons, if the task declares its reader.
 
-        Standard input and pipes, which can be read only once, are left alone.
+        Standard input and pipes, which can be read only once, are skipped.
         """
         inputs = declared_inputs(self.task)
         if inputs is None:
@@ -79,9 +79,9 @@ class Plan(NamedTuple):
         """Build the model on a device, and make it ready. Reads the cache and the network.
 
         Raises:
-            FetchError: The weights could not be fetched.
+            FetchError: The weights could not be downloaded.
             DeviceError: There is no such device.
-            BuilderError: The builder, or what runs the task, raised an error of its own.
+            BuilderError: The builder, or the task, raised an error of its own.
         """
         with self._explained():
             built = _placed(self.model.load()(weights=self.weights).eval(), device)
@@ -89,7 +89,7 @@ class Plan(NamedTuple):
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
-        """Say of a stranger's error whose it is: a traceback helps only its author."""
+        """Name the distribution of a foreign error: a traceback helps only its author."""
         try:
             yield
         except DapiError:
@@ -100,13 +100,13 @@ class Plan(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of one input.
+    """The result of one input.
 
     Attributes:
-        name: How people know it.
-        facts: What was found; empty after an error.
-        files: What was written.
-        error: Why it could not be done; empty if it could.
+        name: Its name for people.
+        facts: The results; empty after an error.
+        files: The written files.
+        error: Why it failed; empty if it succeeded.
     """
 
     name: str
@@ -116,15 +116,15 @@ class Outcome(NamedTuple):
 
 
 def plan(name: str, weights: str | None = None) -> Plan:
-    """Find a model, its weights, and who says how their task is run.
+    """Find a model, its weights, and the distribution that supports their task.
 
     Args:
         name: As for ``dapi.get_model``.
         weights: The same; None for the latest, or those that ``name`` names.
 
     Raises:
-        UnknownTaskError: Nobody does.
-        DapiError: As of ``dapi.get_model``.
+        UnknownTaskError: No installed distribution does.
+        DapiError: As in ``dapi.get_model``.
     """
     model, chosen = lookup.resolve(name, lookup.LATEST if weights is None else weights)
     assert chosen is not None
@@ -132,7 +132,7 @@ def plan(name: str, weights: str | None = None) -> Plan:
 
 
 def _task(model: builders.Builder, weights: Weights | WeightEntry) -> Any:
-    """Load what runs the task: that of the model's own distribution, if it has one."""
+    """Load the runner of the task, preferably of the model's own distribution."""
     name = weights.meta.get("task")
     task = for_task("dapi.tasks", name, model)
     if task is None:
@@ -142,7 +142,7 @@ def _task(model: builders.Builder, weights: Weights | WeightEntry) -> Any:
 
 
 def for_task(group: str, task: str | None, model: builders.Builder) -> Any:
-    """Load what a group has for a task: that of the model's own distribution, if it has one."""
+    """Load an entry point for a task, preferably of the model's own distribution."""
     points = discovery.entry_points(group)
     own = (p for p in points if (p.name, p.distribution) == (task, model.distribution))
     point = next(own, None)
@@ -181,32 +181,32 @@ def _read(read: Callable[[str], Iterable[Input]], source: str) -> list[Input]:
 
 
 def _unreadable(read: Callable[[str], Iterable[Input]], source: str) -> str:
-    """Return why a source cannot be read; an empty text if it can."""
+    """Return why a source cannot be read; empty if it can."""
     try:
         _read(read, source)
-    except Exception as error:  # noqa: BLE001 - what a file can do to its reader is open
+    except Exception as error:  # noqa: BLE001 - a reader may raise anything
         return _reason(error, source)
     return ""
 
 
 def _is_lasting(source: str) -> bool:
-    """Whether reading it changes nothing, as it does of standard input and of a pipe."""
+    """Whether it can be read repeatedly, unlike standard input and pipes."""
     return source != "-" and (
         not _exists(source) or Path(source).is_file() or Path(source).is_dir()
     )
 
 
 class Run:
-    """Inputs on their way through a model; a bad one stops none of the others.
+    """A run of a model over inputs; a bad one does not stop the others.
 
     Args:
         predictor: The model.
-        output: The directory for what is written. A file there of the same name is replaced; two
-            inputs of this run never have the same name.
-        seed: Of torch's random state before each input, so that none depends on the others.
+        output: The directory for the results. A file of the same name is replaced; two inputs of
+            this run never have the same name.
+        seed: Seed of torch's random state before each input, so that inputs are independent.
 
     Attributes:
-        total: How many inputs there are, as far as is known: a file may hold several.
+        total: The known number of inputs: a file may contain several.
     """
 
     def __init__(self, predictor: Predictor, *, output: Path, seed: int = 0) -> None:
@@ -216,21 +216,21 @@ class Run:
         self._sources: tuple[Path, ...] = ()
 
     def outcomes(self, sources: Sequence[str]) -> Iterator[Outcome]:
-        """Yield what becomes of each input, as it is done."""
+        """Yield the outcome of each input when it is done."""
         self._sources = tuple(Path(source) for source in sources if _exists(source))
         self.total = len(sources)
         for source in sources:
             yield from self._of_source(source)
 
     def summary(self) -> Outcome | None:
-        """Return what the inputs are together, if the task has something to say of it."""
+        """Return the task's summary of all inputs, if it has one."""
         return self._tried("summary", self.predictor.summarize)
 
     def _of_source(self, source: str) -> Iterator[Outcome]:
         try:
             found = _read(self.predictor.read, source)
-        except Exception as error:  # noqa: BLE001 - what a file can do to its reader is open
-            self._stem(source)  # so that the names of the others' files do not hang on this one
+        except Exception as error:  # noqa: BLE001 - a reader may raise anything
+            self._stem(source)  # so that names of other files do not depend on this one
             yield Outcome(source, error=_reason(error, source))
             return
         self.total += len(found) - 1
@@ -248,7 +248,7 @@ class Run:
             with torch.inference_mode():
                 prediction = predict()
                 return prediction and self._written(name, prediction, stem)
-        except Exception as error:  # noqa: BLE001 - a model, or its memory, fails in its own way
+        except Exception as error:  # noqa: BLE001 - a model may raise anything
             return Outcome(name, error=_reason(error, name))
 
     def _written(self, name: str, prediction: Prediction, stem: str) -> Outcome:
@@ -259,7 +259,7 @@ class Run:
         return Outcome(name, prediction.facts, tuple(files))
 
     def _write(self, path: Path, write: Callable[[Path], object]) -> None:
-        """Let a file appear whole, or not at all; never in the place of an input."""
+        """Write a file atomically, and never replace an input."""
         if path.exists() and any(map(path.samefile, self._sources)):
             remedy = "another directory: --output DIR"
             raise InputError(str(path), "it would be overwritten by its result", expected=remedy)
@@ -272,7 +272,7 @@ class Run:
             unfinished.unlink(missing_ok=True)
 
     def _stem(self, name: str) -> str:
-        """Make the beginning of the names of an input's files, which no other input has."""
+        """Return the unique stem of the names of an input's files."""
         first = stem = _slug(name)
         number = 1
         while stem.casefold() in self._stems:
@@ -307,7 +307,7 @@ def _slug(name: str) -> str:
 
 
 def _exists(name: str) -> bool:
-    """Whether it is the path of something; words may be what no path can be."""
+    """Whether a path exists; text may not be a valid path."""
     try:
         return Path(name).exists()
     except (OSError, ValueError):
@@ -315,7 +315,7 @@ def _exists(name: str) -> bool:
 
 
 def _reason(error: Exception, name: str) -> str:
-    """Say why an input could not be done: what an author wrote for people, or what it was."""
+    """Return why an input failed: the message for people, or the error."""
     _log.debug("an input failed", exc_info=error)
     if isinstance(error, InputError) and error.source in (name, repr(name)):
         return f"{error.reason}. Expected {error.expected}."

@@ -1,4 +1,4 @@
-"""Provenance: what a model remembers of how it was built, through copies and pickles."""
+"""Provenance: the record on a model of how it was built."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 
 @public
 class Provenance(Record):
-    """Where a model and its weights came from; kept on the model, through copies and pickles.
+    """The origin of a model and its weights; kept on the model, in copies and pickles.
 
     Attributes:
         builder: The builder's name, or that of the constructor.
         weights: The member or the entry that was loaded; None for random initialisation.
-        config: The arguments it was constructed with, those that the weights want included.
-        context: The overrides of constructor defaults that the weights want.
-        target: Where the registered builder is, as ``"module:function"``; empty for a
-            constructor that nobody registered.
-        new_head: Whether the head was initialised anew, and is not that of the weights.
+        config: The arguments of its constructor, including those of the weights.
+        context: The overrides of constructor defaults that the weights set.
+        target: The registered builder, as ``"module:function"``; empty for an unregistered
+            constructor.
+        new_head: Whether the head was newly initialised instead of loaded.
     """
 
     builder: str
@@ -40,7 +40,7 @@ class Provenance(Record):
     new_head: bool = False
 
     def __getstate__(self) -> dict[str, Any]:
-        """Pickle all but what cannot be pickled: a note must not keep a model from it."""
+        """Pickle only picklable fields: the record must not make a model unpicklable."""
         config = {name: value for name, value in self.config.items() if _pickles(value)}
         weights = self.weights if _pickles(self.weights) else None
         return {**self.__dict__, "config": FrozenDict(config), "weights": weights}
@@ -49,18 +49,18 @@ class Provenance(Record):
 def _pickles(value: object) -> bool:
     try:
         pickle.dumps(value)
-    except Exception:  # noqa: BLE001 - objects refuse in ways of their own
+    except Exception:  # noqa: BLE001 - objects may raise anything
         return False
     return True
 
 
 def record(model: nn.Module, provenance: Provenance) -> None:
-    """Note on a model how it was built; a builder may return what takes no note."""
+    """Record on a model how it was built; some objects refuse attributes."""
     if hasattr(model, "state_dict"):
         model._dapi_provenance = provenance  # type: ignore[assignment]
 
 
-# What wraps a model for another way of running it, and where it keeps the model.
+# Wrappers of models for another way of running, and their attribute with the model.
 _WRAPPERS = {
     "torch._dynamo.eval_frame:OptimizedModule": "_orig_mod",
     "torch.nn.parallel.data_parallel:DataParallel": "module",
@@ -70,14 +70,14 @@ _WRAPPERS = {
 
 
 class Inside(NamedTuple):
-    """What is inside a wrapper, and under which attribute."""
+    """The model inside a wrapper, and its attribute."""
 
     attribute: str
     model: nn.Module
 
 
 def inside(model: nn.Module) -> Inside | None:
-    """Return what torch has wrapped here; None if nothing is."""
+    """Return the object that torch wrapped; None if it is not a wrapper."""
     for kind in type(model).__mro__:
         attribute = _WRAPPERS.get(f"{kind.__module__}:{kind.__qualname__}")
         if attribute is not None:
@@ -93,7 +93,7 @@ def unwrapped(model: nn.Module) -> nn.Module:
 
 
 def find(model: nn.Module) -> Provenance | None:
-    """Return what was noted on a model; None for one that dapi did not build."""
+    """Return the record on a model; None for one that dapi did not build."""
     found = getattr(unwrapped(model), "_dapi_provenance", None)
     return found if isinstance(found, Provenance) else None
 
@@ -102,8 +102,8 @@ def find(model: nn.Module) -> Provenance | None:
 def weights_of(model: nn.Module) -> Weights | WeightEntry:
     """Return the weights that a model was built with; copies and pickles keep them.
 
-    They stay the same when the model is trained further. ``torch.fx`` and ``torch.jit`` lose
-    what is noted on a model: ask the model that they were given.
+    They stay the same when the model is trained further. ``torch.fx`` and ``torch.jit`` lose the
+    record: call this with the original model.
 
     After ``new_head=True`` it is an entry that no longer has the names of the old head:
     ``postprocess(categories=[...])`` takes those of the new one.
@@ -121,7 +121,7 @@ def weights_of(model: nn.Module) -> Weights | WeightEntry:
 
 
 def _with_new_head(weights: Weights | WeightEntry) -> WeightEntry:
-    """Describe weights without what is true of their own head only."""
+    """Return an entry without the facts of its own head."""
     from dataclasses import replace
 
     entry = entry_of(weights)

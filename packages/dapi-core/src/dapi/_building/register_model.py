@@ -1,4 +1,4 @@
-"""register_model: the decorator that makes a function that only constructs into a builder."""
+"""register_model: the decorator that turns a function that constructs into a builder."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ else:
 
 @public
 class BuilderConfig(_Declared, total=False):
-    """What every builder takes beside its own arguments. The decorator takes it out of them.
+    """The arguments that every builder accepts in addition to its own; the decorator handles them.
 
     Extend it by the arguments that a builder passes on, so that editors complete them, type
     checkers know them, and a call with any other is refused::
@@ -80,7 +80,7 @@ class BuilderConfig(_Declared, total=False):
 
     Attributes:
         new_head: Whether the size of the head may contradict the weights, and is not loaded.
-        device: Where the model shall be; ``"meta"`` loads nothing. See ``dapi.build_model``.
+        device: The device of the model; ``"meta"`` loads nothing. See ``dapi.build_model``.
         dtype: The floating-point type of the model; by default that of the constructor.
     """
 
@@ -91,13 +91,13 @@ class BuilderConfig(_Declared, total=False):
 
 @public
 class LegacyArgument(Record):
-    """An argument that a predecessor of a builder had, and what it means today.
+    """A deprecated argument of a builder's predecessor, and its current equivalent.
 
     Attributes:
         name: The argument, such as ``pretrained``.
-        values: What each of its values stands for: weights, or None.
-        parameter: The argument that takes its place.
-        when: Other arguments that must be as given here for these values to be meant.
+        values: The weights (or None) that each of its values selects.
+        parameter: The argument that replaces it.
+        when: Values of other arguments that must match for this to apply.
     """
 
     name: str
@@ -106,16 +106,16 @@ class LegacyArgument(Record):
     when: Mapping[str, Any] = FrozenDict()
 
     def is_meant(self, arguments: Mapping[str, Any]) -> bool:
-        """Whether a call with these arguments uses it."""
+        """Whether it applies to a call with these arguments."""
         return self.name in arguments and all(
             arguments.get(name) == value for name, value in self.when.items()
         )
 
     def translate(self, builder: str, value: Any) -> Weights | None:
-        """Return what ``value`` stands for, and warn with the exact replacement.
+        """Return the weights of ``value``, and warn with the exact replacement.
 
         Raises:
-            UnknownWeightsError: It never had this value.
+            UnknownWeightsError: It never accepted this value.
         """
         known = [meant for old, meant in self.values.items() if old == value]
         if not known:
@@ -133,7 +133,7 @@ class LegacyArgument(Record):
 
 
 class Declaration(Record):
-    """What was declared of a builder; found on the function as ``__dapi_builder__``."""
+    """The declaration of a builder; the function's attribute ``__dapi_builder__``."""
 
     name: str
     module: str
@@ -148,17 +148,17 @@ class Declaration(Record):
 
     @property
     def target(self) -> str:
-        """Where the function is, as entry points say it."""
+        """The function, in the form of entry points."""
         return f"{self.module}:{self.function}"
 
     def check_positional(self, args: Sequence[Any]) -> None:
-        """Refuse what builders of the past took by position, such as ``pretrained``."""
+        """Refuse positional arguments of older builders, such as ``pretrained``."""
         if len(args) > self.most_positional:
             given = ", ".join(map(excerpt, args))
             raise PositionalArgumentError(self.name, given, parameters=self.parameters)
 
     def check_weights(self, weights: Any, builder: Callable[..., Any]) -> None:
-        """Accept None, any entry, members of the own enums, and those offered for ``builder``."""
+        """Accept None, any entry, members of its own enums, and those offered for ``builder``."""
         if weights is None or isinstance(weights, (WeightEntry, *self.weights)):
             return
         owners: list[str] = []
@@ -175,7 +175,7 @@ class Declaration(Record):
         )
 
     def _equivalents(self, weights: object) -> list[str]:
-        """List the own members that a string, or a member of a library's enum, stands for."""
+        """List its own members that a string, or a member of another library's enum, refers to."""
         if isinstance(weights, Enum):
             weights = f"{type(weights).__name__}.{weights.name}"
         if not isinstance(weights, str):
@@ -186,8 +186,8 @@ class Declaration(Record):
     def check_arguments(self, config: Mapping[str, Any], builder: Callable[..., Any]) -> None:
         """Refuse an argument that the builder does not declare.
 
-        Where ``**config`` takes anything, only what is nearly an argument is refused: the
-        constructor might swallow it.
+        If ``**config`` accepts anything, only near misses of an argument are refused: the
+        constructor might ignore them.
         """
         known = {*self.parameters, *(old.name for old in self.legacy)}
         known.update(BuilderConfig.__annotations__)
@@ -205,10 +205,10 @@ class Declaration(Record):
                 raise UnexpectedArgumentError(self.name, argument, available=near or sorted(known))
 
     def explain(self, cause: TypeError, given: Mapping[str, Any]) -> None:
-        """Say so when a constructor refused an argument that only the caller can have given.
+        """Raise a clear error if a constructor refused an argument of the caller.
 
         Raises:
-            UnexpectedArgumentError: It did.
+            UnexpectedArgumentError: It refused one.
         """
         refusal = r"(.*?)(?:\.__init__)?\(\) got an unexpected keyword argument '(\w+)'.*"
         found = re.fullmatch(refusal, str(cause))
@@ -222,14 +222,14 @@ class Declaration(Record):
             ) from cause
 
     def warn_if_replaced(self) -> None:
-        """Say, once, which builder supersedes this one."""
+        """Warn, once, that another builder supersedes this one."""
         successor = builders.successor(self.name, self.module)
         if successor:
             text = f"{self.name} was replaced by {successor}; it stays as it was, for its weights."
             notices.warn_once(text, ReplacedBuilderWarning)
 
     def warn_of_random_backbone(self, model: nn.Module) -> None:
-        """Say, once, that the backbone of a model starts at random; one on meta has no values."""
+        """Warn, once, that the backbone is random; on meta it has no values."""
         takes_backbone = "weights_backbone" in self.parameters and hasattr(model, "parameters")
         if not takes_backbone or any(each.is_meta for each in model.parameters()):
             return
@@ -246,14 +246,14 @@ class Declaration(Record):
     def name_arguments(
         self, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Turn arguments by position into arguments by name, as a model remembers them."""
+        """Turn positional arguments into keyword arguments, as recorded on the model."""
         named = dict(zip(self.positional, args, strict=False))
         if named.keys() & kwargs.keys():
-            return args, kwargs  # Python says what is wrong with that
+            return args, kwargs  # Python raises the error
         return args[len(named) :], {**named, **kwargs}
 
     def take_target(self, config: dict[str, Any]) -> Target:
-        """Take ``device`` and ``dtype`` out of the arguments, unless they are the builder's own."""
+        """Remove ``device`` and ``dtype`` from the arguments, unless they are the builder's own."""
         from dapi._loader.target import Target
 
         taken = {
@@ -264,7 +264,7 @@ class Declaration(Record):
         return Target(**taken)
 
     def translate_legacy(self, config: dict[str, Any]) -> dict[str, Any]:
-        """Replace arguments of a predecessor by those of today, with a warning each."""
+        """Replace deprecated arguments by current ones, each with a warning."""
         translated = dict(config)
         for legacy in self.legacy:
             if not legacy.is_meant(translated):
@@ -287,23 +287,24 @@ def register_model(
     replaces: str | None = None,
     legacy: LegacyArgument | Sequence[LegacyArgument] = (),
 ) -> Callable[[Callable[P, M]], Callable[P, M]]:
-    """Make a function that constructs a model into a builder, and register it.
+    """Turn a function that constructs a model into a builder, and register it.
 
-    The function takes ``weights`` by keyword, and its body only constructs. What surrounds it is
-    done here: arguments of the past are translated, misspelt ones refused, ``weights`` checked,
-    their config merged and their context applied; then the state dict is loaded strictly, and
-    recorded for ``dapi.weights_of``. The body sees ``weights`` as they were given. A parameter
-    ``weights_backbone`` is set to None when ``weights`` is given: it would be overwritten. Where
-    neither is given, and the model is not on meta, a warning says once that the backbone is random.
+    The function takes ``weights`` by keyword, and its body only constructs. The decorator does the
+    rest: it translates deprecated arguments, refuses misspelt ones, checks ``weights``, merges
+    their config and applies their context; then it loads the state dict strictly, and records the
+    weights for ``dapi.weights_of``. The body receives ``weights`` unchanged. A parameter
+    ``weights_backbone`` is set to None if ``weights`` is passed: it would be overwritten. If
+    neither is passed, and the model is not on meta, a warning states once that the backbone is
+    random.
 
-    A distribution also names the builder in its entry points; until then it is registered for
+    A distribution also advertises the builder in its entry points; otherwise it is registered for
     this process only, as in a notebook.
 
     Args:
-        function: Left out: what this function returns is the decorator.
-        weights: The builder's own enum of weights, or several; the first is what ``LATEST`` means.
+        function: Omit it: this function returns the decorator.
+        weights: The builder's own enum of weights, or several; ``LATEST`` refers to the first.
         name: The model's name; by default the function's.
-        head: Names of the submodules that ``new_head=True`` initialises anew.
+        head: Names of the submodules that ``new_head=True`` initialises.
         replaces: The builder of the same module that this one supersedes.
         legacy: Arguments of a predecessor.
 
@@ -311,9 +312,9 @@ def register_model(
         A decorator. The builder keeps its signature, and pickles like any function.
 
     Raises:
-        InvalidNameError: The name cannot be a model's.
+        InvalidNameError: The name is not a valid name of a model.
         DuplicateModelError: Another function of the module has the name.
-        WeightsDeclarationError: What is decorated is not a function, or has no keyword-only
+        WeightsDeclarationError: The decorated object is not a function, or has no keyword-only
             ``weights``.
     """
     if function is not None:
@@ -366,8 +367,8 @@ def _call(
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
 ) -> M:
-    """Run a builder's body with what surrounds every builder."""
-    from dapi._building import build_model  # not before: who reads metadata builds nothing
+    """Run a builder's body, with all that the decorator adds."""
+    from dapi._building import build_model  # imported late: reading metadata builds nothing
 
     spec.check_positional(args)
     args, kwargs = spec.name_arguments(args, kwargs)
@@ -394,15 +395,15 @@ def _call(
 
 
 def declaration(builder: Callable[..., Any]) -> Declaration:
-    """Return what was declared of a function that ``register_model`` decorated."""
+    """Return the declaration of a function that ``register_model`` decorated."""
     found: Declaration = builder.__dapi_builder__  # type: ignore[attr-defined]
     return found
 
 
 def recipe(builder: Callable[..., M], *, weights: WeightEntry | None) -> Recipe[M]:
-    """Return how a registered builder constructs when it sees these weights.
+    """Return the recipe of a registered builder for these weights.
 
-    For a model that is built again from a file: nothing is checked, warned of or fetched.
+    For a model that is loaded from a file: without checks, warnings or downloads.
     """
     from dapi._building.build_model import Recipe
 
@@ -424,7 +425,7 @@ def _checked_name(name: str) -> str:
 
 
 def _checked(argument: str, value: T | Sequence[T], kind: type[T]) -> tuple[T, ...]:
-    """Read an argument of the decorator that is one of a kind, or several."""
+    """Return the values of a decorator argument that is one object or several."""
     several = (value,) if isinstance(value, kind) else value
     if isinstance(several, Sequence) and all(isinstance(each, kind) for each in several):
         return tuple(several)
@@ -468,7 +469,7 @@ class Parameters(Record):
 
         Raises:
             WeightsDeclarationError: It is a class or another callable, or ``weights`` is not
-                among those by keyword only.
+                keyword-only.
         """
         code = getattr(_unwrapped(function), "__code__", None)
         if code is None:
@@ -489,10 +490,10 @@ class Parameters(Record):
 
     @property
     def by_name(self) -> tuple[str, ...]:
-        """Those that may be given by position, and by name too."""
+        """Parameters that can be passed by position or by keyword."""
         return () if self.positional_only else self.names[: self.positional]
 
     @property
     def most_positional(self) -> int:
-        """How many arguments the function takes by position."""
+        """The maximum number of positional arguments."""
         return sys.maxsize if self.takes_more else self.positional

@@ -1,4 +1,4 @@
-"""Saving a model so that ``dapi.load`` can build it again from the file alone."""
+"""Save a model so that ``dapi.load`` can build it from the file alone."""
 
 from __future__ import annotations
 
@@ -34,37 +34,38 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-# No argument of a builder is larger, but for numbers of what its file holds: a constructor may
-# count to it.
+# No argument of a builder is larger, except numbers of the file's contents: a constructor may count
+# to it.
 _USUAL: Final = 1 << 24
 
 
 @public
 def save(model: nn.Module, path: str | Path) -> None:
-    """Write a model to a safetensors file from which ``dapi.load`` builds it again.
+    """Save a model to a safetensors file, from which ``dapi.load`` builds it.
 
-    Beside the tensors of ``model.state_dict()``, the file's header says, in strings that need no
-    plugin to be read: the builder, its distribution and version, the arguments and overrides it
-    was built with (as JSON), the weights it started from, and their sha256; and what its layers
-    are, so that loading sees a builder that makes others. Whatever was trained since is saved.
-    Other programs read the file like any safetensors file; tied tensors stand in it under each of
-    their keys. Touches no network.
+    In addition to the tensors of ``model.state_dict()``, the file's header has strings that can be
+    read without a plugin: the builder, its distribution and version, the arguments and overrides it
+    was built with (as JSON), the weights it started from, and their sha256; and its layers, so that
+    loading detects a builder that changed. The current values of all tensors are saved. Other
+    programs read the file like any safetensors file; tied tensors are in it under each of their
+    keys. Uses no network.
 
-    Before anything is written, the model is compared with what its builder makes of the same
-    arguments: keys, shapes and ties, each module's class, and its attributes that are numbers,
-    text or functions. What was changed by hand, such as a layer that was replaced or an ``eps``,
-    would be lost, and is an error. Which parameters are trained is saved. Whether the model is in
-    training mode is not, nor how it runs (``attn_implementation``, a device).
+    Before writing, the model is compared with the builder's model for the same arguments: keys,
+    shapes and ties, each module's class, and its attributes that are numbers, text or functions.
+    Manual changes, such as a replaced layer or an ``eps``, would be lost, and are an error. Which
+    parameters are trainable is saved. The training mode is not, nor how the model runs
+    (``attn_implementation``, a device).
 
     Args:
-        model: A model that a registered builder made, with weights or without; or what
-            ``torch.compile``, DataParallel, DistributedDataParallel and AveragedModel made of it,
-            in whole or in part, which is saved without them.
-        path: Where to; its suffix is ``.safetensors``. An existing file is replaced whole.
+        model: A model of a registered builder, with or without weights; wrappers of
+            ``torch.compile``, DataParallel, DistributedDataParallel and AveragedModel, around the
+            whole or a part, are not saved.
+        path: The file to write, with the suffix ``.safetensors``. An existing file is replaced
+            atomically.
 
     Raises:
-        SavingError: The model was not made by a registered builder, is no longer what that makes,
-            or an argument or a part of its state cannot be written.
+        SavingError: The model was not made by a registered builder, differs from its model, or an
+            argument or a part of its state cannot be written.
         OSError: The directory cannot be written.
 
     Example:
@@ -105,12 +106,12 @@ def _versions(tree: Tree, state_dict: Mapping[str, Tensor]) -> dict[str, int]:
 
 
 def _twin(subject: str, header: Header) -> nn.Module:
-    """Construct on meta what loading the file will construct."""
+    """Construct on meta the model that loading the file will construct."""
     try:
         plan = header.plan()
         with settings.offline():
             return build_model.twin(plan.recipe, plan.entry, plan.config)
-    except Exception as cause:  # whatever a constructor raises
+    except Exception as cause:  # a constructor may raise anything
         raise SavingError(subject, f"its builder cannot make it again. {cause}") from cause
 
 
@@ -121,7 +122,7 @@ def _check(
     tree: Tree,
     twin: Tree,
 ) -> None:
-    """Refuse a model that its builder makes otherwise: loading would refuse it, or change it."""
+    """Refuse a model that differs from its builder's: loading would refuse or change it."""
     changes = list(differences(tree, state_dict, twin))
     if not changes:
         return
@@ -144,7 +145,7 @@ def _remedy(
     twin: Tree,
     changes: Sequence[Difference],
 ) -> str:
-    """Say how the builder itself makes a model with this head, if its size is all that differs."""
+    """Return how to build a model with this head, if only its size differs."""
     builder = lookup.find(provenance.builder).load()
     head = builder.__dapi_builder__.head
     sizes = {_length(state_dict[each.place]) for each in changes if each.place in state_dict}
@@ -163,7 +164,7 @@ def _length(tensor: Any) -> int:
 
 
 def _unlike(tree: Tree, twin: Tree) -> dict[str, bool]:
-    """Return which parameters are trained though the builder freezes them, or the other way."""
+    """Return the parameters that are trainable but frozen by the builder, or vice versa."""
     usual = {key: each.requires_grad for key, each in twin.parameters()}
     return {
         key: each.requires_grad
@@ -180,35 +181,36 @@ def load(
     dtype: torch.dtype | None = None,
     accept_changes: bool = False,
 ) -> nn.Module:
-    """Build the model that ``dapi.save`` wrote, from the file alone.
+    """Load a model from a file of ``dapi.save``.
 
     Only a registered builder is called, found by its name among the installed distributions, and
-    only with arguments that it declares, by values of their types: to an argument that it declares
-    without a type, a file may give numbers, booleans and None. Nothing in the file is executed or
-    imported. No network is used, and no other weights are loaded.
+    only with arguments that it declares, with values of their types: to an argument without a type,
+    a file may pass numbers, booleans and None. Nothing in the file is executed or imported. No
+    network is used, and no other weights are loaded.
 
-    The model is the one that was saved: with the arguments' defaults of then, and with the context
-    that the weights it started from have now. If its layers are others all the same (another
-    activation, ``eps`` or stride), since the builder or a library changed, that is an error.
+    The model is the one that was saved: with the arguments' defaults at that time, and with the
+    current context of the weights it started from. If its layers differ anyway (another activation,
+    ``eps`` or stride), because the builder or a library changed, that is an error.
 
     Args:
         path: A file that ``dapi.save`` wrote.
         device: As in ``dapi.build_model``.
-        dtype: As in ``dapi.build_model``; by default that of the model that was saved.
-        accept_changes: Load what the builder makes now, and warn of the differences.
+        dtype: As in ``dapi.build_model``; by default the dtype of the saved model.
+        accept_changes: Load the builder's current model, and warn of the differences.
 
     Returns:
-        The model, in training mode unless its builder says otherwise. ``dapi.weights_of`` tells
-        the weights that it started from, where they are still known.
+        The model, in training mode unless its builder says otherwise. ``dapi.weights_of`` returns
+        the weights that it started from, if they are still known.
 
     Raises:
         FileNotFoundError: There is no such file.
-        RebuildError: It was not written by ``dapi.save``, its builder is not installed, it names
-            what a file may not name, or what is installed no longer fits, or makes another model.
+        RebuildError: It was not written by ``dapi.save``, its builder is not installed, it names an
+            object that a file may not name, or the installed builder no longer fits it, or makes
+            another model.
 
     Warns:
         OutdatedWeightsWarning: The weights that it started from were deprecated or withdrawn.
-        ChangedWeightsWarning: They have other transforms now than when it was saved.
+        ChangedWeightsWarning: Their transforms changed since it was saved.
     """
     expected = "the path of a file that dapi.save wrote; for a name: dapi.get_model(name)"
     file = given_path("dapi.load", path, expected).resolve()
@@ -230,7 +232,7 @@ def load(
             _restore_types(model, file)
         for key, parameter in model.named_parameters(remove_duplicate=False):
             parameter.requires_grad_(header.requires_grad.get(key, parameter.requires_grad))
-    except Exception as cause:  # whatever a constructor raises for arguments that a file gives it
+    except Exception as cause:  # a constructor may raise anything for arguments from a file
         raise RebuildError(file, reason=f"{header.versions()}. {cause}") from cause
     _check_changes(file, header, model, accept=accept_changes)
     header.warn_of_source(plan.provenance.weights)
@@ -239,7 +241,7 @@ def load(
 
 
 def _check_changes(file: Path, header: Header, model: nn.Module, *, accept: bool) -> None:
-    """Refuse a model whose layers are not those that were saved, or warn of it."""
+    """Refuse a model whose layers differ from the saved ones, or warn."""
     changes = list(fingerprint.differences(header.modules, model))
     if changes and accept:
         text = f"{file.name}: {header.versions()}. {'; '.join(changes)}"
@@ -249,7 +251,7 @@ def _check_changes(file: Path, header: Header, model: nn.Module, *, accept: bool
 
 
 def _read(file: Path) -> tuple[Header, list[tuple[int, ...]]]:
-    """Return what a file says of its model, and the shapes of its tensors."""
+    """Return a file's description of its model, and the shapes of its tensors."""
     try:
         found = safetensors.read_header(file)
     except (RecursionError, ValueError) as cause:
@@ -270,12 +272,12 @@ def _read(file: Path) -> tuple[Header, list[tuple[int, ...]]]:
 
 
 def noted(path: Path) -> Provenance | None:
-    """Return what ``dapi.save`` noted in a file of its model; None if it did not write the file.
+    """Return the record of ``dapi.save`` in a file; None if it did not write the file.
 
     Imports the builder's module; builds nothing, and reads no tensors.
 
     Raises:
-        RebuildError: Its builder is not installed, or it names what a file may not name.
+        RebuildError: Its builder is not installed, or it names an object that a file may not name.
     """
     try:
         header, shapes = _read(path)
@@ -290,10 +292,10 @@ def noted(path: Path) -> Provenance | None:
 
 
 def _check_size(plan: Plan, shapes: Sequence[tuple[int, ...]]) -> None:
-    """Refuse arguments by which a small file would ask for a model of any size.
+    """Refuse arguments with which a small file would build an enormous model.
 
     Raises:
-        ValueError: They ask for more than the file holds.
+        ValueError: The model would be larger than the file.
     """
     elements = sum(map(prod, shapes))
     largest = max(_numbers([plan.config, plan.entry.build.context]), default=0)
@@ -308,7 +310,7 @@ def _check_size(plan: Plan, shapes: Sequence[tuple[int, ...]]) -> None:
 
 
 def _numbers(value: object) -> Iterator[int]:
-    """Yield the sizes of the whole numbers among arguments."""
+    """Yield the sizes of the integers among arguments."""
     if isinstance(value, int):
         yield abs(value)
     elif isinstance(value, Mapping | list | tuple):
@@ -317,13 +319,13 @@ def _numbers(value: object) -> Iterator[int]:
 
 
 def _restore_types(model: nn.Module, file: Path) -> None:
-    """Give each tensor the type it was saved in: a model may have been cast in part."""
+    """Cast each tensor to its saved dtype: a model may have been cast in part."""
     import torch
 
     current = model.state_dict(keep_vars=True)
     facts = safetensors.read_header(file).tensors
     if all(facts[key][0] == safetensors.type_name(key, each) for key, each in current.items()):
-        return  # as nearly always: the file is not read a second time
+        return  # the usual case: the file is not read a second time
     saved = safetensors.read(file).tensors
     for key, tensor in current.items():
         if tensor.dtype != saved[key].dtype:

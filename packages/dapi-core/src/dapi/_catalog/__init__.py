@@ -1,1 +1,1 @@
-"""What there is by name: builders, the weights offered for them, lookup and search."""
+"""Names: builders, the weights offered for them, lookup and search."""

@@ -1,4 +1,4 @@
-"""Absence: why a name leads to no builder or to no weights, and what to write instead."""
+"""Absence: why a name has no builder or no weights, and which name to use instead."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from dapi.exceptions import (
 
 
 def invalid_name(name: object) -> InvalidNameError:
-    """Return the error that something is not a name."""
+    """Return the error for a value that is not a valid name."""
     return InvalidNameError(name, equivalents=_equivalents(name), remedy=_remedy(name))
 
 
 def _remedy(name: object) -> str:
-    """Say what to write instead of something that is no name, where that is known."""
+    """Return what to write instead of an invalid name, if known."""
     if isinstance(name, type) and issubclass(name, Weights):
         return f"Name one of its members: {', '.join(name.__members__)}."
     spec = getattr(name, "__dapi_builder__", None)
@@ -40,13 +40,14 @@ def _remedy(name: object) -> str:
 
 
 def unknown_model(wanted: Name) -> UnknownModelError:
-    """Return the error that there is no such model: it was removed, is left out, or never was."""
+    """Return the error for an unknown model: removed, disabled, or never registered."""
     distribution, builder = wanted.distribution, wanted.builder
     text = str(wanted)
     tombstone = removals.find(Name(distribution, builder, None))
     if tombstone:
         return RemovedModelError(text, **removals.describe(tombstone))
-    # Weights for somebody else's builder are no model, unless their distribution was asked for.
+    # Weights for another distribution's builder are not a model, unless the name has their
+    # distribution.
     groups = ("dapi.models", "dapi.weights") if distribution else ("dapi.models",)
     for plugin in discover():
         is_asked = plugin.disabled_by and distribution in (None, plugin.name)
@@ -63,7 +64,7 @@ def unknown_model(wanted: Name) -> UnknownModelError:
 def unknown_weights(
     builder: Builder, wanted: Name, enums: Sequence[type[Weights]]
 ) -> UnknownWeightsError:
-    """Return the error that a model has no such weights: they were removed, or never were."""
+    """Return the error for unknown weights of a model: removed, or never published."""
     member, tombstone = str(wanted.member), removals.find(wanted)
     if tombstone:
         return RemovedWeightsError(builder.name, member, **removals.describe(tombstone))
@@ -76,7 +77,7 @@ def unknown_weights(
 
 
 def _offered(distribution: str | None, builder: str) -> list[str]:
-    """List the weights that a distribution has for somebody else's builder of that name."""
+    """List a distribution's weights for another distribution's builder of that name."""
     return [
         str(member)
         for offer in offers.by_builder().get(builder, [])
@@ -93,7 +94,7 @@ def _gives(plugin: Plugin, builder: str, groups: Sequence[str]) -> bool:
 
 
 def _equivalents(name: object) -> list[str]:
-    """List the names here of what another library calls ``name``. May read every enum."""
+    """List our names for another library's ``name``. May read every enum."""
     if not isinstance(name, str) or not aliases.is_foreign(name):
         return []
     meant = aliases.builder(name)
@@ -114,7 +115,7 @@ def _known_as(name: str) -> list[str]:
 
 
 def _provider(builder: str) -> str | None:
-    """Return the distribution that is known to give a builder, though it is not installed."""
+    """Return the distribution that is known to provide a builder but is not installed."""
     import json
     from importlib.resources import files
 

@@ -1,4 +1,4 @@
-"""Builders: those of every distribution, not yet imported, and those of this process."""
+"""Builders: of every distribution (not yet imported), and of this process."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Builder(NamedTuple):
 
     Attributes:
         name: Its name, without the distribution.
-        distribution: Who gives it; of one that only this process registered, its top package.
-        target: Where its function is, as ``"module:function"``.
+        distribution: Its distribution; for one registered only in this process, its top package.
+        target: Its function, as ``"module:function"``.
         load: Imports the function, and checks it.
     """
 
@@ -32,7 +32,7 @@ class Builder(NamedTuple):
 
     @property
     def qualified(self) -> str:
-        """The name that stays unambiguous whatever is installed."""
+        """The name that is always unambiguous."""
         return f"{self.distribution}/{self.name}"
 
 
@@ -48,18 +48,18 @@ def list_models(
     Imports none of them, and no framework.
 
     Args:
-        pattern: Only names that match it, with ``*`` and ``?`` as in file names; or one of
-            several patterns.
+        pattern: Only names that match it, with ``*`` and ``?`` as in file names; or any of several
+            patterns.
         distribution: Only models of this distribution, as in ``"dapi-vision"``, or of several.
         module: Only models declared in this module, as in ``"dapi.vision.models.resnet"``, or
             below it.
 
     Returns:
-        The names, sorted. A name that several distributions give is listed once for each,
+        The names, sorted. A name that several distributions provide is listed once for each,
         qualified, so that every listed name can be built.
 
     Raises:
-        ArgumentError: An argument is of another kind.
+        ArgumentError: An argument has a wrong type.
     """
     models = listed()
     if pattern is None and distribution is None and module is None:
@@ -90,22 +90,22 @@ def listed() -> dict[str, Builder]:
 
 
 def known() -> list[Builder]:
-    """Join what is advertised with what is registered in this process."""
+    """Join the advertised builders with those registered in this process."""
     advertised = _advertised()
     return _joined(advertised.builders, _strays(advertised))
 
 
 def find_target(target: str) -> Builder | None:
-    """Find the model whose builder is at ``"module:function"``; None when there is none."""
+    """Return the model whose builder is ``"module:function"``; None if there is none."""
     return next((model for model in known() if model.target == target), None)
 
 
-# The functions that register_model decorated in this process, by target: what a notebook adds.
+# The functions that register_model decorated in this process, by target, as in a notebook.
 _registered: dict[str, Callable[..., Any]] = {}
 
 
 def register(function: Callable[..., Any]) -> None:
-    """Remember a decorated function, in place of one of the same target (a cell run again).
+    """Register a decorated function; it replaces one of the same target (a cell run again).
 
     Raises:
         DuplicateModelError: Another function of that module has the name.
@@ -123,9 +123,9 @@ def registered() -> list[Callable[..., Any]]:
 
 
 def successor(name: str, module: str) -> str | None:
-    """Return the builder of the same module that says it replaces ``name``.
+    """Return the builder of the same module that replaces ``name``.
 
-    Only of the same module: installing a distribution never changes what another one says.
+    Only of the same module: installing a distribution never changes another one.
     """
     for other in map(_declaration, registered()):
         if (other.replaces, other.module) == (name, module):
@@ -141,7 +141,7 @@ def load_builder(point: EntryPoint) -> Callable[..., Any]:
     """Import a builder, and check that it is one.
 
     Raises:
-        PluginLoadError: It cannot be imported, or is nothing that ``register_model`` made.
+        PluginLoadError: It cannot be imported, or was not made by ``register_model``.
     """
     found: Callable[..., Any] = point.load()
     if not hasattr(found, "__dapi_builder__"):
@@ -151,7 +151,7 @@ def load_builder(point: EntryPoint) -> Callable[..., Any]:
 
 
 class _Advertised(Record):
-    """What entry points advertise; kept until a look at the path finds others."""
+    """The advertised builders; kept until discovery finds others."""
 
     points: list[EntryPoint]
     builders: list[Builder]
@@ -177,7 +177,7 @@ def _advertised() -> _Advertised:
 
 
 def _ways() -> dict[str, list[EntryPoint]]:
-    """Group all that leads to a builder by its name, that of disabled distributions too."""
+    """Group all entry points of builders by name, including disabled distributions."""
     ways: dict[str, list[EntryPoint]] = {}
     for plugin in discover():
         for point in plugin.entry_points:
@@ -187,7 +187,7 @@ def _ways() -> dict[str, list[EntryPoint]]:
 
 
 def _strays(advertised: _Advertised) -> list[Builder]:
-    """List what is registered in this process, and no entry point leads to."""
+    """List the builders of this process that no entry point advertises."""
     strays = []
     for function in registered():
         name, target = _declaration(function).name, _declaration(function).target

@@ -1,4 +1,4 @@
-"""Downloads: which files some weights still need, and how large they are."""
+"""Downloads: the missing files of weights, and their sizes."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _PER_PARAMETER = 4
 
 
 class Part(NamedTuple):
-    """A file that is to be downloaded.
+    """A file to download.
 
     Attributes:
         file: The file.
-        size: How many bytes are still missing; None when nothing is known.
+        size: The number of missing bytes; None if unknown.
         is_estimated: Whether the size is not published, but follows from the parameters.
     """
 
@@ -30,13 +30,13 @@ class Part(NamedTuple):
 
 
 class Download(NamedTuple):
-    """All that is to be downloaded for some weights."""
+    """All files to download for some weights."""
 
     parts: tuple[Part, ...]
 
     @property
     def size(self) -> int:
-        """How many bytes are missing, as far as that is known or can be estimated."""
+        """The number of missing bytes, as known or estimated."""
         return sum(part.size or 0 for part in self.parts)
 
     @property
@@ -56,7 +56,7 @@ class Download(NamedTuple):
 
 
 def of(*chosen: Weights | WeightEntry) -> Download:
-    """Return what is to be downloaded for weights and for the assets and entries that they name."""
+    """Return the download for weights, with their assets and the entries that they name."""
     parts = {cache.key(part.file): part for weights in chosen for part in _parts(weights)}
     return Download(tuple(parts.values()))
 
@@ -74,7 +74,7 @@ def _parts(weights: Weights | WeightEntry) -> list[Part]:
 
 
 def _part(file: File, guess: int | None) -> Part:
-    """Say what is missing of a file; an interrupted download has a part of it."""
+    """Return the missing part of a file, part of which may be downloaded already."""
     there, total = partial.progress(cache.key(file))
     size = total if file.size is None else file.size
     if size is not None:
@@ -101,7 +101,7 @@ def _size(file: File) -> int | None:
 def _total(weights: Weights | WeightEntry) -> int | None:
     """Estimate the bytes of all files of weights: as published in MiB, or by the parameters.
 
-    Of members that share their files, each may load a part of them: the largest tells most.
+    Of members that share files, each may load a part of them: the largest counts.
     """
     mib = _number(weights.meta, "file_mib")
     if mib is not None:

@@ -1,4 +1,4 @@
-"""Fetching weights with everything that they need, and telling whose a file is."""
+"""Files: download weights with all that they need, and find the owners of a file."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from dapi._weights.entry import WeightEntry
 from dapi._weights.enum import Weights
 from dapi.exceptions import MissingHashError, NotLockedError, NoWeightsError, PluginWarning
 
-# So many published digits tell files apart.
+# The number of published digits that identify a file.
 _ENOUGH_DIGITS = 8
 
 
 def fetch_everything(
     weights: Weights | WeightEntry, *, progress: bool = True
 ) -> Iterator[tuple[File, Path]]:
-    """Fetch the files of some weights, and those of the assets and entries that they name.
+    """Download the files of some weights, and those of the assets and entries that they name.
 
     Yields:
-        Each file, and where it is.
+        Each file, and its path.
 
     Raises:
         LicenseError: ``DAPI_LICENSES`` does not allow their licence.
@@ -55,7 +55,7 @@ def everything_in(assets: Mapping[str, File | WeightEntry | Weights]) -> Iterato
 
 
 def missing(weights: Weights | WeightEntry) -> list[File]:
-    """List the files of some weights, and of what they name, that are still to be fetched."""
+    """List the missing files of some weights, and of the assets and entries that they name."""
     return absent(everything(weights))
 
 
@@ -68,7 +68,7 @@ def is_here(weights: Weights | WeightEntry) -> bool:
 
 
 def absent(files: Iterable[File]) -> list[File]:
-    """Return those of some files that are still to be fetched."""
+    """Return those of some files that are not in the cache."""
     return [
         file
         for file in map(binding.locked, files)
@@ -77,7 +77,7 @@ def absent(files: Iterable[File]) -> list[File]:
 
 
 def require_hashes(weights: Weights | WeightEntry) -> None:
-    """Refuse weights for which a file without a full published sha256 would be fetched.
+    """Refuse weights with a missing file whose full sha256 is not published.
 
     Raises:
         MissingHashError: There is such a file.
@@ -90,10 +90,10 @@ def require_hashes(weights: Weights | WeightEntry) -> None:
 
 
 def latest_or_named(name: str) -> Weights:
-    """Return the weights of a name; of a model's name, its latest.
+    """Return the weights of a name; for a model's name, its latest.
 
     Raises:
-        NoWeightsError: The model has none.
+        NoWeightsError: The model has no weights.
     """
     if _names.parse(name).member:
         return lookup.get_weights(name)
@@ -115,7 +115,7 @@ def files_of(name: str) -> list[File]:
 
 
 def hashes(files: Iterable[File]) -> set[str]:
-    """Return the full hashes of files, as far as they are known."""
+    """Return the known full hashes of files."""
     return {digest for file in files if (digest := _hash(file))}
 
 
@@ -158,7 +158,7 @@ def used_hashes() -> set[str]:
     """Return the hashes that installed weights name.
 
     Raises:
-        NoWeightsError: A distribution cannot be imported, so that nobody knows what it uses.
+        NoWeightsError: A distribution cannot be imported, so the files that it uses are unknown.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("error", PluginWarning)
@@ -170,18 +170,18 @@ def used_hashes() -> set[str]:
 
 
 def add(path: Path, *, owner: str | None = None) -> list[tuple[str, Path]]:
-    """Put a file that was carried here by hand into the cache, for all weights that it is of.
+    """Add a local file to the cache, for all weights that it belongs to.
 
     Args:
         path: The file.
-        owner: The weights it is for; needed if no published hash says it.
+        owner: The weights that it belongs to; required if no published hash identifies it.
 
     Returns:
-        The names of the weights, and where the file is now.
+        The names of the weights, and the path of the file in the cache.
 
     Raises:
-        NoWeightsError: It is the file of no installed weights.
-        HashMismatchError: It is not what was published for ``owner``.
+        NoWeightsError: It belongs to no installed weights.
+        HashMismatchError: It differs from the published file of ``owner``.
     """
     if owner is not None:
         name = str(latest_or_named(owner))
@@ -201,7 +201,7 @@ def add(path: Path, *, owner: str | None = None) -> list[tuple[str, Path]]:
 
 
 def _only(path: Path, files: list[File], name: str) -> File:
-    """Choose the file of some weights that a local file is: the only one, or that of its name."""
+    """Return the file of some weights that a local file is: the only one, or that of its name."""
     chosen = files if len(files) == 1 else [file for file in files if file.name == path.name]
     if len(chosen) != 1:
         names = ", ".join(file.name for file in files)

@@ -1,4 +1,4 @@
-"""Lookup: which builder, and which weights, a name stands for."""
+"""Lookup: the builder and the weights that a name refers to."""
 
 from __future__ import annotations
 
@@ -52,10 +52,10 @@ def get_model(
     """Build a model by name.
 
     Args:
-        name: As in ``"resnet50"``, ``"dapi-vision/resnet50"``, or with its weights
-            ``"resnet50:ImageNet1K_RefV1"``, also those of another publisher
-            ``"resnet50:acme-models/Plants_RefV1"``; or these weights: a member, as
-            ``dapi.search`` returns them, or its entry.
+        name: As in ``"resnet50"``, ``"dapi-vision/resnet50"``, or with weights
+            ``"resnet50:ImageNet1K_RefV1"``, also of another publisher
+            ``"resnet50:acme-models/Plants_RefV1"``; or the weights themselves: a member, as
+            returned by ``dapi.search``, or its entry.
         weights: ``LATEST``: the first latest member of the builder's own enum; a member, its
             name, or any WeightEntry; None for random initialisation.
         **config: Further arguments of the builder.
@@ -64,11 +64,11 @@ def get_model(
         The model, in training mode: call ``.eval()`` to use it.
 
     Raises:
-        UnknownModelError: No distribution that is installed gives it.
-        UnknownWeightsError: It has no weights of that name, or none are marked latest.
+        UnknownModelError: No installed distribution provides it.
+        UnknownWeightsError: It has no such weights, or none are marked latest.
         WeightsTypeError: ``weights`` are not weights of this builder.
-        UnexpectedArgumentError: The builder does not have one of the arguments.
-        FetchError: They could not be fetched. This function reads the cache and the network.
+        UnexpectedArgumentError: The builder does not accept one of the arguments.
+        FetchError: They could not be downloaded. This function uses the cache and the network.
     """
     wanted = parse(name) if isinstance(name, str) else name
     built: nn.Module
@@ -93,12 +93,12 @@ def get_builder(name: str | Weights) -> Callable[..., nn.Module]:
 
     Raises:
         InvalidNameError: ``name`` is not a model's name.
-        UnknownModelError: No distribution that is installed gives it.
-        RemovedModelError: One gave it once, and says what became of it.
-        DisabledModelError: ``DAPI_PLUGINS`` or ``DAPI_DISABLE_PLUGINS`` leaves out who gives it.
-        AmbiguousModelError: Several do, and ``DAPI_PREFER`` names none of them.
+        UnknownModelError: No installed distribution provides it.
+        RemovedModelError: It was removed; the error names a replacement, if any.
+        DisabledModelError: ``DAPI_PLUGINS`` or ``DAPI_DISABLE_PLUGINS`` disables its distribution.
+        AmbiguousModelError: Several provide it, and ``DAPI_PREFER`` names none of them.
         PluginLoadError: Its module cannot be imported.
-        IncompatiblePluginError: Its distribution needs another dapi-core.
+        IncompatiblePluginError: Its distribution requires another version of dapi-core.
     """
     builder: Callable[..., nn.Module] = find(name).load()
     return builder
@@ -106,11 +106,11 @@ def get_builder(name: str | Weights) -> Callable[..., nn.Module]:
 
 @public
 def list_weights(model: str | Weights | None = None) -> list[Weights]:
-    """List the weights of a model over all distributions, or all weights of all models.
+    """List the weights of a model from all distributions, or the weights of all models.
 
-    Imports only the enums that are asked for (all of them, without ``model``), and no framework.
-    A distribution whose enum cannot be imported is skipped with a PluginWarning, unless it is
-    the model's own.
+    Imports only the enums of the model (all of them, without ``model``), and no framework. A
+    distribution whose enum cannot be imported is skipped with a PluginWarning, unless it is the
+    model's own.
 
     Args:
         model: The model's name, or some of its weights; None for all models.
@@ -119,8 +119,8 @@ def list_weights(model: str | Weights | None = None) -> list[Weights]:
         The members: the model's own first, then by distribution; each enum in its own order.
 
     Raises:
-        UnknownModelError: No distribution that is installed gives the model.
-        AmbiguousModelError: Several do.
+        UnknownModelError: No installed distribution provides the model.
+        AmbiguousModelError: Several provide it.
         PluginLoadError: The model's own enum cannot be imported.
     """
     if model is not None:
@@ -132,19 +132,19 @@ def list_weights(model: str | Weights | None = None) -> list[Weights]:
 
 @public
 def get_weights(name: str | Weights) -> Weights:
-    """Return the weights that a name stands for.
+    """Return the weights that a name refers to.
 
     Args:
-        name: As in ``"resnet50:ImageNet1K_RefV1"``, or with the distribution that publishes
-            weights for somebody else's builder, ``"resnet50:acme-models/Plants_RefV1"``. A member
-            stands for itself.
+        name: As in ``"resnet50:ImageNet1K_RefV1"``, or with the distribution that publishes weights
+            for another distribution's builder, ``"resnet50:acme-models/Plants_RefV1"``. A member is
+            returned unchanged.
 
     Raises:
         UnknownModelError: There is no such model.
         UnknownWeightsError: The model has no such weights.
-        RemovedWeightsError: It had them once, and a distribution says what became of them.
-        AmbiguousModelError: Several distributions give the name.
-        NoWeightsError: ``name`` names a model only.
+        RemovedWeightsError: They were removed; the error names a replacement, if any.
+        AmbiguousModelError: Several distributions provide the name.
+        NoWeightsError: ``name`` names a model without weights.
         PluginLoadError: The enum that has them cannot be imported.
     """
     if isinstance(name, Weights):
@@ -163,9 +163,9 @@ def resolve(
     name: str | Name | Weights | WeightEntry,
     weights: Latest | Weights | WeightEntry | str | None = LATEST,
 ) -> tuple[Builder, Weights | WeightEntry | None]:
-    """Return the builder that a name stands for, and the weights to build it with.
+    """Return the builder that a name refers to, and the weights to build it with.
 
-    Imports no more than it takes to find the weights; fetches nothing. Arguments and errors are
+    Imports only what it needs to find the weights; downloads nothing. Arguments and errors are
     those of ``get_model``.
     """
     if isinstance(name, WeightEntry):
@@ -188,7 +188,7 @@ def resolve(
 
 
 def _latest(builder: Builder, function: Callable[..., Any]) -> Weights:
-    """Return what ``LATEST`` means: what is locked, or the latest of the builder's own enum."""
+    """Return the weights of ``LATEST``: the locked ones, or the latest of the own enum."""
     lock = binding.current()
     if lock is not None:
         locked: Weights = lock.latest(builder.qualified)
@@ -197,7 +197,7 @@ def _latest(builder: Builder, function: Callable[..., Any]) -> Weights:
 
 
 def _says_which_weights(function: Callable[..., Any], config: Mapping[str, Any]) -> bool:
-    """Whether an argument of the past does, as ``pretrained=False``."""
+    """Whether a deprecated argument selects weights, as ``pretrained=False``."""
     return any(
         legacy.parameter == "weights" and legacy.is_meant(config)
         for legacy in function.__dapi_builder__.legacy  # type: ignore[attr-defined]
@@ -213,7 +213,7 @@ def _refuse_more(name: str | Name | Weights, weights: object) -> None:
 
 
 def _member_of(entry: WeightEntry) -> Weights:
-    """Find the weights that were published as an entry. Reads every enum."""
+    """Return the weights that were published as an entry. Reads every enum."""
     members = [member for _, _, enum in offers.all_enums() for member in enum]
     found = list(dict.fromkeys(member for member in members if member.value == entry))
     if len(found) == 1:
@@ -224,7 +224,7 @@ def _member_of(entry: WeightEntry) -> Weights:
 
 
 def _named(builder: Builder, weights: str) -> Weights:
-    """Return the weights of a builder that are given by their member's name, or in full."""
+    """Return the weights of a builder by their member's name, or by their full name."""
     if ":" in weights:
         return get_weights(weights)
     try:
@@ -237,7 +237,7 @@ def _named(builder: Builder, weights: str) -> Weights:
 
 
 def parse(name: str | Name) -> Name:
-    """Split a name into its parts; what is none may be a name of another library.
+    """Split a name into its parts; an invalid name may belong to another library.
 
     Raises:
         InvalidNameError: It is not of the form ``[distribution/]builder[:[publisher/]member]``.
@@ -251,7 +251,7 @@ def parse(name: str | Name) -> Name:
 
 
 def find(name: str | Name | Weights) -> Builder:
-    """Find the builder of a name, or that of some weights, without importing it."""
+    """Return the builder of a name or of some weights, without importing it."""
     if isinstance(name, Weights):
         return _find_for(type(name))
     wanted = parse(name)
@@ -272,7 +272,7 @@ def find(name: str | Name | Weights) -> Builder:
 
 
 def _find_for(enum: type[Weights]) -> Builder:
-    """Find the builder that an enum of weights is for; of several, the one its members name."""
+    """Return the builder of an enum of weights; of several, the one that its members name."""
     for offer in offers.leading_to(enum):
         return find(Name(offer.owner or None, offer.builder, None))
     for function in builders.registered():
@@ -287,7 +287,7 @@ def _find_for(enum: type[Weights]) -> Builder:
 
 
 def find_offered(wanted: Name) -> Builder:
-    """Find the builder of some weights: by its own distribution, or by who offers the weights."""
+    """Return the builder of some weights: by its own distribution, or by their publisher."""
     distribution, builder, _, publisher = wanted
     if publisher is None and all(
         (each.distribution, each.name) != (distribution, builder) for each in builders.known()
@@ -303,7 +303,7 @@ def find_offered(wanted: Name) -> Builder:
 
 
 def _owners(publisher: str, wanted: Name) -> list[str]:
-    """List whose builders of a name a distribution offers some weights for; "" is anybody's."""
+    """List the owners of the builder of a name that a distribution has weights for; "" is any."""
     found = offers.by_builder().get(wanted.builder, [])
     found = [offer for offer in found if offer.point.distribution == publisher]
     if len(found) > 1 and wanted.member:
@@ -314,10 +314,10 @@ def _owners(publisher: str, wanted: Name) -> list[str]:
 
 
 def _member(builder: Builder, wanted: Name) -> Weights:
-    """Pick the member of a name among the enums that are offered for its builder.
+    """Return the member of a name among the enums that are offered for its builder.
 
-    Without a publisher it is the builder's own: what others publish makes no name ambiguous that
-    stood for something before.
+    Without a publisher, it is the builder's own: weights of others never make a known name
+    ambiguous.
     """
     offered, member = offers.enums(builder), str(wanted.member)
     publisher = wanted.publisher
@@ -341,7 +341,7 @@ def own_enum(function: Callable[..., Any]) -> type[Weights]:
     """Return the enum that a builder was declared with.
 
     Raises:
-        NoWeightsError: It has none.
+        NoWeightsError: It has no enum.
     """
     declared = function.__dapi_builder__  # type: ignore[attr-defined]
     if not declared.weights:

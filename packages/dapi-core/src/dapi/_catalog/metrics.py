@@ -1,17 +1,17 @@
-"""Metrics: how good weights are, as their metadata says it."""
+"""Metrics: the quality of weights, as stated in their metadata."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-# Error rates and distances, also behind a prefix (per_image_epe). Of all others, accuracies and
-# the like, more is better.
+# Error rates and distances, also with a prefix (per_image_epe). For all others, such as accuracies,
+# higher is better.
 _LESS_IS_BETTER = {"cer", "eer", "epe", "fl_all", "mae", "mse", "per", "perplexity", "rmse", "wer"}
 
 
 class Metric(NamedTuple):
-    """What weights reach on a dataset."""
+    """A result of weights on a dataset."""
 
     dataset: str
     name: str
@@ -26,10 +26,10 @@ class Metric(NamedTuple):
 
 
 def read(meta: Mapping[str, Any]) -> Iterator[Metric]:
-    """Read the metrics in an entry's metadata, in its order; the first is its headline.
+    """Return the metrics in an entry's metadata, in its order; the first is its headline.
 
-    What an author gave in another form than a list of dicts with ``dataset``, ``name`` and a
-    ``value`` that is a number is passed over, and NaN, which is neither better nor worse.
+    Items other than dicts with ``dataset``, ``name`` and a numeric ``value`` are ignored, and so is
+    NaN, which is neither better nor worse.
 
     >>> [*read({"metrics": [{"dataset": "Digits", "name": "acc@1", "value": 97.5}]})]
     [Metric(dataset='Digits', name='acc@1', value=97.5)]
@@ -42,5 +42,5 @@ def read(meta: Mapping[str, Any]) -> Iterator[Metric]:
 
 
 def best(metrics: Iterable[Metric]) -> Metric | None:
-    """Return the best of several metrics of one name; None when there is none."""
+    """Return the best of several metrics of one name; None if there are none."""
     return max(metrics, key=lambda metric: metric.merit, default=None)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Offer(NamedTuple):
-    """Weights that a distribution offers for a builder; of one owner, or of any (empty)."""
+    """Weights that a distribution offers for a builder, of one owner or of any (empty)."""
 
     point: EntryPoint
     owner: str
@@ -29,19 +29,19 @@ class Offer(NamedTuple):
         return self.point.name.rpartition("/")[2]
 
     def is_for(self, distribution: str | None) -> bool:
-        """Whether they are for the builder of this distribution (None: of any)."""
+        """Whether they are for the builder of this distribution (None: any)."""
         return not self.owner or distribution in (None, self.owner)
 
 
 class Skipped(NamedTuple):
-    """A model some weights of which could not be read, and why."""
+    """A model with weights that could not be read, and the reason."""
 
     model: str
     error: PluginLoadError
 
 
 def by_builder() -> dict[str, list[Offer]]:
-    """Group what is advertised as weights by the builder that it names."""
+    """Group the advertised weights by the builder that they name."""
     found: dict[str, list[Offer]] = {}
     for offer in _all():
         found.setdefault(offer.builder, []).append(offer)
@@ -49,10 +49,10 @@ def by_builder() -> dict[str, list[Offer]]:
 
 
 def _all() -> list[Offer]:
-    """List what is advertised as weights.
+    """List the advertised weights.
 
-    A bare name means the distribution's own builder of that name, if it has one, and anybody's
-    otherwise; ``owner/builder`` means that owner's.
+    A bare name refers to the distribution's own builder of that name, if it has one, and to any
+    other's otherwise; ``owner/builder`` refers to that owner's.
     """
     own = {(point.distribution, point.name) for point in entry_points("dapi.models")}
     offers = []
@@ -69,7 +69,7 @@ def enums(builder: Builder, *, strict: bool = True) -> list[tuple[str, type[Weig
 
     Args:
         builder: The builder.
-        strict: Whether the failure of the model's own enum is raised, rather than warned of.
+        strict: Whether to raise if the model's own enum fails to load, instead of warning.
     """
     skipped: list[Skipped] = []
     loaded = _load_enums(builder, by_builder().get(builder.name, []), skipped, strict=strict)
@@ -81,13 +81,13 @@ def all_enums(only: Container[str] | None = None) -> list[tuple[str, str, type[W
     """Load the enums of every model; one that cannot be imported is skipped with a warning.
 
     Args:
-        only: Of these models only, named as they are listed.
+        only: Only these models, by the names under which they are listed.
 
     Returns:
-        The model's name as it is listed, the distribution that offers the weights, their enum.
+        The listed name of the model, the distribution that offers the weights, and their enum.
     """
     offered, skipped = by_builder(), list[Skipped]()
-    with collector.paused():  # what is declared stays: a look for garbage finds none of it
+    with collector.paused():  # declarations live on: exempt them from garbage collection
         found = [
             (name, distribution, enum)
             for name, builder in listed().items()
@@ -126,7 +126,7 @@ def _declared_enums(builder: Builder) -> list[tuple[str, type[Weights]]]:
 
 
 def _warn_of(skipped: list[Skipped]) -> None:
-    """Tell what was skipped: once for each distribution, which may have a hundred models."""
+    """Warn of skipped enums, once per distribution, which may have a hundred models."""
     for distribution in dict.fromkeys(each.error.distribution for each in skipped):
         names = [each.model for each in skipped if each.error.distribution == distribution]
         more = f" and {len(names) - 1} more models" if len(names) > 1 else ""
@@ -139,7 +139,7 @@ def load_enum(point: EntryPoint) -> type[Weights]:
     """Import an enum of weights, and check that it is one.
 
     Raises:
-        PluginLoadError: It cannot be imported, or is no subclass of Weights.
+        PluginLoadError: It cannot be imported, or is not a subclass of Weights.
     """
     from dapi._weights.enum import Weights
 
@@ -151,12 +151,12 @@ def load_enum(point: EntryPoint) -> type[Weights]:
 
 
 def leading_to(enum: type[Weights]) -> list[Offer]:
-    """List how an enum is advertised."""
+    """List the entry points that advertise an enum."""
     return [offer for offer in _all() if offer.point.leads_to(enum)]
 
 
 def qualified_names(weights: Weights) -> list[str]:
-    """Return the names that stay unambiguous whatever is installed, one for each builder.
+    """Return the names that are always unambiguous, one for each builder.
 
     Empty for weights that no distribution advertises.
 

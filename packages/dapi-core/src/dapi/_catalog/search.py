@@ -1,4 +1,4 @@
-"""Search: the weights of every installed distribution, by what their metadata says."""
+"""Search: the weights of every installed distribution, by their metadata."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @public
 class Found(NamedTuple):
-    """Weights, with the model they are for and the distribution that offers them."""
+    """Weights, with their model and the distribution that offers them."""
 
     model: str
     distribution: str
@@ -27,7 +27,7 @@ class Found(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The name that ``dapi.get_model`` takes."""
+        """The name for ``dapi.get_model``."""
         builder = builders.listed().get(self.model)
         is_own = builder is None or builder.distribution == self.distribution
         model, publisher = _names.parse(self.model), None if is_own else self.distribution
@@ -35,29 +35,29 @@ class Found(NamedTuple):
 
     @property
     def meta(self) -> Mapping[str, Any]:
-        """What is known of the weights."""
+        """The metadata of the weights."""
         return self.weights.meta
 
     @property
     def mib(self) -> float | None:
-        """The size of the files in MiB, exactly or as their publisher says it."""
+        """The size of the files in MiB, exact or as their publisher states it."""
         sizes = [file.size or 0 for file in self.weights.files]
         return sum(sizes) / 2**20 if all(sizes) else self.number("file_mib")
 
     @property
     def datasets(self) -> list[str]:
-        """What the weights were trained or measured on."""
+        """The datasets of training and evaluation."""
         trained = self.meta.get("datasets")
         names = trained if isinstance(trained, list | tuple) else ()
         return [*map(str, names), *(metric.dataset for metric in metrics.read(self.meta))]
 
     def number(self, key: str) -> float | None:
-        """Return a number of the metadata; None when it is not given."""
+        """Return a number in the metadata; None if it is missing."""
         value = self.meta.get(key)
         return value if isinstance(value, int | float) else None
 
     def is_at_most(self, key: str, most: float) -> bool:
-        """Whether a number of the metadata is given, and no greater."""
+        """Whether a number is in the metadata, and at most this."""
         value = self.number(key)
         return value is not None and value <= most
 
@@ -71,7 +71,7 @@ class Found(NamedTuple):
 
 
 class Query(Record):
-    """What is searched for; None asks nothing. Of several names, any will do."""
+    """The criteria of a search; None matches all. Of several names, any matches."""
 
     text: str | None = None
     task: tuple[str, ...] | None = None
@@ -88,10 +88,10 @@ class Query(Record):
 
     @classmethod
     def of(cls, *, text: Any, sort: Any, latest_only: bool, **wishes: Any) -> Query:
-        """Read what ``search`` takes.
+        """Read the arguments of ``search``.
 
         Raises:
-            ArgumentError: It is of another kind.
+            ArgumentError: One has a wrong type.
         """
         return cls(
             text=_checked_text("text", text, "words in one string, as in 'resnet imagenet'"),
@@ -101,18 +101,18 @@ class Query(Record):
         )
 
     def run(self, found: Iterable[Found]) -> list[Found]:
-        """Return what matches, sorted.
+        """Return the matching weights, sorted.
 
         Raises:
-            UnknownFacetError: A task, dataset, licence, distribution, metric or order that
-                nothing of ``found`` has.
+            UnknownFacetError: Nothing in ``found`` has a requested task, dataset, licence,
+                distribution, metric or order.
         """
         everything = list(found)
         self._check(everything)
         return sorted(filter(self._matches, everything), key=self._key)
 
     def _check(self, found: list[Found]) -> None:
-        """Refuse what no weights have: it is misspelt, or not installed."""
+        """Refuse values that no weights have: they are misspelt, or not installed."""
         _check_known("task", self.task or (), (_text(each, "task") for each in found))
         _check_known("license", self.license or (), (_text(each, "license") for each in found))
         _check_known("distribution", self.distribution or (), (each.distribution for each in found))
@@ -127,7 +127,7 @@ class Query(Record):
             _check_known("metric", (self.sort,), {*ORDERS, *self._metrics(found)})
 
     def _metrics(self, found: list[Found]) -> set[str]:
-        """Return the names of the metrics that there are on the dataset."""
+        """Return the names of the metrics on the dataset."""
         return {
             metric.name
             for each in found
@@ -156,7 +156,7 @@ class Query(Record):
         return licenses.refused(found.weights, allowed) is None
 
     def _reaches(self, found: Found, bounds: Mapping[str, float], sign: int) -> bool:
-        """Whether every metric that is asked for is there, and within its bound."""
+        """Whether every requested metric exists, and is within its bound."""
         return all(
             (metric := found.metric(name, self.dataset)) and metric.value * sign >= bound * sign
             for name, bound in bounds.items()
@@ -169,7 +169,7 @@ class Query(Record):
         return all(word in searched for word in text.casefold().split())
 
     def _key(self, found: Found) -> float:
-        """Order by it, the smallest first, and what is not known last."""
+        """Return the sort key: smallest first, unknown last."""
         if self.sort == "name":
             return 0
         if self.sort in _NUMBERS:
@@ -180,7 +180,7 @@ class Query(Record):
         return float("inf") if value is None else value
 
 
-# What can be sorted by, besides the name and the metrics; the smallest first.
+# Sort keys besides the name and the metrics; the smallest first.
 _NUMBERS: dict[str, Callable[[Found], float | None]] = {
     "params": lambda found: found.number("num_params"),
     "gflops": lambda found: found.number("gflops"),
@@ -207,9 +207,9 @@ def search(
 ) -> list[Weights]:
     """Search the weights of every installed distribution by their metadata.
 
-    Imports the enums of weights, and no framework; touches neither the network nor a checkpoint.
-    A distribution whose enum cannot be imported is skipped with a PluginWarning. Weights that
-    were withdrawn are left out. What the metadata does not say does not match.
+    Imports the enums of weights, and no framework; touches neither the network nor a checkpoint. A
+    distribution whose enum cannot be imported is skipped with a PluginWarning. Withdrawn weights
+    are omitted. Missing metadata does not match.
 
     ``task``, ``dataset``, ``license`` and ``distribution`` may be several names: any of them.
 
@@ -217,28 +217,28 @@ def search(
         text: Words that must all occur in the names (here, or in the library that published
             them), the task or the datasets; in any case.
         task: As in ``"image-classification"``.
-        dataset: What they were trained or measured on; ``"COCO"`` includes ``COCO-val2017``, and
-            ``"imagenet1k"`` is ``ImageNet-1K``. Metrics then are those on it.
+        dataset: A dataset of training or evaluation; ``"COCO"`` includes ``COCO-val2017``, and
+            ``"imagenet1k"`` is ``ImageNet-1K``. Metrics are then limited to it.
         license: SPDX expression, as in ``"BSD-3-Clause"``; or ``"unknown"``.
-        allow_license: Only weights that these licences allow, as ``DAPI_LICENSES`` has them:
-            with ``"MIT"`` also what is ``"MIT OR GPL-3.0-only"``, and other weights that they use
-            count too. What names no licence is ``"unknown"``.
-        distribution: Which distribution offers them, as in ``"dapi-vision"``.
-        min_metric: The least value of metrics by name, as in ``{"acc@1": 80}``.
-        max_metric: The greatest value of metrics by name, as in ``{"wer": 5}``.
-        max_params: The greatest number of parameters, as in ``30_000_000`` or ``"30M"``.
-        max_gflops: The greatest number of billions of multiply-adds.
+        allow_license: Only weights that these licences allow, as in ``DAPI_LICENSES``: ``"MIT"``
+            also allows ``"MIT OR GPL-3.0-only"``; other weights that they use must be allowed too.
+            Weights without a licence have ``"unknown"``.
+        distribution: The distribution that offers them, as in ``"dapi-vision"``.
+        min_metric: Minimum values of metrics by name, as in ``{"acc@1": 80}``.
+        max_metric: Maximum values of metrics by name, as in ``{"wer": 5}``.
+        max_params: The maximum number of parameters, as in ``30_000_000`` or ``"30M"``.
+        max_gflops: The maximum number of billions of multiply-adds.
         latest_only: Only weights that are marked latest.
-        sort: ``"name"``; ``"params"``, ``"gflops"`` or ``"size"``, the smallest first; or a
-            metric, the best first. What lacks it comes last; ties are by name.
+        sort: ``"name"``; ``"params"``, ``"gflops"`` or ``"size"``, the smallest first; or a metric,
+            the best first. Weights without it come last; ties are sorted by name.
 
     Returns:
-        The members; ``str(member)`` is the name that ``dapi.get_model`` takes.
+        The members; ``str(member)`` is its name for ``dapi.get_model``.
 
     Raises:
         UnknownFacetError: No weights have such a task, dataset, licence, distribution or metric;
-            names the nearest.
-        ArgumentError: A wish is of another kind, such as a metric without a value.
+            suggests similar ones.
+        ArgumentError: A criterion has a wrong type, such as a metric without a value.
 
     Example:
         >>> for weights in dapi.search("resnet20", sort="acc@1"):  # doctest: +SKIP
@@ -265,7 +265,7 @@ def search(
 
 
 def everything() -> Iterator[Found]:
-    """List all weights once, under the first of the models that share them."""
+    """List all weights once, under the first model that has them."""
     firsts: dict[type[Weights], tuple[str, str]] = {}
     for found in offered():
         if firsts.setdefault(type(found.weights), found[:2]) == found[:2]:
@@ -273,7 +273,7 @@ def everything() -> Iterator[Found]:
 
 
 def offered(models: Container[str] | None = None) -> Iterator[Found]:
-    """List what is offered for every model, by the model's name; its own weights come first.
+    """List the weights offered for every model, by the model's name; its own come first.
 
     Args:
         models: Only for these models, named as ``dapi.list_models`` does.
@@ -315,7 +315,7 @@ def number(text: str) -> float:
     """Read a number such as 30M.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is not a number.
 
     >>> number("30M"), number("1.5k"), number("80")
     (30000000.0, 1500.0, 80.0)
@@ -375,7 +375,7 @@ def _as_float(value: Any, *, units: bool = True) -> float:
     return found
 
 
-# What float() raises.
+# The errors of float().
 _NO_NUMBER = (OverflowError, TypeError, ValueError)
 
 _UNITS = {"k": 1e3, "M": 1e6, "G": 1e9, "B": 1e9}

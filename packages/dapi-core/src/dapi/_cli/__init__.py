@@ -16,16 +16,16 @@ from dapi._plugins import discovery
 from dapi._text.untrusted import printable
 from dapi.exceptions import DapiError, DapiWarning, nearest
 
-# Those of core; a distribution adds others in the entry-point group dapi.commands.
+# The commands of core; distributions add others in the entry-point group dapi.commands.
 _COMMANDS = (
     "list", "search", "show", "predict", "fetch", "verify", "trust", "cache", "doctor", "env",
     "check", "answers",
 )  # fmt: skip
 
-# Those that people read about before they have them.
+# Commands that people read about before they install them.
 _OF_DEVKIT = ("new", "describe", "entry-points", "catalogue", "snapshot", "breaking", "diff")
 
-# Those that operators read about before they have them.
+# Commands that operators read about before they install them.
 _OF_LOCK = ("lock", "sync", "audit", "sign", "bundle", "unbundle", "sbom", "card")
 
 
@@ -33,14 +33,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Args:
-        arguments: The command line without the program's name; by default that of the process.
+        arguments: The command line without the program's name; by default sys.argv.
 
     Returns:
         The exit status: 0, or 1 after an error or when ``doctor`` or ``verify`` found a problem;
         2 if the command line is wrong.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
-    if isinstance(sys.stdout, io.TextIOWrapper):  # names of files need not be what it encodes
+    if isinstance(sys.stdout, io.TextIOWrapper):  # file names may not be encodable
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         with _warnings_as_sentences():
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("dapi: interrupted. Completed work is kept.", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
+    except BrokenPipeError:  # the reader of a pipe, such as head, has ended
         sys.stderr.close()
         return FAILED
 
@@ -68,7 +68,7 @@ def _run(words: list[str]) -> int:
 
 
 def _unknown(word: str) -> str:
-    """Say what to write instead of a command that there is not."""
+    """Return the message for an unknown command."""
     for owner, words in (("dapi-devkit", _OF_DEVKIT), ("dapi-lock", _OF_LOCK)):
         if word in words:
             return f"{word!r} is a command of {owner}. To install it: pip install {owner}"
@@ -80,7 +80,7 @@ def _unknown(word: str) -> str:
 
 @contextmanager
 def _warnings_as_sentences() -> Iterator[None]:
-    """Print dapi's warnings as its errors, without the line of code that gave them."""
+    """Print dapi's warnings like its errors, without a line of code."""
     usual = warnings.formatwarning
 
     def sentence(message: Any, category: type[Warning], *where: Any, **line: Any) -> str:

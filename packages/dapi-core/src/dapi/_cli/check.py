@@ -1,4 +1,4 @@
-"""``dapi check`` and ``dapi answers``: whether models say what they said."""
+"""``dapi check`` and ``dapi answers``: compare models with their recorded answers."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _checked(name: str, answers: Path | None) -> Check:
 
 
 def _watched(found: Iterator[Any], total: int) -> Iterator[Any]:
-    """Draw a bar on a terminal when there is something to wait for."""
+    """Draw a progress bar on a terminal for long work."""
     from tqdm import tqdm
 
     with tqdm(total=total, disable=None, delay=1, leave=False, dynamic_ncols=True) as bar:

@@ -1,4 +1,4 @@
-"""What ``dapi doctor`` looks for: everything that keeps models from being found or built."""
+"""``dapi doctor``: find everything that keeps models from being found or built."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from dapi.exceptions import (
 
 
 class Problem(NamedTuple):
-    """One finding: whose it is, what is wrong, and what to do."""
+    """One problem: its distribution, the problem, and the remedy."""
 
     distribution: str
     what: str
@@ -37,13 +37,13 @@ class Problem(NamedTuple):
 def examine(name: str | None = None, *, build: bool = False) -> list[Problem]:
     """Look for problems, of all distributions or of one.
 
-    Imports what they advertise, each on its own; nothing of those that are disabled, need another
-    dapi-core, or miss something that they require.
+    Imports all that they advertise, each separately; nothing of those that are disabled, require
+    another dapi-core, or lack a requirement.
 
     Args:
-        name: The name of a distribution; None for all, and for what is nobody's alone.
-        build: Whether each builder is called too, without weights and on the meta device: that
-            takes no memory, but imports PyTorch and what the builders need.
+        name: The name of a distribution; None for all, and for the environment.
+        build: Whether to call each builder too, without weights and on the meta device: that takes
+            no memory, but imports PyTorch and the builders' requirements.
 
     Raises:
         UnknownPluginError: No distribution with that name has entry points for dapi.
@@ -56,7 +56,7 @@ def examine(name: str | None = None, *, build: bool = False) -> list[Problem]:
 
 
 def _of_nobody() -> Iterator[Problem]:
-    """Find what is wrong with the environment, whatever is installed."""
+    """Find problems of the environment, independent of distributions."""
     yield from _foreign_owners()
     yield from _unmatched_variables()
     yield from _idle_mirrors()
@@ -77,7 +77,7 @@ def _examine(plugin: Plugin, build: bool) -> Iterator[Problem]:
     yield from _shared_names(plugin)
 
 
-# What is not imported in these states.
+# States in which a distribution is not imported.
 _UNFIT = ("disabled", "incompatible", "missing-dependency")
 
 
@@ -98,13 +98,13 @@ def _unmatched_variables() -> Iterator[Problem]:
 
 def _idle_mirrors() -> Iterator[Problem]:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", PluginWarning)  # told as the problem of its distribution
+        warnings.simplefilter("ignore", PluginWarning)  # reported as a problem of its distribution
         for what, remedy in mirrors.idle(files.urls()):
             yield Problem("DAPI_MIRROR", what, remedy)
 
 
 def _unusable_folders() -> Iterator[Problem]:
-    """Find a cache that cannot be written to, and further caches that cannot be read."""
+    """Find a cache that is not writable, and read-only caches that are not readable."""
     try:
         root, roots = folders.root(), folders.roots()
     except (OSError, RuntimeError, KeyError) as error:  # no home, and no variable
@@ -124,7 +124,7 @@ def _unusable_folders() -> Iterator[Problem]:
 
 
 def _open_caches() -> Iterator[Problem]:
-    """Find folders of caches in which others could plant something."""
+    """Find cache directories in which other users could plant files."""
     for root in folders.roots():
         for folder in access.strangers(root):
             what = f"others can write to {folder}: each user hashes files before using them"
@@ -138,7 +138,7 @@ def _instead(name: str, known: Sequence[str] = environment.KNOWN) -> str:
 
 
 def _try(point: EntryPoint) -> None:
-    """Import what an entry point names; discovery remembers what fails."""
+    """Import the target of an entry point; discovery records failures."""
     checks = {
         "dapi.models": builders.load_builder,
         "dapi.weights": offers.load_enum,
@@ -151,7 +151,7 @@ def _try(point: EntryPoint) -> None:
 
 
 def _drift(plugin: Plugin) -> Iterator[Problem]:
-    """Compare the names in entry points with those that the builders were registered under."""
+    """Compare the names in entry points with the registered names of the builders."""
     for point in plugin.entry_points:
         if point.group != "dapi.models":
             continue
@@ -173,7 +173,7 @@ def _declared(point: EntryPoint) -> str | None:
 
 
 def _unbuildable(plugin: Plugin) -> Iterator[Problem]:
-    """Find builders that raise when they are called; what fails to import is told already."""
+    """Find builders that raise when they are called; failed imports are reported already."""
     for point in plugin.entry_points:
         if point.group != "dapi.models":
             continue
@@ -189,9 +189,9 @@ def _unbuildable(plugin: Plugin) -> Iterator[Problem]:
 
 
 def _failure(builder: Callable[..., Any]) -> str:
-    """Return why a builder cannot be called without weights; an empty text if it can."""
+    """Return why a builder cannot be called without weights; empty if it can."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a model that is built only to see whether it can be
+        warnings.simplefilter("ignore")  # a model that is built only to test the builder
         try:
             builder(weights=None, device="meta", **_required(builder))
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's code
@@ -201,7 +201,7 @@ def _failure(builder: Callable[..., Any]) -> str:
 
 
 def _required(builder: Callable[..., Any]) -> dict[str, Any]:
-    """Take the arguments without a default from the builder's first weights."""
+    """Return the arguments without a default, from the builder's first weights."""
     builds = [member.build for enum in declaration(builder).weights for member in enum]
     given = {**builds[0].defaults, **builds[0].config} if builds else {}
     parameters = inspect.signature(builder).parameters.items()
@@ -213,7 +213,7 @@ def _required(builder: Callable[..., Any]) -> dict[str, Any]:
 
 
 def _misplaced_tombstones(plugin: Plugin) -> Iterator[Problem]:
-    """Find tombstones of what still lives, and successors that do not."""
+    """Find tombstones of existing models, and successors that do not exist."""
     living = {point.name for point in plugin.entry_points if point.group == "dapi.models"}
     for point in plugin.entry_points:
         if point.group != "dapi.removed":
@@ -232,7 +232,7 @@ def _lost_successor(point: EntryPoint) -> Iterator[Problem]:
         elif successor:
             lookup.find(successor)
     except PluginLoadError:
-        return  # told as what it is
+        return  # reported as such
     except DapiError as error:
         what = f"its tombstone of {point.name!r} names a successor that cannot be found: {error}"
         yield Problem(point.distribution, what, f"Correct the successor in {point.target}")

@@ -1,4 +1,4 @@
-"""What ``dapi predict`` and ``dapi fetch`` say, check and ask before they download."""
+"""Announce, check and confirm downloads of ``dapi predict`` and ``dapi fetch``."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from dapi._store import disk, folders
 from dapi._weights.enum import Weights
 from dapi.exceptions import CacheError
 
-# From so many bytes on, a person is asked.
+# Downloads of at least this many bytes need a confirmation.
 LARGE = 5_000_000_000
 
-# Bytes that remain free: for notes about the download, and for other programs.
+# Bytes to keep free: for records of the download, and for other programs.
 _SPARE = 1 << 20
 
 
 def announce(weights: object, download: Download, *, instead: Sequence[Weights] = ()) -> None:
-    """Say what will be downloaded, and which other weights need no download."""
+    """Print what will be downloaded, and which other weights need no download."""
     others = ", ".join(map(str, instead))
     here = f" Already in the cache: {others}." if others else ""
     say(f"{weights} will be downloaded: {download}.{here}")
 
 
 def is_agreed(download: Download, *, yes: bool, unattended: bool) -> bool:
-    """Check the room on the disk, and ask a person before a large download.
+    """Check the free disk space, and ask before a large download.
 
     Args:
         download: All that will be downloaded.
-        yes: Whether ``--yes`` was given; it also overrules an estimate that exceeds the disk.
-        unattended: The answer where there is no terminal to ask on.
+        yes: Whether ``--yes`` was passed; it also overrules an estimate that exceeds the disk.
+        unattended: The answer if there is no terminal.
 
     Raises:
-        CacheError: There is not enough room.
+        CacheError: There is not enough disk space.
     """
     if not (yes and download.is_estimated):
         check_room(download)
@@ -47,10 +47,10 @@ def is_agreed(download: Download, *, yes: bool, unattended: bool) -> bool:
 
 
 def check_room(download: Download) -> None:
-    """Compare the size with what is free on the disk of the cache.
+    """Compare the size with the free disk space of the cache.
 
     Raises:
-        CacheError: There is not enough room.
+        CacheError: There is not enough disk space.
     """
     root = folders.root()
     free = disk.free(root)

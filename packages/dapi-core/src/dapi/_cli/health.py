@@ -1,4 +1,4 @@
-"""``dapi doctor`` and ``dapi env``: what keeps models from being built, and what is installed."""
+"""``dapi doctor`` and ``dapi env``: problems of models, and the installation."""
 
 from __future__ import annotations
 

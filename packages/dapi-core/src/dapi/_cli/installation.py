@@ -1,6 +1,6 @@
-"""The installation: what a bug report needs to say of it, and no secret.
+"""The installation, as described in a bug report: no secrets.
 
-Versions are read from metadata, so that it can be described although nothing can be imported.
+Versions are read from metadata, so that it works even if imports fail.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dapi._plugins import discovery, environment
 from dapi._plugins.status import plugins
 from dapi._store import disk, folders, mirrors, settings
 
-# Whose versions decide how a model behaves, or how its files are fetched and read.
+# Packages whose versions affect how a model behaves, or how its files are downloaded and read.
 _PEERS = (
     "torch",
     "torchvision",
@@ -34,7 +34,8 @@ _PEERS = (
     "tqdm",
 )
 
-# Variables of the network; only whether they are set is told, for their values hold passwords.
+# Variables of the network; only whether they are set is shown, since their values contain
+# passwords.
 _NETWORK = (
     "http_proxy",
     "https_proxy",
@@ -49,9 +50,9 @@ _NETWORK = (
 
 
 def describe() -> dict[str, Any]:
-    """Return versions, the platform, the cache and the settings, as ``json.dumps`` takes them.
+    """Return versions, the platform, the cache and the settings, ready for ``json.dumps``.
 
-    Imports no distribution, and writes nothing that lasts.
+    Imports no distribution, and leaves no file behind.
     """
     versions = discovery.versions()
     return {

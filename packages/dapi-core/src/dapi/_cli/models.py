@@ -97,7 +97,7 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _by_task(offered: list[Found]) -> dict[str, list[Found]]:
-    """Group the weights of a model: one that is trained for several tasks stands under each."""
+    """Group the weights of a model by task; a model of several tasks is listed under each."""
     tasks = [str(found.meta["task"]) for found in offered if "task" in found.meta]
     grouped: dict[str, list[Found]] = {}
     for found in offered:
@@ -107,7 +107,7 @@ def _by_task(offered: list[Found]) -> dict[str, list[Found]]:
 
 
 def _model(name: str, distribution: str, task: str, offered: list[Found]) -> dict[str, Any]:
-    """Describe a model by its first latest weights, and by the best of their headline metric."""
+    """Describe a model by its first latest weights and the best value of their headline metric."""
     default = next((each for each in offered if each.weights.latest), None)
     meta = default.meta if default else offered[0].meta if offered else {}
     headline = next(_metrics.read(meta), None)
@@ -126,7 +126,7 @@ def _model(name: str, distribution: str, task: str, offered: list[Found]) -> dic
 
 
 def _status(model: str, weights: Weights | None) -> dict[str, Any]:
-    """Tell whether to use weights, and what to use instead; ``replaced`` is of their builder."""
+    """Return the status of weights, and their replacement; ``replaced`` is the builder's."""
     status = weights.status if weights else Status()
     if status.state != "active":
         return {"status": status.state, "replacement": status.replacement}
@@ -136,13 +136,13 @@ def _status(model: str, weights: Weights | None) -> dict[str, Any]:
 
 
 def _columns(metric: Metric | None) -> dict[str, Any]:
-    """Tell a metric in columns of its own, so that they can be compared."""
+    """Return a metric as separate columns, so that they can be compared."""
     name, value, dataset = (metric.name, metric.value, metric.dataset) if metric else (None,) * 3
     return {"metric": name, "value": value, "dataset": dataset}
 
 
 def _narrow(options: argparse.Namespace, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Shorten the long name that a dataset may have, and tell the status in a word, for people."""
+    """Shorten long names of datasets and the status, for people."""
     if options.json:
         return rows
     return [
@@ -154,7 +154,7 @@ def _narrow(options: argparse.Namespace, rows: list[dict[str, Any]]) -> list[dic
 
 
 def _in_words(row: dict[str, Any]) -> dict[str, Any]:
-    """Tell the status, where there is something to tell."""
+    """Return the status in words; empty for active weights."""
     state, instead = row["status"], row["replacement"]
     words = "" if state == "active" else f"{state}, use {instead}" if instead else state
     return {**_without(row, "replacement"), "status": words}
@@ -165,7 +165,7 @@ def _without(row: dict[str, Any], key: str) -> dict[str, Any]:
 
 
 def _nothing(options: argparse.Namespace) -> str:
-    """Say why no model is listed."""
+    """Explain why no model is listed."""
     installed = len(builders.list_models())
     if installed:
         wider = f"*{options.pattern}*"
@@ -200,7 +200,7 @@ def _find(options: argparse.Namespace) -> int:
 
 
 def _compared(found: Found, query: Query) -> dict[str, Any]:
-    """Tell of weights what people compare; of the metrics the one that was asked for."""
+    """Return the columns of weights that people compare, with the requested metric."""
     asked = [query.sort, *(query.min_metric or ()), *(query.max_metric or ())]
     metrics = [found.metric(name, query.dataset) for name in asked]
     metric = next(filter(None, metrics), next(_metrics.read(found.meta), None))
@@ -241,7 +241,7 @@ def _summary(found: Found) -> dict[str, Any]:
 
 
 def _costs(found: Found) -> dict[str, Any]:
-    """Tell what weights cost: to compute, to store and to use."""
+    """Return the costs of weights: compute, storage and licence."""
     return {
         "params": found.meta.get("num_params"),
         "gflops": found.meta.get("gflops"),
@@ -252,7 +252,7 @@ def _costs(found: Found) -> dict[str, Any]:
 
 
 def _metric(metric: Any) -> str:
-    """Print a metric in a few words, of whatever form an author gave it."""
+    """Format a metric, in whatever form its author declared it."""
     if not isinstance(metric, Mapping):
         return str(metric)
     return " ".join(str(metric[key]) for key in ("dataset", "name", "value") if key in metric)

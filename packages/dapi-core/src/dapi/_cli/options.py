@@ -1,4 +1,4 @@
-"""What all commands share: their options, their exit status, and how they speak."""
+"""Common parts of commands: options, exit status and messages."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from dapi._text.untrusted import printable
 # The exit status after an error, or when doctor or verify found a problem.
 FAILED = 1
 
-# The exit status when the command line is wrong, as argparse has it.
+# The exit status when the command line is wrong, as in argparse.
 MISUSED = 2
 
-# The exit status after Ctrl-C, as shells have it: 128 and the signal's number.
+# The exit status after Ctrl-C, as in shells: 128 plus the signal's number.
 INTERRUPTED = 130
 
 
@@ -30,5 +30,5 @@ def add_command(
 
 
 def say(text: str) -> None:
-    """Print a sentence on standard error: results alone are for standard output."""
+    """Print a sentence on standard error; only results go to standard output."""
     print(f"dapi: {printable(text)}", file=sys.stderr, flush=True)

@@ -50,7 +50,7 @@ def add_commands(commands: Any) -> None:
 
 
 def _folder(text: str) -> Path:
-    """Read where to write; that it cannot be should not be found out after all was fetched."""
+    """Return a writable directory; fail before the downloads, not after."""
     path = Path(text)
     obstacle = disk.obstacle(path)
     if obstacle:
@@ -62,14 +62,14 @@ def _folder(text: str) -> Path:
 
 
 def _seed(text: str) -> int:
-    """Read what torch takes for a seed."""
+    """Return a valid seed for torch."""
     if not text.isdecimal() or int(text) >= 1 << 64:
         raise argparse.ArgumentTypeError(f"{text} is not an integer between 0 and 2**64 - 1")
     return int(text)
 
 
 def _predict(options: argparse.Namespace) -> int:
-    from dapi._building.prediction import Run, plan  # the other commands need nothing of it
+    from dapi._building.prediction import Run, plan  # the other commands do not need it
 
     planned = plan(options.model, options.weights)
     planned.check(options.device)
@@ -93,10 +93,10 @@ def _predict(options: argparse.Namespace) -> int:
 def _may_download(
     options: argparse.Namespace, planned: Plan, download: Download, bad: Mapping[str, str]
 ) -> bool:
-    """Say which inputs are bad and what will be downloaded; ask before a large download."""
+    """Report invalid inputs and the download; ask before a large one."""
     from dapi._building.prediction import Outcome
 
-    if bad.keys() >= set(options.inputs):  # there is nothing to download for
+    if bad.keys() >= set(options.inputs):  # no input is valid, so nothing is needed
         for source in options.inputs:
             _report(options, planned, Outcome(source, error=bad[source]))
         return False
@@ -104,7 +104,7 @@ def _may_download(
         _complain(source, reason)
     downloads.announce(planned.weights, download, instead=_here(planned))
     obstacle = disk.obstacle(options.output)
-    if obstacle:  # of the default, which not every task writes to: another was checked
+    if obstacle:  # only of the default, which not every task uses: another directory was checked
         say(f"Cannot write to {options.output} ({obstacle}): results in files fail; see --output")
     if downloads.is_agreed(download, yes=options.yes, unattended=False):
         return True
@@ -116,7 +116,7 @@ def _may_download(
 
 
 def _here(planned: Plan) -> list[Weights]:
-    """List the model's weights for the same task that need not be fetched."""
+    """List the model's weights for the same task that need no download."""
     return [
         weights
         for weights in lookup.list_weights(planned.model.qualified)
@@ -125,14 +125,14 @@ def _here(planned: Plan) -> list[Weights]:
 
 
 def _watched(run: Run, sources: Sequence[str]) -> Iterator[Outcome]:
-    """Yield what becomes of each input, and of all, with a bar on a terminal if it takes long."""
+    """Yield the result of each input, and of all, with a progress bar on a terminal."""
     from tqdm import tqdm
 
-    # disable=None: not where standard error is no terminal; what is done at once needs no bar
+    # disable=None: only on a terminal; quick work needs no bar
     with tqdm(disable=None, delay=1, leave=False, dynamic_ncols=True) as bar:
         for outcome in run.outcomes(sources):
             bar.total = run.total
-            bar.clear()  # what is printed meanwhile stands above it
+            bar.clear()  # output appears above it
             yield outcome
             bar.update()
     summary = run.summary()
@@ -143,7 +143,7 @@ def _watched(run: Run, sources: Sequence[str]) -> Iterator[Outcome]:
 def _report(
     options: argparse.Namespace, planned: Plan, outcome: Outcome, *, is_known: bool = False
 ) -> None:
-    """Print what became of an input; results are for standard output, errors for both."""
+    """Print the result of an input; results go to standard output, errors to both."""
     if outcome.error and not is_known:
         _complain(outcome.name, outcome.error)
     if options.json:
@@ -163,7 +163,7 @@ def _as_json(planned: Plan, outcome: Outcome) -> dict[str, Any]:
 
 
 def _finite(value: Any) -> Any:
-    """Put null where JSON has no number.
+    """Replace numbers that JSON does not have by null.
 
     >>> _finite({"scores": [0.5, math.nan, -math.inf]})
     {'scores': [0.5, None, None]}

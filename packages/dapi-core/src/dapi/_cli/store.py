@@ -1,4 +1,4 @@
-"""``dapi fetch``, ``verify``, ``trust`` and ``cache``: files, and what is known of them."""
+"""``dapi fetch``, ``verify``, ``trust`` and ``cache``: files and their records."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _fetch(options: argparse.Namespace) -> int:
         _show(options, chosen)
         return 0 if is_complete else FAILED
     download = _downloads.of(*chosen.values())
-    if not settings.is_offline():  # then each error says what is missing
+    if not settings.is_offline():  # then each error states what is missing
         if not options.quiet:
             _announce(chosen)
         if not downloads.is_agreed(download, yes=options.yes, unattended=True):
@@ -83,7 +83,7 @@ def _fetch(options: argparse.Namespace) -> int:
         try:
             for file, path in files.fetch_everything(weights, progress=not options.quiet):
                 rows.append({"name": name, "url": file.url, "path": str(path)})
-        except DapiError as error:  # the others are still fetched
+        except DapiError as error:  # the others are still downloaded
             say(str(error))
             is_complete = False
     print_rows(options, rows, empty="")
@@ -91,7 +91,7 @@ def _fetch(options: argparse.Namespace) -> int:
 
 
 def _chosen(options: argparse.Namespace) -> tuple[dict[str, Weights], bool]:
-    """Return the weights of names, and whether all names have some; it is said which do not."""
+    """Return the weights of names, and whether all names have some; report those that do not."""
     chosen = {}
     for name in options.names:
         try:
@@ -112,7 +112,7 @@ def _announce(chosen: dict[str, Weights]) -> None:
 
 
 def _show(options: argparse.Namespace, chosen: dict[str, Weights]) -> None:
-    """Print what would be downloaded, and check that there is room for it."""
+    """Print what would be downloaded, and check the free disk space."""
     rows = [
         {
             "name": name,
@@ -128,7 +128,7 @@ def _show(options: argparse.Namespace, chosen: dict[str, Weights]) -> None:
 
 
 class _Finding(NamedTuple):
-    """A file that is not as it should be, and how it can be mended."""
+    """A damaged file, and its remedy."""
 
     state: str
     path: str
@@ -152,7 +152,7 @@ def _verify(options: argparse.Namespace) -> int:
                 row["remedy"] = "removed; it is downloaded again on demand"
             else:
                 status = FAILED
-        except OSError as error:  # the others are still mended
+        except OSError as error:  # the others are still repaired
             row["remedy"], status = f"it cannot be removed: {error.strerror or error}", FAILED
         rows.append(row)
     what = f"All files of {', '.join(options.names)}" if options.names else "All files in the cache"
@@ -179,7 +179,7 @@ def _of_weights(names: list[str]) -> Iterator[_Finding]:
         for file in files.everything(files.latest_or_named(name)):
             try:
                 state, path = _store.examine(file)
-            except MissingDependencyError as error:  # the others are still looked at
+            except MissingDependencyError as error:  # the others are still checked
                 yield _Finding("missing", "", redacted(file.url), str(error))
                 continue
             if state != "intact":
@@ -288,7 +288,7 @@ def _remove(options: argparse.Namespace) -> int:
         if blob.sha256 in chosen and blob.is_ours:
             cache.remove(blob.sha256)
             rows.append({"removed": str(blob.path), "bytes": blob.size})
-        elif blob.sha256 in chosen and blob.copy_size:  # it is in our cache, and only the blob not
+        elif blob.sha256 in chosen and blob.copy_size:  # our cache lacks only its blob
             rows.append({"removed": str(copies.remove(blob.sha256)), "bytes": blob.copy_size})
     rows += [{"removed": str(path), "bytes": None} for path in cache.sweep()]
     print_rows(options, rows, empty="There was nothing to remove.")
@@ -296,7 +296,7 @@ def _remove(options: argparse.Namespace) -> int:
 
 
 def _named(names: list[str]) -> set[str]:
-    """Return the hashes of what is named: weights, all weights of a model, or a hash's digits."""
+    """Return the hashes of names: weights, all weights of a model, or digits of a hash."""
     there = {blob.sha256 for blob in cache.listing()}
     chosen = set()
     for name in names:

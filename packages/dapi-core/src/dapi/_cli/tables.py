@@ -15,7 +15,7 @@ from dapi._values.frozen import to_json
 def print_rows(
     options: argparse.Namespace, rows: list[dict[str, Any]], *, empty: str, indent: str = ""
 ) -> None:
-    """Print rows as a table or as JSON; ``empty`` when there are none."""
+    """Print rows as a table or as JSON; print ``empty`` if there are none."""
     if options.json:
         print_json(rows)
     elif rows:
@@ -25,12 +25,12 @@ def print_rows(
 
 
 def print_json(value: Any) -> None:
-    """Print what is told as JSON."""
+    """Print a value as JSON."""
     print(json.dumps(without_secrets(value), indent=2))
 
 
 def without_secrets(value: Any) -> Any:
-    """Return dicts, lists and scalars in which every URL is as it may be shown."""
+    """Return dicts, lists and scalars without the secrets of URLs."""
     if isinstance(value, str):
         return redact(value)
     if isinstance(value, Mapping):
@@ -50,7 +50,7 @@ def _print_table(rows: list[dict[str, Any]], indent: str) -> None:
 
 
 def put(text: str) -> None:
-    """Print a line, which may name what strangers wrote."""
+    """Print a line, which may contain untrusted text."""
     print(printable(text))
 
 
@@ -61,7 +61,7 @@ def _cell(value: Any) -> str:
 
 
 def print_facts(name: str, facts: Mapping[str, Any], indent: str = "") -> None:
-    """Print what is known of something: what is short in one line, the rest below it."""
+    """Print facts: short ones in one line, the others below it."""
     plain: dict[str, Any] = to_json(facts)
     nested = {key: value for key, value in plain.items() if isinstance(value, dict | list)}
     short = [f"{key} {_cell(value) or '-'}" for key, value in plain.items() if key not in nested]

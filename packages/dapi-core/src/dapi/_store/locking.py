@@ -178,9 +178,7 @@ def _wait(
         if progress != seen:
             seen, since = progress, time.monotonic()
         elif time.monotonic() - since > settings.patience:
-            text = (
-                f"{who} made no progress for {settings.patience:g} s, and is no longer waited for."
-            )
+            text = f"{who} made no progress for {settings.patience:g} s; continuing without it."
             notices.warn(text, CacheWarning)
             return False
         time.sleep(settings.poll)

@@ -1,1 +1,1 @@
-"""Text as it is shown: no secret, and nothing that steers a terminal."""
+"""Text for display: no secrets, and no terminal control characters."""

@@ -1,4 +1,4 @@
-"""Text that a stranger wrote, made safe to show: a plugin's names, a server's reason phrase."""
+"""Untrusted text, made safe for display: a plugin's names, a server's reason phrase."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 # Compiled when they are first used (re keeps them): every start of dapi imports this module.
 
-# Whatever a terminal may take as the end of a line.
+# All characters that a terminal may treat as the end of a line.
 _BREAKS = "[\t-\r\x1c-\x1f\x85\u2028\u2029]+"
 
 # Other control characters (ESC and the one-byte CSI among them), and those that reverse text.

@@ -44,7 +44,7 @@ def netloc(url: str) -> str:
 
 
 def split_userinfo(url: str) -> tuple[str, str]:
-    """Return a URL without its ``user:password@``, and that.
+    """Return a URL without its ``user:password@``, and that part.
 
     >>> split_userinfo("https://me:secret@example.org/x")
     ('https://example.org/x', 'me:secret')
@@ -59,7 +59,7 @@ def split_userinfo(url: str) -> tuple[str, str]:
 def redacted(url: str) -> str:
     """Return a URL for display: scheme, host and path.
 
-    Removes passwords, the query (it may hold signatures and tokens) and control characters.
+    Removes passwords, the query (it may contain signatures and tokens) and control characters.
 
     >>> redacted("https://me:secret@example.org/net.pth?X-Amz-Signature=0123")
     'https://example.org/net.pth?***'
@@ -79,7 +79,7 @@ def redacted(url: str) -> str:
 
 
 def redact(text: str) -> str:
-    """Return a text in which every URL is as it may be shown.
+    """Return a text in which every URL is redacted.
 
     >>> redact("GET https://example.org/x?token=1: refused")
     'GET https://example.org/x?***: refused'

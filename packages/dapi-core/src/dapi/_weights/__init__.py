@@ -1,1 +1,1 @@
-"""What is declared: entries, enums of weights, lazy factories."""
+"""Declarations: entries, enums of weights, lazy factories."""

@@ -1,7 +1,7 @@
-"""Aliases: the names that the same weights have in the library that published them.
+"""Aliases: names of the same weights in the library that published them.
 
-An entry lists them in ``meta["known_as"]``. They build nothing here: who types one is told the
-name to write. Only errors ask for them, for all enums have to be read.
+An entry lists them in ``meta["known_as"]``. They cannot be built: an error gives the name to use.
+Only errors look them up, because this reads all enums.
 """
 
 from __future__ import annotations
@@ -14,26 +14,26 @@ from dapi.exceptions import NoWeightsError
 if TYPE_CHECKING:
     from dapi._weights.enum import Weights
 
-# How torchvision calls what ``dapi.LATEST`` means.
+# torchvision's name for ``dapi.LATEST``.
 _DEFAULT = "DEFAULT"
-# The module of torchvision whose functions it lists, as we do, with ``quantized_`` in front.
+# The module of torchvision whose functions it lists with the prefix ``quantized_``, as we do.
 _QUANTIZED = "quantization"
 
 
 def is_foreign(name: str) -> bool:
-    """Whether a name can be of another library: builders' names here are lower case, and plain."""
+    """Whether a name can belong to another library: our builders' names are plain lower case."""
     builder = name.partition(":")[0]
     return not builder.isidentifier() or builder != builder.lower()
 
 
 def members(name: str, enum: type[Weights]) -> list[Weights]:
-    """List the members of an enum that have a name elsewhere.
+    """List the members of an enum that have a name in another library.
 
     Args:
         name: With or without the module in front, as in
             ``"torchvision.models.ResNet50_Weights.IMAGENET1K_V1"``; or ``"ResNet50_Weights"``
             and its ``DEFAULT``; or an id with or without its owner, as in ``"roberta-base"``.
-        enum: Where to look.
+        enum: The enum to search.
     """
     found = [member for member in enum if any(_is(name, alias) for alias in _of(member))]
     owner, _, last = name.rpartition(".")
@@ -43,11 +43,11 @@ def members(name: str, enum: type[Weights]) -> list[Weights]:
 
 
 def own_members(name: str, enum: type[Weights]) -> list[Weights]:
-    """List the members of an enum that a member of the enum elsewhere stands for.
+    """List the members of an enum that correspond to a member of another library's enum.
 
     Args:
         name: As in ``"IMAGENET1K_V1"`` or ``"DEFAULT"``; or as for ``members``.
-        enum: Where to look.
+        enum: The enum to search.
     """
     if name == _DEFAULT:
         return _latest(enum)
@@ -56,7 +56,7 @@ def own_members(name: str, enum: type[Weights]) -> list[Weights]:
 
 
 def builder(name: str) -> str:
-    """Return the builder's name that another library's function has in its listing.
+    """Return the name under which another library lists a function.
 
     >>> builder("torchvision.models.resnet50")
     'resnet50'
@@ -70,7 +70,7 @@ def builder(name: str) -> str:
 def read(meta: Mapping[str, Any]) -> list[str]:
     """Read the names elsewhere in an entry's metadata.
 
-    What an author gave in another form than a text, or a list of texts, is passed over.
+    Values that are neither a string nor a list of strings are ignored.
 
     >>> read({"known_as": "NET_BASE"}), read({"known_as": None})
     (['NET_BASE'], [])
@@ -85,13 +85,13 @@ def _of(member: Weights) -> list[str]:
 
 
 def _owners(enum: Iterable[Weights]) -> set[str]:
-    """Return the enums elsewhere of which members of this one are known."""
+    """Return the other libraries' enums that members of this one correspond to."""
     owners = {alias.rpartition(".")[0] for member in enum for alias in _of(member)}
     return {owner for owner in owners if owner and "/" not in owner}
 
 
 def _is(name: str, alias: str) -> bool:
-    """Whether a name is an alias: the whole, behind a module's name, or without its owner."""
+    """Whether a name is an alias: as a whole, after a module's name, or without its owner."""
     name, alias = name.casefold(), alias.casefold()
     return name == alias or name.endswith(f".{alias}") or alias.endswith(f"/{name}")
 

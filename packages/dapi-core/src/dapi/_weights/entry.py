@@ -1,4 +1,4 @@
-"""WeightEntry: everything that is known of one set of weights."""
+"""WeightEntry: the description of one set of weights."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     from dapi.adapt import Step
 
 
-# Of a value in the repr of an entry.
+# Width of a value in the repr of an entry.
 _WIDTH = 80
 
 
 @public
 class Undeclared(Record):
-    """Stands for a factory that an entry does not have. False, and an error when called."""
+    """Placeholder of a factory that an entry lacks: false, and calling it raises NoWeightsError."""
 
     what: str
 
@@ -56,8 +56,8 @@ class Status(Record):
 
     Attributes:
         state: ``active``; ``deprecated`` warns when loaded; ``withdrawn`` refuses to load.
-        replacement: The name of what to use instead, as in ``"resnet50:ImageNet1K_RefV2"``.
-        reason: Why, in a sentence.
+        replacement: The name of the weights to use instead, as in ``"resnet50:ImageNet1K_RefV2"``.
+        reason: The reason, in a sentence.
     """
 
     state: Literal["active", "deprecated", "withdrawn"] = "active"
@@ -74,7 +74,7 @@ class Status(Record):
 
 
 def _wrong_type(argument: str, value: object, expected: str) -> WeightsDeclarationError:
-    """Return the error that says what to write instead of a value of a wrong type."""
+    """Return the error for a value of a wrong type."""
     remedy = f"Expected {expected}."
     if value is None:
         remedy += " If there is none, omit it."
@@ -85,18 +85,18 @@ def _wrong_type(argument: str, value: object, expected: str) -> WeightsDeclarati
 
 @public
 class Build(Record):
-    """What a builder must do for these weights to work.
+    """How a builder must build the model for these weights.
 
     Attributes:
-        config: Arguments that the weights fix, such as ``num_classes``. A caller who gives
-            another value gets a ConfigConflictError.
-        defaults: Arguments that the weights want and a caller may override.
+        config: Arguments that the weights fix, such as ``num_classes``. Another value raises
+            ConfigConflictError.
+        defaults: Arguments that the weights set and a caller may override.
         context: Overrides of constructor defaults while the model is built (ContextParams), by
             ``"module:Class"``.
         adapt: Steps that map the file's keys to the model's, in order (see ``dapi.adapt``).
-        code_version: State-dict versions by module path, for files that lost their own
-            (safetensors, or by a step of ``adapt`` that does not keep them) and modules that
-            dispatch on them (vision#1224).
+        code_version: State-dict versions by module path, for files without versions (safetensors,
+            or after a step of ``adapt`` that drops them) and modules that dispatch on them
+            (vision#1224).
     """
 
     config: Mapping[str, Any] = FrozenDict()
@@ -120,7 +120,7 @@ class Build(Record):
         object.__setattr__(self, "adapt", tuple(steps))
 
     def __repr__(self) -> str:
-        """Return what is not the default."""
+        """Return the fields that are not the default."""
         given = [
             f"{name}={getattr(self, name)!r}" for name in self.__match_args__ if getattr(self, name)
         ]
@@ -129,31 +129,31 @@ class Build(Record):
 
 @public
 class WeightEntry(Record):
-    """One set of weights: its file, its transforms, its metadata, and what building needs.
+    """One set of weights: its file, its transforms, its metadata, and how to build the model.
 
-    Usually a member of a ``Weights`` enum; a builder also takes one directly, for weights that
-    nobody published. Immutable; compares, hashes, pickles and copies by value. Making one touches
-    neither the network nor the disk.
+    Usually a member of a ``Weights`` enum; builders also accept an entry, for unpublished weights.
+    Immutable; compares, hashes, pickles and copies by value. Making one touches neither the network
+    nor the disk.
 
     Attributes:
-        url: Where the file is (see ``File.url``), or the ``File`` objects of a checkpoint in
+        url: The URL of the file (see ``File.url``), or the ``File`` objects of a checkpoint in
             several parts.
-        transforms: Factory of the preprocessing that these weights need; ``transforms()`` makes
-            it. Without one, calling it says so.
-        meta: What is known about them; read-only. ``dapi.Meta`` lists the usual keys; published
-            entries have those that it says are required.
+        transforms: Factory of the preprocessing that these weights need; ``transforms()`` makes it.
+            If omitted, calling it raises NoWeightsError.
+        meta: Their metadata; read-only. ``dapi.Meta`` lists the usual keys, and those that
+            published entries must have.
         latest: Whether no other weights of the same builder and dataset are newer.
         sha256: As in ``File``.
         size: As in ``File``.
         mirrors: As in ``File``.
-        assets: Further files that these weights need, or other weights (a vocoder), by name.
-        postprocess: Factory of what turns the model's output into what a person reads.
-            Without one, calling it says so.
-        build: What a builder must do for them to work.
+        assets: More files that these weights need, or other weights (a vocoder), by name.
+        postprocess: Factory of the function that turns the model's output into readable results. If
+            omitted, calling it raises NoWeightsError.
+        build: How a builder must build the model.
         status: Whether they should still be used.
 
     Raises:
-        WeightsDeclarationError: The parts do not fit each other.
+        WeightsDeclarationError: The fields contradict each other.
 
     Example:
         >>> entry = WeightEntry("https://example.org/net-0676ba61.pth", sha256="0676ba61")
@@ -198,12 +198,12 @@ class WeightEntry(Record):
 
     @property
     def files(self) -> tuple[File, ...]:
-        """The files that hold the weights; made of the fields."""
+        """The files of the weights, derived from the fields."""
         files: tuple[File, ...] = vars(self)["_files"]
         return files
 
     def __hash__(self) -> int:
-        return hash(self.url)  # entries that are equal have equal URLs; all else costs more
+        return hash(self.url)  # equal entries have equal URLs; anything else is slower
 
     def _check_types(self) -> None:
         expected = {
@@ -224,11 +224,11 @@ class WeightEntry(Record):
                 raise _wrong_type(f"WeightEntry({name}", getattr(self, name), expected_type)
 
     def _check_names(self) -> None:
-        """Refuse outputs that the metadata names otherwise than the postprocess."""
+        """Refuse output names that differ between the metadata and the postprocess."""
         named = self.postprocess.kwargs if isinstance(self.postprocess, Lazy) else {}
         for key in HEAD_NAMES:
             one, other = named.get(key), self.meta.get(key)
-            # A reference to a file of names compares by value with its like alone.
+            # A reference to a file of names compares by value only with another reference.
             if type(one) is type(other) and one != other:
                 raise WeightsDeclarationError(
                     f"WeightEntry(meta[{key!r}])",
@@ -262,7 +262,7 @@ class WeightEntry(Record):
         return redact(f"WeightEntry({self.files[0].url!r})")
 
     def __repr__(self) -> str:
-        """Return what is not the default, a line each; what is longer is shortened."""
+        """Return the fields that are not the default, one per line, shortened."""
         lines = []
         for name in self.__match_args__[1:]:
             if getattr(self, name) != self._defaults[name]:
@@ -275,14 +275,14 @@ class WeightEntry(Record):
 
     @classmethod
     def from_file(cls, path: str | Path, **fields: Any) -> WeightEntry:
-        """Describe a local checkpoint, so that any builder can load it.
+        """Return an entry for a local checkpoint, which any builder can load.
 
-        Reads the file for its hash, once for each state that the file has: loading it, and later
-        processes, hash it again only when it has changed.
+        Reads the file once to hash it: loading it, and later processes, hash it again only after it
+        changed.
 
         Args:
-            path: A file of safetensors, or one that ``torch.save`` wrote, whatever its suffix.
-            **fields: Further attributes of the entry, such as ``transforms`` or ``meta``.
+            path: A safetensors file, or one of ``torch.save``, with any suffix.
+            **fields: More attributes of the entry, such as ``transforms`` or ``meta``.
 
         Raises:
             MissingFileError: There is no such file.
@@ -302,7 +302,7 @@ def frozen_meta(owner: str, meta: Mapping[str, Any]) -> FrozenDict[Any]:
     """Return metadata made read-only, at every depth.
 
     Raises:
-        WeightsDeclarationError: It holds what cannot be hashed.
+        WeightsDeclarationError: It contains a value that cannot be hashed.
     """
     frozen: FrozenDict[Any] = freeze(meta)
     try:
@@ -317,9 +317,9 @@ def frozen_meta(owner: str, meta: Mapping[str, Any]) -> FrozenDict[Any]:
 
 
 def with_meta(entry: WeightEntry, meta: FrozenDict[Any]) -> WeightEntry:
-    """Return the entry with further metadata, where its own says nothing of it."""
-    # Both were checked already, and every search reads every enum: only what may differ now, the
-    # names of outputs, is checked again.
+    """Return the entry with more metadata; its own takes precedence."""
+    # Both were checked already, and every search reads every enum: so only the output names, which
+    # may differ now, are checked again.
     made = object.__new__(type(entry))
     fields = vars(entry)
     vars(made).update(fields, meta=meta | fields["meta"])
@@ -328,7 +328,7 @@ def with_meta(entry: WeightEntry, meta: FrozenDict[Any]) -> WeightEntry:
 
 
 def fetch(files: Sequence[File], *, progress: bool, wanted: str, directory: bool) -> Path:
-    """Return the local file, or a directory that holds the files by name."""
+    """Return the local file, or a directory with the files by name."""
     from dapi import _store
     from dapi._store import views
 

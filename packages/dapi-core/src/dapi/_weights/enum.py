@@ -60,7 +60,7 @@ class WeightsType(EnumMeta):
 
         def __getattr__(cls, name: str) -> Any:
             members = cls.__dict__.get("_member_map_", {})
-            if name in members:  # Python 3.10 finds members in this way
+            if name in members:  # Python 3.10 looks up members this way
                 return members[name]
             if name.startswith("_"):
                 raise AttributeError(name)
@@ -104,21 +104,21 @@ def _check_value(where: str, value: object) -> None:
 
 @public
 class Weights(Enum, metaclass=WeightsType):
-    """Base of the enums of weights. Make one for each builder, and name it after the builder.
+    """Base class of enums of weights. Define one for each builder, and name it after the builder.
 
-    A member's name is ``<Dataset>_<Recipe>``, as in ``ImageNet1K_RefV1``: what stands before
-    the first underscore is the dataset that ``latest`` is about. The attributes of its
-    ``WeightEntry`` are read through the member. Members pickle, copy and compare by name.
+    A member's name is ``<Dataset>_<Recipe>``, as in ``ImageNet1K_RefV1``: the part before the first
+    underscore is the dataset that ``latest`` refers to. The attributes of its ``WeightEntry`` are
+    read through the member. Members pickle, copy and compare by name.
 
-    What is true of the model, and so of all members, is said once:
-    ``class NetWeights(Weights, meta={"num_params": 269434})`` gives it to the ``meta`` of each
-    member, unless that says otherwise. So is what the transforms are:
-    ``transforms: Callable[..., ImageClassification]`` in the class tells it to type checkers.
+    Metadata of the model, common to all members, is stated once:
+    ``class NetWeights(Weights, meta={"num_params": 269434})`` adds it to the ``meta`` of each
+    member, which takes precedence. So is the type of the transforms:
+    ``transforms: Callable[..., ImageClassification]`` in the class, for type checkers.
 
-    Making the class raises WeightsDeclarationError when a value is not a WeightEntry (a trailing
-    comma makes it a tuple), when two entries are equal (Python would make one member of them),
-    or when an entry is a local file. ``Enum.Name`` and ``Enum["Name"]`` raise
-    UnknownWeightsError with the nearest names.
+    Defining the class raises WeightsDeclarationError when a value is not a WeightEntry (a trailing
+    comma makes it a tuple), when two entries are equal (Python would make one member of them), or
+    when an entry is a local file. ``Enum.Name`` and ``Enum["Name"]`` raise UnknownWeightsError,
+    which suggests similar names.
 
     Example:
         >>> class TinyWeights(Weights, meta={"num_params": 10}):
@@ -132,7 +132,7 @@ class Weights(Enum, metaclass=WeightsType):
 
     _value_: WeightEntry
 
-    # Of the entry, read through the member; without a value they are no members.
+    # Attributes of the entry, read through the member; without a value, they are not members.
     url: str | tuple[File, ...]
     transforms: Callable[..., Callable[..., Any]]
     meta: Meta
@@ -176,11 +176,11 @@ class Weights(Enum, metaclass=WeightsType):
         return self
 
     def __dir__(self) -> list[str]:
-        """List the entry's attributes too, so that an editor completes them."""
+        """List the entry's attributes too, for completion in editors."""
         return sorted({*super().__dir__(), *_ENTRY_ATTRIBUTES})
 
     def __str__(self) -> str:
-        """Return the name under which dapi finds it, or ``Enum.Member`` if it is in no list."""
+        """Return the name under which dapi finds it, or ``Enum.Member`` if it is not listed."""
         listed = type(self)._listed_name()
         return (
             str(listed._replace(member=self.name))
@@ -190,7 +190,7 @@ class Weights(Enum, metaclass=WeightsType):
 
     @classmethod
     def _listed_name(cls) -> Name | None:
-        """Return whose builder they are for, as the last look at the path found it; or nothing."""
+        """Return the builder that they are for, as last discovered; None if unknown."""
         with one_look(anew=False) as look:
             kept = vars(cls).get("_listed")
             if kept is None or kept[0] is not look:
@@ -204,7 +204,7 @@ class Weights(Enum, metaclass=WeightsType):
 
     @property
     def dataset(self) -> str:
-        """The part of the name before the first underscore: what these were trained on."""
+        """The part of the name before the first underscore: the training dataset."""
         return self.name.partition("_")[0]
 
     @classmethod
@@ -212,11 +212,11 @@ class Weights(Enum, metaclass=WeightsType):
         """Return the first member that is marked ``latest``.
 
         Args:
-            dataset: Only among the members of this dataset; by default among all.
+            dataset: Only members of this dataset; by default all.
 
         Raises:
-            UnknownWeightsError: No member of that dataset is marked.
-            NoWeightsError: No member at all is marked.
+            UnknownWeightsError: No member of that dataset is marked latest.
+            NoWeightsError: No member is marked latest.
         """
         marked = [member for member in cls if member.latest]
         if not marked:
@@ -231,19 +231,19 @@ class Weights(Enum, metaclass=WeightsType):
         raise UnknownWeightsError(cls.__qualname__, str(dataset), available=sorted(datasets))
 
     def fetch(self, *, progress: bool = True, directory: bool = False) -> Path:
-        """Return a local path of the verified weights, fetching them if they are not cached.
+        """Return a local path of the verified weights; download them if they are not cached.
 
         Args:
-            progress: Show a progress bar, or in a log a line every ten seconds.
-            directory: Return a directory for a single file too: what
-                ``torch.distributed.checkpoint`` reads shards from.
+            progress: Show a progress bar, or a line every ten seconds in a log.
+            directory: Return a directory for a single file too, as ``torch.distributed.checkpoint``
+                requires.
 
         Returns:
-            The file; for weights in several files, a directory that holds them by name.
+            The file; for weights in several files, a directory with the files by name.
 
         Raises:
-            FetchError: The file cannot be had (OfflineError: because of ``DAPI_OFFLINE``).
-            HashMismatchError: The bytes are not those that were published.
+            FetchError: The file cannot be downloaded (OfflineError: because of ``DAPI_OFFLINE``).
+            HashMismatchError: The bytes do not match the published hash.
             CacheError: The cache directory cannot be used.
             LicenseError: ``DAPI_LICENSES`` does not allow their licence.
         """
@@ -251,10 +251,10 @@ class Weights(Enum, metaclass=WeightsType):
         return fetch(self.files, progress=progress, wanted=str(self), directory=directory)
 
     def state_dict(self, *, progress: bool = True) -> dict[str, Tensor]:
-        """Return the tensors by key, as the file has them; fetches it like ``fetch``.
+        """Return the tensors of the file by key; downloads it like ``fetch``.
 
         Raises:
-            CheckpointError: The file is no checkpoint that holds tensors only.
+            CheckpointError: The file is not a checkpoint with tensors only.
         """
         from dapi._loader import checkpoint
 
@@ -263,7 +263,7 @@ class Weights(Enum, metaclass=WeightsType):
 
 
 def _find_listed(enum: type[Weights]) -> Name | None:
-    """Name the builder of an enum, as short as it is unambiguous, and who offers the weights."""
+    """Return the shortest unambiguous name of an enum's builder, and who offers the weights."""
     point = next((point for point in entry_points("dapi.weights") if point.leads_to(enum)), None)
     if point is None:
         return None

@@ -13,14 +13,14 @@ from dapi._values.public import public
 from dapi.exceptions import AssetError, DapiError, NoWeightsError, WeightsDeclarationError
 
 _NOTHING: FrozenDict[Any] = FrozenDict()
-# What a postprocess has of one head only: names of its outputs, and words that they spell.
+# Arguments of a postprocess that belong to one head: names of its outputs, and their words.
 HEAD_NAMES = ("categories", "keypoint_names", "labels")
 _HEAD_WORDS = "words"
 
 
 @public
 class Asset:
-    """Stands for a file (or another entry) that a WeightEntry lists in its ``assets``.
+    """A reference to a file (or another entry) in the ``assets`` of a WeightEntry.
 
     Args:
         name: Its key in ``assets``.
@@ -43,7 +43,7 @@ class Asset:
 
 @public
 class Lazy:
-    """What ``lazy`` returns: call it to import the target and call that."""
+    """The result of ``lazy``: calling it imports the target and calls that."""
 
     __slots__ = ("assets", "kwargs", "nameless", "target")
     target: str
@@ -69,14 +69,14 @@ class Lazy:
     def __call__(self, **overrides: Any) -> Any:
         """Import the target and call it.
 
-        Files among the arguments are fetched first and become paths: this may touch the network.
+        Files among the arguments are downloaded first and become paths.
 
         Args:
             **overrides: Arguments that replace the declared ones.
 
         Raises:
-            NoWeightsError: It names outputs of a new head, and the caller does not.
-            AssetError: Something else lies in place of a file.
+            NoWeightsError: The outputs of a new head have no names; the caller must pass them.
+            AssetError: The content of a file is not as expected.
         """
         missing = [name for name in self.nameless if name not in overrides]
         if missing:
@@ -95,10 +95,10 @@ class Lazy:
             raise
 
     def bind(self, assets: Mapping[str, Any]) -> Lazy:
-        """Return a copy whose Assets stand for those of ``assets`` that it names.
+        """Return a copy whose Assets are bound to those of ``assets``.
 
         Raises:
-            KeyError: One that it names is not there.
+            KeyError: One of its Assets is missing.
         """
         names = [value.name for value in self.kwargs.values() if isinstance(value, Asset)]
         if not names and not self.assets:
@@ -107,7 +107,7 @@ class Lazy:
         return Lazy(self.target, self.kwargs, bound, self.nameless)
 
     def without_names(self) -> Lazy:
-        """Return a copy that leaves it to the caller to name the outputs of a new head."""
+        """Return a copy whose caller must name the outputs of a new head."""
         names = tuple(name for name in HEAD_NAMES if name in self.kwargs)
         kept = {
             key: value
@@ -123,7 +123,7 @@ class Lazy:
         found = self._bound(value)
         if not isinstance(found, File):
             return found
-        from dapi import _store  # a declaration costs nothing of what fetching imports
+        from dapi import _store  # a declaration must not import what downloading needs
         from dapi._store import placeholder
 
         path = _store.fetch(found)
@@ -151,7 +151,7 @@ class Lazy:
 
 
 def _reject(files: Sequence[File], cause: Exception) -> None:
-    """Forget files without a full hash that could not be used, unless they are not to blame."""
+    """Forget files without a full hash that proved unusable, unless another cause is to blame."""
     from dapi import _store
     from dapi._store import faults
 
@@ -167,7 +167,7 @@ def lazy(target: str, /, **kwargs: Any) -> Lazy:
 
     Args:
         target: ``"module:attribute"``.
-        **kwargs: What to call it with; ``Asset("name")`` stands for an asset of the entry.
+        **kwargs: Its arguments; ``Asset("name")`` refers to an asset of the entry.
 
     Returns:
         A callable that compares, hashes, pickles and prints by value.
@@ -187,7 +187,7 @@ def lazy(target: str, /, **kwargs: Any) -> Lazy:
 
 
 def resolve(target: str) -> Any:
-    """Import what ``"module:attribute"`` names."""
+    """Import the object that ``"module:attribute"`` names."""
     module, _, attribute = target.partition(":")
     found = import_module(module)
     for part in attribute.split("."):

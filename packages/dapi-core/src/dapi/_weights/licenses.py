@@ -1,4 +1,4 @@
-"""Licences: which ones are allowed on this machine, and which weights have others."""
+"""Licences: which are allowed on this machine, and which weights they exclude."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def check(weights: Any) -> None:
     """Refuse weights whose licence ``DAPI_LICENSES`` does not allow, or that use such weights.
 
     Raises:
-        LicenseError: It does not.
+        LicenseError: The licence is not allowed.
     """
     allowed = allowed_here()
     found = None if allowed is None else refused(weights, allowed)
@@ -56,8 +56,7 @@ def _owners(weights: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 def is_allowed(license_: str, allowed: tuple[str, ...]) -> bool:
     """Return whether an SPDX expression is satisfied by licences that are allowed.
 
-    ``A OR B`` needs one of the two, ``A AND B`` both. What is no SPDX expression is compared as
-    text.
+    ``A OR B`` needs one of the two, ``A AND B`` both. Other texts are compared as a whole.
 
     >>> is_allowed("MIT OR GPL-3.0-only", ("MIT",)), is_allowed("MIT AND GPL-3.0-only", ("MIT",))
     (True, False)
@@ -67,7 +66,7 @@ def is_allowed(license_: str, allowed: tuple[str, ...]) -> bool:
 
 
 class _Expression:
-    """A licence expression that is evaluated while it is read, as SPDX 2.3 has it in annex D."""
+    """An SPDX licence expression (SPDX 2.3, annex D), evaluated while it is parsed."""
 
     def __init__(self, text: str, good: Collection[str]) -> None:
         self._words = re.findall(r"[()]|[^\s()]+", text)
@@ -76,7 +75,7 @@ class _Expression:
     def holds(self) -> bool:
         try:
             return self._any() and not self._words
-        except (IndexError, RecursionError):  # it ends early, or is nested too deep: it is none
+        except (IndexError, RecursionError):  # it ends early, or is nested too deep
             return False
 
     def _any(self) -> bool:

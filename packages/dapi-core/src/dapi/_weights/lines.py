@@ -14,11 +14,11 @@ from dapi.exceptions import WeightsDeclarationError, excerpt
 class Lines(Sequence[str]):
     """The lines of a text file inside a package, such as the names of 1000 categories.
 
-    Compares, hashes, pickles and prints by its reference; the file is read, once a process, when
-    a line is asked for.
+    Compares, hashes, pickles and prints by its reference; the file is read once per process, on
+    first use.
 
     Args:
-        reference: ``"package:path/in/package.txt"``; UTF-8, one item a line.
+        reference: ``"package:path/in/package.txt"``; UTF-8, one item per line.
 
     Raises:
         WeightsDeclarationError: ``reference`` is not of that form.

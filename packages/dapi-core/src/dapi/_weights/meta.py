@@ -1,4 +1,4 @@
-"""Meta: an entry's metadata, as a type: the usual keys and what they hold."""
+"""Meta: the type of an entry's metadata, with the usual keys and their values."""
 
 from __future__ import annotations
 
@@ -30,32 +30,33 @@ Metrics = Literal["metrics"]
 
 @public
 class Meta(Mapping[str, Any]):
-    """What is known of weights, read-only; type checkers and editors know the keys below.
+    """Metadata of weights, read-only; type checkers and editors know the keys below.
 
-    A TypedDict would have to say of each key that it is there, or a type checker refuses to read
-    it; and would refuse the keys that a publisher adds, which are Any here.
+    Not a TypedDict, which would require every key to exist, or a type checker to refuse reading it,
+    and would refuse keys that a publisher adds, which are Any here.
 
     Published entries have ``task``, ``license``, ``num_params``, ``datasets``, ``metrics``,
     ``recipe`` and ``hash_source``; all others where they apply:
 
-    - ``task``: What a model with these weights does, such as ``image-classification``.
+    - ``task``: The model's task, such as ``image-classification``.
     - ``license``: An SPDX expression, or "unknown"; ``license_source`` says where it is stated,
       ``license_url`` where its text is.
-    - ``num_params``: How many numbers the parameters of the model have.
-    - ``datasets``: What the weights were trained on.
+    - ``num_params``: The number of the model's parameters.
+    - ``datasets``: The training datasets.
     - ``metrics``: Measured results, each with ``dataset``, ``name``, ``value`` and ``source``.
-    - ``recipe``: Where the training is described: a URL, a path in the repository, or "unknown".
-    - ``hash_source``: Who says which hash the file has.
+    - ``recipe``: A description of the training: a URL, a path in the repository, or "unknown".
+    - ``hash_source``: The source of the file's hash.
     - ``known_as``: Names that the same weights have in other libraries, which errors translate.
     - ``paper``: The URL of the publication.
     - ``gflops``: Billions of multiply-adds for one input.
-    - ``file_mib``: The size of the files in MiB, where their publisher says it in no other way.
+    - ``file_mib``: The size of the files in MiB, if their publisher states it in no other way.
     - ``min_size``: Height and width of the smallest input.
-    - ``min_temporal_size``: The fewest frames of a video; ``frames``: as many the metrics are of.
+    - ``min_temporal_size``: The minimum number of frames of a video; ``frames``: the number in the
+    evaluation.
     - ``categories``, ``keypoint_names``, ``labels``: The name of each class, keypoint, output.
-    - ``sample_rate``: Samples a second of the sound that the model takes or makes.
+    - ``sample_rate``: Samples per second of the sound that the model takes or makes.
     - ``language``: Of speech or text, by its code, or "multilingual".
-    - ``backend``: What computes with quantized weights, by torch's name.
+    - ``backend``: The backend of quantized weights, by torch's name.
     - ``trained_from``: The name of the weights that training started from, if there are any.
     - ``unquantized``: The name of the float weights that quantized ones were made from.
     """
@@ -76,4 +77,4 @@ class Meta(Mapping[str, Any]):
     def __getitem__(self, key: str) -> Any: ...
     @abstractmethod
     def __getitem__(self, key: str) -> Any:
-        """Return what is known under a key."""
+        """Return the value of a key."""

@@ -1,4 +1,4 @@
-"""From outputs to vectors and text: what the entries of dapi.text name as ``postprocess``."""
+"""From outputs to vectors and text: the ``postprocess`` of the entries of dapi.text."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Classified(Protocol):
 
 @dataclass(frozen=True)
 class Classification:
-    """Names the likeliest categories of each text.
+    """Name the most probable categories of each text.
 
     Called with a classifier's output, it returns for each text a list of (label, probability),
     best first.
@@ -68,11 +68,11 @@ class Classification:
 
 
 class SentenceEmbeddings:
-    """Averages the vectors of each text's tokens, and scales the average to length one.
+    """Average the vectors of each text's tokens, and scale the average to length one.
 
-    What sentence encoders such as all-MiniLM-L6-v2 were trained with: the product of two
-    embeddings is their cosine similarity. For a model that was only pretrained, such as RoBERTa,
-    it is the customary baseline, and tells little about meaning.
+    Sentence encoders such as all-MiniLM-L6-v2 were trained with it: the product of two embeddings
+    is their cosine similarity. For a model that was only pretrained, such as RoBERTa, it is a
+    common baseline, and represents meaning poorly.
 
     Args:
         normalized: Whether to scale to length one. A few models were published without that;
@@ -86,8 +86,8 @@ class SentenceEmbeddings:
         """Return the embeddings of a batch.
 
         Args:
-            output: What the model returned: its ``last_hidden_state`` is ``(N, L, D)``.
-            batch: What it was called with; the ``attention_mask`` says what is padding.
+            output: The model's output: its ``last_hidden_state`` is ``(N, L, D)``.
+            batch: The model's input; its ``attention_mask`` marks padding.
 
         Returns:
             ``(N, D)``, each row of length one if it is ``normalized``.
@@ -102,13 +102,13 @@ class SentenceEmbeddings:
 
 
 class Text:
-    """Makes text of the ids that a model generated; special tokens are left out.
+    """Turn the ids that a model generated into text, without special tokens.
 
     Args:
-        file: The ``tokenizer.json`` that the model's input was made with.
+        file: The ``tokenizer.json`` of the model's input.
 
     Raises:
-        ValueError: The file is no tokenizer.
+        ValueError: The file is not a tokenizer.
     """
 
     def __init__(self, file: str | Path) -> None:
@@ -118,7 +118,7 @@ class Text:
         """Return a text for each row.
 
         Args:
-            ids: What ``model.generate(**batch)`` returned: ``(N, L)``, whole numbers.
+            ids: The result of ``model.generate(**batch)``: ``(N, L)``, integers.
         """
         return list(self.tokenizer.decode_batch(ids.tolist(), skip_special_tokens=True))
 

@@ -1,6 +1,6 @@
-"""How the tasks of dapi.text are run on words; named by the entry points of ``dapi.tasks``.
+"""Run the tasks of dapi.text on text; named by the entry points of ``dapi.tasks``.
 
-An input is a text, or a file of texts, one a line.
+An input is a text, or a file with one text per line.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = [
     "text_classification",
 ]
 
-_LONGEST = 200  # tokens of what is written; transformers would stop after 20
+_LONGEST = 200  # maximum number of generated tokens; transformers would stop after 20
 
 
 def _pooling(weights: Weights | WeightEntry) -> Any:
@@ -36,7 +36,7 @@ def _pooling(weights: Weights | WeightEntry) -> Any:
 
 @reads(read_texts)
 def text_classification(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
-    """Name what texts are: labels with their probabilities."""
+    """Classify texts: labels with their probabilities."""
     preprocess, postprocess = weights.transforms(), weights.postprocess()
 
     def predict(text: str) -> Prediction:
@@ -49,7 +49,7 @@ def text_classification(model: nn.Module, weights: Weights | WeightEntry) -> Pre
 
 @reads(read_texts, check=_pooling)
 def sentence_similarity(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
-    """Say how near the meaning of each text is to that of the first."""
+    """Compute the similarity of each text to the first."""
     from torch.nn.functional import normalize
 
     embed, ranked = _embedder(model, weights), list[tuple[float, str]]()
@@ -104,7 +104,7 @@ def text2text_generation(model: Any, weights: Weights | WeightEntry) -> Predicto
 
 
 def _embedder(model: nn.Module, weights: Weights | WeightEntry) -> Any:
-    """Return what makes a vector (D,) of a text."""
+    """Return a function from a text to its vector (D,)."""
     postprocess, preprocess = _pooling(weights), weights.transforms()
 
     def embed(text: str) -> Tensor:

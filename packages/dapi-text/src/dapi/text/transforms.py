@@ -1,4 +1,4 @@
-"""From text to tensors: what the entries of dapi.text name as their ``transforms``."""
+"""From text to tensors: the ``transforms`` of the entries of dapi.text."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ __all__ = ["SentencePieceTokenizer", "Tokenizer"]
 
 
 class Tokenizer:
-    """Turns text into the batch of token ids that a model takes.
+    """Turn text into a batch of token ids.
 
-    Built from a published ``tokenizer.json`` alone: that file says everything (normalisation,
+    Built from a published ``tokenizer.json`` alone: that file is complete (normalisation,
     splitting, vocabulary, merges, special tokens), while classes that take a vocabulary by
-    parameter name can be given the wrong one without an error, and then know no word. What such a
-    file says about padding and truncation is replaced by what follows.
+    parameter name accept a wrong one without an error, and then know no word. The file's padding
+    and truncation are replaced by the arguments.
 
     Args:
         file: The ``tokenizer.json``.
-        max_length: How many tokens are kept of each text, with the special ones; what is beyond
-            is cut off.
-        padding: The token that shorter texts of a batch are filled up with, at their end.
-        blank: Whether texts of nothing but white space are taken. A classifier would give them
-            some label all the same.
-        special_tokens: Whether special tokens that are written in a text, such as ``</s>`` and
-            ``<mask>``, mean themselves. By default they are letters like all others, so that no
-            user's text ends a sequence or counts as padding.
+        max_length: Maximum number of tokens of each text, including special ones; longer texts are
+            truncated.
+        padding: The token with which shorter texts of a batch are padded at their end.
+        blank: Whether to accept texts of white space only. A classifier would give them some label
+            anyway.
+        special_tokens: Whether special tokens in a text, such as ``</s>`` and ``<mask>``, are
+            interpreted. By default they are plain text, so that no user's text ends a sequence or
+            counts as padding.
 
     Raises:
-        ValueError: The file is no tokenizer, it does not know ``padding``, or ``max_length`` leaves
-            no room for text.
+        ValueError: The file is not a tokenizer, it does not know ``padding``, or ``max_length``
+            leaves no room for text.
 
     Attributes:
         tokenizer: The ``tokenizers.Tokenizer``: to decode ids, or to look tokens up.
-        max_length: As given.
-        blank: As given.
-        special_tokens: As given.
+        max_length: The argument.
+        blank: The argument.
+        special_tokens: The argument.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class Tokenizer:
         pad_id = tokenizer.token_to_id(padding)
         if pad_id is None:
             raise ValueError(f"The tokenizer {file} has no token {padding!r}.")
-        # Told to keep fewer, tokenizers would keep everything.
+        # With a smaller number, tokenizers would keep everything.
         fewest = tokenizer.num_special_tokens_to_add(is_pair=False) + 1
         if max_length < fewest:
             raise ValueError(
@@ -89,13 +89,13 @@ class Tokenizer:
         self.max_length = max_length
         tokenizer.enable_truncation(max_length)
         tokenizer.enable_padding(pad_id=pad_id, pad_token=padding)
-        tokenizer.encode_special_tokens = not special_tokens  # the library means: encode as text
+        tokenizer.encode_special_tokens = not special_tokens  # i.e. encode as text
         if not special_tokens:
             _split_special_tokens(tokenizer)
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         self.__dict__.update(state)
-        # What tokenizers pickles is the file, which does not say this.
+        # tokenizers pickles the file, which does not contain this.
         self.tokenizer.encode_special_tokens = not self.special_tokens
 
     def __call__(self, text: str | Sequence[str]) -> dict[str, torch.Tensor]:
@@ -109,8 +109,9 @@ class Tokenizer:
             and int64, L being the length of the longest text: the arguments of the model.
 
         Raises:
-            TypeError: Something among the texts is not a str.
-            ValueError: There is no text, a blank one that is not taken, or one that is not Unicode.
+            TypeError: One of the texts is not a str.
+            ValueError: There is no text, a blank one that is not accepted, or one that is not
+                Unicode.
         """
         texts = [text] if isinstance(text, str) else list(text)
         wrong = [each for each in texts if not isinstance(each, str)]
@@ -123,7 +124,7 @@ class Tokenizer:
             raise ValueError(f"Text {blank[0]} of {len(texts)} is blank. Expected text with words.")
         try:
             encodings = self.tokenizer.encode_batch(texts)
-        except TypeError as cause:  # of what is a str, nothing else is refused
+        except TypeError as cause:  # of str, nothing else is refused
             raise ValueError(
                 "A text has a lone surrogate, which is not a character. Expected Unicode: decode "
                 "bytes without errors='surrogateescape'."
@@ -139,10 +140,10 @@ class Tokenizer:
 
 
 class SentencePieceTokenizer(Tokenizer):
-    """As ``Tokenizer``, for a vocabulary that was published as a SentencePiece model only.
+    """Like ``Tokenizer``, for a vocabulary that was published as a SentencePiece model only.
 
-    Splits as transformers' DebertaV2Tokenizer does, after the model's own normalisation, if it
-    has one, as SentencePiece itself applies it.
+    Splits as transformers' DebertaV2Tokenizer does, after the model's own normalisation (if any),
+    as in SentencePiece itself.
 
     Args:
         file: The ``.model``, of the kind "unigram".
@@ -154,7 +155,7 @@ class SentencePieceTokenizer(Tokenizer):
         special_tokens: As in ``Tokenizer``.
 
     Raises:
-        ValueError: The file is no such model, or it does not know one of the tokens.
+        ValueError: The file is not such a model, or does not know one of the tokens.
     """
 
     def __init__(
@@ -183,10 +184,10 @@ class SentencePieceTokenizer(Tokenizer):
 
 
 def _split_special_tokens(tokenizer: tokenizers.Tokenizer) -> None:
-    """Split special tokens in a text behind their first letter.
+    """Split special tokens in a text after their first letter.
 
-    Models of the kind "unigram" have them among their pieces, as the likeliest of all, and would
-    find them there when they are no longer looked for as such.
+    Unigram models have them among their pieces, with the highest score, and would find them even
+    when they are not interpreted.
     """
     special = [
         token.content for token in tokenizer.get_added_tokens_decoder().values() if token.special
@@ -203,9 +204,9 @@ def read(file: str | Path) -> tokenizers.Tokenizer:
     """Read a ``tokenizer.json``.
 
     Raises:
-        ValueError: The file is none.
+        ValueError: The file is not a tokenizer.
     """
     try:
         return tokenizers.Tokenizer.from_file(str(file))
-    except Exception as cause:  # it raises nothing more precise
+    except Exception as cause:  # it has no more precise error
         raise ValueError(f"{file} is not a tokenizer.json: {cause}.") from cause

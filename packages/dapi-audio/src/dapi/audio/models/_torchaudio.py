@@ -28,7 +28,7 @@ def published(
         url: Of the file.
         meta: The metadata; it replaces the defaults, which are unknown.
         sources: The number of independent public projects that pin its ``sha256``.
-        **fields: Further attributes of the entry, such as ``sha256`` and ``size``.
+        **fields: More attributes of the entry, such as ``sha256`` and ``size``.
     """
     unless_known = {"license": "unknown", "metrics": [], "hash_source": _hash_source(sources)}
     return WeightEntry(url, meta={**unless_known, **meta}, latest=True, **fields)

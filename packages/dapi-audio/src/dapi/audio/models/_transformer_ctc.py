@@ -19,7 +19,7 @@ class LogMelSpectrogram(nn.Module):
     """The logarithm of a mel spectrogram, of windows that lie within the waveform.
 
     Args:
-        sample_rate: Samples a second of the waveforms.
+        sample_rate: Samples per second of the waveforms.
         n_fft: Samples of a window.
         hop_length: Samples from one window to the next.
         n_mels: Bands.

@@ -27,7 +27,7 @@ def encoder(
             none are published.
         padding: The token that fills the shorter texts of a batch.
         max_length: Number of tokens to which a text is truncated.
-        **fields: Further attributes of the entry.
+        **fields: More attributes of the entry.
     """
     source = license_source(file) if meta["license"] != "unknown" else {}
     return WeightEntry(

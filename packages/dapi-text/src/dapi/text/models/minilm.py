@@ -235,7 +235,7 @@ def minilm_l12(
     """Build MiniLM-L12: 12 layers, 384 wide, 33 million parameters.
 
     As all-MiniLM-L12-v2 is; with the vocabulary of the weights for 50 languages (250037 tokens),
-    118 million parameters. Weights are fetched from the network. Called with ``input_ids`` and
+    118 million parameters. Weights are downloaded. Called with ``input_ids`` and
     ``attention_mask``, both ``(N, L)`` and int64 with ``L <= 512`` (what ``weights.transforms()``
     returns), it returns an output whose ``last_hidden_state`` is ``(N, L, 384)``;
     ``weights.postprocess()`` turns it into embeddings ``(N, 384)``.
