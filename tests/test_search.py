@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from dapi._catalog import search
 from dapi._weights import aliases
 from dapi.exceptions import UnknownModelError
 
+OURS = ["dapi-vision", "dapi-text", "dapi-audio"]
 HEAVY = {"torch", "numpy", "torchvision", "torchaudio", "transformers", "PIL"}
 
 
@@ -70,7 +72,7 @@ def test_name_from_elsewhere_means_one_of_ours():
 )
 def test_names_that_people_type_are_answered(name, here):
     """Weights by their names in each library, and builders by the functions' paths."""
-    with pytest.raises(UnknownModelError, match="here. Write dapi.get_model") as caught:
+    with pytest.raises(UnknownModelError, match="in dapi. Use dapi.get_model") as caught:
         dapi.get_model(name)
     assert [here] == list(caught.value.equivalents)
 
@@ -85,3 +87,19 @@ def test_licence_that_is_stated_has_its_source():
     ]
 
     assert len(ours) > 250 and [] == wrong
+
+
+def test_readme_states_the_numbers():
+    """How many weights there are, how far their hashes are published, and how many have a licence."""
+    ours = [w for w in dapi.list_weights() if type(w).__module__.startswith("dapi.")]
+    digits = [min(len(file.sha256 or "") for file in weights.files) for weights in ours]
+    full, none = digits.count(64), digits.count(0)
+    stated = sum(weights.meta["license"] != "unknown" for weights in ours)
+    readme = " ".join((Path(__file__).parents[1] / "README.md").read_text("utf-8").split())
+
+    assert f"| {len(dapi.list_models(distribution=OURS))}, {len(ours)}: " in readme
+    assert (
+        f"all 64 digits for {full} sets, the first digits for {len(ours) - full - none}; " in readme
+    )
+    assert f"; {none} have none and are pinned" in readme
+    assert f"Licences are stated for {stated} of the {len(ours)} sets" in readme
