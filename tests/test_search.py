@@ -90,7 +90,7 @@ def test_licence_that_is_stated_has_its_source():
 
 
 def test_readme_states_the_numbers():
-    """How many weights there are, how far their hashes are published, and how many have a licence."""
+    """How many weights there are, with which hashes, and with which licences."""
     ours = [w for w in dapi.list_weights() if type(w).__module__.startswith("dapi.")]
     digits = [min(len(file.sha256 or "") for file in weights.files) for weights in ours]
     full, none = digits.count(64), digits.count(0)
