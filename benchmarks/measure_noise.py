@@ -17,9 +17,10 @@ import argparse
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -28,7 +29,7 @@ import torch
 from torch import nn
 
 from dapi._answers import answers as _answers
-from dapi._answers import checking, differences, recording, tracing
+from dapi._answers import checking, differences, recording, stages, tracing
 from dapi._answers.answers import Answer, Answers
 from dapi._values.frozen import FrozenDict
 from dapi.exceptions import DapiError
@@ -75,17 +76,18 @@ def table(found: dict[str, Margins]) -> str:
     """Return the largest deviation of all models, for each change and type."""
     lines = ["| what was changed | float64 | float32 |", "|---|--:|--:|"]
     for what, margins in found.items():
-        cells = []
-        for kind in TYPES:
-            of_kind = {name: each for (name, dtype), each in margins.items() if dtype == kind}
-            worst = max(of_kind, key=lambda name: of_kind[name], default=None)
-            cells.append(_cell(of_kind[worst], worst) if worst else "")
+        cells = [_cell(margins, kind) for kind in TYPES]
         lines.append(f"| {what} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _cell(margin: float, name: str) -> str:
-    return f"{margin:.1g} ({name.rpartition('/')[2]})" if margin else "0"
+def _cell(margins: Margins, kind: str) -> str:
+    """Tell the largest deviation, and whose it is; detections may change places instead."""
+    of_kind = {name.rpartition("/")[2]: each for (name, of), each in margins.items() if of == kind}
+    moved = sorted(name for name, each in of_kind.items() if each == inf)
+    worst = max(of_kind.keys() - moved, key=lambda name: of_kind[name], default="")
+    told = [f"{of_kind[worst]:.1g} ({worst})"] if of_kind.get(worst) else ["0"] if worst else []
+    return "; ".join([*told, *(f"detections of {name} change places" for name in moved)])
 
 
 def rows(files: list[Path]) -> Iterator[tuple[str, Margins]]:
@@ -99,7 +101,7 @@ def rows(files: list[Path]) -> Iterator[tuple[str, Margins]]:
     for what, condition in conditions.items():
         margins = {}
         for key, answer in here.items():
-            with condition():
+            with recording.quiet(), condition():
                 margins[key] = differences.compare(answer, _run(*key)).margin
         yield what, margins
     yield "batch of 2", {key: _altered(*key, _doubled) for key in here}
@@ -151,8 +153,9 @@ def _altered(name: str, dtype: str, alter: Alter) -> float:
         hook = model.register_forward_hook(
             lambda _, args, kwargs, __: calls.append((args, kwargs)), with_kwargs=True
         )
-        run = recording.Run(subject.plan(), model, kind)
-        run._predict(run._noting(subject.plan().entry))
+        run = stages.Run(subject.plan(), model, kind)
+        with suppress(stages._Finished):  # what the task makes of it is not needed
+            run._predict(run._noting(subject.plan().entry))
         hook.remove()
         args, kwargs = calls[0]
         said, altered = model(*args, **kwargs), alter(model, args, kwargs)
@@ -179,7 +182,7 @@ def _twice(tensor: torch.Tensor) -> torch.Tensor:
 
 
 def _channels_last(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = model.to(memory_format=torch.channels_last)
     return model(*tracing.mapped(args, _last), **tracing.mapped(kwargs, _last))
 
 
@@ -208,16 +211,16 @@ def _against(here: dict[tuple[str, str], Answer], path: Path) -> tuple[str, Marg
         for key, answer in here.items()
         if "/".join(key) in there
     }
-    return _environment(path, next(iter(there.values())), next(iter(here.values()))), margins
+    return _environment(path, there.values(), here.values()), margins
 
 
-def _environment(path: Path, there: Answer, here: Answer) -> str:
+def _environment(path: Path, there: Iterable[Answer], here: Iterable[Answer]) -> str:
     """Name the versions that differ."""
-    known = {key for each in (there, here) for key in each.recorded}
+    was, now = ({k: v for each in some for k, v in each.recorded.items()} for some in (there, here))
     changed = [
-        f"{'Python' if key == 'python' else key} {there.recorded.get(key)}"
-        for key in ("python", "torch", "torchvision", "transformers")
-        if key in known and there.recorded.get(key) != here.recorded.get(key)
+        f"{'Python' if name == 'python' else name} {was[name]}"
+        for name in ("python", "torch", "torchvision", "torchaudio", "transformers")
+        if name in was and was[name] != now.get(name)
     ]
     return ", ".join(changed) or path.stem
 

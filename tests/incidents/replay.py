@@ -41,7 +41,9 @@ others are notes. The last column is what `dapi check` says to a user who upgrad
 answers of the release before: `differs`, `unchecked` (it cannot be built, found or loaded), or
 `equal`.
 
-The tables are written by [replay.py](../tests/incidents/replay.py), which the tests run."""
+Of {real} incidents that happened and {generic} changes of other kinds, {found} are found, {noted}
+of them as notes. Of {harmless} harmless changes, {false} are reported as breaks. The tables are
+written by [replay.py](../tests/incidents/replay.py), which the tests run."""
 INTRODUCTIONS = {
     "real": "The thread is behind each title. What is said of users is what they reported there.",
     "generic": "Every rule is broken by at least one of these, or of those above.",
@@ -269,12 +271,27 @@ def main(words: Sequence[str]) -> None:
 
 def page(known: dict[str, Incident], replayed: dict[str, Found]) -> str:
     """Return the page of all incidents."""
-    parts = [HEAD]
+    parts = [HEAD.format(**counts(known, replayed))]
     for group, title in GROUPS.items():
         of_group = [each for each in known.values() if each.group == group]
         lines = [row(each, replayed[each.name]) for each in of_group]
         parts.append(f"## {title}\n\n{INTRODUCTIONS[group]}\n\n{COLUMNS}\n" + "\n".join(lines))
     return "\n\n".join(parts) + "\n"
+
+
+def counts(known: dict[str, Incident], replayed: dict[str, Found]) -> dict[str, int]:
+    """Count the incidents of each group, and what was found of them."""
+    verdicts = {each.name: replayed[each.name].verdict for each in known.values()}
+    harmful = [each for each in known.values() if each.verdict != "silent"]
+    harmless = [each for each in known.values() if each.verdict == "silent"]
+    return {
+        "real": sum(each.group == "real" for each in harmful),
+        "generic": sum(each.group == "generic" for each in harmful),
+        "harmless": len(harmless),
+        "found": sum(verdicts[each.name] != "silent" for each in harmful),
+        "noted": sum(verdicts[each.name] == "note" for each in harmful),
+        "false": sum(verdicts[each.name] == "break" for each in harmless),
+    }
 
 
 def row(incident: Incident, found: Found) -> str:

@@ -187,7 +187,9 @@ class TestFirstTrust:
         record = self.plant(own_cache)
         open_to_all(record.parent)
 
-        told = pytest.warns(CacheWarning, match=f"{record} is not used: others can write there")
+        told = pytest.warns(
+            CacheWarning, match=f"{record} is not used, since others can write to it"
+        )
         with told, pytest.raises(FetchError):
             _store.fetch(File(self.URL), patience=QUICK)
 

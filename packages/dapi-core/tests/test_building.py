@@ -103,7 +103,7 @@ def test_new_head_differs_under_the_head_only(entry):
 
     assert 7 == model.fc.out_features
     assert torch.equal(entry.state_dict()["body.weight"], model.body.weight)
-    with pytest.raises(NoWeightsError, match="declares no head"):
+    with pytest.raises(NoWeightsError, match="that declares a head"):
         dapi.build_model(Net, weights=entry, new_head=True, num_classes=7)
     with pytest.raises(StateDictMismatchError):
         dapi.build_model(Net, weights=entry, head=("body",), new_head=True, num_classes=7)

@@ -91,7 +91,7 @@ class TestCommands:
         )
 
         assert 1 == status
-        assert "acme_net:Digits_RefV2 is not fetched: no full sha256 is published for" in errors
+        assert "acme_net:Digits_RefV2 was not fetched: no full sha256 is published for" in errors
         assert "https://localhost:1/later-" in errors
         assert ["acme_net:Digits_RefV1"] == [row["name"] for row in rows]
         assert ["/net.pth"] == server.asked

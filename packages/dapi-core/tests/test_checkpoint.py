@@ -199,7 +199,7 @@ def test_torchscript_archive_is_named(tmp_path):
     """One that torch wrote: its code is compressed, which is not what is wrong with it."""
     torch.jit.trace(torch.nn.Linear(3, 2), torch.rand(1, 3)).save(tmp_path / "net.pt")
 
-    with pytest.raises(CheckpointError, match="TorchScript archive, which holds code"):
+    with pytest.raises(CheckpointError, match="TorchScript archive, which contains code"):
         WeightEntry.from_file(tmp_path / "net.pt").state_dict()
 
 

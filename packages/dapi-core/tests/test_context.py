@@ -51,7 +51,7 @@ def test_active_may_be_named():
     """``active`` is an argument of its own, by keyword too; a class is needed."""
     with ContextParams(target_class=Norm, active=False, eps=1.0):
         assert 1e-5 == eps()
-    with pytest.raises(TypeError, match="needs a class"):
+    with pytest.raises(TypeError, match="requires a class"):
         ContextParams(len, True, eps=1.0)
 
 

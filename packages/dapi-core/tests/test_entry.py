@@ -170,7 +170,7 @@ def test_entry_of_what_others_would_write_is_told_what_to_write():
     """A path is described by from_file; what there is none of is left out."""
     with pytest.raises(WeightsDeclarationError, match=r"WeightEntry.from_file\('net.pth'\)"):
         WeightEntry(Path("net.pth"))
-    with pytest.raises(WeightsDeclarationError, match=r"transforms=None\).*leave it out"):
+    with pytest.raises(WeightsDeclarationError, match=r"transforms=None\).*omit it"):
         WeightEntry(URL, transforms=None)
 
 

@@ -219,7 +219,7 @@ def test_process_that_stands_still_is_not_waited_for(faulty, start, caplog):
 
     with (
         caplog.at_level(logging.INFO, "dapi"),
-        pytest.warns(CacheWarning, match=f"process {process.pid}, .* got no further"),
+        pytest.warns(CacheWarning, match=f"process {process.pid}, .* made no progress"),
     ):
         assert BODY == fetch(file_of(faulty), patience=QUICK).read_bytes()
     assert f"Waiting for process {process.pid}, which fetches" in caplog.text

@@ -293,7 +293,7 @@ class TestPackage:
     @pytest.mark.parametrize("fragment", ["", "#", "#x';id;'", "#--index-url", "#a b", "#a@b"])
     def test_absent_package_that_names_nothing_suggests_nothing(self, fragment):
         """A name that is guessed, or that is no requirement, would install a stranger's code."""
-        with pytest.raises(MissingDependencyError, match="Ask its publisher") as caught:
+        with pytest.raises(MissingDependencyError, match="Ask the publisher") as caught:
             fetch(File(f"package:absent_weights/net.pth{fragment}", sha256=DIGEST))
         assert "pip install" not in str(caught.value)
 

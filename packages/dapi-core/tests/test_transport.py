@@ -318,7 +318,7 @@ def test_file_that_a_mirror_lacks_is_no_matter_of_its_publisher(secure, monkeypa
     """Neither the distribution nor who published the file is to blame."""
     monkeypatch.setenv("DAPI_MIRROR", f"https://localhost:{secure.server_port}")
 
-    with pytest.raises(FetchError, match="answered 404 .* Put the file onto the mirror") as caught:
+    with pytest.raises(FetchError, match="answered 404 .* Add the file to the mirror") as caught:
         get("https://example.org/net.pth")
     assert "publisher" not in str(caught.value)
 

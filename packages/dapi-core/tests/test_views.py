@@ -53,7 +53,7 @@ def test_what_was_written_through_a_view_is_kept(parts):
     blob.chmod(0o644)
     (view / "a.safetensors").write_bytes(b"my own weights")
 
-    with pytest.warns(CacheWarning, match="was written to|is damaged") as told:
+    with pytest.warns(CacheWarning, match="was modified|is damaged") as told:
         assert BODIES == read(_store.fetch_all(parts))
     aside = next(path for path in view.parent.iterdir() if path != view)
     assert b"my own weights" == aside.read_bytes()
@@ -140,7 +140,7 @@ def test_view_of_others_is_reported_and_left_alone(parts, own_cache, tmp_path, m
     monkeypatch.setenv("DAPI_CACHE_READONLY", str(shared))
 
     assert 1 == main(["verify", "--repair"])
-    assert "cache that is only read" in capsys.readouterr().out
+    assert "read-only cache" in capsys.readouterr().out
     assert (shared / "views" / view.name / "a.safetensors").exists()
 
 

@@ -49,7 +49,7 @@ def test_meta_of_the_class_is_in_each_member():
     ("meta", "members", "text"),
     [
         ({"num_params": 10}, {}, "no members"),
-        ({"odd": {1, 2}}, {"A_V1": WeightEntry("https://example.org/1.pth")}, "be hashed"),
+        ({"odd": {1, 2}}, {"A_V1": WeightEntry("https://example.org/1.pth")}, "unhashable value"),
     ],
 )
 def test_meta_of_the_class_is_checked(meta, members, text):

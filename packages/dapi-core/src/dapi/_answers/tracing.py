@@ -56,7 +56,9 @@ def norms(named_tensors: Iterable[tuple[str, Tensor]]) -> dict[str, float | str]
 
 def _norm(tensor: Tensor) -> float:
     """Compute an l2 norm in float64, by parts: a whole copy would take twice the memory again."""
-    parts = tensor.flatten().split(_PART) if tensor.numel() > _PART else (tensor,)
+    import torch
+
+    parts = torch.split(tensor.flatten(), _PART) if tensor.numel() > _PART else (tensor,)
     return hypot(*(float(each.double().norm()) for each in parts))
 
 

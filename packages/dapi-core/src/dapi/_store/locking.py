@@ -178,7 +178,9 @@ def _wait(
         if progress != seen:
             seen, since = progress, time.monotonic()
         elif time.monotonic() - since > settings.patience:
-            text = f"{who} made no progress for {settings.patience:g} s, and is not waited for."
+            text = (
+                f"{who} made no progress for {settings.patience:g} s, and is no longer waited for."
+            )
             notices.warn(text, CacheWarning)
             return False
         time.sleep(settings.poll)

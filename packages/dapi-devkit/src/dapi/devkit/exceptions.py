@@ -94,7 +94,7 @@ class RecordingError(DapiError, RuntimeError):
 
     def __init__(self, distribution: str, reason: str, *, output: str = "") -> None:
         self.distribution, self.reason, self.output = distribution, reason, output
-        said = f" Its last words: {output}" if output else ""
+        said = f" Last output: {output}" if output else ""
         super().__init__(
             f"{distribution} could not be recorded: {reason}.{said} "
             "Nothing was written. To see which part of it fails: dapi doctor"
