@@ -23,13 +23,10 @@ Example:
 
 from __future__ import annotations
 
-from dapi._answers.answers import Answer
-from dapi._answers.answers import of as answers
-from dapi._answers.checking import record_answer
-from dapi._answers.differences import compare as compare_answers
+from typing import TYPE_CHECKING
+
 from dapi._building.arguments import Arguments
 from dapi._building.register_model import Declaration, declaration
-from dapi._building.saving import noted as saved
 from dapi._catalog.builders import Builder, load_builder, registered
 from dapi._catalog.builders import known as builders
 from dapi._catalog.files import everything as files
@@ -47,6 +44,32 @@ from dapi._values.names import Name, normalize, parse
 from dapi._weights.enum import entry_of
 from dapi._weights.lazy import Lazy
 from dapi._weights.lazy import resolve as import_target
+
+if TYPE_CHECKING:
+    from dapi._answers.answers import Answer
+    from dapi._answers.answers import of as answers
+    from dapi._answers.checking import record_answer
+    from dapi._answers.differences import compare as compare_answers
+    from dapi._building.saving import noted as saved
+else:
+    # Each takes longer to import than all others together, and few tools need them.
+    _HOMES = {
+        "Answer": ("_answers.answers", "Answer"),
+        "answers": ("_answers.answers", "of"),
+        "record_answer": ("_answers.checking", "record_answer"),
+        "compare_answers": ("_answers.differences", "compare"),
+        "saved": ("_building.saving", "noted"),
+    }
+
+    def __getattr__(name: str) -> object:
+        from importlib import import_module
+
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
+        home, attribute = _HOMES[name]
+        globals()[name] = getattr(import_module(f"dapi.{home}"), attribute)
+        return globals()[name]
+
 
 __all__ = [
     "Answer",
