@@ -42,17 +42,17 @@ from dapi.lock.exceptions import (
 from dapi.lock.policy import Policy
 from dapi.lock.requirement import Requirement
 
-# As of dapi-core: after an error, or when a check found a problem.
+# As in dapi-core: after an error, or when a check found a problem.
 FAILED = 1
 
-# The options that choose files of a source.
+# The options that select files of a source.
 _PATTERNS = ("include", "exclude")
 
 Command = Callable[[Sequence[str]], int]
 
 
 def listing_all(command: Command) -> Command:
-    """Let a command print an error of many items with a line for each."""
+    """Let a command print an error of many items, one per line."""
 
     @wraps(command)
     def run(words: Sequence[str]) -> int:
@@ -108,7 +108,7 @@ def lock(words: Sequence[str]) -> int:
 def _requirements(
     parser: argparse.ArgumentParser, options: argparse.Namespace
 ) -> list[Requirement]:
-    """Return what is named on the command line; its patterns are of the sources there."""
+    """Return the requirements on the command line; patterns apply to its sources."""
     facts: dict[str, Any] = {key: tuple(sorted(getattr(options, key))) for key in _PATTERNS}
     facts.update({"name": options.alias} if options.alias else {})
     added = [Requirement.parse(name) for name in options.names]
@@ -144,7 +144,7 @@ def _lock(options: argparse.Namespace, added: list[Requirement]) -> int:
 def _resolve(
     options: argparse.Namespace, added: Sequence[Requirement] = ()
 ) -> tuple[Lock | None, _project.Project, list[Requirement], Lock]:
-    """Read what there is, and resolve what is required now."""
+    """Read the existing lock, and resolve the current requirements."""
     old = read(options.lock) if options.lock.is_file() else None
     project = _project.beside(options.lock)
     so_far = (old.requirements if old else ()) if project.weights is None else project.weights
@@ -265,7 +265,7 @@ def _prune(blob: Any, *, dry_run: bool) -> dict[str, Any]:
 
 
 def _tell_versions(locked: Lock) -> None:
-    """Say which distributions have another version than when they were locked."""
+    """Print which distributions have another version than in the lock."""
     published = [each for each in locked.weights if not each.is_source]
     for name, known in sorted({(each.distribution, each.version) for each in published}):
         try:
@@ -376,7 +376,7 @@ def bundle(words: Sequence[str]) -> int:
 
 
 def _write_bundle(document: _signing.Document, options: argparse.Namespace) -> int:
-    """Write a bundle, and return how many bytes its files have."""
+    """Write a bundle, and return the size of its files in bytes."""
     progress = not options.quiet
     if options.format == "oci":
         return _layout.write(document, Path(options.output), tag=options.tag, progress=progress)
@@ -430,7 +430,7 @@ def _unpack(options: argparse.Namespace) -> _bundling.Unpacked:
 
 
 def parser_of(name: str, text: str) -> argparse.ArgumentParser:
-    """Return the parser of a command, with what all commands know."""
+    """Return the parser of a command, with the common options."""
     parser = argparse.ArgumentParser(prog=f"dapi {name}", description=text)
     parser.add_argument("--quiet", action="store_true", help="show no progress")
     return parser
@@ -443,5 +443,5 @@ def _add_lock(parser: argparse.ArgumentParser) -> None:
 
 
 def default() -> Path:
-    """Return the lock that is meant when none is named."""
+    """Return the default lock."""
     return Path(os.environ.get("DAPI_LOCK") or "dapi.lock")

@@ -1,4 +1,4 @@
-"""``dapi sbom`` and ``dapi card``, and ``dapi check --lock``: what others want in writing."""
+"""``dapi sbom``, ``dapi card`` and ``dapi check --lock``: reports for others."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dapi.lock._terminal import put, put_json, say
 from dapi.lock.commands import FAILED, default, listing_all, parser_of
 from dapi.lock.exceptions import LockError
 
-# As of dapi check: weights could not be compared, and none differs.
+# As in dapi check: weights could not be compared, and none differs.
 UNCHECKED = 2
 
 _SHOWN = 5  # differences of one set of weights
