@@ -33,7 +33,7 @@ GITHUB_FILES = {  # by the published schema that describes them
 nox.options.error_on_missing_interpreters = False
 nox.options.reuse_existing_virtualenvs = True
 
-# Interpreters that pyenv holds are at hand, whether or not it puts them on the path.
+# Interpreters of pyenv are used, whether or not it puts them on the path.
 _pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
 os.environ["PATH"] = os.pathsep.join([*map(str, _pyenv.glob("3.*/bin")), os.environ["PATH"]])
 # Tests start hundreds of processes: each would compile dapi again.
@@ -42,11 +42,12 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style, spelling, and the files that GitHub reads."""
+    """Check style, spelling, words, and the files that GitHub reads."""
     session.install("check-jsonschema", "codespell", "ruff", "tomli", "zizmor")
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("codespell")
+    session.run("python", "tools/check_words.py")
     for schema, files in GITHUB_FILES.items():
         found = sorted(map(str, Path().glob(files)))
         session.run("check-jsonschema", "--builtin-schema", f"vendor.{schema}", *found)
@@ -55,7 +56,7 @@ def lint(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS)
 def core(session: nox.Session) -> None:
-    """Test dapi-core alone, without torch, on each Python at hand."""
+    """Test dapi-core alone, without torch, on each installed Python."""
     session.install("-e", "packages/dapi-core", *TEST_TOOLS)
     session.run("pytest", "packages/dapi-core", *(session.posargs or PARALLEL))
 

@@ -221,7 +221,7 @@ def of_phrases(mels: Tensor, batch: Batch) -> Tensor:
 
 
 def train(recipe: Recipe, *, seed: int, output: Path, device: str) -> tuple[Tacotron2, History]:
-    """Train a model, or go on with it, and return it in training mode."""
+    """Train a model, or resume its training, and return it in training mode."""
     reproducible(seed, device)
     learnt = corpus(phrases(recipe.phrases, held_out=False, seed=0), output)
     average = torch.cat([each.mel for each in learnt]).mean(dim=0).to(device)

@@ -68,7 +68,7 @@ class Difference(NamedTuple):
 def compare(
     peer: str, theirs: Listing, ours: Listing, meant: Mapping[tuple[str, str], str]
 ) -> list[Difference]:
-    """List what a peer added, removed or changed, and what is declared and not so any more.
+    """List what a peer added, removed or changed, and outdated declarations.
 
     Args:
         peer: The peer's name.

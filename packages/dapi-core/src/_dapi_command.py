@@ -18,7 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         import dapi
 
         is_ours = hasattr(dapi, "list_models")
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's file may raise anything
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a foreign file may raise anything
         is_ours, reason = False, f" Importing it raises {type(error).__name__}: {error}."
     else:
         reason = ""

@@ -401,7 +401,7 @@ def test_arguments_of_the_past_warn(name, offline):
             builder(pretrained=True)
 
     texts = [str(w.message) for w in said if w.category is LegacyArgumentWarning]
-    past = f"{name}({{}}) is an argument of the past. Write {name}({{}})."
+    past = f"{name}({{}}) is deprecated. Write {name}({{}})."
     network = "weights_backbone=ResNet50Weights.ImageNet1K_RefV1"
     assert [
         past.format("pretrained=False", "weights=None"),

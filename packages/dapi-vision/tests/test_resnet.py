@@ -73,8 +73,8 @@ def test_pretrained_means_the_first_weights(offline):
 
     legacy = [warning for warning in said if warning.category is LegacyArgumentWarning]
     assert [
-        "resnet50(pretrained=False) is an argument of the past. Write resnet50(weights=None).",
-        "resnet50(pretrained=True) is an argument of the past. "
+        "resnet50(pretrained=False) is deprecated. Write resnet50(weights=None).",
+        "resnet50(pretrained=True) is deprecated. "
         "Write resnet50(weights=ResNet50Weights.ImageNet1K_RefV1).",
     ] == [str(warning.message) for warning in legacy]
     assert {__file__} == {warning.filename for warning in legacy}

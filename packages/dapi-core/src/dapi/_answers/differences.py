@@ -99,7 +99,7 @@ def _measured(recorded: Answer, today: Answer, least: float) -> Iterator[Differe
         is_exact = leaf["at"].startswith("transforms")
         if at in now:
             yield from _of_leaf(leaf, now[at], 0.0 if is_exact else least)
-        elif not at.startswith("model:"):  # the name of a module inside is nobody's business
+        elif not at.startswith("model:"):  # names of inner modules may change
             why = today.omitted.get(stage_of(leaf))
             yield Difference(*_place(leaf), f"it is gone{f' ({why})' if why else ''}", inf)
     for at, leaf in now.items():

@@ -125,7 +125,7 @@ class LegacyArgument(Record):
         meant = known[0]
         name = f"{type(meant).__name__}.{meant.name}" if meant is not None else None
         notices.warn(
-            f"{builder}({self.name}={value!r}) is an argument of the past. "
+            f"{builder}({self.name}={value!r}) is deprecated. "
             f"Write {builder}({self.parameter}={name}).",
             LegacyArgumentWarning,
         )

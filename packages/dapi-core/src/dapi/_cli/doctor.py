@@ -194,7 +194,7 @@ def _failure(builder: Callable[..., Any]) -> str:
         warnings.simplefilter("ignore")  # a model that is built only to test the builder
         try:
             builder(weights=None, device="meta", **_required(builder))
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's code
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - the distribution's own code
             first_line = str(error).strip().partition("\n")[0]
             return redact(f"{type(error).__name__}: {first_line}".rstrip(": "))
     return ""

@@ -229,7 +229,7 @@ def _holds_tensors(found: Any) -> bool:
 
 
 def _make_plain(state_dict: dict[str, Any]) -> None:
-    """Make values of variables: a buffer that was saved as a Parameter is a buffer all the same."""
+    """Detach Parameters: a buffer that was saved as a Parameter is still a buffer."""
     import torch
 
     for key, value in state_dict.items():

@@ -52,7 +52,7 @@ def adapt(
         state_dict = step(_with_versions(state_dict, versions), config)
         if hasattr(state_dict, "_metadata"):
             versions, is_known = state_dict._metadata, True
-        else:  # it may have renamed modules without a word of their versions
+        else:  # it may have renamed modules and dropped their versions
             is_known = is_known and before.issuperset(state_dict)
     adapted = _without_others(state_dict, read) if steps else state_dict
     versions = {**declared, **versions} if is_known else {**versions, **declared}

@@ -23,7 +23,7 @@ from dapi._store.hashing import FrontHash
 from dapi._store.progress import share
 from dapi._store.settings import Settings
 
-# Notes are written after each such fraction of the file, but at least so many bytes apart.
+# Notes are written after each such fraction of the file, at least this number of bytes apart.
 _NOTES, _LEAST_NOTE = 64, 1 << 16
 
 _NAME = re.compile(r"partial-[0-9a-z]+-[0-9a-z]+(-[0-9a-z]+)+")

@@ -15,7 +15,7 @@ _LARGEST = 1 << 20
 
 
 def read(path: Path) -> dict[str, Any]:
-    """Return a record; empty when there is none, when it is damaged, or when it is a stranger's."""
+    """Return a record; empty if it is missing, damaged, or writable by other users."""
     try:
         descriptor = os.open(path, os.O_RDONLY | access.FLAGS)  # open() would take twice as long
         try:

@@ -189,7 +189,7 @@ def hash_stream(stream: IO[bytes]) -> str:
 def _notes(path: Path, digest: str, status: os.stat_result) -> Iterator[Path]:
     """Yield where it may be noted that a blob is intact: in its cache, or in this user's folder.
 
-    In a cache that others can write to, the first one could be a stranger's; in one that is only
+    In a cache that others can write to, the first one could be another user's; in one that is only
     read, this user's own note is newer.
     """
     root = path.parent.parent

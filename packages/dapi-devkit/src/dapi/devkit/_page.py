@@ -56,7 +56,7 @@ def installed() -> list[Offered]:
 def page(found: Iterable[Offered], *, home: str | None = None) -> str:
     """Return the page, which needs no other file and no network.
 
-    Metadata is a stranger's text: it stands in a block of JSON that no markup can end, the script
+    Metadata is untrusted: it is in a block of JSON that no markup can end, the script
     writes it as text, and the page's policy lets the browser run and load nothing else.
 
     Args:
@@ -130,7 +130,7 @@ def _successors() -> dict[tuple[str, str], str]:
     found = {}
     for builder in catalog.builders():
         if builder.target.partition(":")[0] in sys.modules:
-            with suppress(DapiError):  # what cannot be loaded replaces nothing
+            with suppress(DapiError):  # a broken builder replaces nothing
                 declared = catalog.declaration(builder.load())
                 if declared.replaces:
                     found[declared.module, declared.replaces] = declared.name

@@ -1,7 +1,7 @@
 """What a distribution gives that can be checked: itself, its entry points, builders and weights.
 
-Only what is advertised is imported. What cannot be imported is no subject; that it cannot be is
-what the check of its entry point says.
+Only advertised objects are imported. An object that cannot be imported is not a subject; the check
+of its entry point reports it.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ class Enum:
 
     @property
     def builder(self) -> Callable[..., Any] | None:
-        """The builder, of this distribution or of another; None when it cannot be had."""
+        """The builder, of this distribution or of another; None if it is not available."""
         own = f"{self.distribution.name}/{self.for_builder}"
         for name in (own, self.for_builder):
             try:

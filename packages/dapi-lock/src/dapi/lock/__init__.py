@@ -1,9 +1,9 @@
-"""The lock: choose weights once, have the same bytes everywhere, and prove it.
+"""The lock: choose weights once, use the same bytes everywhere, and prove it.
 
-``dapi lock`` writes ``dapi.lock``; ``dapi sync`` makes the cache hold what it says. This module is
+``dapi lock`` writes ``dapi.lock``; ``dapi sync`` downloads its files into the cache. This module is
 for programs: ``locked(name).fetch()`` returns the directory of a locked repository, ``read(path)``
-what a lock file says, ``bind(path)`` is how dapi-core binds building to it
-(``dapi.use_lock(path)``, or ``DAPI_LOCK``).
+reads a lock file, and ``bind(path)`` limits dapi-core to it (``dapi.use_lock(path)``, or
+``DAPI_LOCK``).
 """
 
 from typing import TYPE_CHECKING

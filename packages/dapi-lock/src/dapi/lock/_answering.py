@@ -1,4 +1,4 @@
-"""Answering: what locked weights said when they were locked, and whether they still say it."""
+"""Answering: record the answers of locked weights, and compare them later."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def shipped(name: str) -> str:
     """Return the answer that an installed distribution ships; empty if it has none."""
     try:
         return dapi.answers.shipped(name)
-    except DapiError as error:  # it is not what locks bytes
+    except DapiError as error:  # answers do not lock bytes
         say(f"{name} is locked without answers. {error}")
         return ""
 
 
 def record(lock: Lock) -> Lock:
-    """Return a lock with the answers that its weights give here; their files are in the cache."""
+    """Return a lock with answers recorded on this machine; the files must be in the cache."""
     return lock._replace(
         weights=tuple(
             each if each.is_source else each._replace(answers=_recorded(each.name))
@@ -45,7 +45,7 @@ def _recorded(name: str) -> str:
 
 
 def check(lock: Lock, path: Path) -> Iterator[tuple[str, Check]]:
-    """Compare what each set of weights says today with its answers in the lock."""
+    """Compare the current outputs of each set of weights with its answers in the lock."""
     for weights in lock.weights:
         if not weights.is_source:
             yield weights.name, _checked(weights, path)
@@ -57,7 +57,7 @@ def _checked(weights: LockedWeights, path: Path) -> Check:
         reason = f"The lock has no answers of these weights. {remedy}"
         return dapi.Check(weights.name, "unchecked", reason=reason)
     try:
-        # Its own weights, if it loads any, must be the locked ones; a builder's are synthetic.
+        # Weights that it loads must be the locked ones; those of a builder are synthetic.
         with dapi.use_lock(path if _is_of_weights(weights) else None):
             return dapi.answers.compare(weights.name, weights.answers)
     except (DapiError, ImportError) as error:
@@ -65,12 +65,12 @@ def _checked(weights: LockedWeights, path: Path) -> Check:
 
 
 def _is_of_weights(weights: LockedWeights) -> bool:
-    """Whether an answer is of the weights themselves: their short name is its key."""
+    """Whether an answer belongs to the weights themselves: their short name is its key."""
     return f'"{weights.name.rpartition("/")[2]}":' in weights.answers
 
 
 def as_row(name: str, found: Check) -> dict[str, Any]:
-    """Return what was found of some weights, for a report in JSON, which has no infinity."""
+    """Return the result for some weights, for a JSON report; JSON has no infinity."""
     differences = [each._asdict() for each in found.differences]
     for each in differences:
         each["units"] = each["units"] if isfinite(each["units"]) else None

@@ -1,4 +1,4 @@
-"""Audit: licences, hashes, lifecycle and signature of what is locked, judged by the policy."""
+"""Audit: licences, hashes, lifecycle and signature of locked weights, checked by the policy."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from dapi.lock.policy import Policy, violations
 def audit(lock: Lock, policy: Policy, *, signature: str) -> list[dict[str, Any]]:
     """Return a row for each set of locked weights.
 
-    Its ``lifecycle`` is what the installed distribution says today, or ``not installed``;
-    ``violations`` are the sentences of the policy, by what is locked and by what is declared now.
+    Its ``lifecycle`` is the current one of the installed distribution, or ``not installed``;
+    ``violations`` are the policy's sentences about the locked and the declared facts.
 
     Args:
-        lock: What is locked.
-        policy: What is allowed.
+        lock: The lock.
+        policy: The policy.
         signature: The state of the lock's signature, which is that of all of its weights.
     """
     return [_row(weights, policy, signature) for weights in lock.weights]

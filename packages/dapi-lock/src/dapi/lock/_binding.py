@@ -1,4 +1,4 @@
-"""The binding: what dapi-core asks of the lock that a process is bound to."""
+"""The binding: the interface of a lock for dapi-core."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from dapi.lock.policy import Facts, violations
 
 
 def bind(path: str | os.PathLike[str]) -> LockBinding:
-    """Return what a lock file answers to dapi-core; the file is read once.
+    """Return the binding to a lock file; the file is read once.
 
     Raises:
-        MissingLockError: There is none.
-        LockError: It cannot be read as a lock.
-        SignatureError: It must be signed, and is not by a key that is trusted here.
+        MissingLockError: It does not exist.
+        LockError: It is not a valid lock.
+        SignatureError: It must be signed, but is not signed by a trusted key.
     """
     document, place = _signing.read(Path(path)), Path(path).absolute()
     _signing.require(document, place)
@@ -28,11 +28,11 @@ def bind(path: str | os.PathLike[str]) -> LockBinding:
 
 
 class LockBinding:
-    """A lock, asked for members and files. Made by ``bind``.
+    """A lock that provides members and files. Made by ``bind``.
 
     Attributes:
-        lock: What the lock file says.
-        path: Where it is.
+        lock: The content of the lock file.
+        path: Its path.
     """
 
     def __init__(self, lock: Lock, path: Path) -> None:
@@ -47,10 +47,11 @@ class LockBinding:
         self._names |= {file.weights for weights in lock.weights for file in weights.files}
 
     def latest(self, builder: str) -> Weights:
-        """Return the weights that ``LATEST`` stands for, of ``"distribution/builder"``.
+        """Return the weights of ``LATEST`` for ``"distribution/builder"``.
 
         Raises:
-            NotLockedError: The lock has none of the builder, or several and none as its latest.
+            NotLockedError: The lock has no weights of the builder, or several and none as its
+                latest.
         """
         found = [each for each in self.lock.weights if each.builder == builder]
         latest = [each for each in found if any(":" not in name for name in each.requested)]
@@ -72,7 +73,7 @@ class LockBinding:
 
         Raises:
             NotLockedError: They are not locked.
-            PolicyError: Their licence or lifecycle, as declared today, is not allowed.
+            PolicyError: Their current licence or lifecycle is not allowed.
         """
         if isinstance(weights, Weights):
             if not self._names.intersection(_declared.names_of(weights)):
@@ -85,7 +86,7 @@ class LockBinding:
             raise PolicyError(found)
 
     def locked(self, file: File, wanted: str) -> File:
-        """Return a file with the hash and size that the lock has for it.
+        """Return a file with its locked hash and size.
 
         Raises:
             NotLockedError: The lock does not name it, or has another hash for it.
@@ -105,7 +106,7 @@ class LockBinding:
         return File(file.url, known.sha256, known.size, file.mirrors)
 
     def _facts(self, weights: Weights | WeightEntry) -> Facts:
-        """Return what is declared today; hashes are those of the lock, which fills them in."""
+        """Return the current declared facts; the lock fills in the hashes."""
         facts = _declared.facts_of(weights, str(weights))
         unhashed = []
         if self.lock.policy.require_hash:

@@ -34,7 +34,7 @@ _END = bytes(2 * BLOCKSIZE)
 
 
 class Member(NamedTuple):
-    """A file in a bundle: its header, its size, and what yields its bytes."""
+    """A file in a bundle: its header, its size, and a function that yields its bytes."""
 
     header: bytes
     size: int
@@ -48,9 +48,9 @@ class Member(NamedTuple):
 
 
 def plan(document: Document) -> list[Member]:
-    """Return what a bundle of a lock holds, from the cache alone.
+    """Return the members of a bundle of a lock, from the cache alone.
 
-    Files of installed packages are left out: they come with their distribution.
+    Files of installed packages are excluded: they are part of their distribution.
 
     Raises:
         SyncError: Some files are not in the cache.
@@ -62,7 +62,7 @@ def plan(document: Document) -> list[Member]:
 
 
 def cached(lock: Lock) -> list[tuple[LockedFile, Path]]:
-    """List the files that a bundle of a lock carries, and where the cache has them.
+    """List the files in a bundle of a lock, with their paths in the cache.
 
     Raises:
         SyncError: Some are not in the cache.
@@ -80,13 +80,13 @@ def cached(lock: Lock) -> list[tuple[LockedFile, Path]]:
 
 
 def carried(lock: Lock) -> list[tuple[LockedWeights, LockedFile]]:
-    """List the files that a bundle of a lock carries, in its order."""
+    """List the files in a bundle of a lock, in its order."""
     found = [each for each in lock.files() if not each[1].is_packaged]
     return sorted(found, key=lambda each: each[1].sha256)
 
 
 def write(members: list[Member], output: Path, *, progress: bool) -> None:
-    """Write a bundle; one that was interrupted is resumed.
+    """Write a bundle; resume an interrupted one.
 
     Raises:
         BundleError: The file cannot be written, or a file of the cache changed.
@@ -139,7 +139,7 @@ def _stream(members: list[Member], stream: IO[bytes], *, progress: bool) -> None
 
 
 def _resume(stream: IO[bytes], members: list[Member]) -> int:
-    """Return how many members a partial bundle has intact, and leave the stream behind them."""
+    """Return the number of intact members of a partial bundle, and seek to their end."""
     for rank, member in enumerate(members):
         start = stream.tell()
         if stream.read(BLOCKSIZE) != member.header or _digest(stream, member) != member.sha256:
@@ -178,7 +178,7 @@ def _header(name: str, size: int) -> bytes:
 
 
 class Unpacked(NamedTuple):
-    """What was in a bundle: its lock, and how many files are new in the cache."""
+    """The content of a bundle: its lock, and the number of files that are new in the cache."""
 
     document: Document
     added: int
@@ -186,19 +186,19 @@ class Unpacked(NamedTuple):
 
 
 def unpack(stream: IO[bytes], path: object, *, admit: Admit, progress: bool) -> Unpacked:
-    """Put the files of a bundle into the cache; each is verified before it is there.
+    """Add the files of a bundle to the cache, after verifying each.
 
-    What the cache has already is skipped, so that a second run resumes.
+    Files that are already in the cache are skipped, so that a second run resumes.
 
     Args:
-        stream: The bundle; read once, from its beginning to its end.
-        path: What to call it in errors.
-        admit: Raises what is wrong with the lock of the bundle, before any file is taken.
+        stream: The bundle; read once, sequentially.
+        path: Its name in errors.
+        admit: Raises an error if the bundle's lock is not acceptable, before any file is added.
         progress: Whether to show progress.
 
     Raises:
-        BundleError: It is no bundle, holds what none may hold, has other bytes than its lock says,
-            or ends early.
+        BundleError: It is not a bundle, contains forbidden members, differs from its lock, or ends
+            early.
     """
     reader = _Reader(stream, path)
     document = reader.document()
@@ -228,11 +228,11 @@ def unpack(stream: IO[bytes], path: object, *, admit: Admit, progress: bool) -> 
 
 
 class _Reader:
-    """Reads members one after the other, and takes nothing but regular files."""
+    """Reads members sequentially, and accepts regular files only."""
 
     def __init__(self, stream: IO[bytes], path: object) -> None:
         self._stream, self._path = stream, path
-        self._seen: tuple[str, int] | None = None  # a header that was read, and not its content
+        self._seen: tuple[str, int] | None = None  # a header whose content was not read yet
 
     def wrong(self, reason: str) -> BundleError:
         return BundleError(self._path, reason)
@@ -255,7 +255,7 @@ class _Reader:
         return Document(content, lock, b"".join(self.content(size)))
 
     def members(self) -> Iterator[tuple[str, int]]:
-        """Yield names and sizes; whoever takes one reads or skips its content first."""
+        """Yield names and sizes; the caller must read or skip each content first."""
         if self._seen is not None:
             yield self._seen
         while any(header := self._exactly(BLOCKSIZE)):
@@ -282,7 +282,7 @@ class _Reader:
         self._exactly(-size % BLOCKSIZE)
 
     def receive(self, file: LockedFile, wanted: str) -> None:
-        """Put a member into the cache, verified."""
+        """Add a member to the cache, verified."""
         try:
             blocks, source = self.content(file.size), str(self._path)
             cache.receive(blocks, file.file, source=source, wanted=wanted)

@@ -11,17 +11,17 @@ from dapi import Weights, catalog
 from dapi.catalog import printable
 from dapi.lock.policy import is_spdx
 
-# Names of data sets that can be those of repositories.
+# Names of datasets that are valid names of repositories.
 _DATASET = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
 
 
 def card(name: str, weights: Weights, version: str) -> str:
-    """Return a model card as Markdown: metadata that the Hub reads, and text that people read.
+    """Return a model card as Markdown: metadata for the Hub, and text for people.
 
     Args:
         name: ``distribution/builder:member``.
-        weights: What installed metadata says of them.
-        version: That of their distribution.
+        weights: Their installed metadata.
+        version: The version of their distribution.
     """
     sections = [
         f"---\n{_yaml(_metadata(name, weights))}---",
@@ -79,7 +79,7 @@ def _evaluations(weights: Weights, task: str) -> Iterator[dict[str, Any]]:
 
 
 def _yaml(value: Mapping[str, Any], indent: str = "") -> str:
-    """Write YAML. Its scalars are those of JSON, which is a part of YAML."""
+    """Write YAML with scalars as in JSON, which is a subset of YAML."""
     lines = []
     for key, each in value.items():
         if isinstance(each, list) and all(isinstance(item, dict) for item in each):
@@ -154,6 +154,6 @@ def _table(title: str, head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -
 
 
 def _text(value: object) -> str:
-    """Return a stranger's text for Markdown: one line, no table, no markup of HTML."""
+    """Return untrusted text for Markdown: one line, no table, no HTML."""
     line = " ".join(printable(str(value)).split())
     return line.replace("|", "\\|").replace("<", "&lt;").replace("`", "'")

@@ -1,4 +1,4 @@
-"""Declared: what installed weights say today of themselves, their assets and their licences."""
+"""Declared: the current metadata of installed weights, their assets and their licences."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _STATES = ("active", "deprecated", "withdrawn")
 
 
 class Owned(NamedTuple):
-    """Files, the asset they are (empty for the weights' own), and whose licence they have."""
+    """Files, their asset (empty for the weights' own), and the weights with their licence."""
 
     asset: str
     owner: Weights | WeightEntry
@@ -49,12 +49,12 @@ def names_of(weights: Weights) -> list[str]:
         return names
     try:
         return [f"{catalog.find(weights).qualified}:{weights.name}"]
-    except NoWeightsError:  # of no builder that is registered
+    except NoWeightsError:  # not of a registered builder
         return []
 
 
 def facts_of(weights: Weights | WeightEntry, name: str) -> Facts:
-    """Return what a policy judges."""
+    """Return the facts for a policy."""
     licenses, unhashed = {"": license_of(weights)}, []
     for asset, owner, files in owned_files(weights):
         if owner is not weights:

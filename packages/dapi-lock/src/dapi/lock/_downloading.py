@@ -1,4 +1,4 @@
-"""Downloading: many files side by side, with one line of progress and all failures together."""
+"""Downloading: many files in parallel, with one line of progress and all failures together."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from dapi import File, cache
 from dapi.exceptions import DapiError
 from dapi.lock._terminal import Progress
 
-# Files that are downloaded at once. A large one opens further connections of its own.
+# Number of parallel downloads. A large file opens more connections.
 _THREADS = 8
 
 _POLL = 0.05
 
 
 class Job(NamedTuple):
-    """A file to download, what it is for, and how large it is (0 when nobody knows)."""
+    """A file to download, its purpose, and its size (0 if unknown)."""
 
     file: File
     wanted: str
@@ -27,20 +27,20 @@ class Job(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of all downloads: the paths, and the errors of those that failed."""
+    """The results of all downloads: the paths, and the errors of failed ones."""
 
     paths: Mapping[File, Path]
     failures: Mapping[File, DapiError]
 
 
 def download(jobs: Sequence[Job], *, progress: bool) -> Outcome:
-    """Download files side by side; one that fails does not stop the others."""
+    """Download files in parallel; a failure does not stop the others."""
     with cache.connections_kept():
         return _Pool(jobs).run(progress=progress)
 
 
 class _Pool:
-    """Threads that share a queue. They are daemons: Ctrl-C ends the process at once."""
+    """Threads that share a queue. They are daemons: Ctrl-C ends the process immediately."""
 
     def __init__(self, jobs: Sequence[Job]) -> None:
         self._sizes = {job.file: job.size for job in jobs}

@@ -1,9 +1,8 @@
 """Envelope: names and hashes of files, signed in OpenSSF's format for model signing.
 
-A Sigstore bundle holds a DSSE envelope, which holds an in-toto statement, which holds the files:
-https://github.com/ossf/model-signing-spec/blob/main/spec/v1.0.md. What is said below of "the
-specification" is in there. A bundle may come from a stranger; nothing of it is believed before its
-signature is verified.
+A Sigstore bundle contains a DSSE envelope, which contains an in-toto statement, which contains the
+files: https://github.com/ossf/model-signing-spec/blob/main/spec/v1.0.md. "The specification" below
+refers to it. A bundle is untrusted until its signature is verified.
 """
 
 from __future__ import annotations
@@ -30,12 +29,12 @@ _BUNDLES = re.compile(
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 # A file takes about 150 bytes.
 LARGEST = 16 << 20
-# The specification leaves these out of every signature; verifiers are told so.
+# The specification excludes these from every signature; the statement tells verifiers.
 _IGNORED = [".git", ".gitattributes", ".github", ".gitignore"]
 
 
 class Verified(NamedTuple):
-    """What a valid signature says: whose it is, and the sha256 of each file by its name."""
+    """The content of a valid signature: its key, and the sha256 of each file by its name."""
 
     key: PublicKey
     files: Mapping[str, str]
@@ -46,7 +45,7 @@ def sign(files: Mapping[str, str], name: str, key: PrivateKey) -> str:
 
     Args:
         files: The sha256 of each file, by its path within the model's folder.
-        name: What to call all of them.
+        name: The name of the set of files.
         key: The key to sign with.
     """
     payload = json.dumps(_statement(files, name), indent=1).encode()
@@ -67,15 +66,15 @@ def sign(files: Mapping[str, str], name: str, key: PrivateKey) -> str:
 
 
 def verify(content: bytes, path: object, keys: Sequence[PublicKey]) -> Verified:
-    """Return what a signature says, once it is verified that one of some keys made it.
+    """Return the content of a signature, after verifying that a trusted key made it.
 
     Args:
-        content: The signature, as it is in its file.
-        path: What to call it in errors.
+        content: The bytes of the signature file.
+        path: Its name in errors.
         keys: The keys that are trusted.
 
     Raises:
-        SignatureError: None of them made it, or it is not of the specified form.
+        SignatureError: None of them made it, or it is malformed.
     """
     reader = _Reader(path)
     bundle = reader.json(content, "a signature in OpenSSF's format")
@@ -128,12 +127,12 @@ def _root(files: Mapping[str, str]) -> str:
 
 
 def _signed(payload: bytes) -> bytes:
-    """Return the bytes that DSSE signs for a payload: its type goes with it."""
+    """Return the bytes that DSSE signs for a payload, which include its type."""
     return f"DSSEv1 {len(_PAYLOAD)} {_PAYLOAD} {len(payload)} ".encode() + payload
 
 
 def _files(reader: _Reader, payload: bytes) -> dict[str, str]:
-    """Read the statement of a verified signature; the specification says what it must have."""
+    """Read the statement of a verified signature, as the specification requires."""
     statement = reader.json(payload, "a statement")
     if statement.get("_type") != _STATEMENT or statement.get("predicateType") != PREDICATE:
         raise reader.wrong(f"its statement is not of the type {PREDICATE}")
@@ -159,7 +158,7 @@ def _files(reader: _Reader, payload: bytes) -> dict[str, str]:
 
 
 class _Reader:
-    """Reads JSON that a stranger wrote, and names what is wrong with it."""
+    """Reads untrusted JSON, with clear errors."""
 
     def __init__(self, path: object) -> None:
         self._path = path

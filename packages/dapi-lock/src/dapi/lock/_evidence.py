@@ -1,4 +1,4 @@
-"""Evidence: the report of a check that can be kept: what, where, when, versions, result."""
+"""Evidence: a report of a check to keep: command, machine, time, versions and result."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dapi import cache
 
 
 def report(command: str, lock: Path, result: str, rows: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a command found, with all that somebody who was not there wants to know."""
+    """Return the result of a command, with its circumstances."""
     return {
         "report": command,
         "lock": {"path": str(lock.absolute()), "sha256": sha256(lock.read_bytes()).hexdigest()},

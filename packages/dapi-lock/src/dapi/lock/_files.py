@@ -1,4 +1,4 @@
-"""Files that are replaced whole: whoever reads one sees the old or the new, and never a part."""
+"""Files that are replaced atomically: readers see the old or the new one, never a part."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def replace(path: Path, content: str | bytes) -> None:
     Raises:
         LockError: It cannot be written.
     """
-    target = Path(os.path.realpath(path))  # a link stays one
+    target = Path(os.path.realpath(path))  # keep a link
     temporary = target.with_name(f".{target.name}.{os.getpid()}.{os.urandom(4).hex()}")
     try:
         with temporary.open("xb") as stream:

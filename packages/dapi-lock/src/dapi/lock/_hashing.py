@@ -1,4 +1,4 @@
-"""Hashing: the sha256 and size of files that publish none, from a download or from the cache."""
+"""Hashing: the sha256 and size of files without published ones, by download or from the cache."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Measured(NamedTuple):
     size: int
 
 
-# From files, and what each is wanted for, to their hashes and sizes.
+# From files with their purposes to hashes and sizes.
 Measure = Callable[[list[tuple[File, str]]], dict[File, Measured]]
 
 
@@ -29,7 +29,7 @@ def fetch_and_hash(files: list[tuple[File, str]], *, progress: bool) -> dict[Fil
     """Download files that publish no hash, and hash them.
 
     Raises:
-        SyncError: Some cannot be had.
+        SyncError: Some cannot be downloaded.
     """
     jobs = [Job(file, name, file.size or 0) for file, name in files]
     outcome = download(jobs, progress=progress)
@@ -45,7 +45,7 @@ def hash_cached(files: list[tuple[File, str]]) -> dict[File, Measured]:
     """Hash files that publish no hash, from the cache or an installed package alone.
 
     Raises:
-        UnhashedError: Some are not there.
+        UnhashedError: Some are missing.
     """
     found: dict[File, Measured] = {}
     missing = []

@@ -1,4 +1,4 @@
-"""The Hub: which files a repository of Hugging Face has at a revision."""
+"""The Hub: the files of a Hugging Face repository at a revision."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class HubFile(NamedTuple):
     Attributes:
         name: Its path in the repository.
         size: In bytes.
-        sha256: Of files in Git LFS; None for the small ones in Git itself.
-        blob: The object id that Git has for it, or for the pointer to it.
+        sha256: The hash of files in Git LFS; None for small files in Git itself.
+        blob: The Git object id of the file, or of the pointer to it.
     """
 
     name: str
@@ -39,11 +39,11 @@ class Snapshot(NamedTuple):
 
 
 def snapshot(repository: str, revision: str) -> Snapshot:
-    """Ask the Hub what a repository holds; one request, and no file is downloaded.
+    """List the files of a repository with one request to the Hub, without a download.
 
     Raises:
         MissingDependencyError: huggingface_hub is not installed.
-        FetchError: There is no such repository or revision, or it cannot be asked.
+        FetchError: There is no such repository or revision, or the request failed.
     """
     what = f"hf:{repository}@{revision}"
     if cache.is_offline():
@@ -55,7 +55,7 @@ def snapshot(repository: str, revision: str) -> Snapshot:
         needed = "dapi-lock[hf]"
         raise MissingDependencyError(f"{what} needs huggingface_hub", requirement=needed) from cause
     try:
-        # The variable is read by the library when it is imported, which may be long ago.
+        # The library reads the variable when it is imported, perhaps long before.
         api = HfApi(endpoint=os.environ.get("HF_ENDPOINT") or None)
         found = api.model_info(repository, revision=revision, files_metadata=True, timeout=_TIMEOUT)
         return _read(found, what)
@@ -65,12 +65,12 @@ def snapshot(repository: str, revision: str) -> Snapshot:
         raise _failure(what, _line(cause), login if is_absent else "") from cause
     except FetchError:
         raise
-    except Exception as cause:  # of its HTTP library, and of what a server can answer
+    except Exception as cause:  # errors of its HTTP library, and of unexpected responses
         raise _failure(what, f"{type(cause).__name__}: {_line(cause)}") from cause
 
 
 def _read(found: Any, what: str) -> Snapshot:
-    """Read what the server says, which may be anything."""
+    """Parse the server's response, which is untrusted."""
     if not _COMMIT.fullmatch(str(found.sha)):
         raise _failure(what, f"the server names the commit {found.sha!r}")
     files = []
@@ -85,7 +85,7 @@ def _read(found: Any, what: str) -> Snapshot:
 
 
 def _license(card: Any) -> str:
-    """Return the licence of a model card as SPDX has it, where it does."""
+    """Return the licence of a model card as an SPDX expression, if possible."""
     named = getattr(card, "license", None)
     if named == "other":
         named = getattr(card, "license_name", None)

@@ -1,7 +1,7 @@
 """Keys: those that sign a lock, and those that a machine trusts.
 
-Elliptic curves P-256, P-384 and P-521, as OpenSSF's registry of algorithms for model signing has
-them: https://github.com/ossf/model-signing-spec/blob/main/algorithm-registry.md
+Elliptic curves P-256, P-384 and P-521, as in OpenSSF's registry of algorithms for model signing:
+https://github.com/ossf/model-signing-spec/blob/main/algorithm-registry.md
 """
 
 from __future__ import annotations
@@ -33,21 +33,21 @@ _PUBLISH = "To write the public key of one: openssl ec -in sign.pem -pubout -out
 
 
 class PublicKey(NamedTuple):
-    """A public key, and the file that it is in."""
+    """A public key, and its file."""
 
     path: Path
     key: Public
 
     @property
     def fingerprint(self) -> str:
-        """What a signature names its key by: the sha256 of the key as PEM."""
+        """The identifier of the key in signatures: the sha256 of the key as PEM."""
         from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
         form = self.key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
         return sha256(form).hexdigest()
 
     def verifies(self, signature: bytes, signed: bytes) -> bool:
-        """Return whether a signature over some bytes is by this key."""
+        """Return whether this key made a signature over some bytes."""
         from cryptography.exceptions import InvalidSignature
 
         try:
@@ -58,7 +58,7 @@ class PublicKey(NamedTuple):
 
 
 class PrivateKey(NamedTuple):
-    """A private key, and the file that it is in."""
+    """A private key, and its file."""
 
     path: Path
     key: Private
@@ -126,7 +126,7 @@ def public(path: Path) -> PublicKey:
 
 
 def trusted(paths: Iterable[str] = ()) -> list[PublicKey]:
-    """Return the given public keys; without any, those that ``DAPI_SIGNED_BY`` names."""
+    """Return the given public keys, or by default those of ``DAPI_SIGNED_BY``."""
     named = os.environ.get(VARIABLE, "").split(os.pathsep)
     return [public(Path(path)) for path in list(paths) or named if path]
 

@@ -1,9 +1,9 @@
-"""Layout: the lock and its files as an OCI image layout, which registries and their tools take.
+"""Layout: the lock and its files as an OCI image layout, for registries and their tools.
 
 One manifest has the media types of CNCF ModelPack
 (https://github.com/modelpack/model-spec/blob/main/docs/spec.md): a layer for each file, unarchived,
-one for ``dapi.lock`` and one for its signature. The folder is as
-https://github.com/opencontainers/image-spec/blob/main/image-layout.md says.
+one for ``dapi.lock`` and one for its signature. The directory follows
+https://github.com/opencontainers/image-spec/blob/main/image-layout.md.
 """
 
 from __future__ import annotations
@@ -53,14 +53,14 @@ class _Blob(NamedTuple):
 
 
 def write(document: Document, folder: Path, *, tag: str, progress: bool) -> int:
-    """Write a layout, and return how many bytes its layers have.
+    """Write a layout, and return the size of its layers in bytes.
 
-    What is there of an interrupted one is kept if it is intact; ``index.json`` is written last.
+    Intact parts of an interrupted layout are kept; ``index.json`` is written last.
 
     Raises:
         SyncError: Some files are not in the cache.
-        BundleError: It cannot be written, a file of the cache changed, or the folder holds
-            something else.
+        BundleError: It cannot be written, a file of the cache changed, or the directory has other
+            files.
     """
     layers = [_text(_DOC, LOCK, document.content)]
     if document.signature is not None:
@@ -102,13 +102,13 @@ def _files(lock: Lock) -> Iterator[_Blob]:
     owners = {file.sha256: weights for weights, file in carried(lock)}
     for file, path in cached(lock):
         media = _ASSET if file.asset and not (file.weights or file.license) else _WEIGHT
-        # The hash tells two files of one name apart.
+        # The hash distinguishes two files of the same name.
         name = f"{_plain(owners[file.sha256].name)}/{file.sha256[:8]}-{_plain(file.name)}"
         yield _Blob(media, file.sha256, file.size, name, path)
 
 
 def _plain(name: str) -> str:
-    """Return a name that every file system takes."""
+    """Return a name that every file system accepts."""
     return re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip(".")[-100:] or "_"
 
 

@@ -1,7 +1,7 @@
-"""Reading a layout: an OCI image layout of a lock is put into the cache.
+"""Read a layout: add the files of a lock's OCI image layout to the cache.
 
-It may come from a stranger. What is read of it is named by the lock, is a regular file of the
-locked size, and is verified; links are not followed, and nothing is waited for.
+It is untrusted. Only files that the lock names are read, if they are regular files of the locked
+size, and each is verified; links are not followed, and reading never blocks.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ _AGAIN = "Write it again: dapi bundle dapi.lock -o FOLDER --format oci"
 
 
 def unpack(folder: Path, *, admit: Admit, progress: bool) -> Unpacked:
-    """Put the files of a layout into the cache; each is verified before it is there.
+    """Add the files of a layout to the cache, after verifying each.
 
     Args:
         folder: The layout.
-        admit: Raises what is wrong with its lock, before any file is taken.
+        admit: Raises an error if its lock is not acceptable, before any file is added.
         progress: Whether to show progress.
 
     Raises:
-        BundleError: It is no layout of a lock, lacks a file, or has other bytes than its lock says.
+        BundleError: It is not a layout of a lock, lacks a file, or differs from its lock.
     """
     reader = _Reader(folder)
     document = reader.document()
@@ -63,7 +63,7 @@ def unpack(folder: Path, *, admit: Admit, progress: bool) -> Unpacked:
 
 
 class _Reader:
-    """Reads regular files of a layout that hold what their names say."""
+    """Reads the blobs of a layout: regular files that match the hash in their names."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -102,8 +102,8 @@ class _Reader:
         return stat.S_ISREG(found.st_mode) and found.st_size == file.size
 
     def receive(self, file: LockedFile, wanted: str) -> None:
-        """Put a file into the cache, verified."""
-        # One that grew since it was looked at is read one byte too far, and refused.
+        """Add a file to the cache, verified."""
+        # A file that grew in the meantime is read one byte too far, and refused.
         with closing(self._blocks(self._path(file.sha256), file.size + 1)) as blocks:
             try:
                 cache.receive(blocks, file.file, source=str(self._folder), wanted=wanted)
@@ -112,7 +112,7 @@ class _Reader:
                 raise self.wrong(reason) from cause
 
     def _layers(self, manifest: dict[str, Any]) -> dict[str, dict[str, Any]]:
-        """Return the layers by the path that they are to have."""
+        """Return the layers by their paths."""
         layers: dict[str, dict[str, Any]] = {}
         for layer in self._tables(manifest, "layers"):
             annotations = layer.get("annotations")
@@ -125,7 +125,7 @@ class _Reader:
         return self._folder / "blobs" / "sha256" / digest
 
     def _blob(self, descriptor: dict[str, Any], largest: int) -> bytes:
-        """Return the bytes of a small blob, which are those that its digest says."""
+        """Return the bytes of a small blob, verified by its digest."""
         match = _DIGEST.fullmatch(str(descriptor.get("digest")))
         if match is None:
             raise self.wrong(f"{str(descriptor.get('digest'))[:80]!r} is not a sha256")
@@ -160,7 +160,7 @@ class _Reader:
 
     def _blocks(self, path: Path, most: int) -> Generator[bytes, None, None]:
         """Yield the bytes of a regular file."""
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK  # of a pipe, opening would wait
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK  # opening a pipe would block
         try:
             stream = os.fdopen(os.open(path, flags), "rb", buffering=0)
         except OSError as cause:
@@ -174,6 +174,6 @@ class _Reader:
 
 
 def _is_model(descriptor: dict[str, Any]) -> bool:
-    """Whether a manifest may be a model's: not every tool keeps its artifact type."""
+    """Whether a manifest may be a model's: some tools drop its artifact type."""
     media = descriptor.get("mediaType", IMAGE_MANIFEST)
     return bool(media == IMAGE_MANIFEST and descriptor.get("artifactType", MODEL) == MODEL)

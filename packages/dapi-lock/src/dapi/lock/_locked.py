@@ -16,25 +16,25 @@ from dapi.lock.requirement import Requirement
 
 
 class Locked(NamedTuple):
-    """An entry of a lock, and the folder of the lock.
+    """An entry of a lock, and the lock's directory.
 
     Attributes:
-        weights: What the lock says.
-        folder: Where its local files are looked for.
+        weights: The entry in the lock.
+        folder: The directory of its local files.
     """
 
     weights: LockedWeights
     folder: Path
 
     def fetch(self, *, progress: bool = True) -> Path:
-        """Return a directory in which the locked files stand under their names, and no others.
+        """Return a directory with the locked files under their names, and no others.
 
-        Of a source that is one file, return that file. Every file is verified; those that are in
-        the cache already need no network.
+        For a source of one file, return that file. Every file is verified; files in the cache need
+        no network.
 
         Raises:
             SyncError: Files are missing and could not be downloaded.
-            NotLockedError: This process is bound to another lock, which does not name them.
+            NotLockedError: This process uses another lock, which does not name them.
         """
         lock = Lock(weights=(self.weights,))
         _syncing.fetch(_syncing.missing(lock), self.folder, progress=progress)
@@ -50,18 +50,18 @@ class Locked(NamedTuple):
 
 
 def locked(name: str, *, lock: str | os.PathLike[str] | None = None) -> Locked:
-    """Return an entry of a lock, to be fetched; it is not fetched yet.
+    """Return an entry of a lock, without downloading it.
 
     Args:
-        name: What the lock calls it, or what was requested: ``owner/name``,
+        name: Its name in the lock, or the requested text: ``owner/name``,
             ``hf:owner/name@revision``, ``resnet50``.
-        lock: The lock file; by default that which this process is bound to (``dapi.use_lock``,
-            ``DAPI_LOCK``), else ``dapi.lock`` in the current folder.
+        lock: The lock file; by default the one that this process uses (``dapi.use_lock``,
+            ``DAPI_LOCK``), else ``dapi.lock`` in the current directory.
 
     Raises:
         NotLockedError: The lock does not name it.
-        MissingLockError: There is no lock.
-        LockError: It cannot be read as one.
+        MissingLockError: The lock does not exist.
+        LockError: It is not a valid lock.
 
     Example:
         >>> import dapi.lock

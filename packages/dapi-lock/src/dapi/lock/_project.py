@@ -15,7 +15,7 @@ from dapi.lock.requirement import Requirement
 
 
 class Project(NamedTuple):
-    """What a pyproject.toml says; None for what it does not say."""
+    """The settings of a pyproject.toml; None for missing ones."""
 
     path: Path
     weights: tuple[Requirement, ...] | None = None
@@ -24,10 +24,10 @@ class Project(NamedTuple):
 
 
 def beside(lock: Path) -> Project:
-    """Read the pyproject.toml in the folder of a lock file, if there is one.
+    """Read the pyproject.toml in the directory of a lock file, if there is one.
 
     Raises:
-        LockError: It is not TOML, or its ``[tool.dapi]`` is not of the documented form.
+        LockError: It is not TOML, or its ``[tool.dapi]`` has an invalid form.
     """
     path = lock.parent / "pyproject.toml"
     if not path.is_file():
@@ -55,10 +55,10 @@ def beside(lock: Path) -> Project:
 
 
 def check_fresh(project: Project, lock: Lock, path: Path) -> None:
-    """Refuse a lock that was written for another ``[tool.dapi]`` than that of today.
+    """Refuse a lock that was written for a different ``[tool.dapi]``.
 
     Raises:
-        StaleLockError: It was.
+        StaleLockError: It is stale.
     """
     changes = []
     if project.weights is not None:
@@ -81,7 +81,7 @@ def _choice(requirement: Requirement) -> tuple[object, ...]:
 
 
 def write_weights(project: Project, weights: Iterable[Requirement]) -> None:
-    """Change ``weights`` of ``[tool.dapi]``, and nothing else of the file."""
+    """Replace ``weights`` of ``[tool.dapi]``, and nothing else in the file."""
     import tomlkit
 
     document: Any = tomlkit.parse(project.path.read_text(encoding="utf-8"))

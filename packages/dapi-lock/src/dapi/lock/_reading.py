@@ -1,4 +1,4 @@
-"""Reading: a lock file from disk. It may come from a stranger; what is wrong is said in words."""
+"""Reading: a lock file from disk, which is untrusted."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ _STATES = ("active", "deprecated", "withdrawn")
 
 
 def read(path: str | os.PathLike[str]) -> Lock:
-    """Return what a lock file says.
+    """Return the content of a lock file.
 
     Raises:
-        MissingLockError: There is none.
+        MissingLockError: It does not exist.
         LockError: It is not a lock, or one of a later major version.
     """
     return parse(read_bytes(path), path)
 
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
-    """Return the bytes of a lock file, which a signature is about.
+    """Return the bytes of a lock file, as covered by signatures.
 
     Raises:
-        MissingLockError: There is none.
+        MissingLockError: It does not exist.
         LockError: It cannot be read.
     """
     try:
@@ -57,7 +57,7 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
 
 
 def parse(content: bytes, path: object) -> Lock:
-    """Return what the bytes of a lock file say; ``path`` is named in errors.
+    """Parse the bytes of a lock file; ``path`` is named in errors.
 
     Raises:
         LockError: They are not a lock, or one of a later major version.
@@ -84,7 +84,7 @@ def load(content: bytes, path: object) -> dict[str, Any]:
     """Parse TOML.
 
     Raises:
-        LockError: It is none, or is too large.
+        LockError: It is not TOML, or too large.
     """
     if len(content) > _LARGEST:
         raise LockError(path, "it is larger than 64 MiB", _AGAIN)
@@ -99,7 +99,7 @@ def load(content: bytes, path: object) -> dict[str, Any]:
 
 
 class _Table:
-    """A table of a lock, read key by key; ``where`` says which one in errors."""
+    """A table of a lock, read key by key; ``where`` names it in errors."""
 
     def __init__(self, table: Any, path: object, where: str) -> None:
         self.path, self.where = path, where
@@ -168,7 +168,7 @@ def _weights(table: _Table) -> LockedWeights:
 
 
 def _source(table: _Table, name: str) -> LockedWeights:
-    """Read an entry that nobody published for dapi: files by their names in a folder."""
+    """Read a source: files by their names in a directory, not published for dapi."""
     requested, revision = table.texts("requested"), table.text("revision", "")
     files = tuple(sorted((_file(each) for each in table.tables("files")), key=order))
     if ":" in name or not name:

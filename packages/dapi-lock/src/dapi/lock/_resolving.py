@@ -18,7 +18,7 @@ from dapi.lock.requirement import Requirement
 
 
 class Draft(NamedTuple):
-    """Weights that are to be locked, and what they were requested as."""
+    """Weights to lock, and the request that they answer."""
 
     name: str
     builder: catalog.Builder
@@ -37,16 +37,16 @@ def resolve(
     upgrade: Collection[str] = (),
     measure: Measure | None = None,
 ) -> Lock:
-    """Return the lock of what is required.
+    """Return the lock for some requirements.
 
-    Members and hashes that ``known`` has stay, except those of ``upgrade``.
+    Members and hashes in ``known`` are kept, except those of ``upgrade``.
 
     Args:
         requires: Names of models (their latest weights) and of weights, and sources.
-        policy: What the lock must conform to.
-        folder: That of the lock, which local sources are relative to.
+        policy: The policy that the lock must satisfy.
+        folder: The directory of the lock; local sources are relative to it.
         known: The lock so far.
-        upgrade: Names that are resolved and hashed anew.
+        upgrade: Names that are resolved and hashed again.
         measure: Returns hash and size of files that publish none; None refuses them.
 
     Raises:
@@ -86,7 +86,7 @@ def resolve(
 
 
 def _answers(draft: Draft, known: LockedWeights | None, files: tuple[LockedFile, ...]) -> str:
-    """Return the answers that stay with the same files; of others, what is shipped today."""
+    """Return the kept answers of unchanged files, and for others the shipped ones."""
     hashes = {file.sha256 for file in files}
     if known and not draft.is_upgraded and hashes == {file.sha256 for file in known.files}:
         return known.answers
@@ -94,7 +94,7 @@ def _answers(draft: Draft, known: LockedWeights | None, files: tuple[LockedFile,
 
 
 def _measured(unknown: dict[File, str], measure: Measure | None) -> dict[File, Measured]:
-    """Find out what nobody published, for all files at once.
+    """Compute unpublished hashes and sizes, for all files together.
 
     Raises:
         UnhashedError: There are such files, and ``measure`` is None.
@@ -111,7 +111,7 @@ def _find_sources(
     folder: Path,
     failures: dict[str, str],
 ) -> tuple[list[LockedWeights], list[_sources.Source]]:
-    """Return the sources that stay as they are locked, and those that were looked up now."""
+    """Return the sources that are kept as locked, and those that were resolved now."""
     kept, found, names = [], [], set[str]()
     for requirement in wanted:
         if not requirement.is_source:
@@ -144,7 +144,7 @@ def _unknown(sources: list[_sources.Source]) -> dict[File, str]:
 def _draft(
     requires: list[str], known: Lock, upgrade: Collection[str], failures: dict[str, str]
 ) -> list[Draft]:
-    """Find the weights of every name; what fails is added to ``failures``."""
+    """Find the weights of every name; add errors to ``failures``."""
     locked = {name: each.name for each in known.weights for name in each.requested}
     drafts: dict[str, Draft] = {}
     for required in requires:
@@ -163,7 +163,7 @@ def _draft(
 
 def _find(name: str, required: str, is_upgraded: bool) -> Draft:
     builder, weights = catalog.resolve(name)
-    assert isinstance(weights, Weights)  # a name stands for nothing else
+    assert isinstance(weights, Weights)  # a name refers to nothing else
     distribution = _declared.offerer(builder, weights)
     for owner in (builder.distribution, distribution):
         try:
@@ -176,7 +176,7 @@ def _find(name: str, required: str, is_upgraded: bool) -> Draft:
 
 
 class _Files:
-    """The files of drafts: what is published of each, was locked before, or must be measured."""
+    """The files of drafts, with published, previously locked or newly computed hashes."""
 
     def __init__(self, drafts: list[Draft], known: Lock) -> None:
         self._owned = [
@@ -194,7 +194,7 @@ class _Files:
         }
 
     def unknown(self) -> dict[File, str]:
-        """Return the files that must be hashed, and what they are for."""
+        """Return the files that must be hashed, and their purposes."""
         return {file: draft.name for draft, _, file in self._owned if self._measured(file) is None}
 
     def lock(self, facts: dict[File, Measured]) -> dict[str, tuple[LockedFile, ...]]:

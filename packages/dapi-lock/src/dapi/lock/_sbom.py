@@ -1,6 +1,6 @@
 """SBOM: a lock as a CycloneDX bill of materials for machine learning, in JSON.
 
-Equal locks and installed distributions give equal documents: the serial number follows from the
+Equal locks and installed distributions give equal documents: the serial number is derived from the
 lock, and there is no timestamp.
 """
 
@@ -28,8 +28,8 @@ def document(lock: Lock, name: str) -> dict[str, Any]:
     """Return the bill of materials of a lock.
 
     Args:
-        lock: What is used.
-        name: What uses it, as in the name of the project.
+        lock: The used weights.
+        name: The user of the weights, such as a project.
     """
     models = [_model(weights) for weights in lock.weights]
     libraries = {ref: _library(ref) for weights in lock.weights for ref in _depends_on(weights)}
@@ -52,7 +52,7 @@ def document(lock: Lock, name: str) -> dict[str, Any]:
 
 
 def licenses(license_: str) -> dict[str, Any]:
-    """Return a licence as the property of a component; nothing if nobody says one.
+    """Return a licence as the property of a component; empty if unknown.
 
     >>> licenses("MIT")["licenses"][0]["license"]["id"], licenses("unknown")
     ('MIT', {})
@@ -93,7 +93,7 @@ def _model(weights: LockedWeights) -> dict[str, Any]:
 
 
 def _version_of_files(weights: LockedWeights) -> str:
-    """Return what stands for the version of files that have none: their hash."""
+    """Return the version of files that have none: their hash."""
     return weights.files[0].sha256[:12]
 
 
@@ -114,13 +114,13 @@ def _file(file: LockedFile, ref: str) -> dict[str, Any]:
 
 
 def _iri(url: str) -> str:
-    """Return a URL with everything escaped that must not stand in one."""
+    """Return a URL with invalid characters escaped."""
     head, mark, tail = (quote(part, safe=_IN_URLS) for part in url.partition("#"))
     return re.sub(r"%(?![0-9A-Fa-f]{2})", "%25", f"{head}{mark and '#'}{tail}")
 
 
 def _card(weights: LockedWeights, declared: Weights | None) -> dict[str, Any]:
-    """Return what the installed distribution says of the weights today."""
+    """Return the model card of the installed weights."""
     if declared is None:
         return {"modelParameters": {"modelArchitecture": weights.builder or weights.name}}
     meta = declared.meta

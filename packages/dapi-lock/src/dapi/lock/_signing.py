@@ -1,8 +1,8 @@
-"""Signing: a lock is signed, and who signed it is verified.
+"""Signing: sign locks, and verify their signatures.
 
-A signature is about what a bundle of the lock holds: ``dapi.lock`` itself, byte for byte, and its
-files as ``blobs/sha256/<hash>``. So ``model_signing verify`` accepts it for an unpacked bundle,
-and names, licences and the policy are signed with the hashes.
+A signature covers the members of the lock's bundle: ``dapi.lock`` itself, byte for byte, and its
+files as ``blobs/sha256/<hash>``. So ``model_signing verify`` accepts it for an unpacked bundle, and
+names, licences and the policy are signed with the hashes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SUFFIX = ".sig"
 
 
 class Document(NamedTuple):
-    """A lock as it is in its file, which its signature is about, and what it says."""
+    """The bytes of a lock, as covered by its signature, and its content."""
 
     content: bytes
     lock: Lock
@@ -31,18 +31,18 @@ class Document(NamedTuple):
 
     @property
     def covered(self) -> dict[str, str]:
-        """The sha256 of what a signature covers, by its path in an unpacked bundle."""
+        """The sha256 of the covered files, by their paths in an unpacked bundle."""
         files = [file.sha256 for _, file in self.lock.files() if not file.is_packaged]
         blobs = {f"blobs/sha256/{digest}": digest for digest in files}
         return {LOCK: sha256(self.content).hexdigest(), **blobs}
 
 
-# Refuses a lock before its files are taken.
+# Refuses a lock before its files are added.
 Admit = Callable[[Document], None]
 
 
 def beside(path: Path) -> Path:
-    """Return where the signature of a lock file is."""
+    """Return the path of a lock file's signature."""
     return path.with_name(f"{path.name}{SUFFIX}")
 
 
@@ -65,7 +65,7 @@ def read(path: Path) -> Document:
 
 
 def sign(path: Path, key: PrivateKey) -> Mapping[str, str]:
-    """Write the signature of a lock beside it; return what it covers."""
+    """Write the signature of a lock next to it; return the covered files."""
     content = read_bytes(path)
     covered = Document(content, parse(content, path)).covered
     _files.replace(beside(path), _envelope.sign(covered, LOCK, key))
@@ -75,22 +75,23 @@ def sign(path: Path, key: PrivateKey) -> Mapping[str, str]:
 def verify(document: Document, path: Path, keys: Sequence[PublicKey]) -> PublicKey:
     """Return the key that signed a lock.
 
-    A signature of the lock file alone counts too: the hashes of all other files are in it.
+    A signature of the lock file alone counts too, since that contains the hashes of all other
+    files.
 
     Args:
         document: The lock and its signature.
-        path: Where the lock is.
+        path: The path of the lock.
         keys: The keys that are trusted.
 
     Raises:
-        SignatureError: None of the keys signed it, or what they signed is something else.
+        SignatureError: None of the keys signed it, or they signed something else.
     """
     where = beside(path)
     if document.signature is None:
         raise SignatureError(where, "the signature file does not exist")
     key, signed = _envelope.verify(document.signature, where, keys)
     named = dict(signed)
-    # model_signing calls a single file "." or, as the specification has it, by its name.
+    # model_signing names a single file "." or, as in the specification, by its name.
     names = [name for name in (LOCK, path.name, ".") if name in named]
     if not names:
         raise SignatureError(where, "it does not cover the lock")
@@ -104,12 +105,13 @@ def verify(document: Document, path: Path, keys: Sequence[PublicKey]) -> PublicK
 
 
 def require(document: Document, path: Path) -> None:
-    """Refuse a lock that is not signed, where its policy or this machine requires a signature.
+    """Refuse an unsigned lock if its policy or this machine requires a signature.
 
-    The machine does by ``DAPI_SIGNED_BY``: whoever changes a lock can take the policy out of it.
+    The machine requires one by ``DAPI_SIGNED_BY``, since an attacker could remove the policy from a
+    lock.
 
     Raises:
-        SignatureError: It is not signed, or by none of the keys that are trusted here.
+        SignatureError: It is not signed, or not by a trusted key.
     """
     keys = _keys.trusted()
     if document.lock.policy.require_signature and not keys:
@@ -120,10 +122,10 @@ def require(document: Document, path: Path) -> None:
 
 
 def admission(bundle: str, path: Path | None) -> Admit:
-    """Return what refuses the lock of a bundle.
+    """Return the function that refuses unacceptable locks of bundles.
 
-    It must be the lock at ``path``, where there is one. The signature of that, or else of the
-    bundle's own, is required as by ``require``.
+    The lock must equal the one at ``path``, if that exists. The signature of that lock, or else of
+    the bundle's own, is required as in ``require``.
     """
     ours = read(path) if path else None
 
@@ -137,9 +139,9 @@ def admission(bundle: str, path: Path | None) -> Admit:
 
 
 def report(document: Document, path: Path, keys: Sequence[PublicKey]) -> dict[str, Any]:
-    """Return what is to be said of a lock's signature.
+    """Return the state of a lock's signature, for reports.
 
-    ``state`` is ``valid``, ``not valid``, ``missing``, or ``not checked`` as no key is trusted.
+    ``state`` is ``valid``, ``not valid``, ``missing``, or ``not checked`` if no key is trusted.
     """
     row: dict[str, Any] = {"state": "missing", "path": str(beside(path)), "key": "", "reason": ""}
     if document.signature is None:

@@ -1,4 +1,4 @@
-"""Sources: what can be fetched and nobody published for dapi, locked file by file."""
+"""Sources: files that are not published for dapi, locked one by one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from dapi.lock.requirement import Requirement, misplaced
 
 
 class Part(NamedTuple):
-    """A file of a source: its name there, where it is, and its object id in Git, if it has one."""
+    """A file of a source: its name there, its location, and its Git object id, if any."""
 
     name: str
     file: File
@@ -35,7 +35,7 @@ class Part(NamedTuple):
 
 
 class Source(NamedTuple):
-    """What a requirement stands for now."""
+    """The current files of a requirement."""
 
     requirement: Requirement
     revision: str
@@ -44,7 +44,7 @@ class Source(NamedTuple):
 
 
 def known(requirement: Requirement, lock: Lock) -> LockedWeights | None:
-    """Return what a lock has for a requirement already."""
+    """Return the entry of a requirement in a lock."""
     for weights in lock.weights:
         if weights.is_source and requirement.shown in weights.requested:
             wanted = requirement.name, requirement.include, requirement.exclude
@@ -54,14 +54,14 @@ def known(requirement: Requirement, lock: Lock) -> LockedWeights | None:
 
 
 def find(requirement: Requirement, folder: Path) -> Source:
-    """Find the files of a source; asks the Hub for repositories.
+    """Find the files of a source; repositories need a request to the Hub.
 
     Args:
         requirement: The source.
-        folder: That of the lock, which local paths start from.
+        folder: The directory of the lock; local paths are relative to it.
 
     Raises:
-        DapiError: There is no such source, or its patterns choose nothing.
+        DapiError: There is no such source, or its patterns match no file.
     """
     text, revision, license_ = requirement.text, "", "unknown"
     if text.startswith("hf:"):
@@ -86,7 +86,7 @@ def locked(source: Source, facts: dict[File, Any]) -> LockedWeights:
     """Return the entry of a source, once the hash and size of each file are known.
 
     Raises:
-        LockError: A file that was downloaded is not the one that the commit names.
+        LockError: A downloaded file does not match the commit.
     """
     requirement = source.requirement
     files = []
@@ -109,16 +109,16 @@ def locked(source: Source, facts: dict[File, Any]) -> LockedWeights:
 
 
 def local_path(file: LockedFile, folder: Path) -> Path | None:
-    """Return where a locked local file lies; None for any other."""
+    """Return the path of a locked local file; None for any other."""
     inside = file.urls[0].removeprefix(LOCAL)
     return folder / inside if inside != file.urls[0] else None
 
 
 def take(file: LockedFile, folder: Path, *, wanted: str) -> Path:
-    """Copy a local file into the cache, so that it is verified, bundled and kept like any other.
+    """Copy a local file into the cache, so that it is verified and bundled like any other.
 
     Raises:
-        DapiError: It is not there, or has other bytes than were locked.
+        DapiError: It is missing, or differs from the locked file.
     """
     path = local_path(file, folder)
     assert path is not None  # the caller asked
@@ -151,7 +151,7 @@ def _repository(requirement: Requirement) -> tuple[str, str, list[Part]]:
 
 
 def _local(requirement: Requirement, folder: Path) -> Iterator[Part]:
-    """Hash the files that lie in the folder of the lock, or below it."""
+    """Hash the files in or below the directory of the lock."""
     inside = requirement.text.removeprefix("./")
     if misplaced([inside.rstrip("/")]) is not None:
         expected = "a path below the lock's directory"
@@ -171,7 +171,7 @@ def _local(requirement: Requirement, folder: Path) -> Iterator[Part]:
 
 
 def _size(path: Path) -> int:
-    """Return the size of a regular file, also behind links; -1 for anything else."""
+    """Return the size of a regular file, following links; -1 for anything else."""
     try:
         status = os.stat(path)
     except OSError:
@@ -180,7 +180,7 @@ def _size(path: Path) -> int:
 
 
 def _is_chosen(name: str, requirement: Requirement) -> bool:
-    """Match patterns as ``hf download --include --exclude`` does: ``*`` crosses folders."""
+    """Match patterns like ``hf download --include --exclude``: ``*`` matches across directories."""
 
     def matches(patterns: tuple[str, ...]) -> bool:
         return any(fnmatchcase(name, f"{p}*" if p.endswith("/") else p) for p in patterns)
@@ -190,7 +190,7 @@ def _is_chosen(name: str, requirement: Requirement) -> bool:
 
 
 def _check_blob(part: Part, measured: Measured, requirement: Requirement) -> None:
-    """Compare a small file with its object id in Git, which the commit vouches for."""
+    """Compare a small file with its Git object id, which the commit guarantees."""
     path = cache.find(File(part.file.url, measured.sha256, measured.size))
     if path is None:
         raise LockError(

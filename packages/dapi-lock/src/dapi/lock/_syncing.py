@@ -1,4 +1,4 @@
-"""Sync: the cache holds what the lock says."""
+"""Sync: make the cache match the lock."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ONLINE = "While online: dapi sync; or transfer them: dapi bundle"
 
 
 class Missing(NamedTuple):
-    """A locked file that is not there, and the weights that need it."""
+    """A missing locked file, and the weights that need it."""
 
     weights: LockedWeights
     file: LockedFile
@@ -27,12 +27,12 @@ class Missing(NamedTuple):
 
 
 def missing(lock: Lock) -> list[Missing]:
-    """List the locked files that are to be downloaded; uses no network.
+    """List the locked files to download; uses no network.
 
-    Files of installed packages are hashed where they are.
+    Files of installed packages are hashed in place.
 
     Raises:
-        SyncError: Such files are not there, or are not what was locked.
+        SyncError: Such files are missing, or differ from the lock.
     """
     failures, found = {}, []
     for weights, file in lock.files():
@@ -51,10 +51,10 @@ def missing(lock: Lock) -> list[Missing]:
 
 
 def fetch(files: list[Missing], folder: Path, *, progress: bool) -> None:
-    """Download what is missing, side by side; take local files from the folder of the lock.
+    """Download missing files in parallel; copy local files from the lock's directory.
 
     Raises:
-        SyncError: Some files cannot be had; the others are in the cache.
+        SyncError: Some files cannot be downloaded; the others are in the cache.
     """
     jobs, failures = [], {}
     names: dict[File, str] = {}
@@ -86,10 +86,10 @@ def prunable(lock: Lock) -> list[cache.Blob]:
 
 
 def _source(each: Missing) -> File:
-    """Return what to fetch: as the lock has it, or where that lacks a query, as it is declared.
+    """Return the file to download: as locked, or as declared if the lock omits a query.
 
     Raises:
-        DapiError: The lock lacks it, and no installed weights declare it.
+        DapiError: The lock omits the query, and no installed weights declare the URL.
     """
     file = each.file
     urls = [url for url in file.urls if not url.endswith(HIDDEN)]

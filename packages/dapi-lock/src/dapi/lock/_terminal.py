@@ -10,17 +10,17 @@ from typing import Any
 
 from dapi.catalog import printable
 
-# Seconds between two lines of progress where there is no terminal.
+# Seconds between two lines of progress without a terminal.
 _INTERVAL = 10.0
 
 
 def say(text: str) -> None:
-    """Print a sentence on standard error: results alone are for standard output."""
+    """Print a sentence on standard error; only results go to standard output."""
     print(f"dapi: {printable(text)}", file=sys.stderr, flush=True)
 
 
 def put(text: str) -> None:
-    """Print a line of a result, which may name what strangers wrote."""
+    """Print a line of a result, which may contain untrusted text."""
     print(printable(text))
 
 
@@ -49,7 +49,7 @@ def count(number: int, noun: str) -> str:
 
 
 def amount(size: float) -> str:
-    """Return bytes in the unit in which they are short.
+    """Return a number of bytes in a suitable unit.
 
     >>> amount(999), amount(1_200_000)
     ('999 B', '1.2 MB')
@@ -65,10 +65,10 @@ class Progress:
     """One line about many files: rewritten on a terminal, every ten seconds in a log.
 
     Args:
-        verb: What is done, as in ``Downloading``.
-        files: How many files there are.
-        size: How many bytes they have.
-        enabled: False for silence.
+        verb: The action, as in ``Downloading``.
+        files: The number of files.
+        size: Their total size in bytes.
+        enabled: False to print nothing.
     """
 
     def __init__(self, verb: str, files: int, size: int, *, enabled: bool) -> None:
@@ -78,7 +78,7 @@ class Progress:
         self._due = self._began + (0.2 if self._is_terminal else _INTERVAL)
 
     def show(self, files: int, size: int) -> None:
-        """Say how many files and bytes are done, if it is time to."""
+        """Print the number of finished files and bytes, if it is time to."""
         now = time.monotonic()
         if not self._enabled or now < self._due:
             return

@@ -73,5 +73,5 @@ def report(
 
 
 def is_intact(rows: list[dict[str, Any]]) -> bool:
-    """Whether the cache holds what the lock says, and nothing else."""
+    """Whether the cache has exactly the files of the lock."""
     return all(row["state"] == "intact" for row in rows)

@@ -48,7 +48,7 @@ def compare(old: Lock, new: Lock) -> list[Change]:
 
 
 def is_stale(changes: list[Change]) -> bool:
-    """Whether the older lock does not say what the newer one does, versions aside."""
+    """Whether the older lock differs from the newer one, ignoring versions."""
     return any(change.kind != "version" for change in changes)
 
 
@@ -79,7 +79,7 @@ def _summary(weights: LockedWeights) -> str:
 
 
 def _successions(weights: LockedWeights, old: Lock) -> Iterator[str]:
-    """Say which weights the same request stood for before."""
+    """Describe which weights a request selected before."""
     before = {name: each.name for each in old.weights for name in each.requested}
     for name in weights.requested:
         if before.get(name, weights.name) != weights.name:

@@ -30,17 +30,17 @@ if TYPE_CHECKING:
 
 # Each command imports what it alone needs: one that checks a lock takes a few milliseconds.
 
-# As of dapi-core: after an error, or when a check found a problem.
+# As in dapi-core: after an error, or when a check found a problem.
 FAILED = 1
 
-# The options that choose files of a source.
+# The options that select files of a source.
 _PATTERNS = ("include", "exclude")
 
 Command = Callable[[Sequence[str]], int]
 
 
 def listing_all(command: Command) -> Command:
-    """Let a command print an error of many items with a line for each."""
+    """Let a command print an error of many items, one per line."""
 
     @wraps(command)
     def run(words: Sequence[str]) -> int:
@@ -98,7 +98,7 @@ def lock(words: Sequence[str]) -> int:
 def _requirements(
     parser: argparse.ArgumentParser, options: argparse.Namespace
 ) -> list[Requirement]:
-    """Return what is named on the command line; its patterns are of the sources there."""
+    """Return the requirements on the command line; patterns apply to its sources."""
     facts: dict[str, Any] = {key: tuple(sorted(getattr(options, key))) for key in _PATTERNS}
     facts.update({"name": options.alias} if options.alias else {})
     added = [Requirement.parse(name) for name in options.names]
@@ -138,7 +138,7 @@ def _lock(options: argparse.Namespace, added: list[Requirement]) -> int:
 def _resolve(
     options: argparse.Namespace, added: Sequence[Requirement] = ()
 ) -> tuple[Lock | None, _project.Project, list[Requirement], Lock]:
-    """Read what there is, and resolve what is required now."""
+    """Read the existing lock, and resolve the current requirements."""
     from dapi.lock import _resolving
 
     old = read(options.lock) if options.lock.is_file() else None
@@ -263,7 +263,7 @@ def _prune(blob: Any, *, dry_run: bool) -> dict[str, Any]:
 
 
 def _tell_versions(locked: Lock) -> None:
-    """Say which distributions have another version than when they were locked."""
+    """Print which distributions have another version than in the lock."""
     there = {plugin.name: plugin.version for plugin in dapi.catalog.plugins()}
     published = [each for each in locked.weights if not each.is_source]
     for name, known in sorted({(each.distribution, each.version) for each in published}):
@@ -335,7 +335,7 @@ def audit(words: Sequence[str]) -> int:
 
 
 def parser_of(name: str, text: str) -> argparse.ArgumentParser:
-    """Return the parser of a command, with what all commands know."""
+    """Return the parser of a command, with the common options."""
     parser = argparse.ArgumentParser(prog=f"dapi {name}", description=text)
     parser.add_argument("--quiet", action="store_true", help="show no progress")
     return parser
@@ -348,5 +348,5 @@ def _add_lock(parser: argparse.ArgumentParser) -> None:
 
 
 def default() -> Path:
-    """Return the lock that is meant when none is named."""
+    """Return the default lock."""
     return Path(os.environ.get("DAPI_LOCK") or "dapi.lock")

@@ -14,10 +14,10 @@ from dapi.lock.requirement import Requirement
 VERSION = "1.0"
 HEADER = " Written by dapi lock. Commit it; change it with that command, not by hand."
 
-# What stands for a query that may hold a signature or a token.
+# The replacement of a query that may contain a signature or a token.
 HIDDEN = "?***"
 
-# What the URL of a local file begins with; its path is relative to the folder of the lock.
+# The prefix of a local file's URL; its path is relative to the lock's directory.
 LOCAL = "local:"
 
 
@@ -25,19 +25,19 @@ class LockedFile(NamedTuple):
     """One file of locked weights.
 
     Attributes:
-        name: For people; never a local path. Of a repository, the path in it.
+        name: Its name for people, never a local path; in a repository, its path there.
         sha256: All 64 digits.
         size: In bytes.
-        urls: Where it is, then its mirrors; without passwords, and ``?***`` for a query.
-        asset: The name under which the weights have it, as in ``tokenizer`` or ``vocoder.vocab``;
-            empty for the weights' own files.
+        urls: Its URL, then its mirrors; without passwords, and ``?***`` for a query.
+        asset: Its name in the weights' assets, as in ``tokenizer`` or ``vocoder.vocab``; empty for
+            the weights' own files.
         weights: The name of the other weights that it belongs to, such as a vocoder's; empty if it
             is one of these weights', or if those have no name.
         license: The licence of those other weights; empty if it is one of these weights'.
         is_published: Whether its publisher declares the hash; else it was computed once, when the
             file was locked.
-        url_sha256: The hash of the URL with its query, where ``urls`` cannot show that; it tells
-            two files of one path apart.
+        url_sha256: The hash of the URL with its query, which ``urls`` omits; it distinguishes two
+            files of the same path.
     """
 
     name: str
@@ -52,41 +52,41 @@ class LockedFile(NamedTuple):
 
     @property
     def is_packaged(self) -> bool:
-        """Whether it comes with an installed distribution, and is never downloaded."""
+        """Whether it is part of an installed distribution, and is never downloaded."""
         return self.urls[0].startswith("package:")
 
     @property
     def key(self) -> str:
-        """What ``url_key`` returns for the URL that it was locked from."""
+        """The ``url_key`` of the URL that it was locked from."""
         return self.urls[0] + self.url_sha256
 
     @property
     def file(self) -> File:
-        """What to fetch, from the URLs as the lock has them."""
+        """The file to download, with the URLs of the lock."""
         return File(self.urls[0], self.sha256, self.size, self.urls[1:])
 
 
 class LockedWeights(NamedTuple):
-    """One set of locked weights, or a source of files that nobody published for dapi.
+    """One set of locked weights, or a source of files not published for dapi.
 
     A source has no builder and no distribution.
 
     Attributes:
-        name: ``distribution/builder:member``, of the distribution that offers the weights; of a
-            source, what the project calls it, as in ``owner/name``.
-        requested: What was asked for, as in ``resnet50``; of a source, the source.
+        name: ``distribution/builder:member``, of the distribution that offers the weights; for a
+            source, its name in the project, as in ``owner/name``.
+        requested: The requested name, as in ``resnet50``, or the source.
         builder: ``distribution/builder``.
         builder_version: The version of the builder's distribution.
         distribution: The distribution that offers the weights.
         version: Its version.
-        license: As the entry, or the repository, says; an SPDX expression or "unknown".
-        state: ``active``, ``deprecated`` or ``withdrawn``, as it was when they were locked.
-        files: All files that they need, those of other weights that they use included.
+        license: The licence of the entry or the repository: an SPDX expression or "unknown".
+        state: ``active``, ``deprecated`` or ``withdrawn``, at the time of locking.
+        files: All files that they need, including those of other weights that they use.
         revision: The commit of a repository.
-        include: The patterns that chose the files of a source.
-        exclude: The patterns of the files that were left out.
-        answers: What the model said when the weights were locked, as ``dapi.answers`` has it;
-            empty if nobody recorded that.
+        include: The patterns that selected the files of a source.
+        exclude: The patterns of the excluded files.
+        answers: The model's answers at the time of locking, in the format of ``dapi.answers``;
+            empty if not recorded.
     """
 
     name: str
@@ -105,17 +105,17 @@ class LockedWeights(NamedTuple):
 
     @property
     def is_source(self) -> bool:
-        """Whether these are files that nobody published for dapi."""
+        """Whether these are files not published for dapi."""
         return not self.builder
 
     @property
     def own_license(self) -> str:
-        """The licence that the project stated for a source; empty where a repository did."""
+        """The licence that the project stated for a source; empty if a repository states it."""
         return "" if self.revision or self.license == "unknown" else self.license
 
     @property
     def facts(self) -> Facts:
-        """What a policy judges."""
+        """The facts for a policy."""
         licenses = {"": self.license}
         licenses.update((file.asset, file.license) for file in self.files if file.license)
         unhashed = tuple(file.name for file in self.files if not file.is_published)
@@ -123,12 +123,12 @@ class LockedWeights(NamedTuple):
 
 
 class Lock(NamedTuple):
-    """What a lock file says.
+    """The content of a lock file.
 
     Attributes:
-        requires: What was asked for.
+        requires: The requested names and sources.
         weights: By name.
-        policy: The policy that they were locked under, which holds wherever the lock is used.
+        policy: The policy under which they were locked; it applies wherever the lock is used.
     """
 
     requires: tuple[str, ...] = ()
@@ -137,7 +137,7 @@ class Lock(NamedTuple):
 
     @property
     def requirements(self) -> list[Requirement]:
-        """What was asked for, with the names and patterns of sources."""
+        """The requirements, with the names and patterns of sources."""
         sources = {each.requested[0]: each for each in self.weights if each.is_source}
         return [
             Requirement(text, found.name, found.own_license, found.include, found.exclude)
@@ -182,16 +182,16 @@ def url_key(url: str) -> str:
 
 
 def order(file: LockedFile) -> tuple[str, ...]:
-    """Return what the files of weights are sorted by."""
+    """Return the sort key of the files of weights."""
     return file.asset, file.name, file.sha256, *file.urls
 
 
 def render(lock: Lock) -> str:
     """Return a lock as TOML: sorted, one table for each set of weights and for each file.
 
-    Answers are long, and stand at the end: what people read comes first.
+    Answers are long, and are last: people read the first part.
     """
-    import tomlkit  # only who writes needs it
+    import tomlkit  # only needed for writing
 
     document = tomlkit.document()
     document.add(tomlkit.comment(HEADER.strip()))
@@ -263,7 +263,7 @@ def _file(file: LockedFile) -> Any:
 
 
 def _lines(values: Any) -> Any:
-    """Write a list with one value on each line, so that two changes to it merge."""
+    """Write a list with one value per line, so that two changes merge."""
     import tomlkit
 
     array = tomlkit.array()

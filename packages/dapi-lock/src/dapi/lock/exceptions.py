@@ -1,4 +1,4 @@
-"""What dapi-lock raises."""
+"""Errors of dapi-lock."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from dapi.exceptions import DapiError
 
-# How many items of a list a message shows.
+# The maximum number of items in a message.
 _SHOWN = 5
 
 
@@ -15,7 +15,7 @@ class LockError(DapiError, ValueError):
 
     Attributes:
         path: The file.
-        reason: What is wrong with it.
+        reason: The problem.
     """
 
     def __init__(self, path: object, reason: str, remedy: str) -> None:
@@ -24,7 +24,7 @@ class LockError(DapiError, ValueError):
 
 
 class MissingLockError(DapiError, FileNotFoundError):
-    """There is no lock file where one was expected."""
+    """The expected lock file does not exist."""
 
     def __init__(self, path: object) -> None:
         self.path = path
@@ -44,12 +44,12 @@ class StaleLockError(LockError):
 
 
 class ListedError(DapiError):
-    """Several things are wrong, and all of them are named at once.
+    """An error with several items, which lists all of them.
 
     Attributes:
-        summary: What is wrong, as a sentence.
+        summary: The problem, as a sentence.
         items: Each of them; the message shows the first five, the commands show all.
-        remedy: What to do, as a sentence.
+        remedy: The remedy, as a sentence.
     """
 
     def __init__(self, summary: str, items: Sequence[str], remedy: str) -> None:
@@ -64,7 +64,7 @@ class UnlockableError(ListedError, ValueError):
     """Some of the requested weights cannot be locked; nothing was written.
 
     Attributes:
-        failures: Why, by what was requested.
+        failures: The reasons, by request.
     """
 
     def __init__(self, failures: Mapping[str, str]) -> None:
@@ -75,7 +75,7 @@ class UnlockableError(ListedError, ValueError):
 
 
 class UnhashedError(ListedError, LookupError):
-    """Files have no published sha256 or size, and they may not be downloaded to compute them."""
+    """Files have no published sha256 or size, and may not be downloaded to compute them."""
 
     def __init__(self, files: Sequence[str]) -> None:
         self.files = tuple(files)
@@ -90,7 +90,7 @@ class PolicyError(ListedError, ValueError):
     """The policy of the project, or of the lock, does not allow some weights.
 
     Attributes:
-        violations: Which weights, and why, as sentences.
+        violations: The weights with reasons, as sentences.
     """
 
     def __init__(self, violations: Sequence[str]) -> None:
@@ -106,7 +106,7 @@ class SyncError(ListedError, OSError):
     """Files that the lock names are missing and could not be downloaded.
 
     Attributes:
-        failures: Why, by the file.
+        failures: The reasons, by file.
     """
 
     def __init__(self, failures: Mapping[str, str], *, remedy: str) -> None:
@@ -117,7 +117,7 @@ class SyncError(ListedError, OSError):
 
 
 class BundleError(DapiError, ValueError):
-    """A bundle is damaged, incomplete, or holds something that a bundle must not hold."""
+    """A bundle is damaged, incomplete, or has forbidden content."""
 
     def __init__(self, path: object, reason: str, *, remedy: str = "") -> None:
         self.path, self.reason = path, reason
@@ -130,8 +130,8 @@ class KeyFileError(DapiError, ValueError):
 
     Attributes:
         path: The file.
-        reason: What is wrong with it.
-        remedy: What to do, as a sentence.
+        reason: The problem.
+        remedy: The remedy, as a sentence.
     """
 
     def __init__(self, path: object, reason: str, remedy: str) -> None:
@@ -140,12 +140,12 @@ class KeyFileError(DapiError, ValueError):
 
 
 class SignatureError(DapiError, ValueError):
-    """A signature is missing, is not valid, or is of another lock.
+    """A signature is missing, not valid, or belongs to another lock.
 
     Attributes:
         path: The file of the signature.
-        reason: What is wrong with it.
-        remedy: What to do, as a sentence.
+        reason: The problem.
+        remedy: The remedy, as a sentence.
     """
 
     def __init__(self, path: object, reason: str, remedy: str = "") -> None:

@@ -18,11 +18,11 @@ _FORMS: Mapping[str, tuple[type, str]] = {
 
 
 class Policy(NamedTuple):
-    """``[tool.dapi.policy]`` of a pyproject.toml; a lock file carries a copy.
+    """``[tool.dapi.policy]`` of a pyproject.toml; a lock file contains a copy.
 
     Attributes:
-        licenses: The SPDX expressions that are allowed; None allows every licence. "unknown" is
-            what entries say that name no licence.
+        licenses: The SPDX expressions that are allowed; None allows every licence. "unknown" is the
+            licence of entries without one.
         require_hash: Whether every file must have a full sha256 that its publisher declares.
         allow_deprecated: Whether deprecated weights may be used.
         require_signature: Whether the lock must be signed by a key that the machine trusts.
@@ -38,7 +38,7 @@ class Policy(NamedTuple):
         """Read a policy from TOML; an unknown key is an error, as it would not be enforced.
 
         Raises:
-            LockError: It is not of the documented form.
+            LockError: It has an invalid form.
         """
         if not isinstance(table, dict):
             raise LockError(where, "policy is not a table", "Write [tool.dapi.policy].")
@@ -60,7 +60,7 @@ class Policy(NamedTuple):
         )
 
     def as_table(self) -> dict[str, Any]:
-        """Return what differs from the default, in the form of TOML."""
+        """Return the values that differ from the default, as TOML."""
         table: dict[str, Any] = {}
         if self.licenses is not None:
             table["licenses"] = list(self.licenses)
@@ -74,7 +74,7 @@ class Policy(NamedTuple):
 
 
 class Facts(NamedTuple):
-    """What a policy judges of one set of weights.
+    """The facts of one set of weights for a policy.
 
     Attributes:
         weights: Their name.
@@ -91,7 +91,7 @@ class Facts(NamedTuple):
 
 
 def violations(policy: Policy, facts: Facts) -> Iterator[str]:
-    """Yield what the policy does not allow, as sentences without a full stop."""
+    """Yield the violations of the policy, as sentences without a full stop."""
     here = _allowed_here()
     for asset, license_ in facts.licenses.items():
         whose = f"{asset} of {facts.weights}" if asset else facts.weights
@@ -107,7 +107,7 @@ def violations(policy: Policy, facts: Facts) -> Iterator[str]:
 
 
 def spdx(license_: str) -> str:
-    """Return a licence as SPDX writes it; what is no SPDX expression stays as it is.
+    """Return a licence in canonical SPDX form; other texts are returned unchanged.
 
     >>> spdx("apache-2.0"), spdx("llama3.1")
     ('Apache-2.0', 'llama3.1')
@@ -121,7 +121,7 @@ def spdx(license_: str) -> str:
 
 
 def is_spdx(license_: str) -> bool:
-    """Whether a licence is an SPDX expression, as SPDX writes it.
+    """Whether a licence is an SPDX expression in canonical form.
 
     >>> is_spdx("MIT OR Apache-2.0"), is_spdx("mit"), is_spdx("llama3.1")
     (True, False, False)
@@ -135,7 +135,7 @@ def is_spdx(license_: str) -> bool:
 
 
 def _allowed_here() -> tuple[str, ...] | None:
-    """Return the licences that this machine allows, whatever the project does."""
+    """Return the licences that this machine allows, regardless of the project."""
     names = os.environ.get("DAPI_LICENSES", "").split(",")
     return tuple(filter(None, map(str.strip, names))) or None
 
@@ -144,8 +144,7 @@ def _allowed_here() -> tuple[str, ...] | None:
 def is_allowed(license_: str, allowed: tuple[str, ...]) -> bool:
     """Whether an SPDX expression is satisfied by licences that are allowed.
 
-    ``A OR B`` needs one of the two, ``A AND B`` both. What is no SPDX expression is compared as
-    text.
+    ``A OR B`` needs one of the two, ``A AND B`` both. Other texts are compared as a whole.
 
     >>> is_allowed("MIT OR GPL-3.0-only", ("MIT",)), is_allowed("MIT AND GPL-3.0-only", ("MIT",))
     (True, False)

@@ -1,4 +1,4 @@
-"""``dapi sbom`` and ``dapi card``, and ``dapi check --lock``: what others want in writing."""
+"""``dapi sbom``, ``dapi card`` and ``dapi check --lock``: reports for others."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dapi.lock.exceptions import LockError
 if TYPE_CHECKING:
     from dapi.answers import Check
 
-# As of dapi check: weights could not be compared, and none differs.
+# As in dapi check: weights could not be compared, and none differs.
 UNCHECKED = 2
 
 _SHOWN = 5  # differences of one set of weights

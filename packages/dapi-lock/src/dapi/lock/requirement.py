@@ -1,4 +1,4 @@
-"""Requirements: what a project asks for, the name of weights or a source of files."""
+"""Requirements of a project: names of weights, or sources of files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 from dapi import catalog
 from dapi.lock.exceptions import LockError
 
-# "hub:Member" is the name of weights; what leads somewhere has a slash behind the colon.
+# "hub:Member" is the name of weights; sources have a slash after the colon.
 _SOURCE = re.compile(r"\./|[a-z][a-z0-9+.-]*:[^:]*/", re.IGNORECASE)
 _HUB = re.compile(r"hf:([\w.-]+/[\w.-]+)(?:@([^\s?#]+))?", re.ASCII)
 _KEYS = ("source", "name", "license", "include", "exclude")
@@ -19,16 +19,16 @@ _FORM = 'Write "resnet50", or {source = "hf:owner/name@revision", include = ["*.
 
 
 class Requirement(NamedTuple):
-    """One thing that a project asks for.
+    """One requirement of a project.
 
     Attributes:
         text: A model's name (its latest weights), the name of weights, or a source:
-            ``hf:owner/name@revision``, the URL of a file, or ``./path`` of a file or, with a slash
-            at its end, of a folder.
+            ``hf:owner/name@revision``, the URL of a file, or ``./path`` of a file or, with a
+            trailing slash, of a directory.
         name: The name of a source in the lock; empty for weights.
-        license: What the project says of a source that says nothing itself.
+        license: The licence that the project states for a source without one.
         include: Patterns of the files of a source; none for all.
-        exclude: Patterns of the files that are left out.
+        exclude: Patterns of the excluded files.
     """
 
     text: str
@@ -54,7 +54,7 @@ class Requirement(NamedTuple):
         """Read a string, or a table with ``source`` in it.
 
         Raises:
-            LockError: It is neither.
+            LockError: It is neither of them.
         """
         if isinstance(value, str):
             return cls.parse(value)
@@ -67,7 +67,7 @@ class Requirement(NamedTuple):
         return found
 
     def as_toml(self) -> str | dict[str, Any]:
-        """Return what is written into a pyproject.toml: only what differs from the default."""
+        """Return the value for a pyproject.toml: only parts that differ from the default."""
         usual = Requirement.parse(self.text)
         facts = {
             key: list(value) if isinstance(value, tuple) else value
@@ -83,7 +83,7 @@ class Requirement(NamedTuple):
 
     @property
     def shown(self) -> str:
-        """The text as the lock has it: without passwords and queries."""
+        """The text in the lock: without passwords and queries."""
         return catalog.redacted(self.text)
 
     @property
@@ -94,7 +94,7 @@ class Requirement(NamedTuple):
 
     @property
     def is_folder(self) -> bool:
-        """Whether it stands for a folder of files, and not for one file."""
+        """Whether it is a directory, not one file."""
         return self.text.startswith("hf:") or self.text.endswith("/")
 
 
@@ -109,7 +109,7 @@ def _name(text: str) -> str:
 
 
 def _value(key: str, value: Any, where: object) -> Any:
-    """Check one key of a table; an unknown one is an error, as it would have no effect."""
+    """Check one key of a table; an unknown one is an error, since it would have no effect."""
     if key not in _KEYS:
         known = ", ".join(_KEYS)
         raise LockError(where, f"unknown key {key!r} of a source", f"Keys are: {known}.")
@@ -125,7 +125,7 @@ def _value(key: str, value: Any, where: object) -> Any:
 
 
 def misplaced(names: Iterable[str]) -> str | None:
-    """Return the first name that could not stand in a folder beside the others; None if all can.
+    """Return the first name that conflicts with the others in a directory; None if there is none.
 
     >>> misplaced(["unet/config.json", "../x"]), misplaced(["a", "a/b"]), misplaced(["a", "b/c"])
     ('../x', 'a', None)

@@ -67,7 +67,7 @@ def compare_all(
 
 
 def _found(pair: Pair) -> list[Finding]:
-    """Apply all rules. The form of an image is known, what stands in it is a stranger's."""
+    """Apply all rules. The form of an image was checked; its content is untrusted."""
     try:
         return [each for module in (lock, load, result, source) for each in module.find(pair)]
     except (TypeError, LookupError, ValueError, AttributeError, RecursionError) as cause:

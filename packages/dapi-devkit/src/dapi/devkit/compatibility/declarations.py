@@ -157,7 +157,7 @@ def _parameters(
 
 
 def _legacy(declared: catalog.Declaration) -> dict[str, dict[str, str | None]]:
-    """Return what the values of arguments of the past mean today."""
+    """Return the current equivalents of the values of deprecated arguments."""
     found: dict[str, dict[str, str | None]] = {}
     for each in declared.legacy:
         when = "".join(f", {name}={value!r}" for name, value in sorted(each.when.items()))

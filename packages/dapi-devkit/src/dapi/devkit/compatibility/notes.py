@@ -53,7 +53,7 @@ def _section(heading: str, lines: Iterable[str]) -> Iterator[str]:
 
 
 def _escaped(text: str) -> str:
-    """Let a stranger's text be text in Markdown, on one line."""
+    """Escape untrusted text for Markdown, on one line."""
     return " ".join(text.replace("<", "&lt;").split())
 
 

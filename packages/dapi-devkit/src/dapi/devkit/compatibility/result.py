@@ -222,7 +222,7 @@ def _head(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator
 
 
 def _legacy(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Finding]:
-    """Compare what arguments of the past mean; one that is gone is a matter of LOAD."""
+    """Compare the equivalents of deprecated arguments; LOAD reports removed ones."""
     for argument, values in old["legacy"].items():
         today = new["legacy"].get(argument)
         for value, meant in values.items():
