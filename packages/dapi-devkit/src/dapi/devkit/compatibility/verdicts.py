@@ -122,5 +122,5 @@ def _stages(answer: Mapping[str, Any]) -> frozenset[str]:
 
 
 def _is_inside(each: Difference) -> bool:
-    """Whether it is of a module inside the model: what that returns is nobody's business."""
+    """Whether it is of a module inside the model, whose outputs may change."""
     return each.stage == "model" and each.where[:1] not in ("", ".", "[")
