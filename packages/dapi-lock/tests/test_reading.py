@@ -60,7 +60,7 @@ def test_what_is_written_is_read_back(lock, tmp_path):
         ('lock-version = "1.0"', "lock-version = 1.0", "no lock-version"),
         ('lock-version = "1.0"', "", "no lock-version"),
         ("requires = [", "requires = 3\nx = [", "requires, a list"),
-        ('    "net",\n]\n\n', "    5,\n]\n\n", "a list of texts"),
+        ('    "net",\n]\n\n', "    5,\n]\n\n", "a list of strings"),
         ("a" * 64, "a" * 63, "a sha256 of 64 digits"),
         ("a" * 64, "A" * 64, "a sha256 of 64 digits"),
         ("a" * 64, "../" + "a" * 61, "a sha256 of 64 digits"),

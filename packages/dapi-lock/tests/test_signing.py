@@ -248,7 +248,7 @@ def test_we_accept_what_model_signing_signed(signed, run, tmp_path, what):
     changed = run("verify", "--signed-by", str(public))
 
     assert 0 == verified[0], verified[1]
-    assert 1 == changed[0] and "of another lock" in changed[1]
+    assert 1 == changed[0] and "belongs to another lock" in changed[1]
 
 
 @pytest.mark.usefixtures("zoo", "project")

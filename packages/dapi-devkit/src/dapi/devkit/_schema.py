@@ -1,4 +1,4 @@
-"""The schema of ``meta``: what published entries say of themselves, and in which form."""
+"""The schema of ``meta``: the keys of published entries and their values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _TASK = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
 def is_text(value: object) -> bool:
-    """Whether it is a text that says something."""
+    """Whether it is a non-empty text."""
     return isinstance(value, str) and bool(value.strip())
 
 
@@ -41,9 +41,9 @@ class Key(NamedTuple):
     Attributes:
         name: The key.
         is_required: Whether published entries must have it.
-        expected: What its value must be.
-        meaning: What it says, as a sentence.
-        is_right: Whether a value is what is expected; None for a key that is not checked.
+        expected: The expected value.
+        meaning: Its meaning, as a sentence.
+        is_right: Whether a value is valid; None for a key that is not checked.
     """
 
     name: str

@@ -1,8 +1,8 @@
-"""Behaviour: what models say, and what they are made of, in both images.
+"""Behaviour: the answers of models, and their modules, in both images.
 
-What a model says is the proof. That the code is another proves nothing: a faster kernel, a class
-with another name, a block that was split do no harm while the answers are the same. Only where no
-answers tell are modules compared by their classes and numbers.
+A model's answers are the proof. A change of its code proves nothing: a faster kernel, a renamed
+class or a split block is harmless while the answers are the same. Only without answers are modules
+compared by their classes and numbers.
 """
 
 from __future__ import annotations
@@ -31,23 +31,23 @@ _RULES = {
 }
 _STAGES = tuple(_RULES)
 _HARMLESS = {"inplace"}  # attributes of modules that change no number
-# Modules that pass on what they get.
+# Modules that return their input.
 _TRANSPARENT = {"Identity", "ModuleDict", "ModuleList", "Sequential"}
 
 
 class Verdict(NamedTuple):
-    """What the answers of one set of weights say.
+    """The comparison of the answers of one set of weights.
 
     Attributes:
         differences: The first difference of each stage.
-        compared: The stages that both answers have, of code that ran for the new image.
+        compared: The stages that both answers have, if the code ran for the new image.
     """
 
     differences: Mapping[str, Difference]
     compared: frozenset[str]
 
     def of_transforms(self) -> Verdict:
-        """Return what holds whatever the weights are."""
+        """Return the facts that hold for all weights."""
         kept = {stage: each for stage, each in self.differences.items() if stage == _STAGES[0]}
         return Verdict(kept, self.compared & {_STAGES[0]})
 
@@ -57,7 +57,7 @@ class Verdict(NamedTuple):
 
 
 class Behaviour:
-    """What the models of two images say."""
+    """The answers of the models of two images."""
 
     def __init__(self, pair: Pair) -> None:
         self.pair = pair
@@ -118,7 +118,8 @@ class Behaviour:
 
     def _compared(self, name: str, before: dict[str, Any], after: dict[str, Any]) -> Verdict:
         old, new = answer_of(name, before), answer_of(name, after)
-        # A kernel that computes in float32, in part, is no other result: the wider tolerance.
+        # A kernel that partly computes in float32 is not a different result: use the wider
+        # tolerance.
         old = replace(old, tolerance=max(old.tolerance, new.tolerance))
         check = catalog.compare_answers(old, new)
         found: dict[str, Difference] = {}
@@ -146,7 +147,7 @@ def _is_inside(each: Difference) -> bool:
 
 
 def find(pair: Pair, behaviour: Behaviour) -> Iterator[Finding]:
-    """Compare what models say, then what they are made of."""
+    """Compare the answers of models, then their modules."""
     yield from _answers(pair, behaviour)
     yield from _modules(pair, behaviour)
     yield from _ties(pair)
@@ -156,7 +157,7 @@ def find(pair: Pair, behaviour: Behaviour) -> Iterator[Finding]:
 
 
 def _answers(pair: Pair, behaviour: Behaviour) -> Iterator[Finding]:
-    """Report the first stage that differs; what comes after it follows from it."""
+    """Report the first stage that differs, which causes the later differences."""
     groups: dict[tuple[str, str], list[tuple[str, Difference]]] = {}
     for name, verdict in behaviour.code.items():
         stage = next((each for each in _STAGES if each in verdict.differences), None)
@@ -178,14 +179,14 @@ def _answers(pair: Pair, behaviour: Behaviour) -> Iterator[Finding]:
 
 
 def _is_declared(pair: Pair, name: str, stage: str) -> bool:
-    """Whether the weights themselves declare something else: a rule of its own says that."""
+    """Whether the weights' declaration changed, which another rule reports."""
     part = {"transforms": "transforms", "model": "build", "training": "build"}.get(stage)
     member = next((each for each in pair.members if each.name == name), None)
     return part is not None and member is not None and member.old[part] != member.new[part]
 
 
 def _of_answer(pair: Pair, name: str, target: str, difference: Difference) -> Finding:
-    """Report what some weights, or all of a builder's, say: where, how far, and what changed."""
+    """Report changed answers of some weights, or of all weights of a builder."""
     text = f"Its outputs changed: {difference}."
     if difference.stage in ("model", "training"):
         text += "".join(f" {each}." for each in _changes(pair, name)[:_SHOWN])
@@ -194,7 +195,7 @@ def _of_answer(pair: Pair, name: str, target: str, difference: Difference) -> Fi
 
 
 def _versions(pair: Pair, name: str) -> str:
-    """Say which versions of what the model is made with changed as well."""
+    """Return the changed versions of the libraries of the model."""
     old, new = (
         _said(pair, which, getattr(pair, which)["answers"]["code"][name])["recorded"]
         for which in ("old", "new")
@@ -219,7 +220,7 @@ def _changes(pair: Pair, name: str) -> list[str]:
 def _of_modules(
     pair: Pair, old: Mapping[str, Any], new: Mapping[str, Any]
 ) -> list[tuple[str, str, bool]]:
-    """List how modules changed: in words, the kind of change, and whether numbers follow from it.
+    """List changes of modules: the text, the kind of change, and whether it affects numbers.
 
     The kinds are ``class``, ``attribute`` and ``place``.
     """
@@ -284,7 +285,7 @@ def _is_torch(kind: Mapping[str, Any]) -> bool:
 
 
 def _computes(kind: Mapping[str, Any]) -> bool:
-    """Whether a module of torch does something to what it is given."""
+    """Whether a module of torch changes its input."""
     is_off = _short(kind).startswith("Dropout") and not kind["attributes"].get("p")
     return _is_torch(kind) and _short(kind) not in _TRANSPARENT and not is_off
 
@@ -295,7 +296,7 @@ def _modules(pair: Pair, behaviour: Behaviour) -> Iterator[Finding]:
     for name, old, new in pair.built:
         builder = name.partition(":")[0]
         if behaviour.differs(builder, "model") or behaviour.differs(builder, "training"):
-            continue  # that is found already, and says which modules
+            continue  # already found, with the modules
         changes = _of_modules(pair, old, new)
         key = builder, tuple(text for text, _, _ in changes)
         if changes and key not in seen:
@@ -307,7 +308,7 @@ def _modules(pair: Pair, behaviour: Behaviour) -> Iterator[Finding]:
 def _judged(
     pair: Pair, behaviour: Behaviour, name: str, changes: list[tuple[str, str, bool]]
 ) -> Iterator[Finding]:
-    """Tell changes that matter from those that the answers, or their kind, show to be harmless."""
+    """Separate relevant changes from those that answers, or their kind, show to be harmless."""
     builder, where = name.partition(":")[0], pair.where(name)
     is_same = behaviour.is_same(builder, "model")
     is_proven = is_same and behaviour.is_same(builder, "training")
@@ -355,7 +356,7 @@ def _ties(pair: Pair) -> Iterator[Finding]:
 
 
 def _starts(pair: Pair) -> Iterator[Finding]:
-    """Compare the values that parameters start with, as far as drawing them allows."""
+    """Compare the initial values of parameters, as far as randomness allows."""
     for name, old, new in pair.built:
         changed = [
             f"{key}: mean and std were {was[0]:.3g} and {was[1]:.3g}, "
@@ -389,13 +390,13 @@ def _stale(pair: Pair, behaviour: Behaviour) -> Iterator[Finding]:
 
 
 def _lost(pair: Pair) -> Iterator[Finding]:
-    """Report what ran once, and raises an error today, or can no longer be compared."""
+    """Report models that ran before, but now raise an error or cannot be compared."""
     for kind, prefix in (("code", "answer of "), ("weights", "answer of the weights ")):
         new = pair.new["answers"][kind]
         for name, key in pair.old["answers"][kind].items():
             where, reason = pair.where(name), _why_lost(pair, name, prefix)
             ran = bool(pair.old["said"].get(key, {}).get("live", False))
-            if name not in new or (ran and reason):  # what it ships was recorded when it ran
+            if name not in new or (ran and reason):  # the shipped answer was recorded when it ran
                 if ran and reason and kind == "code" and not reason.startswith("AnswersError"):
                     text = f"It ran before, and now raises an error: {reason}"
                     yield finding("EVAL_OUTPUT_SAME", name, text, where, witness=reason)
@@ -408,7 +409,7 @@ def _lost(pair: Pair) -> Iterator[Finding]:
 
 
 def _why_lost(pair: Pair, name: str, prefix: str) -> str:
-    """Return why there is no answer today, if that was tried."""
+    """Return why there is no current answer, if one was attempted."""
     missing = pair.new["missing"]
     builder = name.partition(":")[0]
     own = missing.get(f"{prefix}{name}")

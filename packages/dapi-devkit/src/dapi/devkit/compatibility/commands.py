@@ -23,7 +23,7 @@ from dapi.devkit.exceptions import ImageError
 from dapi.exceptions import DapiError
 
 BREAKS = 1
-FAILED = 2  # could not be compared; also what argparse ends with
+FAILED = 2  # could not be compared; also argparse's exit status
 
 
 def snapshot(arguments: Sequence[str]) -> int:
@@ -48,7 +48,7 @@ def _snapshot(options: argparse.Namespace) -> int:
 
 
 def breaking(arguments: Sequence[str]) -> int:
-    """Run ``dapi breaking``: the status is 1 if something breaks, 2 if that cannot be told."""
+    """Run ``dapi breaking``: the status is 1 if something breaks, 2 if it could not compare."""
     parser = _parser("breaking", "Report what a release breaks for users of earlier releases.")
     parser.add_argument("distribution", help="as pip knows it")
     _add_against(parser, required=True)

@@ -20,12 +20,12 @@ _SARIF_LEVELS = {"break": "error", "note": "note", "added": "none"}
 
 
 def written(outcome: Outcome, form: str, project: Path) -> str:
-    """Write what was found.
+    """Write the findings.
 
     Args:
         outcome: The findings.
         form: One of ``FORMATS``.
-        project: The folder of the project, in which files are looked for.
+        project: The directory of the project, to locate files.
     """
     if form == "json":
         return json.dumps(_as_json(outcome, project), indent=2)
@@ -36,7 +36,7 @@ def written(outcome: Outcome, form: str, project: Path) -> str:
 
 
 def place(each: Finding, project: Path) -> tuple[str, int]:
-    """Return file and line of a finding: from the project's folder, if the file is there."""
+    """Return file and line of a finding: in the project's directory, if the file exists."""
     name, _, line = each.where.rpartition(":")
     for candidate in (f"src/{name}", name):
         if (project / candidate).is_file():
@@ -81,7 +81,7 @@ def _as_text(outcome: Outcome, project: Path) -> Iterator[str]:
 
 
 def summary(outcome: Outcome) -> str:
-    """Say how much was found, in a sentence."""
+    """Summarize the findings in a sentence."""
     counts = {
         level: sum(each.level == level for each in outcome.found)
         for level in ("break", "note", "added")
