@@ -281,7 +281,7 @@ def test_state_without_all_its_numbers_is_not_saved(acme, tmp_path):
         (dapi.get_model("acme_other", weights=None, device="meta"), "weight"),
         (sparse, "mask"),
     ):
-        with pytest.raises(SavingError, match=f"{key} in its state is no dense tensor"):
+        with pytest.raises(SavingError, match=f"{key} in its state is not a dense tensor"):
             dapi.save(model, tmp_path / "net.safetensors")
     assert [] == list(tmp_path.glob("*net.safetensors*"))
 
@@ -476,7 +476,7 @@ def test_model_that_was_changed_by_hand_is_not_saved(acme, tmp_path, change, wha
     model = dapi.get_model("acme_rich", weights=None)
     change(model)
 
-    with pytest.raises(SavingError, match=f"is not what acme_rich makes: .*{what}"):
+    with pytest.raises(SavingError, match=f"differs from the model of acme_rich: .*{what}"):
         dapi.save(model, path)
     assert b"before" == path.read_bytes()
 
@@ -660,8 +660,8 @@ def test_names_of_a_new_head_are_the_callers(acme, tmp_path):
     [
         ("acme_net", "config", '{"widths": "evil-org/evil"}', "acme_net declares no such value"),
         ("acme_net", "config", '{"other": {"a": 1}}', "acme_net declares no such value"),
-        ("acme_net", "config", '{"trust_remote_code": true}', "which only a caller does"),
-        ("acme_net", "config", '{"device": 0}', "which only a caller does"),
+        ("acme_net", "config", '{"trust_remote_code": true}', "which only a caller may pass"),
+        ("acme_net", "config", '{"device": 0}', "which only a caller may pass"),
         ("acme_net", "config", '{"num_classes": NaN}', "dapi.save did not write it"),
         ("acme_net", "config", f'{{"num_classes": {"9" * 99}}}', "dapi.save did not write it"),
         pytest.param(
@@ -672,7 +672,7 @@ def test_names_of_a_new_head_are_the_callers(acme, tmp_path):
             id="long",
         ),
         ("acme_other", "config", '{"wide": 3}', "'wide', which acme_other does not have"),
-        ("acme_typed", "config", '{"attn_implementation": "a/b"}', "which only a caller does"),
+        ("acme_typed", "config", '{"attn_implementation": "a/b"}', "which only a caller may pass"),
         ("acme_typed", "config", '{"hidden_act": 3}', "acme_typed declares no such value"),
         ("acme_typed", "config", '{"id2label": {"x": "y"}}', "declares no such value"),
         ("acme_typed", "config", '{"id2label": {"0": ["y"]}}', "declares no such value"),

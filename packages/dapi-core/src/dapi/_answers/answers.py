@@ -104,7 +104,7 @@ class Answers:
         try:
             content = json.loads(text)
             if content["format"] != FORMAT:
-                reason = f"its format is {content['format']}, and this dapi-core reads {FORMAT}"
+                reason = f"its format is {content['format']}, but this dapi-core reads {FORMAT}"
                 raise AnswersError(source, reason, "Upgrade: pip install --upgrade dapi-core")
             answers.left_out = dict(content["left_out"])
             for name, fields in content["answers"].items():

@@ -90,7 +90,7 @@ def warn_of_changes(subject: str, recorded: Mapping[str, str], weights: Weights)
         notices.warn(
             f"{subject} was saved with other {' and '.join(changed)} than {weights} has now: "
             + "; ".join(f"{recorded[name]:.200} became {now[name]:.200}" for name in changed)
-            + f". The model itself is as it was saved; dapi.weights_of gives the {changed[0]} of "
+            + f". The model itself is unchanged; dapi.weights_of gives the {changed[0]} of "
             "today.",
             ChangedWeightsWarning,
         )

@@ -161,7 +161,7 @@ def _check_device(device: str) -> None:
         raise MissingDependencyError(what, requirement="dapi-core[torch]") from cause
     try:
         if torch.empty(1, device=device).is_meta:
-            raise DeviceError(device, reason="it holds no values")
+            raise DeviceError(device, reason="it has no values")
     except _DEVICE_ERRORS as cause:
         raise DeviceError(device, reason=str(cause).partition("\n")[0]) from cause
 
