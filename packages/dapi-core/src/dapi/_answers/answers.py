@@ -226,7 +226,7 @@ def is_tensor(value: Any) -> bool:
 
 
 def _by_type(tensors: Iterable[Tensor]) -> dict[str, list[Tensor]]:
-    """Group what a model returns in a great many tensors."""
+    """Group the very many tensors of a model's output."""
     kinds: dict[str, list[Tensor]] = {}
     for tensor in tensors:
         kinds.setdefault(f"[*].{str(tensor.dtype).removeprefix('torch.')}", []).append(tensor)

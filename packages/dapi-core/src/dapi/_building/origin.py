@@ -70,7 +70,7 @@ def _find(name: object) -> Weights | None:
 
 
 def describe(weights: Weights | WeightEntry | None) -> dict[str, str]:
-    """Return what a saved file records of the weights that its model started from."""
+    """Return the record in a saved file of the weights that its model started from."""
     if weights is None:
         return {}
     entry = entry_of(weights)

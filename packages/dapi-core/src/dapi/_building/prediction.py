@@ -42,7 +42,7 @@ class Plan(NamedTuple):
     Attributes:
         model: Its builder.
         weights: Its weights.
-        task: What makes a predictor of the two.
+        task: The function that makes a predictor from the two.
     """
 
     model: builders.Builder

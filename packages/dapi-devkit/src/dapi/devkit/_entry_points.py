@@ -117,7 +117,7 @@ class Project:
         lines = needed(self._declared)
         for name, target in self.lines("dapi.weights").items():
             if name not in lines["dapi.models"] and self._is_enum(target):
-                lines["dapi.weights"][name] = target  # for somebody else's builder
+                lines["dapi.weights"][name] = target  # for a builder of another distribution
         found = [change for group in GROUPS for change in self._differences(group, lines[group])]
         return [*found, *self._buried(found)]
 

@@ -67,7 +67,10 @@ def breaking(arguments: Sequence[str]) -> int:
         help="the same as --format json",
     )
     parser.add_argument(
-        "--new", type=Path, metavar="FILE", help="compare this image, rather than what is installed"
+        "--new",
+        type=Path,
+        metavar="FILE",
+        help="compare this image instead of the installed distribution",
     )
     _add_recording(parser)
     return _guarded(partial(_breaking, parser.parse_args(arguments)))

@@ -194,7 +194,7 @@ def _main(target: str, writing: str, result: str) -> None:
                 Path(result).write_text(json.dumps(witnesses.testify(given["claims"])))
         except UnknownDistributionError as error:
             say(unknown=True, available=list(error.available))
-        except Exception as error:  # noqa: BLE001 - told to whoever started this
+        except Exception as error:  # noqa: BLE001 - reported to the parent process
             say(error=f"{type(error).__name__}: {error}"[:500])
         else:
             say(done=True)
