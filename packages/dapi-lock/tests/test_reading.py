@@ -67,7 +67,7 @@ def test_what_is_written_is_read_back(lock, tmp_path):
         ("size = 5", "size = -1", "size, a non-negative integer"),
         ("size = 5", "size = true", "size, a non-negative integer"),
         ("size = 5", "size = 1e3", "size, an integer"),
-        ("size = 5", "size = 99999999999999999999999", "size, an integer"),
+        ("size = 5", "size = 99999999999999999999999", "size, a non-negative integer"),
         ("size = 5", "", "size, an integer"),
         ("https://example.org/a.pth", "file:///etc/passwd", "none of them of a local file"),
         ("https://m.example/a.pth", "FILE:///etc/passwd", "none of them of a local file"),
