@@ -102,7 +102,7 @@ def test_what_is_not_allowed_is_refused(monkeypatch, way, name, told):
     """Also other weights that an entry uses, and what names no licence; with what is allowed."""
     monkeypatch.setenv("DAPI_LICENSES", "MIT, Apache-2.0")
 
-    with pytest.raises(LicenseError, match="allows MIT, Apache-2.0") as caught:
+    with pytest.raises(LicenseError, match="allows only MIT, Apache-2.0") as caught:
         WAYS[way](name)
 
     parts = told.split(name) if way == "entry" else [told]  # an entry has no name

@@ -45,7 +45,9 @@ def test_distribution_that_only_has_weights_names_them(install, advertise, templ
     points = "[dapi.weights]\nfancynet = acme_offers:OfferWeights\n"
     advertise("acme-offers", points, folder="offers", acme_offers=source)
 
-    with pytest.raises(UnknownModelError, match="is fancynet:acme-offers/First_RefV1 or fan"):
+    with pytest.raises(
+        UnknownModelError, match="is called fancynet:acme-offers/First_RefV1 or fan"
+    ):
         dapi.get_model("acme-offers/fancynet")
     assert "First_RefV1" == dapi.get_weights("acme-offers/fancynet:First_RefV1").name
     sys.modules.pop("acme_offers", None)
