@@ -170,7 +170,7 @@ def test_padding_changes_what_wav2vec2_base_gives(monkeypatch):
     lv60k = wav2vec2_large_lv60k().eval()
 
     assert [0, 0.9, 1.8] == pytest.approx([whole, half, sixth], abs=0.2)
-    stated = "by up to 0.9 where half of a row is padding, and by 1.8 where five sixths are"
+    stated = "by up to 0.9 if half of a row is padding, and by 1.8 if five sixths are"
     assert stated in " ".join(wav2vec2_base.__doc__.split())
     assert max(padded_and_alone(lv60k, sounds)) < 1e-4
 

@@ -215,7 +215,7 @@ def test_a_missing_transcript_is_told(sound):
     """By the name that it should have."""
     weights = entry(None, None)
 
-    with pytest.raises(InputError, match=r"^noise.txt: no such file.*what is said"):
+    with pytest.raises(InputError, match=r"^noise.txt: no such file.*the transcript"):
         predict(tasks.forced_alignment, torch.nn.Identity(), weights, sound)
 
 
@@ -288,7 +288,7 @@ def test_what_is_no_sound_is_told(content, reason):
         ("conv_tasnet_base", "absent.wav", "no such file"),
         ("tacotron2", "absent.txt", "no such file"),
         ("wavernn", "noise.wav", "they turn spectrograms into sound"),
-        ("squim_subjective_base", "noise.wav", "they compare two sounds"),
+        ("squim_subjective_base", "noise.wav", "they compare two recordings"),
         (
             "wav2vec2_xlsr_300m:MMS_ForcedAlignment_RefV1",
             "noise.wav",

@@ -172,7 +172,7 @@ def test_soundfile_reads_what_is_no_plain_wav(tmp_path):
         assert wanted[1000:8000] == pytest.approx(waveform[0, 1000:8000].tolist(), abs=0.2)
         content = (tmp_path / name).read_bytes()
         (tmp_path / name).write_bytes(content[: len(content) // 2])
-        with pytest.raises(InputError, match="is cut off|lost sync"):
+        with pytest.raises(InputError, match="is truncated|lost sync"):
             _wav.read(tmp_path / name)
     (tmp_path / "b.flac").write_bytes(b"words")
     with pytest.raises(InputError, match="is not a sound file"):

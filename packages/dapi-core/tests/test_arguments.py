@@ -110,7 +110,7 @@ def test_value_of_another_type_is_refused(name, value):
 def test_argument_that_is_not_declared_is_refused():
     """Those by position alone too; without a TypedDict, numbers are admitted."""
     for name in ("positional", "config", "other"):
-        with pytest.raises(ValueError, match=f"'{name}', which net does not have"):
+        with pytest.raises(ValueError, match=f"'{name}', which net does not accept"):
             DECLARED.admit(name, 3)
 
     def open_builder(*args, weights=None, **config: Any): ...

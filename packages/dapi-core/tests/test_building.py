@@ -103,7 +103,7 @@ def test_new_head_differs_under_the_head_only(entry):
 
     assert 7 == model.fc.out_features
     assert torch.equal(entry.state_dict()["body.weight"], model.body.weight)
-    with pytest.raises(NoWeightsError, match="that declares a head"):
+    with pytest.raises(NoWeightsError, match="requires a builder that declares a head"):
         dapi.build_model(Net, weights=entry, new_head=True, num_classes=7)
     with pytest.raises(StateDictMismatchError):
         dapi.build_model(Net, weights=entry, head=("body",), new_head=True, num_classes=7)
@@ -327,7 +327,7 @@ def test_outdated_weights_warn_for_their_dataset_only(tmp_path):
     (tmp_path / "__init__.py").touch()
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(tmp_path.parent))
-        with pytest.warns(OutdatedWeightsWarning, match="there is NetWeights.Digits_RefV2"):
+        with pytest.warns(OutdatedWeightsWarning, match="the latest is NetWeights.Digits_RefV2"):
             dapi.build_model(Net, weights=NetWeights.Digits_RefV1)
         with warnings.catch_warnings():
             warnings.simplefilter("error")

@@ -86,7 +86,7 @@ def test_offer_that_is_no_enum_of_weights_is_skipped(install, advertise):
         acme_odd="import enum\nclass Plain(enum.Enum):\n    A = 1\n",
     )
 
-    with pytest.warns(PluginWarning, match="no subclass of dapi.Weights"):
+    with pytest.warns(PluginWarning, match="not a subclass of dapi.Weights"):
         assert 2 == len(dapi.list_weights("fancynet"))
     sys.modules.pop("acme_odd", None)
 

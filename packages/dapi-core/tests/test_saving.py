@@ -281,7 +281,7 @@ def test_state_without_all_its_numbers_is_not_saved(acme, tmp_path):
         (dapi.get_model("acme_other", weights=None, device="meta"), "weight"),
         (sparse, "mask"),
     ):
-        with pytest.raises(SavingError, match=f"{key} in its state is no dense tensor"):
+        with pytest.raises(SavingError, match=f"{key} in its state is not a dense tensor"):
             dapi.save(model, tmp_path / "net.safetensors")
     assert [] == list(tmp_path.glob("*net.safetensors*"))
 
@@ -324,7 +324,7 @@ def test_builder_that_no_longer_fits_is_named(acme, tmp_path):
     dapi.save(dapi.get_model("acme_net", weights=None), path)
     content = safetensors.read(path)
     content.tensors["fc.weight"] = torch.ones(77, 5)
-    words_by_version = {"1.2": "acme_net 1.2 makes another", "1.1": "of version 1.1, now 1.2"}
+    words_by_version = {"1.2": "acme_net 1.2 makes a different", "1.1": "of version 1.1, now 1.2"}
     for version, words in words_by_version.items():
         safetensors.write(path, content.tensors, {**content.metadata, "dapi.version": version})
         with pytest.raises(RebuildError, match=rf"{words}.*fc.weight is \(77, 5\)"):
@@ -476,7 +476,7 @@ def test_model_that_was_changed_by_hand_is_not_saved(acme, tmp_path, change, wha
     model = dapi.get_model("acme_rich", weights=None)
     change(model)
 
-    with pytest.raises(SavingError, match=f"is not what acme_rich makes: .*{what}"):
+    with pytest.raises(SavingError, match=f"differs from the model of acme_rich: .*{what}"):
         dapi.save(model, path)
     assert b"before" == path.read_bytes()
 
@@ -660,8 +660,8 @@ def test_names_of_a_new_head_are_the_callers(acme, tmp_path):
     [
         ("acme_net", "config", '{"widths": "evil-org/evil"}', "acme_net declares no such value"),
         ("acme_net", "config", '{"other": {"a": 1}}', "acme_net declares no such value"),
-        ("acme_net", "config", '{"trust_remote_code": true}', "which only a caller does"),
-        ("acme_net", "config", '{"device": 0}', "which only a caller does"),
+        ("acme_net", "config", '{"trust_remote_code": true}', "which only a caller may pass"),
+        ("acme_net", "config", '{"device": 0}', "which only a caller may pass"),
         ("acme_net", "config", '{"num_classes": NaN}', "dapi.save did not write it"),
         ("acme_net", "config", f'{{"num_classes": {"9" * 99}}}', "dapi.save did not write it"),
         pytest.param(
@@ -671,13 +671,13 @@ def test_names_of_a_new_head_are_the_callers(acme, tmp_path):
             "dapi.save did not write",
             id="long",
         ),
-        ("acme_other", "config", '{"wide": 3}', "'wide', which acme_other does not have"),
-        ("acme_typed", "config", '{"attn_implementation": "a/b"}', "which only a caller does"),
+        ("acme_other", "config", '{"wide": 3}', "'wide', which acme_other does not accept"),
+        ("acme_typed", "config", '{"attn_implementation": "a/b"}', "which only a caller may pass"),
         ("acme_typed", "config", '{"hidden_act": 3}', "acme_typed declares no such value"),
         ("acme_typed", "config", '{"id2label": {"x": "y"}}', "declares no such value"),
         ("acme_typed", "config", '{"id2label": {"0": ["y"]}}', "declares no such value"),
         ("acme_typed", "config", '{"part": "third"}', "declares no such value"),
-        ("acme_typed", "config", '{"more": 3}', "'more', which acme_typed does not have"),
+        ("acme_typed", "config", '{"more": 3}', "'more', which acme_typed does not accept"),
         ("acme_detector", "config", '{"weights_backbone": "IMAGENET1K_V1"}', "no such value"),
         ("acme_net", "context", '{"torch.nn:Linear": {"a": 1}}', "overrides torch.nn:Linear"),
         ("acme_net", "context", '{"acme_nets:register_model": {"a": 1}}', "it overrides"),
@@ -701,9 +701,9 @@ def test_header_says_only_what_the_builder_declares(acme, tmp_path, builder, key
 @pytest.mark.parametrize(
     ("config", "reason"),
     [
-        ('{"num_classes": 1000000000}', "the number 1000000000, and holds 26 numbers"),
+        ('{"num_classes": 1000000000}', "the number 1000000000, but has only 26 numbers"),
         ('{"num_classes": 10000000}', "larger than the tensors that it holds"),
-        ('{"widths": [1, -1000000000]}', "the number 1000000000, and holds 26 numbers"),
+        ('{"widths": [1, -1000000000]}', "the number 1000000000, but has only 26 numbers"),
         ('{"copies": 10000000}', "larger than the tensors that it holds"),
         ('{"table": 5000}', "larger than the tensors that it holds"),
         ('{"table": 5000, "needs_values": true}', "larger than the tensors that it holds"),
@@ -723,7 +723,7 @@ def test_file_asks_for_no_more_than_it_holds(acme, tmp_path, config, reason):
 def test_value_that_a_file_may_not_give_is_not_saved(acme, tmp_path):
     """What loading would refuse is not written."""
     model = dapi.get_model("acme_other", weights=None, activation="relu")
-    with pytest.raises(SavingError, match="activation='relu', and acme_other declares no such"):
+    with pytest.raises(SavingError, match="activation='relu', but acme_other declares no such"):
         dapi.save(model, tmp_path / "net.safetensors")
 
 

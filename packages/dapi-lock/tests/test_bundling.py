@@ -68,7 +68,7 @@ def test_bundle_is_carried(zoo, project, run, own_cache, tmp_path, monkeypatch):
     added = run("unbundle", "models.tar", "--write-lock", "carried.lock")
     again = run("unbundle", "models.tar", "--lock", "carried.lock")
 
-    assert 0 == status and "4 files" in printed and "come with: acme-zoo" in printed
+    assert 0 == status and "4 files" in printed and "part of: acme-zoo" in printed
     assert (0, "dapi: 4 files added; 0 were in the cache already.\n") == added
     assert (0, "dapi: 0 files added; 4 were in the cache already.\n") == again
     assert read("carried.lock") == read("dapi.lock")

@@ -102,10 +102,10 @@ RESOURCE = {"name": "a", "digest": "d" * 64, "algorithm": "sha256"}
     [
         (_set(["_type"], "https://in-toto.io/Statement/v0.1"), "not of the type"),
         (_set(["predicateType"], "https://slsa.dev/provenance/v1"), "not of the type"),
-        (_set(["predicate"], None), "no predicate"),
-        (_set(["predicate", "resources"], None), "no resources"),
+        (_set(["predicate"], None), "its predicate is missing"),
+        (_set(["predicate", "resources"], None), "its resources is missing"),
         (_set(["predicate", "resources"], []), "not the digest of its files"),
-        (_set(["predicate", "resources"], [5]), "no name"),
+        (_set(["predicate", "resources"], [5]), "its name is missing"),
         (_set(["predicate", "resources", 0, "name"], ""), "''"),
         (_set(["predicate", "resources", 0, "digest"], "A" * 64), "no sha256"),
         (_set(["predicate", "resources", 0, "algorithm"], "blake2b"), "no sha256"),
@@ -115,7 +115,7 @@ RESOURCE = {"name": "a", "digest": "d" * 64, "algorithm": "sha256"}
         (_set(["predicate", "serialization", "hash_type"], "blake3"), "by files with blake3"),
         (_set(["subject"], []), "not the digest of its files"),
         (_set(["subject"], [{"name": "x", "digest": {"sha256": "0" * 64}}]), "not the digest"),
-        (_set(["subject"], [5]), "no digest"),
+        (_set(["subject"], [5]), "its digest is missing"),
     ],
 )  # fmt: skip
 def test_statement_of_another_form_is_refused(make_key, change, told):
@@ -134,18 +134,18 @@ ENVELOPE = ["dsseEnvelope"]
     ("change", "told"),
     [
         (_set(["mediaType"], "application/json"), "not a Sigstore bundle"),
-        (_set(["mediaType"], ["x"]), "no mediaType"),
-        (_set(["verificationMaterial"], None), "no verificationMaterial"),
+        (_set(["mediaType"], ["x"]), "its mediaType is missing"),
+        (_set(["verificationMaterial"], None), "its verificationMaterial is missing"),
         (_set(["verificationMaterial"], {"certificate": {"rawBytes": "AA=="}}), "with a key"),
         (_set(["verificationMaterial"], {"x509CertificateChain": {}}), "model_signing verify"),
-        (_set(ENVELOPE, None), "no dsseEnvelope"),
+        (_set(ENVELOPE, None), "its dsseEnvelope is missing"),
         (_set([*ENVELOPE, "payloadType"], "text/plain"), "in-toto"),
         (_set([*ENVELOPE, "payload"], "%%%"), "not Base64"),
         (_set([*ENVELOPE, "payload"], ""), "or was modified"),
         (_set([*ENVELOPE, "signatures"], []), "0 signatures"),
         (_set([*ENVELOPE, "signatures"], [{"sig": "AA=="}] * 2), "2 signatures"),
         (_set([*ENVELOPE, "signatures", 0, "sig"], "AA=="), "or was modified"),
-        (_set([*ENVELOPE, "signatures", 0, "sig"], 5), "no sig"),
+        (_set([*ENVELOPE, "signatures", 0, "sig"], 5), "its sig is missing"),
     ],
 )
 def test_hostile_bundle_is_refused(make_key, change, told):

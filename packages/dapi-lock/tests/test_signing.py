@@ -140,7 +140,7 @@ def test_policy_requires_a_signature(zoo, project, run, make_key, monkeypatch):
     trusted = run("sync"), run("audit"), run("verify", "--lock")
 
     assert [1, 1] == [status for status, _ in unsigned]
-    assert "no key is trusted here. Name the public key" in unsigned[0][1]
+    assert "no key is trusted. Name the public key" in unsigned[0][1]
     assert "acme-zoo/net:Digits_RefV2 is in a lock whose signature is missing" in unsigned[1][1]
     assert [1, 1, 1] == [status for status, _ in untrusted]
     assert "DAPI_SIGNED_BY=FILE" in untrusted[0][1] and "not checked" in untrusted[1][1]
@@ -205,7 +205,7 @@ def test_signed_files_that_the_lock_does_not_have_are_refused(signed, run):
     SIGNATURE.write_text(_envelope.sign({"README.md": "1" * 64}, "x", key))
     without = run("verify", "--signed-by", str(signed[1]))
 
-    assert 1 == other[0] and "it covers 'README.md', which the lock does not have" in other[1]
+    assert 1 == other[0] and "it covers 'README.md', which is not in the lock" in other[1]
     assert 1 == without[0] and "it does not cover the lock" in without[1]
 
 
@@ -248,7 +248,7 @@ def test_we_accept_what_model_signing_signed(signed, run, tmp_path, what):
     changed = run("verify", "--signed-by", str(public))
 
     assert 0 == verified[0], verified[1]
-    assert 1 == changed[0] and "of another lock" in changed[1]
+    assert 1 == changed[0] and "belongs to another lock" in changed[1]
 
 
 @pytest.mark.usefixtures("zoo", "project")

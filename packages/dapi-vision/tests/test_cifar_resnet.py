@@ -229,7 +229,7 @@ def test_outdated_weights_warn_once():
 
     (text,) = (str(w.message) for w in said if w.category is OutdatedWeightsWarning)
     assert (
-        "resnet20:Digits_RefV1 is not the latest for Digits: there is resnet20:Digits_RefV2."
+        "resnet20:Digits_RefV1 is not the latest for Digits: the latest is resnet20:Digits_RefV2."
         == text
     )
 

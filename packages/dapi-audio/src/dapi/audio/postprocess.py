@@ -345,7 +345,7 @@ class Scores:
         """Return the scores of each item of a batch, by name.
 
         Args:
-            scores: What the model returns: a tensor (N,) for each score, or one alone.
+            scores: The model's output: a tensor (N,) for each score, or a single one.
 
         Raises:
             UnsupportedInputError: They are more, or fewer.

@@ -104,7 +104,7 @@ class Answers:
         try:
             content = json.loads(text)
             if content["format"] != FORMAT:
-                reason = f"its format is {content['format']}, and this dapi-core reads {FORMAT}"
+                reason = f"its format is {content['format']}, but this dapi-core reads {FORMAT}"
                 raise AnswersError(source, reason, "Upgrade: pip install --upgrade dapi-core")
             answers.left_out = dict(content["left_out"])
             for name, fields in content["answers"].items():
@@ -226,7 +226,7 @@ def is_tensor(value: Any) -> bool:
 
 
 def _by_type(tensors: Iterable[Tensor]) -> dict[str, list[Tensor]]:
-    """Group what a model returns in a great many tensors."""
+    """Group the very many tensors of a model's output."""
     kinds: dict[str, list[Tensor]] = {}
     for tensor in tensors:
         kinds.setdefault(f"[*].{str(tensor.dtype).removeprefix('torch.')}", []).append(tensor)

@@ -171,7 +171,7 @@ def _measured(subject: Subject, answer: Answer) -> Answer:
     other = replace(other, leaves=tuple(others[at] for at in kept if at in others))
     margin = compare(answer, other).margin
     if not isfinite(margin):
-        raise UncheckedError("It runs in float32 only, and says something else each time.")
+        raise UncheckedError("It runs in float32 only, and its outputs differ each time.")
     return replace(answer, tolerance=float(f"{10 * ROUNDED * margin:.2g}"))
 
 
@@ -290,7 +290,7 @@ def _recorded_with(subject: Subject, answer: Answer) -> Weights | WeightEntry:
 
 def _unrecorded(name: str, kept: Answers) -> str:
     if name in kept.left_out:
-        return f"It was left out when answers were recorded. {kept.left_out[name]}"
+        return f"It was omitted when answers were recorded. {kept.left_out[name]}"
     builder = _names.parse(name).builder
     if ":" in name and builder in kept.found:
         return f"No answers of these weights were recorded; of their builder: dapi check {builder}"

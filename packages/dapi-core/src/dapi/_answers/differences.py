@@ -101,11 +101,11 @@ def _measured(recorded: Answer, today: Answer, least: float) -> Iterator[Differe
             yield from _of_leaf(leaf, now[at], 0.0 if is_exact else least)
         elif not at.startswith("model:"):  # names of inner modules may change
             why = today.omitted.get(stage_of(leaf))
-            yield Difference(*_place(leaf), f"it is gone{f' ({why})' if why else ''}", inf)
+            yield Difference(*_place(leaf), f"it was removed{f' ({why})' if why else ''}", inf)
     for at, leaf in now.items():
         stage = stage_of(leaf)
         if at not in before and not at.startswith("model:") and stage not in recorded.omitted:
-            yield Difference(*_place(leaf), "it is new", inf)
+            yield Difference(*_place(leaf), "it was added", inf)
 
 
 def _place(leaf: Leaf) -> tuple[str, str]:

@@ -78,7 +78,7 @@ class Subject(NamedTuple):
         sample, name = self.sample(), self.weights.meta.get("task")
         task = prediction.for_task("dapi.tasks", name, self.model)
         if task is None and sample.value is not None:
-            raise UncheckedError(f"No installed distribution runs the task {name!r}.")
+            raise UncheckedError(f"No installed distribution supports the task {name!r}.")
         return Plan(entry_of(self.weights), task, sample, self.is_synthetic, self.trains)
 
 

@@ -91,14 +91,14 @@ class Arguments(NamedTuple):
             ValueError: A file may not pass this argument, or not this value.
         """
         if name in CALLERS:
-            raise ValueError(f"it names {name} among the arguments, which only a caller does")
+            raise ValueError(f"it names {name} among the arguments, which only a caller may pass")
         if name not in self.types and not self.takes_others:
-            raise ValueError(f"it names the argument {name!r}, which {self.builder} does not have")
+            raise ValueError(f"it passes {name!r}, which {self.builder} does not accept")
         try:
             return _fitted(value, self.types.get(name, Any))
         except _MisfitError:
             raise ValueError(
-                f"it gives {name}={value!r:.80}, and {self.builder} declares no such value of it"
+                f"it gives {name}={value!r:.80}, but {self.builder} declares no such value"
             ) from None
 
 

@@ -58,7 +58,7 @@ def admit(weights: Weights | WeightEntry) -> None:
 def _warn_of_later(weights: Weights) -> None:
     later = [m for m in type(weights) if m.latest and m.dataset == weights.dataset]
     if later:
-        text = f"{weights} is not the latest for {weights.dataset}: there is {later[0]}."
+        text = f"{weights} is not the latest for {weights.dataset}: the latest is {later[0]}."
         notices.warn_once(text, OutdatedWeightsWarning)
 
 
@@ -74,7 +74,7 @@ def merge(
     for argument in sorted(CALLERS & {*wanted.defaults, *wanted.config}):
         raise WeightsDeclarationError(
             f"The Build of {weights}",
-            f"names {argument}, which only a caller does",
+            f"names {argument}, which only a caller may set",
             f"Remove it from the entry, and pass it to the builder: {argument}=...",
         )
     if new_head and not head:

@@ -159,7 +159,7 @@ class Header:
         """Return a sentence on different versions of the distribution, if they differ."""
         saved, installed = self._facts.get("version"), _version(self._distribution)
         if saved == installed:
-            return f"{self._name} {installed} makes another model"
+            return f"{self._name} {installed} makes a different model"
         return f"{self._name} was of version {saved}, now {installed or 'not installed'}"
 
     def _builder(self) -> Callable[..., nn.Module]:
@@ -181,7 +181,7 @@ class Header:
         """Explain why the builder is missing; names and versions in a file are untrusted."""
         plugin = next((each for each in discover() if each.name == self._distribution), None)
         if plugin is not None and plugin.disabled_by:
-            return f"{plugin.disabled_by} leaves out {plugin.name}, whose builder made it"
+            return f"{plugin.disabled_by} disables {plugin.name}, whose builder made it"
         requirement = self._requirement()
         if not requirement:
             return (
@@ -358,7 +358,7 @@ def _describe_state(state_dict: Mapping[str, Tensor], builder: str) -> dict[str,
 
     foreign = [key for key, value in state_dict.items() if not _is_complete(value)]
     if foreign:
-        raise SavingError(builder, f"{foreign[0]} in its state is no dense tensor with values")
+        raise SavingError(builder, f"{foreign[0]} in its state is not a dense tensor with values")
     types = {value.dtype for value in state_dict.values() if value.is_floating_point()}
     if len(types) != 1 or torch.get_default_dtype() in types:
         return {}

@@ -70,7 +70,7 @@ def _find(name: object) -> Weights | None:
 
 
 def describe(weights: Weights | WeightEntry | None) -> dict[str, str]:
-    """Return what a saved file records of the weights that its model started from."""
+    """Return the record in a saved file of the weights that its model started from."""
     if weights is None:
         return {}
     entry = entry_of(weights)
@@ -90,7 +90,7 @@ def warn_of_changes(subject: str, recorded: Mapping[str, str], weights: Weights)
         notices.warn(
             f"{subject} was saved with other {' and '.join(changed)} than {weights} has now: "
             + "; ".join(f"{recorded[name]:.200} became {now[name]:.200}" for name in changed)
-            + f". The model itself is as it was saved; dapi.weights_of gives the {changed[0]} of "
+            + f". The model itself is unchanged; dapi.weights_of gives the {changed[0]} of "
             "today.",
             ChangedWeightsWarning,
         )

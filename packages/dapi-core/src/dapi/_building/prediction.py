@@ -42,7 +42,7 @@ class Plan(NamedTuple):
     Attributes:
         model: Its builder.
         weights: Its weights.
-        task: What makes a predictor of the two.
+        task: The function that makes a predictor from the two.
     """
 
     model: builders.Builder
@@ -161,7 +161,7 @@ def _check_device(device: str) -> None:
         raise MissingDependencyError(what, requirement="dapi-core[torch]") from cause
     try:
         if torch.empty(1, device=device).is_meta:
-            raise DeviceError(device, reason="it holds no values")
+            raise DeviceError(device, reason="it has no values")
     except _DEVICE_ERRORS as cause:
         raise DeviceError(device, reason=str(cause).partition("\n")[0]) from cause
 

@@ -134,7 +134,7 @@ def _check(
         remedy = _remedy(provenance, state_dict, twin, changes)
     raise SavingError(
         subject,
-        f"it is not what {provenance.builder} makes: {listed}{more}. "
+        f"it differs from the model of {provenance.builder}: {listed}{more}. "
         f"{remedy}, or register a builder that makes it",
     )
 
@@ -301,7 +301,7 @@ def _check_size(plan: Plan, shapes: Sequence[tuple[int, ...]]) -> None:
     largest = max(_numbers([plan.config, plan.entry.build.context]), default=0)
     if largest > max(elements, _USUAL):
         raise ValueError(
-            f"it passes its builder the number {largest}, and holds {elements} numbers"
+            f"it passes its builder the number {largest}, but has only {elements} numbers"
         )
     if plan.config or plan.entry.build.context:
         build_model.check_size(

@@ -103,7 +103,7 @@ def latest_or_named(name: str) -> Weights:
         return latest
     offers = _offers.enums(builder)
     if not offers:
-        raise NoWeightsError(f"{name} has no published weights", "There is nothing to fetch.")
+        raise NoWeightsError(f"{name} has no published weights", "There is nothing to download.")
     return offers[0][1].get_latest()
 
 
@@ -195,7 +195,7 @@ def add(path: Path, *, owner: str | None = None) -> list[tuple[str, Path]]:
         if len(file.sha256 or "") >= _ENOUGH_DIGITS and digest.startswith(file.sha256 or "")
     ]
     if not found:
-        what = f"{path} (sha256 {digest}) is of no installed weights whose hash is published"
+        what = f"{path} (sha256 {digest}) matches no installed weights with a published hash"
         raise NoWeightsError(what, f"To name its weights: dapi cache add {path} --for NAME")
     return [(name, _store.add(path, file, wanted=name)) for name, file in found]
 

@@ -281,7 +281,7 @@ def _find_for(enum: type[Weights]) -> Builder:
         if found:
             return found
     raise NoWeightsError(
-        f"{enum.__name__} are weights of no builder that is registered",
+        f"{enum.__name__} are not weights of a registered builder",
         f"Register one: register_model(weights={enum.__name__}).",
     )
 

@@ -145,7 +145,7 @@ def load_enum(point: EntryPoint) -> type[Weights]:
 
     found = point.load()
     if not (isinstance(found, type) and issubclass(found, Weights)):
-        cause = TypeError(f"it is a {type(found).__name__}, and no subclass of dapi.Weights")
+        cause = TypeError(f"it is a {type(found).__name__}, not a subclass of dapi.Weights")
         raise point.failed(cause)
     return found
 

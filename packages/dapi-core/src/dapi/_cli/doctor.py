@@ -90,7 +90,7 @@ def _foreign_owners() -> Iterator[Problem]:
 def _unmatched_variables() -> Iterator[Problem]:
     known = [plugin.name for plugin in discover()]
     for variable, name in unmatched():
-        what = f"it names {name!r}, and no distribution of that name advertises to dapi"
+        what = f"it names {name!r}, but no distribution of that name has entry points of dapi"
         yield Problem(variable, what, _instead(name, known))
     for variable in environment.unknown():
         yield Problem(variable, "no variable of dapi has that name", _instead(variable))
@@ -220,7 +220,7 @@ def _misplaced_tombstones(plugin: Plugin) -> Iterator[Problem]:
             continue
         if point.name in living:
             what = f"its model {point.name!r} is in dapi.models and in dapi.removed"
-            yield Problem(plugin.name, what, "Take it out of one of them")
+            yield Problem(plugin.name, what, "Remove it from one of them")
         yield from _lost_successor(point)
 
 

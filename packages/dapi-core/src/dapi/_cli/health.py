@@ -24,7 +24,7 @@ def add_commands(commands: Any) -> None:
         "name", nargs="?", help="only this distribution, as in dapi-vision; its models are built"
     )
     doctor.add_argument("--build", action="store_true", help="build all models, without weights")
-    text = "show versions, the cache and settings, as they belong into a bug report; no secrets"
+    text = "show versions, the cache and settings for a bug report, without secrets"
     add_command(commands, "env", _env, text)
 
 

@@ -23,7 +23,7 @@ from dapi._weights.enum import Weights
 
 def add_commands(commands: Any) -> None:
     """Add the commands of this module."""
-    listing = add_command(commands, "list", _list, "list the models that are installed, by task")
+    listing = add_command(commands, "list", _list, "list the installed models by task")
     listing.add_argument("pattern", nargs="?", help="only names that match, as in 'resnet*'")
     text = "only models of this distribution"
     listing.add_argument("--distribution", action="append", help=text)
@@ -33,20 +33,24 @@ def add_commands(commands: Any) -> None:
 
 
 def _add_search(commands: Any) -> None:
-    search = add_command(commands, "search", _find, "search the weights that are installed")
+    search = add_command(commands, "search", _find, "search the installed weights")
     search.add_argument("text", nargs="*", help="words in their names, tasks and datasets")
     search.add_argument("--task", action="append", help="as in image-classification")
     text = "a dataset of training or evaluation, as in COCO"
     search.add_argument("--dataset", action="append", help=text)
     text = "SPDX expression, as in BSD-3-Clause"
     search.add_argument("--license", action="append", help=text)
-    text = "only what may be used if this licence is allowed; may be given several times"
+    text = "only weights that this licence allows to use; may be given several times"
     search.add_argument("--allow-license", action="append", metavar="LICENSE", help=text)
     search.add_argument("--distribution", action="append", help="which distribution offers them")
-    _add_bound(search, "--min", "the least value of a metric, as in acc@1=80")
-    _add_bound(search, "--max", "the greatest value of a metric, as in wer=5")
-    search.add_argument("--max-params", type=_number, help="at most so many, as in 30M")
-    search.add_argument("--max-gflops", type=float, help="at most so many for one input")
+    _add_bound(search, "--min", "minimum value of a metric, as in acc@1=80")
+    _add_bound(search, "--max", "maximum value of a metric, as in wer=5")
+    search.add_argument(
+        "--max-params", type=_number, help="maximum number of parameters, as in 30M"
+    )
+    search.add_argument(
+        "--max-gflops", type=float, help="maximum billions of multiply-adds for one input"
+    )
     search.add_argument("--latest", action="store_true", help="only weights marked latest")
     orders = ", ".join(_search.ORDERS)
     search.add_argument("--sort", default="name", help=f"{orders}, or a metric (the best first)")

@@ -28,18 +28,18 @@ _OUTPUT = Path("output")
 
 def add_commands(commands: Any) -> None:
     """Add the commands of this module."""
-    predict = add_command(commands, "predict", _predict, "run a model on files, or on words")
+    predict = add_command(commands, "predict", _predict, "run a model on files or text")
     predict.add_argument("model", help="as in resnet50 (its latest weights), or resnet50:MEMBER")
     predict.add_argument(
         "inputs",
         nargs="+",
         metavar="input",
-        help="a file, or words; of words, - reads standard input",
+        help="a file, or text (- reads standard input)",
     )
     predict.add_argument("--weights", metavar="MEMBER", help="which weights of the model")
     predict.add_argument(
         "--output", type=_folder, default=_OUTPUT, metavar="DIR",
-        help="where pictures and sounds are written (default: output)",
+        help="directory for pictures and sounds (default: output)",
     )  # fmt: skip
     predict.add_argument("--yes", action="store_true", help="do not ask before a large download")
     predict.add_argument("--device", default="cpu", help="as in cuda (default: cpu)")

@@ -28,7 +28,7 @@ _NOT_OURS = "It is in a read-only cache: ask its owner"
 
 def add_commands(commands: Any) -> None:
     """Add the commands of this module."""
-    fetch = add_command(commands, "fetch", _fetch, "fetch weights with all that they need")
+    fetch = add_command(commands, "fetch", _fetch, "download weights and everything that they need")
     fetch.add_argument("names", nargs="+", metavar="name", help="a model (its latest) or weights")
     fetch.add_argument("--quiet", action="store_true", help="print nothing and show no progress")
     fetch.add_argument(
@@ -54,7 +54,7 @@ def add_commands(commands: Any) -> None:
 
 def _add_cache(command: argparse.ArgumentParser) -> None:
     actions = command.add_subparsers(metavar="ACTION")
-    add_command(actions, "list", _list, "list the files, and whose they are (the default)")
+    add_command(actions, "list", _list, "list the files and their owners (the default)")
     add = add_command(actions, "add", _add, "copy a local file into the cache")
     add.add_argument("file", type=Path, help="a file of weights that are installed")
     add.add_argument(
@@ -62,8 +62,12 @@ def _add_cache(command: argparse.ArgumentParser) -> None:
     )
     remove = add_command(actions, "remove", _remove, "remove files from the cache")
     remove.add_argument("names", nargs="*", metavar="name", help="weights, models or a sha256")
-    remove.add_argument("--unused", action="store_true", help="all that no installed weights name")
-    remove.add_argument("--older-than", type=float, metavar="DAYS", help="all not used for so long")
+    remove.add_argument(
+        "--unused", action="store_true", help="all files that no installed weights use"
+    )
+    remove.add_argument(
+        "--older-than", type=float, metavar="DAYS", help="all files not used for this time"
+    )
 
 
 def _fetch(options: argparse.Namespace) -> int:

@@ -1,7 +1,7 @@
-"""What PyInstaller asks, so that a frozen application keeps its models.
+"""PyInstaller's hooks, so that a frozen application keeps its models.
 
-PyInstaller finds this by dapi-core's entry point in the group ``pyinstaller40``, and runs
-``hook-dapi.py`` beside it whenever an application imports ``dapi``.
+PyInstaller finds this by dapi-core's entry point in the group ``pyinstaller40``, and runs the
+``hook-dapi.py`` next to it whenever an application imports ``dapi``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Collect what is only found at run time: metadata, modules and data of who advertises to dapi.
+"""Collect run-time data: metadata, modules and data of distributions with entry points of dapi.
 
 The variables ``DAPI_PLUGINS`` and ``DAPI_DISABLE_PLUGINS`` leave out, while an application is
 frozen, what it does not need.

@@ -105,7 +105,7 @@ def _holds(view: Path, files: Mapping[str, Path]) -> bool:
 
 
 def _entries(view: Path) -> dict[str, Path]:
-    """Return what stands in a view and in its folders, by name; an empty folder, too."""
+    """Return the content of a view by name, including empty directories."""
     found: dict[str, Path] = {}
     for entry in access.files(view):
         inside = _entries(entry)

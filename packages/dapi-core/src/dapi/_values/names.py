@@ -20,7 +20,7 @@ class Name(NamedTuple):
         distribution: Whose builder it is; or who offers the weights, where only they do.
         builder: The builder.
         member: The weights.
-        publisher: Who offers the weights, where that is not the distribution of the builder.
+        publisher: The distribution of the weights, if it is not that of the builder.
     """
 
     distribution: str | None
@@ -94,6 +94,6 @@ def normalize(distribution: str) -> str:
     >>> normalize("Dapi_Vision")
     'dapi-vision'
     """
-    if distribution.startswith("__"):  # __main__ owns what a notebook registers
+    if distribution.startswith("__"):  # __main__ owns the registrations of a notebook
         return distribution
     return re.sub(r"[-_.]+", "-", distribution).lower()

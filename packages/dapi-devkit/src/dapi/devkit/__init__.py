@@ -1,8 +1,8 @@
-"""For those who publish models and weights with dapi: conformance tests, and a scaffold.
+"""Tools for publishers of models and weights: conformance tests, and a scaffold.
 
-``class TestConformance(dapi.devkit.Conformance): distribution = "acme-models"`` in a test file,
-or ``pytest --dapi-conformance acme-models`` without one, checks what dapi promises of every
-builder and every set of weights.
+``class TestConformance(dapi.devkit.Conformance): distribution =
+"acme-models"`` in a test file, or ``pytest --dapi-conformance acme-models`` without one, checks
+dapi's promises for every builder and every set of weights.
 """
 
 from typing import TYPE_CHECKING

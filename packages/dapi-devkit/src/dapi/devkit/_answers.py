@@ -1,6 +1,6 @@
-"""What is checked of answers: that a distribution carries them, and that they hold.
+"""Checks of answers: a distribution ships them, and models still match them.
 
-Each function takes its subject to what is wrong with it, a sentence each.
+Each function yields the problems of its subject, a sentence each.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What is checked of models: on meta, so that a large one costs nothing; small ones are loaded.
+"""Checks of models: on the meta device, which takes no memory; small ones are loaded.
 
-Each function takes its subject to what is wrong with it, a sentence each.
+Each function yields the problems of its subject, a sentence each.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def loads_strictly(member: Member) -> Iterator[str]:
     if facts.is_quantized:
         pytest.skip(_QUANTIZED)
     key = builder, member.entry.build
-    if key not in workshop.unloaded:  # of several weights of one build, the first says it all
+    if key not in workshop.unloaded:  # of several weights with the same build, the first suffices
         workshop.unloaded[key] = tuple(_unloaded(member, facts))
     for name in workshop.unloaded[key]:
         yield f"{name} does not have the file's values"
@@ -98,7 +98,7 @@ def published_file_fits(member: Member) -> Iterator[str]:
 
 
 def _unfetched(member: Member) -> Iterator[str]:
-    """Fetch each file of a member and of its assets, and say which could not be had."""
+    """Download each file of a member and of its assets, and return the errors."""
     for file in catalog.files(member.weights):
         try:
             as_entry(file).fetch(progress=False)
@@ -107,7 +107,7 @@ def _unfetched(member: Member) -> Iterator[str]:
 
 
 def head_is_a_layer(builder: Builder) -> Iterator[str]:
-    """Look for the layers in the state dicts of what the builder makes."""
+    """Look for the layers in the state dicts of the builder's models."""
     wanted, layers = set(builder.declaration.head), [""]
     for schema in _schemas(builder) if wanted else ():
         layers = [key.rpartition(".")[0] for key in schema]
@@ -119,7 +119,7 @@ def head_is_a_layer(builder: Builder) -> Iterator[str]:
 
 
 def _schemas(builder: Builder) -> Iterator[Iterable[str]]:
-    """Yield the keys of what the builder makes: some heads are there on request only."""
+    """Yield the keys of the builder's models: some heads exist on request only."""
     workshop, function = builder.workshop, builder.function
     yield workshop.bare_facts(function).schema
     for enum in builder.declaration.weights:

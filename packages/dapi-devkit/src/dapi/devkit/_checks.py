@@ -1,8 +1,7 @@
-"""The table of checks: each has an identifier that stays, a level, a reason and a remedy.
+"""The table of checks: each has a permanent identifier, a level, a reason and a remedy.
 
-An identifier is never given to another check, and a check never changes what it fails: what is
-to be stricter is a new check, of a new level. A distribution that states a level is failed by no
-check of a later one.
+An identifier is never reused, and a check never becomes stricter: that is a new check, of a new
+level. A distribution that states a level never fails because of a later one.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ LEVEL = 3  # the latest
 
 
 class Check(NamedTuple):
-    """One promise that a distribution keeps.
+    """One requirement for distributions.
 
     Attributes:
         id: The permanent identifier.

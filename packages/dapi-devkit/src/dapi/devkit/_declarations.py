@@ -1,6 +1,6 @@
-"""What is checked of a distribution's entry points and builders, without building any.
+"""Checks of a distribution's entry points and builders, without building models.
 
-Each function takes its subject to what is wrong with it, a sentence each.
+Each function yields the problems of its subject, a sentence each.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from dapi.devkit._entry_points import is_same, needed
 from dapi.devkit._subjects import Builder, Distribution, Line, documented
 from dapi.exceptions import DapiError, DapiWarning, LegacyArgumentWarning, PluginLoadError
 
-# In a fresh process: says which module brought which framework in, whatever else goes wrong.
+# In a fresh process: prints which module imported which framework, even after errors.
 _IMPORTS = """
 import importlib, json, sys
 
@@ -153,7 +153,7 @@ def has_docstring(builder: Builder) -> Iterator[str]:
 
 
 def replaces_a_neighbour(builder: Builder) -> Iterator[str]:
-    """Look for the builder that it says it replaces."""
+    """Look for the builder that it declares to replace."""
     declaration = builder.declaration
     neighbours = {
         each.name

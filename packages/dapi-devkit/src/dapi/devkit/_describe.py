@@ -33,7 +33,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def provenance_of(found: Description) -> list[str]:
-    """Say in sentences where the entry's transforms and names are from, and what is a guess."""
+    """Describe the origin of the entry's transforms and names, and guesses among them."""
     origin, said = found.origin, []
     if origin.problem:
         said.append(f"The record of dapi.save in the file cannot be used. {origin.problem}")
@@ -58,7 +58,7 @@ def _joined(words: Sequence[str]) -> str:
 
 
 def _hints(url: str) -> list[str]:
-    """Say what the URL lacks."""
+    """Return remarks on the URL."""
     if url.startswith("package:"):
         return [] if "#" in url else [_ORIGIN]
     return [] if url.startswith("https:") else [_HINT]
@@ -86,7 +86,7 @@ def _facts(found: Description, entry: WeightEntry) -> dict[str, Any]:
 
 
 def _remarks(found: Description) -> list[str]:
-    """Say in sentences what the entry does not show."""
+    """Return remarks on facts that the entry does not show."""
     said = [f"{found.format}, {found.tensors} tensors."]
     if not found.model:
         said.append("num_params includes buffers. For details: --model NAME")

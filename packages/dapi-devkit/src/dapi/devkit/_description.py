@@ -1,4 +1,4 @@
-"""What can be read off a checkpoint, and how it fits a builder."""
+"""Describe a checkpoint, and compare it with a builder."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Misfit:
-    """Where a checkpoint differs from what a builder makes.
+    """The differences between a checkpoint and a builder's model.
 
     Attributes:
-        missing: Keys that the builder would miss.
-        unexpected: Keys that it has left over.
+        missing: Keys of the model that are not in the file.
+        unexpected: Keys of the file that are not in the model.
         shapes: Shapes in the file and in the model, by key, where they differ.
-        reason: What else is wrong; empty when it is only the above.
+        reason: Another problem; empty if there is none.
     """
 
     missing: tuple[str, ...] = ()
@@ -38,15 +38,15 @@ class Misfit:
 
 @dataclass(frozen=True)
 class Origin:
-    """What a file was trained from, and who says so.
+    """The weights that a file was trained from, and the source of this fact.
 
     Attributes:
-        weights: Those whose transforms and names are taken over; None if there are none.
+        weights: The weights whose transforms and names are used; None if there are none.
         config: Arguments of the builder that the file itself names.
         context: Overrides of constructor defaults that the file itself names.
-        is_noted: Whether ``dapi.save`` noted it in the file; otherwise it is a guess.
-        has_new_head: Whether its classes are others than those of the weights.
-        problem: Why what is noted in the file cannot be used; empty if it can, or there is nothing.
+        is_noted: Whether ``dapi.save`` recorded it in the file; otherwise it is a guess.
+        has_new_head: Whether its classes differ from those of the weights.
+        problem: Why the record in the file cannot be used; empty if it can, or there is none.
     """
 
     weights: Weights | None = None
@@ -59,15 +59,15 @@ class Origin:
 
 @dataclass(frozen=True)
 class Description:
-    """What is known of a checkpoint.
+    """The description of a checkpoint.
 
     Attributes:
-        entry: Loads it from where it is; its metadata says what can be read off the file.
-        format: The suffix, which says how it is read.
-        tensors: How many it holds.
-        misfit: Where it does not fit the builder; None when it fits, or no builder was named.
-        model: The builder that it was tried on; empty for none.
-        origin: Where the entry's transforms, postprocess and names are from.
+        entry: An entry that loads the file; its metadata has the facts read from the file.
+        format: The suffix, which determines how it is read.
+        tensors: The number of tensors.
+        misfit: The differences from the builder; None if it matches, or no builder was named.
+        model: The builder that it was compared with; empty for none.
+        origin: The origin of the entry's transforms, postprocess and names.
     """
 
     entry: WeightEntry
@@ -79,7 +79,7 @@ class Description:
 
     @property
     def taken(self) -> list[str]:
-        """What the entry has from the weights of its origin."""
+        """The parts of the entry that come from the weights of its origin."""
         named = [key for key in ("categories",) if key in self.entry.meta]
         parts = ("transforms", "postprocess")
         return [*(part for part in parts if getattr(self.entry, part)), *named]
@@ -88,23 +88,23 @@ class Description:
 def describe(
     path: Path, *, model: str | None = None, config: Mapping[str, Any] | None = None
 ) -> Description:
-    """Read a checkpoint, and try it on a builder.
+    """Read a checkpoint, and compare it with a builder.
 
     Only tensors are read: nothing else is unpickled. Touches no network.
 
     Args:
         path: The file.
-        model: The builder's name; by default the one that ``dapi.save`` noted in the file. The
-            entry then has the arguments and overrides that are noted there, and the transforms of
-            the weights that the model started from. Of a file without notes, all of that is a
-            guess: it is what the builder's latest weights have.
-        config: Arguments of the builder that these weights fix, beside those.
+        model: The builder's name; by default the one that ``dapi.save`` recorded in the file. The
+            entry then has the recorded arguments and overrides, and the transforms of the weights
+            that the model started from. For a file without a record, these are a guess: those of
+            the builder's latest weights.
+        config: More arguments of the builder that these weights fix.
 
     Raises:
         MissingFileError: There is no such file.
-        CheckpointError: It holds more than tensors, or cannot be read.
-        UnknownModelError: No distribution that is installed gives the model.
-        BuilderArgumentsError: It needs arguments that neither its weights nor ``config`` say.
+        CheckpointError: It contains more than tensors, or cannot be read.
+        UnknownModelError: No installed distribution provides the model.
+        BuilderArgumentsError: It needs arguments that neither its weights nor ``config`` have.
     """
     entry = WeightEntry.from_file(path)
     state = entry.state_dict(progress=False)
@@ -119,7 +119,7 @@ def describe(
 
 
 def _origin(path: Path, model: str | None) -> tuple[str, Origin]:
-    """Read which builder a file is for, and what it was trained from; guess the rest."""
+    """Read the builder and the origin of a file; guess the rest."""
     try:
         noted, problem = catalog.saved(path.resolve()), ""
     except RebuildError as error:
@@ -149,7 +149,7 @@ def latest(model: str) -> Weights | None:
 
 
 def _like(entry: WeightEntry, origin: Origin, config: Mapping[str, Any]) -> WeightEntry:
-    """Describe a file as the weights are that it was trained from, as far as they can tell."""
+    """Describe a file like the weights that it was trained from, where they apply."""
     base, stated = origin.weights, {**origin.config, **config}
     if base is None:
         return replace(entry, build=Build(config=stated, context=origin.context))
@@ -199,7 +199,7 @@ def _num_params(model: nn.Module) -> int:
 
 
 def _compare(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor], reason: str) -> Misfit:
-    """Say where the keys and shapes of a file differ; the reason only if they do not."""
+    """Return the different keys and shapes of a file; the reason only if there are none."""
     shapes = {
         key: (tuple(state[key].shape), tuple(tensor.shape))
         for key, tensor in wanted.items()
@@ -234,7 +234,7 @@ def published(entry: WeightEntry, url: str) -> WeightEntry:
 def package_url(path: Path) -> str | None:
     """Return the ``package:`` URL of a file inside a package that can be imported, or None.
 
-    Its fragment is what to install to have the file, where the metadata says that.
+    Its fragment is the requirement to install for the file, if the metadata has it.
     """
     file = path.resolve()
     for folder in file.parents:

@@ -1,6 +1,6 @@
-"""What is checked of enums of weights and their members, without building a model.
+"""Checks of enums of weights and their members, without building a model.
 
-Each function takes its subject to what is wrong with it, a sentence each.
+Each function yields the problems of its subject, a sentence each.
 """
 
 from __future__ import annotations
@@ -127,13 +127,13 @@ def files_are_pinned(member: Member) -> Iterator[str]:
     for file in catalog.files(member.weights):
         if not file.is_pinned and not _TRUST.search(hash_source):
             yield f"{file.url} has no full sha256, and hash_source is {hash_source!r}"
-        # Who only quotes the hash that others pin may not know the size.
+        # Publishers that only quote a hash pinned by others may not know the size.
         if file.is_pinned and not file.size and not _QUOTED.search(hash_source):
             yield f"{file.url} has no size"
 
 
 def packaged_files_are_right(member: Member) -> Iterator[str]:
-    """Hash each file that comes with a package; those of withdrawn weights may have left it."""
+    """Hash each file in a package; files of withdrawn weights may have been removed."""
     if member.entry.status.state == "withdrawn":
         pytest.skip("it is withdrawn: its file may no longer exist")
     for file in catalog.files(member.weights):
@@ -180,7 +180,7 @@ def is_found_by_name(member: Member) -> Iterator[str]:
 
 
 def factories_work(member: Member) -> Iterator[str]:
-    """Import what it names, and make it where nothing must be fetched for it."""
+    """Import its targets, and call those that need no download."""
     entry = member.entry
     for what in ("transforms", "postprocess"):
         factory = getattr(entry, what)
@@ -206,7 +206,7 @@ def task_has_a_runner(member: Member) -> Iterator[str]:
 
 
 def postprocess_agrees_with_meta(member: Member) -> Iterator[str]:
-    """Compare each argument with what meta has under its name."""
+    """Compare each argument with the value of its name in meta."""
     meta, factory = member.entry.meta, member.entry.postprocess
     if not isinstance(factory, catalog.Lazy):
         return
@@ -224,7 +224,7 @@ def _plain(value: object) -> object:
 
 
 def _first_other(found: object, stated: object) -> str:
-    """Say where two values differ first."""
+    """Describe the first difference of two values."""
     if isinstance(found, tuple) and isinstance(stated, tuple):
         for place, (one, other) in enumerate(zip(found, stated, strict=False)):
             if one != other:
@@ -247,7 +247,7 @@ def _misfit(what: str, factory: catalog.Lazy) -> Iterator[str]:
 
 
 def _is_remote(factory: catalog.Lazy) -> bool:
-    """Whether a factory needs files that do not come with a package."""
+    """Whether a factory needs files outside of packages."""
     return not all(
         isinstance(asset, File) and asset.url.startswith("package:")
         for asset in factory.assets.values()
@@ -266,7 +266,7 @@ def _refused(member: Member, factory: catalog.Lazy) -> Iterator[str]:
 
 
 def _unmade(factory: catalog.Lazy) -> Iterator[str]:
-    """Make what shows results: it may refuse its arguments, such as two equal names."""
+    """Call the postprocess factory, which may refuse its arguments, such as equal names."""
     try:
         factory()
     except ValueError as error:

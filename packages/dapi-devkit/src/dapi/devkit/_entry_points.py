@@ -1,6 +1,6 @@
-"""``dapi entry-points``: what a project says of its builders in places other than their modules.
+"""``dapi entry-points``: the declarations of a project's builders outside of their modules.
 
-That is the lines of its pyproject.toml, and, if its package has one, the stub ``__init__.pyi``.
+These are the lines of its pyproject.toml, and the stub ``__init__.pyi``, if its package has one.
 """
 
 from __future__ import annotations
@@ -65,10 +65,10 @@ def needed(declarations: Iterable[catalog.Declaration]) -> Names:
 
 
 class Project:
-    """A project's pyproject.toml, and the modules beside it.
+    """A project's pyproject.toml, and its modules.
 
     Args:
-        folder: Where it is.
+        folder: Its directory.
 
     Raises:
         MissingProjectError: There is no pyproject.toml, or it has no ``[project]``.
@@ -114,16 +114,16 @@ class Project:
             replace(path, text)
 
     def changes(self) -> list[Change]:
-        """Compare the lines that there are with those that are needed; imports what declares."""
+        """Compare the existing lines with the required ones; imports the declaring modules."""
         lines = needed(self._declared)
         for name, target in self.lines("dapi.weights").items():
             if name not in lines["dapi.models"] and self._is_enum(target):
-                lines["dapi.weights"][name] = target  # for somebody else's builder
+                lines["dapi.weights"][name] = target  # for a builder of another distribution
         found = [change for group in GROUPS for change in self._differences(group, lines[group])]
         return [*found, *self._tombstones_for(found)]
 
     def stubs(self) -> dict[Path, str]:
-        """Return the text of each stub that is not what it should be; imports what declares."""
+        """Return the text of each outdated stub; imports the declaring modules."""
         names: dict[Path, dict[str, set[str]]] = {}
         targets = [each.target for each in self._declared]
         targets += [f"{w.__module__}:{w.__qualname__}" for d in self._declared for w in d.weights]
@@ -169,7 +169,7 @@ class Project:
         return written
 
     def _tombstones_for(self, changes: Iterable[Change]) -> Iterator[Change]:
-        """Yield the line of a tombstone for each removed builder; it says the last version."""
+        """Yield the line of a tombstone for each removed builder, with the last version."""
         models = [change for change in changes if change.group == "dapi.models"]
         staying = {change.name for change in models if change.is_added}
         for change in models:
@@ -182,7 +182,7 @@ class Project:
 
     @cached_property
     def _declared(self) -> list[catalog.Declaration]:
-        """What is declared in the modules of the project; imports those that declare something."""
+        """The declarations in the modules of the project; imports those that have some."""
         declaring = [name for name, path in self._modules.items() if declares(path)]
         self._import(declaring)
         declared = map(catalog.declaration, catalog.registered())

@@ -1,4 +1,4 @@
-"""Models on the meta device: what a builder makes of some weights, without a byte of memory."""
+"""Models on the meta device: build models for weights without memory."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ MAX_PARAMETERS = 10_000_000
 
 
 class Facts(NamedTuple):
-    """What is known of a model that was built on meta.
+    """The facts of a model that was built on meta.
 
     Attributes:
-        num_params: How many numbers its parameters have.
+        num_params: The number of its parameters.
         schema: Type and shape of each tensor of its state dict, by key.
     """
 
@@ -45,14 +45,14 @@ class Facts(NamedTuple):
 
 @dataclass(frozen=True)
 class Workshop:
-    """Where models are built, and how far that may go.
+    """The place where models are built, with its limits.
 
     Attributes:
         max_parameters: Models with more are built on meta only, and load no file; None for all.
-        may_fetch: Whether files that are not here may be fetched.
-        snapshots: What the author keeps of state dicts.
-        is_of_wheel: Whether a wheel is checked, beside which the project may be installed.
-        unloaded: Which tensors a file's values did not reach, by builder and build.
+        may_fetch: Whether missing files may be downloaded.
+        snapshots: The author's snapshots of state dicts.
+        is_of_wheel: Whether a wheel is checked, while the project itself may be installed.
+        unloaded: Tensors that did not receive a file's values, by builder and build.
     """
 
     max_parameters: int | None
@@ -72,7 +72,7 @@ class Workshop:
     def bare_facts(self, builder: Callable[..., Any]) -> Facts:
         """Build a model without weights on meta, once.
 
-        Arguments that have no default are those that the first of its weights give.
+        Arguments without a default come from the first of its weights.
         """
         if (builder, None) not in self._known:
             self._known[builder, None] = _build(builder, weights=None, **required(builder))
@@ -86,12 +86,12 @@ class Workshop:
 def workshop(
     options: Namespace, max_parameters: int | None = MAX_PARAMETERS, folder: Path | None = None
 ) -> Workshop:
-    """Return the workshop that the options of a run of pytest ask for.
+    """Return the workshop for the options of a pytest run.
 
     Args:
-        options: They stand above what a class says.
+        options: They override a class's attributes.
         max_parameters: As in ``Workshop``.
-        folder: Of the snapshots.
+        folder: The directory of the snapshots.
     """
     limit = options.dapi_max_parameters
     return Workshop(
@@ -103,13 +103,13 @@ def workshop(
 
 
 def _build(builder: Callable[..., nn.Module], **arguments: Any) -> Facts:
-    """Build on meta, offline, and read off the model what is known of it."""
+    """Build on meta, offline, and return the facts of the model."""
     with quiet():
         return facts_of(builder(**arguments, device="meta"))
 
 
 def facts_of(model: nn.Module) -> Facts:
-    """Read off a model what is known of it."""
+    """Return the facts of a model."""
     import torch
 
     schema = {
@@ -134,7 +134,7 @@ def required(builder: Callable[..., Any]) -> dict[str, Any]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Let nothing be fetched, and leave warnings unsaid: they are not what is checked."""
+    """Prevent downloads, and suppress warnings, which are not part of the checks."""
     before = os.environ.get("DAPI_OFFLINE")
     os.environ["DAPI_OFFLINE"] = "1"
     try:
@@ -161,9 +161,9 @@ def as_entry(file: File) -> WeightEntry:
 
 @contextmanager
 def checkpoint_of_ones(weights: Weights, schema: Schema) -> Iterator[WeightEntry]:
-    """Write a file that fits a model, and describe it with all else that the weights say.
+    """Write a file that fits a model, and return its entry with the other facts of the weights.
 
-    Its keys are the model's own, so that the steps that adapt a published file's are left out.
+    Its keys are the model's own, so the steps that adapt the published keys are omitted.
     """
     import torch
 

@@ -47,7 +47,7 @@ def entry_to_start(model: str) -> WeightEntry:
 
 
 def _of_distribution(entry: WeightEntry, owner: str) -> WeightEntry:
-    """Say what to install for a file of a package, which in its own distribution goes unsaid."""
+    """Add the requirement to a package: URL, unless it is the distribution's own."""
     url = entry.url
     if isinstance(url, str) and url.startswith("package:") and "#" not in url:
         return replace(entry, url=f"{url}#{owner}")
@@ -57,7 +57,7 @@ def _of_distribution(entry: WeightEntry, owner: str) -> WeightEntry:
 def entry_of_file(
     path: Path, project: Project, model: str, config: Mapping[str, Any]
 ) -> tuple[WeightEntry, list[str]]:
-    """Return an entry for a checkpoint that goes into the package, and what of it is a guess.
+    """Return an entry for a checkpoint in the package, and the guesses in it.
 
     Raises:
         StateDictMismatchError: It does not fit the model.
@@ -90,7 +90,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
-    """Refuse options that would say nothing beside others."""
+    """Refuse options that have no effect with others."""
     if not options.name and not options.family:
         parser.error("name the distribution, as in: dapi new acme-models")
     if options.family and (options.name or options.weights_for):
@@ -117,7 +117,7 @@ def _contents(project: Project, options: argparse.Namespace) -> dict[str, bytes]
 
 
 def _add_family(options: argparse.Namespace) -> int:
-    """Add a model to the project in this folder, and say what was written."""
+    """Add a model to the project in this directory, and print the written files."""
     family = checked_model_name(options.family)
     name = checked_model_name(options.model_name) if options.model_name else family
     distribution, written = add_family(Path(), family, name)
@@ -133,7 +133,7 @@ def _add_family(options: argparse.Namespace) -> int:
 
 
 def _next(project: Project, model: str | None) -> str:
-    """Say what to run next."""
+    """Return the next commands to run."""
     look = f"dapi show {model}" if model else f"dapi list --distribution {project.name}"
     return (
         f"Next:\n"

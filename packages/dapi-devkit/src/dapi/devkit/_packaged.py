@@ -1,4 +1,4 @@
-"""``package:`` addresses: whose file it is, and whether who uses it requires its distribution."""
+"""``package:`` URLs: the owner of the file, and whether users of it require its distribution."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dapi import catalog
 
 
 def distribution_of(file: Path) -> str | None:
-    """Return the installed distribution that a file comes with; None if no metadata says it.
+    """Return the installed distribution of a file; None if no metadata lists it.
 
     Args:
         file: Its resolved path.
@@ -40,11 +40,11 @@ def _places(dist: metadata.Distribution, file: Path) -> Iterator[Path]:
 
 
 def unrequired(url: str, plugin: catalog.Plugin, own: set[str]) -> str:
-    """Say why an address may lead nowhere where a distribution is installed; empty if it cannot.
+    """Return why a URL may not resolve for users of a distribution; empty if it always does.
 
     Args:
         url: A ``package:`` address.
-        plugin: The distribution whose weights have it.
+        plugin: The distribution of the weights.
         own: Import names of the distribution's own modules.
     """
     parts = urlsplit(url)
@@ -67,7 +67,7 @@ def unrequired(url: str, plugin: catalog.Plugin, own: set[str]) -> str:
 
 
 def _required(wanted: Requirement, plugin: catalog.Plugin) -> list[catalog.Requirement]:
-    """List what is installed with a requirement of a distribution, or with an extra of its own."""
+    """List the distributions that a requirement, or an own extra, installs."""
     lines, name = plugin.requirements(), catalog.normalize(wanted.name)
     if name != plugin.name:
         return [line for line in lines if line.name == name]

@@ -54,14 +54,14 @@ def installed() -> list[Offered]:
 
 
 def page(found: Iterable[Offered], *, home: str | None = None) -> str:
-    """Return the page, which needs no other file and no network.
+    """Return the page, which needs no other files and no network.
 
     Metadata is untrusted: it is in a block of JSON that no markup can end, the script
     writes it as text, and the page's policy lets the browser run and load nothing else.
 
     Args:
-        found: The weights that it shows.
-        home: Where a link to the documentation leads.
+        found: The weights to show.
+        home: The target of the link to the documentation.
     """
     style, script = _part("page.css"), _part("page.js")
     policy = (
@@ -77,7 +77,7 @@ def page(found: Iterable[Offered], *, home: str | None = None) -> str:
         "script": script,
     }
     page, *rest = _part("page.html").split("{{")
-    for each in rest:  # one pass: what is put in is not searched again
+    for each in rest:  # one pass: inserted text is not searched again
         name, _, text = each.partition("}}")
         page += parts[name] + text
     return page
@@ -126,7 +126,7 @@ def described(found: Iterable[Offered]) -> list[dict[str, Any]]:
 
 
 def _successors() -> dict[tuple[str, str], str]:
-    """Return by module and name the builders that others replace; imports no further module."""
+    """Return by module and name the builders that others replace; imports no other module."""
     found = {}
     for builder in catalog.builders():
         if builder.target.partition(":")[0] in sys.modules:
@@ -193,7 +193,7 @@ def _file(file: File) -> dict[str, Any]:
 
 
 def _hash_state(digests: Sequence[str | None]) -> str:
-    """Say how much of the sha256 is published; of several files, the least."""
+    """Return how much of the sha256 is published; for several files, the least."""
     digits = min(len(digest or "") for digest in digests)
     return {0: "none", 64: "full"}.get(digits, f"{digits} digits")
 
@@ -218,7 +218,7 @@ def _read_metrics(meta: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _number(value: Any) -> float | None:
-    """Return a number that JSON can say; infinity and NaN are none."""
+    """Return a number for JSON, which lacks infinity and NaN."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return value if is_number and math.isfinite(value) else None
 
@@ -248,12 +248,12 @@ def _brief(value: Any) -> str:
 
 
 def _plain(value: Mapping[str, Any]) -> dict[str, str]:
-    """Return arguments as Python writes them: JSON has no word for some."""
+    """Return arguments in Python's notation, since JSON lacks some values."""
     return {key: catalog.redact(repr(_json(item))) for key, item in value.items()}
 
 
 def _home(enum: type) -> str:
-    """Return the shortest imported package that offers an enum: what a user imports it from."""
+    """Return the shortest package that exports an enum, from which users import it."""
     parts = enum.__module__.split(".")
     for end in range(1, len(parts)):
         package = ".".join(parts[:end])

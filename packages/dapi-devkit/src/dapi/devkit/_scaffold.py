@@ -23,12 +23,12 @@ from dapi.devkit._source import entry_source, imports
 from dapi.devkit.exceptions import MissingProjectError, ProjectExistsError, ProjectNameError
 
 LICENSES = ("BSD-3-Clause", "MIT", "Apache-2.0")
-_LONGEST = 32  # what the lines of the templates have room for
-_COLUMNS = 92  # what a comment has room for, in a class
+_LONGEST = 32  # the space in the templates' lines
+_COLUMNS = 92  # the space for a comment in a class
 _SHARED = ("postprocess", "tasks", "transforms")  # modules that families have in common
 _MODULES = {"data", "postprocess", "removed", "tasks", "transforms", *sys.stdlib_module_names}
 
-# What the template for weights has in place of an entry.
+# The placeholder of an entry in the template for weights.
 _IMPORT = "from dapi import WeightEntry, Weights"
 _PLACE = 'WeightEntry(url="https://example.org/starter.safetensors")'
 
@@ -55,17 +55,17 @@ class Project:
 
     @property
     def package(self) -> str:
-        """What is imported."""
+        """The name of the import package."""
         return self.name.replace("-", "_")
 
     @property
     def prefix(self) -> str:
-        """What the names of its classes begin with."""
+        """The prefix of its classes' names."""
         return _titled(self.name, "-")
 
     @property
     def words(self) -> dict[str, str]:
-        """What stands in its files in place of the templates' words."""
+        """The replacements of the templates' words."""
         core = metadata.version("dapi-core").split(".")
         model = self.model or f"{self.package}_mlp"
         titled = _titled(self.model, "_") if self.model else f"{self.prefix}MLP"
@@ -101,7 +101,7 @@ class Project:
         Args:
             model: The builder.
             entry: The weights.
-            remarks: What is to be known of the entry, as comments above it.
+            remarks: Remarks on the entry, as comments above it.
         """
         found = catalog.find(model)
         member = entry_source(entry, indent="    ", before=f"{self.prefix}_RefV1 = ")
@@ -134,10 +134,10 @@ def _comment(remark: str) -> str:
 
 
 def checked_model_name(name: str) -> str:
-    """Return the name of a new model, which is that of its module, too.
+    """Return the name of a new model, which is also the name of its module.
 
     Raises:
-        ProjectNameError: It cannot be one.
+        ProjectNameError: It is not a valid name.
     """
     if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name) or len(name) > _LONGEST:
         reason = f"it is not in snake_case, or longer than {_LONGEST} characters"
@@ -163,7 +163,7 @@ def checked_name(name: str) -> str:
 
 
 def _taken(name: str, package: str) -> str:
-    """Say what keeps a well-formed name from being that of a new distribution."""
+    """Return why a well-formed name is not available for a new distribution."""
     if name == "dapi" or name.startswith("dapi-"):
         return "names that begin with dapi are reserved for this project"
     if len(name) > _LONGEST:
@@ -176,9 +176,9 @@ def _taken(name: str, package: str) -> str:
 
 
 def add_family(folder: Path, family: str, model: str) -> tuple[str, list[Path]]:
-    """Add a family to a project: its module, network, recipe and tests, and what repeats its name.
+    """Add a family to a project: its module, network, recipe and tests, and references to it.
 
-    What the project has already stays as it is.
+    Existing files are not changed.
 
     Args:
         folder: The project.
@@ -189,8 +189,8 @@ def add_family(folder: Path, family: str, model: str) -> tuple[str, list[Path]]:
         The distribution's name, and the files that were written, the family's module first.
 
     Raises:
-        MissingProjectError: There is no project of that form.
-        ProjectExistsError: It has such a family.
+        MissingProjectError: There is no such project.
+        ProjectExistsError: The family already exists.
     """
     sources = Sources(folder)
     license_ = sources.license if sources.license in LICENSES else LICENSES[0]
@@ -242,7 +242,7 @@ def _version(distribution: str) -> str:
 
 
 def _templates(kind: str) -> Iterator[tuple[str, bytes]]:
-    """List the files of a template by path; ``dot_`` stands for a dot that would hide them."""
+    """List the files of a template by path; ``dot_`` replaces a leading dot."""
     folder = Path(__file__).with_name("templates") / kind
     for file in sorted(folder.rglob("*")):
         path = file.relative_to(folder).as_posix()

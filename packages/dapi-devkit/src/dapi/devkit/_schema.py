@@ -1,4 +1,4 @@
-"""The schema of ``meta``: what published entries say of themselves, and in which form."""
+"""The schema of ``meta``: the keys of published entries and their values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _TASK = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
 def is_text(value: object) -> bool:
-    """Whether it is a text that says something."""
+    """Whether it is a non-empty text."""
     return isinstance(value, str) and bool(value.strip())
 
 
@@ -41,9 +41,9 @@ class Key(NamedTuple):
     Attributes:
         name: The key.
         is_required: Whether published entries must have it.
-        expected: What its value must be.
-        meaning: What it says, as a sentence.
-        is_right: Whether a value is what is expected; None for a key that is not checked.
+        expected: The expected value.
+        meaning: Its meaning, as a sentence.
+        is_right: Whether a value is valid; None for a key that is not checked.
     """
 
     name: str
@@ -64,7 +64,7 @@ def _is_list(value: object) -> bool:
 # fmt: off
 KEYS: tuple[Key, ...] = (
     Key("task", True, "a tag, as in a-task",
-        "What a model with these weights does, such as `image-classification`. "
+        "The task of the model, such as `image-classification`. "
         "This name selects the code that runs it on files.", _is_tag),
     Key("license", True, "text",
         "The license of the weights: an SPDX expression, or 'unknown'.", is_text),
@@ -74,12 +74,12 @@ KEYS: tuple[Key, ...] = (
         "The training datasets; [] if unknown.", is_texts),
     Key("metrics", True, "a list",
         "Measured results, each with `dataset`, `name`, `value` and `source` (a page, or a script "
-        "of the repository); [] if nobody published any.", _is_list),
+        "of the repository); [] if none are published.", _is_list),
     Key("recipe", True, "a URL, a path in the repository, or 'unknown'",
         "A description of the training.", is_text),
     Key("hash_source", True, "text",
-        "Who says which hash the file has, as in 'measured from the file before it was "
-        "published'. For a file whose hash nobody publishes: 'not published: trusted on first "
+        "The source of the file's hash, as in 'measured from the file before it was "
+        "published'. For a file without a published hash: 'not published: trusted on first "
         "use'.", is_text),
     Key("known_as", False, "a list of names",
         "Names that the same weights have in other libraries; errors translate them.", is_texts),

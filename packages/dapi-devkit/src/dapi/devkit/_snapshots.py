@@ -1,7 +1,7 @@
-"""Snapshots: what an author keeps of each builder's state dict, to see when it changes.
+"""Snapshots: records of each builder's state dict, to detect changes.
 
-One JSON file for each builder: types and shapes by key, as a tree. Modules that are numbered and
-alike stand in it once, as in ``"0-2"``.
+One JSON file for each builder: types and shapes by key, as a tree. Equal numbered modules are
+listed once, as in ``"0-2"``.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ _MOST_NUMBERED = 10_000
 
 @dataclass(frozen=True)
 class Snapshots:
-    """A folder of snapshots.
+    """A directory of snapshots.
 
     Attributes:
-        folder: Where they are; None when nobody said where.
-        update: Whether they are written, rather than compared with.
+        folder: Their directory; None if unknown.
+        update: Whether to write them instead of comparing.
     """
 
     folder: Path | None
@@ -36,7 +36,7 @@ class Snapshots:
         return sorted(path.stem for path in self.folder.glob("*.json")) if self.folder else []
 
     def read(self, builder: str) -> Mapping[str, str] | None:
-        """Return type and shape by key, as text; None when there is no snapshot."""
+        """Return type and shape by key, as text; None if there is no snapshot."""
         path = self.path(builder)
         if path is None or not path.is_file():
             return None
@@ -51,7 +51,7 @@ class Snapshots:
 
 
 def folded(lines: Mapping[str, str]) -> dict[str, Any]:
-    """Turn dotted keys into a tree in which numbered modules that are alike stand once.
+    """Turn dotted keys into a tree in which equal numbered modules are listed once.
 
     >>> folded({"layer.0.bias": "float32 2", "layer.1.bias": "float32 2", "fc": "float32 9"})
     {'layer': {'0-1': {'bias': 'float32 2'}}, 'fc': 'float32 9'}

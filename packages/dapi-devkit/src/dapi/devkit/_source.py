@@ -22,12 +22,12 @@ class _Fixed(tuple[Any, ...]):
 
 
 def entry_source(entry: WeightEntry, *, indent: str = "", before: str = "") -> str:
-    """Return the call that makes an entry, without what is the default.
+    """Return the call that makes an entry, without default arguments.
 
     Args:
         entry: Its transforms and postprocess are lazy, or not declared.
-        indent: What stands before its lines, but the first.
-        before: What stands before it in its first line.
+        indent: The indentation of its lines, except the first.
+        before: The text before it in its first line.
 
     >>> print(entry_source(WeightEntry("https://example.org/a.pth", size=3)))
     WeightEntry(url="https://example.org/a.pth", size=3)
@@ -60,12 +60,12 @@ def _render(value: Any, indent: str, column: int) -> str:
 
 
 def _explodes(value: Any) -> bool:
-    """Whether a value is one item a line even where it is short: what people go on to fill in."""
+    """Whether a value has one item per line even if it is short, for people to fill in."""
     return isinstance(value, WeightEntry) and len(list(_arguments(value))) > 3
 
 
 def _parts(value: Any) -> tuple[str, list[tuple[str, Any]], str]:
-    """Split a value into what opens it, its parts with their keys, and what closes it."""
+    """Split a value into its opening, its parts with their keys, and its closing."""
     if isinstance(value, Weights):
         value = value.value
     if isinstance(value, catalog.Lazy | Lines | Asset) or is_dataclass(value):

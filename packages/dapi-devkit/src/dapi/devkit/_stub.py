@@ -17,9 +17,9 @@ def render(current: str, package: str, names: Mapping[str, set[str]]) -> str:
     """Return a stub that imports names from modules of a package.
 
     Args:
-        current: The stub as it is; what it has of other modules stays, in front.
-        package: Whose stub it is.
-        names: By the full name of the module that defines them.
+        current: The current stub; its imports of other modules are kept, in front.
+        package: The package of the stub.
+        names: The names, by the full name of their module.
 
     >>> print(render("", "acme", {"acme.nets": {"net", "NetWeights"}}), end="")
     from .nets import NetWeights as NetWeights
@@ -56,7 +56,7 @@ def _line(module: str, name: str) -> str:
 
 
 def _order(name: str) -> tuple[int, list[object], list[object]]:
-    """Put constants first, then classes, then functions."""
+    """Sort constants first, then classes, then functions."""
     kind = 0 if len(name) > 1 and name.isupper() else 1 if name[0].isupper() else 2
     return kind, _natural(name.lower()), _natural(name)
 

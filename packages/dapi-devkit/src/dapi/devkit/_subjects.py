@@ -1,4 +1,4 @@
-"""What a distribution gives that can be checked: itself, its entry points, builders and weights.
+"""Subjects of checks: a distribution, its entry points, builders and weights.
 
 Only advertised objects are imported. An object that cannot be imported is not a subject; the check
 of its entry point reports it.
@@ -61,7 +61,7 @@ class Distribution:
         ]
 
     def builders(self) -> list[catalog.Declaration]:
-        """List what is declared of the builders of its modules, and of those beside them."""
+        """List the declarations of the builders in its modules and the modules next to them."""
         declaring = self._declaring()
         declared = map(catalog.declaration, catalog.registered())
         return [each for each in declared if each.module in declaring]
@@ -70,7 +70,9 @@ class Distribution:
         """List its modules, and those beside them that declare something, which may lack a line."""
         beside = [*_beside(self.modules)]
         for module in beside:
-            with suppress(Exception, SystemExit):  # the check of its lines says so, if it has any
+            with suppress(
+                Exception, SystemExit
+            ):  # the check of its entry points reports it, if any
                 import_module(module)
         return {*self.modules, *beside}
 
@@ -107,7 +109,7 @@ class Builder:
 
     @property
     def declaration(self) -> catalog.Declaration:
-        """What was declared of it."""
+        """Its declaration."""
         return catalog.declaration(self.function)
 
     @property
@@ -171,7 +173,7 @@ class Member:
 
     @property
     def entry(self) -> WeightEntry:
-        """What it stands for."""
+        """Its target."""
         return catalog.entry_of(self.weights)
 
     @property
@@ -193,7 +195,7 @@ def find(name: str, workshop: Workshop) -> Distribution:
 
 
 def subjects(distribution: Distribution) -> Iterator[Subject]:
-    """List all that can be checked of a distribution; imports what it advertises."""
+    """List all subjects of a distribution; imports its advertised objects."""
     yield distribution
     yield from map(Line, distribution.plugin.entry_points)
     yield from _builders(distribution)

@@ -1,4 +1,4 @@
-"""The suite over one distribution: which checks are run on what, and what their outcome means."""
+"""The suite for one distribution: which checks run on which subjects, and their outcomes."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from dapi.devkit.exceptions import ConformanceError
 
 @dataclass(frozen=True)
 class Demands:
-    """What a distribution's author states of it.
+    """The settings of a distribution's author.
 
     Attributes:
-        where: Where it is stated, for errors.
+        where: The location of the settings, for errors.
         level: Checks of later levels are not run.
         expected_failures: Reasons by ``"DAPI-C010"`` or ``"DAPI-C010:resnet50"``.
     """
@@ -60,7 +60,7 @@ class Case:
 
     @property
     def keys(self) -> tuple[str, str]:
-        """Under what its failure can be expected."""
+        """The keys of its expected failure."""
         return f"{self.check.id}:{self.subject.name}", self.check.id
 
     def run(self) -> None:
@@ -110,11 +110,11 @@ class Case:
 
 
 def cases(name: str, demands: Demands, workshop: Workshop) -> list[Case]:
-    """List what is checked of an installed distribution; imports what it advertises.
+    """List the checks of an installed distribution; imports its advertised objects.
 
     Raises:
-        UnknownDistributionError: It is not installed, or advertises nothing.
-        ConformanceError: A failure is expected of what is not checked.
+        UnknownDistributionError: It is not installed, or has no entry points of dapi.
+        ConformanceError: An expected failure matches no check.
     """
     found = [
         Case(check, subject, demands)
@@ -135,7 +135,7 @@ def cases(name: str, demands: Demands, workshop: Workshop) -> list[Case]:
 
 
 def _place(error: BaseException) -> str:
-    """Say where an error was raised."""
+    """Return the location where an error was raised."""
     traceback = error.__traceback__
     while traceback is not None and traceback.tb_next is not None:
         traceback = traceback.tb_next

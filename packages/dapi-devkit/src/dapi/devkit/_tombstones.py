@@ -1,4 +1,4 @@
-"""Tombstones: what a project writes of a builder that it gave once, for those who ask for it."""
+"""Tombstones: declarations of removed builders, for users who ask for them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def write(target: str, version: str, sources: Path) -> Path:
 
 
 def _package(builder: str, sources: Path) -> list[str]:
-    """Return the outermost package of a module that is no namespace."""
+    """Return the outermost package of a module that is not a namespace."""
     parts = builder.partition(":")[0].split(".")
     for depth in range(1, len(parts)):
         if sources.joinpath(*parts[:depth], "__init__.py").exists():

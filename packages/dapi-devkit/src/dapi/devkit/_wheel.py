@@ -1,8 +1,7 @@
-"""``pytest --dapi-wheel FILE``: what is tested is the wheel, not the project that it is made of.
+"""``pytest --dapi-wheel FILE``: test the wheel, not the project that it was built from.
 
-A project that is installed in place has every file that its folder has; its wheel may lack some,
-such as weights that version control ignores. The wheel is unpacked into a folder of its own, which
-stands first on ``sys.path``.
+An editable project has every file of its directory; its wheel may lack some, such as weights that
+version control ignores. The wheel is unpacked into a directory, which is first on ``sys.path``.
 """
 
 from __future__ import annotations
@@ -20,11 +19,11 @@ from dapi.devkit.exceptions import WheelError
 
 
 class Wheel:
-    """A wheel, unpacked into a folder.
+    """A wheel, unpacked into a directory.
 
     Args:
         path: The file.
-        folder: An empty one.
+        folder: An empty directory.
 
     Raises:
         WheelError: There is no such file, or it is not a wheel.
@@ -53,7 +52,7 @@ class Wheel:
         invalidate_caches()
 
     def check(self) -> None:
-        """See that nothing was put before the wheel since.
+        """Check that no other path precedes the wheel now.
 
         Raises:
             WheelError: One of its packages is imported from somewhere else.
@@ -69,7 +68,7 @@ class Wheel:
                 )
 
     def _packages(self) -> set[str]:
-        """List what can be imported from the wheel; of the namespace dapi, what is in it."""
+        """List the top-level imports of the wheel; for the namespace dapi, its members."""
         found = {
             path.stem
             for path in (*self.folder.iterdir(), *self.folder.glob("dapi/*"))

@@ -18,30 +18,28 @@ __all__ = ["Conformance"]
 
 
 class Conformance:
-    """Tests that check what dapi promises of every builder and every set of weights.
+    """Tests of dapi's promises for every builder and every set of weights.
 
-    Inherit it in a test file; pytest then runs each check on each thing that the distribution
-    advertises, as in ``test_conformance[DAPI-C021-ResNet50Weights]``. Models are built on the
-    meta device; those of up to ``max_parameters`` are loaded as well. Nothing is fetched, unless
-    ``--dapi-fetch`` is given. Where torch is not installed, what needs it is skipped.
+    Inherit it in a test file; pytest then runs each check on each object that the distribution
+    advertises, as in ``test_conformance[DAPI-C021-ResNet50Weights]``. Models are built on the meta
+    device; those of up to ``max_parameters`` are loaded as well. Nothing is downloaded, unless
+    ``--dapi-fetch`` is passed. Without torch, checks that need it are skipped.
 
     A subclass sets attributes and may add tests; it overrides none.
 
     Attributes:
-        distribution: The name of the distribution, as pip knows it.
-        level: Which version of the suite is asked for. Checks of later versions are skipped,
-            so that a new one never fails a distribution until it opts in.
-        expected_failures: What is known to fail, and why: a reason by ``"DAPI-C010"`` (of
-            everything that it is run on) or ``"DAPI-C010:resnet50"``. What passes all the same
-            fails the tests.
+        distribution: The name of the distribution for pip.
+        level: The required version of the suite. Checks of later versions are skipped, so a new
+            check never fails a distribution until it opts in.
+        expected_failures: Known failures with reasons: by ``"DAPI-C010"`` (for every subject) or
+            ``"DAPI-C010:resnet50"``. A check that passes anyway fails the tests.
         max_parameters: Models with more are not loaded; None loads all of them.
-        snapshots: The folder with the snapshots of state dicts, which
-            ``--dapi-update-snapshots`` writes; by default ``state_dicts`` beside the test file.
+        snapshots: The directory with the snapshots of state dicts, which
+            ``--dapi-update-snapshots`` writes; by default ``state_dicts`` next to the test file.
 
     Raises:
-        ConformanceError: When a subclass is made that overrides a test; when tests are collected
-            and no distribution is named, or a failure is expected without a reason, or of what is
-            not checked.
+        ConformanceError: A subclass overrides a test; or, at collection, no distribution is named,
+            or a failure is expected without a reason, or for an unknown check.
 
     Example:
         >>> from dapi.devkit import Conformance
@@ -79,7 +77,7 @@ class Conformance:
             metafunc.parametrize("conformance_case", found, ids=[case.id for case in found])
 
     def test_conformance(self, conformance_case: Case) -> None:
-        """Keep what dapi promises."""
+        """Check dapi's promises."""
         conformance_case.run()
 
     def _demands(self) -> Demands:

@@ -1,4 +1,4 @@
-"""What the tools of publishers raise."""
+"""Errors of the tools for publishers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class UnknownDistributionError(DapiError, LookupError):
 
 
 class ConformanceError(DapiError, TypeError):
-    """Conformance tests are declared in a way that would make them say nothing."""
+    """Conformance tests are declared in a way that would make them meaningless."""
 
     def __init__(self, where: str, problem: str, remedy: str) -> None:
         self.where, self.problem, self.remedy = where, problem, remedy
@@ -30,7 +30,7 @@ class ConformanceError(DapiError, TypeError):
 
 
 class BuilderArgumentsError(DapiError, TypeError):
-    """A builder cannot be called with what its weights say of its arguments."""
+    """A builder cannot be called with the arguments of its weights."""
 
     def __init__(self, builder: str, reason: str) -> None:
         self.builder, self.reason = builder, reason
@@ -41,7 +41,7 @@ class BuilderArgumentsError(DapiError, TypeError):
 
 
 class ProjectNameError(DapiError, ValueError):
-    """A name cannot be that of a new distribution, or of a new model."""
+    """A name is not valid for a new distribution, or a new model."""
 
     def __init__(self, name: str, reason: str, what: str = "distribution") -> None:
         self.name, self.reason, self.what = name, reason, what
@@ -63,7 +63,7 @@ class ProjectExistsError(DapiError, FileExistsError):
 
 
 class MissingProjectError(DapiError, FileNotFoundError):
-    """There is no project where one was said to be."""
+    """The expected project does not exist."""
 
     def __init__(self, path: object, problem: str) -> None:
         self.path, self.problem = path, problem
@@ -114,7 +114,7 @@ class NoReleaseError(DapiError, LookupError):
 
 
 class AllowanceError(DapiError, ValueError):
-    """A project accepts a break in a way that says too little."""
+    """A project's allowance for a break is incomplete."""
 
     def __init__(self, path: object, problem: str) -> None:
         self.path, self.problem = str(path), problem

@@ -59,7 +59,7 @@ _WHEEL: pytest.StashKey[Wheel] = pytest.StashKey()
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
-    """Put a wheel that is to be tested before what is installed, and before conftest.py runs."""
+    """Put a wheel under test before installed packages, before conftest.py runs."""
     path = early_config.known_args_namespace.dapi_wheel
     if path is None:
         return
@@ -122,12 +122,12 @@ class ConformanceItem(pytest.Item):
         self.case.run()
 
     def reportinfo(self) -> tuple[Path, None, str]:
-        """Return what the test is called in reports."""
+        """Return the name of the test in reports."""
         return self.path, None, self.name
 
 
 def _demands(config: pytest.Config) -> Demands:
-    """Read what the project in the current directory states in its pyproject.toml."""
+    """Read the settings of the project in the current directory from its pyproject.toml."""
     from dapi.devkit._suite import Demands
 
     path = config.rootpath / "pyproject.toml"

@@ -116,7 +116,7 @@ def spdx(license_: str) -> str:
 
     try:
         return str(get_spdx_licensing().parse(license_, validate=True).render())
-    except Exception:  # noqa: BLE001 - whatever the parser raises, it is no expression
+    except Exception:  # noqa: BLE001 - the parser may raise anything
         return license_
 
 
@@ -130,7 +130,7 @@ def is_spdx(license_: str) -> bool:
 
     try:
         return bool(get_spdx_licensing().parse(license_, validate=True).render() == license_)
-    except Exception:  # noqa: BLE001 - whatever the parser raises, it is no expression
+    except Exception:  # noqa: BLE001 - the parser may raise anything
         return False
 
 
@@ -158,7 +158,7 @@ def is_allowed(license_: str, allowed: tuple[str, ...]) -> bool:
     def parse(text: str) -> Any:
         try:
             return licensing.parse(text)
-        except Exception:  # noqa: BLE001 - whatever the parser raises, it is no expression
+        except Exception:  # noqa: BLE001 - the parser may raise anything
             return None
 
     good = {parsed.render().lower() for text in allowed if (parsed := parse(text)) is not None}

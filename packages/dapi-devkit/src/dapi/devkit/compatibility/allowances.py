@@ -24,10 +24,10 @@ class Allowance(NamedTuple):
     """A break that is accepted.
 
     Attributes:
-        rule: Of which rule.
-        target: Of what, as findings name it; ``*`` stands for anything.
-        reason: Why, in a sentence.
-        until: The last day on which it counts.
+        rule: The rule.
+        target: The target, as in findings; ``*`` matches anything.
+        reason: The reason, in a sentence.
+        until: The last day on which it applies.
     """
 
     rule: Rule
@@ -36,7 +36,7 @@ class Allowance(NamedTuple):
     until: date
 
     def covers(self, found: Finding) -> bool:
-        """Whether a finding is what is accepted."""
+        """Whether it covers a finding."""
         return found.rule.id == self.rule.id and fnmatchcase(found.target, self.target)
 
     def __str__(self) -> str:
@@ -44,13 +44,13 @@ class Allowance(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """Findings, told apart by what the project accepts.
+    """Findings, separated by the project's allowances.
 
     Attributes:
-        found: What is not accepted; what was accepted until a day that is past is among it.
-        accepted: What is accepted, with what accepts it.
-        expired: Allowances whose last day is past, and that are still needed.
-        unused: Allowances of what was not found.
+        found: Findings that are not accepted, including those with an expired allowance.
+        accepted: Accepted findings, with their allowances.
+        expired: Expired allowances that are still needed.
+        unused: Allowances without a finding.
     """
 
     found: list[Finding]
@@ -65,10 +65,10 @@ class Outcome(NamedTuple):
 
 
 def read(project: Path) -> list[Allowance]:
-    """Read what a project accepts: ``[[tool.dapi.breaking.allow]]`` in its pyproject.toml.
+    """Read a project's allowances: ``[[tool.dapi.breaking.allow]]`` in its pyproject.toml.
 
     Raises:
-        AllowanceError: An allowance says too little, or allows what no reason excuses.
+        AllowanceError: An allowance is incomplete, or allows a break that cannot be accepted.
     """
     path = project / "pyproject.toml"
     if not path.is_file():
@@ -105,12 +105,12 @@ def _read(path: Path, table: Any) -> Allowance:
 def apply(
     found: Iterable[Finding], allowances: Sequence[Allowance], today: date | None = None
 ) -> Outcome:
-    """Tell what is accepted from what is not.
+    """Separate accepted findings from others.
 
     Args:
         found: All findings.
-        allowances: What the project accepts.
-        today: The day that counts; by default that of the machine.
+        allowances: The project's allowances.
+        today: The current day; by default the machine's.
     """
     day = today or date.today()
     outcome = Outcome([], [], [], [])

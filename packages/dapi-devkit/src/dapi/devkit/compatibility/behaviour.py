@@ -1,4 +1,4 @@
-"""Behaviour: what models say in both images, which is the proof that they do the same."""
+"""Behaviour: compare the answers of models in two images, which prove equal behaviour."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _RULES = {
 
 
 def find(pair: Pair, behaviour: Behaviour) -> Iterator[Finding]:
-    """Compare what models say, then what they are made of."""
+    """Compare the answers of models, then their modules."""
     yield from _answers(pair, behaviour)
     yield from structure.find(pair, behaviour)
     yield from _stale(pair, behaviour)
@@ -29,7 +29,7 @@ def find(pair: Pair, behaviour: Behaviour) -> Iterator[Finding]:
 
 
 def _answers(pair: Pair, behaviour: Behaviour) -> Iterator[Finding]:
-    """Report the first stage that differs; what comes after it follows from it."""
+    """Report the first stage that differs, which causes the later differences."""
     groups: dict[tuple[str, str], list[tuple[str, Difference]]] = {}
     for name, verdict in behaviour.code.items():
         stage = next((each for each in STAGES if each in verdict.differences), None)
@@ -51,14 +51,14 @@ def _answers(pair: Pair, behaviour: Behaviour) -> Iterator[Finding]:
 
 
 def _is_declared(pair: Pair, name: str, stage: str) -> bool:
-    """Whether the weights themselves declare something else: a rule of its own says that."""
+    """Whether the weights' declaration changed, which another rule reports."""
     part = {"transforms": "transforms", "model": "build", "training": "build"}.get(stage)
     member = next((each for each in pair.members if each.name == name), None)
     return part is not None and member is not None and member.old[part] != member.new[part]
 
 
 def _of_answer(pair: Pair, name: str, target: str, difference: Difference) -> Finding:
-    """Report what some weights, or all of a builder's, say: where, how far, and what changed."""
+    """Report changed answers of some weights, or of all weights of a builder."""
     text = f"Its outputs changed: {difference}."
     if difference.stage in ("model", "training"):
         text += "".join(f" {each}." for each in structure.changes(pair, name))
@@ -67,7 +67,7 @@ def _of_answer(pair: Pair, name: str, target: str, difference: Difference) -> Fi
 
 
 def _versions(pair: Pair, name: str) -> str:
-    """Say which versions of what the model is made with changed as well."""
+    """Return the changed versions of the libraries of the model."""
     old, new = (
         said(pair, which, getattr(pair, which)["answers"]["code"][name])["recorded"]
         for which in ("old", "new")
@@ -91,7 +91,7 @@ def _stale(pair: Pair, behaviour: Behaviour) -> Iterator[Finding]:
 
 
 def _lost(pair: Pair) -> Iterator[Finding]:
-    """Report what ran once, and raises an error today, or can no longer be compared."""
+    """Report models that ran before, but now raise an error or cannot be compared."""
     for kind, prefix in (("code", "answer of "), ("weights", "answer of the weights ")):
         new = pair.new["answers"][kind]
         for name, key in pair.old["answers"][kind].items():
@@ -125,7 +125,7 @@ def _failed(name: str, kind: str, reason: str, where: str) -> Iterator[Finding]:
 
 
 def _why_lost(pair: Pair, name: str, prefix: str) -> str:
-    """Return why there is no answer today, if that was tried."""
+    """Return why there is no current answer, if one was attempted."""
     missing = pair.new["missing"]
     builder = name.partition(":")[0]
     own = missing.get(f"{prefix}{name}")

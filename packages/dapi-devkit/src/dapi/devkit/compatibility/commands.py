@@ -24,7 +24,7 @@ from dapi.devkit.exceptions import ImageError
 from dapi.exceptions import DapiError
 
 BREAKS = 1
-FAILED = 2  # could not be compared; also what argparse ends with
+FAILED = 2  # could not be compared; also argparse's exit status
 
 
 def snapshot(arguments: Sequence[str]) -> int:
@@ -55,7 +55,7 @@ def _snapshot(options: argparse.Namespace) -> int:
 
 
 def breaking(arguments: Sequence[str]) -> int:
-    """Run ``dapi breaking``: the status is 1 if something breaks, 2 if that cannot be told."""
+    """Run ``dapi breaking``: the status is 1 if something breaks, 2 if it could not compare."""
     parser = _parser("breaking", "Report what a release breaks for users of earlier releases.")
     parser.add_argument("distribution", help="as pip knows it")
     _add_against(parser, required=True)
@@ -74,7 +74,10 @@ def breaking(arguments: Sequence[str]) -> int:
         help="the same as --format json",
     )
     parser.add_argument(
-        "--new", type=Path, metavar="FILE", help="compare this image, rather than what is installed"
+        "--new",
+        type=Path,
+        metavar="FILE",
+        help="compare this image instead of the installed distribution",
     )
     _add_recording(parser)
     return _guarded(partial(_breaking, parser.parse_args(arguments)))

@@ -25,13 +25,13 @@ def compare(
 
     Args:
         old: The release that users have.
-        new: The one that they shall get.
-        category: With the rules of this category, and of those inside it.
-        testify: Tries what only the installed release can show; without it, findings that need
-            it are notes.
+        new: The release that they will get.
+        category: With the rules of this category, and of those that it includes.
+        testify: Tries claims on the installed release; without it, findings that need this are
+            notes.
 
     Returns:
-        What was found: breaks first, then notes, then what is new; each in the order of the rules.
+        The findings: breaks first, then notes, then additions; each in the order of the rules.
 
     Raises:
         ImageError: An image is damaged, or they are of two distributions.
@@ -51,7 +51,7 @@ def compare_all(
     category: Category = "source",
     testify: Testify | None = None,
 ) -> list[Finding]:
-    """Compare several releases with a new one; what is found of several is told once.
+    """Compare several releases with a new one; equal findings are merged.
 
     Raises:
         ImageError: As ``compare``.
@@ -83,7 +83,7 @@ def _order(each: Finding) -> tuple[int, str, str, str]:
 
 
 def _proven(found: list[Finding], testify: Testify | None) -> list[Finding]:
-    """Keep breaks that have a witness; what the installed release refutes is dropped."""
+    """Keep breaks that have a witness; drop those that the installed release refutes."""
     claims = [dict(each.claim or {}) for each in found if _can_be_tried(each)]
     if testify is None or not claims:
         return [_judged(each) for each in found]

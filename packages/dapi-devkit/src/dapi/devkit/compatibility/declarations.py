@@ -1,8 +1,7 @@
-"""Declarations: what a distribution declares of its builders, enums and entries, as plain data.
+"""Declarations: a distribution's builders, enums and entries, as plain data.
 
-No framework is needed for it. Every fact is written so that it is the same for the same value: a
-number by its value, a factory by its target and arguments, a long list by the hash of its items,
-wherever these come from.
+No framework is needed for it. Equal values give equal facts: a number by its value, a factory by
+its target and arguments, a long list by the hash of its items, independent of their source.
 """
 
 from __future__ import annotations
@@ -50,9 +49,9 @@ class Texts:
         return named(value)
 
     def _factory(self, value: catalog.Lazy) -> dict[str, Any]:
-        """Write a factory with what it leaves to defaults: these may change, too."""
+        """Return a factory with its default arguments, which may change too."""
         defaults: dict[str, Any] = {}
-        with suppress(Exception, SystemExit):  # its module may need what is not installed
+        with suppress(Exception, SystemExit):  # its module may need a missing library
             parameters = inspect.signature(catalog.import_target(value.target)).parameters
             defaults = {
                 name: self.plain(each.default)
@@ -72,7 +71,7 @@ class Texts:
 
 
 def named(value: Any) -> str:
-    """Return what a value is called: a function by where it is, all else as it prints."""
+    """Return a value as text: a function by its location, others by their repr."""
     if isinstance(value, Enum):
         return f"{type(value).__name__}.{value.name}"
     module, name = getattr(value, "__module__", None), getattr(value, "__qualname__", None)
@@ -111,13 +110,13 @@ def entry_points(plugin: catalog.Plugin) -> dict[str, dict[str, str]]:
 
 
 def tombstone(point: catalog.EntryPoint) -> dict[str, str]:
-    """Return what a tombstone says."""
+    """Return the facts of a tombstone."""
     found = point.load()
     return {key: str(getattr(found, key)) for key in ("successor", "last_version", "reason")}
 
 
 def builder(function: Callable[..., Any], texts: Texts) -> dict[str, Any]:
-    """Return what a builder declares."""
+    """Return the declaration of a builder."""
     declared = catalog.declaration(function)
     signature = inspect.signature(function)
     return {
@@ -135,7 +134,7 @@ def builder(function: Callable[..., Any], texts: Texts) -> dict[str, Any]:
 def _parameters(
     function: Callable[..., Any], name: str, signature: inspect.Signature, texts: Texts
 ) -> Iterable[dict[str, Any]]:
-    """List the parameters; what ``**config`` is declared to take, in place of it."""
+    """List the parameters; ``**config`` is replaced by its declared arguments."""
     for each in signature.parameters.values():
         required = each.default is each.empty and each.kind not in (
             each.VAR_KEYWORD,
@@ -179,7 +178,7 @@ def _target(found: type) -> str:
 
 
 def enum(found: type[Weights], builders: Sequence[str], texts: Texts) -> dict[str, Any]:
-    """Return what an enum of weights declares."""
+    """Return the declaration of an enum of weights."""
     file, lines = _file(found), _lines_of_members(found)
     return {
         "where": _where(found),
@@ -237,7 +236,7 @@ def _where(found: Any) -> str:
 
 
 def _file(found: Any) -> str:
-    """Return the file that defines something, as it lies in the wheel."""
+    """Return the path in the wheel of the file that defines an object."""
     path = Path(getattr(sys.modules.get(found.__module__), "__file__", None) or "unknown.py")
     parts = found.__module__.split(".")
     is_package = path.stem == "__init__"
@@ -252,7 +251,7 @@ def _lines_of_members(found: type) -> dict[str, int]:
 
 @cache
 def _positions(module: str) -> dict[str, int]:
-    """Return the lines of the classes of a module, and of what they assign."""
+    """Return the lines of the classes of a module, and of their assignments."""
     try:
         tree = ast.parse(Path(str(sys.modules[module].__file__)).read_bytes())
     except (OSError, SyntaxError, KeyError, ValueError):

@@ -1,8 +1,7 @@
-"""Image: what a distribution is, as plain data that is compared without importing it.
+"""Image: a distribution as plain data, which is compared without importing it.
 
 A file of canonical JSON, compressed where its name ends in ``.gz``: the same facts give the same
-bytes. Who reads one trusts nothing in it: its form is checked as a whole, once, so that what
-compares images need not.
+bytes. Images are untrusted: the form is checked once, as a whole, so that the comparison need not.
 """
 
 from __future__ import annotations
@@ -90,7 +89,7 @@ _SHAPE: dict[str, Any] = {
 
 
 class Image:
-    """What was recorded of one release of a distribution.
+    """The recorded facts of one release of a distribution.
 
     Attributes:
         content: The facts, of the form that this module describes.
@@ -224,7 +223,7 @@ def _fits(value: Any, shape: Any) -> bool:
 
 
 def _inner(value: Mapping[str, Any], shape: Mapping[Any, Any]) -> list[tuple[str, Any]]:
-    """List the keys of a mapping with what is expected there."""
+    """List the keys of a mapping with the expected forms."""
     if str in shape:
         return [(key, shape[str]) for key in value]
     return list(shape.items())

@@ -11,7 +11,7 @@ from dapi.devkit.compatibility.rules import Finding, finding
 _GROUPS = ("dapi.tasks", "dapi.schemes", "dapi.formats", "dapi.commands")
 _SHOWN = 3  # keys of one finding
 
-# What a type can become, so that every value stays what it was.
+# Types to which a type can change without changing a value.
 _WIDER = {
     "float16": ("float32", "float64"),
     "bfloat16": ("float32", "float64"),
@@ -21,7 +21,7 @@ _WIDER = {
     "int16": ("int32", "int64"),
     "int32": ("int64",),
 }
-# What the reasons begin with that say that a file does not fit its model.
+# Prefixes of reasons that a file does not fit its model.
 MISFITS = (
     "StateDictMismatchError", "CheckpointError", "HashMismatchError", "ConfigConflictError",
     "UnreadOverrideError", "MissingFileError",
@@ -31,7 +31,7 @@ Builder = Mapping[str, Any]
 
 
 def find(pair: Pair) -> Iterator[Finding]:
-    """Compare what old files and calls need."""
+    """Compare the facts that old files and calls need."""
     yield from _entry_points(pair)
     yield from _removed(pair)
     for name, old, new in pair.builders:
@@ -107,7 +107,7 @@ def _lost(name: str, old: Builder, new: Builder, *, is_open: bool) -> Iterator[F
     if old["kind"] == "var_keyword":
         text = "It accepted any argument, and now accepts only those that it declares."
         yield finding("PARAM_NO_DELETE", name, text, where, level="note")
-    elif argument in new["legacy"]:  # which may say that it is an error, in better words
+    elif argument in new["legacy"]:  # which may raise a clearer error
         text = f"The argument {argument!r} is now deprecated, and translated."
         yield finding("PARAM_NO_DELETE", name, text, where, level="note")
     elif is_open and old["kind"] == "config":
@@ -149,7 +149,7 @@ def _misfits(pair: Pair) -> Iterator[Finding]:
 
 
 def _states(pair: Pair) -> Iterator[Finding]:
-    """Compare the tensors of models; what is the same for several of a builder is told once."""
+    """Compare the tensors of models; merge equal changes of several weights of a builder."""
     groups: dict[tuple[str, str, tuple[str, ...]], list[Finding]] = {}
     for name, old, new in pair.built:
         before, after = lines(old["schema"]), lines(new["schema"])
@@ -166,7 +166,7 @@ def _states(pair: Pair) -> Iterator[Finding]:
 
 
 def _differences(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, dict[str, str]]:
-    """Group what changed by rule: the keys, and how each changed."""
+    """Group changes by rule: the keys, and how each changed."""
     found: dict[str, dict[str, str]] = {}
     for key, line in old.items():
         if key not in new:

@@ -1,4 +1,4 @@
-"""Rules of the category LOCK: names of weights, their bytes, and what one may do with them."""
+"""Rules of the category LOCK: names of weights, their bytes, and their licences."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ File = Mapping[str, Any]
 
 
 def find(pair: Pair) -> Iterator[Finding]:
-    """Compare what lock files hold."""
+    """Compare the facts in lock files."""
     yield from _removed(pair)
     yield from _tombstones(pair)
     for member in pair.members:
@@ -63,7 +63,7 @@ def _tombstones(pair: Pair) -> Iterator[Finding]:
     for key in pair.old["tombstones"]:
         name = key.rpartition("/")[2]
         if name in before:
-            continue  # it was reused then, and that release was told
+            continue  # it was reused in that release, which was reported
         if name in alive:
             text = "Its tombstone was replaced: the name now refers to something else."
             where = alive[name]["where"]
@@ -102,7 +102,7 @@ def _bytes(
 
 
 def _why_other_bytes(old: File, new: File) -> str:
-    """Say why two files cannot be the same; empty if they can."""
+    """Return why two files cannot be equal; empty if they can."""
     one, other = old["sha256"] or "", new["sha256"] or ""
     if one and other:
         is_same = one.startswith(other) or other.startswith(one)

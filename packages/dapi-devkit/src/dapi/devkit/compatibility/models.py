@@ -1,7 +1,7 @@
 """Models: the tensors and modules of a model, as plain data.
 
-A model is built on the meta device, so that it costs no memory. What it has is written as trees in
-which modules that are numbered and alike stand once.
+A model is built on the meta device, so that it costs no memory. Its facts are trees in which equal
+numbered modules are listed once.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 _SMALL = 2_000_000  # parameters of a model whose initial values are looked at
-_OWN = "()"  # what stands in the tree for the module itself, beside its children
+_OWN = "()"  # the key of the module itself, next to its children
 _HOOKS = "_load_state_dict_pre_hooks"
 _LOADING = ("_load_from_state_dict", "load_state_dict")
 

@@ -1,4 +1,4 @@
-"""Notes: what changed from one release to another, told to users, in Markdown."""
+"""Notes: release notes for users, in Markdown."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def notes(old: Image, new: Image, found: Iterable[Finding]) -> str:
 
     Args:
         old: The release that users have.
-        new: The one that they get.
+        new: The release that they get.
         found: What changed between them.
     """
     findings = list(found)

@@ -1,4 +1,4 @@
-"""Pair: an old image and a new one of a distribution, and what is asked of both."""
+"""Pair: an old image and a new one of a distribution, and queries on both."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dapi.devkit.exceptions import ImageError
 
 NOWHERE = "pyproject.toml:1"
 
-# What says that the machine lacks something, rather than that the code is wrong.
+# Errors that show that the machine lacks something, not that the code is wrong.
 _OF_THE_MACHINE = ("ModuleNotFoundError", "MissingDependencyError", "MemoryError", "OSError")
 
 
@@ -22,8 +22,8 @@ class Member(NamedTuple):
 
     Attributes:
         name: As in ``resnet50:ImageNet1K_RefV1``.
-        old: What was declared.
-        new: What is declared.
+        old: The old declaration.
+        new: The new declaration.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Pair:
 
     Attributes:
         old: The release that users have.
-        new: The one that they shall get.
+        new: The release that they will get.
     """
 
     def __init__(self, old: Image, new: Image) -> None:
@@ -155,7 +155,7 @@ def model(image: Image, key: str) -> Mapping[str, Any]:
 
 
 def lines(tree: Any) -> dict[str, str]:
-    """Return what a tree of a model holds, by dotted keys."""
+    """Return the leaves of a model's tree by dotted keys."""
     return dict(unfolded(tree))
 
 

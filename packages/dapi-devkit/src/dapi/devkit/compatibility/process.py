@@ -1,4 +1,4 @@
-"""Process: code of a distribution runs apart, so that whatever it does ends in words."""
+"""Process: run a distribution's code separately, so that a crash becomes an error."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from dapi.devkit.exceptions import RecordingError, UnknownDistributionError
 
 PATIENCE = 600.0  # seconds without news; the largest model of dapi-vision takes 30
 
-_SHOWN = 300  # characters of what the process said last
+_SHOWN = 300  # length of the tail of the process's output
 
 
 class Job(NamedTuple):
-    """What a process does: a function of this package, as ``"module:function"``, and its input."""
+    """A function of this package, as ``"module:function"``, and its input."""
 
     target: str
     given: Mapping[str, Any]
@@ -45,10 +45,10 @@ def snapshot(
         distribution: Its name.
         extent: As in ``recording.record``.
         tell: As in ``recording.record``.
-        patience: Seconds without news after which it is given up.
+        patience: Seconds without progress after which it is terminated.
 
     Raises:
-        UnknownDistributionError: It is not installed, or advertises nothing.
+        UnknownDistributionError: It is not installed, or has no entry points of dapi.
         RecordingError: Its code crashed, exited, or did not end.
     """
     job = Job("recording", {"name": distribution, "extent": extent._asdict()})
@@ -68,7 +68,7 @@ def testify(distribution: str, claims: Sequence[Mapping[str, Any]]) -> list[str]
 def work(
     distribution: str, job: Job, *, tell: Tell = lambda *_: None, patience: float = PATIENCE
 ) -> bytes:
-    """Let a process do a job, and return what it wrote.
+    """Run a job in a process, and return its output.
 
     Raises:
         UnknownDistributionError: As ``snapshot``.
@@ -134,7 +134,7 @@ def _read(reading: int, news: Queue[dict[str, Any] | None]) -> None:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End the process, and what it started."""
+    """Terminate the process and its children."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
@@ -194,7 +194,7 @@ def _main(target: str, writing: str, result: str) -> None:
                 Path(result).write_text(json.dumps(witnesses.testify(given["claims"])))
         except UnknownDistributionError as error:
             say(unknown=True, available=list(error.available))
-        except Exception as error:  # noqa: BLE001 - told to whoever started this
+        except Exception as error:  # noqa: BLE001 - reported to the parent process
             say(error=f"{type(error).__name__}: {error}"[:500])
         else:
             say(done=True)

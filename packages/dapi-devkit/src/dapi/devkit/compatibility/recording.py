@@ -1,7 +1,7 @@
-"""Recording: what is installed of a distribution becomes an image of it.
+"""Recording: make an image of an installed distribution.
 
-This runs the distribution's own code, and is meant for a process of its own. One part that fails
-stops no other: the image says what is missing in it, and why.
+This runs the distribution's own code, and is meant for a separate process. A failed part does not
+stop others: the image lists missing parts with reasons.
 """
 
 from __future__ import annotations
@@ -43,17 +43,17 @@ class Subject(NamedTuple):
 
     @property
     def is_packaged(self) -> bool:
-        """Whether all their files come with packages."""
+        """Whether all their files are in packages."""
         return all(file.url.startswith("package:") for file in catalog.files(self.weights))
 
 
 class Extent(NamedTuple):
-    """How much of a distribution is recorded, beside all that it declares.
+    """The parts of a distribution to record, in addition to its declarations.
 
     Attributes:
         build: Patterns of the builders whose models are built.
-        run: Patterns of those whose models run, too, so that what they say today is part of the
-            image; of all others, the distribution's own answers are.
+        run: Patterns of the builders whose models also run, so that the image has their current
+            answers; for all others it has the distribution's own answers.
     """
 
     build: Sequence[str] = EVERYTHING
@@ -76,11 +76,11 @@ def record(name: str, extent: Extent = WHOLE, tell: Tell = lambda *_: None) -> I
 
     Args:
         name: The distribution.
-        extent: How much of it is recorded.
-        tell: Called before each part, with what it is, how many are done, and how many there are.
+        extent: The parts to record.
+        tell: Called before each part, with its name, the number of finished parts, and the total.
 
     Raises:
-        UnknownDistributionError: It is not installed, or advertises nothing.
+        UnknownDistributionError: It is not installed, or has no entry points of dapi.
     """
     return Recording(declarations.find(name), extent, tell).image()
 
@@ -140,7 +140,7 @@ class Recording:
             self.content["missing"][what] = _FOLDERS.sub("", text)[:300]
 
     def _declare(self) -> None:
-        """Read what is declared; all of it is imported here."""
+        """Read the declarations; this imports all of them."""
         targets: dict[str, list[str]] = {}
         enums: dict[str, type[Weights]] = {}
         for point in self.plugin.entry_points:
@@ -175,7 +175,7 @@ class Recording:
         self.subjects += [Subject(builder, owner, member) for member in enum]
 
     def _steps(self) -> Iterator[tuple[str, Callable[[], None]]]:
-        """List what is built, then what runs, each with what it is called."""
+        """List the models to build, then those to run, each with its name."""
         extent = self.extent
         for name in filter(extent.builds, self.functions):
             yield name, partial(self._build, name)
@@ -256,7 +256,7 @@ class Recording:
         self._keep_answer("weights", subject.name, answer, live=True)
 
     def _read_tensors(self, subject: Subject) -> None:
-        """Note what is in a file, beside its bytes: it may be written again, in another form."""
+        """Record the tensors of a file, which may be rewritten in another form."""
         self.content["tensors"][subject.name] = models.digest(subject.weights.state_dict())
 
     def _full(self, subject: Subject) -> str:
@@ -271,7 +271,7 @@ class Recording:
         self.content["answers"][kind][name] = key
 
     def _read_answers(self) -> None:
-        """Add the distribution's own answers; where one says something else than today, say so."""
+        """Add the distribution's own answers; report those that differ from the current ones."""
         self._attempt("answers", self._add_answers)
 
     def _add_answers(self) -> None:

@@ -40,13 +40,13 @@ class Releases:
         return dict(sorted(found.items(), key=lambda item: _order(item[0])))
 
     def find(self, wanted: str) -> list[Image]:
-        """Read the images that are meant.
+        """Read the requested images.
 
         Args:
             wanted: A file, a version, or ``all``.
 
         Raises:
-            NoReleaseError: There is none.
+            NoReleaseError: There is no such image.
             ImageError: One cannot be read.
         """
         kept = self.versions()

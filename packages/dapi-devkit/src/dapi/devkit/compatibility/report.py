@@ -22,12 +22,12 @@ _SARIF_LEVELS = {"break": "error", "note": "note", "added": "none"}
 
 
 def written(outcome: Outcome, form: str, project: Path) -> str:
-    """Write what was found.
+    """Write the findings.
 
     Args:
         outcome: The findings.
         form: One of ``FORMATS``.
-        project: The folder of the project, in which files are looked for.
+        project: The directory of the project, to locate files.
     """
     if form == "json":
         return json.dumps(_as_json(outcome, project), indent=2)
@@ -38,7 +38,7 @@ def written(outcome: Outcome, form: str, project: Path) -> str:
 
 
 def place(each: Finding, project: Path) -> tuple[str, int]:
-    """Return file and line of a finding: from the current directory, if the file is there."""
+    """Return file and line of a finding: relative to the current directory, if the file exists."""
     name, _, line = each.where.rpartition(":")
     number = int(line) if line.isdigit() else 1
     if name == "pyproject.toml":
@@ -85,7 +85,7 @@ def _as_text(outcome: Outcome, project: Path) -> Iterator[str]:
 
 
 def summary(outcome: Outcome) -> str:
-    """Say how much was found, in a sentence."""
+    """Summarize the findings in a sentence."""
     counts = {
         level: sum(each.level == level for each in outcome.found)
         for level in ("break", "note", "added")

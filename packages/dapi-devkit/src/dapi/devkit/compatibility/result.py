@@ -1,7 +1,7 @@
-"""Rules of the category RESULT that are about what is declared: transforms, names, defaults.
+"""Rules of the category RESULT about declarations: transforms, names, defaults.
 
-Where a declaration changed, the answers decide whether it matters; where there are none, the two
-values are the proof.
+If a declaration changed, the answers decide whether it matters; without answers, the two values are
+the proof.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _BUILD = ("config", "defaults", "context", "code_version")
 
 
 def find(pair: Pair) -> Iterator[Finding]:
-    """Compare what results follow from."""
+    """Compare the declarations that results depend on."""
     behaviour = Behaviour(pair)
     yield from _behaviour.find(pair, behaviour)
     for member in pair.members:
@@ -87,7 +87,7 @@ def _of_factory(pair: Pair, old: Any, new: Any) -> tuple[list[str], bool]:
 
 
 def _resolved(image: Any, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Replace lists that are kept by their hash by what they hold."""
+    """Replace lists that are stored by hash by their items."""
     found = {name: texts(image, value) for name, value in values.items()}
     return {name: value if found[name] is None else found[name] for name, value in values.items()}
 
@@ -235,7 +235,7 @@ def _legacy(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterat
 
 
 def _latest(pair: Pair) -> Iterator[Finding]:
-    """Compare what is the latest of each builder."""
+    """Compare the latest weights of each builder."""
     before, after = _latest_of(pair.old), _latest_of(pair.new)
     declared = members(pair.new)
     for builder, old in before.items():

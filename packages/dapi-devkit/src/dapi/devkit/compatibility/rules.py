@@ -1,8 +1,8 @@
-"""Rules: what a release must not change, each with an identifier that stays.
+"""Rules: what a release must not change, each with a permanent identifier.
 
-An identifier is never given to another rule. Categories are nested: who only locks files is
-touched by LOCK, who loads old files and calls builders by LOAD too, who compares results by RESULT
-too, and who imports and type-checks by SOURCE too.
+An identifier is never reused. Categories are nested: LOCK affects users who only lock files, LOAD
+also those who load old files and call builders, RESULT also those who compare results, and SOURCE
+also those who import and type-check.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Rule(NamedTuple):
 
 # fmt: off
 _TABLE: tuple[Rule, ...] = (
-    # Who locks files.
+    # Users who lock files.
     Rule("DAPI-B001", "WEIGHTS_MEMBER_NO_DELETE", "lock", "break",
          "Weights that code, lock files and saved models name are unknown.", _TOMBSTONE),
     Rule("DAPI-B002", "WEIGHTS_MEMBER_SAME_BYTES", "lock", "break",
@@ -77,7 +77,7 @@ _TABLE: tuple[Rule, ...] = (
     Rule("DAPI-B009", "NAME_NOT_REUSED", "lock", "break",
          "A name that was removed now refers to something else.",
          "Choose a new name."),
-    # Who loads old files, and calls builders.
+    # Users who load old files and call builders.
     Rule("DAPI-B020", "ENTRY_POINT_NO_DELETE", "load", "break",
          "A task, scheme or format that others use is no longer provided.",
          "Keep the entry point."),
@@ -109,7 +109,7 @@ _TABLE: tuple[Rule, ...] = (
     Rule("DAPI-B031", "FILE_FITS_BUILDER", "load", "break",
          "The published file can no longer be loaded.",
          "Correct the file in the wheel, or the member's build."),
-    # Who compares results.
+    # Users who compare results.
     Rule("DAPI-B040", "EVAL_OUTPUT_SAME", "result", "break",
          "The same input gives different outputs.", _CONTEXT),
     Rule("DAPI-B041", "MODULE_TREE_SAME", "result", "break",
@@ -158,7 +158,7 @@ _TABLE: tuple[Rule, ...] = (
     Rule("DAPI-B059", "LEGACY_SAME_MEANING", "result", "break",
          "A deprecated argument, such as pretrained=True, selects other weights.",
          "Map the old value to the same weights as before."),
-    # Who imports and type-checks.
+    # Users who import and type-check.
     Rule("DAPI-B070", "PARAM_SAME_KIND", "source", "break",
          "Calls that pass the argument by position, or by keyword, are refused.",
          "Accept the argument in both ways."),
@@ -186,7 +186,7 @@ _TABLE: tuple[Rule, ...] = (
     Rule("DAPI-B079", "BUFFER_CHANGED", "source", "note",
          "A buffer outside the state dict changed.",
          "None, if the model's outputs are the same."),
-    # What is new.
+    # Additions.
     Rule("DAPI-B090", "BUILDER_ADDED", "source", "added", "A model was added.",
          "A minor version."),
     Rule("DAPI-B091", "WEIGHTS_MEMBER_ADDED", "source", "added", "Weights were added.",
@@ -202,19 +202,19 @@ RULES = {rule.name: rule for rule in _TABLE}
 
 
 class Finding(NamedTuple):
-    """A rule that a release does not keep.
+    """A violation of a rule by a release.
 
     Attributes:
         rule: The rule.
-        target: What it is about, as in ``resnet50:ImageNet1K_RefV1``.
+        target: The changed object, as in ``resnet50:ImageNet1K_RefV1``.
         text: What changed, in a sentence.
-        where: File and line, as the wheel has them.
+        where: File and line in the wheel.
         was: The old value.
         now: The new one.
-        witness: What proves it; without one, it is a note.
+        witness: The proof; without one, it is a note.
         level: ``break``, ``note`` or ``added``.
         versions: The releases that it was compared with.
-        claim: What a process that has the new release can try, to prove it or to refute it.
+        claim: An action that a process with the new release can try, to prove or refute it.
     """
 
     rule: Rule

@@ -1,4 +1,4 @@
-"""Rules of the category SOURCE: what code that imports and calls relies on, and what is new."""
+"""Rules of the category SOURCE: facts that importing and calling code relies on, and additions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _BY_NAME = ("keyword_only", "positional_or_keyword", "config")
 
 
 def find(pair: Pair) -> Iterator[Finding]:
-    """Compare what code relies on."""
+    """Compare the facts that code relies on."""
     for name, old, new in pair.builders:
         yield from _kinds(name, old, new)
         yield from _order(name, old, new)

@@ -1,6 +1,6 @@
-"""Witnesses: what only the installed release can show, tried in a process of its own.
+"""Witnesses: try claims on the installed release, in a separate process.
 
-A claim says what a user did with the release before. If it still works, nothing broke.
+A claim is an action of a user with the earlier release. If it still works, nothing broke.
 """
 
 from __future__ import annotations

@@ -87,7 +87,7 @@ class RCNNConfig(BuilderConfig, total=False):
 COCO = Lines("dapi.vision:data/coco.txt")
 DETECTION_RECIPES = "https://github.com/pytorch/vision/tree/main/references/detection"
 COCO_BUILD = Build(config={"num_classes": 91})
-# What FrozenBatchNorm2d's eps was when the first detectors were trained: vision#2599, vision#2933,
+# The eps of FrozenBatchNorm2d when the first detectors were trained: vision#2599, vision#2933,
 # vision#2940.
 ANCIENT_EPS = {"dapi.vision.models._frozen_norm:FrozenBatchNorm2d": {"eps": 0.0}}
 ANCIENT_BUILD = Build(config={"num_classes": 91}, context=ANCIENT_EPS)

@@ -71,7 +71,10 @@ class Block(nn.Module):
         ``(N, in_channels, H, W)`` to ``(N, out_channels, ceil(H / stride), ceil(W / stride))``.
     """
 
-    __constants__: ClassVar = ["adds", "expands"]  # TorchScript leaves out what they rule out
+    __constants__: ClassVar = [
+        "adds",
+        "expands",
+    ]  # TorchScript removes the branches that they exclude
 
     def __init__(
         self,

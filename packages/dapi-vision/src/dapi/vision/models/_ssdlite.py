@@ -1,4 +1,4 @@
-"""The backbone of SSDlite: a MobileNetV3-Large with further blocks, each a level."""
+"""The backbone of SSDlite: a MobileNetV3-Large with more blocks, each a level."""
 
 from __future__ import annotations
 

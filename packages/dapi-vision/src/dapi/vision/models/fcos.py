@@ -31,7 +31,7 @@ def _digits(file: str, *, sha256: str, size: int, ap: float, ap50: float) -> dic
         "sha256": sha256,
         "size": size,
         "transforms": lazy("dapi.vision.transforms:GrayscaleDetection"),
-        # Digits never lie on each other: where two labels compete for one, the surer is named.
+        # Digits never overlap: if two labels compete for one, the higher score wins.
         "postprocess": lazy(
             "dapi.vision.postprocess:Detection", categories=_DIGITS, nms_threshold=0.5
         ),

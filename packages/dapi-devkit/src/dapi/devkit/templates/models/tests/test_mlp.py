@@ -1,4 +1,4 @@
-"""The recipe and the weights of acme_starter_mlp do what is stated of them."""
+"""The recipe and the weights of acme_starter_mlp work as documented."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def test_published_accuracy(weights: AcmeStarterMLPWeights) -> None:
 
 
 def test_names_the_spiral() -> None:
-    """From a point to words, by what the entry names."""
+    """From a point to its name, by the entry's transforms and postprocess."""
     weights = AcmeStarterMLPWeights.get_latest()
     model = acme_starter_mlp(weights=weights).eval()
 

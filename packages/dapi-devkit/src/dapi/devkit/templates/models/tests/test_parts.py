@@ -1,4 +1,4 @@
-"""What surrounds the models: transforms, postprocess, and what runs them on files."""
+"""The parts around the models: transforms, postprocess and task."""
 
 import doctest
 from pathlib import Path
@@ -12,7 +12,7 @@ from acme_starter import postprocess, tasks, transforms
 
 
 def test_transforms_refuse_another_number_of_features() -> None:
-    """Samples of another form are told apart, not broadcast."""
+    """Samples of another shape are refused, not broadcast."""
     standardize = transforms.Standardize(mean=[0.0, 0.0], std=[1.0, 1.0])
 
     with pytest.raises(ValueError, match="got \\(1, 3\\)"):
@@ -20,7 +20,7 @@ def test_transforms_refuse_another_number_of_features() -> None:
 
 
 def test_task_reads_a_table_and_names_each_sample(tmp_path: Path) -> None:
-    """As ``dapi predict`` does; a file that is no table is refused with what was expected."""
+    """Like ``dapi predict``; a file that is not a table is refused with a clear error."""
     name = dapi.list_models(distribution="acme-starter")[0]
     model = dapi.get_model(name).eval()
     predictor = tasks.tabular_classification(model, dapi.weights_of(model))
@@ -37,5 +37,5 @@ def test_task_reads_a_table_and_names_each_sample(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("module", [postprocess, transforms])
 def test_examples_give_what_they_show(module: ModuleType) -> None:
-    """What docstrings show of the interpreter is what it prints."""
+    """Examples in docstrings print what they show."""
     assert doctest.testmod(module).failed == 0

@@ -1,4 +1,4 @@
-"""What dapi promises of every builder and of all weights holds for these."""
+"""dapi's promises for builders and weights hold for these."""
 
 from dapi.devkit import Conformance
 

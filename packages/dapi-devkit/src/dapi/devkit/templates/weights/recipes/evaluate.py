@@ -4,8 +4,8 @@ Usage::
 
     python recipes/evaluate.py
 
-Pictures are in ``recipes/samples``, in a folder for each category. If your samples are no pictures,
-or too many for a repository, change ``samples``; if the measure is another, change ``accuracy``.
+Pictures are in ``recipes/samples``, in a directory for each category. If your samples are not
+pictures, or too many for a repository, change ``samples``; for another metric, change ``accuracy``.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def samples() -> Iterator[tuple[Any, str]]:
 
 
 def accuracy(weights: AcmeStarterWeights) -> float | None:
-    """Return how many samples are named right, in percent; None if there are no samples."""
+    """Return the accuracy in percent; None if there are no samples."""
     found = list(samples())
     if not found:
         return None

@@ -1,4 +1,4 @@
-"""The published weights do what their entries say."""
+"""The published weights reach the metrics of their entries."""
 
 import pytest
 from evaluate import SAMPLES, accuracy

@@ -1,6 +1,6 @@
-"""A small network over a few numbers, with weights that tell two spirals apart.
+"""A small network over a few numbers, with weights that classify two spirals.
 
-Imports only ``dapi``: listing models and reading about their weights needs no PyTorch.
+Imports only ``dapi``: listing models and their weights needs no PyTorch.
 """
 
 from __future__ import annotations
@@ -86,15 +86,14 @@ def acme_starter_mlp(
 ) -> MLP:
     """Build a small network over a few numbers.
 
-    The model takes floats ``(N, in_features)`` as ``weights.transforms()`` makes them, and
-    returns logits ``(N, num_classes)``. Does not touch the network: its weights come with the
-    distribution.
+    The model takes floats ``(N, in_features)`` as ``weights.transforms()`` makes them, and returns
+    logits ``(N, num_classes)``. Uses no network: its weights are in the distribution.
 
     Args:
-        weights: What to load; None initialises at random.
-        progress: Show a progress bar while fetching other weights, on a terminal.
+        weights: The weights to load; None initialises at random.
+        progress: Show a progress bar while downloading other weights, on a terminal.
         in_features: Numbers of a sample; fixed by the weights.
-        num_classes: Classes; other than the weights' own with ``new_head=True`` only.
+        num_classes: Number of classes; a value other than the weights' requires ``new_head=True``.
         width: Outputs of the hidden layers; fixed by the weights.
         **config: ``new_head``, ``device`` and ``dtype``, see ``dapi.BuilderConfig``.
 

@@ -1,4 +1,4 @@
-"""What turns a model's output into what a person reads; named by the entries of weights."""
+"""Turn models' outputs into readable results; named by the entries of weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the task of the models is run on files, and what they are checked on."""
+"""Run the task of the models on files; and the sample on which they are checked."""
 
 from __future__ import annotations
 

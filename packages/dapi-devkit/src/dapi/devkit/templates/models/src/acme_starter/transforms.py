@@ -1,4 +1,4 @@
-"""What prepares samples for a model; named by the entries of weights."""
+"""Prepare samples for models; named by the entries of weights."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class Standardize:
     floats ``(N, F)``.
 
     Args:
-        mean: Of each of the F features.
-        std: What each feature is divided by then.
+        mean: Mean of each of the F features.
+        std: Standard deviation of each feature, by which it is then divided.
 
     Raises:
-        ValueError: On a call, the samples have another number of features.
+        ValueError: On a call, the samples have a different number of features.
 
     Example:
         >>> Standardize(mean=[1.0, 0.0], std=[2.0, 1.0])([(3.0, 4.0)])
@@ -34,7 +34,7 @@ class Standardize:
     std: Sequence[float]
 
     def __call__(self, samples: Tensor | Sequence[Sequence[float]]) -> Tensor:
-        """Return what the model takes."""
+        """Return the model's input."""
         found = torch.as_tensor(samples, dtype=torch.float32)
         if found.ndim != 2 or found.shape[1] != len(self.mean):
             raise ValueError(

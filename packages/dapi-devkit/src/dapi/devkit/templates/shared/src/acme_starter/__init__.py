@@ -1,4 +1,4 @@
-"""What acme-starter offers to dapi.
+"""The models and weights of acme-starter.
 
 The names that ``__init__.pyi`` lists are imported on first use. It is written by
 ``dapi entry-points --write``.
