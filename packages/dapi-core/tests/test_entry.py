@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dapi import Asset, Build, File, Status, WeightEntry, Weights, lazy
+from dapi import Asset, Build, File, Status, WeightEntry, lazy
 from dapi.adapt import Drop
 from dapi.exceptions import NoWeightsError, WeightsDeclarationError
 
@@ -198,28 +198,3 @@ def test_status_has_three_states():
     """A misspelt state would let withdrawn weights load."""
     with pytest.raises(WeightsDeclarationError, match="active, deprecated or withdrawn"):
         Status("withdraw")
-
-
-@pytest.mark.parametrize("key", ["categories", "keypoint_names", "labels"])
-def test_outputs_have_one_name_each(key):
-    """The metadata and the postprocess of an entry name the outputs alike, in the same order."""
-
-    def entry(named, shown):
-        return WeightEntry(
-            "https://example.org/net.pth",
-            meta={key: named},
-            postprocess=lazy("m:f", **{key: shown}),
-        )
-
-    assert entry(["a", "b"], ("a", "b")).meta[key] == ("a", "b")
-    with pytest.raises(WeightsDeclarationError, match=f"{key} of its postprocess differ"):
-        entry(["a", "b"], ["b", "a"])
-
-
-def test_outputs_are_compared_with_what_the_enum_says_of_all():
-    """Also where the names are those of the whole enum."""
-    postprocess = lazy("m:f", categories=["b", "a"])
-    with pytest.raises(WeightsDeclarationError, match="categories of its postprocess differ"):
-
-        class NetWeights(Weights, meta={"categories": ["a", "b"]}):
-            A_V1 = WeightEntry("https://example.org/net.pth", postprocess=postprocess)

@@ -11,7 +11,7 @@ from dapi._values.frozen import FrozenDict, freeze
 from dapi._values.public import public
 from dapi._values.record import Record
 from dapi._weights import licenses
-from dapi._weights.lazy import HEAD_NAMES, Lazy
+from dapi._weights.lazy import Lazy
 from dapi.exceptions import (
     MissingFileError,
     NoWeightsError,
@@ -182,7 +182,6 @@ class WeightEntry(Record):
         object.__setattr__(self, "assets", freeze(self.assets))
         for name in ("transforms", "postprocess"):
             object.__setattr__(self, name, self._bind(getattr(self, name)))
-        self._check_names()
         if isinstance(self.url, str):
             file = File(self.url, self.sha256, self.size, self.mirrors)
             object.__setattr__(self, "_files", (file,))
@@ -222,19 +221,6 @@ class WeightEntry(Record):
             if not is_right:
                 expected_type = type(self).__annotations__[name]
                 raise _wrong_type(f"WeightEntry({name}", getattr(self, name), expected_type)
-
-    def _check_names(self) -> None:
-        """Refuse output names that differ between the metadata and the postprocess."""
-        named = self.postprocess.kwargs if isinstance(self.postprocess, Lazy) else {}
-        for key in HEAD_NAMES:
-            one, other = named.get(key), self.meta.get(key)
-            # A reference to a file of names compares by value only with another reference.
-            if type(one) is type(other) and one != other:
-                raise WeightsDeclarationError(
-                    f"WeightEntry(meta[{key!r}])",
-                    f"and the {key} of its postprocess differ",
-                    "Give both the same, in the order of the model's outputs.",
-                )
 
     def _bind(self, factory: Callable[..., Any]) -> Callable[..., Any]:
         try:
@@ -318,12 +304,10 @@ def frozen_meta(owner: str, meta: Mapping[str, Any]) -> FrozenDict[Any]:
 
 def with_meta(entry: WeightEntry, meta: FrozenDict[Any]) -> WeightEntry:
     """Return the entry with more metadata; its own takes precedence."""
-    # Both were checked already, and every search reads every enum: so only the output names, which
-    # may differ now, are checked again.
+    # Both were checked already, and every search reads every enum.
     made = object.__new__(type(entry))
     fields = vars(entry)
     vars(made).update(fields, meta=meta | fields["meta"])
-    made._check_names()
     return made
 
 
