@@ -228,7 +228,7 @@ def test_a_file_that_is_no_phonemizer_says_so(tmp_path):
     (tmp_path / "page.pt").write_text("<html></html>")
 
     for name in ("weights.pt", "page.pt"):
-        with pytest.raises(ValueError, match="no phonemizer|is a web page"):
+        with pytest.raises(ValueError, match="not contain a phonemizer|is a web page"):
             Phonemes(WeightEntry.from_file(tmp_path / name))("Hello")
 
 
@@ -350,7 +350,7 @@ def test_waveform_leaves_its_input_alone():
         (torch.zeros(1, 2, 9), r"\(1, 2, 9\)"),
         (torch.zeros(2, 0), "at least one sample"),
         (torch.zeros(3, 9), "3 channels. Expected 1 or 2"),
-        (torch.zeros(9, 2), r"more channels than samples.*give waveform\.T"),
+        (torch.zeros(9, 2), r"more channels than samples.*pass waveform\.T"),
         (torch.zeros(2, 9).numpy(), r"of ndarray.*torch\.from_numpy"),
     ],
     ids=["integers", "batch", "empty", "channels", "transposed", "array"],

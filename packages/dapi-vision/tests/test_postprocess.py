@@ -136,7 +136,7 @@ def test_detection_names_keypoints():
     ((named,),) = Detection(NAMES, keypoint_names=["nose", "tail"])([shapes])
 
     assert {"nose": (1.0, 2.0), "tail": (3.0, 4.5)} == named["keypoints"]
-    with pytest.raises(ValueError, match="There are 2 keypoints, and 1 names"):
+    with pytest.raises(ValueError, match="There are 2 keypoints, but 1 names"):
         Detection(NAMES, keypoint_names=["nose"])([shapes])
 
 

@@ -248,7 +248,7 @@ def test_new_head_is_for_float_models(device, offline):
         {"weights": QuantizedResNet18Weights.ImageNet1K_FBGEMM_RefV1},
         {"weights": ResNet18Weights.ImageNet1K_RefV1, "quantize": True},
     ):
-        with pytest.raises(NoWeightsError, match="would be quantized.*new_head=True to float"):
+        with pytest.raises(NoWeightsError, match="would be quantized.*new_head=True with float"):
             quantized_resnet18(**arguments, num_classes=5, new_head=True, device=device)
     model = quantized_resnet18(
         weights=ResNet18Weights.ImageNet1K_RefV1, num_classes=5, new_head=True, device="meta"
