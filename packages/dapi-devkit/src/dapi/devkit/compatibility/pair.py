@@ -97,7 +97,7 @@ class Pair:
     def claim_of(self, target: str) -> Mapping[str, Any]:
         """Return the claim that an old name can be imported.
 
-        A file names it, which may be a stranger's: only the distribution's own packages count.
+        A file names it, which is untrusted: only the distribution's own packages count.
         """
         groups = self.new["entry_points"].values()
         own = {_package(each) for points in groups for each in points.values()}
