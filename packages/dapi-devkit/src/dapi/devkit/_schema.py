@@ -103,6 +103,8 @@ KEYS: tuple[Key, ...] = (
     Key("license_source", False, "text", "The page that states the license."),
     Key("license_url", False, "a URL", "The location of the license text."),
     Key("backend", False, "text", "The backend that runs quantized weights, by torch's name."),
+    Key("trained_from", False, "text",
+        "The name of the weights that training started from."),
     Key("unquantized", False, "text",
         "The name of the float weights that quantized ones were made from."),
 )
