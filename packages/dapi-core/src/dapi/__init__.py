@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from dapi._answers.differences import Check, Difference
     from dapi._building.build_model import build_model
     from dapi._building.context import ContextParams
+    from dapi._building.predictor import ModelPredictor, Predictions, predictor
     from dapi._building.provenance import Provenance, weights_of
     from dapi._building.register_model import BuilderConfig, LegacyArgument, register_model
     from dapi._building.saving import load, save
@@ -60,6 +61,7 @@ else:
         "_weights.meta": ("Meta",),
         "_catalog.builders": ("list_models",),
         "_plugins.status": ("PluginInfo", "Refreshed", "plugins", "refresh"),
+        "_building.predictor": ("ModelPredictor", "Predictions", "predictor"),
         "_building.provenance": ("Provenance", "weights_of"),
         "_building.register_model": ("BuilderConfig", "LegacyArgument", "register_model"),
         "_plugins.binding": ("use_lock",),
@@ -119,7 +121,9 @@ __all__ = [
     "LegacyArgument",
     "Lines",
     "Meta",
+    "ModelPredictor",
     "PluginInfo",
+    "Predictions",
     "Provenance",
     "Refreshed",
     "Removed",
@@ -144,6 +148,7 @@ __all__ = [
     "list_weights",
     "load",
     "plugins",
+    "predictor",
     "refresh",
     "register_model",
     "save",
