@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image, ImageOps, ImageSequence
+from PIL import ExifTags, Image, ImageOps, ImageSequence
 from torch import Tensor, nn
 from torchvision.models.detection.transform import GeneralizedRCNNTransform
 from torchvision.transforms.v2.functional import pil_to_tensor, to_pil_image
@@ -46,7 +46,8 @@ def as_picture(value: Any) -> Image.Image:
         InputError: It is none of these.
     """
     if isinstance(value, Image.Image):
-        return _upright(value)
+        is_upright = value.getexif().get(ExifTags.Base.Orientation, 1) == 1
+        return value if is_upright else _upright(value)  # which copies: 30 ms for 12 megapixels
     if not isinstance(value, Tensor) and hasattr(value, "__array_interface__"):
         value = torch.as_tensor(value.copy())  # it may be read-only, or mirrored by its strides
         value = value.movedim(-1, 0) if value.ndim == 3 else value
