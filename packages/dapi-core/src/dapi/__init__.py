@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from dapi._building.saving import load, save
     from dapi._catalog.builders import list_models
     from dapi._catalog.lookup import LATEST, get_builder, get_model, get_weights, list_weights
-    from dapi._catalog.search import search
+    from dapi._catalog.search import SearchResults, search
     from dapi._plugins.binding import use_lock
     from dapi._plugins.removals import Removed
     from dapi._plugins.status import PluginInfo, Refreshed, plugins, refresh
@@ -69,6 +69,7 @@ else:
         "_building.saving": ("load", "save"),
         "_catalog.search": (
             "Found",
+            "SearchResults",
             "search",
         ),
         "_weights.enum": ("Weights",),
@@ -127,6 +128,7 @@ __all__ = [
     "Provenance",
     "Refreshed",
     "Removed",
+    "SearchResults",
     "Status",
     "WeightEntry",
     "Weights",

@@ -92,6 +92,11 @@ class Prediction(NamedTuple):
         """Return the facts and the suffixes of the files; the output may be large."""
         return f"Prediction(input={self.input!r}, facts={self.facts!r}, files={[*self.files]})"
 
+    def _repr_html_(self) -> str:
+        from dapi._text import display
+
+        return display.card(self.input, self.facts, self.files)
+
 
 def no_summary() -> None:
     """Summarize nothing: each input is on its own."""

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+_SHOWN = 20  # results in a notebook: each may have a picture
+
 
 @public
 def predictor(
@@ -77,6 +79,11 @@ class Predictions(list[Prediction]):
     """
 
     summary: Prediction | None = None
+
+    def _repr_html_(self) -> str:
+        results = [*self[:_SHOWN], *filter(None, [self.summary])]
+        more = f"<div>{len(self) - _SHOWN} more</div>" if len(self) > _SHOWN else ""
+        return "".join(each._repr_html_() for each in results) + more
 
 
 @public
