@@ -89,7 +89,7 @@ def test_probabilities_have_bars():
     """As wide as they are; other numbers have none, nor those that are no part of one."""
     html = display.table([{"probability": 0.25, "seconds": 0.5}, {"probability": 7, "seconds": 1}])
 
-    assert ["1.50em"] == re.findall("width:([^;]*)", html)
+    assert ["1.50em"] == re.findall(";width:([^;]*)", html)
 
 
 def test_long_things_are_cut():

@@ -64,15 +64,14 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def _cell(column: str, value: Any) -> str:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    align = "right" if is_number and column else "left"
-    bar = ""
+    text = _text(_short(value))
     if column in _PARTS_OF_ONE and is_number and 0 <= value <= 1:
-        bar = (
-            f"<span style='display:inline-block;width:{6 * value:.2f}em;height:.6em;"
-            "margin-left:.5em;background:currentColor;opacity:.5'></span>"
-        )
-        align = "left"
-    return f"<td style='text-align:{align}'>{_text(_short(value))}{bar}</td>"
+        block = "<span style='display:inline-block;"
+        bar = f"{block}width:{6 * value:.2f}em;height:.6em;background:currentColor;opacity:.5'>"
+        text = f"{block}min-width:4em'>{text}</span>{bar}</span>"
+        is_number = False  # bars begin at one place
+    align = "right" if is_number and column else "left"
+    return f"<td style='text-align:{align}'>{text}</td>"
 
 
 def _short(value: Any) -> str:
