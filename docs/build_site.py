@@ -39,7 +39,8 @@ MODULES = ("exceptions", "adapt", "tasks", "hooks", "cache", "catalog", "answers
 CORE = {
     "Find and build": """
         list_models get_model LATEST get_builder list_weights get_weights search
-        build_model weights_of Provenance save load""",
+        build_model weights_of Provenance save load SearchResults""",
+    "Run a model": "predictor ModelPredictor Predictions",
     "Declare weights": """
         Weights WeightsFor WeightsLike WeightEntry File Build Status lazy Asset Lines
         FrozenDict""",

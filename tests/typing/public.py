@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 assert_type(dapi.list_models("resnet*", distribution="dapi-vision"), list[str])
 assert_type(dapi.list_weights("resnet50"), list[Weights])
-assert_type(dapi.search("resnet", min_metric={"acc@1": 80}, sort="params"), list[Weights])
+assert_type(dapi.search("resnet", min_metric={"acc@1": 80}, sort="params"), dapi.SearchResults)
 assert_type(dapi.get_weights("resnet50:ImageNet1K_RefV2"), Weights)
 assert_type(dapi.get_model("resnet50", weights=dapi.LATEST), nn.Module)
 assert_type(dapi.get_builder("resnet50"), Callable[..., nn.Module])

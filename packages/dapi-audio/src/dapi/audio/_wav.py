@@ -6,7 +6,7 @@ import struct
 import wave
 from importlib import import_module
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import torch
 from torch import Tensor
@@ -59,6 +59,33 @@ def read(path: Path) -> tuple[Tensor, int]:
         raise InputError(str(path), "it has no samples", expected="a sound")
     waveform = _decode(samples[:whole], stated)
     return waveform.reshape(-1, stated.channels).T.contiguous(), stated.rate
+
+
+def as_waveform(samples: Any) -> Tensor:
+    """Return the waveform (channels, T) of an array in memory, as floats.
+
+    Args:
+        samples: (channels, T) or (T,); integers are scaled as those of a file.
+
+    Raises:
+        InputError: It is not an array of these shapes.
+    """
+    expected = "a tensor or an array (channels, T) or (T,), of floats or integers"
+    if isinstance(samples, Tensor):
+        waveform = samples
+    elif hasattr(samples, "__array_interface__"):
+        waveform = torch.as_tensor(samples.copy())  # it may be read-only
+    else:
+        raise InputError(type(samples).__name__, "it is not a waveform", expected=expected)
+    shape = tuple(waveform.shape)
+    if len(shape) not in (1, 2) or not waveform.numel() or shape[0] > shape[-1]:
+        raise InputError("waveform", f"its shape is {shape}", expected=expected)
+    waveform = waveform.reshape(-1, shape[-1])
+    if waveform.is_floating_point():
+        return waveform.float()
+    half = 1 << (8 * waveform.dtype.itemsize - 1)
+    signed = waveform.float() - half * (waveform.dtype == torch.uint8)
+    return signed / half
 
 
 def write(path: Path, waveform: Tensor, sample_rate: int) -> None:

@@ -1,6 +1,7 @@
 """Run the tasks of dapi.audio on files; named by the entry points of ``dapi.tasks``.
 
-A sound is a WAV file, or any file that soundfile reads if it is installed.
+A sound is a WAV file, or any file that soundfile reads if it is installed. In Python, it is also a
+tuple of a waveform and its sample rate.
 """
 
 from __future__ import annotations
@@ -50,6 +51,25 @@ def _read_spoken(source: str) -> list[Input]:
     return [Input(source, (sound, " ".join(line.value for line in read_texts(words))))]
 
 
+def _as_sound(value: Any, *, channels: int = 1) -> tuple[Tensor, int]:
+    """Return the waveform (channels, T) of floats and the sample rate of a sound in memory."""
+    from dapi.audio import _wav
+
+    if not isinstance(value, tuple) or len(value) != 2 or not isinstance(value[1], int):
+        expected = "a path, a tuple (waveform, rate), or the argument rate="
+        raise InputError(type(value).__name__, "it is not a sound", expected=expected)
+    waveform = _wav.as_waveform(value[0])
+    return waveform.mean(dim=0, keepdim=True) if channels == 1 else waveform, value[1]
+
+
+def _as_spoken(value: Any) -> tuple[tuple[Tensor, int], str]:
+    """Return a sound and its transcript."""
+    if not isinstance(value, tuple) or len(value) != 2 or not isinstance(value[1], str):
+        expected = "a path, or a tuple ((waveform, rate), transcript)"
+        raise InputError(type(value).__name__, "it is not a sound with words", expected=expected)
+    return _as_sound(value[0]), value[1]
+
+
 def _check_is_of_one_sound(weights: Weights | WeightEntry) -> None:
     """Refuse weights that compare two sounds."""
     scores: Any = weights.postprocess()
@@ -74,9 +94,10 @@ def automatic_speech_recognition(model: nn.Module, weights: Weights | WeightEntr
     listen = _transducer(model, weights) if "blank" in weights.meta else _ctc(model)
 
     def predict(sound: tuple[Tensor, int]) -> Prediction:
-        return Prediction({"text": postprocess(*listen(place(preprocess(*sound), model)))[0]})
+        output = listen(place(preprocess(*sound), model))
+        return Prediction({"text": postprocess(*output)[0]}, output=output)
 
-    return Predictor(_read_sound, predict)
+    return Predictor(_read_sound, predict, accept=_as_sound)
 
 
 @reads(read_texts)
@@ -92,7 +113,8 @@ def text_to_speech(model: Any, weights: Weights | WeightEntry) -> Predictor:
         if not len(spoken):
             raise UnsupportedInputError(f"{text!r} is not spoken: the model stops immediately.")
         seconds = round(len(spoken) / vocoder.sample_rate, 2)
-        return Prediction({"seconds": seconds}, {"wav": _written(spoken, vocoder.sample_rate)})
+        files = {"wav": _written(spoken, vocoder.sample_rate)}
+        return Prediction({"seconds": seconds}, files, spoken)
 
     return Predictor(read_texts, predict)
 
@@ -107,9 +129,11 @@ def audio_to_audio(model: nn.Module, weights: Weights | WeightEntry) -> Predicto
         sources = postprocess(model(place(preprocess(*sound).unsqueeze(0), model)))
         seconds = round(next(iter(sources.values())).shape[-1] / rate, 2)
         written = {f"{name}.wav": _written(each[0], rate) for name, each in sources.items()}
-        return Prediction({"seconds": seconds, "sources": list(sources)}, written)
+        return Prediction({"seconds": seconds, "sources": list(sources)}, written, sources)
 
-    return Predictor(partial(_read_sound, channels=preprocess.channels), predict)
+    channels = preprocess.channels
+    accept = partial(_as_sound, channels=channels)
+    return Predictor(partial(_read_sound, channels=channels), predict, accept=accept)
 
 
 @reads(_read_sound, check=_check_is_of_one_sound)
@@ -119,10 +143,11 @@ def speech_quality_assessment(model: nn.Module, weights: Weights | WeightEntry) 
     _check_is_of_one_sound(weights)
 
     def predict(sound: tuple[Tensor, int]) -> Prediction:
-        [scores] = postprocess(model(place(preprocess(*sound), model)))
-        return Prediction({name: round(value, 3) for name, value in scores.items()})
+        output = model(place(preprocess(*sound), model))
+        [scores] = postprocess(output)
+        return Prediction({name: round(value, 3) for name, value in scores.items()}, output=output)
 
-    return Predictor(_read_sound, predict)
+    return Predictor(_read_sound, predict, accept=_as_sound)
 
 
 @reads(_read_spoken)
@@ -137,9 +162,9 @@ def forced_alignment(model: nn.Module, weights: Weights | WeightEntry) -> Predic
             {"word": each.text, "start": each.start, "end": each.end, "score": round(each.score, 4)}
             for each in align(logits, transcript.lower())
         ]
-        return Prediction({"words": rows})
+        return Prediction({"words": rows}, output=logits)
 
-    return Predictor(_read_spoken, predict)
+    return Predictor(_read_spoken, predict, accept=_as_spoken)
 
 
 @reads(_read_sound)
@@ -158,9 +183,9 @@ def voice_activity_detection(model: nn.Module, weights: Weights | WeightEntry) -
         spoken = sum(each.end - each.start for each in segments)
         facts = {"seconds": round(seconds, 2), "spoken": round(spoken, 2), "speech": rows}
         drawn = partial(_drawing.speech, waveform=waveform[0], seconds=seconds, segments=segments)
-        return Prediction(facts, {"speech.svg": drawn})
+        return Prediction(facts, {"speech.svg": drawn}, probabilities)
 
-    return Predictor(_read_sound, predict)
+    return Predictor(_read_sound, predict, accept=_as_sound)
 
 
 @reads(_read_sound)
@@ -173,9 +198,10 @@ def feature_extraction(model: nn.Module, weights: Weights | WeightEntry) -> Pred
 
         features = model(place(preprocess(*sound), model))[0][0].cpu().contiguous()
         facts = {"frames": features.shape[0], "width": features.shape[1]}
-        return Prediction(facts, {"safetensors": partial(save_file, {"features": features})})
+        files = {"safetensors": partial(save_file, {"features": features})}
+        return Prediction(facts, files, features)
 
-    return Predictor(_read_sound, predict)
+    return Predictor(_read_sound, predict, accept=_as_sound)
 
 
 @reads(_read_sound, check=_refuse)

@@ -75,6 +75,12 @@ class Check(NamedTuple):
         """The first difference, which usually causes the later ones."""
         return self.differences[0] if self.differences else None
 
+    def _repr_html_(self) -> str:
+        from dapi._text import display
+
+        rows = [each._asdict() for each in self.differences]
+        return display.card(self.name, {**self._asdict(), "name": "", "differences": rows})
+
 
 def compare(recorded: Answer, today: Answer) -> Check:
     """Compare two answers of one model."""

@@ -83,9 +83,17 @@ class Plan(NamedTuple):
             DeviceError: There is no such device.
             BuilderError: The builder, or the task, raised an error of its own.
         """
+        return self.ready(self.built(device))
+
+    def built(self, device: str, **config: Any) -> nn.Module:
+        """Build the model alone, in evaluation mode; see ``build``."""
         with self._explained():
-            built = _placed(self.model.load()(weights=self.weights).eval(), device)
-            return self.task(built, self.weights)
+            return _placed(self.model.load()(weights=self.weights, **config).eval(), device)
+
+    def ready(self, model: nn.Module) -> Predictor:
+        """Make a built model ready; see ``build``."""
+        with self._explained():
+            return self.task(model, self.weights)
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -173,19 +181,20 @@ def _placed(model: nn.Module, device: str) -> nn.Module:
         raise DeviceError(device, reason=str(cause).partition("\n")[0]) from cause
 
 
-def _read(read: Callable[[str], Iterable[Input]], source: str) -> list[Input]:
-    found = list(read(source))
+def read(reader: Callable[[str], Iterable[Input]], source: str) -> list[Input]:
+    """Return the inputs of a source: at least one."""
+    found = list(reader(source))
     if not found:
         raise InputError(source, "it is empty", expected="at least one input")
     return found
 
 
-def _unreadable(read: Callable[[str], Iterable[Input]], source: str) -> str:
+def _unreadable(reader: Callable[[str], Iterable[Input]], source: str) -> str:
     """Return why a source cannot be read; empty if it can."""
     try:
-        _read(read, source)
+        read(reader, source)
     except Exception as error:  # noqa: BLE001 - a reader may raise anything
-        return _reason(error, source)
+        return reason_of(error, source)
     return ""
 
 
@@ -228,10 +237,10 @@ class Run:
 
     def _of_source(self, source: str) -> Iterator[Outcome]:
         try:
-            found = _read(self.predictor.read, source)
+            found = read(self.predictor.read, source)
         except Exception as error:  # noqa: BLE001 - a reader may raise anything
             self._stem(source)  # so that names of other files do not depend on this one
-            yield Outcome(source, error=_reason(error, source))
+            yield Outcome(source, error=reason_of(error, source))
             return
         self.total += len(found) - 1
         for each in found:
@@ -249,7 +258,7 @@ class Run:
                 prediction = predict()
                 return prediction and self._written(name, prediction, stem)
         except Exception as error:  # noqa: BLE001 - a model may raise anything
-            return Outcome(name, error=_reason(error, name))
+            return Outcome(name, error=reason_of(error, name))
 
     def _written(self, name: str, prediction: Prediction, stem: str) -> Outcome:
         files = []
@@ -314,7 +323,7 @@ def _exists(name: str) -> bool:
         return False
 
 
-def _reason(error: Exception, name: str) -> str:
+def reason_of(error: Exception, name: str) -> str:
     """Return why an input failed: the message for people, or the error."""
     _log.debug("an input failed", exc_info=error)
     if isinstance(error, InputError) and error.source in (name, repr(name)):

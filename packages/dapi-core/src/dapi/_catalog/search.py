@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dapi._catalog import builders, metrics, offers
@@ -11,7 +12,7 @@ from dapi._values import names as _names
 from dapi._values.public import public
 from dapi._values.record import Record
 from dapi._weights import aliases, licenses
-from dapi.exceptions import ArgumentError, UnknownFacetError
+from dapi.exceptions import ArgumentError, MissingDependencyError, UnknownFacetError
 
 if TYPE_CHECKING:
     from dapi._weights.enum import Weights
@@ -68,6 +69,49 @@ class Found(NamedTuple):
             for metric in metrics.read(self.meta)
             if metric.name == name and (datasets is None or is_one_of(metric.dataset, datasets))
         )
+
+
+@public
+class SearchResults(list["Weights"]):
+    """The weights that were found: a list, and in notebooks a table."""
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return what people compare, with the first metric of each."""
+        return [_row(Found("", "", weights)) for weights in self]
+
+    def to_pandas(self) -> Any:
+        """Return the rows as a ``pandas.DataFrame``.
+
+        Raises:
+            MissingDependencyError: pandas is not installed.
+        """
+        try:
+            pandas = import_module("pandas")
+        except ModuleNotFoundError as cause:
+            what = "SearchResults.to_pandas() needs pandas"
+            raise MissingDependencyError(what, requirement="pandas") from cause
+        return pandas.DataFrame(self.rows())
+
+    def _repr_html_(self) -> str:
+        from dapi._text import display
+
+        return display.table(self.rows())
+
+
+def _row(found: Found) -> dict[str, Any]:
+    metric = next(metrics.read(found.meta), None)
+    return {
+        "weights": str(found.weights),
+        "task": found.meta.get("task"),
+        "metric": metric and metric.name,
+        "value": metric and metric.value,
+        "dataset": metric and metric.dataset,
+        "params": found.meta.get("num_params"),
+        "gflops": found.meta.get("gflops"),
+        "mib": found.mib and round(found.mib, 1),
+        "license": found.meta.get("license", "unknown"),
+        "latest": found.weights.latest,
+    }
 
 
 class Query(Record):
@@ -204,7 +248,7 @@ def search(
     max_gflops: float | None = None,
     latest_only: bool = False,
     sort: str = "name",
-) -> list[Weights]:
+) -> SearchResults:
     """Search the weights of every installed distribution by their metadata.
 
     Imports the enums of weights, and no framework; touches neither the network nor a checkpoint. A
@@ -233,7 +277,7 @@ def search(
             the best first. Weights without it come last; ties are sorted by name.
 
     Returns:
-        The members; ``str(member)`` is its name for ``dapi.get_model``.
+        The members; ``str(member)`` is its name for ``dapi.get_model``. A notebook shows a table.
 
     Raises:
         UnknownFacetError: No weights have such a task, dataset, licence, distribution or metric;
@@ -261,7 +305,7 @@ def search(
         latest_only=latest_only,
         sort=sort,
     )
-    return [found.weights for found in query.run(everything())]
+    return SearchResults(found.weights for found in query.run(everything()))
 
 
 def everything() -> Iterator[Found]:

@@ -259,6 +259,18 @@ class WeightEntry(Record):
             return redact(f"WeightEntry(url={self.url!r})")
         return "\n".join(["WeightEntry(", redact(f"    url={self.url!r},"), *lines, ")"])
 
+    def _repr_html_(self, title: str = "") -> str:
+        from dapi._text import display
+
+        facts = {
+            "latest": self.latest,
+            "status": "" if self.status == Status() else vars(self.status),
+            "files": [
+                {"url": each.url, "size": each.size, "sha256": each.sha256} for each in self.files
+            ],
+        }
+        return display.card(title or str(self), {**self.meta, **facts})
+
     @classmethod
     def from_file(cls, path: str | Path, **fields: Any) -> WeightEntry:
         """Return an entry for a local checkpoint, which any builder can load.

@@ -102,8 +102,16 @@ def _check_value(where: str, value: object) -> None:
         )
 
 
+class _Displayed:
+    """A base of Weights: the body of an enum must not define a name with outer underscores."""
+
+    def _repr_html_(self: Any) -> str:
+        html: str = self.value._repr_html_(str(self))
+        return html
+
+
 @public
-class Weights(Enum, metaclass=WeightsType):
+class Weights(_Displayed, Enum, metaclass=WeightsType):
     """Base class of enums of weights. Define one for each builder, and name it after the builder.
 
     A member's name is ``<Dataset>_<Recipe>``, as in ``ImageNet1K_RefV1``: the part before the first

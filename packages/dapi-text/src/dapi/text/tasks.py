@@ -5,6 +5,7 @@ An input is a text, or a file with one text per line.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from dapi import WeightEntry, Weights
@@ -40,9 +41,10 @@ def text_classification(model: nn.Module, weights: Weights | WeightEntry) -> Pre
     preprocess, postprocess = weights.transforms(), weights.postprocess()
 
     def predict(text: str) -> Prediction:
-        labels = postprocess(model(**place(preprocess(text), model)))[0]
+        output = model(**place(preprocess(text), model))
+        labels = postprocess(output)[0]
         rows = [{"label": label, "probability": round(value, 4)} for label, value in labels]
-        return Prediction({"labels": rows})
+        return Prediction({"labels": rows}, output=output)
 
     return Predictor(read_texts, predict)
 
@@ -70,7 +72,7 @@ def sentence_similarity(model: nn.Module, weights: Weights | WeightEntry) -> Pre
         similarity = round(float(embedding @ first[0][1]), 4)
         if not is_first:
             ranked.append((similarity, text))
-        return Prediction({"similarity": similarity})
+        return Prediction({"similarity": similarity}, output=embedding)
 
     def summarize() -> Prediction | None:
         rows = [{"similarity": value, "sentence": text} for value, text in sorted(ranked)[::-1]]
@@ -85,7 +87,9 @@ def feature_extraction(model: nn.Module, weights: Weights | WeightEntry) -> Pred
     embed = _embedder(model, weights)
 
     def predict(text: str) -> Prediction:
-        return Prediction({"embedding": [round(value, 6) for value in embed(text).tolist()]})
+        output = embed(text)
+        facts = {"embedding": [round(value, 6) for value in output.tolist()]}
+        return Prediction(facts, output=output)
 
     return Predictor(read_texts, predict)
 
@@ -98,14 +102,19 @@ def text2text_generation(model: Any, weights: Weights | WeightEntry) -> Predicto
     def predict(text: str) -> Prediction:
         batch = place(preprocess(text), model)
         ids = model.generate(**batch, max_new_tokens=_LONGEST, do_sample=False)
-        return Prediction({"text": postprocess(ids)[0]})
+        return Prediction({"text": postprocess(ids)[0]}, output=ids)
 
     return Predictor(read_texts, predict)
 
 
+@lru_cache(maxsize=1)  # in dapi.predictor, each call starts the task anew: 60 ms for its tokenizer
+def _tokenizer(weights: Weights | WeightEntry) -> Any:
+    return weights.transforms()
+
+
 def _embedder(model: nn.Module, weights: Weights | WeightEntry) -> Any:
     """Return a function from a text to its vector (D,)."""
-    postprocess, preprocess = _pooling(weights), weights.transforms()
+    postprocess, preprocess = _pooling(weights), _tokenizer(weights)
 
     def embed(text: str) -> Tensor:
         batch = place(preprocess(text), model)

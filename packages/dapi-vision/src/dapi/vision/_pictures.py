@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
-from PIL import Image, ImageOps, ImageSequence
+from PIL import ExifTags, Image, ImageOps, ImageSequence
 from torch import Tensor, nn
 from torchvision.models.detection.transform import GeneralizedRCNNTransform
-from torchvision.transforms.v2.functional import pil_to_tensor
+from torchvision.transforms.v2.functional import pil_to_tensor, to_pil_image
 
 from dapi.exceptions import InputError
 from dapi.tasks import Input, find_file
 from dapi.vision._modes import converted
 
+_PICTURE = (
+    "a path, a PIL image, a tensor (C, H, W) or an array (H, W, C) with 1, 3 or 4 channels: "
+    "uint8, or floats from 0 to 1"
+)
 _STEP, _SMALLEST = 8, 128  # of the sizes that optical-flow models accept
 
 
@@ -28,6 +33,49 @@ def read_picture(source: str) -> list[Input]:
     path = find_file(source, "a picture")
     with _reading(source, "no picture", "a picture"), Image.open(path) as image:
         return [Input(source, _upright(image))]
+
+
+def as_picture(value: Any) -> Image.Image:
+    """Return a picture of a PIL image, or of an array.
+
+    Args:
+        value: An image; a tensor (C, H, W) or (H, W); or an array (H, W, C) or (H, W). Integers
+            are uint8; floats are from 0 to 1, and are rounded to 8 bits.
+
+    Raises:
+        InputError: It is none of these.
+    """
+    if isinstance(value, Image.Image):
+        is_upright = value.getexif().get(ExifTags.Base.Orientation, 1) == 1
+        return value if is_upright else _upright(value)  # which copies: 30 ms for 12 megapixels
+    if not isinstance(value, Tensor) and hasattr(value, "__array_interface__"):
+        value = torch.as_tensor(value.copy())  # it may be read-only, or mirrored by its strides
+        value = value.movedim(-1, 0) if value.ndim == 3 else value
+    if not isinstance(value, Tensor):
+        raise InputError(type(value).__name__, "it is not a picture", expected=_PICTURE)
+    shape, dtype = tuple(value.shape), value.dtype
+    if len(shape) not in (2, 3) or shape[:-2] not in ((), (1,), (3,), (4,)) or 0 in shape:
+        raise InputError("array", f"channels first, its shape is {shape}", expected=_PICTURE)
+    if dtype.is_floating_point and bool((value.amin() >= 0) & (value.amax() <= 1)):
+        value = (value * 255).round().byte()
+    elif dtype != torch.uint8:
+        raise InputError("array", f"its values are {dtype}, not all of 0 to 1", expected=_PICTURE)
+    picture: Image.Image = to_pil_image(value.detach().cpu())
+    return picture
+
+
+def as_film(value: Any) -> list[Image.Image]:
+    """Return the frames of a film of a tuple of pictures, or of an array (T, C, H, W).
+
+    Raises:
+        InputError: There are not two or more frames of the same size.
+    """
+    name = type(value).__name__
+    if not isinstance(value, list | tuple) and getattr(value, "ndim", 0) != 4:
+        raise InputError(name, "it is not a film", expected="a tuple of pictures")
+    frames = [as_picture(each) for each in value]
+    _check_frames(name, frames, "a tuple of pictures")
+    return frames
 
 
 def read_film(source: str) -> list[Image.Image]:
@@ -43,13 +91,17 @@ def read_film(source: str) -> list[Image.Image]:
         frames = [found.value for each in files for found in read_picture(str(each))]
     else:
         frames = _read_frames(find_file(source, expected), expected)
+    _check_frames(source, frames, expected)
+    return frames
+
+
+def _check_frames(source: str, frames: Sequence[Image.Image], expected: str) -> None:
     if len(frames) < 2:
         raise InputError(
             source, f"it has {len(frames)} frames", expected=f"two or more: {expected}"
         )
     if len({frame.size for frame in frames}) > 1:
         raise InputError(source, "its frames have different sizes", expected="frames of one size")
-    return frames
 
 
 def _read_frames(path: Path, expected: str) -> list[Image.Image]:

@@ -1,7 +1,8 @@
 """Run the tasks of dapi.vision on files; named by the entry points of ``dapi.tasks``.
 
 A picture is any file that Pillow reads; a film is an animated GIF, WebP or PNG, or a directory of
-pictures in the order of their names.
+pictures in the order of their names. In Python, a picture is also a PIL image or an array, and a
+film is a tuple of them.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from dapi import WeightEntry, Weights
+from dapi.exceptions import InputError
 from dapi.tasks import Input, Prediction, Predictor, place, reads
 
 if TYPE_CHECKING:
@@ -50,16 +52,37 @@ def _read_motion(source: str) -> list[Input]:
     ]
 
 
+def _as_picture(value: Any) -> Image.Image:
+    from dapi.vision import _pictures
+
+    return _pictures.as_picture(value)
+
+
+def _as_film(value: Any) -> list[Image.Image]:
+    from dapi.vision import _pictures
+
+    return _pictures.as_film(value)
+
+
+def _as_motion(value: Any) -> tuple[Image.Image, Image.Image]:
+    """Return two frames."""
+    first, second, *rest = _as_film(value)
+    if rest:
+        reason = f"it has {len(rest) + 2} frames"
+        raise InputError(type(value).__name__, reason, expected="two: the optical flow is between")
+    return first, second
+
+
 @reads(_read_picture)
 def image_classification(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
     """Classify pictures: labels with their probabilities."""
     preprocess, postprocess = weights.transforms(), weights.postprocess()
 
     def predict(image: Image.Image) -> Prediction:
-        images = place(preprocess(image).unsqueeze(0), model)
-        return _labelled(postprocess(model(images))[0])
+        output = model(place(preprocess(image).unsqueeze(0), model))
+        return _labelled(postprocess(output)[0], output)
 
-    return Predictor(_read_picture, predict)
+    return Predictor(_read_picture, predict, accept=_as_picture)
 
 
 @reads(_read_picture)
@@ -71,14 +94,16 @@ def object_detection(model: nn.Module, weights: Weights | WeightEntry) -> Predic
 
     def predict(image: Image.Image) -> Prediction:
         _pictures.check_shape(image, model)
-        [found] = postprocess(model([place(preprocess(image), model)]))
+        output = model([place(preprocess(image), model)])
+        [found] = postprocess(output)
         drawn = partial(_drawing.objects, image, found)
         return Prediction(
             {"objects": [_object(each) for each in found]},
             {"objects.png": lambda path: drawn().save(path)},
+            output,
         )
 
-    return Predictor(_read_picture, predict)
+    return Predictor(_read_picture, predict, accept=_as_picture)
 
 
 @reads(_read_picture)
@@ -89,15 +114,17 @@ def image_segmentation(model: nn.Module, weights: Weights | WeightEntry) -> Pred
     preprocess, postprocess = weights.transforms(), weights.postprocess()
 
     def predict(image: Image.Image) -> Prediction:
-        [masks] = postprocess(model(place(preprocess(image).unsqueeze(0), model)))
+        output = model(place(preprocess(image).unsqueeze(0), model))
+        [masks] = postprocess(output)
         regions = [
             {"label": label, "share": round(mask.float().mean().item(), 4)}
             for label, mask in masks.items()
         ]
         drawn = partial(_drawing.regions, image, masks)
-        return Prediction({"regions": regions}, {"regions.png": lambda path: drawn().save(path)})
+        files = {"regions.png": lambda path: drawn().save(path)}
+        return Prediction({"regions": regions}, files, output)
 
-    return Predictor(_read_picture, predict)
+    return Predictor(_read_picture, predict, accept=_as_picture)
 
 
 @reads(_read_film)
@@ -109,10 +136,10 @@ def video_classification(model: nn.Module, weights: Weights | WeightEntry) -> Pr
 
     def predict(frames: Sequence[Image.Image]) -> Prediction:
         clip = _pictures.as_clip(frames, weights.meta.get("frames", 16))
-        clips = place(preprocess(clip).unsqueeze(0), model)
-        return _labelled(postprocess(model(clips))[0])
+        output = model(place(preprocess(clip).unsqueeze(0), model))
+        return _labelled(postprocess(output)[0], output)
 
-    return Predictor(_read_film, predict)
+    return Predictor(_read_film, predict, accept=_as_film)
 
 
 @reads(_read_motion)
@@ -134,9 +161,10 @@ def optical_flow(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
                 "max_pixels": round(pixels.max().item(), 2),
             },
             {"flow.png": lambda path: drawn().save(path)},
+            flow,
         )
 
-    return Predictor(_read_motion, predict)
+    return Predictor(_read_motion, predict, accept=_as_motion)
 
 
 @reads(_read_picture)
@@ -152,14 +180,15 @@ def image_feature_extraction(model: nn.Module, weights: Weights | WeightEntry) -
         return Prediction(
             {"shape": str(tuple(features.shape))},
             {"safetensors": partial(save_file, kept)},
+            features,
         )
 
-    return Predictor(_read_picture, predict)
+    return Predictor(_read_picture, predict, accept=_as_picture)
 
 
-def _labelled(labels: Sequence[tuple[str, float]]) -> Prediction:
+def _labelled(labels: Sequence[tuple[str, float]], output: Any) -> Prediction:
     rows = [{"label": label, "probability": round(value, 4)} for label, value in labels]
-    return Prediction({"labels": rows})
+    return Prediction({"labels": rows}, output=output)
 
 
 def _object(found: Mapping[str, Any]) -> dict[str, Any]:

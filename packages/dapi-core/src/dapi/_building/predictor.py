@@ -1,0 +1,184 @@
+"""predictor: a model in Python, called with files, pictures, sounds or texts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, overload
+
+from dapi._building.prediction import Plan, plan, read, reason_of
+from dapi._values.public import public
+from dapi.exceptions import DapiError, InputError
+from dapi.tasks import Input, Prediction, Predictor, declared_inputs, no_summary, read_texts
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+_SHOWN = 20  # results in a notebook: each may have a picture
+
+
+@public
+def predictor(
+    name: str,
+    weights: str | None = None,
+    *,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype | None = None,
+    compile: bool = False,  # noqa: A002  # PyTorch's word
+    seed: int | None = None,
+) -> ModelPredictor:
+    """Build a model with weights, ready to be called with files, pictures, sounds or texts.
+
+    In Python what ``dapi predict`` is. Reads the cache and the network.
+
+    Args:
+        name: As for ``dapi.get_model``: a model, or weights of it.
+        weights: The name of a member; by default the latest, or the one in ``name``.
+        device: The device of the model.
+        dtype: The floating-point type of its parameters, as for every builder; inputs are
+            converted to it. Not every model runs in half precision on every device.
+        compile: Whether PyTorch compiles the model, at its first call.
+        seed: Seed of PyTorch's random state before each input. ``dapi predict`` uses 0. None leaves
+            the random state alone; few models draw random numbers.
+
+    Returns:
+        A function of an input, or of a list of them.
+
+    Raises:
+        UnknownTaskError: No installed distribution supports the task of the weights.
+        InputError: The weights cannot be run on files at all, according to the task.
+        DeviceError: There is no such device.
+        BuilderError: The builder, or the task, raised an error of its own.
+        DapiError: As in ``dapi.get_model``.
+
+    >>> classify = predictor("resnet20_v2")
+    >>> from PIL import Image
+    >>> result = classify(Image.new("L", (8, 8)))
+    >>> [*result.facts["labels"][0]], result.output.shape
+    (['label', 'probability'], torch.Size([1, 10]))
+    >>> len(classify([Image.new("L", (8, 8))] * 3))
+    3
+    """
+    planned = plan(name, weights)
+    planned.check(str(device))
+    config = {} if dtype is None else {"dtype": dtype}
+    model = planned.built(str(device), **config)
+    if compile:
+        model.compile()
+    return ModelPredictor(planned, model, seed)
+
+
+@public
+class Predictions(list[Prediction]):
+    """The results for a list of inputs.
+
+    Attributes:
+        summary: The result for all of them together, if the task has one.
+    """
+
+    summary: Prediction | None = None
+
+    def _repr_html_(self) -> str:
+        results = [*self[:_SHOWN], *filter(None, [self.summary])]
+        more = f"<div>{len(self) - _SHOWN} more</div>" if len(self) > _SHOWN else ""
+        return "".join(each._repr_html_() for each in results) + more
+
+
+@public
+class ModelPredictor:
+    """A model, called with an input or a list of inputs: the result of ``dapi.predictor``.
+
+    Attributes:
+        model: The model, in evaluation mode.
+        weights: Its weights.
+    """
+
+    def __init__(self, planned: Plan, model: nn.Module, seed: int | None) -> None:
+        self.model, self.weights = model, planned.weights
+        self._plan, self._seed, self._task = planned, seed, planned.ready(model)
+        declared = declared_inputs(planned.task)
+        self._takes_texts = read_texts in (self._task.read, declared and declared.read)
+
+    def __repr__(self) -> str:
+        return f"<ModelPredictor of {self.weights}>"
+
+    @overload
+    def __call__(self, source: list[Any], *, rate: int | None = None) -> Predictions: ...
+
+    @overload
+    def __call__(self, source: Any, *, rate: int | None = None) -> Prediction: ...
+
+    def __call__(self, source: Any, *, rate: int | None = None) -> Prediction | Predictions:
+        """Run the model on an input, or on each of a list.
+
+        Args:
+            source: A list is several inputs. A ``pathlib.Path`` is read, and so is a str, unless
+                the task takes texts: then it is the text itself. Any other value is an input
+                itself, of a kind that the task accepts.
+            rate: The sample rate of waveforms; the same as tuples ``(waveform, rate)``.
+
+        Returns:
+            The result of the input; for a list, those of all inputs, of which a file may contain
+            several.
+
+        Raises:
+            InputError: An input cannot be read, is of a wrong kind, or is refused by the task.
+        """
+        import torch
+
+        sources = source if isinstance(source, list) else [source]
+        task = self._task
+        if task.summarize is not no_summary:  # it remembers inputs, which are those of one run
+            task = self._plan.ready(self.model)
+        results = Predictions()
+        with torch.inference_mode():
+            for each in sources:
+                found = self._read(task, each if rate is None else (each, rate))
+                if sources is not source and len(found) > 1:
+                    reason = f"it contains {len(found)} inputs"
+                    expected = "one, or a list: write [source]"
+                    raise InputError(str(source), reason, expected=expected)
+                results += [self._predicted(task, *one) for one in found]
+            results.summary = task.summarize()
+        return results if sources is source else results[0]
+
+    def _read(self, task: Predictor, source: Any) -> list[Input]:
+        """Return the inputs of a path, or the only input that a value is."""
+        if isinstance(source, os.PathLike) or (isinstance(source, str) and not self._takes_texts):
+            with self._refusing(str(source)):
+                return read(task.read, os.fspath(source))
+        if self._takes_texts:
+            return [_text(source)]
+        name = type(source).__name__  # a repr would print the array
+        with self._refusing(name):
+            return [Input(name, source if task.accept is None else task.accept(source))]
+
+    def _predicted(self, task: Predictor, name: str, value: Any) -> Prediction:
+        import torch
+
+        if self._seed is not None:
+            torch.manual_seed(self._seed)
+        with self._refusing(name):
+            return task.predict(value)._replace(input=name)
+
+    @contextmanager
+    def _refusing(self, name: str) -> Iterator[None]:
+        """Raise the errors of a bad input as InputError; all others are bugs."""
+        try:
+            yield
+        except DapiError:
+            raise
+        except (OSError, TypeError, ValueError) as cause:
+            expected = f"an input of the task {self.weights.meta['task']}"
+            raise InputError(name, reason_of(cause, name), expected=expected) from cause
+
+
+def _text(source: Any) -> Input:
+    expected = "a text, or the pathlib.Path of a file with one in each line"
+    if not isinstance(source, str):
+        raise InputError(type(source).__name__, "it is not a text", expected=expected)
+    if not source.strip():
+        raise InputError(repr(source), "it is blank", expected=expected)
+    return Input(source.strip(), source.strip())

@@ -1,0 +1,229 @@
+"""dapi.predictor: what a call takes, what it returns, and what it refuses."""
+
+import hashlib
+import sys
+from pathlib import Path
+
+import pytest
+
+import dapi
+from dapi.exceptions import InputError, OutdatedWeightsWarning, UnknownTaskError
+from dapi.tasks import Prediction
+
+torch = pytest.importorskip("torch")
+safetensors_torch = pytest.importorskip("safetensors.torch")
+
+FAMILY = """
+from dapi import WeightEntry, Weights, register_model
+
+class NetWeights(Weights):
+    Sums_RefV1 = WeightEntry("{url}", sha256="{sha256}", meta={{"task": "{task}"}})
+    Sums_RefV2 = WeightEntry("{url}?2", sha256="{sha256}", latest=True, meta={{"task": "{task}"}})
+
+@register_model(weights=NetWeights)
+def acme_net(*, weights=None, progress=True, **config):
+    from torch import nn
+    return nn.Linear(2, 1)
+"""
+TASKS = """
+from pathlib import Path
+import torch
+from dapi.exceptions import InputError
+from dapi.tasks import Input, Prediction, Predictor, place, read_texts, reads
+
+def read(source):
+    lines = Path(source).read_text().split()
+    return [Input(f"{source}:{line}", [float(x) for x in line.split(",")]) for line in lines]
+
+def predicting(model):
+    def predict(numbers):
+        if numbers == 0:
+            raise KeyError("bug")
+        assert torch.is_inference_mode_enabled() and not model.training
+        output = model(place(torch.tensor(numbers), model))
+        return Prediction({"noise": torch.rand(1).item()}, output=output)
+    return predict
+
+def plain(model, weights):
+    return Predictor(read, predicting(model))
+
+def accepting(model, weights):
+    def accept(value):
+        if not isinstance(value, complex):
+            raise InputError(type(value).__name__, "it is not complex", expected="complex numbers")
+        return [value.real, value.imag]
+    return Predictor(read, predicting(model), accept=accept)
+
+def counting(model, weights):
+    seen = []
+    def predict(numbers):
+        seen.append(numbers)
+        return Prediction({"number": len(seen)})
+    return Predictor(read, predict, lambda: Prediction({"numbers": len(seen)}))
+
+@reads(read_texts)
+def reading(model, weights):
+    return Predictor(lambda source: read_texts(source), lambda text: Prediction({"text": text}))
+"""
+
+
+@pytest.fixture
+def predictor(alone, advertise, server, tmp_path, monkeypatch):
+    """Make the predictor of a task in ``TASKS``, in a directory with two files."""
+    monkeypatch.chdir(tmp_path)
+    Path("one.txt").write_text("1,2")
+    Path("two.txt").write_text("1,2 3,4")
+
+    def make(task, *arguments, name="acme_net", **options):
+        body = safetensors_torch.save(torch.nn.Linear(2, 1).state_dict())
+        url, sha256 = server.serve("/net.safetensors", body), hashlib.sha256(body).hexdigest()
+        server.serve("/net.safetensors?2", body)
+        points = "[dapi.models]\nacme_net = acme_family:acme_net\n"
+        points += "[dapi.weights]\nacme_net = acme_family:NetWeights\n[dapi.tasks]\n"
+        points += "\n".join(
+            f"{each} = acme_tasks:{each}" for each in ("plain", "accepting", "counting", "reading")
+        )
+        family = FAMILY.format(url=url, sha256=sha256, task=task)
+        advertise("acme-nets", points, acme_family=family, acme_tasks=TASKS)
+        return dapi.predictor(name, *arguments, **options)
+
+    yield make
+    for module in ("acme_family", "acme_tasks"):
+        sys.modules.pop(module, None)
+
+
+def test_a_value_is_the_input_itself(predictor):
+    """What is no path goes to the task; its result names it, and has the model's output."""
+    predict = predictor("plain")
+    result = predict((1.0, 2.0))
+
+    assert isinstance(result, Prediction)
+    assert ("tuple", ["noise"]) == (result.input, [*result.facts])
+    assert torch.equal(predict.model(torch.tensor([1.0, 2.0])), result.output)
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+def test_a_path_is_read(predictor, kind):
+    """The same as the value in the file."""
+    predict = predictor("plain")
+    result = predict(kind("one.txt"))
+
+    assert "one.txt:1,2" == result.input
+    assert torch.equal(predict((1.0, 2.0)).output, result.output)
+
+
+def test_a_list_is_several_inputs(predictor):
+    """In their order; a file may contain several of them."""
+    predict = predictor("plain")
+    results = predict([(1.0, 2.0), "two.txt", "one.txt"])
+
+    names = ["tuple", "two.txt:1,2", "two.txt:3,4", "one.txt:1,2"]
+    assert names == [each.input for each in results]
+    assert results.summary is None
+    assert [] == predict([])
+    with pytest.raises(InputError, match=r"two.txt: it contains 2 inputs. .* a list"):
+        predict("two.txt")
+
+
+def test_calls_do_not_know_each_other(predictor):
+    """A task that remembers inputs begins anew with each call."""
+    predict = predictor("counting")
+    results = predict(["one.txt", "two.txt"])
+
+    assert [1, 2, 3] == [each.facts["number"] for each in results]
+    assert {"numbers": 3} == results.summary.facts
+    assert 1 == predict("one.txt").facts["number"]
+
+
+def test_values_are_converted_by_the_task(predictor):
+    """``accept`` makes the input of what a Python user has, and refuses what is none."""
+    predict = predictor("accepting")
+
+    assert torch.equal(predict("one.txt").output, predict(1 + 2j).output)
+    with pytest.raises(InputError, match=r"float: it is not complex. Expected complex numbers."):
+        predict(1.0)
+
+
+def test_a_text_is_never_a_path(predictor):
+    """A stranger's text opens no file, and only a Path does."""
+    predict = predictor("reading")
+    Path("secret.txt").write_text("secret")
+
+    assert "secret.txt" == predict(" secret.txt ").facts["text"]
+    assert "-" == predict("-").facts["text"]
+    assert "secret" == predict(Path("secret.txt")).facts["text"]
+    for wrong, reason in {
+        "": "it is blank",
+        1: "it is not a text",
+        b"a": "it is not a text",
+    }.items():
+        with pytest.raises(InputError, match=reason):
+            predict(wrong)
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        (
+            "absent.txt",
+            "absent.txt: No such file or directory. Expected an input of the task plain",
+        ),
+        ("words.txt", "could not convert string to float"),
+        ("empty.txt", "it is empty"),
+        (("ab",), "tuple: too many dimensions"),
+    ],
+    ids=["absent", "words", "empty", "type"],
+)
+def test_a_bad_input_is_an_input_error(predictor, source, reason):
+    """Whatever the task raises for it."""
+    Path("words.txt").write_text("words")
+    Path("empty.txt").write_text("")
+
+    with pytest.raises(InputError, match=reason):
+        predictor("plain")(source)
+
+
+def test_a_bug_of_the_task_stays_what_it_is(predictor):
+    """It is not the fault of the input."""
+    with pytest.raises(KeyError, match="bug"):
+        predictor("plain")(0)
+
+
+def test_random_numbers_are_left_alone(predictor):
+    """Without a seed; with one, each input has the same."""
+    torch.manual_seed(3)
+    expected = torch.rand(2)
+    predict = predictor("plain")
+    torch.manual_seed(3)
+    noises = [each.facts["noise"] for each in predict([(1.0, 2.0)] * 2)]
+    assert expected.tolist() == noises
+
+    seeded = dapi.predictor("acme_net", seed=0)
+    first, second = seeded([(1.0, 2.0)] * 2)
+    assert first.facts == second.facts
+
+
+def test_weights_and_dtype_are_chosen(predictor):
+    """As for every builder; inputs get the dtype too."""
+    with pytest.warns(OutdatedWeightsWarning):
+        predict = predictor("plain", "Sums_RefV1", dtype=torch.bfloat16)
+
+    assert "acme_net:Sums_RefV1" == str(predict.weights)
+    assert torch.bfloat16 == predict((1.0, 2.0)).output.dtype
+    assert "acme_net:Sums_RefV2" == str(dapi.predictor("acme_net").weights)
+
+
+def test_an_unknown_task_downloads_nothing(predictor, server):
+    """It is known before."""
+    with pytest.raises(UnknownTaskError):
+        predictor("absent")
+    assert [] == server.asked
+
+
+@pytest.mark.slow  # the compiler takes its time
+def test_a_compiled_model_gives_the_same(predictor):
+    """The same as a model that is not compiled."""
+    compiled = predictor("plain", compile=True)
+    result = compiled((1.0, 2.0)).output
+
+    assert torch.allclose(dapi.predictor("acme_net")((1.0, 2.0)).output, result)
