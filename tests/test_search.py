@@ -65,12 +65,13 @@ def test_name_from_elsewhere_means_one_of_ours():
         ("torchvision.models.quantization.resnet50", "quantized_resnet50"),
         ("torchaudio.models.wav2vec2_base", "wav2vec2_base"),
         ("torchaudio.pipelines.WAV2VEC2_ASR_BASE_960H", "wav2vec2_base:LibriSpeech_ASR960h_RefV1"),
+        ("resnet50.tv2_in1k", "resnet50:ImageNet1K_RefV2"),
         ("FacebookAI/roberta-base", "roberta_base:English160GB_RefV1"),
     ],
 )
 def test_names_that_people_type_are_answered(name, here):
     """Weights by their names in each library, and builders by the functions' paths."""
-    with pytest.raises(UnknownModelError, match="here. Write dapi.get_model") as caught:
+    with pytest.raises(UnknownModelError, match="in dapi. Use dapi.get_model") as caught:
         dapi.get_model(name)
     assert [here] == list(caught.value.equivalents)
 

@@ -351,11 +351,26 @@ def test_search_for_what_nothing_has_names_the_nearest(family, capsys):
 
 
 def test_show_knows_names_from_elsewhere(family, capsys):
-    """Who types the name of another library is told the one to write."""
-    status, printed = run(capsys, "show", "acmelib.models.AcmeNet_Weights.DIGITS_V1")
+    """A name of another library shows the weights, and says what dapi calls them."""
+    status, printed = run(capsys, "show", "acmelib.models.AcmeNet_Weights.DIGITS_V1", "--json")
+
+    assert (0, "acme_net:Digits_RefV1") == (status, json.loads(printed.out)["weights"])
+    assert "is called acme_net:Digits_RefV1 in dapi" in printed.err
+
+
+def test_show_knows_members_from_elsewhere(family, capsys):
+    """Behind a model's name, another library's member is enough."""
+    status, printed = run(capsys, "show", "acme_net:DIGITS_V1")
+
+    assert 0 == status and "acme_net:Digits_RefV1" in printed.out
+    assert "is called acme_net:Digits_RefV1 in dapi" in printed.err
+
+
+def test_show_guesses_no_name(family, capsys):
+    """A name that no entry lists stays unknown."""
+    status, printed = run(capsys, "show", "AcmeNet_Weights.DIGITS_V9")
 
     assert (1, "") == (status, printed.out)
-    assert "is called acme_net:Digits_RefV1 in dapi" in printed.err
 
 
 def test_list_of_nothing_says_why(family, capsys, monkeypatch):

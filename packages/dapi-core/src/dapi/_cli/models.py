@@ -13,6 +13,7 @@ from dapi._catalog import metrics as _metrics
 from dapi._catalog import search as _search
 from dapi._catalog.metrics import Metric
 from dapi._catalog.search import Found, Query
+from dapi._cli.names import in_dapi
 from dapi._cli.options import add_command
 from dapi._cli.tables import print_json, print_rows, print_tree, put, without_secrets
 from dapi._plugins.status import plugins
@@ -29,7 +30,9 @@ def add_commands(commands: Any) -> None:
     listing.add_argument("--distribution", action="append", help=text)
     _add_search(commands)
     show = add_command(commands, "show", _show, "show a model's weights, or all about one of them")
-    show.add_argument("name", help="as in resnet50, or resnet50:ImageNet1K_RefV2")
+    show.add_argument(
+        "name", help="as in resnet50, or resnet50:ImageNet1K_RefV2; also another library's"
+    )
 
 
 def _add_search(commands: Any) -> None:
@@ -49,7 +52,9 @@ def _add_search(commands: Any) -> None:
     search.add_argument("--max-gflops", type=float, help="at most so many for one input")
     search.add_argument("--latest", action="store_true", help="only weights marked latest")
     orders = ", ".join(_search.ORDERS)
-    search.add_argument("--sort", default="name", help=f"{orders}, or a metric (the best first)")
+    search.add_argument(
+        "--sort", default="name", help=f"{orders}, or a metric (by dataset, the best first)"
+    )
 
 
 def _add_bound(search: argparse.ArgumentParser, name: str, text: str) -> None:
@@ -194,15 +199,17 @@ def _find(options: argparse.Namespace) -> int:
         latest_only=options.latest,
         sort=options.sort,
     )
-    rows = [_compared(found, query) for found in query.run(_search.everything())]
+    matching = query.run(_search.everything())
+    ranking = query.ranking(matching)
+    rows = [_compared(found, query, query.ranked(found, ranking)) for found in matching]
     print_rows(options, _narrow(options, rows), empty="No weights match. To list all: dapi search")
     return 0
 
 
-def _compared(found: Found, query: Query) -> dict[str, Any]:
+def _compared(found: Found, query: Query, ranked: Metric | None) -> dict[str, Any]:
     """Return the columns of weights that people compare, with the requested metric."""
-    asked = [query.sort, *(query.min_metric or ()), *(query.max_metric or ())]
-    metrics = [found.metric(name, query.dataset) for name in asked]
+    bounded = [*(query.min_metric or ()), *(query.max_metric or ())]
+    metrics = [ranked, *(found.metric(name, query.dataset) for name in bounded)]
     metric = next(filter(None, metrics), next(_metrics.read(found.meta), None))
     return {
         "weights": found.name,
@@ -214,18 +221,28 @@ def _compared(found: Found, query: Query) -> dict[str, Any]:
 
 
 def _show(options: argparse.Namespace) -> int:
-    if lookup.parse(options.name).member:
-        details = without_secrets(_details(lookup.get_weights(options.name)))
-        if options.json:
-            print_json(details)
-        else:
-            print_tree(details)
+    found = in_dapi(options.name)
+    if len(found) == 1 and not lookup.parse(found[0]).member:
+        return _show_model(options, found[0])
+    members = [lookup.get_weights(name) for name in found]
+    if len(members) > 1:
+        rows = [_summary(Found(lookup.find(each).name, "", each)) for each in members]
+        print_rows(options, _narrow(options, rows), empty="")
         return 0
-    weights = lookup.list_weights(options.name)
-    wanted, listed = lookup.find(options.name).qualified, builders.listed()
+    details = without_secrets(_details(members[0]))
+    if options.json:
+        print_json(details)
+    else:
+        print_tree(details)
+    return 0
+
+
+def _show_model(options: argparse.Namespace, name: str) -> int:
+    weights = lookup.list_weights(name)
+    wanted, listed = lookup.find(name).qualified, builders.listed()
     model = next((name for name, each in listed.items() if each.qualified == wanted), "")
     rows = [_summary(Found(model, "", each)) for each in weights]
-    empty = f"{options.name} has no published weights."
+    empty = f"{name} has no published weights."
     print_rows(options, _narrow(options, rows), empty=empty)
     return 0
 

@@ -14,6 +14,7 @@ from dapi._catalog import downloads as _downloads
 from dapi._catalog import files, lookup
 from dapi._catalog.downloads import Download
 from dapi._cli import downloads
+from dapi._cli.names import in_dapi
 from dapi._cli.options import FAILED, add_command, say
 from dapi._cli.tables import print_facts, put
 from dapi._store import disk, settings
@@ -71,7 +72,8 @@ def _seed(text: str) -> int:
 def _predict(options: argparse.Namespace) -> int:
     from dapi._building.prediction import Run, plan  # the other commands do not need it
 
-    planned = plan(options.model, options.weights)
+    known = in_dapi(options.model)
+    planned = plan(known[0] if len(known) == 1 else options.model, options.weights)
     planned.check(options.device)
     download = _downloads.of(planned.weights)
     bad: dict[str, str] = {}
