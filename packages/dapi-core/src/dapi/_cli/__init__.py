@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from dapi._cli import check, health, models, predict, store
-from dapi._cli.options import FAILED, INTERRUPTED, MISUSED
+from dapi._cli.failures import FAILED, INTERRUPTED, MISUSED, code, print_error, status
+from dapi._cli.options import Parser, UsageError
 from dapi._plugins import discovery
 from dapi._text.untrusted import printable
 from dapi.exceptions import DapiError, DapiWarning, nearest
@@ -36,8 +37,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: The command line without the program's name; by default sys.argv.
 
     Returns:
-        The exit status: 0, or 1 after an error or when ``doctor`` or ``verify`` found a problem;
-        2 if the command line is wrong.
+        The exit status: 0; 1 after an error or when ``doctor`` or ``verify`` found a problem;
+        3 if DAPI_OFFLINE prevents a download, 4 if one fails, 5 if bytes do not match their hash.
+
+    Raises:
+        SystemExit: The command line is wrong (2), or only asks for help (0).
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):  # file names may not be encodable
@@ -45,9 +49,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with _warnings_as_sentences():
             return _run(words)
+    except UsageError as error:
+        print(f"{error.usage}{printable(error.reason)}", file=sys.stderr)
+        if "--json" in words:
+            print_error("usage", error.reason)
+        raise SystemExit(MISUSED) from None
     except DapiError as error:
         print(f"dapi: {error}", file=sys.stderr)
-        return FAILED
+        if "--json" in words:
+            print_error(code(type(error)), error)
+        return status(error)
     except KeyboardInterrupt:
         print("dapi: interrupted. Completed work is kept.", file=sys.stderr)
         return INTERRUPTED
@@ -61,9 +72,15 @@ def _run(words: list[str]) -> int:
         command = discovery.extension("dapi.commands", words[0])
         if command is None:
             print(f"dapi: {printable(_unknown(words[0]))}", file=sys.stderr)
+            if "--json" in words:
+                print_error("usage", _unknown(words[0]))
             return MISUSED
         return int(command(words[1:]) or 0)
-    options = _parser().parse_args(words)
+    parser = _parser()
+    if not words:
+        parser.print_help()
+        return 0
+    options = parser.parse_args(words)
     return int(options.run(options))
 
 
@@ -96,7 +113,7 @@ def _warnings_as_sentences() -> Iterator[None]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="dapi", description="Find, inspect, fetch and run models and their weights."
     )
     version = discovery.versions().get(discovery.CORE, "unknown")
