@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import io
+import shutil
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from textwrap import fill
 from typing import Any
 
-from dapi._cli import check, health, models, predict, store
+from dapi._cli import check, completion, health, models, predict, store
+from dapi._cli.examples import epilog
 from dapi._cli.failures import FAILED, INTERRUPTED, MISUSED, code, print_error, status
 from dapi._cli.options import Parser, UsageError
 from dapi._plugins import discovery
@@ -20,7 +23,7 @@ from dapi.exceptions import DapiError, DapiWarning, nearest
 # The commands of core; distributions add others in the entry-point group dapi.commands.
 _COMMANDS = (
     "list", "search", "show", "predict", "fetch", "verify", "trust", "cache", "doctor", "env",
-    "check", "answers",
+    "check", "answers", "completion",
 )  # fmt: skip
 
 # Commands that people read about before they install them.
@@ -68,6 +71,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(words: list[str]) -> int:
+    if words and words[0] == completion.COMPLETE:
+        return completion.complete(_parser(), words[1:])
     if words and words[0] not in _COMMANDS and not words[0].startswith("-"):
         command = discovery.extension("dapi.commands", words[0])
         if command is None:
@@ -114,12 +119,14 @@ def _warnings_as_sentences() -> Iterator[None]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
-        prog="dapi", description="Find, inspect, fetch and run models and their weights."
+        prog="dapi",
+        description="Find, inspect, fetch and run models and their weights.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     version = discovery.versions().get(discovery.CORE, "unknown")
     parser.add_argument("--version", action="version", version=version)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for noun in (models, predict, store, health, check):
+    for noun in (models, predict, store, health, check, completion):
         noun.add_commands(commands)
     _add_extensions(parser)
     return parser
@@ -127,6 +134,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_extensions(parser: argparse.ArgumentParser) -> None:
     points = discovery.entry_points("dapi.commands")
-    if points:
-        more = (f"{point.name} ({point.distribution})" for point in points)
-        parser.epilog = printable(f"Further commands: {', '.join(more)}.")
+    more = ", ".join(f"{point.name} ({point.distribution})" for point in points)
+    further = f"{_wrapped(f'Further commands: {more}.')}\n\n" if more else ""
+    parser.epilog = further + epilog("")
+
+
+def _wrapped(text: str) -> str:
+    return fill(printable(text), shutil.get_terminal_size().columns - 2)

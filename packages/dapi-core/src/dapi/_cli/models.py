@@ -28,6 +28,7 @@ from dapi._plugins.status import plugins
 from dapi._values.frozen import to_json
 from dapi._weights.entry import Status
 from dapi._weights.enum import Weights
+from dapi.exceptions import UnknownFacetError
 
 
 def add_commands(commands: Any) -> None:
@@ -36,6 +37,8 @@ def add_commands(commands: Any) -> None:
     listing.add_argument("pattern", nargs="?", help="only names that match, as in 'resnet*'")
     text = "only models of this distribution"
     listing.add_argument("--distribution", action="append", help=text)
+    text = "only models for this task, as in object-detection"
+    listing.add_argument("--task", action="append", help=text)
     _add_search(commands)
     show = add_command(commands, "show", _show, "show a model's weights, or all about one of them")
     show.add_argument(
@@ -99,6 +102,11 @@ def _list(options: argparse.Namespace) -> int:
         for task, found in _by_task(offered.get(name, [])).items()
     ]
     rows.sort(key=lambda row: row["task"])
+    tasks = sorted({row["task"] for row in rows} - {""})
+    for task in options.task or ():
+        if task not in tasks:
+            raise UnknownFacetError("task", task, available=tasks)
+    rows = [row for row in rows if not options.task or row["task"] in options.task]
     if options.json or not rows:
         print_rows(options, rows, empty=_nothing(options))
         return 0

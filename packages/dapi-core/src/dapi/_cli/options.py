@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
+from dapi._cli.examples import epilog
 from dapi._text.untrusted import printable
 from dapi.exceptions import nearest
 
@@ -41,10 +42,26 @@ class Parser(argparse.ArgumentParser):
 
 
 def add_command(
-    commands: Any, name: str, run: Callable[[argparse.Namespace], int], text: str
+    commands: Any,
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    text: str,
+    *,
+    of: str = "",
+    aliases: Sequence[str] = (),
 ) -> argparse.ArgumentParser:
-    """Add a command; ``run`` is called with its options and returns the exit status."""
-    command: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
+    """Add a command; ``run`` is called with its options and returns the exit status.
+
+    ``of`` is the command whose action it is.
+    """
+    command: argparse.ArgumentParser = commands.add_parser(
+        name,
+        aliases=aliases,
+        help=text,
+        description=text,
+        epilog=epilog(f"{of} {name}".lstrip()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     command.add_argument("--json", action="store_true", help="print JSON instead of a table")
     command.set_defaults(run=run)
     return command

@@ -16,7 +16,7 @@ from dapi._catalog import files
 from dapi._cli import downloads
 from dapi._cli.failures import FAILED, code, described, print_error, status_of_all
 from dapi._cli.options import add_command, say
-from dapi._cli.tables import print_rows
+from dapi._cli.tables import print_json, print_rows, put
 from dapi._plugins import binding
 from dapi._store import cache, copies, folders, placeholder, settings, trust, views
 from dapi._text.urls import redacted
@@ -56,16 +56,21 @@ def add_commands(commands: Any) -> None:
 
 def _add_cache(command: argparse.ArgumentParser) -> None:
     actions = command.add_subparsers(metavar="ACTION")
-    add_command(actions, "list", _list, "list the files, and whose they are (the default)")
-    add = add_command(actions, "add", _add, "copy a local file into the cache")
+    text = "list the files, and whose they are (the default)"
+    add_command(actions, "list", _list, text, of="cache", aliases=["ls"])
+    add_command(actions, "dir", _dir, "print the directory of the cache", of="cache")
+    add = add_command(actions, "add", _add, "copy a local file into the cache", of="cache")
     add.add_argument("file", type=Path, help="a file of weights that are installed")
     add.add_argument(
         "--for", dest="owner", help="the weights that it belongs to, if its hash does not tell"
     )
-    remove = add_command(actions, "remove", _remove, "remove files from the cache")
+    remove = add_command(actions, "remove", _remove, "remove files from the cache", of="cache")
     remove.add_argument("names", nargs="*", metavar="name", help="weights, models or a sha256")
     remove.add_argument("--unused", action="store_true", help="all that no installed weights name")
     remove.add_argument("--older-than", type=float, metavar="DAYS", help="all not used for so long")
+    text = "remove what no installed weights name, as remove --unused"
+    prune = add_command(actions, "prune", _remove, text, of="cache")
+    prune.set_defaults(names=[], unused=True, older_than=None)
 
 
 def _fetch(options: argparse.Namespace) -> int:
@@ -306,6 +311,15 @@ def _columns(row: dict[str, Any]) -> dict[str, Any]:
         "sha256": row["sha256"][:8],
         "path": row["path"],
     }
+
+
+def _dir(options: argparse.Namespace) -> int:
+    path = str(folders.root())
+    if options.json:
+        print_json({"path": path})
+    else:
+        put(path)
+    return 0
 
 
 def _add(options: argparse.Namespace) -> int:
