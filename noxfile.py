@@ -21,7 +21,7 @@ OLDEST_SAMPLE = [
     "packages/dapi-devkit/tests",
 ]
 LARGEST = "400000000"  # parameters of what the slow tests load: 1.6 GB twice
-TEST_TOOLS = ["hypothesis", "pytest", "pytest-xdist"]
+TEST_TOOLS = ["hypothesis", "jsonschema", "pytest", "pytest-xdist"]
 # Two workers: one that is done takes tests from the other. Each has one thread of PyTorch.
 PARALLEL = ["--numprocesses=2", "--dist=worksteal"]
 ALONE = {"OMP_NUM_THREADS": "1"}

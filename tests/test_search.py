@@ -67,6 +67,7 @@ def test_name_from_elsewhere_means_one_of_ours():
         ("torchvision.models.quantization.resnet50", "quantized_resnet50"),
         ("torchaudio.models.wav2vec2_base", "wav2vec2_base"),
         ("torchaudio.pipelines.WAV2VEC2_ASR_BASE_960H", "wav2vec2_base:LibriSpeech_ASR960h_RefV1"),
+        ("resnet50.tv2_in1k", "resnet50:ImageNet1K_RefV2"),
         ("FacebookAI/roberta-base", "roberta_base:English160GB_RefV1"),
     ],
 )

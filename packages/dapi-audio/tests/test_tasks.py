@@ -97,7 +97,7 @@ def test_bad_sounds_stop_no_others(capsys):
     for name, reason in zip(
         bad, ["is empty", "has no samples", "is a directory", "no such file"], strict=True
     ):
-        assert reason in lines[name]["error"] and f"dapi: {name}: " in printed.err
+        assert reason in lines[name]["error"]["message"] and f"dapi: {name}: " in printed.err
 
 
 def test_a_transducer_writes_down_speech(sound):

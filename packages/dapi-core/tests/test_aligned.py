@@ -286,7 +286,7 @@ def test_removing_removes_the_copy(publish, capsys):
     read(entry, 2)
     size = copies.size(entry.sha256)
     main(["cache", "--json"])
-    assert f'"copy": {size}' in capsys.readouterr().out and size > 0
+    assert f'"copy_bytes": {size}' in capsys.readouterr().out and size > 0
 
     assert main(["verify"]) == 0
     assert size == copies.size(entry.sha256)

@@ -80,9 +80,8 @@ def test_list_prints_a_table_or_json(family, capsys):
 
     _, printed = run(capsys, "list", "acme_*", "--json")
     (described,) = json.loads(printed.out)
-    assert ("acme_net", "acme-nets", 0.97) == tuple(
-        described[key] for key in ("model", "distribution", "value")
-    )
+    assert ("acme_net", "acme-nets") == (described["model"], described["distribution"])
+    assert ("acme_net:Digits_RefV2", 0.97) == (described["weights"], described["metric"]["value"])
 
 
 def test_list_tells_what_the_name_builds_and_how_much_better_another_is(alone, capsys):
@@ -109,7 +108,7 @@ def test_list_tells_what_the_name_builds_and_how_much_better_another_is(alone, c
 
     rows = json.loads(run(capsys, "list", "--json")[1].out)
     assert [("plain_net", 81.0, None), ("tuned_net", 79.0, 88.0)] == [
-        (row["model"], row["value"], row["best"]) for row in rows
+        (row["model"], row["metric"]["value"], row["best"] and row["best"]["value"]) for row in rows
     ]
 
 
@@ -131,7 +130,7 @@ def test_list_shows_a_model_under_each_of_its_tasks(family, advertise, capsys):
     _, printed = run(capsys, "list", "acme_both_*", "--json")
     sys.modules.pop("acme_both_family", None)
 
-    rows = [(row["task"], row["weights"]) for row in json.loads(printed.out)]
+    rows = [(row["task"], row["sets"]) for row in json.loads(printed.out)]
     assert [("digit-recognition", 1), ("letter-recognition", 1)] == rows
 
 
@@ -257,7 +256,7 @@ def zweitnet(*, weights=None, progress=True): ...
         ("acme_net", "digit-recognition", 2),
         ("zweitnet", "digit-recognition", 2),
         ("acme_net", "other", 1),
-    ] == [(row["model"], row["task"], row["weights"]) for row in rows]
+    ] == [(row["model"], row["task"], row["sets"]) for row in rows]
 
 
 @pytest.mark.parametrize(
@@ -315,11 +314,12 @@ def test_search_prints_what_people_compare(family, capsys):
     columns, row = printed.out.splitlines()
     assert 0 == status
     assert ["weights", "task", "metric", "value", "dataset", "params"] == columns.split()[:6]
-    assert row.startswith("acme_net:Digits_RefV2  digit-recognition  accuracy  0.97")
+    cells = ["acme_net:Digits_RefV2", "digit-recognition", "accuracy", "0.97"]
+    assert cells == row.split()[:4]
 
     (found,) = json.loads(run(capsys, *words, "--json")[1].out)
     assert ("acme_net:Digits_RefV2", 0.97, True) == (
-        found["weights"], found["value"], found["latest"],
+        found["weights"], found["metric"]["value"], found["latest"],
     )  # fmt: skip
 
 
@@ -351,11 +351,26 @@ def test_search_for_what_nothing_has_names_the_nearest(family, capsys):
 
 
 def test_show_knows_names_from_elsewhere(family, capsys):
-    """Who types the name of another library is told the one to write."""
-    status, printed = run(capsys, "show", "acmelib.models.AcmeNet_Weights.DIGITS_V1")
+    """A name of another library shows the weights, and says what dapi calls them."""
+    status, printed = run(capsys, "show", "acmelib.models.AcmeNet_Weights.DIGITS_V1", "--json")
+
+    assert (0, "acme_net:Digits_RefV1") == (status, json.loads(printed.out)["weights"])
+    assert "is called acme_net:Digits_RefV1 in dapi" in printed.err
+
+
+def test_show_knows_members_from_elsewhere(family, capsys):
+    """Behind a model's name, another library's member is enough."""
+    status, printed = run(capsys, "show", "acme_net:DIGITS_V1")
+
+    assert 0 == status and "acme_net:Digits_RefV1" in printed.out
+    assert "is called acme_net:Digits_RefV1 in dapi" in printed.err
+
+
+def test_show_guesses_no_name(family, capsys):
+    """A name that no entry lists stays unknown."""
+    status, printed = run(capsys, "show", "AcmeNet_Weights.DIGITS_V9")
 
     assert (1, "") == (status, printed.out)
-    assert "is called acme_net:Digits_RefV1 in dapi" in printed.err
 
 
 def test_list_of_nothing_says_why(family, capsys, monkeypatch):
@@ -383,7 +398,7 @@ def test_show_model_lists_its_weights(family, capsys):
 
     columns = ["weights", "params", "gflops", "mib", "license", "latest", "metrics", "status"]
     assert columns == printed.out.splitlines()[0].split()
-    assert "acme_net:Digits_RefV1" in printed.out and "1,234,567" in printed.out
+    assert "acme_net:Digits_RefV1" in printed.out and " 1.2M " in printed.out
     assert "Digits accuracy 0.97" in printed.out
 
 
@@ -432,8 +447,13 @@ def test_fetch_of_nothing_shows_what_it_would_do(family, capsys):
     status, printed = run(capsys, "fetch", "acme_net", "absent_net", "--dry-run", "--json")
     rows = json.loads(printed.out)
 
-    assert (1, [], ["acme_net"]) == (status, family.asked, [row["name"] for row in rows])
-    assert ["name", "bytes", "estimated", "url"] == list(rows[0])
+    assert (1, [], ["acme_net:Digits_RefV2"]) == (
+        status,
+        family.asked,
+        [row["weights"] for row in rows[:1]],
+    )
+    assert ["weights", "bytes", "estimated", "sha256", "url"] == list(rows[0])
+    assert ("absent_net", "unknown-model") == (rows[-1]["weights"], rows[-1]["error"]["code"])
     assert "absent_net" in printed.err
     run(capsys, "fetch", "acme_net")
     status, printed = run(capsys, "fetch", "acme_net", "--dry-run")
@@ -478,7 +498,7 @@ def test_offline_error_names_the_model_and_the_command(family, capsys, monkeypat
     monkeypatch.setenv("DAPI_OFFLINE", "1")
 
     status, printed = run(capsys, "fetch", "acme_net")
-    assert 1 == status
+    assert 3 == status
     assert "dapi fetch acme_net:Digits_RefV2" in printed.err
 
 
@@ -771,7 +791,11 @@ def test_fact_that_is_empty_is_seen(capsys):
 def test_nothing_that_is_printed_steers_a_terminal(capsys):
     """Names and facts are other people's: in a line, a table or a tree, escapes are left out."""
     steers = "\x1b[31m"
-    facts = {"text": steers, "table": [{steers: steers}], "tree": {steers: [steers, [steers]]}}
+    facts = {
+        "text": steers,
+        "table": [{steers: steers}],
+        "tree": {steers: [steers, [steers]]},
+    }
     print_facts(steers, facts)
 
     printed = capsys.readouterr().out

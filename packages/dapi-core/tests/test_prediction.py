@@ -136,7 +136,7 @@ def test_results_are_printed_and_written(family, capsys):
     head, first, *rest = printed.out.splitlines()
     assert (0, "acme_net:Words_RefV2:") == (status, head)
     assert first.startswith("  ab  length 2  noise 0.")
-    assert ["    letter  place", "    a       0", "    b       1"] == rest[:3]
+    assert ["    letter  place", "    a           0", "    b           1"] == rest[:3]
     assert f"    written  {Path('output', 'ab.txt')}" == rest[3]
     assert "  summary  texts 6" == rest[-1]
     assert "cde" == Path("output", "cde.txt").read_text()
@@ -326,7 +326,7 @@ def test_no_input_is_overwritten(family, capsys):
     status, lines, _ = run_json(capsys, "acme_net", "ab.txt", "--output", ".")
 
     assert (1, "ab") == (status, Path("ab.txt").read_text())
-    assert "would be overwritten" in lines[0]["error"]
+    assert "would be overwritten" in lines[0]["error"]["message"]
 
 
 def test_a_task_that_nobody_has_names_those_there_are(family, server, capsys):
@@ -407,7 +407,7 @@ def test_bad_inputs_are_told_before_anything_is_fetched(family, server, capsys):
 
     assert (1, []) == (status, server.asked)
     assert ["absent.txt", "", "absent.txt"] == [line["input"] for line in lines]
-    assert "no such file" in lines[0]["error"] and "will be downloaded" not in errors
+    assert "no such file" in lines[0]["error"]["message"] and "will be downloaded" not in errors
 
 
 def test_a_bad_input_among_good_ones_is_told_before_the_download(family, capsys):
@@ -441,7 +441,7 @@ def test_a_task_that_declares_no_reader_works_as_ever(family, server, capsys):
     status, lines, _ = run_json(capsys, "acme_net", "absent.txt")
 
     assert (1, True) == (status, bool(server.asked))
-    assert "no such file" in lines[0]["error"]
+    assert "no such file" in lines[0]["error"]["message"]
 
 
 def test_weights_that_cannot_be_run_on_files_are_not_fetched(family, server, capsys):

@@ -133,6 +133,22 @@ class ThirdWeights(Weights):
     sys.modules.pop("acme_third")
 
 
+@pytest.mark.parametrize(
+    "text", ["cat", "mage", "ye", "ey", "net1k", "lassification", "acm eye cat"]
+)
+def test_text_matches_whole_words(text):
+    """Neither the middle nor the end of a word, nor a start of fewer than three letters."""
+    assert [] == found(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["Eye_Weights.IMAGENET1K", "image classif", "image_classification"]
+)
+def test_text_may_begin_a_word(text):
+    """Three letters are enough; separators are equal."""
+    assert EYES[0] in found(text)
+
+
 def test_text_that_is_nowhere_finds_nothing():
     """Text is no name of anything: no error."""
     assert [] == found("eye speech")
@@ -164,6 +180,39 @@ def test_metric_is_that_on_the_dataset():
 def test_sort_puts_the_best_first(sort, expected):
     """A metric's best, a number's least; what lacks it last, and ties by name."""
     assert expected == found(sort=sort)
+
+
+TOYS = """
+from dapi import WeightEntry, Weights
+
+def entry(file, *results):
+    metrics = [{"dataset": on, "name": "acc@1", "value": value} for on, value in results]
+    return WeightEntry(f"https://example.org/{file}", meta={"metrics": metrics})
+
+class ToyWeights(Weights):
+    Digits_RefV1 = entry("toy1", ("Digits", 99.2))
+    Both_RefV1 = entry("toy2", ("Digits", 98.0), ("ImageNet-1K", 78.0))
+"""
+
+
+@pytest.fixture
+def toys(advertise):
+    points = "[dapi.models]\ntoy = acme_toys:toy\n[dapi.weights]\ntoy = acme_toys:ToyWeights\n"
+    advertise("acme-toys", points, folder="toys", acme_toys=TOYS)
+    yield
+    sys.modules.pop("acme_toys", None)
+
+
+def test_metrics_are_compared_within_a_dataset(toys):
+    """The dataset of most weights comes first; of several results, the one on it counts."""
+    ranked = found(sort="acc@1")[:4]
+
+    assert [EYES[1], "Toy.Both_RefV1", EYES[0], "Toy.Digits_RefV1"] == ranked
+
+
+def test_dataset_chooses_the_results_that_are_compared(toys):
+    """With a dataset, those on others do not count."""
+    assert ["Toy.Digits_RefV1", "Toy.Both_RefV1"] == found(sort="acc@1", dataset="Digits")
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
+import re
+from collections import Counter
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -153,7 +155,31 @@ class Query(Record):
         """
         everything = list(found)
         self._check(everything)
-        return sorted(filter(self._matches, everything), key=self._key)
+        matching = list(filter(self._matches, everything))
+        return sorted(matching, key=self._order(matching))
+
+    def ranking(self, found: Sequence[Found]) -> list[str]:
+        """Return the datasets by which ``sort`` groups weights: the most frequent first.
+
+        Results on two datasets say nothing about each other, so only those on one are compared.
+        """
+        metrics_found = [metric for each in found for metric in self._sorted_by(each)]
+        return [name for name, _ in Counter(m.dataset for m in metrics_found).most_common()]
+
+    def ranked(self, found: Found, ranking: Sequence[str]) -> Metric | None:
+        """Return the metric by which weights are sorted: that on the first dataset they have."""
+        of_first = sorted(
+            self._sorted_by(found), key=lambda m: (ranking.index(m.dataset), -m.merit)
+        )
+        return next(iter(of_first), None)
+
+    def _sorted_by(self, found: Found) -> list[Metric]:
+        return [
+            metric
+            for metric in metrics.read(found.meta)
+            if metric.name == self.sort
+            and (self.dataset is None or is_one_of(metric.dataset, self.dataset))
+        ]
 
     def _check(self, found: list[Found]) -> None:
         """Refuse values that no weights have: they are misspelt, or not installed."""
@@ -207,22 +233,30 @@ class Query(Record):
         )
 
     def _has_text(self, found: Found, text: str) -> bool:
-        """Whether each word is a part of a name, of the task or of a dataset."""
+        """Whether each word is a word of a name, of the task or of a dataset, or begins one."""
         names = [found.name, found.distribution, *aliases.read(found.meta)]
-        searched = " ".join([*names, _text(found, "task"), *found.datasets]).casefold()
-        return all(word in searched for word in text.casefold().split())
+        searched = _words(" ".join([*names, _text(found, "task"), *found.datasets]))
+        return all(_occurs(_words(word), searched) for word in text.split())
 
-    def _key(self, found: Found) -> float:
-        """Return the sort key: smallest first, unknown last."""
+    def _order(self, found: Sequence[Found]) -> Callable[[Found], tuple[float, ...]]:
+        """Return the sort key: smallest first, unknown last; metrics by dataset."""
         if self.sort == "name":
-            return 0
+            return lambda _: ()
+        infinity = float("inf")
         if self.sort in _NUMBERS:
-            value = _NUMBERS[self.sort](found)
-        else:
-            metric = found.metric(self.sort, self.dataset)
-            value = metric and -metric.merit
-        return float("inf") if value is None else value
+            number_of = _NUMBERS[self.sort]
+            return lambda each: (infinity if (value := number_of(each)) is None else value,)
+        ranking = self.ranking(found)
 
+        def key(each: Found) -> tuple[float, ...]:
+            metric = self.ranked(each, ranking)
+            return (ranking.index(metric.dataset), -metric.merit) if metric else (infinity,)
+
+        return key
+
+
+# Letters that are enough to find a longer word that begins with them.
+_SHORTEST_START = 3
 
 # Sort keys besides the name and the metrics; the smallest first.
 _NUMBERS: dict[str, Callable[[Found], float | None]] = {
@@ -259,7 +293,8 @@ def search(
 
     Args:
         text: Words that must all occur in the names (here, or in the library that published
-            them), the task or the datasets; in any case.
+            them), the task or the datasets; in any case. Three letters or more also find longer
+            words that begin with them: ``"resnet"`` finds resnet50, ``"cat"`` no classification.
         task: As in ``"image-classification"``.
         dataset: A dataset of training or evaluation; ``"COCO"`` includes ``COCO-val2017``, and
             ``"imagenet1k"`` is ``ImageNet-1K``. Metrics are then limited to it.
@@ -274,7 +309,9 @@ def search(
         max_gflops: The maximum number of billions of multiply-adds.
         latest_only: Only weights that are marked latest.
         sort: ``"name"``; ``"params"``, ``"gflops"`` or ``"size"``, the smallest first; or a metric,
-            the best first. Weights without it come last; ties are sorted by name.
+            the best first. Results on different datasets are not compared: weights are grouped by
+            the metric's dataset, the one with the most weights first. Weights without the metric
+            come last; ties are sorted by name.
 
     Returns:
         The members; ``str(member)`` is its name for ``dapi.get_model``. A notebook shows a table.
@@ -342,6 +379,29 @@ def is_one_of(name: str, datasets: Iterable[str]) -> bool:
 
 def _letters(name: str) -> str:
     return "".join(filter(str.isalnum, name.casefold()))
+
+
+def _words(text: str) -> str:
+    """Return the words of a text in lower case, separated by spaces.
+
+    >>> _words("image-classification:ImageNet1K_RefV1")
+    'image classification imagenet1k refv1'
+    """
+    return " ".join("".join(c if c.isalnum() else " " for c in text.casefold()).split())
+
+
+def _occurs(words: str, text: str) -> bool:
+    """Whether words occur in a text; the last of them may be the start of a longer word.
+
+    Fewer than three letters begin too many words, so they must be a whole one.
+
+    >>> _occurs("class", "image classification"), _occurs("cat", "image classification")
+    (True, False)
+    >>> _occurs("t5", "flan t5 base"), _occurs("t5", "t500")
+    (True, False)
+    """
+    end = "" if len(words.rpartition(" ")[2]) >= _SHORTEST_START else r"\b"
+    return re.search(rf"\b{re.escape(words)}{end}", text) is not None
 
 
 def _text(found: Found, key: str) -> str:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import argparse
 import io
+import shutil
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from textwrap import fill
 from typing import Any
 
-from dapi._cli import check, health, models, predict, store
-from dapi._cli.options import FAILED, INTERRUPTED, MISUSED
+from dapi._cli import check, completion, health, models, predict, store
+from dapi._cli.examples import epilog
+from dapi._cli.failures import FAILED, INTERRUPTED, MISUSED, code, print_error, status
+from dapi._cli.options import Parser, UsageError
 from dapi._plugins import discovery
 from dapi._text.untrusted import printable
 from dapi.exceptions import DapiError, DapiWarning, nearest
@@ -19,7 +23,7 @@ from dapi.exceptions import DapiError, DapiWarning, nearest
 # The commands of core; distributions add others in the entry-point group dapi.commands.
 _COMMANDS = (
     "list", "search", "show", "predict", "fetch", "verify", "trust", "cache", "doctor", "env",
-    "check", "answers",
+    "check", "answers", "completion",
 )  # fmt: skip
 
 # Commands that people read about before they install them.
@@ -36,8 +40,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: The command line without the program's name; by default sys.argv.
 
     Returns:
-        The exit status: 0, or 1 after an error or when ``doctor`` or ``verify`` found a problem;
-        2 if the command line is wrong.
+        The exit status: 0; 1 after an error or when ``doctor`` or ``verify`` found a problem;
+        3 if DAPI_OFFLINE prevents a download, 4 if one fails, 5 if bytes do not match their hash.
+
+    Raises:
+        SystemExit: The command line is wrong (2), or only asks for help (0).
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):  # file names may not be encodable
@@ -45,9 +52,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with _warnings_as_sentences():
             return _run(words)
+    except UsageError as error:
+        print(f"{error.usage}{printable(error.reason)}", file=sys.stderr)
+        if "--json" in words:
+            print_error("usage", error.reason)
+        raise SystemExit(MISUSED) from None
     except DapiError as error:
         print(f"dapi: {error}", file=sys.stderr)
-        return FAILED
+        if "--json" in words:
+            print_error(code(type(error)), error)
+        return status(error)
     except KeyboardInterrupt:
         print("dapi: interrupted. Completed work is kept.", file=sys.stderr)
         return INTERRUPTED
@@ -57,13 +71,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(words: list[str]) -> int:
+    if words and words[0] == completion.COMPLETE:
+        return completion.complete(_parser(), words[1:])
     if words and words[0] not in _COMMANDS and not words[0].startswith("-"):
         command = discovery.extension("dapi.commands", words[0])
         if command is None:
             print(f"dapi: {printable(_unknown(words[0]))}", file=sys.stderr)
+            if "--json" in words:
+                print_error("usage", _unknown(words[0]))
             return MISUSED
         return int(command(words[1:]) or 0)
-    options = _parser().parse_args(words)
+    parser = _parser()
+    if not words:
+        parser.print_help()
+        return 0
+    options = parser.parse_args(words)
     return int(options.run(options))
 
 
@@ -96,13 +118,15 @@ def _warnings_as_sentences() -> Iterator[None]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="dapi", description="Find, inspect, fetch and run models and their weights."
+    parser = Parser(
+        prog="dapi",
+        description="Find, inspect, fetch and run models and their weights.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     version = discovery.versions().get(discovery.CORE, "unknown")
     parser.add_argument("--version", action="version", version=version)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for noun in (models, predict, store, health, check):
+    for noun in (models, predict, store, health, check, completion):
         noun.add_commands(commands)
     _add_extensions(parser)
     return parser
@@ -110,6 +134,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_extensions(parser: argparse.ArgumentParser) -> None:
     points = discovery.entry_points("dapi.commands")
-    if points:
-        more = (f"{point.name} ({point.distribution})" for point in points)
-        parser.epilog = printable(f"Further commands: {', '.join(more)}.")
+    more = ", ".join(f"{point.name} ({point.distribution})" for point in points)
+    further = f"{_wrapped(f'Further commands: {more}.')}\n\n" if more else ""
+    parser.epilog = further + epilog("")
+
+
+def _wrapped(text: str) -> str:
+    return fill(printable(text), shutil.get_terminal_size().columns - 2)

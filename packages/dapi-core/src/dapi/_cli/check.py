@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dapi._cli.options import FAILED, MISUSED, add_command, say
+from dapi._cli.failures import FAILED, MISUSED, print_error
+from dapi._cli.options import add_command, say
 from dapi._plugins import binding
 from dapi._text.untrusted import printable
 from dapi.exceptions import DapiError
@@ -52,7 +53,9 @@ def _check(options: argparse.Namespace) -> int:
     if options.all:
         names += [name for name in checking.names() if name not in names]
     if not names:
-        return _misused("Name a model, as in: dapi check resnet50; or check all: dapi check --all")
+        return _misused(
+            options, "Name a model, as in: dapi check resnet50; or check all: dapi check --all"
+        )
     states = set()
     for found in _watched((_checked(name, options.answers) for name in names), len(names)):
         states.add(found.state)
@@ -125,8 +128,9 @@ def _answers(options: argparse.Namespace) -> int:
         return _recorded(normalize(options.record), options.name, options.accept)
     if not options.output or not options.name:
         return _misused(
+            options,
             "Name a distribution, as in: dapi answers --record dapi-vision; or models and a file: "
-            "dapi answers resnet50 --output answers.json"
+            "dapi answers resnet50 --output answers.json",
         )
     return _written(options.name, options.output)
 
@@ -154,6 +158,8 @@ def _written(names: Sequence[str], path: Path) -> int:
     return 0
 
 
-def _misused(text: str) -> int:
+def _misused(options: argparse.Namespace, text: str) -> int:
     say(text)
+    if options.json:
+        print_error("usage", text)
     return MISUSED

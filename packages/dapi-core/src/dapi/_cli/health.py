@@ -8,8 +8,9 @@ from importlib.util import find_spec
 from typing import Any
 
 from dapi._cli.doctor import examine
+from dapi._cli.failures import FAILED
 from dapi._cli.installation import describe
-from dapi._cli.options import FAILED, add_command
+from dapi._cli.options import add_command
 from dapi._cli.tables import print_json, print_rows, put
 from dapi._plugins.status import PluginInfo, plugins
 from dapi._store import disk

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Callable
 from itertools import groupby
 from textwrap import shorten
 from typing import Any
@@ -13,12 +13,22 @@ from dapi._catalog import metrics as _metrics
 from dapi._catalog import search as _search
 from dapi._catalog.metrics import Metric
 from dapi._catalog.search import Found, Query
+from dapi._cli.names import in_dapi
 from dapi._cli.options import add_command
-from dapi._cli.tables import print_json, print_rows, print_tree, put, without_secrets
+from dapi._cli.tables import (
+    print_heading,
+    print_json,
+    print_rows,
+    print_table,
+    print_tree,
+    tell_hidden,
+    without_secrets,
+)
 from dapi._plugins.status import plugins
 from dapi._values.frozen import to_json
 from dapi._weights.entry import Status
 from dapi._weights.enum import Weights
+from dapi.exceptions import UnknownFacetError
 
 
 def add_commands(commands: Any) -> None:
@@ -27,9 +37,13 @@ def add_commands(commands: Any) -> None:
     listing.add_argument("pattern", nargs="?", help="only names that match, as in 'resnet*'")
     text = "only models of this distribution"
     listing.add_argument("--distribution", action="append", help=text)
+    text = "only models for this task, as in object-detection"
+    listing.add_argument("--task", action="append", help=text)
     _add_search(commands)
     show = add_command(commands, "show", _show, "show a model's weights, or all about one of them")
-    show.add_argument("name", help="as in resnet50, or resnet50:ImageNet1K_RefV2")
+    show.add_argument(
+        "name", help="as in resnet50, or resnet50:ImageNet1K_RefV2; also another library's"
+    )
 
 
 def _add_search(commands: Any) -> None:
@@ -53,7 +67,9 @@ def _add_search(commands: Any) -> None:
     )
     search.add_argument("--latest", action="store_true", help="only weights marked latest")
     orders = ", ".join(_search.ORDERS)
-    search.add_argument("--sort", default="name", help=f"{orders}, or a metric (the best first)")
+    search.add_argument(
+        "--sort", default="name", help=f"{orders}, or a metric (by dataset, the best first)"
+    )
 
 
 def _add_bound(search: argparse.ArgumentParser, name: str, text: str) -> None:
@@ -90,13 +106,20 @@ def _list(options: argparse.Namespace) -> int:
         for task, found in _by_task(offered.get(name, [])).items()
     ]
     rows.sort(key=lambda row: row["task"])
+    tasks = sorted({row["task"] for row in rows} - {""})
+    for task in options.task or ():
+        if task not in tasks:
+            raise UnknownFacetError("task", task, available=tasks)
+    rows = [row for row in rows if not options.task or row["task"] in options.task]
     if options.json or not rows:
         print_rows(options, rows, empty=_nothing(options))
         return 0
-    rows = without_secrets(rows)
-    for task, group in groupby(_narrow(options, rows), key=lambda row: row["task"]):
-        put(f"{task or 'without published weights'}:")
-        print_rows(options, [_without(row, "task") for row in group], empty="", indent="  ")
+    hidden: dict[str, None] = {}
+    for task, group in groupby(rows, key=lambda row: row["task"]):
+        print_heading(f"{without_secrets(task) or 'without published weights'}:")
+        table = [_without(_columns(row), "task") for row in group]
+        hidden |= dict.fromkeys(print_table(table, indent="  "))
+    tell_hidden(list(hidden))
     return 0
 
 
@@ -121,10 +144,11 @@ def _model(name: str, distribution: str, task: str, offered: list[Found]) -> dic
         "task": task,
         "model": name,
         "distribution": distribution,
+        "weights": str(default.weights) if default else None,
         "params": meta.get("num_params"),
-        **_columns(headline),
-        "best": best.value if best and best != headline else None,
-        "weights": len(offered),
+        "metric": headline and headline._asdict(),
+        "best": best._asdict() if best and best != headline else None,
+        "sets": len(offered),
         **_status(name, (default or offered[0]).weights if offered else None),
     }
 
@@ -139,29 +163,42 @@ def _status(model: str, weights: Weights | None) -> dict[str, Any]:
     return {"status": "replaced" if successor else "active", "replacement": successor}
 
 
-def _columns(metric: Metric | None) -> dict[str, Any]:
-    """Return a metric as separate columns, so that they can be compared."""
-    name, value, dataset = (metric.name, metric.value, metric.dataset) if metric else (None,) * 3
-    return {"metric": name, "value": value, "dataset": dataset}
+def _columns(row: dict[str, Any]) -> dict[str, Any]:
+    """Return the columns that people compare: the facts of a row, flat and short."""
+    columns: dict[str, Any] = {}
+    for key, value in row.items():
+        columns |= _FLAT[key](row, value) if key in _FLAT else {key: value}
+    return columns
 
 
-def _narrow(options: argparse.Namespace, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Shorten long names of datasets and the status, for people."""
-    if options.json:
-        return rows
-    return [
-        {**_in_words(row), "dataset": shorten(row["dataset"] or "", 32)}
-        if "dataset" in row
-        else _in_words(row)
-        for row in rows
-    ]
+def _flat_metric(_: object, metric: dict[str, Any] | None) -> dict[str, Any]:
+    dataset, name, value = metric.values() if metric else (None,) * 3
+    return {"metric": name, "value": value, "dataset": shorten(dataset or "", 32)}
 
 
-def _in_words(row: dict[str, Any]) -> dict[str, Any]:
+def _flat_metrics(row: dict[str, Any], metrics: list[dict[str, Any]]) -> dict[str, Any]:
+    texts = (f"{each['dataset']} {each['name']} {each['value']}" for each in metrics)
+    return {} if "metric" in row else {"metrics": ", ".join(texts)}
+
+
+# The columns of facts that are objects, or longer than people need.
+_FLAT: dict[str, Callable[[dict[str, Any], Any], dict[str, Any]]] = {
+    "weights": lambda row, name: {} if "sets" in row else {"weights": name},
+    "sets": lambda _, count: {"weights": count},
+    "metric": _flat_metric,
+    "metrics": _flat_metrics,
+    "best": lambda _, metric: {"best": metric and metric["value"]},
+    "bytes": lambda _, size: {"mib": size and round(size / 2**20, 1)},
+    "estimated": lambda *_: {},
+    "status": lambda row, state: {"status": _in_words(state, row["replacement"])},
+    "replacement": lambda *_: {},
+}
+
+
+def _in_words(state: str, replacement: str | None) -> str:
     """Return the status in words; empty for active weights."""
-    state, instead = row["status"], row["replacement"]
-    words = "" if state == "active" else f"{state}, use {instead}" if instead else state
-    return {**_without(row, "replacement"), "status": words}
+    words = f"{state}, use {replacement}" if replacement else state
+    return "" if state == "active" else words
 
 
 def _without(row: dict[str, Any], key: str) -> dict[str, Any]:
@@ -198,68 +235,71 @@ def _find(options: argparse.Namespace) -> int:
         latest_only=options.latest,
         sort=options.sort,
     )
-    rows = [_compared(found, query) for found in query.run(_search.everything())]
-    print_rows(options, _narrow(options, rows), empty="No weights match. To list all: dapi search")
+    matching = query.run(_search.everything())
+    ranking = query.ranking(matching)
+    rows = [_compared(found, query, query.ranked(found, ranking)) for found in matching]
+    empty = "No weights match. To list all: dapi search"
+    print_rows(options, rows, empty=empty, columns=_columns)
     return 0
 
 
-def _compared(found: Found, query: Query) -> dict[str, Any]:
+def _compared(found: Found, query: Query, ranked: Metric | None) -> dict[str, Any]:
     """Return the columns of weights that people compare, with the requested metric."""
-    asked = [query.sort, *(query.min_metric or ()), *(query.max_metric or ())]
-    metrics = [found.metric(name, query.dataset) for name in asked]
+    bounded = [*(query.min_metric or ()), *(query.max_metric or ())]
+    metrics = [ranked, *(found.metric(name, query.dataset) for name in bounded)]
     metric = next(filter(None, metrics), next(_metrics.read(found.meta), None))
     return {
         "weights": found.name,
         "task": found.meta.get("task"),
-        **_columns(metric),
-        **_costs(found),
-        **_status(found.model, found.weights),
+        "metric": metric and metric._asdict(),
+        **_facts(found),
     }
 
 
 def _show(options: argparse.Namespace) -> int:
-    if lookup.parse(options.name).member:
-        details = without_secrets(_details(lookup.get_weights(options.name)))
-        if options.json:
-            print_json(details)
-        else:
-            print_tree(details)
+    found = in_dapi(options.name)
+    if len(found) == 1 and not lookup.parse(found[0]).member:
+        return _show_model(options, found[0])
+    members = [lookup.get_weights(name) for name in found]
+    if len(members) > 1:
+        rows = [_row(Found(lookup.find(each).name, "", each)) for each in members]
+        print_rows(options, rows, empty="", columns=_columns)
         return 0
-    weights = lookup.list_weights(options.name)
-    wanted, listed = lookup.find(options.name).qualified, builders.listed()
-    model = next((name for name, each in listed.items() if each.qualified == wanted), "")
-    rows = [_summary(Found(model, "", each)) for each in weights]
-    empty = f"{options.name} has no published weights."
-    print_rows(options, _narrow(options, rows), empty=empty)
+    details = without_secrets(_details(members[0]))
+    if options.json:
+        print_json(details)
+    else:
+        print_tree(details)
     return 0
 
 
-def _summary(found: Found) -> dict[str, Any]:
-    metrics = found.meta.get("metrics") or ()
-    return {
-        "weights": str(found.weights),
-        **_costs(found),
-        "metrics": ", ".join(map(_metric, metrics if isinstance(metrics, tuple) else [metrics])),
-        **_status(found.model, found.weights),
-    }
+def _show_model(options: argparse.Namespace, name: str) -> int:
+    weights = lookup.list_weights(name)
+    wanted, listed = lookup.find(name).qualified, builders.listed()
+    model = next((name for name, each in listed.items() if each.qualified == wanted), "")
+    rows = [_row(Found(model, "", each)) for each in weights]
+    empty = f"{name} has no published weights."
+    print_rows(options, rows, empty=empty, columns=_columns)
+    return 0
 
 
-def _costs(found: Found) -> dict[str, Any]:
-    """Return the costs of weights: compute, storage and licence."""
+def _row(found: Found) -> dict[str, Any]:
+    return {"weights": str(found.weights), **_facts(found)}
+
+
+def _facts(found: Found) -> dict[str, Any]:
+    """Return the costs, licence, metrics and status of weights."""
+    sizes = [file.size or 0 for file in found.weights.files]
     return {
         "params": found.meta.get("num_params"),
         "gflops": found.meta.get("gflops"),
-        "mib": found.mib and round(found.mib, 1),
+        "bytes": found.mib and round(found.mib * 2**20),
+        "estimated": not all(sizes),
         "license": found.meta.get("license", "unknown"),
         "latest": found.weights.latest,
+        "metrics": [metric._asdict() for metric in _metrics.read(found.meta)],
+        **_status(found.model, found.weights),
     }
-
-
-def _metric(metric: Any) -> str:
-    """Format a metric, in whatever form its author declared it."""
-    if not isinstance(metric, Mapping):
-        return str(metric)
-    return " ".join(str(metric[key]) for key in ("dataset", "name", "value") if key in metric)
 
 
 def _details(weights: Any) -> dict[str, Any]:
@@ -270,7 +310,7 @@ def _details(weights: Any) -> dict[str, Any]:
         "replacement": weights.status.replacement,
         "reason": weights.status.reason,
         "files": [
-            {"url": file.url, "sha256": file.sha256, "size": file.size} for file in weights.files
+            {"url": file.url, "sha256": file.sha256, "bytes": file.size} for file in weights.files
         ],
         "assets": {
             name: str(getattr(asset, "url", asset)) for name, asset in weights.assets.items()

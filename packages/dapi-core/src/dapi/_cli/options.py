@@ -1,29 +1,67 @@
-"""Common parts of commands: options, exit status and messages."""
+"""Common parts of commands: options and messages."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
 
+from dapi._cli.examples import epilog
 from dapi._text.untrusted import printable
+from dapi.exceptions import nearest
 
-# The exit status after an error, or when doctor or verify found a problem.
-FAILED = 1
 
-# The exit status when the command line is wrong, as in argparse.
-MISUSED = 2
+class UsageError(Exception):
+    """The command line is wrong."""
 
-# The exit status after Ctrl-C, as in shells: 128 plus the signal's number.
-INTERRUPTED = 130
+    def __init__(self, usage: str, reason: str) -> None:
+        super().__init__(usage, reason)
+        self.usage, self.reason = usage, reason
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that suggests the option that is meant, and lets the command report errors."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise a UsageError."""
+        raise UsageError(self.format_usage(), f"{self.prog}: {message}")
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Refuse unknown options where they were passed: a command knows its own."""
+        known, rest = super().parse_known_args(args, namespace)
+        for word in rest:
+            if word.startswith("-") and word != "-":
+                self.error(f"unknown option {word}.{self._suggestion(word)}")
+        return known, rest
+
+    def _suggestion(self, word: str) -> str:
+        near = nearest(word.partition("=")[0], self._option_string_actions)
+        meant = f" Did you mean {near[0]}?" if near else ""
+        return f"{meant} To list all: {self.prog} --help"
 
 
 def add_command(
-    commands: Any, name: str, run: Callable[[argparse.Namespace], int], text: str
+    commands: Any,
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    text: str,
+    *,
+    of: str = "",
+    aliases: Sequence[str] = (),
 ) -> argparse.ArgumentParser:
-    """Add a command; ``run`` is called with its options and returns the exit status."""
-    command: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
+    """Add a command; ``run`` is called with its options and returns the exit status.
+
+    ``of`` is the command whose action it is.
+    """
+    command: argparse.ArgumentParser = commands.add_parser(
+        name,
+        aliases=aliases,
+        help=text,
+        description=text,
+        epilog=epilog(f"{of} {name}".lstrip()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     command.add_argument("--json", action="store_true", help="print JSON instead of a table")
     command.set_defaults(run=run)
     return command

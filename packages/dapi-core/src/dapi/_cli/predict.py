@@ -14,10 +14,13 @@ from dapi._catalog import downloads as _downloads
 from dapi._catalog import files, lookup
 from dapi._catalog.downloads import Download
 from dapi._cli import downloads
-from dapi._cli.options import FAILED, add_command, say
+from dapi._cli.failures import FAILED, code, described
+from dapi._cli.names import in_dapi
+from dapi._cli.options import add_command, say
 from dapi._cli.tables import print_facts, put
 from dapi._store import disk, settings
 from dapi._values.frozen import to_json
+from dapi.exceptions import InputError
 
 if TYPE_CHECKING:
     from dapi._building.prediction import Outcome, Plan, Run
@@ -71,7 +74,8 @@ def _seed(text: str) -> int:
 def _predict(options: argparse.Namespace) -> int:
     from dapi._building.prediction import Run, plan  # the other commands do not need it
 
-    planned = plan(options.model, options.weights)
+    known = in_dapi(options.model)
+    planned = plan(known[0] if len(known) == 1 else options.model, options.weights)
     planned.check(options.device)
     download = _downloads.of(planned.weights)
     bad: dict[str, str] = {}
@@ -158,7 +162,7 @@ def _report(
 def _as_json(planned: Plan, outcome: Outcome) -> dict[str, Any]:
     told: dict[str, Any] = {"input": outcome.name, "weights": str(planned.weights)}
     if outcome.error:
-        return {**told, "error": outcome.error}
+        return {**told, "error": described(code(InputError), outcome.error)}
     return {**told, "facts": outcome.facts, "files": list(map(str, outcome.files))}
 
 

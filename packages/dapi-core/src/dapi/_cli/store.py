@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,8 +14,9 @@ from dapi import _store
 from dapi._catalog import downloads as _downloads
 from dapi._catalog import files
 from dapi._cli import downloads
-from dapi._cli.options import FAILED, add_command, say
-from dapi._cli.tables import print_rows
+from dapi._cli.failures import FAILED, code, described, print_error, status_of_all
+from dapi._cli.options import add_command, say
+from dapi._cli.tables import print_json, print_rows, put
 from dapi._plugins import binding
 from dapi._store import cache, copies, folders, placeholder, settings, trust, views
 from dapi._text.urls import redacted
@@ -54,13 +56,15 @@ def add_commands(commands: Any) -> None:
 
 def _add_cache(command: argparse.ArgumentParser) -> None:
     actions = command.add_subparsers(metavar="ACTION")
-    add_command(actions, "list", _list, "list the files and their owners (the default)")
-    add = add_command(actions, "add", _add, "copy a local file into the cache")
+    text = "list the files and their owners (the default)"
+    add_command(actions, "list", _list, text, of="cache", aliases=["ls"])
+    add_command(actions, "dir", _dir, "print the directory of the cache", of="cache")
+    add = add_command(actions, "add", _add, "copy a local file into the cache", of="cache")
     add.add_argument("file", type=Path, help="a file of weights that are installed")
     add.add_argument(
         "--for", dest="owner", help="the weights that it belongs to, if its hash does not tell"
     )
-    remove = add_command(actions, "remove", _remove, "remove files from the cache")
+    remove = add_command(actions, "remove", _remove, "remove files from the cache", of="cache")
     remove.add_argument("names", nargs="*", metavar="name", help="weights, models or a sha256")
     remove.add_argument(
         "--unused", action="store_true", help="all files that no installed weights use"
@@ -68,35 +72,59 @@ def _add_cache(command: argparse.ArgumentParser) -> None:
     remove.add_argument(
         "--older-than", type=float, metavar="DAYS", help="all files not used for this time"
     )
+    text = "remove all files that no installed weights use, as remove --unused"
+    prune = add_command(actions, "prune", _remove, text, of="cache")
+    prune.set_defaults(names=[], unused=True, older_than=None)
 
 
 def _fetch(options: argparse.Namespace) -> int:
-    chosen, is_complete = _chosen(options)
+    chosen, errors = _chosen(options)
     if options.dry_run:
-        _show(options, chosen)
-        return 0 if is_complete else FAILED
-    download = _downloads.of(*chosen.values())
-    if not settings.is_offline():  # then each error states what is missing
-        if not options.quiet:
-            _announce(chosen)
-        if not downloads.is_agreed(download, yes=options.yes, unattended=True):
-            say("Nothing was downloaded.")
-            return FAILED
+        _show(options, chosen, errors)
+        return status_of_all(errors.values())
+    # Offline, each error states what is missing.
+    if not settings.is_offline() and not _is_agreed(options, chosen):
+        say("Nothing was downloaded.")
+        if options.json:
+            print_error("not-confirmed", "Nothing was downloaded. To download: --yes")
+        return FAILED
     rows = []
     for name, weights in chosen.items():
         try:
             for file, path in files.fetch_everything(weights, progress=not options.quiet):
-                rows.append({"name": name, "url": file.url, "path": str(path)})
+                rows.append({"weights": str(weights), "url": file.url, "path": str(path)})
         except DapiError as error:  # the others are still downloaded
             say(str(error))
-            is_complete = False
-    print_rows(options, rows, empty="")
-    return 0 if is_complete else FAILED
+            errors[name] = error
+    _print_files(options, rows, errors)
+    return status_of_all(errors.values())
 
 
-def _chosen(options: argparse.Namespace) -> tuple[dict[str, Weights], bool]:
-    """Return the weights of names, and whether all names have some; report those that do not."""
-    chosen = {}
+def _is_agreed(options: argparse.Namespace, chosen: dict[str, Weights]) -> bool:
+    """Announce the downloads, and ask before large ones."""
+    if not options.quiet:
+        _announce(chosen)
+    download = _downloads.of(*chosen.values())
+    return downloads.is_agreed(download, yes=options.yes, unattended=True)
+
+
+def _print_files(
+    options: argparse.Namespace,
+    rows: list[dict[str, Any]],
+    errors: Mapping[str, DapiError],
+    *,
+    empty: str = "",
+) -> None:
+    """Print rows; in JSON, a name that failed has its error instead."""
+    if options.json:
+        for name, error in errors.items():
+            rows.append({"weights": name, "error": described(code(type(error)), error)})
+    print_rows(options, rows, empty=empty)
+
+
+def _chosen(options: argparse.Namespace) -> tuple[dict[str, Weights], dict[str, DapiError]]:
+    """Return the weights of names, and the errors of names without any, which are reported."""
+    chosen, errors = {}, {}
     for name in options.names:
         try:
             weights = files.latest_or_named(name)
@@ -105,7 +133,8 @@ def _chosen(options: argparse.Namespace) -> tuple[dict[str, Weights], bool]:
             chosen[name] = weights
         except DapiError as error:
             say(str(error))
-    return chosen, chosen.keys() == set(options.names)
+            errors[name] = error
+    return chosen, errors
 
 
 def _announce(chosen: dict[str, Weights]) -> None:
@@ -115,19 +144,23 @@ def _announce(chosen: dict[str, Weights]) -> None:
             downloads.announce(weights, download)
 
 
-def _show(options: argparse.Namespace, chosen: dict[str, Weights]) -> None:
+def _show(
+    options: argparse.Namespace, chosen: dict[str, Weights], errors: Mapping[str, DapiError]
+) -> None:
     """Print what would be downloaded, and check the free disk space."""
     rows = [
         {
-            "name": name,
+            "weights": str(weights),
             "bytes": part.size,
             "estimated": part.is_estimated,
+            "sha256": part.file.sha256,
             "url": part.file.url,
         }
-        for name, weights in chosen.items()
+        for weights in chosen.values()
         for part in _downloads.of(weights).parts
     ]
-    print_rows(options, rows, empty="Nothing needs to be downloaded." if chosen else "")
+    empty = "Nothing needs to be downloaded." if chosen else ""
+    _print_files(options, rows, errors, empty=empty)
     downloads.check_room(_downloads.of(*chosen.values()))
 
 
@@ -149,7 +182,7 @@ def _verify(options: argparse.Namespace) -> int:
     findings = _of_weights(options.names) if options.names else _of_cache()
     rows, status = [], 0
     for found in findings:
-        row = {"state": found.state, "path": found.path, "from": found.url, "remedy": found.remedy}
+        row = {"state": found.state, "path": found.path, "url": found.url, "remedy": found.remedy}
         try:
             if found.repair and options.repair:
                 found.repair()
@@ -213,7 +246,7 @@ def _trust(options: argparse.Namespace) -> int:
     owners = files.owners_by_url()
     rows = [
         {
-            "weights": ", ".join(owners.get(known.url, ())),
+            "used_by": owners.get(known.url, []),
             "state": "trusted" if known.is_loaded else "not yet loaded",
             "sha256": known.sha256,
             "url": known.url,
@@ -234,7 +267,7 @@ def _forget(options: argparse.Namespace) -> int:
         for known in found:
             trust.forget(known)
             cache.remove(known.sha256)
-            rows.append({"forgotten": known.url, "sha256": known.sha256})
+            rows.append({"state": "forgotten", "sha256": known.sha256, "url": known.url})
     print_rows(options, rows, empty="")
     return 0
 
@@ -242,27 +275,55 @@ def _forget(options: argparse.Namespace) -> int:
 def _list(options: argparse.Namespace) -> int:
     owners = files.owners_by_key()
     rows = [
-        _row(owners.get(blob.sha256, ()) or [f"({blob.wanted or 'unknown'})"], blob)
+        _row("cached", owners.get(blob.sha256, ()), blob, wanted=blob.wanted)
         for blob in cache.listing()
     ]
     for blob, is_alive in cache.incomplete():
         state = "being downloaded" if is_alive else "interrupted"
-        names = ", ".join(owners.get(blob.sha256, ()) or ["unknown"])
-        rows.append(_row([f"({state}: {names})"], blob))
-    shown = [dict(row, sha256=str(row["sha256"])[:8]) for row in rows]
-    print_rows(options, rows if options.json else shown, empty="The cache is empty.")
+        rows.append(_row(state, owners.get(blob.sha256, ()), blob))
+    print_rows(options, rows, empty="The cache is empty.", columns=_columns)
     return 0
 
 
-def _row(names: Sequence[str], blob: cache.Blob) -> dict[str, Any]:
+def _row(
+    state: str, names: Sequence[str], blob: cache.Blob, *, wanted: str | None = None
+) -> dict[str, Any]:
+    used = datetime.fromtimestamp(blob.used, timezone.utc).isoformat(timespec="seconds")
     return {
-        "weights": ", ".join(names),
+        "used_by": list(names),
+        "wanted": wanted,
+        "state": state,
         "bytes": blob.size,
-        "copy": blob.copy_size or None,
-        "used": f"{max(0.0, time.time() - blob.used) / _DAY:.0f} days ago",
+        "copy_bytes": blob.copy_size or None,
+        "used": used,
         "sha256": blob.sha256,
         "path": str(blob.path),
     }
+
+
+def _columns(row: dict[str, Any]) -> dict[str, Any]:
+    """Return the columns of a file in the cache for people."""
+    names = ", ".join(row["used_by"])
+    if row["state"] != "cached":
+        names = f"({row['state']}: {names or 'unknown'})"
+    age = time.time() - datetime.fromisoformat(row["used"]).timestamp()
+    return {
+        "weights": names or f"({row['wanted'] or 'unknown'})",
+        "bytes": row["bytes"],
+        "copy": row["copy_bytes"],
+        "used": f"{max(0.0, age) / _DAY:.0f} days ago",
+        "sha256": row["sha256"][:8],
+        "path": row["path"],
+    }
+
+
+def _dir(options: argparse.Namespace) -> int:
+    path = str(folders.root())
+    if options.json:
+        print_json({"path": path})
+    else:
+        put(path)
+    return 0
 
 
 def _add(options: argparse.Namespace) -> int:
@@ -291,12 +352,17 @@ def _remove(options: argparse.Namespace) -> int:
     for blob in cache.listing():
         if blob.sha256 in chosen and blob.is_ours:
             cache.remove(blob.sha256)
-            rows.append({"removed": str(blob.path), "bytes": blob.size})
+            rows.append({"path": str(blob.path), "bytes": blob.size})
         elif blob.sha256 in chosen and blob.copy_size:  # our cache lacks only its blob
-            rows.append({"removed": str(copies.remove(blob.sha256)), "bytes": blob.copy_size})
-    rows += [{"removed": str(path), "bytes": None} for path in cache.sweep()]
-    print_rows(options, rows, empty="There was nothing to remove.")
+            rows.append({"path": str(copies.remove(blob.sha256)), "bytes": blob.copy_size})
+    rows += [{"path": str(path), "bytes": None} for path in cache.sweep()]
+    empty = "There was nothing to remove."
+    print_rows(options, rows, empty=empty, columns=_removed)
     return 0
+
+
+def _removed(row: dict[str, Any]) -> dict[str, Any]:
+    return {"removed": row["path"], "bytes": row["bytes"]}
 
 
 def _named(names: list[str]) -> set[str]:

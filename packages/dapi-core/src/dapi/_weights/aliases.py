@@ -1,7 +1,7 @@
 """Aliases: names of the same weights in the library that published them.
 
-An entry lists them in ``meta["known_as"]``. They cannot be built: an error gives the name to use.
-Only errors look them up, because this reads all enums.
+An entry lists them in ``meta["known_as"]``. They cannot be built: an error gives the name to use,
+and commands take it. Only errors look them up, because this reads all enums.
 """
 
 from __future__ import annotations
@@ -85,9 +85,12 @@ def _of(member: Weights) -> list[str]:
 
 
 def _owners(enum: Iterable[Weights]) -> set[str]:
-    """Return the other libraries' enums that members of this one correspond to."""
+    """Return the other libraries' enums that members of this one correspond to.
+
+    A name in lower case is not an enum: timm's ``resnet50.tv_in1k`` is a model with its weights.
+    """
     owners = {alias.rpartition(".")[0] for member in enum for alias in _of(member)}
-    return {owner for owner in owners if owner and "/" not in owner}
+    return {owner for owner in owners if owner != owner.lower() and "/" not in owner}
 
 
 def _is(name: str, alias: str) -> bool:

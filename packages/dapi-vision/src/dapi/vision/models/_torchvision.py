@@ -49,6 +49,7 @@ def published(
     file: str,
     *,
     known_as: str,
+    timm: str | None = None,
     metrics: Mapping[str, Mapping[str, float]],
     meta: Mapping[str, Any],
     sha256: str | None = None,
@@ -64,6 +65,7 @@ def published(
         model: The model's name behind ``torchvision.models``, as in ``detection.ssd300_vgg16``.
         file: The file's name, or its URL where that is not torchvision's own.
         known_as: torchvision's name of the weights, as in ``ResNet50_Weights.IMAGENET1K_V1``.
+        timm: timm's name of the weights, if its table of pretrained weights has the same URL.
         metrics: The metrics on torchvision's page of the model: by dataset, by name.
         meta: The rest of the metadata.
         sha256: The file's full hash; without it, the digits in its name are used.
@@ -82,7 +84,7 @@ def published(
             **{key: value for key, value in own.items() if value is not None},
             **meta,
             "metrics": _sourced(metrics, f"{_PAGES}.{model}.html"),
-            "known_as": (known_as,),
+            "known_as": (known_as, timm) if timm else (known_as,),
             "hash_source": _hash_source(file, sha256, sources),
         },
         **fields,
