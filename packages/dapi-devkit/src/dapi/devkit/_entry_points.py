@@ -328,4 +328,7 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="write no tombstones for removed builders (if they were never published)",
     )
+    parser.add_argument(
+        "path", nargs="?", type=Path, default=Path(), help="the project's directory"
+    )
     return parser
