@@ -443,6 +443,15 @@ def test_without_a_sample_a_model_could_not_be_checked(leaves):
     assert found.state == "unchecked" and "dapi.samples" in found.reason
 
 
+def test_without_weights_a_builder_could_not_be_checked(leaves):
+    """Nothing states its task: that is a reason, not an error."""
+    leaves.change("(weights=LeafWeights)", "()")
+
+    found = dapi.check("leafnet")
+
+    assert found.state == "unchecked" and "no published weights" in found.reason
+
+
 def run(capsys, *words):
     status = _cli.main(words)
     return status, capsys.readouterr().out

@@ -124,6 +124,17 @@ def test_write_begins_tables(project):
     assert '[project.entry-points."dapi.models"]\nline_net = "acme_lines' in text
 
 
+def test_comment_above_the_next_table_stays_there(project):
+    """A new line goes after the last one of its table."""
+    comment = '# What others may do.\n[project.entry-points."dapi.hooks"]\nlines = "acme_lines"\n'
+    (project / "pyproject.toml").write_text(PYPROJECT.replace("[tool.other]", comment))
+
+    assert 0 == main(["entry-points", "--write", str(project)])
+
+    added = 'line_net = "acme_lines.family:LineNetWeights"\n'
+    assert f"{added}\n{comment}" in (project / "pyproject.toml").read_text()
+
+
 def test_declaration_that_cannot_be_imported_is_told(project, capsys):
     """With the cause: lines are not removed because a module is broken."""
     (project / "src" / "acme_lines" / "family.py").write_text(FAMILY + "\nimport absent_thing\n")
@@ -158,6 +169,19 @@ def test_builder_that_leaves_gets_a_tombstone(project, capsys):
     pyproject.write_text(text.replace('[project.entry-points."dapi.models"]\n', lines))
     assert 0 == main(["entry-points", "--write", str(project)])
     assert 1 == path.read_text().count("gone =")
+
+
+def test_tombstone_names_the_last_release_that_is_kept(project):
+    """A version that was raised before the builder was removed never had it."""
+    (project / "compat").mkdir()
+    for version in ("0.2.0", "0.10.0"):
+        (project / "compat" / f"{version}.json.gz").touch()
+    text = PYPROJECT.replace('version = "0.3.0"', 'version = "0.11.0"')
+    (project / "pyproject.toml").write_text(text)
+
+    assert 0 == main(["entry-points", "--write", str(project)])
+
+    assert 'last_version="0.10.0"' in (project / "src" / "acme_lines" / "removed.py").read_text()
 
 
 def test_builder_that_was_never_published_leaves_without_a_trace(project):

@@ -22,10 +22,12 @@ from dapi._values.frozen import FrozenDict, freeze
 from dapi._values.public import public
 from dapi._weights.entry import WeightEntry
 from dapi._weights.enum import Weights
-from dapi.exceptions import AnswersError, DapiError
+from dapi.exceptions import AnswersError, DapiError, NoWeightsError
 
 if TYPE_CHECKING:
     from torch import nn
+
+_NO_TASK = "It has no published weights, which would state its task."
 
 
 @public
@@ -206,10 +208,13 @@ def _named(name: str) -> Subject:
 
 def _template(model: Builder) -> Weights:
     """Choose the weights whose build, transforms and postprocess a builder runs with."""
-    enum = lookup.own_enum(model.load())
+    try:
+        enum = lookup.own_enum(model.load())
+    except NoWeightsError as cause:
+        raise UncheckedError(_NO_TASK) from cause
     members = [member for member in enum if member.status.state == "active"] or list(enum)
     if not members:
-        raise UncheckedError("It has no published weights, which would state its task.")
+        raise UncheckedError(_NO_TASK)
     return next((member for member in members if member.latest), members[0])
 
 

@@ -21,6 +21,7 @@ import tomlkit
 
 from dapi import Weights, catalog
 from dapi.devkit import _stub, _tombstones
+from dapi.devkit.compatibility.releases import Releases
 from dapi.devkit.exceptions import MissingProjectError
 from dapi.exceptions import PluginLoadError
 
@@ -157,10 +158,10 @@ class Project:
         new -= groups.keys()
         for change in changes:
             if change.group == REMOVED:
-                written.append(_tombstones.write(change.target, self.version, self._sources))
+                written.append(_tombstones.write(change.target, self._last, self._sources))
             table = groups.setdefault(change.group, tomlkit.table())
             if change.is_added:
-                table[change.name] = change.target
+                _add(table, change)
             elif table.get(change.name) == change.target:
                 del table[change.name]
         for group in new:  # a table that others follow ends in a blank line
@@ -176,6 +177,14 @@ class Project:
             if self.version and change.name not in {*staying, *self.lines(REMOVED)}:
                 target = _tombstones.target(change.name, change.target, self._sources)
                 yield Change(REMOVED, change.name, target, is_added=True)
+
+    @property
+    def _last(self) -> str:
+        """The last release, of which an image is kept; without images, the project's version.
+
+        The version may be raised before the builder is removed: that one never had it.
+        """
+        return next(reversed(Releases(self.path.parent).versions()), self.version)
 
     def _package(self, stub: Path) -> str:
         return ".".join(stub.parent.relative_to(self._sources).parts)
@@ -223,6 +232,15 @@ class Project:
         for name, target in lines.items():
             if found.get(name) != target and not is_same(found.get(name), target):
                 yield Change(group, name, target, is_added=True)
+
+
+def _add(table: Any, change: Change) -> None:
+    """Set a line; tomlkit would append it after the comment above the next table."""
+    after, body = [], table.value.body
+    while change.name not in table and body and body[-1][0] is None:
+        after.insert(0, body.pop())
+    table[change.name] = change.target
+    body.extend(after)
 
 
 def replace(path: Path, text: str) -> None:
@@ -305,7 +323,8 @@ def _write(
     for path in tombstones:
         print(
             f"{path} has a tombstone for each removed builder. Say there what to use instead, "
-            "as in successor='plantnet_v2', and why: reason='...'. A builder that was never "
+            "as in successor='plantnet_v2', and why: reason='...'. last_version is the last "
+            "release that has the builder: correct it if it is another. A builder that was never "
             "published needs none: --no-tombstones"
         )
     for path in stubs:
