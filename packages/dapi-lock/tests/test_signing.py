@@ -157,7 +157,7 @@ def test_lock_says_that_its_signature_is_outdated(signed, run):
     changed = run("lock", "--remove", "packed")
 
     assert "signature" not in same[1]
-    assert "Its signature no longer matches. To sign it: dapi sign dapi.lock" in changed[1]
+    assert "Its signature no longer matches. To sign it: dapi sign dapi.lock --key KEY" in changed[1]
 
 
 def test_bundle_carries_the_signature(signed, run, tmp_path, monkeypatch):

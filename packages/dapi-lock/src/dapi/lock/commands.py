@@ -126,7 +126,7 @@ def _lock(options: argparse.Namespace, added: list[Requirement]) -> int:
     if not options.lock.is_file() or options.lock.read_text(encoding="utf-8") != text:
         _files.replace(options.lock, text)
         if _signing.beside(options.lock).exists():
-            say(f"Its signature no longer matches. To sign it: dapi sign {options.lock}")
+            say(f"Its signature no longer matches. To sign it: dapi sign {options.lock} --key KEY")
     _show(options, compare(old or Lock(), new))
     files = [file for _, file in new.files()]
     size = amount(sum(file.size for file in files))
