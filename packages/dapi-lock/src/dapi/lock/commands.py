@@ -320,8 +320,11 @@ def audit(words: Sequence[str]) -> int:
     options = parser.parse_args(words)
     with dapi.use_lock(None):
         document, project = _signing.read(options.lock), _project.beside(options.lock)
-        signature = _signing.report(document, options.lock, _keys.trusted())
+        keys = _keys.trusted()
+        signature = _signing.report(document, options.lock, keys)
         policy = project.policy or document.lock.policy
+        if keys:  # the machine requires a signature, whatever the policy says
+            policy = policy._replace(require_signature=True)
         rows = _auditing.audit(document.lock, policy, signature=str(signature["state"]))
     found = [text for row in rows for text in row["violations"]]
     if options.json:
