@@ -347,6 +347,15 @@ class TestFiles:
 
         assert 1 == status and not Path("dapi.lock").exists()
 
+    def test_url_of_a_local_file_is_refused(self, run):
+        """A lock with it would be refused wherever it is read."""
+        Path("a.bin").write_bytes(b"one")
+
+        status, printed = run("lock", Path("a.bin").absolute().as_uri())
+
+        assert 1 == status and "a local file as ./path" in printed
+        assert not Path("dapi.lock").exists()
+
     def test_pipe_is_not_read(self, project, run):
         """Nothing waits for ever."""
         os.mkfifo(project("") / "pipe")
