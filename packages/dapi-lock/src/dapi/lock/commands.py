@@ -152,6 +152,8 @@ def _resolve(
         reason = f"It is not locked. Locked names: {', '.join(sorted(required)) or 'none'}."
         raise UnlockableError(dict.fromkeys(strange, reason))
     removed = {*options.remove}
+    for weights in old.weights if old else ():  # their name stands for what requested them
+        removed.update(weights.requested if weights.name in removed else ())
     requires = [each for each in required.values() if not {each.text, each.name} & removed]
     if not requires and not options.remove:
         remedy = 'Name weights: dapi lock NAME ..., or write [tool.dapi] weights = ["NAME"].'
