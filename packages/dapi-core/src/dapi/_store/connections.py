@@ -1,7 +1,8 @@
 """Connections: kept open between requests to one server, while many files are fetched.
 
 A connection is used again only if its last answer was read to the end and nothing followed, and
-never for long. One that the server closed meanwhile is replaced once. Outside of ``kept`` each request has its own.
+never for long. One that the server closed meanwhile is replaced once. Outside of ``kept`` each
+request has its own.
 """
 
 from __future__ import annotations
