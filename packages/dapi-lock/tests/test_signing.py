@@ -282,9 +282,11 @@ def test_sign_needs_a_lock_and_a_key(run, make_key):
     without = run("sign", "--key", str(private))
     run("lock", "net")
     wrong = run("sign", "--key", str(public))
+    absent = run("sign", "--key", "absent.pem")
 
     assert 1 == without[0] and "there is no such lock file" in without[1]
     assert 1 == wrong[0] and "not a private key" in wrong[1]
+    assert 1 == absent[0] and "To make a key: openssl ecparam" in absent[1]
     assert not SIGNATURE.exists()
 
 
