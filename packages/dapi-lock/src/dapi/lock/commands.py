@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import dapi
@@ -224,10 +225,10 @@ def sync(words: Sequence[str]) -> int:
 
 
 def _sync(options: argparse.Namespace) -> int:
-    document, project = _signing.read(options.lock), _project.beside(options.lock)
+    document = _signing.read(options.lock)
     locked = document.lock
     if not options.frozen:
-        _project.check_fresh(project, locked, options.lock)
+        _project.check_fresh(_project.beside(options.lock), locked, options.lock)
     _signing.require(document, options.lock)
     check(locked.policy, locked)
     _tell_versions(locked)
@@ -300,10 +301,12 @@ def verify(path: str, *, repair: bool, as_json: bool, signed_by: Sequence[str] =
     states = [str(row["state"]) for row in rows]
     told = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
     say(f"{chosen}: {told or 'no files'}.")
+    where = "" if chosen == default() else quote(str(chosen))
+    of = where and f" --lock {where}"
     remedies = {
-        "damaged": "To remove damaged files: dapi verify --lock --repair",
-        "missing": "To download missing files: dapi sync",
-        "foreign": "To remove foreign files: dapi sync --prune",
+        "damaged": f"To remove damaged files: dapi verify --lock {where}".rstrip() + " --repair",
+        "missing": f"To download missing files: dapi sync{of}",
+        "foreign": f"To remove foreign files: dapi sync{of} --prune",
     }
     for state in remedies:
         if state in states:
