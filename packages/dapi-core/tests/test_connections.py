@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from contextlib import contextmanager
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -25,6 +26,7 @@ class Server(ThreadingHTTPServer):
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
         self.opened, self.closed, self.hang_up = [], [], 0
+        self.has_sent = threading.Event()
 
     def process_request(self, request, client_address):
         self.opened.append(client_address)
@@ -62,9 +64,18 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+        if name == "longer":
+            self.answer_nobody()
         self.answers += 1
         if self.server.hang_up and self.answers >= self.server.hang_up:
             self.close_connection = True  # without having said so
+
+    def answer_nobody(self):
+        """Send an answer that was not asked for, once the one before it was read."""
+        time.sleep(0.1)
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nother")
+        self.wfile.flush()
+        self.server.has_sent.set()
 
 
 @pytest.fixture
@@ -119,6 +130,15 @@ def test_errors_and_redirects_do_not_break_what_follows(server):
             fetch(server.file("absent"))
         assert final == fetch(moved).read_bytes()
         fetch(server.file("two"))
+
+
+def test_answer_that_nobody_asked_for_is_not_read(server):
+    """A server that sends more than it announced does not answer the next request with that."""
+    with nothing_left(), cache.connections_kept():
+        fetch(server.file("longer"))
+        assert server.has_sent.wait(5)
+        fetch(server.file("next"))
+    assert 2 == len(server.opened)
 
 
 def test_threads_do_not_share_one_at_the_same_time(server):

@@ -112,6 +112,22 @@ def test_no_bytes_are_text():
         parse(b" " * ((64 << 20) + 1), "x")
 
 
+@pytest.mark.parametrize("part", ["a", '"a"', "'a'", r'"\""', "a "])
+def test_key_that_takes_long_to_parse_is_refused(part):
+    """Before it is parsed, which takes quadratic time: a bundle's lock is read before its key."""
+    key = ".".join([part] * 100_000)
+    for text in (f"{key} = 1", f"[{key}]", f"x = {{{key} = 1}}"):
+        with pytest.raises(LockError, match="a key of too many parts"):
+            parse(text.encode(), "x")
+
+
+def test_value_with_many_dots_is_no_key():
+    """Answers are one long line of numbers."""
+    answers = f"[answers]\n'acme/net:A_RefV1' = '{[0.5] * 1000} {'a.b/' * 100}'\n"
+
+    assert parse(f"{TEXT}\n{answers}".encode(), "x").weights[0].answers
+
+
 def test_folder_is_no_lock(tmp_path):
     """What cannot be read is told."""
     with pytest.raises(LockError, match="cannot be read"):

@@ -76,15 +76,16 @@ def test_all_names_that_cannot_be_locked_are_told_at_once(run):
     assert "Did you mean 'net'" in printed and "Did you mean 'talker'" in printed
 
 
+@pytest.mark.parametrize("name", ["net", "acme-zoo/net:Digits_RefV2"])
 @pytest.mark.usefixtures("zoo")
-def test_names_are_added_to_the_project(project, run):
+def test_names_are_added_to_the_project(project, run, name):
     """The comments of pyproject.toml stay; --remove takes a name out of both."""
     folder = project("[tool.dapi]\n# what we serve\nweights = ['net']  # and more\n")
     run("lock")
 
     run("lock", "packed")
     added = (folder / "pyproject.toml").read_text()
-    run("lock", "--remove", "net")
+    run("lock", "--remove", name)
 
     assert "# what we serve" in added and "# and more" in added and "packed" in added
     assert "'net'" not in (folder / "pyproject.toml").read_text()

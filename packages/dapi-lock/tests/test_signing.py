@@ -13,7 +13,7 @@ import pytest
 pytest.importorskip("cryptography")
 
 import dapi
-from dapi.lock import _envelope, _keys, read
+from dapi.lock import _envelope, _keys, locked, read
 from dapi.lock.exceptions import SignatureError
 
 has_model_signing = pytest.mark.skipif(
@@ -151,13 +151,37 @@ def test_policy_requires_a_signature(zoo, project, run, make_key, monkeypatch):
         dapi.use_lock("dapi.lock")
 
 
+def test_audit_requires_the_signature_that_the_machine_requires(signed, run, monkeypatch):
+    """Also where the lock's policy does not, as whoever changes a lock could remove that."""
+    monkeypatch.setenv("DAPI_SIGNED_BY", str(signed[1]))
+    good = run("audit")
+    SIGNATURE.unlink()
+
+    status, printed = run("audit")
+
+    assert 0 == good[0], good[1]
+    assert 1 == status and "in a lock whose signature is missing" in printed
+
+
+def test_locked_files_are_of_a_signed_lock(signed, monkeypatch):
+    """A program that is not bound to the lock uses no other lock, either."""
+    monkeypatch.setenv("DAPI_SIGNED_BY", str(signed[1]))
+    assert locked("talker").fetch(progress=False).is_dir()
+    SIGNATURE.unlink()
+
+    with pytest.raises(SignatureError, match=r"dapi\.lock\.sig"):
+        locked("talker")
+
+
 def test_lock_says_that_its_signature_is_outdated(signed, run):
     """The signature of another lock is worth nothing; without a change it is untouched."""
     same = run("lock")
     changed = run("lock", "--remove", "packed")
 
     assert "signature" not in same[1]
-    assert "Its signature no longer matches. To sign it: dapi sign dapi.lock" in changed[1]
+    assert (
+        "Its signature no longer matches. To sign it: dapi sign dapi.lock --key KEY" in changed[1]
+    )
 
 
 def test_bundle_carries_the_signature(signed, run, tmp_path, monkeypatch):
@@ -258,9 +282,11 @@ def test_sign_needs_a_lock_and_a_key(run, make_key):
     without = run("sign", "--key", str(private))
     run("lock", "net")
     wrong = run("sign", "--key", str(public))
+    absent = run("sign", "--key", "absent.pem")
 
     assert 1 == without[0] and "there is no such lock file" in without[1]
     assert 1 == wrong[0] and "not a private key" in wrong[1]
+    assert 1 == absent[0] and "To make a key: openssl ecparam" in absent[1]
     assert not SIGNATURE.exists()
 
 

@@ -13,7 +13,7 @@ import dapi
 from dapi import cache
 from dapi.exceptions import NotLockedError
 from dapi.lock import locked, read
-from dapi.lock.exceptions import SyncError
+from dapi.lock.exceptions import PolicyError, SyncError
 
 pytestmark = pytest.mark.usefixtures("project")
 
@@ -135,6 +135,24 @@ class TestHub:
             assert FILES == tree(locked("acme/tiny").fetch(progress=False))
             with pytest.raises(NotLockedError, match="dapi lock acme/other"):
                 locked("acme/other")
+
+    def test_files_that_the_policy_does_not_allow_are_refused(self, repo, run, monkeypatch):
+        """DAPI_LICENSES holds wherever weights are fetched."""
+        run("lock", "hf:acme/tiny")
+        monkeypatch.setenv("DAPI_LICENSES", "MIT")
+
+        with pytest.raises(PolicyError, match=r"acme/tiny has the licence 'Apache-2\.0'"):
+            locked("acme/tiny")
+
+    def test_commit_that_was_requested_is_not_replaced_by_another(self, repo, run):
+        """The server, or a mirror of it, cannot choose."""
+        commit = repo.revisions["main"]
+        repo.revisions[commit] = repo.commit({"config.json": b"[]"}, "other")
+
+        status, printed = run("lock", f"hf:acme/tiny@{commit}")
+
+        assert 1 == status and f"the server names the commit {repo.revisions[commit]!r}" in printed
+        assert not Path("dapi.lock").exists()
 
     def test_small_file_that_the_commit_does_not_name_is_refused(self, hub, repo, run):
         """Git's id of the file is compared when its sha256 is computed."""
@@ -328,6 +346,15 @@ class TestFiles:
         status, _ = run("lock", path)
 
         assert 1 == status and not Path("dapi.lock").exists()
+
+    def test_url_of_a_local_file_is_refused(self, run):
+        """A lock with it would be refused wherever it is read."""
+        Path("a.bin").write_bytes(b"one")
+
+        status, printed = run("lock", Path("a.bin").absolute().as_uri())
+
+        assert 1 == status and "a local file as ./path" in printed
+        assert not Path("dapi.lock").exists()
 
     def test_pipe_is_not_read(self, project, run):
         """Nothing waits for ever."""

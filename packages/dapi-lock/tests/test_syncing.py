@@ -56,6 +56,20 @@ def test_sync_refuses_a_lock_of_another_project(project, run):
     assert 0 == frozen
 
 
+@pytest.mark.usefixtures("zoo")
+def test_frozen_sync_does_not_read_the_project(project, run):
+    """Whatever pyproject.toml says, and even if it is broken."""
+    project("[tool.dapi]\nweights = ['packed']\n")
+    run("lock")
+    project("<<<<<<< HEAD\n")
+
+    stale, frozen = run("sync"), run("sync", "--frozen")
+
+    assert 1 == stale[0] and "pyproject.toml: it has the conflict markers" in stale[1]
+    assert "dapi lock" not in stale[1]
+    assert 0 == frozen[0], frozen[1]
+
+
 @pytest.mark.usefixtures("project", "zoo")
 def test_prune_leaves_only_what_is_locked(run):
     """It says what it removes, and a dry run only says it."""

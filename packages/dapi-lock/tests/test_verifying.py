@@ -34,6 +34,19 @@ def test_verify_lists_missing_damaged_and_foreign_files(run, own_cache):
     assert "dapi verify --lock --repair" in mended[0][1] and 0 == mended[2][0], mended
 
 
+@pytest.mark.usefixtures("project", "zoo")
+def test_commands_that_verify_names_are_for_the_same_lock(run):
+    """Pruning by another lock would remove what this one needs."""
+    run("lock", "net", "--lock", "old.lock")
+    run("lock", "packed", "talker")
+    run("sync")
+
+    _, printed = run("verify", "--lock", "old.lock")
+
+    assert "To remove foreign files: dapi sync --lock old.lock --prune" in printed
+    assert "To download missing files: dapi sync --lock old.lock\n" in printed
+
+
 @pytest.mark.usefixtures("project")
 def test_verify_finds_a_changed_file_of_a_package(zoo, run):
     """Such a file is hashed where it is."""

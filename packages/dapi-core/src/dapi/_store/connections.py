@@ -1,7 +1,8 @@
 """Connections: kept open between requests to one server, while many files are fetched.
 
-A connection is used again only if its last answer was read to the end, and never for long. One that
-the server closed meanwhile is replaced once. Outside of ``kept`` each request has its own.
+A connection is used again only if its last answer was read to the end and nothing followed, and
+never for long. One that the server closed meanwhile is replaced once. Outside of ``kept`` each
+request has its own.
 """
 
 from __future__ import annotations
@@ -110,6 +111,21 @@ def _take(key: object) -> HTTPConnection | None:
             if not idle:
                 return None
             since, connection = idle.pop()
-        if time.monotonic() - since < _LONGEST_IDLE:
+        if time.monotonic() - since < _LONGEST_IDLE and _is_silent(connection):
             return connection
         connection.close()
+
+
+def _is_silent(connection: HTTPConnection) -> bool:
+    """Whether a server neither closed a connection nor sent bytes that nobody asked for.
+
+    Such bytes, after an answer that is longer than announced, would be the next answer.
+    """
+    from selectors import EVENT_READ, DefaultSelector
+
+    pending = getattr(connection.sock, "pending", None)  # of TLS, already decrypted
+    if pending is not None and pending():
+        return False
+    with DefaultSelector() as selector:
+        selector.register(connection.sock, EVENT_READ)
+        return not selector.select(0)

@@ -18,7 +18,7 @@ from typing import IO, NamedTuple
 
 from dapi import cache
 from dapi.exceptions import HashMismatchError
-from dapi.lock import _envelope
+from dapi.lock import _envelope, _files
 from dapi.lock._reading import parse
 from dapi.lock._signing import LOCK, SUFFIX, Admit, Document
 from dapi.lock._syncing import ABSENT
@@ -91,6 +91,9 @@ def write(members: list[Member], output: Path, *, progress: bool) -> None:
     Raises:
         BundleError: The file cannot be written, or a file of the cache changed.
     """
+    if _files.is_special(output):
+        remedy = "Choose another --output; - is standard output."
+        raise BundleError(output, "it is not a regular file", remedy=remedy)
     part = output.with_name(f"{output.name}.part")
     try:
         part.touch()

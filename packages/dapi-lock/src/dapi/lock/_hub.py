@@ -58,7 +58,7 @@ def snapshot(repository: str, revision: str) -> Snapshot:
         # The library reads the variable when it is imported, perhaps long before.
         api = HfApi(endpoint=os.environ.get("HF_ENDPOINT") or None)
         found = api.model_info(repository, revision=revision, files_metadata=True, timeout=_TIMEOUT)
-        return _read(found, what)
+        return _read(found, revision, what)
     except HfHubHTTPError as cause:
         login = "If it is private or gated, sign in: hf auth login"
         is_absent = getattr(cause.response, "status_code", 0) in (401, 403, 404)
@@ -69,9 +69,10 @@ def snapshot(repository: str, revision: str) -> Snapshot:
         raise _failure(what, f"{type(cause).__name__}: {_line(cause)}") from cause
 
 
-def _read(found: Any, what: str) -> Snapshot:
+def _read(found: Any, revision: str, what: str) -> Snapshot:
     """Parse the server's response, which is untrusted."""
-    if not _COMMIT.fullmatch(str(found.sha)):
+    is_other = _COMMIT.fullmatch(revision) and found.sha != revision
+    if is_other or not _COMMIT.fullmatch(str(found.sha)):
         raise _failure(what, f"the server names the commit {found.sha!r}")
     files = []
     for each in found.siblings or ():

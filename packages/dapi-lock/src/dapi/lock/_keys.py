@@ -80,7 +80,7 @@ def private(path: Path) -> PrivateKey:
         KeyFileError: The file is not a private key of a supported curve, or the password is wrong.
         MissingDependencyError: cryptography is not installed.
     """
-    content, load = _read(path), _cryptography().load_pem_private_key
+    content, load = _read(path, _MAKE), _cryptography().load_pem_private_key
     from cryptography.exceptions import UnsupportedAlgorithm
 
     try:
@@ -113,7 +113,7 @@ def public(path: Path) -> PublicKey:
         KeyFileError: The file is not a public key of a supported curve.
         MissingDependencyError: cryptography is not installed.
     """
-    content, load = _read(path), _cryptography().load_pem_public_key
+    content, load = _read(path, _PUBLISH), _cryptography().load_pem_public_key
     from cryptography.exceptions import UnsupportedAlgorithm
 
     try:
@@ -131,12 +131,12 @@ def trusted(paths: Iterable[str] = ()) -> list[PublicKey]:
     return [public(Path(path)) for path in list(paths) or named if path]
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path, remedy: str) -> bytes:
     try:
         with path.open("rb") as stream:
             return stream.read(_LARGEST)
     except OSError as cause:
-        raise KeyFileError(path, f"it cannot be read ({cause.strerror})", _PUBLISH) from cause
+        raise KeyFileError(path, f"it cannot be read ({cause.strerror})", remedy) from cause
 
 
 def _is_supported(key: Any, kind: str) -> bool:

@@ -9,9 +9,8 @@ from typing import NamedTuple
 from dapi import cache, catalog
 from dapi.exceptions import NotLockedError
 from dapi.lock import _syncing
-from dapi.lock._binding import LockBinding
-from dapi.lock._reading import read
-from dapi.lock.document import Lock, LockedWeights
+from dapi.lock._binding import LockBinding, bind
+from dapi.lock.document import Lock, LockedWeights, check
 from dapi.lock.requirement import Requirement
 
 
@@ -62,6 +61,8 @@ def locked(name: str, *, lock: str | os.PathLike[str] | None = None) -> Locked:
         NotLockedError: The lock does not name it.
         MissingLockError: The lock does not exist.
         LockError: It is not a valid lock.
+        SignatureError: It must be signed, but is not signed by a trusted key.
+        PolicyError: Its policy, or ``DAPI_LICENSES``, does not allow the entry.
 
     Example:
         >>> import dapi.lock
@@ -69,13 +70,12 @@ def locked(name: str, *, lock: str | os.PathLike[str] | None = None) -> Locked:
         >>> model = AutoModel.from_pretrained(path)  # doctest: +SKIP
     """
     bound = catalog.bound_lock() if lock is None else None
-    if isinstance(bound, LockBinding):
-        found, path = bound.lock, bound.path
-    else:
-        path = Path(lock or "dapi.lock").absolute()
-        found = read(path)
+    if not isinstance(bound, LockBinding):
+        bound = bind(Path(lock or "dapi.lock").absolute())
+    found, path = bound.lock, bound.path
     for weights in found.weights:
         if name == weights.name or name in weights.requested:
+            check(found.policy, Lock(weights=(weights,)))
             return Locked(weights, path.parent)
     there = ", ".join(each.name for each in found.weights[:20]) or "nothing"
     raise NotLockedError(

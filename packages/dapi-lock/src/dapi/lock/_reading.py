@@ -27,6 +27,11 @@ _LARGEST = 64 << 20
 _AGAIN = "To write it again: dapi lock"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _REVISION = re.compile(r"[0-9a-f]{40}|")
+# The parser takes quadratic time for a dotted key: 15 s for one of 60 kB. A lock needs none.
+_MANY_DOTS = 50
+_DOTTED = re.compile(
+    rb"""(?<![\w\\-])(?:(?:[\w-]+|"(?:[^"\\]|\\.)*"|'[^']*')[ \t]*\.[ \t]*){%d}""" % _MANY_DOTS
+)
 _STATES = ("active", "deprecated", "withdrawn")
 
 
@@ -80,21 +85,24 @@ def parse(content: bytes, path: object) -> Lock:
     return Lock(tuple(sorted(top.texts("requires"))), tuple(sorted(weights)), policy)
 
 
-def load(content: bytes, path: object) -> dict[str, Any]:
+def load(content: bytes, path: object, *, remedy: str = _AGAIN) -> dict[str, Any]:
     """Parse TOML.
 
     Raises:
         LockError: It is not TOML, or too large.
     """
     if len(content) > _LARGEST:
-        raise LockError(path, "it is larger than 64 MiB", _AGAIN)
+        raise LockError(path, "it is larger than 64 MiB", remedy)
     if re.search(rb"(?m)^(<<<<<<<|>>>>>>>) ", content):
-        raise LockError(path, "it has the conflict markers of a merge", f"Keep one side. {_AGAIN}")
+        raise LockError(path, "it has the conflict markers of a merge", f"Keep one side. {remedy}")
+    for line in content.splitlines():
+        if line.count(b".") >= _MANY_DOTS and _DOTTED.search(line):
+            raise LockError(path, "it has a key of too many parts", remedy)
     try:
         table: dict[str, Any] = tomllib.loads(content.decode())
     except (ValueError, RecursionError) as cause:
         reason = str(cause)[:200] or type(cause).__name__
-        raise LockError(path, f"it is not TOML ({reason})", _AGAIN) from cause
+        raise LockError(path, f"it is not TOML ({reason})", remedy) from cause
     return table
 
 

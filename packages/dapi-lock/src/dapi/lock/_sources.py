@@ -68,6 +68,9 @@ def find(requirement: Requirement, folder: Path) -> Source:
         revision, license_, parts = _repository(requirement)
     elif text.startswith("./"):
         parts = list(_local(requirement, folder))
+    elif text.lower().startswith("file:"):
+        expected = "a local file as ./path, below the lock's directory"
+        raise ArgumentError("dapi lock", "source", text, expected=expected)
     else:
         parts = [Part(File(text).name or requirement.name, File(text))]
     chosen = [part for part in parts if _is_chosen(part.name, requirement)]

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import dapi
@@ -126,7 +127,7 @@ def _lock(options: argparse.Namespace, added: list[Requirement]) -> int:
     if not options.lock.is_file() or options.lock.read_text(encoding="utf-8") != text:
         _files.replace(options.lock, text)
         if _signing.beside(options.lock).exists():
-            say(f"Its signature no longer matches. To sign it: dapi sign {options.lock}")
+            say(f"Its signature no longer matches. To sign it: dapi sign {options.lock} --key KEY")
     _show(options, compare(old or Lock(), new))
     files = [file for _, file in new.files()]
     size = amount(sum(file.size for file in files))
@@ -152,6 +153,8 @@ def _resolve(
         reason = f"It is not locked. Locked names: {', '.join(sorted(required)) or 'none'}."
         raise UnlockableError(dict.fromkeys(strange, reason))
     removed = {*options.remove}
+    for weights in old.weights if old else ():  # their name stands for what requested them
+        removed.update(weights.requested if weights.name in removed else ())
     requires = [each for each in required.values() if not {each.text, each.name} & removed]
     if not requires and not options.remove:
         remedy = 'Name weights: dapi lock NAME ..., or write [tool.dapi] weights = ["NAME"].'
@@ -222,10 +225,10 @@ def sync(words: Sequence[str]) -> int:
 
 
 def _sync(options: argparse.Namespace) -> int:
-    document, project = _signing.read(options.lock), _project.beside(options.lock)
+    document = _signing.read(options.lock)
     locked = document.lock
     if not options.frozen:
-        _project.check_fresh(project, locked, options.lock)
+        _project.check_fresh(_project.beside(options.lock), locked, options.lock)
     _signing.require(document, options.lock)
     check(locked.policy, locked)
     _tell_versions(locked)
@@ -298,10 +301,12 @@ def verify(path: str, *, repair: bool, as_json: bool, signed_by: Sequence[str] =
     states = [str(row["state"]) for row in rows]
     told = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
     say(f"{chosen}: {told or 'no files'}.")
+    where = "" if chosen == default() else quote(str(chosen))
+    of = where and f" --lock {where}"
     remedies = {
-        "damaged": "To remove damaged files: dapi verify --lock --repair",
-        "missing": "To download missing files: dapi sync",
-        "foreign": "To remove foreign files: dapi sync --prune",
+        "damaged": f"To remove damaged files: dapi verify --lock {where}".rstrip() + " --repair",
+        "missing": f"To download missing files: dapi sync{of}",
+        "foreign": f"To remove foreign files: dapi sync{of} --prune",
     }
     for state in remedies:
         if state in states:
@@ -320,8 +325,11 @@ def audit(words: Sequence[str]) -> int:
     options = parser.parse_args(words)
     with dapi.use_lock(None):
         document, project = _signing.read(options.lock), _project.beside(options.lock)
-        signature = _signing.report(document, options.lock, _keys.trusted())
+        keys = _keys.trusted()
+        signature = _signing.report(document, options.lock, keys)
         policy = project.policy or document.lock.policy
+        if keys:  # the machine requires a signature, whatever the policy says
+            policy = policy._replace(require_signature=True)
         rows = _auditing.audit(document.lock, policy, signature=str(signature["state"]))
     found = [text for row in rows for text in row["violations"]]
     if options.json:
