@@ -1,8 +1,8 @@
 """Licences of torchvision's weights, where a publisher states one.
 
 torchvision states none: by its README, terms may follow from the data sets that the models were
-trained on, and the licence of its repository is that of the code. timm publishes some of the weights
-again, and its model cards state a licence; the licence of any other file stays "unknown".
+trained on, and the licence of its repository is that of the code. timm publishes some of the
+weights again, and its model cards state a licence; that of any other file stays "unknown".
 """
 
 from __future__ import annotations
