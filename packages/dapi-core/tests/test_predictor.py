@@ -220,6 +220,19 @@ def test_an_unknown_task_downloads_nothing(predictor, server):
     assert [] == server.asked
 
 
+def test_weights_themselves_are_enough(predictor, tmp_path):
+    """A member, as a search returns it, or an entry of a file that nobody published."""
+    predictor("plain")
+    [found] = dapi.search("acme_net", latest_only=True)
+    assert found is dapi.predictor(found).weights
+
+    model = torch.nn.Linear(2, 1)
+    safetensors_torch.save_file(model.state_dict(), tmp_path / "own.safetensors")
+    entry = dapi.WeightEntry.from_file(tmp_path / "own.safetensors", meta={"task": "plain"})
+    output = dapi.predictor("acme_net", entry)((1.0, 2.0)).output
+    assert torch.equal(model(torch.tensor([1.0, 2.0])), output)
+
+
 @pytest.mark.slow  # the compiler takes its time
 def test_a_compiled_model_gives_the_same(predictor):
     """The same as a model that is not compiled."""

@@ -123,7 +123,9 @@ class Outcome(NamedTuple):
     error: str = ""
 
 
-def plan(name: str, weights: str | None = None) -> Plan:
+def plan(
+    name: str | Weights | WeightEntry, weights: str | Weights | WeightEntry | None = None
+) -> Plan:
     """Find a model, its weights, and the distribution that supports their task.
 
     Args:

@@ -16,13 +16,16 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+    from dapi._weights.entry import WeightEntry
+    from dapi._weights.enum import Weights
+
 _SHOWN = 20  # results in a notebook: each may have a picture
 
 
 @public
 def predictor(
-    name: str,
-    weights: str | None = None,
+    name: str | Weights | WeightEntry,
+    weights: str | Weights | WeightEntry | None = None,
     *,
     device: torch.device | str = "cpu",
     dtype: torch.dtype | None = None,
@@ -34,8 +37,10 @@ def predictor(
     In Python what ``dapi predict`` is. Reads the cache and the network.
 
     Args:
-        name: As for ``dapi.get_model``: a model, or weights of it.
-        weights: The name of a member; by default the latest, or the one in ``name``.
+        name: As for ``dapi.get_model``: the name of a model or of weights, or the weights
+            themselves, as ``dapi.search`` returns them.
+        weights: A member, its name, or an entry, which may be of your own file; by default the
+            latest, or those of ``name``.
         device: The device of the model.
         dtype: The floating-point type of its parameters, as for every builder; inputs are
             converted to it. Not every model runs in half precision on every device.
