@@ -28,5 +28,5 @@ def test_samples_are_named(tmp_path: Path) -> None:
     assert result.returncode == 1
     assert [line["input"] for line in lines] == [str(bad), *(f"{good}:{n}" for n in (1, 2, 3))]
     assert [line["facts"]["category"] for line in lines[1:3]] == ["cultivator 1"] * 2
-    assert "could not convert string to float: 'alcohol'" in lines[0]["error"]
-    assert "Expected samples of shape (N, 13)" in lines[3]["error"]
+    assert "could not convert string to float: 'alcohol'" in lines[0]["error"]["message"]
+    assert "Expected samples of shape (N, 13)" in lines[3]["error"]["message"]

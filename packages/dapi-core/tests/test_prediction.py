@@ -142,6 +142,15 @@ def test_results_are_printed_and_written(family, capsys):
     assert "cde" == Path("output", "cde.txt").read_text()
 
 
+def test_name_from_elsewhere_is_run(family, capsys):
+    """Another library's name is completed to the weights that it means, and they are named."""
+    family(meta={"known_as": ["Net_Weights.WORDS_V2"]})
+    status, lines, errors = run_json(capsys, "Net_Weights.WORDS_V2", "ab")
+
+    assert (0, "acme_net:Words_RefV2") == (status, lines[0]["weights"])
+    assert "is called acme_net:Words_RefV2 in dapi" in errors
+
+
 def test_json_has_a_line_for_each_input(family, capsys):
     """Keys that stay: input, weights, facts and files, or the error."""
     family()

@@ -138,7 +138,7 @@ def test_languages_are_named(capsys):
     ]
     probabilities = [each["probability"] for each in lines[0]["facts"]["labels"]]
     assert (1, "German", [], "French") == (status, labels[0][0], labels[1], labels[2][0])
-    assert "it is blank" in lines[1]["error"]
+    assert "it is blank" in lines[1]["error"]["message"]
     assert sorted(probabilities, reverse=True) == probabilities
 
 
