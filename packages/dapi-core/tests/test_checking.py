@@ -365,6 +365,20 @@ def test_answers_are_replaced_only_for_a_reason(leaves):
     assert dapi.check("leafnet").recorded["accepted"] == "a wrong eps"
 
 
+def test_answers_of_what_is_no_longer_provided_are_removed(leaves):
+    """Without a reason: nobody can check them. Those that remain stay as they were."""
+    leaves.change("Leaves_RefV1", "Leaves_RefV2")
+
+    changed = leaves.record()
+
+    assert changed == {
+        "leafnet:Leaves_RefV1": "It is no longer provided.",
+        "leafnet:Leaves_RefV2": "",
+    }
+    left = ["acme-leaves/leafnet", "acme-leaves/leafnet:Leaves_RefV2"]
+    assert left == checking.names("acme-leaves")
+
+
 def test_recording_again_writes_the_same_bytes(leaves):
     """The file is canonical."""
     before = (leaves.folder / "answers.json").read_bytes()

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -150,6 +151,16 @@ def test_index_shows_the_repository(tmp_path, monkeypatch):
     urls = tomlkit.parse((project / "pyproject.toml").read_text())["project"]["urls"]
     assert "https://example.org/flowers" == urls["Repository"]
     assert "https://example.org/flowers/issues" == urls["Issues"]
+
+
+def test_project_of_weights_says_what_to_require_and_which_level_is_next(tmp_path, monkeypatch):
+    """The builder's distribution within a major version; the level that answers reach."""
+    project = project_of(tmp_path, monkeypatch, "--weights-for", "resnet20")
+
+    required = tomlkit.parse((project / "pyproject.toml").read_text())["project"]["dependencies"]
+    assert f"dapi-vision>={version('dapi-vision')},<1" in required
+    assert "state `level = 3` in" in (project / "README.md").read_text()
+    assert "    level = 2  #" in (project / "tests" / "test_conformance.py").read_text()
 
 
 @pytest.fixture

@@ -85,6 +85,9 @@ def record_distribution(
 ) -> Iterator[tuple[str, str]]:
     """Record the answers of a distribution into its file; existing ones are kept.
 
+    Those of models and weights that it no longer provides are removed: each user of
+    ``dapi check --all`` would be told that they could not be checked.
+
     Args:
         distribution: It advertises ``dapi.answers``.
         only: Names; others are not recorded.
@@ -99,14 +102,20 @@ def record_distribution(
     path = _answers.path_of(distribution)
     kept = Answers.read(path)
     version = discovery.versions().get(distribution, "")
+    gone = {*kept.found, *kept.left_out} - _provided(distribution)
     wanted = [name for name in recordable(distribution) if not only or name in only]
     if not accept:
         same = {n for n, each in kept.found.items() if each.recorded.get(distribution) == version}
         wanted = [name for name in wanted if name not in same]
-        if not wanted and same:
+        if not wanted and same and not gone:
             reason = f"{len(same)} were recorded for {distribution} {version} already"
             remedy = "To replace them, say why they change: --accept REASON"
             raise AnswersError(path, reason, remedy)
+    for name in sorted(gone):
+        kept.found.pop(name, None)
+        kept.left_out.pop(name, None)
+        kept.write()
+        yield name, "It is no longer provided."
     for name in wanted:
         kept.left_out.pop(name, None)
         try:
@@ -186,6 +195,16 @@ def recordable(distribution: str) -> list[str]:
             here = [each for each in offers.load_enum(point) if not files.missing(each)]
             found += [f"{builder}:{member.name}" for member in here]
     return sorted(found)
+
+
+def _provided(distribution: str) -> set[str]:
+    """Return the names of a distribution's builders and weights, aliases included."""
+    found = {model.name for model in builders.known() if model.distribution == distribution}
+    for point in discovery.entry_points("dapi.weights"):
+        if point.distribution == distribution:
+            builder = point.name.rpartition("/")[2]
+            found |= {f"{builder}:{name}" for name in offers.load_enum(point).__members__}
+    return found
 
 
 def _reason(error: BaseException) -> str:

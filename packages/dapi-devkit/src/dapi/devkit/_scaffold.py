@@ -17,6 +17,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from textwrap import wrap
 
+from packaging.version import Version
+
 from dapi import WeightEntry, catalog
 from dapi.devkit._entry_points import Project as Sources
 from dapi.devkit._source import entry_source, imports
@@ -108,9 +110,9 @@ class Project:
         level = f"level = 2  # 3 requires answers: dapi answers --record {self.name}"
         comments = "".join(f"{_comment(remark)}\n    " for remark in remarks)
         words = {
-            "level = 3": level,
+            "    level = 3": f"    {level}",
             "AcmeStarter_RefV1 = ": f"{comments}{self.prefix}_RefV1 = ",
-            "starter-owner>=7": f"{found.distribution}>={_version(found.distribution)}",
+            "starter-owner>=7": f"{found.distribution}{_bounds(found.distribution)}",
             "starter-owner": found.distribution,
             "starter_builder": found.name,
             _IMPORT: "\n".join(imports(member)),
@@ -237,8 +239,10 @@ def write(contents: Mapping[str, bytes], folder: Path) -> None:
         path.write_bytes(content)
 
 
-def _version(distribution: str) -> str:
-    return metadata.version(distribution).partition("+")[0]
+def _bounds(distribution: str) -> str:
+    """Return the versions to require: from the installed one, within its major version."""
+    version = Version(metadata.version(distribution))
+    return f">={version.public},<{version.major + 1}"
 
 
 def _templates(kind: str) -> Iterator[tuple[str, bytes]]:
