@@ -1,5 +1,7 @@
 """The commands: what they say when there is nothing to work on."""
 
+from pathlib import Path
+
 import pytest
 
 
@@ -17,3 +19,14 @@ def test_nothing_to_lock_is_an_error(project, run):
     status, printed = run("lock")
 
     assert 1 == status and "weights = [" in printed
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="there is no /proc")
+def test_project_that_cannot_be_read_is_told(project, run):
+    """Not even root can read this file from its start."""
+    (project("") / "pyproject.toml").unlink()
+    Path("pyproject.toml").symlink_to("/proc/self/mem")
+
+    status, printed = run("lock", "net")
+
+    assert 1 == status and "pyproject.toml: it cannot be read" in printed

@@ -131,7 +131,7 @@ def test_container_file(fleet, zoo):
     changed = where / "dapi.lock"
     changed.write_text(changed.read_text() + "\n")
     refused = fleet.run("python serve.py", where, status=1, **environment)
-    assert "it is of another lock, or the lock was changed since" in refused
+    assert "it belongs to another lock, or the lock was modified" in refused
 
 
 def test_init_container(fleet, zoo):

@@ -95,3 +95,12 @@ def test_variable_names_several_keys(make_key, monkeypatch):
     assert [b] == [key.path for key in _keys.trusted([str(b)])]
     monkeypatch.delenv("DAPI_SIGNED_BY")
     assert [] == _keys.trusted()
+
+
+def test_empty_names_are_not_the_absence_of_a_key(monkeypatch):
+    """As from variables of a shell that are not set: no signature would be verified."""
+    with pytest.raises(KeyFileError, match="names no key"):
+        _keys.trusted([""])
+    monkeypatch.setenv("DAPI_SIGNED_BY", ":")
+    with pytest.raises(KeyFileError, match="names no key"):
+        _keys.trusted()

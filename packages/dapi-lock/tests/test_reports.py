@@ -64,6 +64,18 @@ def test_bill_of_a_lock(zoo, hub, project, run, bill):
     assert found == bill()
 
 
+def test_references_are_unique(project, run, bill):
+    """Also with a source of any name."""
+    folder = project("")
+    (folder / "project").write_bytes(b"one")
+    assert 0 == run("lock", "./project")[0]
+
+    found = bill()
+
+    refs = [each["bom-ref"] for each in (found["metadata"]["component"], *found["components"])]
+    assert len(refs) == len(set(refs))
+
+
 @pytest.mark.parametrize("step", [9, pytest.param(1, marks=pytest.mark.slow)])
 def test_every_licence_and_every_metric_of_ours_conforms(step):
     """All installed weights in one document, as if each were locked; a sample by default."""

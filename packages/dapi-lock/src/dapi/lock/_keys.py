@@ -126,9 +126,19 @@ def public(path: Path) -> PublicKey:
 
 
 def trusted(paths: Iterable[str] = ()) -> list[PublicKey]:
-    """Return the given public keys, or by default those of ``DAPI_SIGNED_BY``."""
-    named = os.environ.get(VARIABLE, "").split(os.pathsep)
-    return [public(Path(path)) for path in list(paths) or named if path]
+    """Return the given public keys, or by default those of ``DAPI_SIGNED_BY``.
+
+    Raises:
+        KeyFileError: One is not a public key, or only empty names are given.
+        MissingDependencyError: cryptography is not installed.
+    """
+    text = os.environ.get(VARIABLE, "")
+    given = list(paths) or (text.split(os.pathsep) if text else [])
+    named = [path for path in given if path]
+    if given and not named:  # such as "$A:$B" of a shell, where neither is set
+        remedy = f"Name a file: --signed-by FILE, or {VARIABLE}=FILE"
+        raise KeyFileError(f"--signed-by, or {VARIABLE}", "it names no key", remedy)
+    return [public(Path(path)) for path in named]
 
 
 def _read(path: Path, remedy: str) -> bytes:

@@ -32,7 +32,12 @@ def beside(lock: Path) -> Project:
     path = lock.parent / "pyproject.toml"
     if not path.is_file():
         return Project(path)
-    content = load(path.read_bytes(), path, remedy="Correct it, then run the command again.")
+    try:
+        text = path.read_bytes()
+    except OSError as cause:
+        reason = f"it cannot be read ({cause.strerror})"
+        raise LockError(path, reason, "Check its permissions.") from cause
+    content = load(text, path, remedy="Correct it, then run the command again.")
     tool: Any = content.get("tool", {})
     table: Any = tool.get("dapi", {}) if isinstance(tool, dict) else {}
     if not isinstance(table, dict):

@@ -21,6 +21,8 @@ from dapi.lock.policy import is_spdx
 # https://cyclonedx.org/specification/overview: 1.5 brought model cards, 1.6 acknowledged licences.
 SPECIFICATION = "1.6"
 
+# Not the name of weights, nor of a source, which has no colon.
+_PROJECT = "dapi:project"
 _IN_URLS = ":/?@!$&'()*+,;=%~"
 
 
@@ -41,11 +43,11 @@ def document(lock: Lock, name: str) -> dict[str, Any]:
         "version": 1,
         "metadata": {
             "tools": {"components": [tool]},
-            "component": {"type": "application", "bom-ref": "project", "name": name},
+            "component": {"type": "application", "bom-ref": _PROJECT, "name": name},
         },
         "components": [*models, *(libraries[ref] for ref in sorted(libraries))],
         "dependencies": [
-            {"ref": "project", "dependsOn": [each.name for each in lock.weights]},
+            {"ref": _PROJECT, "dependsOn": [each.name for each in lock.weights]},
             *({"ref": each.name, "dependsOn": _depends_on(each)} for each in lock.weights),
         ],
     }

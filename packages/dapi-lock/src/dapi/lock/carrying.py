@@ -50,7 +50,7 @@ def bundle(words: Sequence[str]) -> int:
     parser.add_argument("--tag", default="latest", help=text)
     options = parser.parse_args(words)
     if options.format == "oci" and options.output == "-":
-        parser.error("--format oci writes a folder: name one as --output")
+        parser.error("--format oci writes a directory: name one as --output")
     with dapi.use_lock(None):
         document = _signing.read(options.lock)
         size = _write_bundle(document, options)
