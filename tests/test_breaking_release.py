@@ -134,7 +134,7 @@ def first(shared_environment, wheels, tmp_path_factory):
     """The first release, installed from its wheel; its snapshot, and what its models said."""
     folder = tmp_path_factory.mktemp("first")
     environment = shared_environment
-    environment.borrow("dapi-core[torch]", "dapi-devkit", "numpy")
+    environment.borrow("dapi-core[torch]", "dapi-devkit", "lazy-loader", "numpy")
     environment.install(wheels["dapi-core"], wheels["dapi-devkit"])
     environment.variables["OMP_NUM_THREADS"] = "1"
     project = folder / NAME
