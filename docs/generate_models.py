@@ -12,8 +12,8 @@ from typing import Any
 
 from dapi._catalog import metrics as _metrics
 from dapi._catalog import search
+from dapi._catalog.found import Found
 from dapi._catalog.metrics import Metric
-from dapi._catalog.search import Found
 
 ROOT = Path(__file__).parents[1]
 DISTRIBUTIONS = ("dapi-audio", "dapi-text", "dapi-vision")

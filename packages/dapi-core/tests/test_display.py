@@ -9,7 +9,7 @@ import pytest
 import dapi
 from dapi import File, WeightEntry, Weights
 from dapi._answers.differences import Check, Difference
-from dapi._catalog.search import SearchResults
+from dapi._catalog.found import SearchResults
 from dapi._text import display
 from dapi.exceptions import MissingDependencyError
 from dapi.tasks import Prediction

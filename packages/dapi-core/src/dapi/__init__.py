@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from dapi._building.register_model import BuilderConfig, LegacyArgument, register_model
     from dapi._building.saving import load, save
     from dapi._catalog.builders import list_models
+    from dapi._catalog.found import SearchResults
     from dapi._catalog.lookup import LATEST, get_builder, get_model, get_weights, list_weights
-    from dapi._catalog.search import SearchResults, search
+    from dapi._catalog.search import search
     from dapi._plugins.binding import use_lock
     from dapi._plugins.removals import Removed
     from dapi._plugins.status import PluginInfo, Refreshed, plugins, refresh
@@ -67,11 +68,8 @@ else:
         "_plugins.binding": ("use_lock",),
         "_plugins.removals": ("Removed",),
         "_building.saving": ("load", "save"),
-        "_catalog.search": (
-            "Found",
-            "SearchResults",
-            "search",
-        ),
+        "_catalog.found": ("Found", "SearchResults"),
+        "_catalog.search": ("search",),
         "_weights.enum": ("Weights",),
         "_weights.offered": ("WeightsFor", "WeightsLike"),
     }

@@ -5,115 +5,18 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from dapi._catalog import builders, metrics, offers
+from dapi._catalog import criteria, metrics, offers
+from dapi._catalog.found import Found, SearchResults, is_of, is_one_of
 from dapi._catalog.metrics import Metric
-from dapi._values import names as _names
 from dapi._values.public import public
 from dapi._values.record import Record
 from dapi._weights import aliases, licenses
-from dapi.exceptions import ArgumentError, MissingDependencyError, UnknownFacetError
+from dapi.exceptions import UnknownFacetError
 
 if TYPE_CHECKING:
     from dapi._weights.enum import Weights
-
-
-@public
-class Found(NamedTuple):
-    """Weights, with their model and the distribution that offers them."""
-
-    model: str
-    distribution: str
-    weights: Weights
-
-    @property
-    def name(self) -> str:
-        """The name for ``dapi.get_model``."""
-        builder = builders.listed().get(self.model)
-        is_own = builder is None or builder.distribution == self.distribution
-        model, publisher = _names.parse(self.model), None if is_own else self.distribution
-        return str(model._replace(member=self.weights.name, publisher=publisher))
-
-    @property
-    def meta(self) -> Mapping[str, Any]:
-        """The metadata of the weights."""
-        return self.weights.meta
-
-    @property
-    def mib(self) -> float | None:
-        """The size of the files in MiB, exact or as their publisher states it."""
-        sizes = [file.size or 0 for file in self.weights.files]
-        return sum(sizes) / 2**20 if all(sizes) else self.number("file_mib")
-
-    @property
-    def datasets(self) -> list[str]:
-        """The datasets of training and evaluation."""
-        trained = self.meta.get("datasets")
-        names = trained if isinstance(trained, list | tuple) else ()
-        return [*map(str, names), *(metric.dataset for metric in metrics.read(self.meta))]
-
-    def number(self, key: str) -> float | None:
-        """Return a number in the metadata; None if it is missing."""
-        value = self.meta.get(key)
-        return value if isinstance(value, int | float) else None
-
-    def is_at_most(self, key: str, most: float) -> bool:
-        """Whether a number is in the metadata, and at most this."""
-        value = self.number(key)
-        return value is not None and value <= most
-
-    def metric(self, name: str, datasets: Collection[str] | None) -> Metric | None:
-        """Return the best metric of a name, on some datasets or on any."""
-        return metrics.best(
-            metric
-            for metric in metrics.read(self.meta)
-            if metric.name == name and (datasets is None or is_one_of(metric.dataset, datasets))
-        )
-
-
-@public
-class SearchResults(list["Weights"]):
-    """The weights that were found: a list, and in notebooks a table."""
-
-    def rows(self) -> list[dict[str, Any]]:
-        """Return what people compare, with the first metric of each."""
-        return [_row(Found("", "", weights)) for weights in self]
-
-    def to_pandas(self) -> Any:
-        """Return the rows as a ``pandas.DataFrame``.
-
-        Raises:
-            MissingDependencyError: pandas is not installed.
-        """
-        try:
-            pandas = import_module("pandas")
-        except ModuleNotFoundError as cause:
-            what = "SearchResults.to_pandas() needs pandas"
-            raise MissingDependencyError(what, requirement="pandas") from cause
-        return pandas.DataFrame(self.rows())
-
-    def _repr_html_(self) -> str:
-        from dapi._text import display
-
-        return display.table(self.rows())
-
-
-def _row(found: Found) -> dict[str, Any]:
-    metric = next(metrics.read(found.meta), None)
-    return {
-        "weights": str(found.weights),
-        "task": found.meta.get("task"),
-        "metric": metric and metric.name,
-        "value": metric and metric.value,
-        "dataset": metric and metric.dataset,
-        "params": found.meta.get("num_params"),
-        "gflops": found.meta.get("gflops"),
-        "mib": found.mib and round(found.mib, 1),
-        "license": found.meta.get("license", "unknown"),
-        "latest": found.weights.latest,
-    }
 
 
 class Query(Record):
@@ -139,11 +42,12 @@ class Query(Record):
         Raises:
             ArgumentError: One has a wrong type.
         """
+        words, order = "words in one string, as in 'resnet imagenet'", ", ".join(ORDERS)
         return cls(
-            text=_checked_text("text", text, "words in one string, as in 'resnet imagenet'"),
+            text=criteria.checked_text("text", text, words),
             latest_only=latest_only,
-            sort=_checked_text("sort", sort, f"one of {', '.join(ORDERS)}, or a metric") or "name",
-            **{name: _READERS[name](name, wish) for name, wish in wishes.items()},
+            sort=criteria.checked_text("sort", sort, f"one of {order}, or a metric") or "name",
+            **{name: criteria.READERS[name](name, wish) for name, wish in wishes.items()},
         )
 
     def run(self, found: Iterable[Found]) -> list[Found]:
@@ -363,24 +267,6 @@ def offered(models: Container[str] | None = None) -> Iterator[Found]:
         yield from (Found(model, distribution, weights) for weights in enum)
 
 
-def is_of(name: str, dataset: str) -> bool:
-    """Whether a dataset's name is ``dataset``, or a part of it.
-
-    >>> is_of("COCO-val2017", "coco"), is_of("ImageNet-1K", "imagenet1k"), is_of("Places", "VOC")
-    (True, True, False)
-    """
-    return _letters(name).startswith(_letters(dataset))
-
-
-def is_one_of(name: str, datasets: Iterable[str]) -> bool:
-    """Whether a dataset's name is one of ``datasets``, or a part of one."""
-    return any(is_of(name, dataset) for dataset in datasets)
-
-
-def _letters(name: str) -> str:
-    return "".join(filter(str.isalnum, name.casefold()))
-
-
 def _words(text: str) -> str:
     """Return the words of a text in lower case, separated by spaces.
 
@@ -413,84 +299,3 @@ def _check_known(facet: str, asked: Collection[str], known: Iterable[str]) -> No
     for value in asked:
         if value not in names:
             raise UnknownFacetError(facet, value, available=sorted(names))
-
-
-def number(text: str) -> float:
-    """Read a number such as 30M.
-
-    Raises:
-        ValueError: It is not a number.
-
-    >>> number("30M"), number("1.5k"), number("80")
-    (30000000.0, 1500.0, 80.0)
-    """
-    unit = _UNITS.get(text[-1:])
-    return float(text[:-1]) * unit if unit else float(text)
-
-
-def _checked_text(name: str, value: Any, expected: str) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    raise ArgumentError("dapi.search", name, value, expected=expected)
-
-
-def _read_names(name: str, value: Any) -> tuple[str, ...] | None:
-    if value is None:
-        return None
-    names = _names.one_or_several("dapi.search", name, value)
-    return tuple(map(_names.normalize, names)) if name == "distribution" else names
-
-
-def _read_bounds(name: str, value: Any) -> Mapping[str, float] | None:
-    """Read metrics and their bounds."""
-    if value is None:
-        return None
-    expected = f"a dict of metrics and values: {name}={{'acc@1': 80}}"
-    if not isinstance(value, Mapping) or not all(isinstance(metric, str) for metric in value):
-        raise ArgumentError("dapi.search", name, value, expected=expected)
-    try:
-        return {metric: _as_float(bound) for metric, bound in value.items()}
-    except _NO_NUMBER:
-        raise ArgumentError("dapi.search", name, str(value), expected=expected) from None
-
-
-def _read_count(name: str, value: Any) -> float | None:
-    """Read a number of parameters."""
-    try:
-        return None if value is None else _as_float(value)
-    except _NO_NUMBER:
-        expected = "a number, as in 30_000_000 or '30M'"
-        raise ArgumentError("dapi.search", name, value, expected=expected) from None
-
-
-def _read_number(name: str, value: Any) -> float | None:
-    try:
-        return None if value is None else _as_float(value, units=False)
-    except _NO_NUMBER:
-        raise ArgumentError("dapi.search", name, value, expected="a number, as in 4.1") from None
-
-
-def _as_float(value: Any, *, units: bool = True) -> float:
-    if isinstance(value, bool):
-        raise TypeError("true and false are not numbers")
-    found = number(value) if units and isinstance(value, str) else float(value)
-    if found != found:
-        raise ValueError("NaN is neither more nor less than anything")
-    return found
-
-
-# The errors of float().
-_NO_NUMBER = (OverflowError, TypeError, ValueError)
-
-_UNITS = {"k": 1e3, "M": 1e6, "G": 1e9, "B": 1e9}
-_READERS: dict[str, Callable[[str, Any], Any]] = {
-    "task": _read_names,
-    "dataset": _read_names,
-    "license": _read_names,
-    "allow_license": _read_names,
-    "distribution": _read_names,
-    "min_metric": _read_bounds,
-    "max_metric": _read_bounds,
-    "max_params": _read_count,
-    "max_gflops": _read_number,
-}

@@ -8,11 +8,12 @@ from itertools import groupby
 from textwrap import shorten
 from typing import Any
 
-from dapi._catalog import builders, lookup
+from dapi._catalog import builders, criteria, lookup
 from dapi._catalog import metrics as _metrics
 from dapi._catalog import search as _search
+from dapi._catalog.found import Found
 from dapi._catalog.metrics import Metric
-from dapi._catalog.search import Found, Query
+from dapi._catalog.search import Query
 from dapi._cli.names import in_dapi
 from dapi._cli.options import add_command
 from dapi._cli.tables import (
@@ -89,7 +90,7 @@ def _bound(text: str) -> tuple[str, float]:
 def _number(text: str) -> float:
     """Read a number such as 30M."""
     try:
-        return _search.number(text)
+        return criteria.number(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number, such as 80 or 30M") from None
 

@@ -1,0 +1,130 @@
+"""Found: weights with their model and distribution, and what a search returns."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from dapi._catalog import builders, metrics
+from dapi._catalog.metrics import Metric
+from dapi._values import names as _names
+from dapi._values.public import public
+from dapi.exceptions import MissingDependencyError
+
+if TYPE_CHECKING:
+    from dapi._weights.enum import Weights
+
+
+@public
+class Found(NamedTuple):
+    """Weights, with their model and the distribution that offers them."""
+
+    model: str
+    distribution: str
+    weights: Weights
+
+    @property
+    def name(self) -> str:
+        """The name for ``dapi.get_model``."""
+        builder = builders.listed().get(self.model)
+        is_own = builder is None or builder.distribution == self.distribution
+        model, publisher = _names.parse(self.model), None if is_own else self.distribution
+        return str(model._replace(member=self.weights.name, publisher=publisher))
+
+    @property
+    def meta(self) -> Mapping[str, Any]:
+        """The metadata of the weights."""
+        return self.weights.meta
+
+    @property
+    def mib(self) -> float | None:
+        """The size of the files in MiB, exact or as their publisher states it."""
+        sizes = [file.size or 0 for file in self.weights.files]
+        return sum(sizes) / 2**20 if all(sizes) else self.number("file_mib")
+
+    @property
+    def datasets(self) -> list[str]:
+        """The datasets of training and evaluation."""
+        trained = self.meta.get("datasets")
+        names = trained if isinstance(trained, list | tuple) else ()
+        return [*map(str, names), *(metric.dataset for metric in metrics.read(self.meta))]
+
+    def number(self, key: str) -> float | None:
+        """Return a number in the metadata; None if it is missing."""
+        value = self.meta.get(key)
+        return value if isinstance(value, int | float) else None
+
+    def is_at_most(self, key: str, most: float) -> bool:
+        """Whether a number is in the metadata, and at most this."""
+        value = self.number(key)
+        return value is not None and value <= most
+
+    def metric(self, name: str, datasets: Collection[str] | None) -> Metric | None:
+        """Return the best metric of a name, on some datasets or on any."""
+        return metrics.best(
+            metric
+            for metric in metrics.read(self.meta)
+            if metric.name == name and (datasets is None or is_one_of(metric.dataset, datasets))
+        )
+
+
+@public
+class SearchResults(list["Weights"]):
+    """The weights that were found: a list, and in notebooks a table."""
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return what people compare, with the first metric of each."""
+        return [_row(Found("", "", weights)) for weights in self]
+
+    def to_pandas(self) -> Any:
+        """Return the rows as a ``pandas.DataFrame``.
+
+        Raises:
+            MissingDependencyError: pandas is not installed.
+        """
+        try:
+            pandas = import_module("pandas")
+        except ModuleNotFoundError as cause:
+            what = "SearchResults.to_pandas() needs pandas"
+            raise MissingDependencyError(what, requirement="pandas") from cause
+        return pandas.DataFrame(self.rows())
+
+    def _repr_html_(self) -> str:
+        from dapi._text import display
+
+        return display.table(self.rows())
+
+
+def _row(found: Found) -> dict[str, Any]:
+    metric = next(metrics.read(found.meta), None)
+    return {
+        "weights": str(found.weights),
+        "task": found.meta.get("task"),
+        "metric": metric and metric.name,
+        "value": metric and metric.value,
+        "dataset": metric and metric.dataset,
+        "params": found.meta.get("num_params"),
+        "gflops": found.meta.get("gflops"),
+        "mib": found.mib and round(found.mib, 1),
+        "license": found.meta.get("license", "unknown"),
+        "latest": found.weights.latest,
+    }
+
+
+def is_of(name: str, dataset: str) -> bool:
+    """Whether a dataset's name is ``dataset``, or a part of it.
+
+    >>> is_of("COCO-val2017", "coco"), is_of("ImageNet-1K", "imagenet1k"), is_of("Places", "VOC")
+    (True, True, False)
+    """
+    return _letters(name).startswith(_letters(dataset))
+
+
+def is_one_of(name: str, datasets: Iterable[str]) -> bool:
+    """Whether a dataset's name is one of ``datasets``, or a part of one."""
+    return any(is_of(name, dataset) for dataset in datasets)
+
+
+def _letters(name: str) -> str:
+    return "".join(filter(str.isalnum, name.casefold()))
