@@ -236,7 +236,8 @@ class Project:
 
 def _add(table: Any, change: Change) -> None:
     """Set a line; tomlkit would append it after the comment above the next table."""
-    after, body = [], table.value.body
+    after: list[Any] = []
+    body = table.value.body
     while change.name not in table and body and body[-1][0] is None:
         after.insert(0, body.pop())
     table[change.name] = change.target
