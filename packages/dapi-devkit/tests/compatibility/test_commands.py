@@ -133,6 +133,16 @@ def test_a_snapshot_is_written_where_it_is_wanted(leaves, tmp_path, capsys, monk
     assert "1.0" == Image.read(tmp_path / "out" / "1.0.json.gz").version
 
 
+def test_a_snapshot_without_a_declaration_is_not_written(leaves, tmp_path, capsys, monkeypatch):
+    """A later release could break what is not in it, and nothing would say so."""
+    monkeypatch.chdir(tmp_path)
+    leaves.change(("@register_model", "import absent_thing\n\n@register_model"))
+
+    assert 2 == commands.snapshot(["acme-leaves", "--build", "--output", "1.0.json.gz"])
+    assert "No module named 'absent_thing'" in capsys.readouterr().err
+    assert not (tmp_path / "1.0.json.gz").exists()
+
+
 def test_what_changed_is_also_told_to_programs(project, content, capsys):
     """As JSON, with the findings that the notes are made of."""
     write(content, LICENSE)

@@ -303,6 +303,17 @@ def test_several_releases_are_compared_at_once(content):
     assert [("0.9", "1.0")] == [each.versions for each in found]
 
 
+def test_a_finding_names_each_release_once(content):
+    """Also where the code and the file of one set of weights give the same finding."""
+    kinds = ("answer of ", "answer of the weights ")
+    lost = [put("missing", f"{kind}net:Data_RefV1", value="AnswersError: odd") for kind in kinds]
+    old, new = changed(content, all_of(no_answers, *lost))
+
+    found = compare_all([old], new)
+
+    assert found and {(old.version,)} == {each.versions for each in found}
+
+
 TOMBSTONES = {
     "member": ("WEIGHTS_MEMBER_NO_DELETE", "net:Data_RefV2"),
     "builder": ("BUILDER_NO_DELETE", "net"),

@@ -20,7 +20,7 @@ from dapi.devkit.compatibility.notes import notes
 from dapi.devkit.compatibility.recording import EVERYTHING, Extent, Tell
 from dapi.devkit.compatibility.releases import FOLDER, Releases
 from dapi.devkit.compatibility.rules import CATEGORIES
-from dapi.devkit.exceptions import ImageError
+from dapi.devkit.exceptions import ImageError, RecordingError
 from dapi.exceptions import DapiError
 
 BREAKS = 1
@@ -41,6 +41,7 @@ def snapshot(arguments: Sequence[str]) -> int:
 
 def _snapshot(options: argparse.Namespace) -> int:
     image = _recorded(options, options.distribution)
+    _refuse_unread(image)
     path = options.output or Path(f"{image.name}-{image.version}.json.gz")
     image.write(path)
     size = path.stat().st_size
@@ -52,6 +53,15 @@ def _snapshot(options: argparse.Namespace) -> int:
     for what, reason in image["missing"].items():
         _say(f"not recorded: {what}. {reason}")
     return 0
+
+
+def _refuse_unread(image: Image) -> None:
+    """Refuse an image without some declarations: later releases could break those unseen."""
+    points = image["entry_points"]
+    advertised = {*points.get("dapi.models", {}), *points.get("dapi.weights", {}).values()}
+    for what, reason in image["missing"].items():
+        if what in advertised - image["builders"].keys():
+            raise RecordingError(image.name, f"{what}: {reason.rstrip('.')}")
 
 
 def breaking(arguments: Sequence[str]) -> int:

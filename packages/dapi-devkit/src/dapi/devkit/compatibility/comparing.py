@@ -61,8 +61,8 @@ def compare_all(
         for each in compare(old, new, category=category, testify=testify):
             key = each.rule.id, each.target, each.text
             known = merged.get(key)
-            versions = (*known.versions, *each.versions) if known else each.versions
-            merged[key] = (known or each)._replace(versions=versions)
+            versions = dict.fromkeys((*(known.versions if known else ()), *each.versions))
+            merged[key] = (known or each)._replace(versions=tuple(versions))
     return sorted(merged.values(), key=_order)
 
 

@@ -93,7 +93,8 @@ def summary(outcome: Outcome) -> str:
     breaks = counts["break"]
     accepted = f", {len(outcome.accepted)} accepted" if outcome.accepted else ""
     head = f"{breaks} break{'' if breaks == 1 else 's'}" if breaks else "No breaking changes"
-    return f"{head}{accepted}; {counts['note']} notes, {counts['added']} added."
+    notes = f"{counts['note']} note{'' if counts['note'] == 1 else 's'}"
+    return f"{head}{accepted}; {notes}, {counts['added']} added."
 
 
 def _as_github(outcome: Outcome, project: Path) -> Iterator[str]:
