@@ -102,6 +102,6 @@ def test_its_scheme_is_fetched_with_credentials(acme, archive):
         print(json.dumps(str(dapi.weights_of(dapi.get_model("wine_mlp:Wine_RefV1")))))
     """)
 
-    assert 1 == refused.returncode and "401 Unauthorized" in refused.stderr
+    assert 4 == refused.returncode and "401 Unauthorized" in refused.stderr
     assert 0 == fetched.returncode, fetched.stderr
     assert "wine_mlp:Wine_RefV1" == loaded

@@ -104,7 +104,7 @@ def test_page_leads_from_nothing_to_an_uploaded_wheel(author, index, tmp_path):
     assert "cd acme-flowers" == enter
     printed = {command: run(author, command, tmp_path / "acme-flowers") for command in at_work}
     described = next(text for command, text in printed.items() if "dapi describe" in command)
-    assert "# It fits acme_flowers_mlp." in described
+    assert "# It matches acme_flowers_mlp." in described
     author.pip("uninstall", "--quiet", "--yes", "acme-flowers")
     links = f"--find-links={index}acme_flowers/"
     author.pip("install", "--quiet", "--no-index", "--no-deps", links, "acme-flowers")
@@ -141,7 +141,8 @@ def test_weights_for_the_builder_of_another_distribution(author, wheels, tmp_pat
         run(author, install, tmp_path)
         conformance += conform.removeprefix("pytest")
     listed = run(author, look, tmp_path)
-    assert "resnet20:AcmeDigits_RefV1" in listed and "resnet20:AcmeStart_RefV1" in listed
+    assert "resnet20:acme-digits/AcmeDigits_RefV1" in listed
+    assert "resnet20:acme-start/AcmeStart_RefV1" in listed
     run(author, conformance, tmp_path)
 
 

@@ -134,8 +134,8 @@ def test_weights_for_the_builder_of_another_distribution(core, family, make_dist
     """)
 
     assert [
-        ["fancynet:Plants_RefV1", "fancynet:Birds_RefV1"],
-        "fancynet:Birds_RefV1",
+        ["fancynet:Plants_RefV1", "fancynet:acme-more/Birds_RefV1"],
+        "fancynet:acme-more/Birds_RefV1",
         "https://example.org/MoreWeights.pth",
         "fancynet:Plants_RefV1",
     ] == answers

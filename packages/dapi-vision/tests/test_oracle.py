@@ -187,7 +187,7 @@ def test_pretrained_means_what_it_meant(name):
     if meant is None:  # an error there as well
         assert True not in ours.values
     else:
-        assert (f"{type(meant).__name__}.{meant.name}",) == ours.values[True].meta["known_as"]
+        assert f"{type(meant).__name__}.{meant.name}" == ours.values[True].meta["known_as"][0]
 
 
 @builders

@@ -58,7 +58,7 @@ def bundle(words: Sequence[str]) -> int:
     text = f"{options.output}: {count(len(_bundling.carried(locked)), 'file')}, {amount(size)}."
     packaged = sorted({w.distribution or w.name for w, f in locked.files() if f.is_packaged})
     if packaged:
-        text += f" Further files come with: {', '.join(packaged)}."
+        text += f" More files are part of: {', '.join(packaged)}."
     say(text)
     return 0
 
