@@ -347,7 +347,7 @@ def content():
         "built": dict.fromkeys(("net", "net:Data_RefV1", "net:Data_RefV2"), "one"),
         "tensors": {"net:Data_RefV1": "t"},
         "modules": {
-            "top": {"class": "acme._nets:Net", "attributes": {"depth": 3}},
+            "top": {"class": "acme.nets:Net", "attributes": {"depth": 3}},
             "norm": norm,
             "linear": {"class": "torch.nn:Linear", "attributes": {"bias": False}},
         },

@@ -69,8 +69,10 @@ def _returned(
         return
     text = f"It returned {was}, and returns {now or 'something undeclared'}."
     target = _class_of_model(pair, name)
-    level = "note" if was.startswith("_") or not target else "break"
-    claim = pair.claim_of(target) if target else None
+    is_private = any(part.startswith("_") for part in (was, *target.partition(":")[0].split(".")))
+    is_public = bool(target) and not is_private
+    level = "break" if is_public else "note"
+    claim = pair.claim_of(target) if is_public else None
     yield finding(
         "RETURN_SAME_TYPE", name, text, str(new["where"]), was=was, now=now, level=level,
         claim=claim,
