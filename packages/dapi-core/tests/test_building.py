@@ -92,7 +92,7 @@ def test_contradiction_says_both(entry):
 
 
 def test_name_is_no_constructor():
-    """Who gives a model's name is told which function takes names."""
+    """For a model's name, the error names the function that takes names."""
     with pytest.raises(ArgumentError, match=r"constructor='resnet20'.*dapi.get_model\(name\)"):
         dapi.build_model("resnet20")
 

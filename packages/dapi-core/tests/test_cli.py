@@ -187,7 +187,7 @@ acme_new = acme_ages:NewWeights
     ],
 )
 def test_status_is_a_column(alone, advertise, capsys, words, expected):
-    """Who chooses sees what is deprecated, withdrawn or replaced, and what to use instead."""
+    """Tables show which weights are deprecated, withdrawn or replaced, and their replacement."""
     advertise("acme-ages", OLD_POINTS, acme_ages=OLD_FAMILY)
     rows = json.loads(run(capsys, *words, "--json")[1].out)
     printed = run(capsys, *words)[1].out

@@ -484,7 +484,7 @@ def test_without_weights_a_default_device_is_torch_s_own(on_meta):
 
 
 def test_given_device_counts_under_another_default(on_meta, publish):
-    """Who says where a model shall be means it."""
+    """An explicit device takes precedence."""
     entry = publish(Net().state_dict())
     with on_meta():
         found = dapi.build_model(nn.Linear, 8, 8, weights=None, device="meta")

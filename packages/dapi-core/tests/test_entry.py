@@ -160,7 +160,7 @@ def test_from_file_absent_is_an_error(tmp_path):
     ids=lambda fields: str(fields)[:40],
 )
 def test_entry_of_wrong_types_is_refused(fields):
-    """A wrong type is told in words when the entry is made, not when it is used."""
+    """A wrong type is an error when the entry is created, not when it is used."""
     with pytest.raises(WeightsDeclarationError) as caught:
         WeightEntry(**{"url": URL, **fields})
     assert len(str(caught.value)) < 300

@@ -150,7 +150,7 @@ def _open(path: Path) -> IO[bytes]:
     access.make_folder(path.parent)
     try:
         return access.open_file(path, "ab")
-    except PermissionError:  # another user's file, in a shared cache: it can be locked all the same
+    except PermissionError:  # another user's file, in a shared cache: it can be locked nevertheless
         return access.open_file(path, "rb")
 
 
