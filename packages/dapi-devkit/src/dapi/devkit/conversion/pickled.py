@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 import sys
 import zipfile
 from collections.abc import Callable, Mapping
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 LEGACY: Final = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
+# Not those of quantized numbers, which mean nothing alone.
+_TYPE: Final = re.compile(r"bool|b?float\d+(_\w+)?|complex\d+|u?int(8|16|32|64)")
 _CODE: Final = {
     "constants.pkl": "it is a TorchScript archive, which is code",
     "archive_format": "it is an exported program, which is code",
@@ -48,7 +51,7 @@ class Pickled:
         """Return a tensor."""
         import torch
 
-        dtype = getattr(torch, stored.dtype, None)
+        dtype = getattr(torch, stored.dtype, None) if _TYPE.fullmatch(stored.dtype) else None
         if not isinstance(dtype, torch.dtype):
             raise ValueError(f"it has a tensor of the type {stored.dtype!r}, which is not read")
         numbers = self._numbers(stored.storage, dtype)
