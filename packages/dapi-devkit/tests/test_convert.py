@@ -16,7 +16,7 @@ import torch
 import dapi
 from dapi import WeightEntry
 from dapi._cli import main
-from dapi.devkit.conversion import worker
+from dapi.devkit.conversion import arrays, worker
 
 STATE = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.BatchNorm1d(3)).state_dict()
 OTHER = {"weight": torch.ones(2)}
@@ -250,6 +250,52 @@ def test_formats_that_dapi_core_reads(tmp_path):
     names = {name: f"{name}.bin" for name in ("0.weight", "0.bias")}
     (tmp_path / "net.bin.index.json").write_text(json.dumps({"weight_map": names}))
     same({name: STATE[name] for name in names}, converted(tmp_path / "net.bin.index.json")[0])
+
+
+@pytest.mark.parametrize("protocol", [2, 4, 5])
+def test_arrays_of_numpy_in_a_pickle(tmp_path, protocol):
+    """As of detectron2's zoo: equal to the bit; arrays of objects are left out."""
+    np = pytest.importorskip("numpy")
+    numbers = {
+        "weight": np.arange(6, dtype=np.float32).reshape(2, 3),
+        "in columns": np.asfortranarray(np.arange(24.0).reshape(2, 3, 4)),
+        "half": np.ones(3, np.float16),
+        "truth": np.array([True, False]),
+        "empty": np.zeros((0, 3), np.int64),
+        "scalar": np.array(3, np.int32),
+    }
+    objects = {"objects": np.array([Bomb()], object), "number": np.float64(3)}
+    content = {"model": {**numbers, **objects}, "__author__": "somebody"}
+    (tmp_path / "net.pkl").write_bytes(pickle.dumps(content, protocol))
+    found, facts = converted(tmp_path / "net.pkl")
+
+    same({key: torch.from_numpy(value) for key, value in numbers.items()}, found)
+    assert {"__author__", "model.objects", "model.number"} == facts["left_out"].keys()
+
+
+def test_arrays_of_python_2(tmp_path):
+    """Their bytes are text there."""
+    content = (
+        b"\x80\x02}q\x00U\x01wcnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85"
+        b"U\x01b\x87R(K\x01K\x01\x85cnumpy\ndtype\nU\x02f4K\x00K\x01\x87R(K\x03U\x01<NNNJ"
+        b"\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb\x89U\x04\xdb\x0f\x49\x40tbs."
+    )
+    (tmp_path / "net.pkl").write_bytes(content)
+
+    assert torch.equal(torch.tensor([torch.pi]), converted(tmp_path / "net.pkl")[0]["w"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape", "content"),
+    [("f4", (3,), b"1234"), ("f4", (1 << 62,), b"1234"), ("f8", (), b""), ("f4", (), b"12345")],
+)
+def test_hostile_arrays_are_refused(kind, shape, content):
+    """Their bytes must be those of their shape."""
+    array = arrays.Array()
+    array.__setstate__((1, shape, arrays.Kind(kind), False, content))
+
+    with pytest.raises(ValueError, match="not those of its shape"):
+        array.load()
 
 
 def test_several_state_dicts_need_a_choice(tmp_path):

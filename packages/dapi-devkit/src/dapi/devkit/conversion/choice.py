@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from dapi.devkit.conversion.arrays import Array
 from dapi.devkit.conversion.distributed import Chunked
 from dapi.devkit.conversion.inert import Inert, Map, Stored
 from dapi.devkit.conversion.pickled import kind
@@ -59,6 +60,8 @@ def is_tensor(value: Any) -> bool:
     """Whether a value of a tree is a tensor, or stands for one."""
     import torch
 
+    if isinstance(value, Array):
+        return value.is_numeric
     return isinstance(value, Stored | Chunked | torch.Tensor)
 
 

@@ -52,7 +52,7 @@ def _is_pickled(path: Path) -> bool:
     with path.open("rb") as stream:
         head = stream.read(64)
     if not head.startswith(b"PK\x03\x04"):
-        return LEGACY in head
+        return LEGACY in head or head[:1] == b"\x80"
     with zipfile.ZipFile(path) as archive:
         return any(name.partition("/")[2] == "data.pkl" for name in archive.namelist())
 

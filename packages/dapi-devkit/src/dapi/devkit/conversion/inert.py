@@ -12,6 +12,8 @@ import pickle
 from collections.abc import Iterable, Mapping
 from typing import Any, BinaryIO, ClassVar, NamedTuple
 
+from dapi.devkit.conversion import arrays
+
 
 class Inert:
     """A stand-in for an object: keeps what the file says of it."""
@@ -164,6 +166,7 @@ class _Subclass(_Rebuilding):
 
 
 _KNOWN: Mapping[tuple[str, str], type] = {
+    **arrays.KNOWN,
     ("collections", "OrderedDict"): Map,
     ("builtins", "set"): set,
     ("__builtin__", "set"): set,

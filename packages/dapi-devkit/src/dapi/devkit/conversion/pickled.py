@@ -1,4 +1,4 @@
-"""The formats of ``torch.save``: a zip, or the legacy format, unpickled by ``inert``."""
+"""The formats of ``torch.save``, a zip and a legacy one, and plain pickles; read by ``inert``."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
+from dapi.devkit.conversion.arrays import Array
 from dapi.devkit.conversion.inert import Inert, Reader, Storage, Stored
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ _CODE: Final = {
 
 
 class Pickled:
-    """A file of ``torch.save``.
+    """A file of ``torch.save``, or of ``pickle.dump``.
 
     Attributes:
         tree: Its content: dicts, lists, plain values, and stand-ins.
@@ -42,14 +43,23 @@ class Pickled:
         self._path = path
         self._read: dict[str, bytes] = {}
         with path.open("rb") as stream:
-            is_zip = stream.read(4) == b"PK\x03\x04"
+            head = stream.read(64)
             stream.seek(0)
-            self.tree, reader, self._bytes_of = _zip(path) if is_zip else _legacy(stream, path)
+            if head.startswith(b"PK\x03\x04"):
+                self.tree, reader, self._bytes_of = _zip(path)
+            elif LEGACY in head:
+                self.tree, reader, self._bytes_of = _legacy(stream, path)
+            else:
+                self.tree, reader = _unpickle(stream)
+                self._bytes_of = _nothing
         self.unknown = list(reader.unknown)
 
-    def load(self, stored: Stored) -> Tensor:
+    def load(self, stored: Stored | Array) -> Tensor:
         """Return a tensor."""
         import torch
+
+        if isinstance(stored, Array):
+            return stored.load()
 
         dtype = getattr(torch, stored.dtype, None) if _TYPE.fullmatch(stored.dtype) else None
         if not isinstance(dtype, torch.dtype):
@@ -82,6 +92,10 @@ class Pickled:
 def _unpickle(stream: BinaryIO) -> tuple[Any, Reader]:
     reader = Reader(stream)
     return reader.load(), reader
+
+
+def _nothing(storage: Storage, _: int) -> bytes:
+    raise ValueError(f"it lacks the numbers {storage.key!r}")
 
 
 def _zip(path: Path) -> tuple[Any, Reader, Callable[[Storage, int], bytes]]:
@@ -169,4 +183,4 @@ def kind(value: object) -> str:
     if isinstance(value, dict | list | tuple):
         name = "dict" if isinstance(value, dict) else type(value).__name__
         return f"{name} of {len(value)}"
-    return "tensor" if isinstance(value, Stored) else type(value).__name__
+    return "tensor" if isinstance(value, Stored) else type(value).__name__.lower()
