@@ -75,6 +75,18 @@ def umask():
     return mask
 
 
+def test_modules_beside_a_file_are_not_imported(capsys, tmp_path, monkeypatch):
+    """Whoever unpacks an archive and converts what is in it is in its directory."""
+    path = save(tmp_path / "net.pth", OTHER)
+    for name in ("json", "torch", "resource"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('a payload ran')")
+    monkeypatch.chdir(tmp_path)
+    status, printed = run(capsys, path.name)
+
+    assert 0 == status, printed.err
+    same(OTHER, WeightEntry.from_file(tmp_path / "net.safetensors").state_dict())
+
+
 def test_tensors_are_aligned(tmp_path):
     """So that they can be mapped."""
     path = save(tmp_path / "net.pth", {"odd": torch.ones(3), "even": torch.ones(64)})

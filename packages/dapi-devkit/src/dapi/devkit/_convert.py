@@ -56,6 +56,7 @@ def _convert(source: Path, target: Path, take: list[str] | None, seconds: int) -
         try:
             code = subprocess.run(  # noqa: S603 - a module of this package
                 [sys.executable, "-m", "dapi.devkit.conversion.worker", json.dumps(job)],
+                cwd=folder,  # not where the file is, and perhaps modules beside it
                 env=_environment(),
                 timeout=seconds,
                 check=False,
