@@ -125,8 +125,8 @@ def get_enum(model: str | Weights | Callable[..., Any]) -> type[Weights]:
         >>> enum.__name__, [member.name for member in enum]
         ('ResNet20V2Weights', ['Digits_RefV1'])
     """
-    is_builder = hasattr(model, "__dapi_builder__")
-    return own_enum(model if is_builder else find(model).load())
+    function: Any = model
+    return own_enum(function if hasattr(model, "__dapi_builder__") else find(function).load())
 
 
 @public
