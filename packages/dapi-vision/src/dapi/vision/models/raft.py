@@ -339,10 +339,10 @@ def _raft(
             padding=paddings,
         )
         head = raft.FlowHead(in_channels=hidden_size, hidden_size=flow_head)
-        block: nn.Module = raft.UpdateBlock(
+        update: nn.Module = raft.UpdateBlock(
             motion_encoder=motion, recurrent_block=recurrent, flow_head=head
         )
-        return block
+        return update
 
     return raft.RAFT(
         feature_encoder=parts.get("feature_encoder")
