@@ -50,16 +50,10 @@ class Ends(NamedTuple):
         new_head: bool,
         new_stem: bool | Literal["adapt"],
     ) -> Ends:
-        """Return the ends that a caller wants.
-
-        Raises:
-            NoWeightsError: The builder does not declare them.
-            ArgumentError: ``new_stem`` has another value.
-        """
-        if new_stem not in (True, False, "adapt"):
-            raise ArgumentError(
-                "The builder", "new_stem", new_stem, expected="True, False or 'adapt'"
-            )
+        """Return the ends that a caller wants; refuse those that the builder does not declare."""
+        if not isinstance(new_stem, bool) and new_stem != "adapt":
+            expected = "True, False or 'adapt'"
+            raise ArgumentError("The builder", "new_stem", new_stem, expected=expected)
         for end, value in (("head", new_head), ("stem", new_stem)):
             if value and not getattr(self, end):
                 raise NoWeightsError(
@@ -107,13 +101,11 @@ class Ends(NamedTuple):
     ) -> None:
         """Refuse new ends that cannot be trained, or that the model does not have.
 
-        Raises:
-            NoWeightsError: There is such an end.
-            ConfigConflictError: The builder has no form without a head.
+        A model that keeps its head, though it should have none, is refused too.
         """
         if self.is_headless and any(is_under(key, self.head) for key in model.state_dict()):
             argument = next(each for each in HEAD_ARGUMENTS if config.get(each) == 0)
-            fixed = entry_of(weights).build.config[argument]
+            fixed = entry_of(weights).build.config.get(argument)
             raise self.conflict(weights, argument, 0, fixed)
         if self.new_head and not self.is_headless and not _is_trained(model, self.head):
             raise _absent("head", self.head, model, weights)
