@@ -32,18 +32,22 @@ class Assembly(Generic[M]):
         make: Callable[[], M],
         weights: Weights | WeightEntry,
         config: Mapping[str, Any],
-        fresh: Sequence[str],
+        head: Sequence[str],
         target: Target,
+        *,
+        new_head: bool,
     ) -> None:
         self._make, self._weights, self._config = make, weights, config
-        self._fresh, self._target = tuple(fresh), target
+        self._head, self._target = tuple(head), target
+        self._fresh = self._head if new_head else ()
 
     def run(self, *, progress: bool) -> M:
         with collector.paused():
             model, frame = self._construct()
         demands.check_head(model, self._fresh, self._weights)
         files, name = entry_of(self._weights).files, str(self._weights)
-        origin = loading.Origin(name, _store.fetch_all(files, progress=progress, wanted=name))
+        path = _store.fetch_all(files, progress=progress, wanted=name)
+        origin = loading.Origin(name, path, () if self._fresh else self._head)
         try:
             with collector.paused():
                 model = self._load(model, frame, origin)

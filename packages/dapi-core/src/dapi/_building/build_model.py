@@ -56,8 +56,8 @@ def build_model(
         weights: A member or an entry; None leaves the initialisation as it is.
         head: Names of the submodules that ``new_head`` initialises.
         new_head: Whether the size of the head (``num_classes``, ``num_keypoints``,
-            ``num_labels`` or ``aux_num_out``) may differ from the weights; the head is then
-            initialised, not loaded.
+            ``num_labels`` or ``aux_num_out``) and its kind (``head``) may differ from the weights;
+            the head is then initialised, not loaded.
         progress: Show a progress bar during a download, or a line every ten seconds in a log.
         device: The device of the model; by default the constructor decides. ``"meta"``, also as
             PyTorch's default device, constructs the model for the weights but downloads and loads
@@ -139,17 +139,17 @@ def build(
     _require_torch(recipe.name)
     merged = demands.merge(weights, config, head=recipe.head, new_head=new_head)
     make = partial(demands.construct, recipe.construct, recipe.name, weights, merged)
-    fresh = recipe.head if new_head else ()
     if _nothing_is_loaded.get():
         model = make()
     elif _is_meta(target.device or default_device()):
         model = _construct_on_meta(make, recipe.name)
-        demands.check_head(model, fresh, weights)
+        demands.check_head(model, recipe.head if new_head else (), weights)
     else:
         from dapi._building.assembly import Assembly
 
         with _off_meta() if target.device is not None else nullcontext():
-            model = Assembly(make, weights, merged, fresh, target).run(progress=progress)
+            assembly = Assembly(make, weights, merged, recipe.head, target, new_head=new_head)
+            model = assembly.run(progress=progress)
     _record(model, recipe, weights, merged, new_head=new_head)
     hooks.model_built(model, recipe.name, weights)
     return model

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 M = TypeVar("M", bound="nn.Module")
 
 # Arguments in which a new head may differ from the weights; all others belong to the model.
-HEAD_ARGUMENTS = ("num_classes", "num_keypoints", "num_labels", "aux_num_out")
+HEAD_ARGUMENTS = ("num_classes", "num_keypoints", "num_labels", "aux_num_out", "head")
 
 
 def admit(weights: Weights | WeightEntry) -> None:
@@ -90,7 +90,11 @@ def merge(
             raise ConfigConflictError(
                 str(weights), argument, given=given, fixed=fixed, head=renewed
             )
-    return {**wanted.defaults, **wanted.config, **config}
+    inherited = {**wanted.defaults, **wanted.config}
+    if new_head and config.get("categories"):  # their number is the size of the new head
+        inherited.pop("num_labels", None)
+        inherited.pop("num_classes", None)
+    return {**inherited, **config}
 
 
 @contextmanager
@@ -153,5 +157,6 @@ def check_head(model: nn.Module, fresh: Sequence[str], weights: Weights | Weight
     raise NoWeightsError(
         f"The head of this {type(model).__name__} is declared as {', '.join(fresh)}, and it has no "
         "such layer with parameters",
-        f"Correct register_model(head=...). Its layers are: {layers}.",
+        "Pass the argument that adds it, such as num_labels=3; if there is none, correct "
+        f"register_model(head=...). Its layers are: {layers}.",
     )
