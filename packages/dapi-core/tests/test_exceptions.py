@@ -61,10 +61,6 @@ EXAMPLES = [
     exceptions.AssetError("vocab.txt", name="vocab.txt", reason="it is a web page"),
     exceptions.SavingError("Net", "its argument 'norm' is a class"),
     exceptions.RebuildError("net.safetensors", reason="dapi.save did not write it"),
-    exceptions.AdapterBaseError("adapter", reason="PEFT alone saved it"),
-    exceptions.AdapterBaseError(
-        "adapter", base="net:A", model="net:B", differing=["a"], total=9, remedy="Build it"
-    ),
     exceptions.BuilderError("net", distribution="acme", cause=RuntimeError("why.")),
     exceptions.PluginLoadError("m:f", distribution="acme", cause=RuntimeError("why")),
     exceptions.IncompatiblePluginError(

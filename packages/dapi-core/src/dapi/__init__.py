@@ -16,7 +16,7 @@ del extend_path
 __version__: str
 
 if TYPE_CHECKING:
-    from dapi import adapt, answers, cache, catalog, exceptions, hooks, peft, tasks
+    from dapi import adapt, answers, cache, catalog, exceptions, hooks, tasks
     from dapi._answers.checking import check
     from dapi._answers.differences import Check, Difference
     from dapi._building.build_model import build_model
@@ -147,7 +147,6 @@ __all__ = [
     "list_models",
     "list_weights",
     "load",
-    "peft",
     "plugins",
     "predictor",
     "refresh",

@@ -39,7 +39,6 @@ facts; its text states the fact, then the expected or available values, then the
     ├── UnreadableFileError       (OSError)         this machine cannot read the checkpoint
     ├── SavingError               (TypeError)       the model cannot be saved
     ├── RebuildError              (RuntimeError)    a saved model cannot be built again
-    ├── AdapterBaseError          (ValueError)      an adapter of PEFT was trained on another model
     ├── BuilderError              (RuntimeError)    a builder, or a task, raised an error
     ├── PluginLoadError           (ImportError)     a distribution fails to import
     │   └── IncompatiblePluginError                 it requires another dapi-core
@@ -54,7 +53,6 @@ facts; its text states the fact, then the expected or available values, then the
     DapiWarning (UserWarning)
     ├── OutdatedWeightsWarning                      newer weights exist, or these are deprecated
     ├── ChangedWeightsWarning                       a saved model changed since it was saved
-    ├── UnchangedModelWarning                       an adapter of PEFT changes nothing
     ├── ReplacedBuilderWarning                      another builder supersedes this one
     ├── RandomBackboneWarning                       the backbone has no pretrained weights
     ├── LegacyArgumentWarning     (FutureWarning)   a deprecated argument, as ``pretrained=True``
@@ -759,36 +757,6 @@ class RebuildError(DapiError, RuntimeError):
         super().__init__(f"{path} cannot be built again: {reason.rstrip('.')}. {remedy}".rstrip())
 
 
-class AdapterBaseError(DapiError, ValueError):
-    """An adapter was trained on another model than the one that it is loaded into."""
-
-    def __init__(
-        self,
-        path: object,
-        *,
-        base: str = "",
-        model: str = "",
-        differing: Sequence[str] = (),
-        total: int = 0,
-        reason: str = "",
-        remedy: str = "",
-    ) -> None:
-        self.path, self.base, self.model, self.reason = path, base, model, reason
-        self.differing = tuple(differing)
-        if reason:
-            text = (
-                f"The adapter in {path} names no base: {reason}. Save it with dapi.peft.save; "
-                "to load it anyway: peft.PeftModel.from_pretrained(model, path)"
-            )
-        else:
-            text = (
-                f"The adapter in {path} was trained on {base}, and this is another model "
-                f"({model}): {len(differing)} of {total} tensors differ: {_first(differing, 3)}. "
-                f"{remedy}."
-            )
-        super().__init__(text)
-
-
 class BuilderError(DapiError, RuntimeError):
     """A builder, or a task's predictor, raised an error."""
 
@@ -976,10 +944,6 @@ class OutdatedWeightsWarning(DapiWarning):
 
 class ChangedWeightsWarning(DapiWarning):
     """A saved model, or the weights that it started from, changed since it was saved."""
-
-
-class UnchangedModelWarning(DapiWarning):
-    """An adapter changes nothing: the model computes what it computes without it."""
 
 
 class ReplacedBuilderWarning(DapiWarning):

@@ -1,14 +1,16 @@
 """Adapters of PEFT, bound to the model that they were trained on.
 
 An adapter changes a model that is not in its file. PEFT loads it into any model of the same shapes,
-and then computes something else than what was trained. Here its file records the hash of each
+which then computes something else than what was trained. Here its file records the hash of each
 tensor of its base, and loading compares them. The directory stays one of PEFT: other programs read
 it as before::
 
     model = peft.get_peft_model(dapi.get_model(name), peft.LoraConfig(target_modules=["query"]))
     ...  # train it
-    dapi.peft.save(model, "my-adapter")
-    model = dapi.peft.load(dapi.get_model(name), "my-adapter")
+    dapi.lock.peft.save(model, "my-adapter")
+    model = dapi.lock.peft.load(dapi.get_model(name), "my-adapter")
+
+It needs ``pip install "dapi-lock[peft]"``.
 """
 
 from __future__ import annotations
@@ -22,13 +24,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from dapi._building import provenance as _provenance
-from dapi._loader import safetensors
-from dapi._loader.loading import is_under
-from dapi._store.disk import given_path
-from dapi._values import notices
-from dapi._weights.enum import entry_of
-from dapi.exceptions import AdapterBaseError, SavingError, UnchangedModelWarning
+import dapi
+from dapi.exceptions import NoWeightsError
+from dapi.lock.exceptions import AdapterBaseError, AdapterError, UnchangedModelWarning
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -38,6 +36,7 @@ __all__ = ["load", "save"]
 
 _KEY: Final = "dapi.base"
 _WEIGHTS: Final = "adapter_model.safetensors"
+_CONFIG: Final = "adapter_config.json"
 _DIGITS: Final = 16  # of a tensor's hash: a base is compared by all of its tensors
 
 
@@ -45,7 +44,7 @@ def save(model: PeftModel, directory: str | Path, *, adapter: str = "default") -
     """Save an adapter as PEFT does, and record its base: the model without the adapter.
 
     Replaces the files of an adapter that is there already. Reads every tensor of the base to hash
-    it (half a second for each GB); uses no network.
+    it (some seconds for each GB); uses no network.
 
     Args:
         model: A model of ``peft.get_peft_model``, around any model.
@@ -53,27 +52,25 @@ def save(model: PeftModel, directory: str | Path, *, adapter: str = "default") -
         adapter: The name of the adapter in the model.
 
     Raises:
-        SavingError: The model has no such adapter, or it is merged into the base.
+        AdapterError: The model has no such adapter, or it is merged into the base.
         OSError: The directory cannot be written.
 
     Warns:
         UnchangedModelWarning: The adapter changes nothing: it was not trained.
     """
-    expected = "a model, then the path of a directory"
-    folder = given_path("dapi.peft.save", directory, expected).absolute()
-    if adapter not in getattr(model, "peft_config", {}):
-        raise SavingError(type(model).__name__, f"it has no PEFT adapter named {adapter!r}")
+    folder = Path(directory).absolute()
+    known = sorted(getattr(model, "peft_config", {}))
+    if adapter not in known:
+        reason = f"this {type(model).__name__} has no adapter {adapter!r}"
+        raise AdapterError(folder, reason, f"Its adapters are: {', '.join(known) or 'none'}")
     if any(layer.merged for layer in _layers(model)):
-        reason = "an adapter is merged into it; call model.unmerge_adapter() first"
-        raise SavingError(type(model).__name__, reason)
+        raise AdapterError(folder, "it is merged into its base", "Call model.unmerge_adapter()")
     _warn_if_unchanged(model, adapter, f"The adapter {adapter!r}")
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as made:
         model.save_pretrained(made, selected_adapters=[adapter], safe_serialization=True)
         written = Path(made) if adapter == "default" else Path(made, adapter)
-        content = safetensors.read(written / _WEIGHTS)
-        metadata = {**content.metadata, _KEY: json.dumps(_describe(model))}
-        safetensors.write(written / _WEIGHTS, content.tensors, metadata)
+        _record(written / _WEIGHTS, _describe(model))
         for file in sorted(written.iterdir(), key=lambda path: path.name == _WEIGHTS):
             if file.is_file():
                 os.replace(file, folder / file.name)
@@ -82,7 +79,7 @@ def save(model: PeftModel, directory: str | Path, *, adapter: str = "default") -
 def load(
     model: nn.Module, directory: str | Path, *, adapter: str = "default", trainable: bool = False
 ) -> PeftModel:
-    """Load an adapter that ``dapi.peft.save`` wrote, if it was trained on this model.
+    """Load an adapter that ``save`` wrote, if it was trained on this model.
 
     Every tensor must be the one that the adapter was trained on, in the same dtype; load the
     adapter first, then convert the model. Uses no network.
@@ -94,18 +91,19 @@ def load(
         trainable: Whether the adapter is trained further.
 
     Returns:
-        The model with the adapter, in evaluation mode unless ``trainable``.
+        The model with the adapter.
 
     Raises:
-        AdapterBaseError: The adapter was trained on another model, or its file does not say on
-            which.
+        AdapterBaseError: The adapter was trained on another model.
+        AdapterError: The directory has no adapter, or its file does not say on which model it was
+            trained.
 
     Warns:
         UnchangedModelWarning: The adapter changes nothing.
     """
     from peft import PeftModel
 
-    folder = given_path("dapi.peft.load", directory, "a model, then the path of a directory")
+    folder = Path(directory).absolute()
     _check_base(model, folder)
     if isinstance(model, PeftModel):
         model.load_adapter(str(folder), adapter, is_trainable=trainable)
@@ -116,47 +114,48 @@ def load(
     return found
 
 
+def _weights_of(model: nn.Module) -> str:
+    try:
+        return str(dapi.weights_of(model))
+    except NoWeightsError:
+        return ""
+
+
 def _describe(model: PeftModel) -> dict[str, Any]:
     """Return the record of an adapter's base."""
-    provenance = _provenance.find(model)
-    weights = provenance.weights if provenance else None
-    files = entry_of(weights).files if weights is not None else ()
     tensors, replaced = _base(model)
-    return {
-        "builder": provenance.builder if provenance else "",
-        "weights": "" if weights is None else str(weights),
-        "sha256": " ".join(file.sha256 or "unknown" for file in files),
-        "replaced": replaced,
-        "tensors": {key: _digest(tensor) for key, tensor in tensors.items()},
-    }
+    digests = {key: _digest(tensor) for key, tensor in tensors.items()}
+    return {"weights": _weights_of(model), "replaced": replaced, "tensors": digests}
+
+
+def _record(path: Path, base: Mapping[str, Any]) -> None:
+    """Write the record of the base into the header of a file."""
+    from safetensors.torch import load_file, save_file
+
+    beside = path.with_suffix(".new")  # the tensors may be mapped from the file
+    save_file(load_file(path), beside, {"format": "pt", _KEY: json.dumps(base)})
+    os.replace(beside, path)
 
 
 def _check_base(model: nn.Module, folder: Path) -> None:
     """Refuse a model that differs from the base of an adapter.
 
     Raises:
-        AdapterBaseError: It differs, or the adapter does not name its base.
+        AdapterBaseError: It differs.
+        AdapterError: The adapter does not record its base.
     """
     recorded = _read(folder)
-    wanted, replaced = recorded["tensors"], recorded["replaced"]
+    wanted, replaced = recorded["tensors"], tuple(f"{each}." for each in recorded["replaced"])
     found, _ = _base(model)
-    others = [key for key in found if key not in wanted and not is_under(f"{key}.", replaced)]
     differing = [
-        key for key in wanted if key not in found or _digest(found[key]) != wanted[key]
-    ] + others
-    if not differing:
-        return
-    known = _provenance.find(model)
-    name = known.builder if known else type(model).__name__
-    is_same = bool(known) and recorded["weights"] == str(known.weights)  # type: ignore[union-attr]
-    raise AdapterBaseError(
-        folder,
-        base=recorded["weights"] or recorded["builder"] or "a model",
-        model=str(known.weights) if known and known.weights is not None else name,
-        differing=differing,
-        total=len({*found, *wanted}),
-        remedy=_remedy(differing, is_same=is_same),
-    )
+        *(key for key in wanted if key not in found or _digest(found[key]) != wanted[key]),
+        *(key for key in found if key not in wanted and not key.startswith(replaced)),
+    ]
+    if differing:
+        base = recorded["weights"]
+        is_same = bool(base) and base == _weights_of(model)
+        total, remedy = len({*found, *wanted}), _remedy(differing, is_same=is_same)
+        raise AdapterBaseError(folder, base=base, differing=differing, total=total, remedy=remedy)
 
 
 def _remedy(differing: list[str], *, is_same: bool) -> str:
@@ -167,7 +166,7 @@ def _remedy(differing: list[str], *, is_same: bool) -> str:
         )
     if is_same:
         return (
-            "The base was changed, has another dtype, or has a new head: load the adapter before "
+            "This base was trained, has another dtype, or has a new head: load the adapter before "
             "model.to(dtype), and name a new head in modules_to_save, so that the adapter has it"
         )
     return "Build the model that it was trained on"
@@ -175,28 +174,29 @@ def _remedy(differing: list[str], *, is_same: bool) -> str:
 
 def _read(folder: Path) -> dict[str, Any]:
     """Return the record of the base in an adapter's file, which a stranger may have written."""
-    reason = ""
-    if not all((folder / name).is_file() for name in (_WEIGHTS, "adapter_config.json")):
-        reason = f"it has no adapter_config.json, or no {_WEIGHTS}"
-    else:
-        try:
-            found = json.loads(safetensors.read_header(folder / _WEIGHTS).metadata[_KEY])
-            if _is_record(found):
-                return dict(found)
-            reason = "the record of its base is damaged"
-        except KeyError:
-            reason = "PEFT alone saved it, without its base"
-        except (ValueError, RecursionError) as cause:
-            reason = f"its file is damaged: {cause}"
-    raise AdapterBaseError(folder, reason=reason)
+    from safetensors import SafetensorError, safe_open
+
+    remedy = "To load it without this check: peft.PeftModel.from_pretrained(model, path)"
+    if not all((folder / name).is_file() for name in (_WEIGHTS, _CONFIG)):
+        raise AdapterError(folder, f"it has no {_CONFIG}, or no {_WEIGHTS}", "Check the path")
+    try:
+        with safe_open(folder / _WEIGHTS, "pt") as file:
+            record = (file.metadata() or {}).get(_KEY)
+        found = None if record is None else json.loads(record)
+    except (SafetensorError, ValueError, RecursionError) as cause:
+        raise AdapterError(folder, f"its file is damaged ({cause})", "Save it again") from cause
+    if found is None:
+        raise AdapterError(folder, "its file does not record on which model it was trained", remedy)
+    if not _is_record(found):
+        raise AdapterError(folder, "the record of its base is damaged", "Save it again")
+    return dict(found)
 
 
 def _is_record(found: Any) -> bool:
     if not isinstance(found, dict) or not isinstance(found.get("tensors"), dict):
         return False
-    texts = [found.get("builder"), found.get("weights"), *found["tensors"].values()]
-    lists = found.get("replaced")
-    return isinstance(lists, list) and all(isinstance(each, str) for each in [*texts, *lists])
+    paths, texts = found.get("replaced"), [found.get("weights"), *found["tensors"].values()]
+    return isinstance(paths, list) and all(isinstance(each, str) for each in [*texts, *paths])
 
 
 def _digest(tensor: Tensor) -> str:
@@ -213,20 +213,19 @@ def _base(model: nn.Module) -> tuple[dict[str, Tensor], list[str]]:
     """Return the tensors of the base by its own keys, and the modules that the adapter replaces."""
     from peft import PeftModel
 
-    inner = model.get_base_model() if isinstance(model, PeftModel) else model
     tensors: dict[str, Tensor] = {}
     replaced: list[str] = []
-    for path, module in _base_modules(_provenance.unwrapped(inner), ""):
+    inner = model.get_base_model() if isinstance(model, PeftModel) else model
+    for path, module in _base_modules(inner, ""):
         if module is None:
             replaced.append(path)
             continue
         prefix = f"{path}." if path else ""
-        unsaved = module._non_persistent_buffers_set
         own: Mapping[str, Any] = {**module._parameters, **module._buffers}
         tensors |= {
             f"{prefix}{name}": tensor
             for name, tensor in own.items()
-            if tensor is not None and name not in unsaved
+            if tensor is not None and name not in module._non_persistent_buffers_set
         }
     return tensors, replaced
 
@@ -255,10 +254,11 @@ def _warn_if_unchanged(model: PeftModel, adapter: str, subject: str) -> None:
     with torch.no_grad():
         is_changed = _changes(model, adapter)
     if not is_changed:
-        notices.warn(
+        warnings.warn(
             f"{subject} changes nothing: the model with it equals its base. It was not trained, or "
             "its tensors were not found",
             UnchangedModelWarning,
+            stacklevel=3,
         )
 
 
