@@ -157,7 +157,10 @@ def test_tensors_that_are_not_found_are_told(base, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda model: model.classifier.out_proj.bias.add_(1), r"1 of \d+ tensors of this model differ \(classif"),
+        (
+            lambda model: model.classifier.out_proj.bias.add_(1),
+            r"1 of \d+ tensors of this model differ \(classif",
+        ),
         (lambda model: model.to(torch.bfloat16), "has another dtype"),
         (lambda model: model.roberta.encoder.layer.append(torch.nn.Linear(2, 2)), "differ"),
         (lambda model: model.roberta.encoder.layer.pop(1), "encoder.layer.1"),

@@ -205,7 +205,7 @@ def _digest(tensor: Tensor) -> str:
 
     plain = tensor.detach().cpu().contiguous().reshape(-1)
     digest = sha256(f"{plain.dtype}{tuple(tensor.shape)}".encode())
-    digest.update(plain.view(torch.uint8).numpy())
+    digest.update(plain.view(torch.uint8).numpy().data)
     return digest.hexdigest()[:_DIGITS]
 
 

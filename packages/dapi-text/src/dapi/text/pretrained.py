@@ -20,7 +20,7 @@ from dapi.text.models.mpnet import MPNetBaseConfig
 __all__ = ["read_pretrained"]
 
 # The families by model_type, with the arguments of their builders.
-_FAMILIES: Final[Mapping[str, tuple[Family, type]]] = {
+_FAMILIES: Final[Mapping[str, tuple[Family[Any], type]]] = {
     "bert": (_family.BERT, BERTConfig),
     "deberta-v2": (_family.DEBERTA_V2, DeBERTaV3Config),
     "distilbert": (_family.DISTILBERT, DistilBERTConfig),
@@ -126,10 +126,13 @@ def _read_json(folder: Path, name: str) -> dict[str, Any]:
     return found
 
 
-def _head(folder: Path, family: Family, config: Mapping[str, Any]) -> Head | None:
+def _head(folder: Path, family: Family[Any], config: Mapping[str, Any]) -> Head | None:
     """Return the head of the class that was saved."""
-    heads = [None, *family.heads]
-    classes = {family.name + SUFFIXES[head]: head for head in heads}
+    classes = {
+        family.name + suffix: head
+        for head, suffix in SUFFIXES.items()
+        if head is None or head in family.heads
+    }
     saved = config.get("architectures")
     name = saved[0] if isinstance(saved, list) and saved else None
     if name not in classes:
@@ -186,7 +189,7 @@ _OF_CALLERS: Final = frozenset(
 _UNWRITTEN: Final = {"norm_rel_ebd": "none", "position_buckets": -1, "share_att_key": False}
 
 
-def _usual(family: Family) -> dict[str, Any]:
+def _usual(family: Family[Any]) -> dict[str, Any]:
     """Return the values of a configuration that says nothing."""
     import transformers
 

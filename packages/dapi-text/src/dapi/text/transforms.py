@@ -55,6 +55,7 @@ class Tokenizer:
     Attributes:
         tokenizer: The ``tokenizers.Tokenizer``: to decode ids, or to look tokens up.
         max_length: The argument.
+        padding: The argument.
         blank: The argument.
         special_tokens: The argument.
     """
@@ -99,7 +100,7 @@ class Tokenizer:
                 f"max_length={max_length} leaves no room for text. Expected at least {fewest}: "
                 "special tokens count."
             )
-        self.max_length = max_length
+        self.max_length, self.padding = max_length, padding
         tokenizer.enable_truncation(max_length)
         tokenizer.enable_padding(pad_id=pad_id, pad_token=padding)
         tokenizer.encode_special_tokens = not special_tokens  # i.e. encode as text
@@ -169,11 +170,11 @@ class Tokenizer:
             if name in known
         }
         types = ["token_type_ids"] if token_types else []
-        return PreTrainedTokenizerFast(
+        return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
             tokenizer_object=self.tokenizer,
             model_max_length=self.max_length,
             model_input_names=["input_ids", *types, "attention_mask"],
-            pad_token=self.tokenizer.padding["pad_token"],
+            pad_token=self.padding,
             split_special_tokens=not self.special_tokens,
             clean_up_tokenization_spaces=False,
             **roles,

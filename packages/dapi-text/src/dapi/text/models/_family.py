@@ -4,11 +4,73 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeAlias, TypeVar
 
 from dapi.exceptions import ArgumentError
 from dapi.text.models._config import Head, configure
 
+if TYPE_CHECKING:
+    from transformers import (
+        BertForMaskedLM,
+        BertForSequenceClassification,
+        BertForTokenClassification,
+        BertModel,
+        DebertaV2ForSequenceClassification,
+        DebertaV2ForTokenClassification,
+        DebertaV2Model,
+        DistilBertForMaskedLM,
+        DistilBertForSequenceClassification,
+        DistilBertForTokenClassification,
+        DistilBertModel,
+        ElectraForSequenceClassification,
+        ElectraForTokenClassification,
+        ElectraModel,
+        MPNetForMaskedLM,
+        MPNetForSequenceClassification,
+        MPNetForTokenClassification,
+        MPNetModel,
+        RobertaForMaskedLM,
+        RobertaForSequenceClassification,
+        RobertaForTokenClassification,
+        RobertaModel,
+        XLMRobertaForMaskedLM,
+        XLMRobertaForSequenceClassification,
+        XLMRobertaForTokenClassification,
+        XLMRobertaModel,
+    )
+
+    BERTEncoder: TypeAlias = (
+        BertModel | BertForMaskedLM | BertForSequenceClassification | BertForTokenClassification
+    )
+    RoBERTaEncoder: TypeAlias = (
+        RobertaModel
+        | RobertaForMaskedLM
+        | RobertaForSequenceClassification
+        | RobertaForTokenClassification
+    )
+    XLMRoBERTaEncoder: TypeAlias = (
+        XLMRobertaModel
+        | XLMRobertaForMaskedLM
+        | XLMRobertaForSequenceClassification
+        | XLMRobertaForTokenClassification
+    )
+    DistilBERTEncoder: TypeAlias = (
+        DistilBertModel
+        | DistilBertForMaskedLM
+        | DistilBertForSequenceClassification
+        | DistilBertForTokenClassification
+    )
+    ELECTRAEncoder: TypeAlias = (
+        ElectraModel | ElectraForSequenceClassification | ElectraForTokenClassification
+    )
+    DeBERTaEncoder: TypeAlias = (
+        DebertaV2Model | DebertaV2ForSequenceClassification | DebertaV2ForTokenClassification
+    )
+    MPNetEncoder: TypeAlias = (
+        MPNetModel | MPNetForMaskedLM | MPNetForSequenceClassification | MPNetForTokenClassification
+    )
+
+M = TypeVar("M")
 V = TypeVar("V")
 
 # How the names of transformers' classes end.
@@ -23,7 +85,7 @@ _OWN: Final = ("head", "num_labels", "categories", "add_pooling_layer")  # of no
 _NOTHING: Final = r"(?!)"
 
 
-class Family(NamedTuple):
+class Family(NamedTuple, Generic[M]):
     """How transformers names the classes of an encoder, and the keys of its files.
 
     It is a step of ``dapi.adapt``: it maps the keys of a file, which was saved with a head or
@@ -68,7 +130,7 @@ class Family(NamedTuple):
 
     def construct(
         self, published: Mapping[str, Any], config: Mapping[str, Any], *, builder: str
-    ) -> Any:
+    ) -> M:
         """Construct the model of a builder.
 
         Args:
@@ -89,9 +151,10 @@ class Family(NamedTuple):
         published = {**published, **labels}
         model_class = getattr(transformers, self.name + SUFFIXES[head])
         settings = configure(model_class.config_class, published, given, builder=builder)
-        if head is None and self.pooler is not None:
-            return model_class(settings, add_pooling_layer=self.has_pooler(config))
-        return model_class(settings)
+        has_choice = head is None and self.pooler is not None
+        pooling = {"add_pooling_layer": self.has_pooler(config)} if has_choice else {}
+        made: M = model_class(settings, **pooling)
+        return made
 
     def _check(self, head: Head | None, config: Mapping[str, Any], builder: str) -> None:
         if head is not None and head not in self.heads:
@@ -130,7 +193,7 @@ def _heads(text: str = r"classifier\.", masked: str = "") -> Mapping[str, str]:
     return {**classifiers, **({"fill-mask": masked} if masked else {})}
 
 
-BERT = Family(
+BERT: Family[BERTEncoder] = Family(
     "Bert",
     prefix="bert",
     heads=_heads(masked=r"cls\.predictions\."),
@@ -138,19 +201,25 @@ BERT = Family(
     pooler=True,
     pooled=("text-classification",),
 )
-ROBERTA = Family("Roberta", prefix="roberta", heads=_heads(masked=r"lm_head\."), pooler=False)
-XLM_ROBERTA = ROBERTA._replace(name="XLMRoberta")
-DISTILBERT = Family(
+ROBERTA: Family[RoBERTaEncoder] = Family(
+    "Roberta", prefix="roberta", heads=_heads(masked=r"lm_head\."), pooler=False
+)
+XLM_ROBERTA: Family[XLMRoBERTaEncoder] = Family(
+    "XLMRoberta", prefix="roberta", heads=_heads(masked=r"lm_head\."), pooler=False
+)
+DISTILBERT: Family[DistilBERTEncoder] = Family(
     "DistilBert",
     prefix="distilbert",
     heads=_heads(r"(pre_)?classifier\.", masked=r"vocab_(transform|layer_norm|projector)\."),
 )
-MPNET = Family("MPNet", prefix="mpnet", heads=_heads(masked=r"lm_head\."), pooler=True)
+MPNET: Family[MPNetEncoder] = Family(
+    "MPNet", prefix="mpnet", heads=_heads(masked=r"lm_head\."), pooler=True
+)
 # Their published files are discriminators, without a head that fills masks.
-ELECTRA = Family(
+ELECTRA: Family[ELECTRAEncoder] = Family(
     "Electra", prefix="electra", heads=_heads(), dropped=r"discriminator_predictions\."
 )
-DEBERTA_V2 = Family(
+DEBERTA_V2: Family[DeBERTaEncoder] = Family(
     "DebertaV2",
     prefix="deberta",
     heads=_heads(r"(pooler|classifier)\."),

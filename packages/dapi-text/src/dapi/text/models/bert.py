@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from dapi import Build, File, WeightEntry, Weights, WeightsLike, register_model
 from dapi.adapt import Rename
@@ -13,20 +13,11 @@ from dapi.text.models._family import BERT
 from dapi.text.models._hub import ON_TRUST, TOKENIZER_ON_TRUST, Repository, pinned_by
 
 if TYPE_CHECKING:
-    from transformers import (
-        BertForMaskedLM,
-        BertForSequenceClassification,
-        BertForTokenClassification,
-        BertModel,
-    )
     from typing_extensions import Unpack
 
+    from dapi.text.models._family import BERTEncoder
     from dapi.text.postprocess import SentenceEmbeddings
     from dapi.text.transforms import Tokenizer
-
-    BERTEncoder: TypeAlias = (
-        BertModel | BertForMaskedLM | BertForSequenceClassification | BertForTokenClassification
-    )
 
 _FREE = {
     "attention_probs_dropout_prob": 0.1,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from dapi import Asset, Build, File, WeightEntry, Weights, WeightsLike, lazy, register_model
 from dapi.adapt import Drop
@@ -12,19 +12,11 @@ from dapi.text.models._family import DEBERTA_V2
 from dapi.text.models._hub import ON_TRUST, Repository, license_source, pinned_by
 
 if TYPE_CHECKING:
-    from transformers import (
-        DebertaV2ForSequenceClassification,
-        DebertaV2ForTokenClassification,
-        DebertaV2Model,
-    )
     from typing_extensions import Unpack
 
+    from dapi.text.models._family import DeBERTaEncoder
     from dapi.text.postprocess import SentenceEmbeddings
     from dapi.text.transforms import SentencePieceTokenizer
-
-    DeBERTaEncoder: TypeAlias = (
-        DebertaV2Model | DebertaV2ForSequenceClassification | DebertaV2ForTokenClassification
-    )
 
 _FREE = {
     "attention_probs_dropout_prob": 0.1,

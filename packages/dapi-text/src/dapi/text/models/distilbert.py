@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from dapi import Build, File, WeightEntry, Weights, WeightsLike, register_model
 from dapi.text.models._config import HeadConfig, TransformersConfig
@@ -12,23 +12,11 @@ from dapi.text.models._family import DISTILBERT
 from dapi.text.models._hub import ON_TRUST, Repository, pinned_by
 
 if TYPE_CHECKING:
-    from transformers import (
-        DistilBertForMaskedLM,
-        DistilBertForSequenceClassification,
-        DistilBertForTokenClassification,
-        DistilBertModel,
-    )
     from typing_extensions import Unpack
 
+    from dapi.text.models._family import DistilBERTEncoder
     from dapi.text.postprocess import SentenceEmbeddings
     from dapi.text.transforms import Tokenizer
-
-    DistilBERTEncoder: TypeAlias = (
-        DistilBertModel
-        | DistilBertForMaskedLM
-        | DistilBertForSequenceClassification
-        | DistilBertForTokenClassification
-    )
 
 _FREE = {"attention_dropout": 0.1, "dropout": 0.1, "initializer_range": 0.02}
 _FIXED = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from dapi import Build, WeightEntry, Weights, WeightsLike, register_model
 from dapi.text.models._config import BERTConfig
@@ -12,19 +12,11 @@ from dapi.text.models._family import ELECTRA
 from dapi.text.models._hub import ON_TRUST, UNPINNED, Repository
 
 if TYPE_CHECKING:
-    from transformers import (
-        ElectraForSequenceClassification,
-        ElectraForTokenClassification,
-        ElectraModel,
-    )
     from typing_extensions import Unpack
 
+    from dapi.text.models._family import ELECTRAEncoder
     from dapi.text.postprocess import SentenceEmbeddings
     from dapi.text.transforms import Tokenizer
-
-    ELECTRAEncoder: TypeAlias = (
-        ElectraModel | ElectraForSequenceClassification | ElectraForTokenClassification
-    )
 
 _FREE = {
     "attention_probs_dropout_prob": 0.1,

