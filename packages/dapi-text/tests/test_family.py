@@ -1,5 +1,7 @@
 """Heads of encoders: built as transformers builds them, from files of any of its classes."""
 
+import pickle
+
 import pytest
 import torch
 import transformers
@@ -255,3 +257,14 @@ def test_arguments_of_a_head_can_be_of_the_weights():
     model = roberta_base(weights=entry, device="meta")
 
     assert (transformers.RobertaForTokenClassification, 4) == (type(model), model.num_labels)
+
+
+@pytest.mark.parametrize("member", FAMILIES, ids=NAMES)
+def test_entry_is_still_a_value(member):
+    """With its step of adapt: it hashes, compares, pickles, and is shown."""
+    (step, *_) = member.build.adapt
+    assert pickle.loads(pickle.dumps(step)) == step
+    assert {hash(member.build), hash(pickle.loads(pickle.dumps(member.build)))} == {
+        hash(member.build)
+    }
+    assert repr(step).startswith("Family(name=")

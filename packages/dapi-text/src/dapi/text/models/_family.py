@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeAlias, TypeVar
 
+from dapi import FrozenDict
 from dapi.exceptions import ArgumentError
 from dapi.text.models._config import Head, configure
 
@@ -190,7 +191,7 @@ def _labels(config: Mapping[str, Any], builder: str) -> dict[str, Any]:
 
 def _heads(text: str = r"classifier\.", masked: str = "") -> Mapping[str, str]:
     classifiers = {"text-classification": text, "token-classification": r"classifier\."}
-    return {**classifiers, **({"fill-mask": masked} if masked else {})}
+    return FrozenDict({**classifiers, **({"fill-mask": masked} if masked else {})})
 
 
 BERT: Family[BERTEncoder] = Family(
