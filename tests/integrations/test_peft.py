@@ -262,6 +262,18 @@ def test_merged_adapter_is_not_saved(base, tmp_path):
         adapters.save(dapi.get_model(TEXT), tmp_path)
 
 
+@pytest.mark.parametrize("method", ["pissa", "olora"])
+def test_initialisation_that_changes_the_base_is_refused(method, base, tmp_path):
+    """When it is saved, not only when nobody can load it any more."""
+    before = base.roberta.encoder.layer[0].attention.self.query.weight.clone()
+    config = peft.LoraConfig(target_modules=TARGETS, init_lora_weights=method)
+    model = peft.get_peft_model(base, config)
+    found = model.base_model.model.roberta.encoder.layer[0].attention.self.query.base_layer.weight
+    assert not torch.equal(before, found)
+    with pytest.raises(AdapterError, match=f"init_lora_weights='{method}' changed its base"):
+        adapters.save(model, tmp_path)
+
+
 def test_adapter_without_its_base_is_refused(base, tmp_path):
     """One that PEFT alone saved, a damaged one, and none at all."""
     trained(peft.get_peft_model(base, METHODS["lora"])).save_pretrained(tmp_path / "alone")

@@ -37,6 +37,8 @@ __all__ = ["load", "save"]
 _KEY: Final = "dapi.base"
 _WEIGHTS: Final = "adapter_model.safetensors"
 _CONFIG: Final = "adapter_config.json"
+# Initialisations of LoRA that change the base's own weights, which no adapter contains.
+_REPLACING: Final = ("corda", "loftq", "lora_ga", "olora", "pissa")
 _DIGITS: Final = 16  # of a tensor's hash: a base is compared by all of its tensors
 
 
@@ -52,7 +54,8 @@ def save(model: PeftModel, directory: str | Path, *, adapter: str = "default") -
         adapter: The name of the adapter in the model.
 
     Raises:
-        AdapterError: The model has no such adapter, or it is merged into the base.
+        AdapterError: The model has no such adapter, it is merged into the base, or its
+            initialisation (PiSSA, OLoRA, CorDA, LoftQ, LoRA-GA) changed the base.
         OSError: The directory cannot be written.
 
     Warns:
@@ -65,6 +68,13 @@ def save(model: PeftModel, directory: str | Path, *, adapter: str = "default") -
         raise AdapterError(folder, reason, f"Its adapters are: {', '.join(known) or 'none'}")
     if any(layer.merged for layer in _layers(model)):
         raise AdapterError(folder, "it is merged into its base", "Call model.unmerge_adapter()")
+    method = str(getattr(model.peft_config[adapter], "init_lora_weights", ""))
+    if method.lower().startswith(_REPLACING):
+        reason = f"init_lora_weights={method!r} changed its base, which it does not contain"
+        remedy = (
+            "Convert it with PEFT: save_pretrained(path_initial_model_for_weight_conversion=...)"
+        )
+        raise AdapterError(folder, reason, remedy)
     _warn_if_unchanged(model, adapter, f"The adapter {adapter!r}")
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as made:
