@@ -225,6 +225,7 @@ def test_categories_of_an_own_entry_name_the_outputs(tmp_path):
         {"num_labels": 3, "problem_type": "multi_label_classification"},
         {"head": "fill-mask"},
         {"add_pooling_layer": False},
+        {"id2label": {0: "x", 1: "y"}, "num_labels": 2},
     ],
 )
 def test_saved_model_comes_back_with_its_head(arguments, tmp_path, batch):

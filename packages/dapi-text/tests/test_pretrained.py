@@ -229,8 +229,9 @@ def test_configuration_names_no_code(tmp_path):
     """What decides how a model runs is the caller's."""
     saved(tmp_path, "Bert", "Model")
     evil = {"auto_map": {"AutoModel": "evil--x.Y"}, "attn_implementation": "evil/kernel"}
-    rewrite(tmp_path, "config.json", **evil, trust_remote_code=True)
+    rewrite(tmp_path, "config.json", **evil, trust_remote_code=True, tie_word_embeddings={"a": 1})
     entry = read_pretrained(tmp_path)
 
-    assert not {*evil, "trust_remote_code"} & {*entry.build.config, *entry.build.defaults}
+    refused = {*evil, "trust_remote_code", "tie_word_embeddings"}
+    assert not refused & {*entry.build.config, *entry.build.defaults}
     assert "sdpa" == bert_base(weights=entry).config._attn_implementation

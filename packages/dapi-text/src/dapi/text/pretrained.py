@@ -74,7 +74,7 @@ def read_pretrained(directory: str | Path) -> WeightEntry:
     known = {
         name: values[name]
         for name in declared.__annotations__
-        if name in values and name not in _OF_CALLERS
+        if name in values and name not in _OF_CALLERS and _is_plain(values[name])
     }
     _check_sizes(folder, known, tensors)
     fixed = {name: value for name, value in known.items() if name not in _FREE}
@@ -195,6 +195,12 @@ def _usual(family: Family[Any]) -> dict[str, Any]:
 
     found: dict[str, Any] = getattr(transformers, f"{family.name}Config")().to_dict()
     return {**(_UNWRITTEN if family is _family.DEBERTA_V2 else {}), **found}
+
+
+def _is_plain(value: object) -> bool:
+    """Whether a value is one that an architecture has; another is as if it were not there."""
+    parts = value if isinstance(value, list) else [value]
+    return all(each is None or isinstance(each, bool | int | float | str) for each in parts)
 
 
 def _check_sizes(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Any]) -> None:
