@@ -662,14 +662,18 @@ class StateDictMismatchError(DapiError, RuntimeError):
         dtypes: Mapping[str, tuple[str, str]] | None = None,
         reason: str = "",
         path: object = None,
+        head: Sequence[str] = (),
     ) -> None:
         self.source, self.missing, self.unexpected = source, tuple(missing), tuple(unexpected)
+        self.head = tuple(head)
         self.shapes, self.dtypes, self.path = dict(shapes or {}), dict(dtypes or {}), path
         parts = [f"{source} does not match the model{f' (file: {path})' if path else ''}."]
         if reason:
             parts.append(f"{reason}.")
         if missing:
             parts.append(f"{len(missing)} keys are missing: {_first(missing)}.")
+        if head:
+            parts.append(f"Add new_head=True to initialise a new {', '.join(head)}.")
         if unexpected:
             parts.append(f"{len(unexpected)} keys are unexpected: {_first(unexpected)}.")
             parts.append(_renames(missing, unexpected))
