@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dapi import exceptions
-from dapi._cli import failures, main
+from dapi._cli import main
 
 SCHEMA = Path(__file__).parents[3] / "docs/command-line.schema.json"
 FAMILY = """
@@ -154,6 +154,6 @@ def test_codes_are_those_of_the_classes():
         for each in vars(exceptions).values()
         if isinstance(each, type) and issubclass(each, exceptions.DapiError)
     ]
-    codes = {failures.code(each) for each in classes}
+    codes = {each.code() for each in classes}
 
     assert len(classes) == len(codes) and {"hash-mismatch", "offline", "removed-weights"} <= codes

@@ -257,7 +257,7 @@ def test_a_directory_of_pictures_is_a_film(film):
 @pytest.mark.parametrize(
     ("source", "reason"),
     [
-        ("single.png", "it has 1 frames"),
+        ("single.png", "it has 1 frame"),
         ("empty", "it has 0 frames"),
         ("sizes", "its frames have different sizes"),
         ("words.gif", "it is no film"),

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, overload
 
 from dapi._building.prediction import Plan, plan, read, reason_of
+from dapi._text import counted
 from dapi._values.public import public
 from dapi.exceptions import DapiError, InputError
 from dapi.tasks import Input, Prediction, Predictor, declared_inputs, no_summary, read_texts
@@ -142,7 +143,7 @@ class ModelPredictor:
             for each in sources:
                 found = self._read(task, each if rate is None else (each, rate))
                 if sources is not source and len(found) > 1:
-                    reason = f"it contains {len(found)} inputs"
+                    reason = f"it contains {counted(len(found), 'input')}"
                     expected = "one, or a list: write [source]"
                     raise InputError(str(source), reason, expected=expected)
                 results += [self._predicted(task, *one) for one in found]

@@ -7,15 +7,16 @@ import io
 import shutil
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from textwrap import fill
 from typing import Any
 
 from dapi._cli import check, completion, health, models, predict, store
 from dapi._cli.examples import epilog
-from dapi._cli.failures import FAILED, INTERRUPTED, MISUSED, code, print_error, status
+from dapi._cli.failures import FAILED, INTERRUPTED, MISUSED, print_error, status
 from dapi._cli.options import Parser, UsageError
+from dapi._cli.waiting import word_for_torch
 from dapi._plugins import discovery
 from dapi._text.untrusted import printable
 from dapi.exceptions import DapiError, DapiWarning, nearest
@@ -50,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):  # file names may not be encodable
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        with _warnings_as_sentences():
+        with _warnings_as_sentences(), word_for_torch():
             return _run(words)
     except UsageError as error:
         print(f"{error.usage}{printable(error.reason)}", file=sys.stderr)
@@ -60,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except DapiError as error:
         print(f"dapi: {error}", file=sys.stderr)
         if "--json" in words:
-            print_error(code(type(error)), error)
+            print_error(error.code(), error)
         return status(error)
     except KeyboardInterrupt:
         print("dapi: interrupted. Completed work is kept.", file=sys.stderr)
@@ -80,13 +81,24 @@ def _run(words: list[str]) -> int:
             if "--json" in words:
                 print_error("usage", _unknown(words[0]))
             return MISUSED
-        return int(command(words[1:]) or 0)
+        return _extension(command, words)
     parser = _parser()
     if not words:
         parser.print_help()
         return 0
     options = parser.parse_args(words)
     return int(options.run(options))
+
+
+def _extension(command: Callable[[list[str]], int | None], words: list[str]) -> int:
+    """Run a command of a distribution, whose own parser reports a wrong command line as text."""
+    try:
+        return int(command(words[1:]) or 0)
+    except SystemExit as stop:
+        if stop.code == MISUSED and "--json" in words:
+            reason = f"the command line is wrong. For its options: dapi {words[0]} --help"
+            print_error("usage", f"dapi {words[0]}: {reason}")
+        raise
 
 
 def _unknown(word: str) -> str:

@@ -14,6 +14,7 @@ from dapi._cli.options import add_command
 from dapi._cli.tables import print_json, print_rows, put
 from dapi._plugins.status import PluginInfo, plugins
 from dapi._store import disk
+from dapi._text import counted
 from dapi._values.names import normalize
 
 
@@ -85,7 +86,7 @@ def _described(cache: dict[str, Any]) -> str:
         return f"none: {cache['problem']}"
     problem = f"; it cannot be written to ({cache['problem']})" if cache["problem"] else ""
     free = f"; {disk.amount(cache['free'])} free" if cache["free"] is not None else ""
-    size = f"{cache['files']} file{'s' * (cache['files'] != 1)}, {disk.amount(cache['bytes'])}"
+    size = f"{counted(cache['files'], 'file')}, {disk.amount(cache['bytes'])}"
     return f"{cache['path']} ({size}{free}{problem})"
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from itertools import groupby
 from textwrap import shorten
 from typing import Any
 
 from dapi._catalog import builders, criteria, lookup
+from dapi._catalog import facts as _facts
 from dapi._catalog import metrics as _metrics
 from dapi._catalog import search as _search
 from dapi._catalog.found import Found
@@ -27,28 +28,28 @@ from dapi._cli.tables import (
 )
 from dapi._plugins.status import plugins
 from dapi._values.frozen import to_json
-from dapi._weights.entry import Status
-from dapi._weights.enum import Weights
 from dapi.exceptions import UnknownFacetError
 
 
 def add_commands(commands: Any) -> None:
     """Add the commands of this module."""
-    listing = add_command(commands, "list", _list, "list the installed models by task")
+    text = "list the installed models by task"
+    listing = add_command(commands, "list", _list, text, is_long=True)
     listing.add_argument("pattern", nargs="?", help="only names that match, as in 'resnet*'")
     text = "only models of this distribution"
     listing.add_argument("--distribution", action="append", help=text)
     text = "only models for this task, as in object-detection"
     listing.add_argument("--task", action="append", help=text)
     _add_search(commands)
-    show = add_command(commands, "show", _show, "show a model's weights, or all about one of them")
+    text = "show a model's weights, or all about one of them"
+    show = add_command(commands, "show", _show, text, is_long=True)
     show.add_argument(
         "name", help="as in resnet50, or resnet50:ImageNet1K_RefV2; also another library's"
     )
 
 
 def _add_search(commands: Any) -> None:
-    search = add_command(commands, "search", _find, "search the installed weights")
+    search = add_command(commands, "search", _find, "search the installed weights", is_long=True)
     search.add_argument("text", nargs="*", help="words in their names, tasks and datasets")
     search.add_argument("--task", action="append", help="as in image-classification")
     text = "a dataset of training or evaluation, as in COCO"
@@ -97,12 +98,12 @@ def _number(text: str) -> float:
 
 def _list(options: argparse.Namespace) -> int:
     names = builders.list_models(options.pattern, distribution=options.distribution)
-    models = builders.listed()
+    models, cached = builders.listed(), _facts.cached_hashes()
     offered: dict[str, list[Found]] = {}
     for found in _search.offered(set(names)):
         offered.setdefault(found.model, []).append(found)
     rows = [
-        _model(name, models[name].distribution, task, found)
+        _model(name, models[name].distribution, task, found, cached)
         for name in names
         for task, found in _by_task(offered.get(name, [])).items()
     ]
@@ -134,7 +135,9 @@ def _by_task(offered: list[Found]) -> dict[str, list[Found]]:
     return grouped or {"": []}
 
 
-def _model(name: str, distribution: str, task: str, offered: list[Found]) -> dict[str, Any]:
+def _model(
+    name: str, distribution: str, task: str, offered: list[Found], cached: Collection[str]
+) -> dict[str, Any]:
     """Describe a model by its first latest weights and the best value of their headline metric."""
     default = next((each for each in offered if each.weights.latest), None)
     meta = default.meta if default else offered[0].meta if offered else {}
@@ -150,18 +153,9 @@ def _model(name: str, distribution: str, task: str, offered: list[Found]) -> dic
         "metric": headline and headline._asdict(),
         "best": best._asdict() if best and best != headline else None,
         "sets": len(offered),
-        **_status(name, (default or offered[0]).weights if offered else None),
+        "cached": bool(default) and _facts.is_cached(default.weights, cached),
+        **_facts.status(name, (default or offered[0]).weights if offered else None),
     }
-
-
-def _status(model: str, weights: Weights | None) -> dict[str, Any]:
-    """Return the status of weights, and their replacement; ``replaced`` is the builder's."""
-    status = weights.status if weights else Status()
-    if status.state != "active":
-        return {"status": status.state, "replacement": status.replacement}
-    builder = builders.listed().get(model)
-    successor = builder and builders.successor(builder.name, builder.target.partition(":")[0])
-    return {"status": "replaced" if successor else "active", "replacement": successor}
 
 
 def _columns(row: dict[str, Any]) -> dict[str, Any]:
@@ -237,24 +231,22 @@ def _find(options: argparse.Namespace) -> int:
         sort=options.sort,
     )
     matching = query.run(_search.everything())
-    ranking = query.ranking(matching)
-    rows = [_compared(found, query, query.ranked(found, ranking)) for found in matching]
+    ranking, cached = query.ranking(matching), _facts.cached_hashes()
+    rows = [
+        _facts.compared(found.name, found, _metric(found, query, ranking), cached)
+        for found in matching
+    ]
     empty = "No weights match. To list all: dapi search"
     print_rows(options, rows, empty=empty, columns=_columns)
     return 0
 
 
-def _compared(found: Found, query: Query, ranked: Metric | None) -> dict[str, Any]:
-    """Return the columns of weights that people compare, with the requested metric."""
+def _metric(found: Found, query: Query, ranking: Any) -> Metric | None:
+    """Return the requested metric of weights, otherwise their first."""
     bounded = [*(query.min_metric or ()), *(query.max_metric or ())]
-    metrics = [ranked, *(found.metric(name, query.dataset) for name in bounded)]
-    metric = next(filter(None, metrics), next(_metrics.read(found.meta), None))
-    return {
-        "weights": found.name,
-        "task": found.meta.get("task"),
-        "metric": metric and metric._asdict(),
-        **_facts(found),
-    }
+    metrics = [found.metric(name, query.dataset) for name in bounded]
+    metrics.insert(0, query.ranked(found, ranking))
+    return next(filter(None, metrics), next(_metrics.read(found.meta), None))
 
 
 def _show(options: argparse.Namespace) -> int:
@@ -263,7 +255,8 @@ def _show(options: argparse.Namespace) -> int:
         return _show_model(options, found[0])
     members = [lookup.get_weights(name) for name in found]
     if len(members) > 1:
-        rows = [_row(Found(lookup.find(each).name, "", each)) for each in members]
+        cached = _facts.cached_hashes()
+        rows = [_row(Found(lookup.find(each).name, "", each), cached) for each in members]
         print_rows(options, rows, empty="", columns=_columns)
         return 0
     details = without_secrets(_details(members[0]))
@@ -278,29 +271,15 @@ def _show_model(options: argparse.Namespace, name: str) -> int:
     weights = lookup.list_weights(name)
     wanted, listed = lookup.find(name).qualified, builders.listed()
     model = next((name for name, each in listed.items() if each.qualified == wanted), "")
-    rows = [_row(Found(model, "", each)) for each in weights]
+    cached = _facts.cached_hashes()
+    rows = [_row(Found(model, "", each), cached) for each in weights]
     empty = f"{name} has no published weights."
     print_rows(options, rows, empty=empty, columns=_columns)
     return 0
 
 
-def _row(found: Found) -> dict[str, Any]:
-    return {"weights": str(found.weights), **_facts(found)}
-
-
-def _facts(found: Found) -> dict[str, Any]:
-    """Return the costs, licence, metrics and status of weights."""
-    sizes = [file.size or 0 for file in found.weights.files]
-    return {
-        "params": found.meta.get("num_params"),
-        "gflops": found.meta.get("gflops"),
-        "bytes": found.mib and round(found.mib * 2**20),
-        "estimated": not all(sizes),
-        "license": found.meta.get("license", "unknown"),
-        "latest": found.weights.latest,
-        "metrics": [metric._asdict() for metric in _metrics.read(found.meta)],
-        **_status(found.model, found.weights),
-    }
+def _row(found: Found, cached: Collection[str]) -> dict[str, Any]:
+    return {"weights": str(found.weights), **_facts.facts(found, cached)}
 
 
 def _details(weights: Any) -> dict[str, Any]:

@@ -14,11 +14,12 @@ from dapi import _store
 from dapi._catalog import downloads as _downloads
 from dapi._catalog import files
 from dapi._cli import downloads
-from dapi._cli.failures import FAILED, code, described, print_error, status_of_all
+from dapi._cli.failures import FAILED, described, print_error, status_of_all
 from dapi._cli.options import add_command, say
 from dapi._cli.tables import print_json, print_rows, put
 from dapi._plugins import binding
 from dapi._store import cache, copies, folders, placeholder, settings, trust, views
+from dapi._text import counted
 from dapi._text.urls import redacted
 from dapi._values.file import File
 from dapi._weights.enum import Weights
@@ -49,15 +50,16 @@ def add_commands(commands: Any) -> None:
     text = "the public key that must have signed the lock; may be given several times"
     verify.add_argument("--signed-by", action="append", default=[], metavar="KEY", help=text)
     text = "list the files that are trusted without a published sha256, or forget some"
-    trusted = add_command(commands, "trust", _trust, text)
+    trusted = add_command(commands, "trust", _trust, text, is_long=True)
     trusted.add_argument("--forget", nargs="+", metavar="name", help="weights, models or URLs")
-    _add_cache(add_command(commands, "cache", _list, "list, add or remove files in the cache"))
+    text = "list, add or remove files in the cache"
+    _add_cache(add_command(commands, "cache", _list, text, is_long=True))
 
 
 def _add_cache(command: argparse.ArgumentParser) -> None:
     actions = command.add_subparsers(metavar="ACTION")
     text = "list the files and their owners (the default)"
-    add_command(actions, "list", _list, text, of="cache", aliases=["ls"])
+    add_command(actions, "list", _list, text, of="cache", aliases=["ls"], is_long=True)
     add_command(actions, "dir", _dir, "print the directory of the cache", of="cache")
     add = add_command(actions, "add", _add, "copy a local file into the cache", of="cache")
     add.add_argument("file", type=Path, help="a file of weights that are installed")
@@ -118,7 +120,7 @@ def _print_files(
     """Print rows; in JSON, a name that failed has its error instead."""
     if options.json:
         for name, error in errors.items():
-            rows.append({"weights": name, "error": described(code(type(error)), error)})
+            rows.append({"weights": name, "error": described(error.code(), error)})
     print_rows(options, rows, empty=empty)
 
 
@@ -311,7 +313,7 @@ def _columns(row: dict[str, Any]) -> dict[str, Any]:
         "weights": names or f"({row['wanted'] or 'unknown'})",
         "bytes": row["bytes"],
         "copy": row["copy_bytes"],
-        "used": f"{max(0.0, age) / _DAY:.0f} days ago",
+        "used": f"{counted(round(max(0.0, age) / _DAY), 'day')} ago",
         "sha256": row["sha256"][:8],
         "path": row["path"],
     }

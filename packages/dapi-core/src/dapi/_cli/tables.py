@@ -120,8 +120,8 @@ def _is_number(value: Any) -> bool:
 
 # The columns that a narrow table does without, the least important first.
 _EXPENDABLE = (
-    "gflops", "latest", "task", "distribution", "license", "mib", "best", "weights", "sha256",
-    "remedy", "params", "metric", "dataset",
+    "gflops", "latest", "task", "distribution", "cached", "license", "mib", "best", "weights",
+    "sha256", "remedy", "params", "metric", "dataset",
 )  # fmt: skip
 
 # To how many characters texts are cut at most; names of weights, in the first column, to more.
