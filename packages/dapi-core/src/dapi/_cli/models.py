@@ -153,7 +153,7 @@ def _model(
         "metric": headline and headline._asdict(),
         "best": best._asdict() if best and best != headline else None,
         "sets": len(offered),
-        "cached": bool(default) and _facts.is_cached(default.weights, cached),
+        "cached": default is not None and _facts.is_cached(default.weights, cached),
         **_facts.status(name, (default or offered[0]).weights if offered else None),
     }
 

@@ -37,7 +37,7 @@ def _is_attended() -> bool:
 class _Page(io.StringIO):
     """What is printed for a terminal."""
 
-    encoding = property(lambda _: getattr(sys.__stdout__, "encoding", ""))  # type: ignore[assignment]
+    encoding = property(lambda _: getattr(sys.__stdout__, "encoding", ""))
 
     def isatty(self) -> bool:
         """Return that it is read on one."""
