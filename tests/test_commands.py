@@ -40,11 +40,21 @@ def test_help_has_examples_and_pages(capsys, command):
     _, _, epilog = help_of(capsys, command).partition("examples:\n")
     examples, _, pages = epilog.partition("\n\n")
 
+    examples = examples.replace("\\\n", "")
     assert all(f"dapi {command.replace('list', 'ls')}" in line or f"dapi {command}" in line
                for line in examples.splitlines()), examples  # fmt: skip
     found = re.findall(r"docs/\S+\.md", pages)
     assert "docs/command-line.md" in found
     assert all((ROOT / page).is_file() for page in found)
+
+
+@pytest.mark.parametrize("command", ALL)
+def test_help_fits_a_narrow_terminal(capsys, command, monkeypatch):
+    """Of 60 columns, but for what must not be broken."""
+    monkeypatch.setenv("COLUMNS", "60")
+    lines = help_of(capsys, command).splitlines()
+
+    assert [] == [line for line in lines if len(line) > 60 and len(line.split()) > 1]
 
 
 @pytest.mark.parametrize("command", ALL)

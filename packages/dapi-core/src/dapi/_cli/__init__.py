@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import argparse
 import io
-import shutil
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from textwrap import fill
 from typing import Any
 
-from dapi._cli import check, completion, health, models, predict, store
+from dapi._cli import check, completion, health, models, predict, store, terminal
 from dapi._cli.examples import epilog
 from dapi._cli.failures import FAILED, INTERRUPTED, MISUSED, print_error, status
-from dapi._cli.options import Parser, UsageError
+from dapi._cli.options import Parser, UsageError, say
 from dapi._cli.waiting import word_for_torch
 from dapi._plugins import discovery
 from dapi._text.untrusted import printable
@@ -54,12 +52,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with _warnings_as_sentences(), word_for_torch():
             return _run(words)
     except UsageError as error:
-        print(f"{error.usage}{printable(error.reason)}", file=sys.stderr)
+        reason = terminal.wrapped(printable(error.reason), sys.stderr)
+        print(f"{error.usage}{reason}", file=sys.stderr)
         if "--json" in words:
             print_error("usage", error.reason)
         raise SystemExit(MISUSED) from None
     except DapiError as error:
-        print(f"dapi: {error}", file=sys.stderr)
+        say(str(error))
         if "--json" in words:
             print_error(error.code(), error)
         return status(error)
@@ -77,7 +76,7 @@ def _run(words: list[str]) -> int:
     if words and words[0] not in _COMMANDS and not words[0].startswith("-"):
         command = discovery.extension("dapi.commands", words[0])
         if command is None:
-            print(f"dapi: {printable(_unknown(words[0]))}", file=sys.stderr)
+            say(_unknown(words[0]))
             if "--json" in words:
                 print_error("usage", _unknown(words[0]))
             return MISUSED
@@ -147,9 +146,5 @@ def _parser() -> argparse.ArgumentParser:
 def _add_extensions(parser: argparse.ArgumentParser) -> None:
     points = discovery.entry_points("dapi.commands")
     more = ", ".join(f"{point.name} ({point.distribution})" for point in points)
-    further = f"{_wrapped(f'Further commands: {more}.')}\n\n" if more else ""
+    further = f"{terminal.filled(f'Further commands: {more}.')}\n\n" if more else ""
     parser.epilog = further + epilog("")
-
-
-def _wrapped(text: str) -> str:
-    return fill(printable(text), shutil.get_terminal_size().columns - 2)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dapi._cli.failures import FAILED, MISUSED, print_error
 from dapi._cli.options import add_command, say
+from dapi._cli.tables import tell
 from dapi._plugins import binding
 from dapi._text import counted
 from dapi._text.untrusted import printable
@@ -90,14 +92,15 @@ def _report(options: argparse.Namespace, found: Check) -> None:
         print(json.dumps(_as_json(found), default=dict), flush=True)
         return
     if found.state == "unchecked":
-        print(printable(f"{found.name}: could not be checked. {found.reason}"), flush=True)
+        tell(f"{found.name}: could not be checked. {found.reason}", "  ")
+        sys.stdout.flush()
         return
     if found.state == "equal":
         print(f"{found.name}: equal ({found.margin:.1g} of the tolerance)", flush=True)
         return
     print(f"{found.name}: differs", flush=True)
     for each in found.differences[:_SHOWN]:
-        print(printable(f"  {each}"))
+        tell(f"  {each}", "  ")
     if len(found.differences) > _SHOWN:
         print(f"  and {counted(len(found.differences) - _SHOWN, 'more place')}")
     for name in _changed(found):

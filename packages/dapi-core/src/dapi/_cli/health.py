@@ -11,7 +11,7 @@ from dapi._cli.doctor import examine
 from dapi._cli.failures import FAILED
 from dapi._cli.installation import describe
 from dapi._cli.options import add_command
-from dapi._cli.tables import print_json, print_rows, put
+from dapi._cli.tables import print_json, print_rows, put, tell
 from dapi._plugins.status import PluginInfo, plugins
 from dapi._store import disk
 from dapi._text import counted
@@ -45,10 +45,11 @@ def _doctor(options: argparse.Namespace) -> int:
         )
         for problem in problems:
             print()
-            put(f"{problem.distribution}: {problem.what.rstrip('.')}.")
-            put(f"  {problem.remedy}")
+            tell(f"{problem.distribution}: {problem.what.rstrip('.')}.", "  ")
+            tell(f"  {problem.remedy}")
         if found and not build:
-            print(f"\nThe models were imported, not built. {_how_to_build()}")
+            print()
+            tell(f"The models were imported, not built. {_how_to_build()}")
     return FAILED if problems else 0
 
 

@@ -15,6 +15,7 @@ from dapi._catalog import search as _search
 from dapi._catalog.found import Found
 from dapi._catalog.metrics import Metric
 from dapi._catalog.search import Query
+from dapi._cli import terminal
 from dapi._cli.names import in_dapi
 from dapi._cli.options import add_command
 from dapi._cli.tables import (
@@ -172,7 +173,7 @@ def _flat_metric(_: object, metric: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def _flat_metrics(row: dict[str, Any], metrics: list[dict[str, Any]]) -> dict[str, Any]:
-    texts = (f"{each['dataset']} {each['name']} {each['value']}" for each in metrics)
+    texts = (f"{each['name']} {each['value']} ({each['dataset']})" for each in metrics)
     return {} if "metric" in row else {"metrics": ", ".join(texts)}
 
 
@@ -237,8 +238,15 @@ def _find(options: argparse.Namespace) -> int:
         for found in matching
     ]
     empty = "No weights match. To list all: dapi search"
-    print_rows(options, rows, empty=empty, columns=_columns)
+    is_narrow = terminal.width() is not None and len({row["task"] for row in rows}) == 1
+    columns = _columns_without_task if is_narrow else _columns
+    print_rows(options, rows, empty=empty, columns=columns)
     return 0
+
+
+def _columns_without_task(row: dict[str, Any]) -> dict[str, Any]:
+    """Return the columns of weights that are all for one task, which the reader knows."""
+    return _without(_columns(row), "task")
 
 
 def _metric(found: Found, query: Query, ranking: Any) -> Metric | None:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from dapi._cli import pager
+from dapi._cli import pager, terminal
 from dapi._cli.examples import epilog
 from dapi._text.untrusted import printable
 from dapi.exceptions import nearest
@@ -60,7 +60,7 @@ def add_command(
         name,
         aliases=aliases,
         help=text,
-        description=text,
+        description=terminal.filled(text),
         epilog=epilog(f"{of} {name}".lstrip()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -74,4 +74,4 @@ def add_command(
 
 def say(text: str) -> None:
     """Print a sentence on standard error; only results go to standard output."""
-    print(f"dapi: {printable(text)}", file=sys.stderr, flush=True)
+    print(terminal.wrapped(f"dapi: {printable(text)}", sys.stderr), file=sys.stderr, flush=True)

@@ -47,7 +47,7 @@ class _Page(io.StringIO):
 @contextmanager
 def _paged() -> Iterator[None]:
     """Show what is printed when it is complete; then the remarks, which would scroll away."""
-    page, remarks = _Page(), io.StringIO()
+    page, remarks = _Page(), _Page() if sys.stderr.isatty() else io.StringIO()
     try:
         with redirect_stdout(page), redirect_stderr(remarks):
             yield

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from shutil import get_terminal_size
+from textwrap import fill
 from typing import Any
 
 from dapi import catalog
@@ -20,7 +22,7 @@ def parser_of(
     lines = "".join(f"  {line}\n" for line in examples)
     return argparse.ArgumentParser(
         prog=f"dapi {command}",
-        description=text,
+        description=fill(text, get_terminal_size().columns - 2),
         epilog=f"examples:\n{lines}\nMore: docs/{page}.md\n{_MORE}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

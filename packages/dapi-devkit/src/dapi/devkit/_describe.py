@@ -129,7 +129,7 @@ def _parser() -> argparse.ArgumentParser:
         "describe",
         "Print a WeightEntry for a checkpoint.",
         "dapi describe plantnet.safetensors --model plantnet",
-        "dapi describe net.pth --model resnet50 --config num_classes=10 --json",
+        "dapi describe net.pth --model resnet50 \\\n      --config num_classes=10 --json",
     )
     parser.add_argument("file", type=Path, help="a .safetensors or .pth file of tensors")
     parser.add_argument(

@@ -155,7 +155,7 @@ def _parser() -> argparse.ArgumentParser:
         "new",
         "Write a distribution with models and weights of your own.",
         "dapi new acme-models --model-name plantnet",
-        "dapi new acme-weights --weights-for resnet50 --checkpoint plants.safetensors",
+        "dapi new acme-weights --weights-for resnet50 \\\n      --checkpoint plants.safetensors",
         "dapi new --family birdnet",
     )
     parser.add_argument("name", nargs="?", help="name of the distribution, as in acme-models")

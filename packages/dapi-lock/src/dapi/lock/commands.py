@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
 from shlex import quote
+from shutil import get_terminal_size
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import dapi
@@ -68,7 +70,7 @@ def lock(words: Sequence[str]) -> int:
         "lock",
         "Write dapi.lock: the weights that a project uses, file by file.",
         "dapi lock resnet50 bert_base",
-        "dapi lock hf:openai/clip-vit-base-patch32@main --include '*.safetensors'",
+        "dapi lock hf:openai/clip-vit-base-patch32@main \\\n      --include '*.safetensors'",
         "dapi lock --upgrade resnet50",
         "dapi lock --check",
     )
@@ -360,7 +362,7 @@ def parser_of(name: str, text: str, *examples: str) -> argparse.ArgumentParser:
     lines = "".join(f"  {line}\n" for line in examples)
     parser = argparse.ArgumentParser(
         prog=f"dapi {name}",
-        description=text,
+        description=fill(text, get_terminal_size().columns - 2),
         epilog=f"examples:\n{lines}\n{_MORE}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
