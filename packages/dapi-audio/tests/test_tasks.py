@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -209,6 +210,8 @@ def test_words_are_aligned_with_the_transcript_beside(sound):
 
     assert ["ab", "c"] == [row["word"] for row in found.facts["words"]]
     assert all(0 <= row["start"] < row["end"] <= 1 for row in found.facts["words"])
+    found.files["words.svg"](Path("a.svg"))
+    assert [">ab<", ">c<"] == re.findall(">[a-z]+<", Path("a.svg").read_text())
 
 
 def test_a_missing_transcript_is_told(sound):

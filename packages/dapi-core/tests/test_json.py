@@ -85,11 +85,15 @@ def test_files_are_as_the_schema_says(family, capsys, tmp_path):
 
     (tmp_path / "other.pth").write_bytes(b"other")
     words = ("cache", "add", str(tmp_path / "other.pth"), "--for", "acme_net:Digits_RefV2")
+    assert [True, False] == [row["cached"] for row in run(capsys, "show", "acme_net")[1]]
     assert valid("cache add", run(capsys, *words)[1])
+    assert [True, True] == [row["cached"] for row in run(capsys, "search")[1]]
     assert 2 == len(valid("cache", run(capsys, "cache", "list")[1]))
     assert valid("trust", run(capsys, "trust")[1])
     assert valid("trust", run(capsys, "trust", "--forget", "acme_net:Digits_RefV2")[1])
+    assert [True] == [row["cached"] for row in run(capsys, "list")[1]]
     assert valid("cache remove", run(capsys, "cache", "remove", "acme_net")[1])
+    assert [False] == [row["cached"] for row in run(capsys, "list")[1]]
 
 
 def test_damage_is_as_the_schema_says(family, capsys):

@@ -6,7 +6,7 @@ tuple of a waveform and its sample rate.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, cast
@@ -185,21 +185,28 @@ def speech_quality_assessment(model: nn.Module, weights: Weights | WeightEntry) 
 @reads(_read_spoken)
 def forced_alignment(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
     """Align each word of a transcript: the file of the same name, with ``.txt``."""
-    preprocess, align = weights.transforms(), weights.postprocess()
+    preprocess, align = cast("Any", weights.transforms()), weights.postprocess()
 
     def prepare(spoken: tuple[tuple[Tensor, int], str]) -> Any:
         return preprocess(*spoken[0])
 
-    def run(waveforms: Tensor) -> Sequence[Tensor]:
+    def run(waveforms: Tensor) -> list[Any]:
         logits, *_ = model(place(waveforms, model))
-        return split(logits, len(waveforms))
+        return split((waveforms, logits), len(waveforms))
 
-    def present(spoken: tuple[tuple[Tensor, int], str], logits: Tensor) -> Prediction:
+    def present(
+        spoken: tuple[tuple[Tensor, int], str], output: tuple[Tensor, Tensor]
+    ) -> Prediction:
+        from dapi.audio import _drawing
+
+        waveform, logits = output
+        seconds = waveform.shape[-1] / preprocess.sample_rate
         rows = [
             {"word": each.text, "start": each.start, "end": each.end, "score": round(each.score, 4)}
             for each in align(logits, spoken[1].lower())
         ]
-        return Prediction({"words": rows}, output=logits)
+        drawn = partial(_drawing.words, waveform=waveform[0], seconds=seconds, found=rows)
+        return Prediction({"words": rows}, {"words.svg": drawn}, logits)
 
     batch = Batch(prepare, run, present)
     return Predictor(_read_spoken, batch.predict, accept=_as_spoken, batch=batch)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from textwrap import shorten
 from typing import Any
@@ -137,7 +137,7 @@ def _by_task(offered: list[Found]) -> dict[str, list[Found]]:
 
 
 def _model(
-    name: str, distribution: str, task: str, offered: list[Found], cached: Collection[str]
+    name: str, distribution: str, task: str, offered: list[Found], cached: Sequence[str]
 ) -> dict[str, Any]:
     """Describe a model by its first latest weights and the best value of their headline metric."""
     default = next((each for each in offered if each.weights.latest), None)
@@ -286,7 +286,7 @@ def _show_model(options: argparse.Namespace, name: str) -> int:
     return 0
 
 
-def _row(found: Found, cached: Collection[str]) -> dict[str, Any]:
+def _row(found: Found, cached: Sequence[str]) -> dict[str, Any]:
     return {"weights": str(found.weights), **_facts.facts(found, cached)}
 
 
