@@ -15,6 +15,7 @@ import html
 import os
 import pty
 import re
+import runpy
 import struct
 import subprocess
 import sys
@@ -24,8 +25,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from generate_screens import IMAGES, OPTIONS, OUTPUT, ROOT, find_chromium, keep
 from playwright.sync_api import sync_playwright
+
+SCREENS = runpy.run_path(str(Path(__file__).with_name("generate_screens.py")))
+IMAGES, OPTIONS, OUTPUT, ROOT = (SCREENS[name] for name in ("IMAGES", "OPTIONS", "OUTPUT", "ROOT"))
 
 sys.path.append(str(ROOT / "recipes"))
 
@@ -90,7 +93,7 @@ def main() -> None:
     if can_run:
         pages["notebook"] = notebook()
     with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=find_chromium(), args=OPTIONS)
+        browser = play.chromium.launch(executable_path=SCREENS["find_chromium"](), args=OPTIONS)
         tab = browser.new_page(viewport={"width": 1600, "height": 600})
         for name, page in pages.items():
             tab.set_content(page)
@@ -99,7 +102,7 @@ def main() -> None:
         browser.close()
     for name, kept in KEPT.items():
         if name in pages:
-            keep(OUTPUT / f"{name}.png", IMAGES / f"{kept}.png")
+            SCREENS["keep"](OUTPUT / f"{name}.png", IMAGES / f"{kept}.png")
 
 
 def write_inputs() -> None:
