@@ -11,6 +11,7 @@ from dapi import File, WeightEntry, Weights
 from dapi._answers.differences import Check, Difference
 from dapi._catalog.found import SearchResults
 from dapi._text import display
+from dapi.cache import Finding, Findings
 from dapi.exceptions import MissingDependencyError
 from dapi.tasks import Prediction
 
@@ -38,6 +39,7 @@ def shown():
         "enum": EvilWeights._repr_html_(),
         "search": SearchResults(EvilWeights)._repr_html_(),
         "prediction": Prediction({EVIL: rows, "text": EVIL}, files, input=EVIL)._repr_html_(),
+        "verify": Findings([Finding("missing", EVIL, EVIL, EVIL)])._repr_html_(),
         "check": Check(EVIL, "differs", (difference,), reason=EVIL)._repr_html_(),
     }
 
@@ -62,7 +64,9 @@ class Parser(HTMLParser):
         self.text.append(data)
 
 
-@pytest.mark.parametrize("kind", ["member", "entry", "enum", "search", "prediction", "check"])
+@pytest.mark.parametrize(
+    "kind", ["member", "entry", "enum", "search", "prediction", "verify", "check"]
+)
 def test_names_of_strangers_are_text(kind):
     """No tag, no attribute, no control character and no password of theirs becomes a part of it."""
     html, parser = shown()[kind], Parser()
