@@ -1,8 +1,8 @@
 """The cache, for tools: list, fill and check it.
 
 Loading weights needs none of this. All files from the cache are verified; ``verify`` hashes them
-again. ``fetch`` uses the network; the other functions only use the disk. Fetch many files in a block
-``with connections_kept():``, so that small files do not wait for new connections.
+again. ``fetch`` uses the network; the other functions only use the disk. Fetch many files in a
+block ``with connections_kept():``, so that small files do not wait for new connections.
 
 Example:
     >>> from dapi import cache, File
