@@ -1,6 +1,7 @@
 """dapi.predictor on pictures and films: files, images and arrays are one input."""
 
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -120,3 +121,14 @@ def test_boxes_are_drawn(tmp_path):
     with Image.open(tmp_path / "drawn.png") as drawn:
         assert "PNG" == drawn.format
     assert {"boxes", "labels", "scores"} <= result.output[0].keys()
+
+
+def test_a_result_returns_from_another_process(tmp_path):
+    """With the picture that it can still write."""
+    result = dapi.predictor("fcos_resnet20_fpn")(Image.new("RGB", (96, 64)))
+    returned = pickle.loads(pickle.dumps(result))
+
+    assert result == returned
+    for name, each in {"here.png": result, "there.png": returned}.items():
+        each.files["objects.png"](tmp_path / name)
+    assert (tmp_path / "here.png").read_bytes() == (tmp_path / "there.png").read_bytes()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, overload
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
-from dapi._building.prediction import Plan, plan, read, reason_of
+from dapi._building.prediction import Plan, plan, plan_for, read, reason_of
 from dapi._values.public import public
-from dapi.exceptions import DapiError, InputError
+from dapi.exceptions import DapiError, InputError, SavingError
 from dapi.tasks import Input, Prediction, Predictor, declared_inputs, no_summary, read_texts
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from dapi._weights.enum import Weights
 
 _SHOWN = 20  # results in a notebook: each may have a picture
+# Unpickled predictors that a process keeps: Spark unpickles a function once for each task.
+_KEPT = 3
 
 
 @public
@@ -49,7 +52,8 @@ def predictor(
             the random state alone; few models draw random numbers.
 
     Returns:
-        A function of an input, or of a list of them.
+        A function of an input, or of a list of them. Its pickle contains these arguments, not the
+        model: a process that unpickles it builds the model from its own cache, once.
 
     Raises:
         UnknownTaskError: No installed distribution supports the task of the weights.
@@ -66,13 +70,16 @@ def predictor(
     >>> len(classify([Image.new("L", (8, 8))] * 3))
     3
     """
-    planned = plan(name, weights)
-    planned.check(str(device))
-    config = {} if dtype is None else {"dtype": dtype}
-    model = planned.built(str(device), **config)
-    if compile:
-        model.compile()
-    return ModelPredictor(planned, model, seed)
+    return ModelPredictor(plan(name, weights), Options(str(device), dtype, compile, seed))
+
+
+class Options(NamedTuple):
+    """How a predictor runs its model; see ``predictor``."""
+
+    device: str
+    dtype: torch.dtype | None
+    compile: bool
+    seed: int | None
 
 
 @public
@@ -100,14 +107,37 @@ class ModelPredictor:
         weights: Its weights.
     """
 
-    def __init__(self, planned: Plan, model: nn.Module, seed: int | None) -> None:
-        self.model, self.weights = model, planned.weights
-        self._plan, self._seed, self._task = planned, seed, planned.ready(model)
+    model: nn.Module
+    weights: Weights | WeightEntry
+
+    def __init__(self, planned: Plan, options: Options) -> None:
+        planned.check(options.device)
+        config = {} if options.dtype is None else {"dtype": options.dtype}
+        self.model, self.weights = planned.built(options.device, **config), planned.weights
+        if options.compile:
+            self.model.compile()
+        self._plan, self._options, self._task = planned, options, planned.ready(self.model)
         declared = declared_inputs(planned.task)
         self._takes_texts = read_texts in (self._task.read, declared and declared.read)
+        self._built = _state(self.model)
 
     def __repr__(self) -> str:
         return f"<ModelPredictor of {self.weights}>"
+
+    def __reduce__(self) -> tuple[Callable[..., ModelPredictor], tuple[Any, ...]]:
+        """Pickle what it was built from; a worker of another process builds it again.
+
+        Raises:
+            SavingError: The parameters of the model were changed.
+        """
+        if _state(self.model) != self._built:
+            raise SavingError(
+                f"predictor of {self.weights}",
+                "its parameters were changed, and its pickle contains only what it was built from. "
+                "Save the model by dapi.save, and build a predictor from an entry of that file",
+            )
+        model = self._plan.model
+        return _rebuild, (model.qualified, model.load(), self.weights, self._options)
 
     @overload
     def __call__(self, source: list[Any], *, rate: int | None = None) -> Predictions: ...
@@ -163,8 +193,8 @@ class ModelPredictor:
     def _predicted(self, task: Predictor, name: str, value: Any) -> Prediction:
         import torch
 
-        if self._seed is not None:
-            torch.manual_seed(self._seed)
+        if self._options.seed is not None:
+            torch.manual_seed(self._options.seed)
         with self._refusing(name):
             return task.predict(value)._replace(input=name)
 
@@ -178,6 +208,24 @@ class ModelPredictor:
         except (OSError, TypeError, ValueError) as cause:
             expected = f"an input of the task {self.weights.meta['task']}"
             raise InputError(name, reason_of(cause, name), expected=expected) from cause
+
+
+@lru_cache(_KEPT)
+def _rebuild(
+    name: str,
+    builder: Callable[..., nn.Module],
+    weights: Weights | WeightEntry,
+    options: Options,
+) -> ModelPredictor:
+    """Build a pickled predictor again, once in each process."""
+    return ModelPredictor(plan_for(name, builder, weights), options)
+
+
+def _state(model: nn.Module) -> list[tuple[int, int]]:
+    """Return which tensors are the parameters, and how often they were written to."""
+    # Tensors made in inference mode do not count it.
+    found = model.parameters()
+    return [(id(each), -1 if each.is_inference() else each._version) for each in found]
 
 
 def _text(source: Any) -> Input:
