@@ -10,6 +10,7 @@ import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -35,18 +36,38 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.skip(reason=f"{name} is not installed"))
 
 
+class Script(NamedTuple):
+    """The example of a module, in a file.
+
+    Attributes:
+        path: The file.
+        environment: The variables of its process: those of an activated environment, offline.
+    """
+
+    path: Path
+    environment: dict[str, str]
+
+
 @pytest.fixture
-def run_example(request, tmp_path):
-    """Run the example of the module as a script, in a process of its own; return its output."""
+def example_script(request, tmp_path):
+    """Write the example of the module into a script."""
+    script = tmp_path / "example.py"
+    script.write_text(PAGES["read"](request.path).example)
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    variables = {"PATH": path, "OMP_NUM_THREADS": "1", "DAPI_OFFLINE": "1"}
+    return Script(script, {**os.environ, **variables})
+
+
+@pytest.fixture
+def run_example(example_script):
+    """Run the example of the module in a process of its own; return its output."""
 
     def run(*, processes=1):
-        script = tmp_path / "example.py"
-        script.write_text(PAGES["read"](request.path).example)
         spread = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
         result = subprocess.run(
-            [sys.executable, *(spread if processes > 1 else ()), script],
-            cwd=tmp_path,
-            env={**os.environ, "OMP_NUM_THREADS": "1", "DAPI_OFFLINE": "1"},
+            [sys.executable, *(spread if processes > 1 else ()), example_script.path],
+            cwd=example_script.path.parent,
+            env=example_script.environment,
             capture_output=True,
             text=True,
             timeout=300,

@@ -1,0 +1,27 @@
+"""Ray Data sends a predictor to its workers by name; each builds the model once."""
+
+INTEGRATION = "Ray Data"
+DISTRIBUTION = "ray"
+
+
+def example():
+    import numpy as np
+    import ray
+
+    import dapi
+
+    predict = dapi.predictor("resnet20_v2:Digits_RefV1")  # its pickle has the name, no tensors
+
+    def label(batch):
+        results = predict(list(batch["data"]))
+        return {"label": [each.facts["labels"][0]["label"] for each in results]}
+
+    ray.init(num_cpus=2, include_dashboard=False)
+    pictures = np.random.default_rng(0).integers(256, size=(64, 32, 32), dtype="uint8")
+    found = ray.data.from_numpy(pictures).map_batches(label, batch_size=16, concurrency=2)
+    print(len(found.take_all()))
+
+
+def test_a_dataset_is_labelled_by_two_workers(run_example):
+    """Each picture has a label."""
+    assert "64" == run_example().splitlines()[-1]
