@@ -70,7 +70,7 @@ def run_example(example_script):
             env=example_script.environment,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=600,
         )
         assert 0 == result.returncode, result.stdout + result.stderr
         return result.stdout

@@ -1,5 +1,7 @@
 """Ray Data sends a predictor to its workers by name; each builds the model once."""
 
+import pytest
+
 INTEGRATION = "Ray Data"
 DISTRIBUTION = "ray"
 
@@ -24,4 +26,11 @@ def example():
 
 def test_a_dataset_is_labelled_by_two_workers(run_example):
     """Each picture has a label."""
-    assert "64" == run_example().splitlines()[-1]
+    for _ in range(3):  # Ray gives its own processes 30 seconds, which a busy machine exceeds
+        try:
+            assert "64" == run_example().splitlines()[-1]
+            return
+        except AssertionError as error:
+            if "timed out during startup" not in str(error):
+                raise
+    pytest.fail("Ray did not start within 30 seconds, three times")
