@@ -69,8 +69,7 @@ class Prediction(NamedTuple):
         facts: The printed results: texts, numbers, and lists and dicts of them, as in JSON. A list
             of dicts with the same keys is printed as a table.
         files: The written results: from a suffix of the name, as in ``"wav"`` or ``"objects.png"``,
-            to a function that writes to a given path; it should pickle, as a ``partial`` of a
-            function of a module does, so that a worker can return the result.
+            to a function that writes to a given path, preferably one that pickles.
         output: The output of the model, for callers of ``dapi.predictor``; None to keep it private.
         input: The name of the input; set by ``dapi.predictor``.
     """

@@ -361,8 +361,8 @@ def _describe_state(state_dict: Mapping[str, Tensor], builder: str) -> dict[str,
         reason = f"{foreign[0]} in its state is not a dense tensor with values"
         if any(hasattr(value, "full_tensor") for value in state_dict.values()):
             reason = (
-                f"{foreign[0]} is spread over several processes. Gather its state dict "
-                "(get_model_state_dict, full_state_dict=True), and save a model that loaded it"
+                f"{foreign[0]} is spread over several processes. "
+                "Save a model that loaded get_model_state_dict (full_state_dict=True)"
             )
         raise SavingError(builder, reason)
     types = {value.dtype for value in state_dict.values() if value.is_floating_point()}

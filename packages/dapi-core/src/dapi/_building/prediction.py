@@ -142,16 +142,7 @@ def plan(
 
 
 def plan_for(name: str, function: Callable[..., nn.Module], weights: Weights | WeightEntry) -> Plan:
-    """Plan to run a builder that another process chose.
-
-    Args:
-        name: Its qualified name.
-        function: The builder itself; its pickle imported its module.
-        weights: The chosen weights.
-
-    Raises:
-        DapiError: As in ``plan``.
-    """
+    """Plan to run a builder, of a qualified name, that another process chose."""
     if function not in builders.registered():  # of a notebook: cloudpickle sends its code
         builders.register(function)
     target = function.__dapi_builder__.target  # type: ignore[attr-defined]

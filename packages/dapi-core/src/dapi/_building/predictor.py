@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
@@ -52,8 +52,8 @@ def predictor(
             the random state alone; few models draw random numbers.
 
     Returns:
-        A function of an input, or of a list of them. Its pickle contains these arguments, not the
-        model: a process that unpickles it builds the model from its own cache, once.
+        A function of an input, or of a list of them. It pickles without the model, which a
+        process that unpickles it builds once.
 
     Raises:
         UnknownTaskError: No installed distribution supports the task of the weights.
@@ -124,20 +124,16 @@ class ModelPredictor:
     def __repr__(self) -> str:
         return f"<ModelPredictor of {self.weights}>"
 
-    def __reduce__(self) -> tuple[Callable[..., ModelPredictor], tuple[Any, ...]]:
-        """Pickle what it was built from; a worker of another process builds it again.
-
-        Raises:
-            SavingError: The parameters of the model were changed.
-        """
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle what it was built from; raise SavingError if its parameters were changed."""
         if _state(self.model) != self._built:
             raise SavingError(
                 f"predictor of {self.weights}",
-                "its parameters were changed, and its pickle contains only what it was built from. "
-                "Save the model by dapi.save, and build a predictor from an entry of that file",
+                "its parameters were changed, and its pickle names only what it was built from. "
+                "Use dapi.save, and a predictor of an entry of that file",
             )
         model = self._plan.model
-        return _rebuild, (model.qualified, model.load(), self.weights, self._options)
+        return _rebuild, (self._options, model.qualified, model.load(), self.weights)
 
     @overload
     def __call__(self, source: list[Any], *, rate: int | None = None) -> Predictions: ...
@@ -211,19 +207,12 @@ class ModelPredictor:
 
 
 @lru_cache(_KEPT)
-def _rebuild(
-    name: str,
-    builder: Callable[..., nn.Module],
-    weights: Weights | WeightEntry,
-    options: Options,
-) -> ModelPredictor:
-    """Build a pickled predictor again, once in each process."""
-    return ModelPredictor(plan_for(name, builder, weights), options)
+def _rebuild(options: Options, *chosen: Any) -> ModelPredictor:
+    return ModelPredictor(plan_for(*chosen), options)
 
 
 def _state(model: nn.Module) -> list[tuple[int, int]]:
-    """Return which tensors are the parameters, and how often they were written to."""
-    # Tensors made in inference mode do not count it.
+    """Return the parameters, and how often each was written to; inference mode does not count."""
     found = model.parameters()
     return [(id(each), -1 if each.is_inference() else each._version) for each in found]
 
