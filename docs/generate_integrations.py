@@ -7,6 +7,7 @@ the body of a module's function ``example``, which its tests run as a script.
 from __future__ import annotations
 
 import ast
+import re
 import textwrap
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -31,6 +32,9 @@ Batch inference and serving on several machines have [a page of their own](many-
 """
 
 
+ROW = re.compile(r"^\| \[?(.+?)(?:\]\(.*?\))? \| (.*?) \| (.+?) \| (.*?) \|$", re.MULTILINE)
+
+
 class Integration(NamedTuple):
     """A module of tests, as its source describes it.
 
@@ -53,14 +57,14 @@ class Result(NamedTuple):
     """What the tests of a module found.
 
     Attributes:
+        version: The library with its version.
         verdict: ``works``, ``works with a remark``, ``does not work`` or ``not tried``.
         remark: The limit, or the reason.
-        version: The library with its version.
     """
 
+    version: str
     verdict: str
     remark: str
-    version: str
 
 
 def modules() -> list[Path]:
@@ -88,6 +92,13 @@ def read(module: Path) -> Integration:
         str(constants.get("REMARK", "")),
         "" if example is None else _body(source, example),
     )
+
+
+def written() -> dict[str, Result]:
+    """Return the rows of the page, by the name of the integration."""
+    text = PAGE.read_text("utf-8") if PAGE.exists() else ""
+    rows = ROW.findall(text.partition("|---|")[2])
+    return {name: Result(*cells) for name, *cells in rows}
 
 
 def _body(source: str, function: ast.FunctionDef) -> str:

@@ -94,26 +94,29 @@ def pytest_collectreport(report):
 
 def pytest_sessionfinish(session):
     if session.config.getoption("--write-page"):
-        results = {module: result(module) for module in PAGES["modules"]()}
+        kept = PAGES["written"]()
+        results = {module: result(module, kept) for module in PAGES["modules"]()}
         PAGES["PAGE"].write_text(PAGES["page"](results), "utf-8")
 
 
-def result(module):
-    """Return what the reports of a module say."""
+def result(module, kept):
+    """Return what the reports of a module say; without any, what the page says."""
     reports, described = found.get(module, []), PAGES["read"](module)
+    if not reports and described.name in kept:
+        return kept[described.name]
     tried = described.distribution and f"{described.distribution} {version(described.distribution)}"
     failed = [each for each in reports if each.outcome == "failed"]
     expected = [each.wasxfail.removeprefix("reason: ") for each in reports if each_xfails(each)]
     skipped = [each for each in reports if each.outcome == "skipped" and not each_xfails(each)]
     if failed:
-        return PAGES["Result"]("does not work", crash(failed[0]), tried)
+        return PAGES["Result"](tried, "does not work", crash(failed[0]))
     if not reports or len(skipped) == len(reports):
         reason = skipped[0].longrepr[2].removeprefix("Skipped: ") if skipped else "no test ran"
-        return PAGES["Result"]("not tried", reason, "")
+        return PAGES["Result"]("", "not tried", reason)
     if len(expected) == len(reports):
-        return PAGES["Result"]("does not work", expected[0], tried)
+        return PAGES["Result"](tried, "does not work", expected[0])
     remarks = " ".join(filter(None, [described.remark, *expected]))
-    return PAGES["Result"]("works with a remark" if remarks else "works", remarks, tried)
+    return PAGES["Result"](tried, "works with a remark" if remarks else "works", remarks)
 
 
 def each_xfails(report):

@@ -30,14 +30,13 @@ def test_layers_are_found_by_name(run_example):
 
 
 @pytest.mark.parametrize(
-    "name", ["resnet20", "resnet20_v2", "resnet50", "efficientnet_lite0", "vit_b_16", "swin_t"]
+    "name", ["resnet20_v2", "resnet50", "efficientnet_lite0", "vit_b_16", "swin_t"]
 )
 def test_classifiers_are_traced(name):
     """All that is between the picture and the classifier, which gives what the model gives."""
     model = dapi.get_model(name, weights=None).eval()
     last = get_graph_node_names(model)[1][-1]
-    channels = next(iter(model.parameters())).shape[1]
-    images = torch.rand(1, channels, 224, 224)
+    images = torch.rand(1, 3, 224, 224)
 
     with torch.inference_mode():
         found = create_feature_extractor(model, [last])(images)[last]
