@@ -42,6 +42,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pictures", type=int, default=10_000, help="how many (default 10,000)")
     parser.add_argument("--model", default="resnet20_v2", help="a classifier (default resnet20_v2)")
+    parser.add_argument("--ways", nargs="+", help="pool, ray, spark (default: all installed)")
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"  # of the workers; the loop has it, too
@@ -52,7 +53,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         paths = write_pictures(Path(folder), options.pictures)
         expected = None
-        for name, way in ways().items():
+        for name, way in ways(options.ways).items():
             start, seconds, labels = measure(way, options.model, paths)
             expected = expected or labels
             if labels != expected:
@@ -88,14 +89,14 @@ def measure(
         return ready - began, perf_counter() - ready, labels
 
 
-def ways() -> dict[str, Callable[[str], Any]]:
-    """Return the ways that this machine has."""
+def ways(chosen: list[str] | None) -> dict[str, Callable[[str], Any]]:
+    """Return the plain loop, and the other ways that this machine has."""
     found: dict[str, Callable[[str], Any]] = {"loop": loop, "pool": pool}
     if find_spec("ray"):
         found["ray"] = on_ray
     if find_spec("pyspark") and which("java"):
         found["spark"] = on_spark
-    return found
+    return {name: way for name, way in found.items() if name in ("loop", *(chosen or found))}
 
 
 def labels_of(predict: dapi.ModelPredictor, paths: list[str]) -> list[str]:
