@@ -53,7 +53,6 @@ def test_workers_are_spawned(run_example):
     [
         ("efficientnet_lite0", (torch.full((3, 300, 200), 7, dtype=torch.uint8),)),
         ("roberta_tiny", ("How do I bake bread?",)),
-        ("minilm_l6", ("How do I bake bread?",)),
         ("transformer_ctc_tiny", (torch.ones(1, 16000), 16000)),
     ],
 )

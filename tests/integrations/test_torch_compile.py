@@ -48,6 +48,7 @@ INPUTS = {
 OTHERS = ("fcos_resnet20_fpn", "transformer_ctc_tiny")  # with breaks in torchvision, torchaudio
 
 
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # PyTorch's own, as it traces torchvision
 @pytest.mark.parametrize("name", INPUTS)
 def test_dapi_breaks_no_graph(name):
     """Each break, if there is one, is in the code of another library."""

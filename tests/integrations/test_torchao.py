@@ -1,8 +1,8 @@
-"""torchao quantises the linear layers of a model in place."""
+"""torchao quantizes the linear layers of a model in place."""
 
 INTEGRATION = "torchao"
 DISTRIBUTION = "torchao"
-REMARK = "A quantised model is saved by PyTorch: `dapi.save` refuses it, and names the layers."
+REMARK = "A quantized model is saved by PyTorch: `dapi.save` refuses it, and names a layer."
 
 
 def example():
@@ -22,12 +22,12 @@ def example():
     print(dapi.weights_of(model))
 
     try:
-        dapi.save(model, "quantised.safetensors")
+        dapi.save(model, "quantized.safetensors")
     except SavingError as error:
         print(error)
 
 
-def test_a_quantised_model_finds_the_same(run_example):
+def test_a_quantized_model_finds_the_same(run_example):
     """The same labels by other numbers; it knows its weights, and is not saved by mistake."""
     same, weights, refused = run_example().splitlines()
 
