@@ -126,4 +126,5 @@ def _named(integration: Integration) -> str:
 def _sections(integrations: Iterable[Integration]) -> Iterable[str]:
     for each in integrations:
         if each.example:
-            yield f"\n## {each.name}\n\n{each.summary.replace('``', '`')}\n\n```python\n{each.example}```\n"
+            summary = each.summary.replace("``", "`")
+            yield f"\n## {each.name}\n\n{summary}\n\n```python\n{each.example}```\n"

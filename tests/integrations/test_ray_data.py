@@ -4,6 +4,7 @@ import pytest
 
 INTEGRATION = "Ray Data"
 DISTRIBUTION = "ray"
+REMARK = "Ray stops if its own processes need more than 30 seconds to start, as on a busy machine."
 
 
 def example():
