@@ -3,6 +3,8 @@
 import base64
 import io
 import json
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -53,13 +55,17 @@ def address(example_script, tmp_path):
     environment = example_script.environment | {"PORT": str(port)}
     with (tmp_path / "log").open("w") as log:
         server = subprocess.Popen(
-            [sys.executable, example_script.path], env=environment, stdout=log, stderr=log
+            [sys.executable, example_script.path],
+            env=environment,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
     try:
         yield f"http://127.0.0.1:{port}"
     finally:
-        server.terminate()
-        server.wait(30)
+        os.killpg(server.pid, signal.SIGKILL)  # its workers outlive a server that is terminated
+        server.wait()
 
 
 def asked(url, body=None, patience=90):
