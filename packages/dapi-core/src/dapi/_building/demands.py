@@ -140,6 +140,19 @@ def _explain_foreign_config(name: str, weights: Weights | WeightEntry, cause: Ty
         raise ForeignWeightsError(name, str(weights), arguments=foreign) from cause
 
 
+def check_computed(model: nn.Module, weights: Weights | WeightEntry) -> None:
+    """Refuse names of computed keys that the model does not have."""
+    names = entry_of(weights).build.computed
+    keys = list(model.state_dict()) if names else []
+    for name in names:
+        if not any(is_under(key, (name,)) for key in keys):
+            raise WeightsDeclarationError(
+                f"The Build of {weights}",
+                f"declares {name!r} as computed, which this {type(model).__name__} does not have",
+                f"Correct Build(computed=...). Its last keys are: {', '.join(keys[-3:])}.",
+            )
+
+
 def check_head(model: nn.Module, fresh: Sequence[str], weights: Weights | WeightEntry) -> None:
     """Refuse a new head that cannot be trained, or that the model does not have."""
     if not fresh or any(is_under(key, fresh) for key, _ in model.named_parameters()):
