@@ -36,12 +36,14 @@ class Assembly(Generic[M]):
         target: Target,
     ) -> None:
         self._make, self._weights, self._config = make, weights, config
-        self._fresh, self._target = tuple(fresh), target
+        self._head, self._target = tuple(fresh), target
+        self._fresh = (*fresh, *entry_of(weights).build.computed)
 
     def run(self, *, progress: bool) -> M:
         with collector.paused():
             model, frame = self._construct()
-        demands.check_head(model, self._fresh, self._weights)
+        demands.check_head(model, self._head, self._weights)
+        demands.check_computed(model, self._weights)
         files, name = entry_of(self._weights).files, str(self._weights)
         origin = loading.Origin(name, _store.fetch_all(files, progress=progress, wanted=name))
         try:
@@ -54,9 +56,9 @@ class Assembly(Generic[M]):
         return model
 
     def _construct(self) -> tuple[M, construction.Deferral | None]:
-        of_head = self._of_head if self._fresh else None
+        initialised = self._initialised if self._fresh else None
         constructed = construction.attempt(
-            partial(construction.construct, self._make, fresh=of_head), str(self._weights)
+            partial(construction.construct, self._make, fresh=initialised), str(self._weights)
         )
         return constructed or (self._construct_plainly(), None)
 
@@ -64,29 +66,34 @@ class Assembly(Generic[M]):
         with construction.suspended():
             return self._make()
 
-    def _of_head(self, model: M) -> list[nn.Parameter]:
+    def _initialised(self, model: M) -> list[nn.Parameter]:
+        """List the parameters of a new head, and those that the constructor computes."""
         return [
             parameter
             for name, parameter in model.named_parameters()
             if loading.is_under(name, self._fresh)
         ]
 
-    def _state_dict(self) -> dict[str, Tensor]:
+    def _state_dict(self, origin: loading.Origin) -> dict[str, Tensor]:
         """Read the tensors for the model by its keys, without those of a new head."""
         read, wanted = self._weights.state_dict(progress=False), entry_of(self._weights).build
         adapted = loading.adapt(read, wanted.adapt, self._config, code_version=wanted.code_version)
-        for key in [key for key in adapted if loading.is_under(key, self._fresh)]:
+        for key in [key for key in adapted if loading.is_under(key, self._head)]:
             del adapted[key]
+        twice = [key for key in adapted if loading.is_under(key, wanted.computed)]
+        if twice:
+            reason = f"{twice[0]} is declared as computed, and the file has it"
+            raise origin.mismatch(unexpected=twice, reason=reason)
         return adapted
 
     def _load(self, model: M, frame: construction.Deferral | None, origin: loading.Origin) -> M:
-        state_dict = self._state_dict()
+        state_dict = self._state_dict(origin)
         load = partial(
             loading.load,
             state_dict=state_dict,
             origin=origin,
             fresh=self._fresh,
-            target=self._target,
+            target=self._target.for_file(state_dict),
         )
         if frame is not None:
             placed = construction.attempt(
