@@ -34,7 +34,8 @@ LANGUAGES = {".py": "python", ".toml": "toml", ".md": "markdown", ".yml": "yaml"
 
 DOMAINS = {"vision": "Images and films", "text": "Text", "audio": "Sound"}
 DISTRIBUTIONS = {f"dapi-{name}" for name in DOMAINS}
-PARTS = ("transforms", "postprocess")  # public modules of a domain, beside its families
+# Public modules of a domain, beside its families.
+PARTS = ("transforms", "postprocess", "categories")
 MODULES = ("exceptions", "adapt", "tasks", "hooks", "cache", "catalog", "answers")
 CORE = {
     "Find and build": """

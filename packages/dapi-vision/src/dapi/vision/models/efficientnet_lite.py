@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dapi import Build, BuilderConfig, WeightEntry, WeightsLike, lazy, register_model
-from dapi.vision.models._torchvision import IMAGENET1K, ClassificationWeights
+from dapi.vision.categories import IMAGENET1K
+from dapi.vision.models._torchvision import ClassificationWeights
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
