@@ -194,6 +194,33 @@ class PestoWeights(Weights):
     )
 
 
+# The build of mir-1k_g7.ckpt, the current checkpoint, which holds more than tensors: its tensors
+# were written to another file.
+PESTO_G7 = Build(
+    config={
+        "encoder": {
+            "n_chan_layers": [40, 30, 30, 10, 3],
+            "n_prefilt_layers": 3,
+            "prefilt_kernel_size": 39,
+            "residual": True,
+            "n_bins_in": 219,
+            "output_dim": 384,
+        },
+        "cqt": {
+            "harmonics": [1],
+            "fmin": 27.5,
+            "fmax": None,
+            "bins_per_semitone": 3,
+            "n_bins": 251,
+            "center_bins": True,
+            "gamma": 7,
+            "center": True,
+        },
+    },
+    computed=("preprocessor.hcqt_kernels",),
+)
+
+
 @register_model(weights=PestoWeights)
 def wild_pesto(
     *,
