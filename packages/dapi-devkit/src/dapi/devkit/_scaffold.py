@@ -20,8 +20,10 @@ from textwrap import wrap
 from packaging.version import Version
 
 from dapi import WeightEntry, catalog
+from dapi.devkit import _wrapping as wrapping
 from dapi.devkit._entry_points import Project as Sources
 from dapi.devkit._source import entry_source, imports
+from dapi.devkit._wrap import Wrapped
 from dapi.devkit.exceptions import MissingProjectError, ProjectExistsError, ProjectNameError
 
 LICENSES = ("BSD-3-Clause", "MIT", "Apache-2.0")
@@ -119,6 +121,12 @@ class Project:
             _PLACE: member,
         }
         return self._render("weights", {**words, **self.words, **words})
+
+    def files_wrapping(self, wrapped: Wrapped) -> dict[str, bytes]:
+        """Return the contents of its files by path: a builder for a class of others."""
+        words = wrapping.words(wrapped, f"{self.prefix}_RefV1")
+        words["    level = 3"] = "    level = 1  # 2 requires a task and what runs it; 3 answers"
+        return self._render("wrapped", {**words, **self.words})
 
     def _render(self, kind: str, words: Mapping[str, str]) -> dict[str, bytes]:
         text = Path(__file__).with_name("templates") / "licenses" / f"{self.license}.txt"
