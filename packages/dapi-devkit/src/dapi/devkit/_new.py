@@ -14,6 +14,7 @@ from dapi.devkit._describe import add_config_option, provenance_of
 from dapi.devkit._description import describe, latest, published
 from dapi.devkit._scaffold import (
     LICENSES,
+    LONGEST,
     Project,
     add_family,
     checked_model_name,
@@ -82,8 +83,11 @@ def main(arguments: Sequence[str]) -> int:
         return _add_family(options)
     name = checked_name(options.name)
     model = checked_model_name(options.model_name) if options.model_name else ""
-    family = _family(options.wrap) if options.wrap else model or "mlp"
-    model = model or f"{name.replace('-', '_')}_{family}" * bool(options.wrap)
+    family = model or "mlp"
+    if options.wrap:
+        family = _family(options.wrap)
+        full = f"{name.replace('-', '_')}_{family}"
+        model = model or (full if len(full) <= LONGEST else family)
     project = Project(name, options.license, options.url, model, family)
     folder, contents = Path(project.name), _contents(project, options)
     write(contents, folder)
