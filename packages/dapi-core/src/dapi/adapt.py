@@ -178,6 +178,47 @@ class Rename(Record):
         return re.sub(self.pattern, self.replacement, key)
 
 
+class Channels(Record):
+    """Fit the filters of a convolution to images with another number of channels.
+
+    For one channel, the filters of all channels are added. For others they are repeated in order
+    (those of red, green, blue, red, ...) and scaled by the quotient of the numbers, so that sums
+    stay about as large. This is what timm does with ``in_chans``. Equal numbers change nothing.
+
+    Attributes:
+        module: The name of the convolution.
+        argument: Name of the config argument that is the number of channels.
+
+    >>> import torch
+    >>> rgb = torch.tensor([[1.0, 2.0, 3.0]])
+    >>> fit = Channels("conv")
+    >>> fit({"conv.weight": rgb}, {"in_channels": 1})["conv.weight"].tolist()
+    [[6.0]]
+    >>> fit({"conv.weight": rgb}, {"in_channels": 4})["conv.weight"].tolist()
+    [[0.75, 1.5, 2.25, 0.75]]
+    """
+
+    module: str
+    argument: str = "in_channels"
+
+    def __call__(self, state_dict: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the adapted state dict."""
+        weight, count = f"{self.module}.weight", config.get(self.argument)
+        items = (
+            (key, self._fitted(value, count) if key == weight and count else value)
+            for key, value in state_dict.items()
+        )
+        return _of(state_dict, items)
+
+    def _fitted(self, filters: Any, count: int) -> Any:
+        former = filters.shape[1]
+        if count == former:
+            return filters
+        if count == 1:
+            return filters.sum(dim=1, keepdim=True)
+        return filters[:, [place % former for place in range(count)]] * (former / count)
+
+
 class DropRows(Record):
     r"""Drop rows of the tensors whose keys a regular expression matches at their start.
 

@@ -611,13 +611,25 @@ class ConfigConflictError(DapiError, ValueError):
     """An argument contradicts what the weights were trained with."""
 
     def __init__(
-        self, weights: str, argument: str, *, given: object, fixed: object, head: Sequence[str]
+        self,
+        weights: str,
+        argument: str,
+        *,
+        given: object,
+        fixed: object,
+        head: Sequence[str] = (),
+        stem: Sequence[str] = (),
     ) -> None:
         self.weights, self.argument, self.given, self.fixed = weights, argument, given, fixed
-        self.head = tuple(head)
+        self.head, self.stem = tuple(head), tuple(stem)
         ways = [f"Remove {argument}", "pass weights=None"]
         if head:
             ways.append(f"add new_head=True to initialise a new {', '.join(head)}")
+        if stem:
+            ways.append(
+                f"add new_stem=True to initialise a new {', '.join(stem)} (or new_stem='adapt' to "
+                "fit its filters to the channels)"
+            )
         super().__init__(
             f"{argument}={excerpt(given)} contradicts {weights}, whose weights have "
             f"{argument}={excerpt(fixed)}. {', '.join(ways[:-1])}, or {ways[-1]}."

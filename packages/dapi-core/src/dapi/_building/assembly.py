@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from dapi import _store
 from dapi._building import demands
+from dapi._building.ends import Ends
 from dapi._loader import checkpoint, collector, construction, loading
 from dapi._loader.target import Target
 from dapi._weights.entry import WeightEntry
@@ -32,26 +33,26 @@ class Assembly(Generic[M]):
         make: Callable[[], M],
         weights: Weights | WeightEntry,
         config: Mapping[str, Any],
-        fresh: Sequence[str],
+        ends: Ends,
         target: Target,
     ) -> None:
         self._make, self._weights, self._config = make, weights, config
-        self._head, self._target = tuple(fresh), target
-        self._fresh = (*fresh, *entry_of(weights).build.computed)
+        self._ends, self._target = ends, target
+        self._fresh = (*ends.fresh, *entry_of(weights).build.computed)
 
     def run(self, *, progress: bool) -> M:
         with collector.paused():
             model, frame = self._construct()
-        demands.check_head(model, self._head, self._weights)
+        self._ends.check(model, self._weights, self._config)
         demands.check_computed(model, self._weights)
         files, name = entry_of(self._weights).files, str(self._weights)
         origin = loading.Origin(name, _store.fetch_all(files, progress=progress, wanted=name))
         try:
             with collector.paused():
                 model = self._load(model, frame, origin)
-        except StateDictMismatchError:
+        except StateDictMismatchError as mismatch:
             checkpoint.reject(files)
-            raise
+            raise (self._ends.explain(mismatch, self._weights) or mismatch) from mismatch.__cause__
         checkpoint.confirm(files)
         return model
 
@@ -67,7 +68,7 @@ class Assembly(Generic[M]):
             return self._make()
 
     def _initialised(self, model: M) -> list[nn.Parameter]:
-        """List the parameters of a new head, and those that the constructor computes."""
+        """List the parameters of new ends, and those that the constructor computes."""
         return [
             parameter
             for name, parameter in model.named_parameters()
@@ -75,10 +76,11 @@ class Assembly(Generic[M]):
         ]
 
     def _state_dict(self, origin: loading.Origin) -> dict[str, Tensor]:
-        """Read the tensors for the model by its keys, without those of a new head."""
+        """Read the tensors for the model by its keys, without those of new ends."""
         read, wanted = self._weights.state_dict(progress=False), entry_of(self._weights).build
-        adapted = loading.adapt(read, wanted.adapt, self._config, code_version=wanted.code_version)
-        for key in [key for key in adapted if loading.is_under(key, self._head)]:
+        steps = (*wanted.adapt, *self._ends.steps)
+        adapted = loading.adapt(read, steps, self._config, code_version=wanted.code_version)
+        for key in [key for key in adapted if loading.is_under(key, self._ends.fresh)]:
             del adapted[key]
         twice = [key for key in adapted if loading.is_under(key, wanted.computed)]
         if twice:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import Build, BuilderConfig, WeightEntry, WeightsLike, lazy, register_model
+from dapi import Build, BuilderConfig, WeightEntry, WeightsLike, lazy
 from dapi.vision.categories import IMAGENET1K
+from dapi.vision.models._classifier import register_classifier
 from dapi.vision.models._torchvision import ClassificationWeights
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class EfficientNetLite0Weights(
     )
 
 
-@register_model(weights=EfficientNetLite0Weights, head=("_fc",))
+@register_classifier(weights=EfficientNetLite0Weights, head=("_fc",), stem="_conv_stem")
 def efficientnet_lite0(
     *,
     weights: WeightsLike[EfficientNetLite0Weights] | None = None,
@@ -70,6 +71,7 @@ def efficientnet_lite0(
     num_classes: int = 1000,
     dropout: float = 0.2,
     stochastic_depth_prob: float = 0.2,
+    in_channels: int = 3,
     **config: Unpack[BuilderConfig],
 ) -> EfficientNetLite:
     """Build an EfficientNet-Lite0: EfficientNet-B0 for small devices.
@@ -93,6 +95,8 @@ def efficientnet_lite0(
         dropout: Probability of the dropout before ``_fc``.
         stochastic_depth_prob: Probability that the last block is skipped in training; lower for
             earlier blocks.
+        in_channels: Channels of the images. Another number than 3 requires ``new_stem`` where
+            weights are loaded.
         **config: ``new_head``, ``device`` and ``dtype``, see ``dapi.BuilderConfig``.
 
     Returns:
@@ -111,5 +115,8 @@ def efficientnet_lite0(
     from dapi.vision.models._efficientnet_lite import EfficientNetLite
 
     return EfficientNetLite(
-        num_classes=num_classes, dropout=dropout, stochastic_depth_prob=stochastic_depth_prob
+        num_classes=num_classes,
+        dropout=dropout,
+        stochastic_depth_prob=stochastic_depth_prob,
+        in_channels=in_channels,
     )
