@@ -172,7 +172,7 @@ def _fitted(
         state = entry.state_dict(progress=False)
     except NestedCheckpointError as error:
         taken = adapt.Take(*error.keys)
-        entry = replace(entry, build=replace(entry.build, adapt=taken))
+        entry = replace(entry, build=replace(entry.build, adapt=(taken,)))
         state = entry.state_dict(progress=False)
     mismatch: StateDictMismatchError | None = None
     for steps in ((), unwrap(state)):
