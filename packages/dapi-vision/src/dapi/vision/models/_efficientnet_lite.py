@@ -132,8 +132,8 @@ class EfficientNetLite(nn.Module):
     def __init__(
         self,
         *,
-        width: float = 1.0,
-        depth: float = 1.0,
+        width: float,
+        depth: float,
         num_classes: int = 1000,
         dropout: float = 0.2,
         stochastic_depth_prob: float = 0.2,

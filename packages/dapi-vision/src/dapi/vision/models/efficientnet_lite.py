@@ -129,6 +129,8 @@ def efficientnet_lite0(
     from dapi.vision.models._efficientnet_lite import EfficientNetLite
 
     return EfficientNetLite(
+        width=1.0,
+        depth=1.0,
         num_classes=num_classes,
         dropout=dropout,
         stochastic_depth_prob=stochastic_depth_prob,
