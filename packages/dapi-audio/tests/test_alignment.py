@@ -29,6 +29,53 @@ def test_spans_equal_torchaudios(transcript):
     assert [list(word.spans) for word in found] == expected
 
 
+@pytest.mark.parametrize("has_star", [True, False])
+@pytest.mark.parametrize("has_batch", [True, False])
+def test_a_ready_emission_is_aligned_as_torchaudio_does(has_star, has_batch):
+    """As its model with or without the star gives it, one of a batch or on its own."""
+    bundle = pipelines.MMS_FA
+    known = logits(60).log_softmax(dim=-1)
+    emission = torch.cat((known, torch.zeros(1, 60, 1)), dim=-1)
+    given = emission if has_star else known
+    found = ALIGN.from_emission(given if has_batch else given[0], "off * it's")
+    words = ["off", "*", "it's"]
+
+    assert [list(word.spans) for word in found] == bundle.get_aligner()(
+        emission[0], bundle.get_tokenizer()(words)
+    )
+    assert found == ALIGN(logits(60), words)
+
+
+@pytest.mark.parametrize(
+    ("emission", "said"),
+    [
+        (torch.zeros(2, 9, 28), r"\(2, 9, 28\). Expected \(frames, 28\), or 29"),
+        (torch.zeros(9, 30), r"\(9, 30\)"),
+        (torch.full((9, 28), 2.5), "up to 2.5. Expected log probabilities.*call the aligner"),
+        (torch.full((9, 28), torch.nan), "NaN"),
+    ],
+    ids=["batch", "labels", "logits", "nan"],
+)
+def test_an_emission_that_is_none_says_so(emission, said):
+    """Logits too, which would be aligned wrongly."""
+    with pytest.raises(UnsupportedInputError, match=said):
+        ALIGN.from_emission(emission, "a")
+
+
+def test_an_emission_in_place_of_logits_says_where_it_belongs():
+    """The aligner itself takes what the model returns."""
+    with pytest.raises(UnsupportedInputError, match=r"call from_emission\("):
+        ALIGN(torch.zeros(1, 9, 29), "a")
+
+
+def test_labels_are_those_of_torchaudios_bundle():
+    """With the blank first; the aligner's have the star, too."""
+    assert list(pipelines.MMS_FA.get_labels(star=None)) == list(MEMBER.meta["labels"])
+    assert ALIGN.labels == pipelines.MMS_FA.get_labels()
+    with pytest.raises(AttributeError, match=r"weights\.meta\['labels'\]"):
+        MEMBER.get_labels(blank="-")
+
+
 def test_times_are_those_of_the_frames():
     """A frame is 320 of 16,000 samples; a word lasts from its first letter to its last."""
     for word in ALIGN(logits(60), "hello world"):

@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from pathlib import Path
 
 import pytest
 import torch
@@ -193,3 +194,61 @@ def test_members_give_declared_arguments(member):
     declared = Arguments.of(dapi.get_builder(name), name)
     for argument, value in {**member.build.defaults, **member.build.config}.items():
         assert value == declared.admit(argument, value)
+
+
+def test_spectrograms_of_an_rnnt_are_the_bundles():
+    """Each property of the bundle is in meta under its name."""
+    bundle, meta = (
+        BUNDLES["EMFORMER_RNNT_BASE_LIBRISPEECH"],
+        MEMBERS["EMFORMER_RNNT_BASE_LIBRISPEECH"].meta,
+    )
+    for name in ("sample_rate", "n_fft", "n_mels", "hop_length"):
+        assert meta[name] == getattr(bundle, name)
+    assert meta["segment_length"] == bundle.segment_length
+    assert meta["right_context_length"] == bundle.right_context_length
+
+
+@pytest.mark.parametrize("name", named(pipelines.Tacotron2TTSBundle))
+def test_spectrograms_of_text_to_speech_are_the_bundles(name):
+    """As its vocoder takes them, or its documentation states them."""
+    bundle, meta = BUNDLES[name], MEMBERS[name].meta
+    stated = dict(re.findall(r"``(?:mel_)?(\w+)=(\d+)``", bundle.__doc__))
+    if not stated:
+        vocoder = bundle.get_vocoder()
+        mel, inverse = vocoder._inv_mel, vocoder._griffin_lim
+        stated = {"n_fft": inverse.n_fft, "hop_length": inverse.hop_length}
+        stated |= {"win_length": inverse.win_length, "fmin": mel.f_min, "fmax": mel.f_max}
+    names = {"fmin": "f_min", "fmax": "f_max"}
+
+    assert meta["spectrogram"] == {
+        "sample_rate": meta["sample_rate"],
+        "n_mels": bundle._tacotron2_params["n_mels"],
+        **{names.get(key, key): float(value) for key, value in stated.items()},
+    }
+    for key in ("n_fft", "n_mels", "hop_length"):
+        assert meta[key] == meta["spectrogram"][key]
+
+
+@pytest.mark.parametrize("name", named(pipelines.Wav2Vec2ASRBundle))
+def test_labels_are_the_bundles(name):
+    """As ``get_labels`` returns them: with the blank first."""
+    bundle, member = BUNDLES[name], MEMBERS[name]
+    labels = super(type(bundle), bundle).get_labels() if name == "MMS_FA" else bundle.get_labels()
+
+    assert tuple(member.meta["labels"]) == labels
+    assert tuple(member.postprocess().labels)[: len(labels)] == labels
+
+
+def test_coming_from_torchaudio_names_all_that_bundles_have():
+    """Every public method and property of every bundle, and of what its methods return."""
+    page = (Path(__file__).parents[3] / "docs" / "coming-from.md").read_text("utf-8")
+    section = page.partition("## From torchaudio")[2].partition("\n## ")[0]
+    public = {
+        name
+        for bundle in BUNDLES.values()
+        for name in dir(bundle)
+        if not name.startswith("_") and name[0].islower()
+    }
+
+    assert len(public) > 15
+    assert [name for name in sorted(public) if name not in section] == []

@@ -56,6 +56,19 @@ def test_griffin_lim_gives_lengths_in_samples():
     assert GriffinLim()(log_mel(4))[1] is None
 
 
+def test_griffin_lim_is_a_module_with_torchaudios_buffers():
+    """What it computes with moves with it, and float16 does not change what it says."""
+    ours = CHARACTERS.postprocess()
+    theirs = pipelines.TACOTRON2_GRIFFINLIM_CHAR_LJSPEECH.get_vocoder()
+    assert isinstance(ours, torch.nn.Module) and not ours.training
+    assert all(map(torch.equal, ours.buffers(), theirs.buffers()))
+    assert len(list(ours.buffers())) == len(list(theirs.buffers())) > 0
+
+    before = seeded(ours, log_mel(4))
+    assert torch.equal(seeded(torch.nn.Sequential(ours).float(), log_mel(4))[0], before[0])
+    assert {buffer.device.type for buffer in ours.to("meta").buffers()} == {"meta"}
+
+
 def test_griffin_lim_keeps_no_gradient_and_leaves_its_input_alone():
     """It is the end of the line: nothing is trained through it."""
     mel = log_mel(4).requires_grad_()
@@ -121,6 +134,17 @@ def test_wavernn_vocoder_builds_its_model_once(wavernns):
 
     assert ours.model is ours.model
     assert not ours.model.training
+
+
+def test_wavernn_vocoder_is_a_module_with_torchaudios_parameters(wavernns):
+    """Once its model was read; until then nothing was fetched, and it has none."""
+    ours, theirs = wavernns
+    unread = TO_WAVERNN.postprocess(weights=ours.weights)
+    assert isinstance(unread, torch.nn.Module) and not list(unread.parameters())
+    assert not unread.model.training
+
+    found, expected = (list(vocoder.parameters()) for vocoder in (unread, theirs))
+    assert len(found) == len(expected) > 0 and all(map(torch.equal, found, expected))
 
 
 def test_wavernn_vocoder_is_made_of_the_asset(monkeypatch):

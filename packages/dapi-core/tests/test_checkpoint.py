@@ -1,6 +1,7 @@
 """Checkpoints: tensors only, verified before they are read, and clear errors for all else."""
 
 import errno
+import gc
 import mmap
 import os
 import pickle
@@ -208,6 +209,7 @@ def test_torchscript_archive_is_named(tmp_path):
         (b"\x1f\x8b\x08", "compressed with gzip"),
         (b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
         (b"<?xml version='1.0'?><Error/>", "an XML document"),
+        (b"GGUF\x03", r"a GGUF file: name it \*.gguf, and run pip install 'dapi-devkit\[gguf\]'"),
         (pickle.dumps({"weight": [1.0]}), "a pickle that torch.save did not write"),
         (NOISE, "neither a safetensors file nor one of torch.save"),
         (b"PK\x03\x04", "it is truncated"),
@@ -220,6 +222,15 @@ def test_what_is_no_checkpoint_is_named(tmp_path, content, reason):
 
     with pytest.raises(CheckpointError, match=reason):
         WeightEntry.from_file(path).state_dict()
+
+
+def test_arrays_of_numpy_are_named(tmp_path):
+    """With what reads them."""
+    with zipfile.ZipFile(tmp_path / "net.pth", "w") as archive:
+        archive.writestr("weight.npy", b"")
+
+    with pytest.raises(CheckpointError, match="an .npz file.*pip install dapi-devkit"):
+        WeightEntry.from_file(tmp_path / "net.pth").state_dict()
 
 
 @pytest.mark.parametrize("content", [{"a": Payload()}, {"a": {1, 2}}, pickle.loads, b"\x80\x02]."])
@@ -332,6 +343,7 @@ class TestUnpinned:
         monkeypatch.setenv("DAPI_MMAP", "0")
         path = save(tmp_path, layout, {"weight": torch.zeros(1 << 26)})
         entry = publish(path.read_bytes(), path.name)
+        gc.collect()  # torch.save of 2.6 keeps the tensor in a cycle
         used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         limits = resource.getrlimit(resource.RLIMIT_AS)
         resource.setrlimit(resource.RLIMIT_AS, (used + (64 << 20), limits[1]))
@@ -384,11 +396,11 @@ def test_format_of_a_distribution_is_used(tmp_path, advertise):
     """A distribution may say how its format is read."""
     advertise(
         "acme-formats",
-        "[dapi.formats]\nnpz = acme_npz:read\n",
-        acme_npz="import torch\n"
+        "[dapi.formats]\nstack = acme_stack:read\n",
+        acme_stack="import torch\n"
         "def read(path):\n    return {'size': torch.tensor(path.stat().st_size)}\n",
     )
-    path = tmp_path / "net.npz"
+    path = tmp_path / "net.stack"
     path.write_bytes(b"12345")
 
     assert 5 == WeightEntry.from_file(path).state_dict()["size"].item()

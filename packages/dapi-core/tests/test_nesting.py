@@ -6,7 +6,7 @@ from collections import OrderedDict
 import pytest
 
 import dapi
-from dapi import Build, WeightEntry, adapt
+from dapi import Build, WeightEntry, Weights, adapt
 from dapi._loader import aligned
 from dapi.adapt import StripPrefix, Take
 from dapi.exceptions import (
@@ -72,6 +72,20 @@ def test_error_counts_the_tensors_and_names_the_rest(tmp_path):
     assert {("state_dict",): 2, ("small",): 1} == caught.value.tensors
     assert {"epoch": "int"} == caught.value.others
     assert str(caught.value) == str(pickle.loads(pickle.dumps(caught.value)))
+
+
+def test_members_of_an_enum_are_read_by_their_step(download, tmp_path):
+    """As entries are."""
+    path = tmp_path / "net.ckpt"
+    torch.save({"model": STATE}, path)
+
+    class NetWeights(Weights):
+        """Weights of a net."""
+
+        A_RefV1 = WeightEntry("https://localhost:1/a.ckpt", build=Build(adapt=Take("model")))
+
+    download(NetWeights.A_RefV1.files[0], path.read_bytes())
+    assert STATE.keys() == NetWeights.A_RefV1.state_dict().keys()
 
 
 def test_later_steps_see_the_tensors_that_were_taken(tmp_path):

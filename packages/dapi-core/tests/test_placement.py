@@ -187,9 +187,10 @@ def test_placed_model_equals_what_torch_loads(case):
     tree, state = case
     expected = plant(tree)
     missing, unexpected = expected.load_state_dict(state, strict=False)
-    found, *keys = place(lambda: plant(tree), state)
+    found, no_values, strange = place(lambda: plant(tree), state)
 
-    assert [missing, unexpected] == keys
+    assert missing == no_values
+    assert sorted(unexpected) == sorted(strange)  # torch changed their order after 2.6
     assert_same(expected, found, without=missing)
 
 

@@ -183,7 +183,8 @@ def notebook(monkeypatch):
     for name in ("tqdm.notebook", "tqdm.autonotebook", "tqdm.auto"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     ipython = types.ModuleType("IPython")
-    ipython.get_ipython = lambda: None
+    kernel = types.SimpleNamespace(config={"IPKernelApp": {}})  # older tqdm asks for it
+    ipython.get_ipython = lambda: kernel
     for module in (ipython, types.ModuleType("ipykernel.zmqshell")):
         monkeypatch.setitem(sys.modules, module.__name__, module)
     yield types.ModuleType("ipywidgets")

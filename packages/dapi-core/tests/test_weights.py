@@ -210,6 +210,16 @@ def test_str_of_an_unlisted_member_is_its_qualified_name():
     assert "NetWeights.Plants_RefV1" == str(NetWeights.Plants_RefV1)
 
 
+def test_an_attribute_that_metadata_has_says_so():
+    """Other libraries have it on the object, or behind a method: the error says where it is."""
+    for name in ("task", "get_task"):
+        with pytest.raises(AttributeError, match=r"weights\.meta\['task'\]"):
+            getattr(NetWeights.ImageNet1K_RefV1, name)
+    with pytest.raises(AttributeError) as raised:
+        NetWeights.ImageNet1K_RefV2.task  # noqa: B018
+    assert "meta" not in str(raised.value)
+
+
 def test_undefined_attribute_is_an_attribute_error():
     """Members have the entry's attributes and no others."""
     with pytest.raises(AttributeError, match="no attribute 'metadata'"):

@@ -126,7 +126,7 @@ def test_checkpoint_in_several_files_is_described_by_its_index(capsys, tmp_path)
     state = WeightEntry.from_file(DIGITS).state_dict()
     for name, keys in (("one.pth", list(state)[:50]), ("two.pth", list(state)[50:])):
         torch.save({key: state[key] for key in keys}, tmp_path / name)
-    names = {key: name for key, name in zip(state, ["one.pth"] * 50 + ["two.pth"] * 66)}
+    names = dict(zip(state, ["one.pth"] * 50 + ["two.pth"] * 66, strict=True))
     (tmp_path / "net.bin.index.json").write_text(json.dumps({"weight_map": names}))
 
     status, printed = run(capsys, tmp_path / "net.bin.index.json", "--model", "resnet20")

@@ -25,7 +25,7 @@ from dapi.devkit.exceptions import ProjectNameError
         ("dapi", "reserved for this project"),
         ("json", "Python itself"),
         ("class", "Python itself"),
-        ("Hatchling", "a distribution of that name is installed"),
+        ("Pluggy", "a distribution of that name is installed"),
         ("sklearn", "a package 'sklearn' is already installed"),
         ("a" * 33, "longer"),
     ],

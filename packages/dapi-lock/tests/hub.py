@@ -70,7 +70,8 @@ class Hub(ThreadingHTTPServer):
     Attributes:
         repos: By ``owner/name``.
         faults: What is done wrong for ``owner/name/path``: ``status``, ``headers``, ``body``,
-            ``cut`` (after so many bytes), ``location`` (of a redirect), ``once``.
+            ``cut`` (after so many bytes), ``location`` (of a redirect), ``once``. ``owner/name/``
+            is the API, where a fault may end after ``times``.
         asked: The paths of all requests, and their headers.
         bodies: What ``/cdn/<sha256>`` and other paths serve.
     """
@@ -144,6 +145,9 @@ class _Handler(BaseHTTPRequestHandler):
         repo = self.server.repos.get(name)
         fault = self.server.faults.get(f"{name}/")
         if fault:
+            fault["times"] = fault.get("times", 99) - 1
+            if fault["times"] == 0:
+                del self.server.faults[f"{name}/"]
             return self.fail(fault)
         if repo is None:
             return self.refuse(401, "RepoNotFound")

@@ -30,3 +30,17 @@ def test_project_that_cannot_be_read_is_told(project, run):
     status, printed = run("lock", "net")
 
     assert 1 == status and "pyproject.toml: it cannot be read" in printed
+
+
+@pytest.mark.usefixtures("project", "zoo")
+def test_lock_of_a_later_version_is_read_but_not_written(run):
+    """What a later dapi-lock has noted would be lost."""
+    assert 0 == run("lock", "net")[0] and 0 == run("sync")[0]
+    later = Path("dapi.lock").read_text().replace('"1.0"', '"1.1"') + "\n[later]\nfact = 1\n"
+    Path("dapi.lock").write_text(later)
+
+    status, printed = run("lock", "net")
+
+    assert 1 == status and "pip install --upgrade dapi-lock" in printed
+    assert Path("dapi.lock").read_text() == later
+    assert 0 == run("sync")[0] and 0 == run("lock", "--check")[0]

@@ -187,6 +187,30 @@ class TestHub:
         assert 1 == status and "[nett]" in printed and told.lower() in printed.lower()
         assert not Path("dapi.lock").exists()
 
+    @pytest.mark.parametrize("status", [429, 503])
+    def test_request_that_is_limited_is_sent_again(self, hub, repo, run, status):
+        """After the time that the server asks for."""
+        fault = {"status": status, "headers": {"Retry-After": "0"}, "times": 3}
+        hub.faults["acme/tiny/"] = fault
+
+        assert 0 == run("lock", "hf:acme/tiny")[0]
+        assert 0 == fault["times"]
+
+    @pytest.mark.parametrize(
+        "fault",
+        [
+            {"status": 429, "headers": {"Retry-After": "3600"}},
+            {"status": 429, "headers": {"Retry-After": "0"}},
+        ],
+    )
+    def test_request_that_stays_limited_is_an_error(self, hub, repo, run, fault):
+        """Nobody waits for an hour, nor for ever."""
+        hub.faults["acme/tiny/"] = fault
+
+        status, printed = run("lock", "hf:acme/tiny")
+
+        assert 1 == status and "429" in printed and not Path("dapi.lock").exists()
+
     def test_offline_asks_nobody(self, hub, repo, run, monkeypatch):
         """Locking a repository anew needs the network, and says so."""
         monkeypatch.setenv("DAPI_OFFLINE", "1")

@@ -36,7 +36,8 @@ FILMS = dapi.list_models(task="video-classification", distribution="dapi-vision"
 
 def made(name):
     """Return a model on meta, and the shape of its input."""
-    arguments = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
+    plain = {"init_weights": False, "aux_logits": False}  # auxiliary heads exist in training only
+    arguments = plain if name in ("googlenet", "inception_v3") else {}
     shape = (3, 16, 224, 224) if name in FILMS else (3, 299, 299) if "inception" in name else None
     return dapi.get_builder(name)(device="meta", **arguments), shape or (3, 224, 224)
 

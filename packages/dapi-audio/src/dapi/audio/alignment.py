@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import torch
 from torch import Tensor
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from torchaudio.functional import TokenSpan
 
 __all__ = ["AlignedWord", "ForcedAlignment"]
+
+_ROUNDING: Final = 1e-2  # log probabilities in half precision may exceed 0 by rounding
 
 
 class AlignedWord(NamedTuple):
@@ -68,13 +70,54 @@ class ForcedAlignment:
             UnsupportedInputError: The logits are not a tensor of that shape, some are NaN, a letter
                 is not among the labels, or there are more letters than frames.
         """
+        self._check(logits)
+        return self._find(self._emission(logits), transcript)
+
+    def from_emission(self, emission: Tensor, transcript: str | Sequence[str]) -> list[AlignedWord]:
+        """Return the words in order, from log probabilities of a model that are ready.
+
+        Those of torchaudio's ``MMS_FA.get_model()``, for one, or of a model that is served. For one
+        waveform of a padded batch, pass its rows: ``emissions[i, :lengths[i]]``.
+
+        Args:
+            emission: The log probability of each label in each frame, (frames, labels) or (1,
+                frames, labels); with a last column for ``*`` or without.
+            transcript: As in a call.
+
+        Raises:
+            UnsupportedInputError: The emission is not a tensor of that shape, or contains no log
+                probabilities; or as in a call.
+
+        Example:
+            >>> emission = (20 * torch.eye(3)[[0, 1, 1, 2]]).log_softmax(dim=-1)
+            >>> [word.end for word in ForcedAlignment("-ab").from_emission(emission, "a b")]
+            [0.06, 0.08]
+        """
+        batch = emission.detach()
+        batch = batch.unsqueeze(0) if batch.ndim == 2 else batch
+        columns = len(self.labels)
+        if batch.ndim != 3 or len(batch) != 1 or batch.shape[2] not in (columns - 1, columns):
+            raise UnsupportedInputError(
+                f"The emission has the shape {tuple(emission.shape)}. Expected (frames, "
+                f"{columns - 1}), or {columns} with a column for '*': that of one waveform."
+            )
+        refuse_nan(batch)
+        if batch.max() > _ROUNDING:
+            raise UnsupportedInputError(
+                f"The emission has values up to {batch.max():.3g}. Expected log probabilities, "
+                "which are not positive: for the logits of a model, call the aligner itself."
+            )
+        has_star = batch.shape[2] == columns
+        return self._find(batch if has_star else self._with_star(batch), transcript)
+
+    def _find(self, emission: Tensor, transcript: str | Sequence[str]) -> list[AlignedWord]:
         from torchaudio.functional import forced_align, merge_tokens
 
         words = transcript.split() if isinstance(transcript, str) else list(transcript)
         tokens = [self._ids[letter] for letter in self._letters(words)]
-        self._check(logits, tokens)
-        targets = torch.tensor([tokens], dtype=torch.int32, device=logits.device)
-        path, scores = forced_align(self._emission(logits), targets, blank=0)
+        self._check_length(emission.shape[1], tokens)
+        targets = torch.tensor([tokens], dtype=torch.int32, device=emission.device)
+        path, scores = forced_align(emission, targets, blank=0)
         spans = iter(merge_tokens(path[0], scores[0].exp()))
         return [self._align(word, tuple(next(spans) for _ in word)) for word in words]
 
@@ -88,9 +131,7 @@ class ForcedAlignment:
             )
         return [letter for word in words for letter in word]
 
-    def _check(self, logits: Tensor, tokens: Sequence[int]) -> None:
-        # Between two equal letters, a path needs a blank.
-        needed = len(tokens) + sum(first == second for first, second in pairwise(tokens))
+    def _check(self, logits: Tensor) -> None:
         if not isinstance(logits, Tensor):
             raise UnsupportedInputError(
                 f"The logits are of {type(logits).__qualname__}. Expected a tensor, the "
@@ -99,19 +140,29 @@ class ForcedAlignment:
         if logits.ndim != 3 or len(logits) != 1 or logits.shape[2] != len(self.labels) - 1:
             raise UnsupportedInputError(
                 f"The logits have the shape {tuple(logits.shape)}. Expected (1, frames, "
-                f"{len(self.labels) - 1}): those of one waveform, as the model returns them."
+                f"{len(self.labels) - 1}): those of one waveform, as the model returns them. "
+                "For log probabilities, call from_emission(emission, transcript)."
             )
         refuse_nan(logits)
-        if logits.shape[1] < needed:
+
+    @staticmethod
+    def _check_length(frames: int, tokens: Sequence[int]) -> None:
+        # Between two equal letters, a path needs a blank.
+        needed = len(tokens) + sum(first == second for first, second in pairwise(tokens))
+        if frames < needed:
             raise UnsupportedInputError(
-                f"The transcript needs {needed} frames, but the waveform has {logits.shape[1]}. "
+                f"The transcript needs {needed} frames, but the waveform has {frames}. "
                 "Expected the transcript of this waveform."
             )
 
     def _emission(self, logits: Tensor) -> Tensor:
-        """Return log probabilities; ``*`` has probability 1 everywhere."""
-        known = logits.detach().log_softmax(dim=-1)
-        return torch.cat((known, torch.zeros_like(known[..., :1])), dim=-1)
+        """Return log probabilities, also of ``*``."""
+        return self._with_star(logits.detach().log_softmax(dim=-1))
+
+    @staticmethod
+    def _with_star(emission: Tensor) -> Tensor:
+        """Append a column for ``*``, which has probability 1 everywhere."""
+        return torch.cat((emission, torch.zeros_like(emission[..., :1])), dim=-1)
 
     def _align(self, word: str, spans: tuple[TokenSpan, ...]) -> AlignedWord:
         frames = sum(len(span) for span in spans)

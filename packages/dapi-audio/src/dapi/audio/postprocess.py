@@ -1,7 +1,7 @@
 """Turn the outputs of models into sounds and text for people.
 
-Vocoders are called with spectrograms and their lengths, and return waveforms and theirs; the
-others turn logits and hypotheses into text, and name the sources or the scores of a model.
+Vocoders are modules, called with spectrograms and their lengths, and return waveforms and theirs;
+the others turn logits and hypotheses into text, and name the sources or the scores of a model.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any, Final
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from dapi import WeightEntry
 from dapi.audio.exceptions import AssetError, UnsupportedInputError
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from dapi.audio.models.wavernn import WaveRNNWeights
 
 
-class GriffinLim:
+class GriffinLim(nn.Module):
     """Estimate the phase of a spectrogram (Griffin and Lim 1984). Needs no weights.
 
     The estimate begins with random phases: ``torch.manual_seed`` makes calls reproducible. Computes
-    on the device of the spectrogram, in float32, without gradients.
+    on the device of the spectrogram, to which it moves, in float32, without gradients.
 
     Args:
         sample_rate: Samples per second of the waveform.
@@ -56,6 +56,7 @@ class GriffinLim:
     ) -> None:
         from torchaudio import transforms
 
+        super().__init__()
         self.sample_rate, self.n_mels, self.hop_length = sample_rate, n_mels, hop_length
         # The padding of the transform, n_fft // 2, must be shorter than the waveform.
         self._min_frames = n_fft // 2 // hop_length + 2
@@ -71,8 +72,9 @@ class GriffinLim:
         self._to_waveform = transforms.GriffinLim(
             n_fft=n_fft, win_length=win_length, hop_length=hop_length, power=1
         )
+        self.eval()
 
-    def __call__(self, mel: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+    def forward(self, mel: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """Turn spectrograms into waveforms.
 
         Args:
@@ -88,20 +90,22 @@ class GriffinLim:
             UnsupportedInputError: The shape is wrong, or the spectrogram is too short.
         """
         _check(mel, bands=self.n_mels, frames=self._min_frames)
+        self.to(mel.device, torch.float32)
         with torch.no_grad():
-            magnitudes = self._from_mel.to(mel.device)(torch.exp(mel.float()))
-            waveforms: Tensor = self._to_waveform.to(mel.device)(magnitudes)
+            magnitudes = self._from_mel(torch.exp(mel.float()))
+            waveforms: Tensor = self._to_waveform(magnitudes)
         if lengths is None:
             return waveforms, None
         return waveforms, (lengths - 1).clamp(min=0) * self.hop_length
 
 
-class WaveRNNVocoder:
+class WaveRNNVocoder(nn.Module):
     """Draw a waveform sample by sample from a WaveRNN.
 
-    The model is built, and its weights are downloaded, on the first call. Samples are drawn from
-    torch's random state: ``torch.manual_seed`` makes calls reproducible. Slow on a CPU. Computes on
-    the device of the spectrogram, in float32, without gradients.
+    The model is built, and its weights are downloaded, when ``model`` is first read or on the first
+    call: before, the module has no parameters. Samples are drawn from torch's random state:
+    ``torch.manual_seed`` makes calls reproducible. Slow on a CPU. Computes on the device of the
+    spectrogram, to which it moves, in float32, without gradients.
 
     Args:
         weights: Of ``dapi.audio.wavernn``. Their ``transforms`` make the model's input from the
@@ -110,9 +114,11 @@ class WaveRNNVocoder:
     """
 
     def __init__(self, *, weights: WaveRNNWeights | WeightEntry, sample_rate: int = 22050) -> None:
+        super().__init__()
         self.weights, self.sample_rate = weights, sample_rate
         self._normalize, self._decode = weights.transforms(), weights.postprocess()
         self._built: WaveRNN | None = None
+        self.eval()
 
     @property
     def model(self) -> WaveRNN:
@@ -125,7 +131,7 @@ class WaveRNNVocoder:
                 self._built = wavernn(weights=self.weights).eval()
         return self._built
 
-    def __call__(self, mel: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+    def forward(self, mel: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """Turn spectrograms into waveforms.
 
         Args:
@@ -141,8 +147,8 @@ class WaveRNNVocoder:
             FetchError: The weights could not be downloaded.
         """
         _check(mel, bands=self.weights.build.config.get("n_freq", 80), frames=1)
+        model = self.model.to(mel.device, torch.float32)
         with torch.no_grad():
-            model = self.model.to(mel.device)
             waveforms, lengths = model.infer(self._normalize(mel.float()), lengths)
             return self._decode(waveforms).squeeze(1), lengths
 

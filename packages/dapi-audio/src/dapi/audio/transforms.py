@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from fractions import Fraction
 from numbers import Real
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 import torch
 from torch import Tensor
@@ -16,6 +16,9 @@ from torch.nn.utils.rnn import pad_sequence
 
 from dapi.audio._spelling import Characters, Phonemes
 from dapi.audio.exceptions import AssetError, UnsupportedInputError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 __all__ = ["Characters", "LogMel", "NormalizedDecibels", "Phonemes", "Waveform"]
 
@@ -50,11 +53,12 @@ class Waveform:
     def __init__(self, *, sample_rate: int, channels: int = 1, normalize: bool = False) -> None:
         self.sample_rate, self.channels, self.normalize = sample_rate, channels, normalize
 
-    def __call__(self, waveform: Tensor, sample_rate: int) -> Tensor:
+    def __call__(self, waveform: Tensor | np.ndarray[Any, Any], sample_rate: int) -> Tensor:
         """Return one recording as the model's input.
 
         Args:
-            waveform: Floats (channels, T) or (T,), nominally in [-1, 1].
+            waveform: Floats (channels, T) or (T,), nominally in [-1, 1]: a tensor, or an array,
+                whose floats become float32.
             sample_rate: Samples per second of it, as ``torchaudio.load`` returns it.
 
         Returns:
@@ -76,14 +80,16 @@ class Waveform:
             resampled = torch.nn.functional.layer_norm(resampled, resampled.shape)
         return resampled
 
-    def batch(self, waveforms: Iterable[Tensor], sample_rate: int) -> tuple[Tensor, Tensor]:
+    def batch(
+        self, waveforms: Iterable[Tensor | np.ndarray[Any, Any]], sample_rate: int
+    ) -> tuple[Tensor, Tensor]:
         """Return several recordings as the model's input: ``model(*transforms.batch(...))``.
 
         Each is prepared as on its own, then padded with zeros at its end.
 
         Args:
-            waveforms: The recordings: a list of waveforms, or one tensor (N, T) or (N, channels,
-                T).
+            waveforms: The recordings: a list of waveforms, of any lengths, or one tensor (N, T) or
+                (N, channels, T).
             sample_rate: Samples per second of all of them.
 
         Returns:
@@ -160,11 +166,13 @@ class LogMel:
             sample_rate=sample_rate, n_fft=n_fft, n_mels=n_mels, hop_length=hop_length
         )
 
-    def __call__(self, waveform: Tensor, sample_rate: int) -> tuple[Tensor, Tensor]:
+    def __call__(
+        self, waveform: Tensor | np.ndarray[Any, Any], sample_rate: int
+    ) -> tuple[Tensor, Tensor]:
         """Return the features (frames + right_padding, n_mels), and that length (1,).
 
         Args:
-            waveform: Floats (channels, T) or (T,), nominally in [-1, 1].
+            waveform: As in ``Waveform``.
             sample_rate: Samples per second of it, as ``torchaudio.load`` returns it.
 
         Raises:
@@ -182,7 +190,9 @@ class LogMel:
         padded = torch.nn.functional.pad(normal, (0, 0, 0, self.right_padding))
         return padded, torch.tensor([len(padded)])
 
-    def batch(self, waveforms: Iterable[Tensor], sample_rate: int) -> tuple[Tensor, Tensor]:
+    def batch(
+        self, waveforms: Iterable[Tensor | np.ndarray[Any, Any]], sample_rate: int
+    ) -> tuple[Tensor, Tensor]:
         """Return the features of several recordings (N, longest, n_mels), and the lengths (N,).
 
         Args:
@@ -221,20 +231,22 @@ class NormalizedDecibels:
         return f"NormalizedDecibels(min_level_db={self.min_level_db})"
 
 
-def _checked_batch(waveforms: Iterable[Tensor]) -> list[Tensor]:
+def _checked_batch(waveforms: Iterable[Any]) -> list[Any]:
     batch = list(waveforms)
     if not batch:
         raise UnsupportedInputError("There is no waveform. Pass a list of at least one.")
     return batch
 
 
-def _checked_waveform(waveform: object) -> Tensor:
+def _checked_waveform(waveform: Any) -> Tensor:
     """Return a waveform (channels, T), or raise a clear error for invalid input."""
+    if getattr(getattr(waveform, "dtype", None), "kind", "") == "f":  # an array of numpy
+        waveform = torch.tensor(waveform.copy(), dtype=torch.float32)
     if not isinstance(waveform, Tensor) or not waveform.is_floating_point():
         kind = waveform.dtype if isinstance(waveform, Tensor) else type(waveform).__qualname__
         raise UnsupportedInputError(
-            f"The waveform is of {kind}. Expected a tensor of floats in [-1, 1]: torch.from_numpy "
-            "makes one of an array; divide samples of 16 bits by 32768; call batch for several."
+            f"The waveform is of {kind}. Expected a tensor or an array of floats in [-1, 1]: "
+            "divide samples of 16 bits by 32768; call batch for several."
         )
     if waveform.ndim not in (1, 2) or not waveform.numel():
         raise UnsupportedInputError(

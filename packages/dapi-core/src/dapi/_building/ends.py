@@ -48,7 +48,7 @@ class Ends(NamedTuple):
         config: Mapping[str, Any],
         *,
         new_head: bool,
-        new_stem: bool | Literal["adapt"],
+        new_stem: Any,
     ) -> Ends:
         """Return the ends that a caller wants; refuse those that the builder does not declare."""
         if not isinstance(new_stem, bool) and new_stem != "adapt":

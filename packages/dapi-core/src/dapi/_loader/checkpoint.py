@@ -1,8 +1,7 @@
 """Read files as state dicts. The content decides the format; unpickling is always restricted.
 
-Besides safetensors, torch's own formats, GGUF and .npz, a distribution can provide one through the
-entry-point group ``dapi.formats``: the suffix without its dot names a function from a path to a
-state dict.
+Besides safetensors and torch's own formats, a distribution can provide one through the entry-point
+group ``dapi.formats``: the suffix without its dot names a function from a path to a state dict.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dapi import _store
-from dapi._loader import aligned, archive, gguf, nesting, npz, safetensors
+from dapi._loader import aligned, archive, nesting, safetensors
 from dapi._plugins.discovery import extension
 from dapi._store import faults, mapping, placeholder
 from dapi._values.file import File
@@ -52,6 +51,7 @@ _FOREIGN = {
     b"<?xml": "an XML document",
     b"\x1f\x8b": "compressed with gzip: unpack it first",
     b"\x89HDF": "an HDF5 file (of Keras, perhaps)",
+    b"GGUF": "a GGUF file: name it *.gguf, and run pip install 'dapi-devkit[gguf]'",
     b"\x80": "a pickle that torch.save did not write",
 }
 
@@ -170,10 +170,8 @@ def _reader(file: File, path: Path) -> Reader:
         return lambda path, _: (copy.deepcopy(foreign(path)), 0)
     with path.open("rb") as stream:
         head = stream.read(512)
-    if head.startswith(gguf.MAGIC):
-        return lambda path, _: gguf.read(path)
     if head.startswith(b"PK\x03\x04"):  # the criterion of torch itself
-        return (lambda path, _: npz.read(path)) if npz.is_likely(head) else _read_archive
+        return _read_archive
     if safetensors.is_likely(head):
         return _read_safetensors
     if _LEGACY in head[:64]:

@@ -316,8 +316,8 @@ class WeightEntry(Record):
             **fields: More attributes of the entry, such as ``transforms`` or ``meta``.
 
         Raises:
-            MissingFileError: There is no such file.
-            CheckpointError: The directory has no index, or the index cannot be read.
+            MissingFileError: There is no such file, or no index in the directory.
+            CheckpointError: The index cannot be read.
         """
         from dapi._store import verification  # not before: a search imports no more than it reads
         from dapi._store.disk import given_path
@@ -327,7 +327,7 @@ class WeightEntry(Record):
         local = given_path("WeightEntry.from_file", path, expected).resolve()
         found = [
             File(part.as_uri(), verification.digest_of_local(part), part.stat().st_size)
-            for part in shards.of(local)
+            for part in shards.of(local, path)
         ]
         if len(found) > 1:
             return cls(tuple(found), **fields)

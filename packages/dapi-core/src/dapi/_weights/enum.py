@@ -159,7 +159,11 @@ class Weights(_Displayed, Enum, metaclass=WeightsType):
         def __getattr__(self, name: str) -> Any:
             if name in _ENTRY_ATTRIBUTES:
                 return getattr(self._value_, name)
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            message = f"{type(self).__name__!r} object has no attribute {name!r}"
+            key = name.removeprefix("get_")
+            if not name.startswith("_") and key in self.meta:
+                message += f". It is in its metadata: weights.meta[{key!r}]"
+            raise AttributeError(message)
 
         def __setattr__(self, name: str, value: object) -> None:
             if not name.startswith("_"):

@@ -22,7 +22,15 @@ Text = Literal[
     "unquantized",
 ]
 Texts = Literal["datasets", "known_as", "categories", "keypoint_names", "labels"]
-Count = Literal["num_params", "min_temporal_size", "frames", "sample_rate"]
+Count = Literal[
+    "num_params",
+    "min_temporal_size",
+    "frames",
+    "sample_rate",
+    "n_fft",
+    "n_mels",
+    "hop_length",
+]
 Number = Literal["gflops", "file_mib"]
 Size = Literal["min_size"]
 Metrics = Literal["metrics"]
@@ -55,6 +63,8 @@ class Meta(Mapping[str, Any]):
     evaluation.
     - ``categories``, ``keypoint_names``, ``labels``: The name of each class, keypoint, output.
     - ``sample_rate``: Samples per second of the sound that the model takes or makes.
+    - ``n_fft``, ``n_mels``, ``hop_length``: The size of the Fourier transform, the bands, and the
+    samples from one frame to the next, of a model's mel spectrograms.
     - ``language``: Of speech or text, by its code, or "multilingual".
     - ``backend``: The backend of quantized weights, by torch's name.
     - ``trained_from``: The name of the weights that training started from, if there are any.

@@ -13,33 +13,35 @@ INDEX: Final = ".index.json"
 _LARGEST: Final = 64 << 20
 
 
-def of(path: Path) -> list[Path]:
+def of(path: Path, given: str | Path) -> list[Path]:
     """Return the files of the checkpoint at a path: a file, an index of files, or their directory.
 
+    Args:
+        path: The absolute path.
+        given: The path as the caller wrote it, for errors.
+
     Raises:
-        MissingFileError: There is none.
-        CheckpointError: The directory has no index, or the index names no files beside it.
+        MissingFileError: There is none, or the directory has no index.
+        CheckpointError: The index names no files beside it, or the directory is one of
+            ``torch.distributed.checkpoint``.
     """
     if path.is_dir():
-        path = _in(path)
+        path = _in(path) or path
     if not path.is_file():
-        raise MissingFileError(path)
+        raise MissingFileError(given)
     return _listed(path) if path.name.endswith(INDEX) else [path]
 
 
-def _in(folder: Path) -> Path:
+def _in(folder: Path) -> Path | None:
     """Return the file of a directory that names the others."""
-    found = sorted(folder.glob(f"*{INDEX}"), key=lambda each: "safetensors" not in each.name)
-    if found:
-        return found[0]
     if (folder / ".metadata").is_file():
         reason = (
             "it is a directory of torch.distributed.checkpoint, whose list of tensors is a pickle. "
-            f"To write its tensors to a file: dapi convert {folder} (pip install dapi-devkit)"
+            "To write them to a file: dapi convert DIRECTORY (pip install dapi-devkit)"
         )
-    else:
-        reason = f"it is a directory without *{INDEX}: name the file in it"
-    raise CheckpointError(folder, source=folder.name, reason=reason)
+        raise CheckpointError(folder, source=folder.name, reason=reason)
+    found = sorted(folder.glob(f"*{INDEX}"), key=lambda each: "safetensors" not in each.name)
+    return found[0] if found else None
 
 
 def _listed(index: Path) -> list[Path]:

@@ -134,7 +134,7 @@ def read(path: Path) -> tuple[WeightEntry, Mapping[str, Tensor]]:
     try:
         return entry, entry.state_dict(progress=False)
     except NestedCheckpointError as error:
-        entry = replace(entry, build=Build(adapt=adapt.Take(*error.keys)))
+        entry = replace(entry, build=Build(adapt=(adapt.Take(*error.keys),)))
         return entry, entry.state_dict(progress=False)
 
 

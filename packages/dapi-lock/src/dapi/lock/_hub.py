@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from typing import Any, NamedTuple
 
 from dapi import cache
@@ -11,6 +12,9 @@ from dapi.exceptions import FetchError, MissingDependencyError
 from dapi.lock.policy import spdx
 
 _TIMEOUT = 10.0
+_MAY_PASS = (408, 429, 500, 502, 503, 504)
+_ATTEMPTS = 4
+_LONGEST_WAIT = 60.0
 _COMMIT, _SHA256 = re.compile("[0-9a-f]{40}"), re.compile("[0-9a-f]{64}")
 
 
@@ -43,7 +47,7 @@ def snapshot(repository: str, revision: str) -> Snapshot:
 
     Raises:
         MissingDependencyError: huggingface_hub is not installed.
-        FetchError: There is no such repository or revision, or the request failed.
+        FetchError: There is no such repository or revision, or the request failed four times.
     """
     what = f"hf:{repository}@{revision}"
     if cache.is_offline():
@@ -57,8 +61,7 @@ def snapshot(repository: str, revision: str) -> Snapshot:
     try:
         # The library reads the variable when it is imported, perhaps long before.
         api = HfApi(endpoint=os.environ.get("HF_ENDPOINT") or None)
-        found = api.model_info(repository, revision=revision, files_metadata=True, timeout=_TIMEOUT)
-        return _read(found, revision, what)
+        return _read(_model_info(api, repository, revision), revision, what)
     except HfHubHTTPError as cause:
         login = "If it is private or gated, sign in: hf auth login"
         is_absent = getattr(cause.response, "status_code", 0) in (401, 403, 404)
@@ -67,6 +70,24 @@ def snapshot(repository: str, revision: str) -> Snapshot:
         raise
     except Exception as cause:  # errors of its HTTP library, and of unexpected responses
         raise _failure(what, f"{type(cause).__name__}: {_line(cause)}") from cause
+
+
+def _model_info(api: Any, repository: str, revision: str) -> Any:
+    """Ask the server, and again after a pause while it is busy or refuses for its rate limit."""
+    from huggingface_hub.errors import HfHubHTTPError
+
+    for attempt in range(1, _ATTEMPTS):
+        try:
+            return api.model_info(
+                repository, revision=revision, files_metadata=True, timeout=_TIMEOUT
+            )
+        except HfHubHTTPError as cause:
+            asked = cause.response.headers.get("Retry-After", "")
+            wait = float(asked) if asked.isdigit() else 2.0**attempt
+            if cause.response.status_code not in _MAY_PASS or wait > _LONGEST_WAIT:
+                raise
+        time.sleep(wait)
+    return api.model_info(repository, revision=revision, files_metadata=True, timeout=_TIMEOUT)
 
 
 def _read(found: Any, revision: str, what: str) -> Snapshot:

@@ -45,6 +45,25 @@ def read(path: str | os.PathLike[str]) -> Lock:
     return parse(read_bytes(path), path)
 
 
+def read_to_replace(path: str | os.PathLike[str]) -> Lock:
+    """Return the content of a lock file that will be written anew.
+
+    Raises:
+        LockError: It is not a lock, or one of a later version, whose new keys would be lost.
+    """
+    content = read_bytes(path)
+    found = parse(content, path)
+    version = str(load(content, path)["lock-version"])
+    if _numbers(version) > _numbers(VERSION):
+        reason = f"it has lock-version {version}, and this dapi-lock writes {VERSION}"
+        raise LockError(path, reason, "To change it: pip install --upgrade dapi-lock")
+    return found
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(each) for each in version.split(".")]
+
+
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
     """Return the bytes of a lock file, as covered by signatures.
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import dapi
 from dapi.lock import _files, _hashing, _project, _signing, _syncing
-from dapi.lock._reading import read
+from dapi.lock._reading import read, read_to_replace
 from dapi.lock._terminal import amount, count, put, put_json, put_table, say
 from dapi.lock.document import Lock, check, render
 from dapi.lock.exceptions import (
@@ -142,7 +142,8 @@ def _resolve(
     """Read the existing lock, and resolve the current requirements."""
     from dapi.lock import _resolving
 
-    old = read(options.lock) if options.lock.is_file() else None
+    reader = read if options.check else read_to_replace
+    old = reader(options.lock) if options.lock.is_file() else None
     project = _project.beside(options.lock)
     so_far = (old.requirements if old else ()) if project.weights is None else project.weights
     required = {each.text: each for each in (*so_far, *added)}

@@ -34,6 +34,12 @@ def published(
     return WeightEntry(url, meta={**unless_known, **meta}, latest=True, **fields)
 
 
+def of_spectrogram(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the metadata about the mel spectrograms that a model makes or takes."""
+    sizes = {name: facts[name] for name in ("n_fft", "n_mels", "hop_length")}
+    return {**sizes, "spectrogram": facts}
+
+
 def _hash_source(sources: int) -> str:
     if sources == 1:
         return "pinned by 1 public project, with its size"

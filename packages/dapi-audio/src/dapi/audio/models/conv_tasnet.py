@@ -51,7 +51,8 @@ def conv_tasnet_base(
 
     ``model(waveforms)`` takes mixtures (N, 1, T) and returns their sources (N, num_sources, T),
     in no particular order. ``weights.transforms()`` makes a mixture (1, T) from one recording,
-    ``weights.postprocess()`` names the sources.
+    ``weights.postprocess()`` names the sources. Separate mixtures of different lengths one by one:
+    the model normalizes over time, so padding would change the result.
 
     Args:
         weights: A member of ConvTasNetBaseWeights, any WeightEntry, or None for random

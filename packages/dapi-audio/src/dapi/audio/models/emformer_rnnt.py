@@ -55,6 +55,8 @@ class EmformerRNNTBaseWeights(Weights, meta={"num_params": 76_738_049}):
             "recipe": "https://github.com/pytorch/audio/tree/main/examples/asr/emformer_rnnt",
             "language": "en",
             "sample_rate": 16000,
+            "n_fft": 400,
+            "n_mels": 80,
             "hop_length": 160,
             "segment_length": 16,
             "right_context_length": 4,

@@ -78,7 +78,8 @@ def hdemucs_high(
     ``model(waveforms)`` takes stereo music (N, 2, T) and returns its sources (N, sources, 2, T).
     ``weights.transforms()`` makes a stereo waveform (2, T) from one recording, in one or two
     channels; ``weights.postprocess()`` names the sources. Memory grows with T: split long music
-    into overlapping parts.
+    into overlapping parts. Separate music of different lengths one by one: the model normalizes
+    over time, so padding would change the result.
 
     Args:
         weights: A member of HDemucsHighWeights, any WeightEntry, or None for random

@@ -127,7 +127,9 @@ def hubert_large(
     """
     from torchaudio.models import hubert_large
 
-    return hubert_large(aux_num_out=aux_num_out, **config)
+    from dapi.audio._normalized import expect_normalized
+
+    return expect_normalized(hubert_large(aux_num_out=aux_num_out, **config), weights)
 
 
 class HuBERTXLargeWeights(Weights):
@@ -168,4 +170,6 @@ def hubert_xlarge(
     """
     from torchaudio.models import hubert_xlarge
 
-    return hubert_xlarge(aux_num_out=aux_num_out, **config)
+    from dapi.audio._normalized import expect_normalized
+
+    return expect_normalized(hubert_xlarge(aux_num_out=aux_num_out, **config), weights)

@@ -17,8 +17,8 @@ from dapi import (
     lazy,
     register_model,
 )
-from dapi.audio.models._torchaudio import MODELS, NO_HASH, published
-from dapi.audio.models.wavernn import WaveRNNWeights
+from dapi.audio.models._torchaudio import MODELS, NO_HASH, of_spectrogram, published
+from dapi.audio.models.wavernn import SPECTROGRAM, WaveRNNWeights
 
 if TYPE_CHECKING:
     from torchaudio.models import Tacotron2
@@ -61,16 +61,16 @@ _PHONEMIZER = WeightEntry(
 _TO_CHARACTERS = lazy("dapi.audio.transforms:Characters")
 _TO_PHONEMES = lazy("dapi.audio.transforms:Phonemes", phonemizer=Asset("phonemizer"))
 
-_GRIFFIN_LIM = lazy(
-    "dapi.audio.postprocess:GriffinLim",
-    sample_rate=22050,
-    n_mels=80,
-    n_fft=1024,
-    win_length=1024,
-    hop_length=256,
-    f_min=0.0,
-    f_max=8000.0,
-)
+_FOR_GRIFFIN_LIM: dict[str, Any] = {
+    "sample_rate": 22050,
+    "n_mels": 80,
+    "n_fft": 1024,
+    "win_length": 1024,
+    "hop_length": 256,
+    "f_min": 0.0,
+    "f_max": 8000.0,
+}
+_GRIFFIN_LIM = lazy("dapi.audio.postprocess:GriffinLim", **_FOR_GRIFFIN_LIM)
 _WAVERNN = lazy(
     "dapi.audio.postprocess:WaveRNNVocoder", sample_rate=22050, weights=Asset("vocoder")
 )
@@ -137,14 +137,22 @@ class Tacotron2Weights(Weights):
         f"{MODELS}tacotron2_english_characters_1500_epochs_ljspeech.pth",
         transforms=_TO_CHARACTERS,
         postprocess=_GRIFFIN_LIM,
-        meta={**_CHARACTERS, "known_as": ("TACOTRON2_GRIFFINLIM_CHAR_LJSPEECH",)},
+        meta={
+            **_CHARACTERS,
+            **of_spectrogram(_FOR_GRIFFIN_LIM),
+            "known_as": ("TACOTRON2_GRIFFINLIM_CHAR_LJSPEECH",),
+        },
         build=_38_CHARACTERS,
     )
     LJSpeech_PhonemesGriffinLim_RefV1 = published(
         f"{MODELS}tacotron2_english_phonemes_1500_epochs_ljspeech.pth",
         transforms=_TO_PHONEMES,
         postprocess=_GRIFFIN_LIM,
-        meta={**_PHONEMES, "known_as": ("TACOTRON2_GRIFFINLIM_PHONE_LJSPEECH",)},
+        meta={
+            **_PHONEMES,
+            **of_spectrogram(_FOR_GRIFFIN_LIM),
+            "known_as": ("TACOTRON2_GRIFFINLIM_PHONE_LJSPEECH",),
+        },
         assets={"phonemizer": _PHONEMIZER},
         build=_96_PHONEMES,
     )
@@ -152,7 +160,11 @@ class Tacotron2Weights(Weights):
         f"{MODELS}tacotron2_english_characters_1500_epochs_wavernn_ljspeech.pth",
         transforms=_TO_CHARACTERS,
         postprocess=_WAVERNN,
-        meta={**_CHARACTERS, "known_as": ("TACOTRON2_WAVERNN_CHAR_LJSPEECH",)},
+        meta={
+            **_CHARACTERS,
+            **of_spectrogram(SPECTROGRAM),
+            "known_as": ("TACOTRON2_WAVERNN_CHAR_LJSPEECH",),
+        },
         assets={"vocoder": WaveRNNWeights.LJSpeech_RefV1},
         build=_38_CHARACTERS,
     )
@@ -160,7 +172,11 @@ class Tacotron2Weights(Weights):
         f"{MODELS}tacotron2_english_phonemes_1500_epochs_wavernn_ljspeech.pth",
         transforms=_TO_PHONEMES,
         postprocess=_WAVERNN,
-        meta={**_PHONEMES, "known_as": ("TACOTRON2_WAVERNN_PHONE_LJSPEECH",)},
+        meta={
+            **_PHONEMES,
+            **of_spectrogram(SPECTROGRAM),
+            "known_as": ("TACOTRON2_WAVERNN_PHONE_LJSPEECH",),
+        },
         assets={"phonemizer": _PHONEMIZER, "vocoder": WaveRNNWeights.LJSpeech_RefV1},
         build=_96_PHONEMES,
     )
@@ -300,7 +316,7 @@ class Tacotron2TinyWeights(Weights, meta={"num_params": 1_568_753}):
             "language": "en",
             "symbols": "characters",
             "sample_rate": 16000,
-            "spectrogram": _SMALL_VOCODER,
+            **of_spectrogram(_SMALL_VOCODER),
             "vocabulary": _SPEAKABLE,
         },
         latest=True,

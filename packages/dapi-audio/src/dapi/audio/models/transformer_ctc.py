@@ -102,6 +102,9 @@ class TransformerCTCTinyWeights(Weights, meta={"num_params": 739_259}):
             "recipe": _RECIPE,
             "hash_source": "measured from the file in this distribution",
             "language": "en",
+            "n_fft": 400,
+            "n_mels": 40,
+            "hop_length": 160,
             "labels": list(_LABELS),
             "vocabulary": _WORDS,
         },
@@ -151,6 +154,7 @@ def transformer_ctc_tiny(
         >>> model.aux
         Linear(in_features=128, out_features=28, bias=True)
     """
+    from dapi.audio._normalized import expect_normalized
     from dapi.audio.models._transformer_ctc import transformer_ctc
 
-    return transformer_ctc(aux_num_out=aux_num_out, **config)
+    return expect_normalized(transformer_ctc(aux_num_out=aux_num_out, **config), weights)

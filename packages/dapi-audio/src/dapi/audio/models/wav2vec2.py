@@ -310,4 +310,6 @@ def wav2vec2_large_lv60k(
     """
     from torchaudio.models import wav2vec2_large_lv60k
 
-    return wav2vec2_large_lv60k(aux_num_out=aux_num_out, **config)
+    from dapi.audio._normalized import expect_normalized
+
+    return expect_normalized(wav2vec2_large_lv60k(aux_num_out=aux_num_out, **config), weights)

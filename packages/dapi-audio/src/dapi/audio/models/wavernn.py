@@ -14,7 +14,7 @@ from dapi import (
     lazy,
     register_model,
 )
-from dapi.audio.models._torchaudio import MODELS, published
+from dapi.audio.models._torchaudio import MODELS, of_spectrogram, published
 
 if TYPE_CHECKING:
     from torchaudio.models import WaveRNN
@@ -22,6 +22,16 @@ if TYPE_CHECKING:
 
     from dapi.audio.postprocess import MuLawWaveform
     from dapi.audio.transforms import NormalizedDecibels
+
+SPECTROGRAM = {
+    "sample_rate": 22050,
+    "n_mels": 80,
+    "n_fft": 2048,
+    "win_length": 1100,
+    "hop_length": 275,
+    "f_min": 40.0,
+    "f_max": 11025.0,
+}
 
 
 class WaveRNNConfig(BuilderConfig, total=False):
@@ -47,9 +57,9 @@ class WaveRNNConfig(BuilderConfig, total=False):
 class WaveRNNWeights(Weights, meta={"num_params": 4_349_613}):
     """Weights of ``wavernn``, as torchaudio publishes them.
 
-    ``LJSpeech_RefV1`` was trained for 10,000 epochs on waveforms of 8 bits (mu-law), beside mel
-    spectrograms with ``n_fft=2048``, ``win_length=1100``, ``hop_length=275``, ``f_min=40`` and
-    ``f_max=11025``: it is the vocoder of the Tacotron2 weights that were trained with those.
+    ``LJSpeech_RefV1`` was trained for 10,000 epochs on waveforms of 8 bits (mu-law), and on mel
+    spectrograms as in ``meta["spectrogram"]``: it is the vocoder of the Tacotron2 weights that were
+    trained with those.
     """
 
     transforms: Callable[..., NormalizedDecibels]
@@ -65,6 +75,7 @@ class WaveRNNWeights(Weights, meta={"num_params": 4_349_613}):
             "recipe": "https://github.com/pytorch/audio/tree/main/examples/pipeline_wavernn",
             "sample_rate": 22050,
             "epochs": 10_000,
+            **of_spectrogram(SPECTROGRAM),
         },
         build=Build(
             config={

@@ -126,4 +126,6 @@ def wavlm_large(
     """
     from torchaudio.models import wavlm_large
 
-    return wavlm_large(aux_num_out=aux_num_out, **config)
+    from dapi.audio._normalized import expect_normalized
+
+    return expect_normalized(wavlm_large(aux_num_out=aux_num_out, **config), weights)

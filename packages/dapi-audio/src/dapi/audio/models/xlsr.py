@@ -106,7 +106,9 @@ def wav2vec2_xlsr_300m(
     """
     from torchaudio.models import wav2vec2_xlsr_300m
 
-    return wav2vec2_xlsr_300m(aux_num_out=aux_num_out, **config)
+    from dapi.audio._normalized import expect_normalized
+
+    return expect_normalized(wav2vec2_xlsr_300m(aux_num_out=aux_num_out, **config), weights)
 
 
 class XLSR1BWeights(Weights, meta={"num_params": 962_496_128}):
@@ -140,7 +142,9 @@ def wav2vec2_xlsr_1b(
     """
     from torchaudio.models import wav2vec2_xlsr_1b
 
-    return wav2vec2_xlsr_1b(aux_num_out=aux_num_out, **config)
+    from dapi.audio._normalized import expect_normalized
+
+    return expect_normalized(wav2vec2_xlsr_1b(aux_num_out=aux_num_out, **config), weights)
 
 
 class XLSR2BWeights(Weights, meta={"num_params": 2_159_257_728}):
@@ -174,4 +178,6 @@ def wav2vec2_xlsr_2b(
     """
     from torchaudio.models import wav2vec2_xlsr_2b
 
-    return wav2vec2_xlsr_2b(aux_num_out=aux_num_out, **config)
+    from dapi.audio._normalized import expect_normalized
+
+    return expect_normalized(wav2vec2_xlsr_2b(aux_num_out=aux_num_out, **config), weights)

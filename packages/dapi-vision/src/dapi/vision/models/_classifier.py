@@ -61,13 +61,15 @@ def register_classifier(
 
         @wraps(function)
         def construct(**config: Any) -> M:
-            from dapi.vision.models import _ends  # imports torch
-
             headless = type(config.get("num_classes")) is int and not config["num_classes"]
             if headless:
                 config["num_classes"] = 1  # of none, some constructors cannot initialise a layer
             channels = COLOURS if takes_channels else config.pop("in_channels", COLOURS)
             make = cast("Callable[[], M]", partial(function, **config))
+            if channels == COLOURS and not headless:
+                return make()
+            from dapi.vision.models import _ends
+
             if channels != COLOURS:
                 name = function.__name__
                 make = partial(_ends.with_channels, make, channels, former=COLOURS, builder=name)

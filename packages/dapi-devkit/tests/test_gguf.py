@@ -64,7 +64,7 @@ def test_plain_tensors_need_no_package(tmp_path):
 
 def test_tensors_are_what_the_gguf_package_reads(tmp_path):
     """To the bit: plain ones as they are, quantized ones as that package dequantizes them."""
-    gguf = pytest.importorskip("gguf", reason="needs dapi-core[gguf]")
+    gguf = pytest.importorskip("gguf", reason="needs dapi-devkit[gguf]")
     kinds = gguf.GGMLQuantizationType
     writer = gguf.GGUFWriter(tmp_path / "net.gguf", "llama")
     writer.add_array("tokens", ["a", "b"])
@@ -96,13 +96,13 @@ def test_quantized_tensors_without_the_package(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "gguf", None)
     path = file(tmp_path / "net.gguf", tensors=[tensor("weight", (1, 32), 2, 0)], data=bytes(18))
 
-    with pytest.raises(MissingDependencyError, match=r"pip install 'dapi-core\[gguf\]'"):
+    with pytest.raises(MissingDependencyError, match=r"pip install 'dapi-devkit\[gguf\]'"):
         read(path)
 
 
 def test_kind_that_the_package_does_not_dequantize(tmp_path):
     """The file is not to blame: a newer package may."""
-    pytest.importorskip("gguf", reason="needs dapi-core[gguf]")
+    pytest.importorskip("gguf", reason="needs dapi-devkit[gguf]")
     path = file(tmp_path / "net.gguf", tensors=[tensor("weight", (1, 256), 15, 0)], data=bytes(292))
 
     with pytest.raises(UnreadableFileError, match="'weight' is quantized as Q8_K"):
@@ -138,7 +138,7 @@ HOSTILE = {
 def test_hostile_header_is_refused_at_once(tmp_path, what):
     """Counts are believed no further than the file reaches."""
     if what in ("half blocks", "unknown type"):
-        pytest.importorskip("gguf", reason="needs dapi-core[gguf]")
+        pytest.importorskip("gguf", reason="needs dapi-devkit[gguf]")
     start = time.monotonic()
     with pytest.raises(CheckpointError):
         read(file(tmp_path / "net.gguf", **HOSTILE[what]))

@@ -18,14 +18,8 @@ _MOST_TIMES: Final = 20
 _HARMLESS: Final = 64 << 20
 
 
-def is_likely(head: bytes) -> bool:
-    """Whether a zip that begins so is of this format: its first member is an array."""
-    length = int.from_bytes(head[26:28], "little")
-    return head[30 : 30 + length].endswith(_SUFFIX.encode())
-
-
-def read(path: Path) -> tuple[dict[str, Tensor], int]:
-    """Read the arrays of a file as tensors, and return how many bytes they have.
+def read(path: Path) -> dict[str, Tensor]:
+    """Return the arrays of a file as tensors, by name.
 
     Raises:
         ValueError: It is damaged, or holds something else than arrays of numbers.
@@ -41,7 +35,7 @@ def read(path: Path) -> tuple[dict[str, Tensor], int]:
                 raise ValueError(f"it has two arrays named {key!r}")
             with archive.open(member) as stream:
                 tensors[key] = _tensor(key, stream, member.file_size)  # type: ignore[arg-type]
-    return tensors, sum(member.file_size for member in members)
+    return tensors
 
 
 def _check(members: list[zipfile.ZipInfo], size: int) -> None:

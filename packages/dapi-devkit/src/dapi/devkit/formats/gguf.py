@@ -17,7 +17,7 @@ from dapi.exceptions import MissingDependencyError
 if TYPE_CHECKING:
     from torch import Tensor
 
-MAGIC: Final = b"GGUF"
+_MAGIC: Final = b"GGUF"
 _VERSIONS = (2, 3)
 _ALIGNMENT: Final = 32  # where the header gives no other
 _MOST_DIMENSIONS: Final = 8
@@ -87,8 +87,8 @@ class _Header:
         return None
 
 
-def read(path: Path) -> tuple[dict[str, Tensor], int]:
-    """Read the tensors of a file, and return how many bytes they take in it.
+def read(path: Path) -> dict[str, Tensor]:
+    """Return the tensors of a file by key.
 
     Raises:
         ValueError: It is damaged, or its tensors overlap.
@@ -101,12 +101,13 @@ def read(path: Path) -> tuple[dict[str, Tensor], int]:
         for key, place in places.items():
             stream.seek(start + place.begin)
             tensors[key] = _tensor(key, place, stream.read(place.size))
-    return tensors, sum(place.size for place in places.values())
+    return tensors
 
 
 def _places(header: _Header) -> tuple[dict[str, _Place], int]:
     """Return the place of each tensor by its key, and where the first one begins."""
-    header.take(len(MAGIC))
+    if header.take(len(_MAGIC)) != _MAGIC:
+        raise ValueError("it is not a GGUF file")
     version = header.number("<I")
     if version not in _VERSIONS:
         raise ValueError(f"it is GGUF of version {version}, or big-endian; 2 and 3 are read")
@@ -196,6 +197,6 @@ def _package() -> Any:
         import gguf.constants
     except ImportError as cause:
         raise MissingDependencyError(
-            "Quantized tensors of GGUF files need the gguf package", requirement="dapi-core[gguf]"
+            "Quantized tensors of GGUF files need the gguf package", requirement="dapi-devkit[gguf]"
         ) from cause
     return gguf
