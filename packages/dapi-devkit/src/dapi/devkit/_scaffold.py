@@ -131,6 +131,7 @@ class Project:
     def _render(self, kind: str, words: Mapping[str, str]) -> dict[str, bytes]:
         text = Path(__file__).with_name("templates") / "licenses" / f"{self.license}.txt"
         found = {**dict(_templates("shared")), **dict(_templates(kind))}
+        found["README.md"] += found.pop("PUBLISH.md")
         return _replaced({**found, "LICENSE": text.read_bytes()}, words)
 
 

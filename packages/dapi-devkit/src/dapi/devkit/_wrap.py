@@ -21,7 +21,6 @@ from dapi.exceptions import DapiError, NestedCheckpointError, StateDictMismatchE
 if TYPE_CHECKING:
     from torch import nn
 
-# As in pnet.=package:facenet_pytorch/data/pnet.pt
 _FILE = re.compile(r"(?:(?P<prefix>[\w.-]+)=)?(?P<place>.+)")
 _PRETRAINED = "pretrained"  # a class with this argument would load files itself
 # Arguments that every builder has, with a meaning of their own.
@@ -30,16 +29,9 @@ _OWN = ("weights", "progress", "config", "new_head", "device", "dtype", _PRETRAI
 
 @dataclass(frozen=True)
 class Wrapped:
-    """A class of another distribution, and weights for it.
+    """A class of another distribution (the owner), and weights for it that were loaded strictly.
 
-    Attributes:
-        target: The class, as ``"module:Class"``.
-        owner: The distribution of the class.
-        entry: The weights, which were loaded strictly.
-        required: The types of its arguments without a default, by name.
-        optional: The types of its other arguments.
-        loads_files: Whether it would load files itself, unless it is told not to.
-        remarks: Facts for the author to check.
+    Its arguments are given with their types; ``loads_files`` says that it would load files itself.
     """
 
     target: str
@@ -61,12 +53,11 @@ class Wrapped:
 def wrap(
     target: str, files: Sequence[str], config: Mapping[str, Any], computed: Sequence[str]
 ) -> Wrapped:
-    """Build a class with files, and return how.
+    """Import a class, build it with files, and return how.
 
     Args:
-        target: The class, as ``"module:Class"``; it is imported and called.
-        files: The files, as URLs or paths in installed packages, each with ``PREFIX=`` before it if
-            it holds the keys of one part of the model.
+        target: The class, as ``"module:Class"``.
+        files: URLs, or paths in installed packages, each with or without ``PREFIX=`` before it.
         config: Arguments of the class that the weights fix.
         computed: As in ``dapi.Build``.
 
@@ -76,9 +67,7 @@ def wrap(
         StateDictMismatchError: The files do not fit the model.
     """
     constructor = _imported(target)
-    owner = distribution_of(Path(inspect.getfile(constructor)).resolve())
-    if owner is None:
-        raise WrapError(target, "belongs to no installed distribution", "Install it with pip.")
+    owner = _owner(target, Path(inspect.getfile(constructor)))
     required, optional = _arguments(target, constructor, config)
     loads_files = _PRETRAINED in inspect.signature(constructor).parameters
     make = partial(constructor, pretrained=False) if loads_files else constructor
@@ -88,16 +77,19 @@ def wrap(
     entry = replace(as_entry(parts[0]), build=build) if alone else WeightEntry(parts, build=build)
     entry, model = _fitted(target, make, entry)
     num_params = sum(parameter.numel() for parameter in model.parameters())
-    entry = replace(entry, meta={"task": "unknown", "num_params": num_params}, latest=True)
-    told = {
-        **published(entry, parts[0].url).meta,
-        "hash_source": "measured from the installed file",
-    }
+    known = {"task": "unknown", "hash_source": "measured from the installed file"}
+    entry = replace(entry, meta={**known, "num_params": num_params}, latest=True)
+    entry = replace(entry, meta=published(entry, parts[0].url).meta)
     owners = dict.fromkeys([owner, *(part.url.partition("#")[2] for part in parts)])
     remarks = tuple(_license(name) for name in owners if name)
-    return Wrapped(
-        target, owner, replace(entry, meta=told), required, optional, loads_files, remarks
-    )
+    return Wrapped(target, owner, entry, required, optional, loads_files, remarks)
+
+
+def _owner(subject: str, path: Path) -> str:
+    found = distribution_of(path.resolve())
+    if found is None:
+        raise WrapError(subject, "belongs to no installed distribution", "Install it with pip.")
+    return found
 
 
 def _imported(target: str) -> Callable[..., Any]:
@@ -156,10 +148,7 @@ def _file(text: str) -> File:
     file = File(url, prefix=found["prefix"] or "")
     path = as_entry(file).fetch()
     if url.startswith("package:") and "#" not in url:
-        owner = distribution_of(path.resolve())
-        if owner is None:
-            raise WrapError(url, "belongs to no installed distribution", "Install it with pip.")
-        url = f"{url}#{owner}"
+        url = f"{url}#{_owner(url, path)}"
     measured = WeightEntry.from_file(path)
     return replace(file, url=url, sha256=measured.sha256, size=measured.size)
 
@@ -174,16 +163,14 @@ def _fitted(
         taken = adapt.Take(*error.keys)
         entry = replace(entry, build=replace(entry.build, adapt=(taken,)))
         state = entry.state_dict(progress=False)
-    mismatch: StateDictMismatchError | None = None
-    for steps in ((), unwrap(state)):
-        build = replace(entry.build, adapt=(*entry.build.adapt, *steps))
-        tried = replace(entry, build=build)
-        try:
-            return tried, _built(target, make, tried)
-        except StateDictMismatchError as error:
-            mismatch = mismatch or error
-    assert mismatch is not None
-    raise mismatch
+    build = replace(entry.build, adapt=(*entry.build.adapt, *unwrap(state)))
+    try:
+        return entry, _built(target, make, entry)
+    except StateDictMismatchError:
+        if build == entry.build:
+            raise
+    entry = replace(entry, build=build)
+    return entry, _built(target, make, entry)
 
 
 def _built(target: str, make: Callable[..., nn.Module], entry: WeightEntry) -> nn.Module:

@@ -13,12 +13,7 @@ _DEFAULTS = ("BuilderConfig", "WeightsLike", "register_model")
 
 
 def words(wrapped: Wrapped, member: str) -> dict[str, str]:
-    """Return the replacements of the templates' words, the longest first.
-
-    Args:
-        wrapped: The class and its weights.
-        member: The name of the weights.
-    """
+    """Return the replacements of the templates' words, for weights that are called ``member``."""
     module, _, name = wrapped.target.partition(":")
     entry = entry_source(wrapped.entry, indent="    ", before=f"{member} = ")
     remarks = "".join(f"{_comment(each)}\n    " for each in wrapped.remarks)
@@ -50,7 +45,6 @@ def _lines(form: str, types: Mapping[str, str]) -> str:
 
 
 def _imports(entry: str) -> str:
-    """Return the imports of the module, one name a line."""
     ours, *steps = imports(entry)
     names = {*ours.removeprefix("from dapi import ").split(", "), *_DEFAULTS}
     listed = _exploded(sorted(names, key=lambda name: (name[0].islower(), name)))

@@ -1,4 +1,4 @@
-"""The models are those that their class and its files make without dapi."""
+"""The models have the tensors of the files."""
 
 import dapi
 import pytest
@@ -7,7 +7,6 @@ from dapi.adapt import Take
 
 from acme_starter.mlp import (
     AcmeStarterMLPWeights,
-    acme_starter_mlp,
 )
 
 
@@ -22,11 +21,3 @@ def test_tensors_are_those_of_the_files(weights: AcmeStarterMLPWeights) -> None:
     assert all(torch.equal(state[key], found[key].to(state[key].dtype)) for key in found)
     others = state.keys() - found.keys()
     assert all(f"{key}.".startswith(tuple(f"{n}." for n in build.computed)) for key in others)
-
-
-@pytest.mark.parametrize("weights", AcmeStarterMLPWeights, ids=str)
-def test_builds_without_weights(weights: AcmeStarterMLPWeights) -> None:
-    """With the same arguments, at random: for training from scratch."""
-    model = acme_starter_mlp(weights=None, **weights.build.config)
-
-    assert model.state_dict().keys() == dapi.get_model(str(weights)).state_dict().keys()
