@@ -21,7 +21,6 @@ from dapi.exceptions import DapiError, NestedCheckpointError, StateDictMismatchE
 if TYPE_CHECKING:
     from torch import nn
 
-_FILE = re.compile(r"(?:(?P<prefix>[\w.-]+)=)?(?P<place>.+)")
 _PRETRAINED = "pretrained"  # a class with this argument would load files itself
 # Arguments that every builder has, with a meaning of their own.
 _OWN = ("weights", "progress", "config", "new_head", "device", "dtype", _PRETRAINED)
@@ -137,15 +136,13 @@ def _name_of(hint: Any) -> str:
 
 def _file(text: str) -> File:
     """Return a file with its hash and size, for a URL or a path, with or without a prefix."""
-    found = _FILE.fullmatch(text)
-    assert found is not None  # it matches any text
-    place = found["place"]
+    prefix, place = re.fullmatch(r"(?:([\w.-]+)=)?(.*)", text).groups("")  # type: ignore[union-attr]
     url = place if re.match(r"[a-z][a-z0-9+.-]+:", place) else package_url(Path(place))
     if url is None:
         raise WrapError(
             place, "is not in an installed package", "Pass its URL, as package:PACKAGE/PATH."
         )
-    file = File(url, prefix=found["prefix"] or "")
+    file = File(url, prefix=prefix)
     path = as_entry(file).fetch()
     if url.startswith("package:") and "#" not in url:
         url = f"{url}#{_owner(url, path)}"
