@@ -133,7 +133,7 @@ def test_path_of_an_installed_file_is_an_address(others):
         (("--wrap=other_net:torch", PREFIXED[0]), "neither a class nor a function"),
         (("--wrap=other_net:Part", PREFIXED[0]), "requires width.*--config NAME=VALUE"),
         (("--wrap=other_net:Weighted", PREFIXED[0]), "'weights', which has another meaning"),
-        (("--wrap=other_net:Pair", "--config=width=3", *PREFIXED), "keys are missing: window"),
+        (("--wrap=other_net:Pair", "--config=width=3", *PREFIXED), "1 key is missing: window"),
         (("--wrap=other_net:Pair", "--config=width=3", PREFIXED[0]), "keys are missing"),
         (
             ("--wrap=other_net:Part", "--config=width=3", "--file=pyproject.toml"),
