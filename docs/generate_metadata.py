@@ -17,6 +17,9 @@ adds others freely. What all members of an enum have in common, the enum says on
 The [conformance suite](conformance.md) checks these (DAPI-C031). What is not known is said so:
 `"unknown"`, or `[]`.
 
+It is read-only at every depth. `meta.to_dict()` returns dicts, lists, text and numbers, as
+`json.dumps`, YAML and pydantic take them.
+
 ## Required
 """
 REST = """

@@ -16,6 +16,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+WRAP = (
+    "--wrap dapi.vision.models._cifar_resnet:CIFARResNet --config in_channels=1 "
+    "--file package:dapi.vision/models/data/resnet20_digits_v2.safetensors"
+)
 
 
 @pytest.fixture
@@ -146,6 +150,21 @@ def test_weights_for_the_builder_of_another_distribution(author, wheels, tmp_pat
     run(author, conformance, tmp_path)
 
 
+def test_class_and_file_of_another_distribution(author, wheels, tmp_path):
+    """The wheel requires the distribution that has them, passes its own tests, and conforms."""
+    author.borrow("dapi-vision")
+    author.install(wheels["dapi-vision"])
+
+    build, install, look, conform = next_commands(
+        run(author, f"dapi new acme-wrapped {WRAP}", tmp_path)
+    )
+    run(author, build, tmp_path)
+    run(author, install, tmp_path)
+    assert "acme_wrapped_cifar_res_net" in run(author, look, tmp_path)
+    assert " passed" in run(author, conform, tmp_path)
+    assert " passed" in run(author, "pytest", tmp_path / "acme-wrapped")
+
+
 @pytest.mark.parametrize("name", ["a", "acme-flowers", "a-name-as-long-as-names-can-be-0"])
 @pytest.mark.parametrize(
     "option",
@@ -154,6 +173,7 @@ def test_weights_for_the_builder_of_another_distribution(author, wheels, tmp_pat
         "--weights-for resnet20",
         "--model-name z",
         "--model-name a_name_as_long_as_names_can_be0",
+        WRAP,
     ],
 )
 def test_what_is_written_passes_ruff(tmp_path, name, option):
@@ -167,7 +187,9 @@ def test_what_is_written_passes_ruff(tmp_path, name, option):
         assert result.returncode == 0, result.stdout
 
 
-@pytest.mark.parametrize("option", ["", "--weights-for resnet20"], ids=["models", "weights"])
+@pytest.mark.parametrize(
+    "option", ["", "--weights-for resnet20", WRAP], ids=["models", "weights", "wrapped"]
+)
 def test_what_is_written_passes_mypy(request, tmp_path, option):
     """Types are complete, by the strict rules that it sets itself."""
     write("acme-flowers", option, tmp_path)
@@ -177,7 +199,9 @@ def test_what_is_written_passes_mypy(request, tmp_path, option):
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-@pytest.mark.parametrize("option", ["", "--weights-for resnet20"], ids=["models", "weights"])
+@pytest.mark.parametrize(
+    "option", ["", "--weights-for resnet20", WRAP], ids=["models", "weights", "wrapped"]
+)
 def test_what_is_written_passes_pyright(author, wheels, tmp_path, option):
     """It reads installed wheels, for it finds no project that is installed in place."""
     author.borrow("dapi-vision")

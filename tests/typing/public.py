@@ -59,6 +59,7 @@ assert_type(weights.meta, Meta)
 assert_type(weights.meta["categories"], Sequence[str])
 assert_type(weights.meta["num_params"], int)
 assert_type(weights.meta["acme_key"], Any)
+assert_type(weights.meta.to_dict(), dict[str, Any])
 weights.meta["num_params"] = 7  # type: ignore[index]
 assert_type(weights.latest, bool)
 assert_type(weights.files, tuple[File, ...])
@@ -79,6 +80,7 @@ assert_type(model, ResNet)
 assert_type(dapi.weights_of(model), Weights | WeightEntry)
 resnet50(weights)  # type: ignore[call-arg]
 resnet50(weights="ImageNet1K_RefV2")  # type: ignore[arg-type]
+resnet50(weights=Path("own.pth"), dtype="float16")
 
 # Weights that somebody publishes for the builder of another distribution.
 

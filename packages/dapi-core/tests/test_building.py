@@ -19,6 +19,7 @@ from dapi.exceptions import (
     OutdatedWeightsWarning,
     StateDictMismatchError,
     UnreadOverrideError,
+    WeightsDeclarationError,
     WeightsTypeError,
     WithdrawnWeightsError,
 )
@@ -424,3 +425,113 @@ def test_model_built_is_told_to_hooks(entry, advertise):
     dapi.build_model(Net, weights=entry)
 
     assert [("Net", entry)] == sys.modules.pop("acme_notes").seen
+
+
+class Sound(nn.Module):
+    """A model with a parameter and a buffer that its constructor computes."""
+
+    def __init__(self, size=4):
+        super().__init__()
+        self.kernels = nn.Conv1d(1, size, 3, bias=False)
+        self.kernels.weight = nn.Parameter(torch.arange(3.0 * size).view(size, 1, 3).cos())
+        self.register_buffer("lengths", torch.arange(float(size)).sqrt())
+        self.fc = nn.Linear(size, 2)
+
+
+@pytest.fixture
+def without_kernels(tmp_path):
+    """Write a file that lacks what Sound computes; return a function that makes an entry for it."""
+    state = Sound().fc.state_dict(prefix="fc.")
+    safetensors_torch.save_file(state, tmp_path / "sound.safetensors")
+
+    def entry(*computed):
+        build = Build(computed=computed)
+        return WeightEntry.from_file(tmp_path / "sound.safetensors", build=build)
+
+    return entry
+
+
+@pytest.mark.parametrize("computed", [("kernels", "lengths"), ("kernels.weight", "lengths")])
+def test_computed_keys_keep_the_values_of_the_constructor(without_kernels, computed):
+    """The file lacks them; all others are the file's."""
+    entry = without_kernels(*computed)
+    found, usual = dapi.build_model(Sound, weights=entry).state_dict(), Sound().state_dict()
+
+    assert torch.equal(usual["kernels.weight"], found["kernels.weight"])
+    assert torch.equal(usual["lengths"], found["lengths"])
+    assert torch.equal(entry.state_dict()["fc.weight"], found["fc.weight"])
+
+
+def test_undeclared_computed_keys_are_missing(without_kernels):
+    """Loading is strict about keys that nobody declared."""
+    with pytest.raises(StateDictMismatchError) as caught:
+        dapi.build_model(Sound, weights=without_kernels("kernels"))
+
+    assert ("lengths",) == caught.value.missing
+
+
+def test_computed_key_in_the_file_is_refused(without_kernels):
+    """Which of the two values is meant, nobody can tell."""
+    with pytest.raises(StateDictMismatchError, match="declared as computed") as caught:
+        dapi.build_model(Sound, weights=without_kernels("kernels", "lengths", "fc.bias"))
+
+    assert ("fc.bias",) == caught.value.unexpected
+
+
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+def test_computed_key_that_the_model_lacks_is_refused(without_kernels, device):
+    """A misspelt name is told, before a file is read too."""
+    with pytest.raises(WeightsDeclarationError, match="'kernel'"):
+        dapi.build_model(
+            Sound, weights=without_kernels("kernel", "kernels", "lengths"), device=device
+        )
+
+
+@pytest.fixture
+def half(tmp_path):
+    """Write a file of half precision for a linear layer, and return its path."""
+    torch.save(nn.Linear(3, 2).half().state_dict(), tmp_path / "half.pth")
+    return tmp_path / "half.pth"
+
+
+@pytest.mark.parametrize(
+    ("dtype", "expected"),
+    [
+        ("float64", torch.float64),
+        ("torch.bfloat16", torch.bfloat16),
+        ("auto", torch.float16),
+        (None, torch.float32),
+    ],
+)
+def test_dtype_is_named_or_that_of_the_file(half, dtype, expected):
+    """As torch.dtype, and as users of transformers write it."""
+    model = dapi.build_model(nn.Linear, 3, 2, weights=WeightEntry.from_file(half), dtype=dtype)
+
+    assert {expected} == {each.dtype for each in model.parameters()}
+
+
+def test_auto_is_the_type_of_most_numbers(tmp_path):
+    """A file of half precision may keep a few tensors in full precision."""
+    net = nn.Sequential(nn.Linear(30, 20).half(), nn.LayerNorm(20))
+    torch.save(net.state_dict(), tmp_path / "net.pth")
+    entry = WeightEntry.from_file(tmp_path / "net.pth")
+    model = dapi.build_model(
+        lambda: nn.Sequential(nn.Linear(30, 20), nn.LayerNorm(20)), weights=entry, dtype="auto"
+    )
+
+    assert {torch.float16} == {each.dtype for each in model.parameters()}
+
+
+@pytest.mark.parametrize("dtype", ["int8", "half precision", 16, torch.int64])
+def test_type_that_no_model_has_is_refused(dtype):
+    """Before anything is built."""
+    with pytest.raises(ArgumentError, match=r"dtype=.*Expected a floating-point type"):
+        dapi.build_model(nn.Linear, 3, 2, dtype=dtype)
+
+
+def test_path_is_a_local_checkpoint(half):
+    """It is hashed and verified, like an entry of that file."""
+    model = dapi.build_model(nn.Linear, 3, 2, weights=half)
+
+    assert WeightEntry.from_file(half) == dapi.weights_of(model)
+    assert len(dapi.weights_of(model).sha256) == 64

@@ -458,9 +458,39 @@ def test_key_in_two_files_is_named_with_both(tmp_path):
     safetensors_torch.save_file({"bias": STATE["bias"]}, paths[1])
 
     with pytest.raises(
-        CheckpointError, match=r"one\.safetensors and other\.safetensors both have the key 'bias'"
+        CheckpointError,
+        match=r"one\.safetensors and other\.safetensors both have the key 'bias'.*prefix=",
     ):
         WeightEntry(tuple(File(path.as_uri()) for path in paths)).state_dict()
+
+
+def test_each_file_has_its_prefix(tmp_path):
+    """Networks with the same keys, a file each, become the parts of one model."""
+    parts = {name: torch.nn.BatchNorm1d(2) for name in ("one", "other")}
+    files = []
+    for name, part in parts.items():
+        torch.nn.init.normal_(part.weight)
+        torch.save(part.state_dict(), tmp_path / f"{name}.bin")
+        files.append(File((tmp_path / f"{name}.bin").as_uri(), prefix=f"{name}."))
+    found = WeightEntry(files).state_dict()
+
+    whole = torch.nn.ModuleDict(parts).state_dict()
+    assert list(whole) == list(found)
+    assert all(torch.equal(whole[key], found[key]) for key in whole)
+    assert [2, 2] == [found._metadata[name]["version"] for name in parts]
+
+
+def test_files_of_one_name_are_told_apart_by_their_prefixes(tmp_path):
+    """Other people name their files alike, in a folder each."""
+    files = []
+    for name in ("one", "other"):
+        path = tmp_path / name / "model.safetensors"
+        path.parent.mkdir()
+        safetensors_torch.save_file(STATE, path)
+        files.append(File(path.as_uri(), prefix=f"{name}."))
+
+    found = {path.name for path in WeightEntry(files).fetch().iterdir()}
+    assert {"one.model.safetensors", "other.model.safetensors"} == found
 
 
 def test_versions_of_several_files_are_kept(tmp_path):

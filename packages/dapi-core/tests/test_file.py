@@ -40,3 +40,10 @@ def test_file_plain_http_needs_a_full_hash(sha256):
     with pytest.raises(WeightsDeclarationError, match="http"):
         File("https://example.org/net.pth", sha256, mirrors=("http://example.org/net.pth",))
     assert File("http://example.org/net.pth", sha256=FULL).is_pinned
+
+
+@pytest.mark.parametrize("prefix", [None, "a b", "../", "\\1"])
+def test_file_refuses_a_prefix_that_begins_no_key(prefix):
+    """Keys consist of names and dots."""
+    with pytest.raises(WeightsDeclarationError, match="prefix"):
+        File("https://example.org/net.pth", prefix=prefix)

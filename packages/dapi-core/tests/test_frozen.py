@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dapi import Lines
 from dapi._values.frozen import FrozenDict, freeze, to_json
 
 scalars = st.none() | st.booleans() | st.integers() | st.text(max_size=5)
@@ -64,3 +65,12 @@ def test_freeze_leaves_other_values_alone():
     marker = object()
 
     assert freeze(marker) is marker
+
+
+def test_frozen_metadata_becomes_plain_json():
+    """Lists of nested metadata, and names that are kept in a file, are lists in JSON."""
+    meta = FrozenDict({"metrics": [{"value": 76.1}], "labels": Lines("dapi:adapt.py")})
+
+    plain = json.loads(json.dumps(meta.to_dict()))
+    assert [{"value": 76.1}] == plain["metrics"]
+    assert list(meta["labels"]) == plain["labels"]

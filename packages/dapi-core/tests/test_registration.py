@@ -5,7 +5,6 @@ import inspect
 import pickle
 import warnings
 from enum import Enum
-from pathlib import PurePath
 
 import pytest
 
@@ -17,6 +16,7 @@ from dapi.exceptions import (
     InvalidNameError,
     LegacyArgumentWarning,
     LegacyConflictError,
+    MissingFileError,
     NoWeightsError,
     OutdatedWeightsWarning,
     PositionalArgumentError,
@@ -154,7 +154,7 @@ def test_wrong_weights_are_refused(net, weights, text):
     ("weights", "text"),
     [
         ("/tmp/net.pth", r"weights=dapi.WeightEntry.from_file\('/tmp/net.pth'\)"),
-        (PurePath("net"), r"weights=dapi.WeightEntry.from_file\('net'\).*dapi.load\('net'\)"),
+        ("a\\net", r"weights=dapi.WeightEntry.from_file\(.*dapi.load\("),
         ("https://example.org/net.pth", r"weights=dapi.WeightEntry\('https://example.org/net.pth'"),
         ({"weight": [0.0] * 100_000}, "a dict of 1 items: 'weight'.*load_state_dict"),
         ([0.0] * 100_000, "weights=a list"),
@@ -169,6 +169,12 @@ def test_wrong_weights_are_told_shortly_and_how_to_pass_them(net, weights, text)
     with pytest.raises(WeightsTypeError, match=text) as caught:
         net(weights=weights)
     assert len(str(caught.value)) < 500
+
+
+def test_path_of_no_file_is_told(net, tmp_path):
+    """A builder takes the path of a checkpoint, which must exist."""
+    with pytest.raises(MissingFileError, match=r"absent\.pth does not exist"):
+        net(weights=tmp_path / "absent.pth")
 
 
 class Net_Weights(Enum):

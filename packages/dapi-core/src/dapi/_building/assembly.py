@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from dapi import _store
+from dapi._building import demands
 from dapi._building.ends import Ends
 from dapi._loader import checkpoint, collector, construction, loading
 from dapi._loader.target import Target
@@ -36,12 +37,14 @@ class Assembly(Generic[M]):
         target: Target,
     ) -> None:
         self._make, self._weights, self._config = make, weights, config
-        self._ends, self._fresh, self._target = ends, ends.fresh, target
+        self._ends, self._target = ends, target
+        self._fresh = (*ends.fresh, *entry_of(weights).build.computed)
 
     def run(self, *, progress: bool) -> M:
         with collector.paused():
             model, frame = self._construct()
         self._ends.check(model, self._weights, self._config)
+        demands.check_computed(model, self._weights)
         files, name = entry_of(self._weights).files, str(self._weights)
         path = _store.fetch_all(files, progress=progress, wanted=name)
         origin = loading.Origin(name, path, () if self._fresh else self._ends.head)
@@ -55,9 +58,9 @@ class Assembly(Generic[M]):
         return model
 
     def _construct(self) -> tuple[M, construction.Deferral | None]:
-        of_ends = self._of_ends if self._fresh else None
+        initialised = self._initialised if self._fresh else None
         constructed = construction.attempt(
-            partial(construction.construct, self._make, fresh=of_ends), str(self._weights)
+            partial(construction.construct, self._make, fresh=initialised), str(self._weights)
         )
         return constructed or (self._construct_plainly(), None)
 
@@ -65,30 +68,35 @@ class Assembly(Generic[M]):
         with construction.suspended():
             return self._make()
 
-    def _of_ends(self, model: M) -> list[nn.Parameter]:
+    def _initialised(self, model: M) -> list[nn.Parameter]:
+        """List the parameters of new ends, and those that the constructor computes."""
         return [
             parameter
             for name, parameter in model.named_parameters()
             if loading.is_under(name, self._fresh)
         ]
 
-    def _state_dict(self) -> dict[str, Tensor]:
+    def _state_dict(self, origin: loading.Origin) -> dict[str, Tensor]:
         """Read the tensors for the model by its keys, without those of new ends."""
         read, wanted = self._weights.state_dict(progress=False), entry_of(self._weights).build
         steps = (*wanted.adapt, *self._ends.steps)
         adapted = loading.adapt(read, steps, self._config, code_version=wanted.code_version)
-        for key in [key for key in adapted if loading.is_under(key, self._fresh)]:
+        for key in [key for key in adapted if loading.is_under(key, self._ends.fresh)]:
             del adapted[key]
+        twice = [key for key in adapted if loading.is_under(key, wanted.computed)]
+        if twice:
+            reason = f"{twice[0]} is declared as computed, and the file has it"
+            raise origin.mismatch(unexpected=twice, reason=reason)
         return adapted
 
     def _load(self, model: M, frame: construction.Deferral | None, origin: loading.Origin) -> M:
-        state_dict = self._state_dict()
+        state_dict = self._state_dict(origin)
         load = partial(
             loading.load,
             state_dict=state_dict,
             origin=origin,
             fresh=self._fresh,
-            target=self._target,
+            target=self._target.for_file(state_dict),
         )
         if frame is not None:
             placed = construction.attempt(

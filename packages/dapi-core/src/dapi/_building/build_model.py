@@ -19,7 +19,7 @@ from dapi._building.provenance import Provenance
 from dapi._loader.target import Target, default_device
 from dapi._values.frozen import FrozenDict
 from dapi._values.public import public
-from dapi._weights.entry import WeightEntry
+from dapi._weights.entry import WeightEntry, from_path
 from dapi._weights.enum import Weights, entry_of
 from dapi.exceptions import ArgumentError, MissingDependencyError, WeightsTypeError
 
@@ -43,7 +43,7 @@ def build_model(
     new_stem: bool | Literal["adapt"] = False,
     progress: bool = True,
     device: torch.device | str | None = None,
-    dtype: torch.dtype | None = None,
+    dtype: torch.dtype | str | None = None,
     **config: Any,
 ) -> M:
     """Construct a model of an unregistered class, and load weights into it.
@@ -56,7 +56,8 @@ def build_model(
     Args:
         constructor: A class, or a function that returns a model.
         *args: Its positional arguments.
-        weights: A member or an entry; None leaves the initialisation as it is.
+        weights: A member, an entry, or the path of a local checkpoint, as in ``Path("net.pth")``;
+            None leaves the initialisation as it is.
         head: Names of the submodules that ``new_head`` initialises.
         new_head: Whether the size of the head (``num_classes``, ``num_keypoints``,
             ``num_labels`` or ``aux_num_out``) and its kind (``head``) may differ from the weights;
@@ -71,7 +72,8 @@ def build_model(
             nothing: parameters are on meta, buffers are as constructed. Use it for a model that
             is loaded in shards.
         dtype: The floating-point type of its parameters and buffers, as ``model.to(dtype)``
-            sets it; by default the model's own, whatever the type in the file.
+            sets it, or its name, as in ``"float16"``; by default the model's own, whatever the type
+            in the file. ``"auto"``: the type that most numbers in the file have.
         **config: Keyword arguments of the constructor; merged with those of the weights.
 
     Returns:
@@ -95,6 +97,7 @@ def build_model(
             expected="a class, or a function that constructs; by name: dapi.get_model(name)",
         )
     name = getattr(constructor, "__qualname__", str(constructor))
+    weights = from_path(weights)
     if weights is not None and not isinstance(weights, Weights | WeightEntry):
         raise WeightsTypeError(name, weights, expected=["an enum of weights"])
     return build(
@@ -104,7 +107,7 @@ def build_model(
         new_head=new_head,
         new_stem=new_stem,
         progress=progress,
-        target=Target(device, dtype),
+        target=Target.given(name, device, dtype),
     )
 
 
@@ -156,6 +159,7 @@ def build(
     elif _is_meta(target.device or default_device()):
         model = _construct_on_meta(make, recipe.name)
         ends.check(model, weights, merged)
+        demands.check_computed(model, weights)
     else:
         from dapi._building.assembly import Assembly
 

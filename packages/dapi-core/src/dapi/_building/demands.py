@@ -10,6 +10,7 @@ from dapi._building import origin
 from dapi._building.arguments import CALLERS
 from dapi._building.context import ContextParams
 from dapi._building.ends import Ends
+from dapi._loader.loading import is_under
 from dapi._plugins import binding
 from dapi._values import notices
 from dapi._values.frozen import freeze
@@ -122,3 +123,16 @@ def _explain_foreign_config(name: str, weights: Weights | WeightEntry, cause: Ty
     foreign = [key for key in {**wanted.defaults, **wanted.config} if f"'{key}'" in str(cause)]
     if foreign and "argument" in str(cause):
         raise ForeignWeightsError(name, str(weights), arguments=foreign) from cause
+
+
+def check_computed(model: nn.Module, weights: Weights | WeightEntry) -> None:
+    """Refuse names of computed keys that the model does not have."""
+    names = entry_of(weights).build.computed
+    keys = list(model.state_dict()) if names else []
+    for name in names:
+        if not any(is_under(key, (name,)) for key in keys):
+            raise WeightsDeclarationError(
+                f"The Build of {weights}",
+                f"declares {name!r} as computed, which this {type(model).__name__} does not have",
+                f"Correct Build(computed=...). Its last keys are: {', '.join(keys[-3:])}.",
+            )

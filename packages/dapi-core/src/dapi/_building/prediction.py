@@ -124,7 +124,8 @@ class Outcome(NamedTuple):
 
 
 def plan(
-    name: str | Weights | WeightEntry, weights: str | Weights | WeightEntry | None = None
+    name: str | Weights | WeightEntry,
+    weights: str | os.PathLike[str] | Weights | WeightEntry | None = None,
 ) -> Plan:
     """Find a model, its weights, and the distribution that supports their task.
 

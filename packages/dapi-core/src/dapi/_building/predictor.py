@@ -40,10 +40,10 @@ _KEPT = 3
 @public
 def predictor(
     name: str | Weights | WeightEntry,
-    weights: str | Weights | WeightEntry | None = None,
+    weights: str | os.PathLike[str] | Weights | WeightEntry | None = None,
     *,
     device: torch.device | str = "cpu",
-    dtype: torch.dtype | None = None,
+    dtype: torch.dtype | str | None = None,
     compile: bool = False,  # noqa: A002  # PyTorch's word
     seed: int | None = None,
 ) -> ModelPredictor:
@@ -57,8 +57,8 @@ def predictor(
         weights: A member, its name, or an entry, which may be of your own file; by default the
             latest, or those of ``name``.
         device: The device of the model.
-        dtype: The floating-point type of its parameters, as for every builder; inputs are
-            converted to it. Not every model runs in half precision on every device.
+        dtype: The floating-point type of its parameters, as for every builder, by its name too;
+            inputs are converted to it. Not every model runs in half precision on every device.
         compile: Whether PyTorch compiles the model, at its first call.
         seed: Seed of PyTorch's random state before each input. ``dapi predict`` uses 0. None leaves
             the random state alone; few models draw random numbers.

@@ -17,7 +17,7 @@ from dapi._values.names import is_builder
 from dapi._values.public import public
 from dapi._values.record import Record
 from dapi._weights import aliases
-from dapi._weights.entry import WeightEntry
+from dapi._weights.entry import WeightEntry, from_path
 from dapi._weights.enum import Weights
 from dapi.exceptions import (
     InvalidNameError,
@@ -84,13 +84,14 @@ class BuilderConfig(_Declared, total=False):
         new_stem: The same of the stem's channels; ``"adapt"`` fits the filters to them. See
             ``dapi.build_model``.
         device: The device of the model; ``"meta"`` loads nothing. See ``dapi.build_model``.
-        dtype: The floating-point type of the model; by default that of the constructor.
+        dtype: The floating-point type of the model, also by its name, as in ``"float16"``, or
+            ``"auto"`` for that of the file; by default that of the constructor.
     """
 
     new_head: bool
     new_stem: bool | Literal["adapt"]
     device: torch.device | str | None
-    dtype: torch.dtype | None
+    dtype: torch.dtype | str | None
 
 
 @public
@@ -278,12 +279,11 @@ class Declaration(Record):
         """Remove ``device`` and ``dtype`` from the arguments, unless they are the builder's own."""
         from dapi._loader.target import Target
 
-        taken = {
-            name: config.pop(name)
-            for name in Target._fields
-            if name in config and name not in self.parameters
-        }
-        return Target(**taken)
+        device, dtype = (
+            config.pop(name, None) if name not in self.parameters else None
+            for name in ("device", "dtype")
+        )
+        return Target.given(self.name, device, dtype)
 
     def translate_legacy(self, config: dict[str, Any]) -> dict[str, Any]:
         """Replace deprecated arguments by current ones, each with a warning."""
@@ -400,7 +400,7 @@ def _call(
     args, kwargs = spec.name_arguments(args, kwargs)
     config = spec.translate_legacy(kwargs)
     spec.check_arguments(config, builder)
-    weights = config.pop("weights", None)
+    weights = from_path(config.pop("weights", None))
     spec.check_weights(weights, builder)
     spec.warn_if_replaced()
     if weights is not None and "weights_backbone" in spec.parameters:

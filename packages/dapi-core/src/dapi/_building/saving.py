@@ -178,7 +178,7 @@ def load(
     path: str | Path,
     *,
     device: torch.device | str | None = None,
-    dtype: torch.dtype | None = None,
+    dtype: torch.dtype | str | None = None,
     accept_changes: bool = False,
 ) -> nn.Module:
     """Load a model from a file of ``dapi.save``.
@@ -195,7 +195,8 @@ def load(
     Args:
         path: A file that ``dapi.save`` wrote.
         device: As in ``dapi.build_model``.
-        dtype: As in ``dapi.build_model``; by default the dtype of the saved model.
+        dtype: As in ``dapi.build_model``; by default, and for ``"auto"``, the dtype of the saved
+            model.
         accept_changes: Load the builder's current model, and warn of the differences.
 
     Returns:
@@ -222,7 +223,8 @@ def load(
         _check_size(plan, shapes)
     except (DapiError, RecursionError, ValueError) as cause:
         raise RebuildError(file, reason=str(cause)) from cause
-    target = Target(device, dtype or header.dtype())
+    kept = header.dtype() if dtype in (None, "auto") else dtype
+    target = Target.given("dapi.load", device, kept)
     try:
         with settings.offline():
             model = build_model.build(

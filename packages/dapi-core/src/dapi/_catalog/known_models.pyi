@@ -33,6 +33,8 @@ KnownModel: TypeAlias = Literal[
     "efficientnet_b6",
     "efficientnet_b7",
     "efficientnet_lite0",
+    "efficientnet_lite1",
+    "efficientnet_lite2",
     "efficientnet_v2_l",
     "efficientnet_v2_m",
     "efficientnet_v2_s",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from enum import Enum
+from os import PathLike
 from typing import TYPE_CHECKING, Any, Final
 
 from dapi._catalog import absence, builders, offers
@@ -13,7 +14,7 @@ from dapi._plugins.discovery import one_look, preferred
 from dapi._values import names
 from dapi._values.names import Name
 from dapi._values.public import public
-from dapi._weights.entry import WeightEntry
+from dapi._weights.entry import WeightEntry, from_path
 from dapi._weights.enum import Weights
 from dapi.exceptions import (
     AmbiguousModelError,
@@ -46,7 +47,7 @@ LATEST: Final = Latest.LATEST
 def get_model(
     name: KnownModel | str | Weights | WeightEntry,
     *,
-    weights: Latest | Weights | WeightEntry | str | None = LATEST,
+    weights: Latest | Weights | WeightEntry | PathLike[str] | str | None = LATEST,
     **config: Any,
 ) -> nn.Module:
     """Build a model by name.
@@ -57,7 +58,8 @@ def get_model(
             ``"resnet50:acme-models/Plants_RefV1"``; or the weights themselves: a member, as
             returned by ``dapi.search``, or its entry.
         weights: ``LATEST``: the first latest member of the builder's own enum; a member, its
-            name, or any WeightEntry; None for random initialisation.
+            name, any WeightEntry, or the ``Path`` of a local checkpoint; None for random
+            initialisation.
         **config: Further arguments of the builder.
 
     Returns:
@@ -186,7 +188,7 @@ def get_weights(name: str | Weights) -> Weights:
 
 def resolve(
     name: str | Name | Weights | WeightEntry,
-    weights: Latest | Weights | WeightEntry | str | None = LATEST,
+    weights: Latest | Weights | WeightEntry | PathLike[str] | str | None = LATEST,
 ) -> tuple[Builder, Weights | WeightEntry | None]:
     """Return the builder that a name refers to, and the weights to build it with.
 
@@ -209,7 +211,8 @@ def resolve(
             return builder, _named(builder, weights)
         if isinstance(weights, Latest):
             return builder, _latest(builder, builder.load())
-        return builder, weights
+        chosen: Weights | WeightEntry | None = from_path(weights)
+        return builder, chosen
 
 
 def _latest(builder: Builder, function: Callable[..., Any]) -> Weights:

@@ -22,6 +22,7 @@ from dapi._loader import aligned, archive, nesting, safetensors
 from dapi._plugins.discovery import extension
 from dapi._store import faults, mapping, placeholder
 from dapi._values.file import File
+from dapi.adapt import Rename
 from dapi.exceptions import (
     CheckpointError,
     DapiError,
@@ -72,7 +73,7 @@ def read(
             it is removed from the cache, so that the next call downloads it again.
         UnreadableFileError: This machine cannot read a file, which stays in the cache.
     """
-    parts = [_read_file(file, take, progress=progress, wanted=wanted) for file in files]
+    parts = [_read_part(file, take, progress=progress, wanted=wanted) for file in files]
     if len(parts) == 1:
         return parts[0]
     return _join(files, parts, wanted)
@@ -87,7 +88,10 @@ def _join(
     for file, part in zip(files, parts, strict=True):
         twice = next((key for key in part if key in joined), None)
         if twice is not None:
-            reason = f"{names[twice]} and {file.name} both have the key {twice!r}"
+            reason = (
+                f"{names[twice]} and {file.name} both have the key {twice!r}. If each is a part of "
+                "the model, give each a prefix: File(..., prefix='PART.')"
+            )
             raise CheckpointError(file.name, source=wanted, reason=reason)
         joined.update(part)
         names.update(dict.fromkeys(part, file.name))
@@ -95,6 +99,12 @@ def _join(
     if versions:
         joined._metadata = versions  # type: ignore[attr-defined]  # torch keeps it there
     return joined
+
+
+def _read_part(file: File, take: Take | None, *, progress: bool, wanted: str) -> dict[str, Tensor]:
+    """Fetch one of the files of a checkpoint, and read it with its prefix."""
+    state_dict = _read_file(file, take, progress=progress, wanted=wanted)
+    return Rename("^", file.prefix)(state_dict, {}) if file.prefix else state_dict
 
 
 def confirm(files: Sequence[File]) -> None:

@@ -104,7 +104,7 @@ def load(
         model: The constructed model.
         state_dict: The tensors by the model's keys.
         origin: The file or entry, for errors.
-        fresh: Names of submodules that keep their initialisation.
+        fresh: Names of submodules and tensors that keep their initialisation.
         target: The final device and type of the model.
         frame: How it was constructed with its parameters on meta; None if they have values.
 
@@ -130,8 +130,8 @@ def load(
 
 
 def is_under(key: str, modules: Sequence[str]) -> bool:
-    """Whether a key belongs to a parameter or buffer of one of the modules."""
-    return any(key.startswith(f"{module}.") for module in modules)
+    """Whether a key is one of the names, or belongs to a module of such a name."""
+    return any(f"{key}.".startswith(f"{module}.") for module in modules)
 
 
 def _load_plainly(

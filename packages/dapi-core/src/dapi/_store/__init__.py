@@ -71,15 +71,16 @@ def fetch(
 
 
 def fetch_all(files: Sequence[File], *, progress: bool = True, wanted: str = "") -> Path:
-    """Fetch several files; return the one, or a directory that holds them by name."""
+    """Fetch several files; return the one, or a directory with them by prefix and name."""
     with connections.kept():
         paths = [fetch(file, progress=progress, wanted=wanted) for file in files]
     if len(paths) == 1:
         return paths[0]
-    named = {file.name: path for file, path in zip(files, paths, strict=True)}
+    named = {file.prefix + file.name: path for file, path in zip(files, paths, strict=True)}
     if len(named) < len(files):
         names = ", ".join(file.name for file in files)
-        raise WeightsDeclarationError(wanted, f"has files of one name: {names}", "Rename them.")
+        remedy = "Rename them, or give each a prefix: File(..., prefix='PART.')."
+        raise WeightsDeclarationError(wanted, f"has files of one name: {names}", remedy)
     return views.directory(named, of=wanted)
 
 

@@ -11,6 +11,7 @@ from dapi._values.public import public
 from dapi._values.record import Record
 from dapi.exceptions import WeightsDeclarationError
 
+_PREFIX = re.compile(r"[\w.-]*")
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):", re.IGNORECASE)  # one letter is a drive of Windows
 
 
@@ -28,16 +29,19 @@ class File(Record):
             Without the full hash a file is trusted on first use, after it was loaded.
         size: Its size in bytes; None if unknown.
         mirrors: Further URLs of the same bytes, tried in order.
+        prefix: Added to each key of the checkpoint, as in ``"encoder."``: several files, each with
+            the keys of one part of a model, become its state dict.
 
     Raises:
-        WeightsDeclarationError: ``sha256`` is not hexadecimal, ``url`` has no scheme, or plain
-            http comes without a full hash.
+        WeightsDeclarationError: ``sha256`` is not hexadecimal, ``url`` has no scheme, plain http
+            comes without a full hash, or ``prefix`` is not a string.
     """
 
     url: str
     sha256: str | None = None
     size: int | None = None
     mirrors: tuple[str, ...] = ()
+    prefix: str = ""
 
     def __post_init__(self) -> None:
         mirrors: str | Sequence[str] = self.mirrors
@@ -56,6 +60,12 @@ class File(Record):
         if self.sha256 is not None and not _is_hexadecimal(self.sha256):
             raise WeightsDeclarationError(
                 f"File({self.url!r})", f"has sha256={self.sha256!r}", "Pass lower-case hex digits."
+            )
+        if not (isinstance(self.prefix, str) and _PREFIX.fullmatch(self.prefix)):
+            raise WeightsDeclarationError(
+                f"File({self.url!r})",
+                f"has prefix={self.prefix!r}",
+                "Pass the beginning of the model's keys, as in 'encoder.'.",
             )
         for url in (self.url, *self.mirrors):
             self._check_scheme(url)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from dapi._text.urls import redact
@@ -96,6 +97,10 @@ class Build(Record):
         code_version: State-dict versions by module path, for files without versions (safetensors,
             or after a step of ``adapt`` that drops them) and modules that dispatch on them
             (vision#1224).
+        computed: Keys of the model that its constructor computes and the files do not have, such as
+            the kernels of a transform of sound; the name of a module means all keys under it. They
+            keep the constructor's values. A key that a file has, or a name that is not in the
+            model, is an error.
     """
 
     config: Mapping[str, Any] = FrozenDict()
@@ -103,6 +108,7 @@ class Build(Record):
     context: Mapping[str, Mapping[str, Any]] = FrozenDict()
     adapt: tuple[Step, ...] = ()
     code_version: Mapping[str, int] = FrozenDict()
+    computed: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("config", "defaults", "context", "code_version"):
@@ -117,6 +123,11 @@ class Build(Record):
         if not isinstance(steps, list | tuple) or not all(map(callable, steps)):
             raise _wrong_type("Build(adapt", self.adapt, "steps of dapi.adapt")
         object.__setattr__(self, "adapt", tuple(steps))
+        names: str | Sequence[str] = self.computed
+        names = (names,) if isinstance(names, str) else names
+        if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+            raise _wrong_type("Build(computed", self.computed, "names of keys or modules")
+        object.__setattr__(self, "computed", tuple(names))
         self._check_take()
 
     def _check_take(self) -> None:
@@ -321,6 +332,15 @@ class WeightEntry(Record):
         if len(found) > 1:
             return cls(tuple(found), **fields)
         return cls(found[0].url, sha256=found[0].sha256, size=found[0].size, **fields)
+
+
+def from_path(weights: Any) -> Any:
+    """Return the entry of a local checkpoint for its path, and other weights unchanged.
+
+    Raises:
+        MissingFileError: There is no such file.
+    """
+    return WeightEntry.from_file(fspath(weights)) if isinstance(weights, PathLike) else weights
 
 
 def frozen_meta(owner: str, meta: Mapping[str, Any]) -> FrozenDict[Any]:

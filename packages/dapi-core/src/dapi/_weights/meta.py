@@ -88,3 +88,7 @@ class Meta(Mapping[str, Any]):
     @abstractmethod
     def __getitem__(self, key: str) -> Any:
         """Return the value of a key."""
+
+    @abstractmethod
+    def to_dict(self) -> dict[str, Any]:
+        """Return dicts, lists and scalars, as ``json.dumps``, YAML and pydantic take them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os import PathLike
 from typing import Protocol, TypeVar, Union
 
 from dapi._values.public import public
@@ -29,6 +30,7 @@ class WeightsFor(Protocol[W_co]):
         """The members that the builder has of its own; for type checkers only."""
 
 
-WeightsLike = Union[W, WeightsFor[W], WeightEntry]  # noqa: UP007  # takes an argument in 3.10
+WeightsLike = Union[W, WeightsFor[W], WeightEntry, PathLike[str]]  # noqa: UP007  # for 3.10
 """What a builder takes as weights, by its own enum: its members, those that others publish for it,
-and any entry. In a signature: ``weights: WeightsLike[NetWeights] | None = None``."""
+any entry, and the path of a local checkpoint, as in ``Path("net.pth")``. In a signature:
+``weights: WeightsLike[NetWeights] | None = None``."""

@@ -195,7 +195,7 @@ def _try(
     taken = [step for step in entry.build.adapt if isinstance(step, adapt.Take)]
     plain, stripped = (
         replace(entry, build=replace(entry.build, adapt=(*taken, *steps)))
-        for steps in ((), _unwrap(state))
+        for steps in ((), unwrap(state))
     )
     reason = ""
     for tried in dict.fromkeys((plain, entry, stripped)):
@@ -209,7 +209,7 @@ def _try(
     return plain, _compare(state, wanted.state_dict(), reason), _num_params(wanted)
 
 
-def _unwrap(state: Mapping[str, Tensor]) -> tuple[adapt.Step, ...]:
+def unwrap(state: Mapping[str, Tensor]) -> tuple[adapt.Step, ...]:
     """Return the step that strips the first part of all keys, as of a model that was wrapped."""
     parts = {key.partition(".")[0] for key in state}
     return (adapt.StripPrefix(f"{parts.pop()}."),) if len(parts) == 1 else ()

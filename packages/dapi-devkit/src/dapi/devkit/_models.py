@@ -163,7 +163,8 @@ def as_entry(file: File) -> WeightEntry:
 def checkpoint_of_ones(weights: Weights, schema: Schema) -> Iterator[WeightEntry]:
     """Write a file that fits a model, and return its entry with the other facts of the weights.
 
-    Its keys are the model's own, so the steps that adapt the published keys are omitted.
+    Its keys are the model's own, so the steps that adapt the published keys are omitted, and it has
+    those that the constructor computes.
     """
     import torch
 
@@ -180,6 +181,6 @@ def checkpoint_of_ones(weights: Weights, schema: Schema) -> Iterator[WeightEntry
             sha256=None,
             size=None,
             mirrors=(),
-            build=replace(weights.build, adapt=()),
+            build=replace(weights.build, adapt=(), computed=()),
             status=Status(),
         )

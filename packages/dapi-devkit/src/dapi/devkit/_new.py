@@ -15,12 +15,14 @@ from dapi.devkit._describe import add_config_option, provenance_of
 from dapi.devkit._description import describe, latest, published
 from dapi.devkit._scaffold import (
     LICENSES,
+    LONGEST,
     Project,
     add_family,
     checked_model_name,
     checked_name,
     write,
 )
+from dapi.devkit._wrap import wrap
 from dapi.exceptions import NoWeightsError, StateDictMismatchError
 
 
@@ -77,11 +79,17 @@ def main(arguments: Sequence[str]) -> int:
     parser = _parser()
     options = parser.parse_args(arguments)
     _check(parser, options)
+    _check_wrap(parser, options)
     if options.family:
         return _add_family(options)
     name = checked_name(options.name)
     model = checked_model_name(options.model_name) if options.model_name else ""
-    project = Project(name, options.license, options.url, model, model or "mlp")
+    family = model or "mlp"
+    if options.wrap:
+        family = _family(options.wrap)
+        full = f"{name.replace('-', '_')}_{family}"
+        model = model or (full if len(full) <= LONGEST else family)
+    project = Project(name, options.license, options.url, model, family)
     folder, contents = Path(project.name), _contents(project, options)
     write(contents, folder)
     written = [str(folder / path) for path in sorted(contents)]
@@ -107,8 +115,10 @@ def _check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None
         parser.error("name the distribution, as in: dapi new acme-models")
     if options.family and (options.name or options.weights_for):
         parser.error("--family adds to the project in this directory; it takes no name or weights")
-    if options.weights_for is None and (options.checkpoint or options.config):
-        parser.error("--checkpoint and --config go with --weights-for")
+    if options.weights_for is None and options.checkpoint:
+        parser.error("--checkpoint goes with --weights-for")
+    if options.weights_for is None and options.wrap is None and options.config:
+        parser.error("--config goes with --weights-for or --wrap")
     if options.weights_for is not None and options.model_name:
         parser.error("--model-name requires a model that the project itself builds")
     if ":" in (options.weights_for or ""):
@@ -116,8 +126,21 @@ def _check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None
         parser.error(f"--weights-for takes a builder, not weights. Write: {builder}")
 
 
+def _check_wrap(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """Refuse options that have no effect with ``--wrap``, or without it."""
+    if options.wrap is None and (options.file or options.computed):
+        parser.error("--file and --computed go with --wrap")
+    if options.wrap is not None and not options.file:
+        parser.error("name the files: --wrap MODULE:CLASS --file package:PACKAGE/PATH")
+    if options.wrap is not None and (options.weights_for or options.family):
+        parser.error("--wrap goes without --weights-for and --family")
+
+
 def _contents(project: Project, options: argparse.Namespace) -> dict[str, bytes]:
     model, checkpoint = options.weights_for, options.checkpoint
+    if options.wrap is not None:
+        found = wrap(options.wrap, options.file, dict(options.config), options.computed)
+        return project.files_wrapping(found)
     if model is None:
         return project.files()
     if checkpoint is None:
@@ -126,6 +149,12 @@ def _contents(project: Project, options: argparse.Namespace) -> dict[str, bytes]
     path = str(entry.url).removeprefix(f"package:{project.package}/")
     contents = project.files_for(model, entry, remarks)
     return {**contents, f"src/{project.package}/{path}": checkpoint.read_bytes()}
+
+
+def _family(target: str) -> str:
+    """Return the name of the module for a class: its name in snake_case."""
+    words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+|[0-9]+", target.rpartition(":")[2])
+    return checked_model_name("_".join(words).lower())
 
 
 def _add_family(options: argparse.Namespace) -> int:
@@ -171,6 +200,17 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--checkpoint", type=Path, metavar="FILE", help="the file of these weights, if there is one"
     )
+    parser.add_argument(
+        "--wrap", metavar="MODULE:CLASS", help="write a builder for a class of another distribution"
+    )
+    parser.add_argument(
+        "--file", action="append", default=[], metavar="[PREFIX=]URL",
+        help="a file for this class, as in package:PACKAGE/PATH; PREFIX is added to its keys",
+    )  # fmt: skip
+    parser.add_argument(
+        "--computed", action="append", default=[], metavar="NAME",
+        help="a key or a module of this class that its constructor computes",
+    )  # fmt: skip
     add_config_option(parser)
     parser.add_argument("--json", action="store_true", help="print the files as JSON")
     return parser

@@ -20,12 +20,14 @@ from textwrap import wrap
 from packaging.version import Version
 
 from dapi import WeightEntry, catalog
+from dapi.devkit import _wrapping as wrapping
 from dapi.devkit._entry_points import Project as Sources
 from dapi.devkit._source import entry_source, imports
+from dapi.devkit._wrap import Wrapped
 from dapi.devkit.exceptions import MissingProjectError, ProjectExistsError, ProjectNameError
 
 LICENSES = ("BSD-3-Clause", "MIT", "Apache-2.0")
-_LONGEST = 32  # the space in the templates' lines
+LONGEST = 32  # the space in the templates' lines
 _COLUMNS = 92  # the space for a comment in a class
 _SHARED = ("postprocess", "tasks", "transforms")  # modules that families have in common
 _MODULES = {"data", "postprocess", "removed", "tasks", "transforms", *sys.stdlib_module_names}
@@ -120,9 +122,16 @@ class Project:
         }
         return self._render("weights", {**words, **self.words, **words})
 
+    def files_wrapping(self, wrapped: Wrapped) -> dict[str, bytes]:
+        """Return the contents of its files by path: a builder for a class of others."""
+        words = wrapping.words(wrapped, f"{self.prefix}_RefV1")
+        words["    level = 3"] = "    level = 1  # 2 requires a task and what runs it; 3 answers"
+        return self._render("wrapped", {**words, **self.words})
+
     def _render(self, kind: str, words: Mapping[str, str]) -> dict[str, bytes]:
         text = Path(__file__).with_name("templates") / "licenses" / f"{self.license}.txt"
         found = {**dict(_templates("shared")), **dict(_templates(kind))}
+        found["README.md"] += found.pop("PUBLISH.md")
         return _replaced({**found, "LICENSE": text.read_bytes()}, words)
 
 
@@ -141,8 +150,8 @@ def checked_model_name(name: str) -> str:
     Raises:
         ProjectNameError: It is not a valid name.
     """
-    if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name) or len(name) > _LONGEST:
-        reason = f"it is not in snake_case, or longer than {_LONGEST} characters"
+    if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name) or len(name) > LONGEST:
+        reason = f"it is not in snake_case, or longer than {LONGEST} characters"
         raise ProjectNameError(name, reason, what="model")
     if keyword.iskeyword(name) or name in _MODULES:
         raise ProjectNameError(name, "Python or the project has such a module", "model")
@@ -168,8 +177,8 @@ def _taken(name: str, package: str) -> str:
     """Return why a well-formed name is not available for a new distribution."""
     if name == "dapi" or name.startswith("dapi-"):
         return "names that begin with dapi are reserved for this project"
-    if len(name) > _LONGEST:
-        return f"it is longer than {_LONGEST} characters"
+    if len(name) > LONGEST:
+        return f"it is longer than {LONGEST} characters"
     if keyword.iskeyword(package) or package in sys.stdlib_module_names:
         return f"{package!r} is a module of Python itself"
     if any(catalog.normalize(each.name or "") == name for each in metadata.distributions()):

@@ -40,6 +40,14 @@ class BuilderArgumentsError(DapiError, TypeError):
         )
 
 
+class WrapError(DapiError, ValueError):
+    """A class or a file of another distribution cannot be wrapped."""
+
+    def __init__(self, subject: str, problem: str, remedy: str) -> None:
+        self.subject, self.problem, self.remedy = subject, problem, remedy
+        super().__init__(f"{subject} {problem}. {remedy}")
+
+
 class ProjectNameError(DapiError, ValueError):
     """A name is not valid for a new distribution, or a new model."""
 

@@ -49,7 +49,11 @@ from .models.efficientnet import efficientnet_v2_l as efficientnet_v2_l
 from .models.efficientnet import efficientnet_v2_m as efficientnet_v2_m
 from .models.efficientnet import efficientnet_v2_s as efficientnet_v2_s
 from .models.efficientnet_lite import EfficientNetLite0Weights as EfficientNetLite0Weights
+from .models.efficientnet_lite import EfficientNetLite1Weights as EfficientNetLite1Weights
+from .models.efficientnet_lite import EfficientNetLite2Weights as EfficientNetLite2Weights
 from .models.efficientnet_lite import efficientnet_lite0 as efficientnet_lite0
+from .models.efficientnet_lite import efficientnet_lite1 as efficientnet_lite1
+from .models.efficientnet_lite import efficientnet_lite2 as efficientnet_lite2
 from .models.faster_rcnn import (
     FasterRCNNMobileNetV3Large320FPNWeights as FasterRCNNMobileNetV3Large320FPNWeights,
 )

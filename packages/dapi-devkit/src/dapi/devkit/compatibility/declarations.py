@@ -192,7 +192,7 @@ def enum(found: type[Weights], builders: Sequence[str], texts: Texts) -> dict[st
 
 def _entry(member: Weights, texts: Texts) -> dict[str, Any]:
     entry = catalog.entry_of(member)
-    names = ("config", "defaults", "context", "adapt", "code_version")
+    names = ("config", "defaults", "context", "adapt", "code_version", "computed")
     return {
         "files": list(map(_published, entry.files)),
         "assets": {name: list(map(_published, _files(each))) for name, each in _assets(entry)},
@@ -223,6 +223,7 @@ def _published(file: File) -> dict[str, Any]:
         "sha256": file.sha256,
         "size": file.size,
         "mirrors": [catalog.redacted(url) for url in file.mirrors],
+        "prefix": file.prefix,
     }
 
 

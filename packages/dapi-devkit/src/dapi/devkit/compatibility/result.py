@@ -157,9 +157,11 @@ def _build(pair: Pair, behaviour: Behaviour, member: Member) -> Iterator[Finding
             rule, member.name, text, where, was=old, now=new,
             witness="" if harmless else proof or text, level=level,
         )  # fmt: skip
-    if old.get("adapt") != new.get("adapt"):
-        text = f"adapt was {_short(old.get('adapt'))}, is {_short(new.get('adapt'))}."
-        yield finding(rule, member.name, text, where, level="note")
+    for part in ("adapt", "computed"):  # a file that they no longer fit is not loaded
+        one, other = old.get(part, []), new.get(part, [])
+        if one != other:
+            text = f"{part} was {_short(one)}, is {_short(other)}."
+            yield finding(rule, member.name, text, where, level="note")
 
 
 def _task(member: Member) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from dapi import Build, BuilderConfig, Lines, WeightEntry, Weights, lazy
+from dapi.vision.categories import COCO
 from dapi.vision.models._torchvision import published
 
 if TYPE_CHECKING:
@@ -84,7 +85,6 @@ class RCNNConfig(BuilderConfig, total=False):
     bbox_reg_weights: tuple[float, float, float, float] | None
 
 
-COCO = Lines("dapi.vision:data/coco.txt")
 DETECTION_RECIPES = "https://github.com/pytorch/vision/tree/main/references/detection"
 COCO_BUILD = Build(config={"num_classes": 91})
 # The eps of FrozenBatchNorm2d when the first detectors were trained: vision#2599, vision#2933,

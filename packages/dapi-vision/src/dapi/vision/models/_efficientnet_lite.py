@@ -20,9 +20,10 @@ STAGES: Final = (
     (6, 5, 2, 192, 4),
     (6, 3, 1, 320, 1),
 )
-"""Expansion, kernel, stride, channels and number of blocks of each stage."""
+"""Expansion, kernel, stride, channels and number of blocks of each stage of Lite0."""
 
 STEM_CHANNELS, HEAD_CHANNELS = 32, 1280
+_DIVISOR: Final = 8
 
 
 class SameConv2d(nn.Conv2d):
@@ -112,9 +113,12 @@ class Block(nn.Module):
 
 
 class EfficientNetLite(nn.Module):
-    """EfficientNet-Lite0: EfficientNet-B0 without squeeze-and-excitation, and with ReLU6.
+    """EfficientNet without squeeze-and-excitation, and with ReLU6.
 
     Args:
+        width: How many times more channels than in Lite0 the blocks have, to the nearest eight.
+        depth: How many times more blocks the stages have, rounded up; the first and the last stage
+            have one block.
         num_classes: Outputs of the layer ``_fc``.
         dropout: Probability of the dropout before it.
         stochastic_depth_prob: Probability that the residual of a block is left out in training. It
@@ -128,6 +132,8 @@ class EfficientNetLite(nn.Module):
     def __init__(
         self,
         *,
+        width: float,
+        depth: float,
         num_classes: int = 1000,
         dropout: float = 0.2,
         stochastic_depth_prob: float = 0.2,
@@ -136,8 +142,8 @@ class EfficientNetLite(nn.Module):
         super().__init__()
         self._conv_stem = SameConv2d(in_channels, STEM_CHANNELS, 3, stride=2)
         self._bn0 = batch_norm(STEM_CHANNELS)
-        self._blocks = nn.ModuleList(blocks(stochastic_depth_prob))
-        self._conv_head = nn.Conv2d(STAGES[-1][3], HEAD_CHANNELS, 1, bias=False)
+        self._blocks = nn.ModuleList(blocks(width, depth, stochastic_depth_prob))
+        self._conv_head = nn.Conv2d(scaled(STAGES[-1][3], width), HEAD_CHANNELS, 1, bias=False)
         self._bn1 = batch_norm(HEAD_CHANNELS)
         self._dropout = nn.Dropout(dropout)
         self._fc = nn.Linear(HEAD_CHANNELS, num_classes)
@@ -154,21 +160,33 @@ class EfficientNetLite(nn.Module):
         return logits
 
 
-def blocks(drop: float) -> Iterator[Block]:
+def blocks(width: float, depth: float, drop: float) -> Iterator[Block]:
     """Make the blocks of all stages; ``drop`` would be reached after the last."""
-    total = sum(count for *_, count in STAGES)
+    inner = [math.ceil(depth * count) for *_, count in STAGES[1:-1]]
+    counts = [STAGES[0][-1], *inner, STAGES[-1][-1]]
     number, before = 0, STEM_CHANNELS
-    for expansion, kernel, stride, channels, count in STAGES:
+    for (expansion, kernel, stride, channels, _), count in zip(STAGES, counts, strict=True):
         for repeat in range(count):
             yield Block(
                 before,
-                channels,
+                scaled(channels, width),
                 expansion=expansion,
                 kernel=kernel,
                 stride=1 if repeat else stride,
-                drop=drop * number / total,
+                drop=drop * number / sum(counts),
             )
-            number, before = number + 1, channels
+            number, before = number + 1, scaled(channels, width)
+
+
+def scaled(channels: int, width: float) -> int:
+    """Return a multiple of 8 near to ``channels * width``, at least nine tenths of it.
+
+    >>> scaled(40, 1.1), scaled(112, 1.1)
+    (48, 120)
+    """
+    wanted = channels * width
+    found = max(_DIVISOR, int(wanted + _DIVISOR / 2) // _DIVISOR * _DIVISOR)
+    return found if found >= 0.9 * wanted else found + _DIVISOR
 
 
 def batch_norm(channels: int) -> nn.BatchNorm2d:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from dapi import Build, Lines, WeightEntry, Weights, lazy
+from dapi import Build, WeightEntry, Weights, lazy
+from dapi.vision.categories import VOC
 from dapi.vision.models._torchvision import published
 
 if TYPE_CHECKING:
     from dapi.vision import postprocess as postprocesses
     from dapi.vision.transforms import SemanticSegmentation
 
-VOC = Lines("dapi.vision:data/voc.txt")
 _TRANSFORMS = lazy("dapi.vision.transforms:SemanticSegmentation", resize_size=520)
 _REGIONS = lazy("dapi.vision.postprocess:SemanticSegmentation", categories=VOC)
 SEGMENTATION_RECIPES = "https://github.com/pytorch/vision/tree/main/references/segmentation"

@@ -11,14 +11,14 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from dapi import Build, LegacyArgument, Lines, WeightEntry, Weights, lazy
+from dapi import Build, LegacyArgument, WeightEntry, Weights, lazy
+from dapi.vision.categories import IMAGENET1K
 from dapi.vision.models._licenses import stated
 
 if TYPE_CHECKING:
     from dapi.vision.postprocess import Classification
     from dapi.vision.transforms import ImageClassification
 
-IMAGENET1K = Lines("dapi.vision:data/imagenet1k.txt")
 RECIPES = "https://github.com/pytorch/vision/tree/main/references/classification"
 NEW_RECIPES = "https://github.com/pytorch/vision/issues/3995"
 

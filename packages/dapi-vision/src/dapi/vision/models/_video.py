@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from dapi import Build, Lines, WeightEntry, Weights, lazy
+from dapi import Build, WeightEntry, Weights, lazy
+from dapi.vision.categories import KINETICS400
 from dapi.vision.models._torchvision import published
 
 if TYPE_CHECKING:
     from dapi.vision.postprocess import Classification
     from dapi.vision.transforms import VideoClassification
 
-KINETICS400 = Lines("dapi.vision:data/kinetics400.txt")
 _NAMES = lazy("dapi.vision.postprocess:Classification", categories=KINETICS400)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from dapi import Build, LegacyArgument, Lines, WeightsLike, register_model
+from dapi import Build, LegacyArgument, WeightsLike, register_model
+from dapi.vision.categories import COCO_KEYPOINTS, COCO_PERSON
 from dapi.vision.models._detection import (
     ANCIENT_EPS,
     DETECTION_RECIPES,
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 _entry = partial(
     detection,
     task="keypoint-detection",
-    categories=Lines("dapi.vision:data/coco_person.txt"),
-    keypoint_names=Lines("dapi.vision:data/coco_keypoints.txt"),
+    categories=COCO_PERSON,
+    keypoint_names=COCO_KEYPOINTS,
     build=Build(config={"num_classes": 2, "num_keypoints": 17}, context=ANCIENT_EPS),
 )
 
