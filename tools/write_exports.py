@@ -1,0 +1,180 @@
+"""Export a model of each family in both formats, and write the table of docs/export.md.
+
+Run: ``python tools/write_exports.py [NAME ...] [--all]``, or ``nox -s exports``. Without names, the
+smallest model of each family is exported, with ``--all`` each model; with synthetic weights,
+derived from the names of the tensors, so that nothing is downloaded. Each model has a process of
+its own. Results are kept in build/exports.json: an interrupted run resumes, and ``--again`` forgets
+them. ``--table`` only writes the table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import dapi
+from dapi import WeightEntry, Weights, catalog
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "build" / "exports.json"
+PAGE = ROOT / "docs" / "export.md"
+BEGIN, END = "<!-- begin: tools/write_exports.py -->", "<!-- end -->"
+FORMATS = ("onnx", "torch-export")
+SECONDS = 900  # for one model in both formats
+LARGEST = 400_000_000  # parameters
+
+
+def main() -> int:
+    """Export what is missing, then write the table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--all", action="store_true", help="each model, not one of each family")
+    parser.add_argument("--again", action="store_true", help="forget earlier results")
+    parser.add_argument("--table", action="store_true", help="write the table only")
+    parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.one:
+        print(json.dumps(exported(options.names[0])))
+        return 0
+    found = {} if options.again or not RESULTS.exists() else json.loads(RESULTS.read_text("utf-8"))
+    names = options.names or (chosen(every=options.all) if not options.table else [])
+    for name in names:
+        if name in found and not options.names:
+            continue
+        found[name] = in_process(name)
+        print(name, json.dumps(found[name]), flush=True)
+        RESULTS.parent.mkdir(exist_ok=True)
+        unfinished = RESULTS.with_suffix(".part")
+        unfinished.write_text(json.dumps(found, indent=1), encoding="utf-8")
+        unfinished.replace(RESULTS)
+    head, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+    tail = rest.partition(END)[2]
+    text = "\n".join(table(found))
+    PAGE.write_text(f"{head}{BEGIN}\n\n{text}\n\n{END}{tail}", encoding="utf-8")
+    return 0
+
+
+def chosen(*, every: bool) -> list[str]:
+    """Return the smallest model of each family, in the order of their sizes."""
+    smallest: dict[str, tuple[int, str]] = {}
+    for builder in catalog.builders():
+        family = builder.name if every else builder.target.partition(":")[0]
+        weights = template(builder.name)
+        if weights is not None:
+            size = weights.meta.get("num_params", 0)
+            smallest[family] = min(smallest.get(family, (size, builder.name)), (size, builder.name))
+    return [name for size, name in sorted(smallest.values()) if size <= LARGEST]
+
+
+def template(name: str) -> Weights | None:
+    """Return the weights whose transforms, postprocess and arguments a model is built with."""
+    members = [each for each in dapi.list_weights(name) if each.status.state == "active"]
+    return next((each for each in members if each.latest), members[0] if members else None)
+
+
+def in_process(name: str) -> dict[str, Any]:
+    """Export a model in a process of its own: it may take much memory, or crash."""
+    command = [sys.executable, __file__, name, "--one"]
+    environment = {**os.environ, "DAPI_OFFLINE": "1"}
+    try:
+        done = subprocess.run(  # noqa: S603 - this file
+            command, capture_output=True, text=True, timeout=SECONDS, env=environment, check=False
+        )
+        found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    except subprocess.TimeoutExpired:
+        return {"error": f"it takes more than {SECONDS} s"}
+    except (ValueError, IndexError):
+        return {"error": (done.stderr.strip().splitlines() or ["it crashed"])[-1][:200]}
+    return found
+
+
+def exported(name: str) -> dict[str, Any]:
+    """Export a model with synthetic weights; return the reports, or the errors, by format."""
+    weights = template(name)
+    assert weights is not None
+    found: dict[str, Any] = {"task": weights.meta.get("task", "")}
+    try:
+        model = built(name, weights)
+    except Exception as error:  # noqa: BLE001 - one must not stop the others
+        return {**found, "error": reason(error)}
+    from dapi.export import export
+
+    with tempfile.TemporaryDirectory() as folder:
+        for each in FORMATS:
+            try:
+                report = export(model, format=each, output=folder)
+                found[each] = {**report.facts(), "path": report.path.name}
+                report.path.unlink()
+            except Exception as error:  # noqa: BLE001 - as above
+                found[each] = {"error": reason(error)}
+    return found
+
+
+def built(name: str, weights: Weights) -> Any:
+    """Build a model with synthetic weights, which `dapi check` uses too."""
+    import torch
+
+    from dapi._answers import synthetic
+
+    sample: Any = next(
+        point.load()(weights)
+        for point in catalog.entry_points("dapi.samples")
+        if point.name == weights.meta.get("task")
+    )
+    smaller = {key: value for key, value in sample.config.items() if key != "image_size"}
+    chosen: Weights | WeightEntry = weights
+    if smaller:
+        build = replace(weights.build, config={**weights.build.config, **smaller})
+        chosen = replace(weights.value, build=build)
+    model = dapi.get_model(name, weights=chosen, device="meta")
+    if any(str(getattr(each, "dtype", "")).startswith("torch.q") for each in model.state_dict()):
+        raise ValueError("it is quantized")
+    synthetic.fill(model, torch.float32)
+    return model.eval()
+
+
+def reason(error: Exception) -> str:
+    """Return why a model was not exported."""
+    return str(getattr(error, "reason", "") or f"{type(error).__name__}: {error}")[:300]
+
+
+def table(found: dict[str, Any]) -> Iterator[str]:
+    """Yield the lines of the table, and of the reasons below it."""
+    yield "| model | task | ONNX | torch.export |"
+    yield "|---|---|---|---|"
+    notes: dict[str, int] = {}
+    for name, result in sorted(found.items(), key=lambda item: (item[1].get("task", ""), item[0])):
+        cells = [cell(result.get(each, result), notes) for each in FORMATS]
+        yield f"| `{name}` | {result.get('task', '')} | {' | '.join(cells)} |"
+    yield ""
+    for text, number in notes.items():
+        yield f"{number}. {text}"
+
+
+def cell(result: dict[str, Any], notes: dict[str, int]) -> str:
+    """Describe a result; its reason is a note."""
+    why = result.get("error") or result.get("reason")
+    note = f" ({notes.setdefault(sentence(why), len(notes) + 1)})" if why else ""
+    if "error" in result:
+        return f"no{note}"
+    what = "with transforms" if result["transforms"] else "model alone"
+    is_free = any(isinstance(size, str) for port in result["inputs"] for size in port["shape"])
+    return f"{what}, {'any' if is_free else 'fixed'} size, {result['difference']:.1g}{note}"
+
+
+def sentence(text: str) -> str:
+    """Return a reason as one line without what Markdown interprets."""
+    plain = " ".join(text.split()).replace("|", "/").replace("<", "").replace(">", "")
+    return f"`{plain.replace('`', '')}`"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
