@@ -97,17 +97,17 @@ def export(
     raise last
 
 
-def _built(subject: str | Weights | WeightEntry | nn.Module) -> tuple[nn.Module, Any]:
+def _built(subject: Any) -> tuple[nn.Module, Any]:
     """Return a model in evaluation mode on the CPU, and its weights."""
     if isinstance(subject, nn.Module):
         weights = dapi.weights_of(subject)
         is_ready = not subject.training and _is_on_cpu(subject)
         return subject if is_ready else deepcopy(subject).cpu().eval(), weights
-    if not isinstance(subject, str | Weights | WeightEntry):
-        expected = "a name, weights, or a model"
-        raise ArgumentError("dapi.export.export", "subject", subject, expected=expected)
-    model = dapi.get_model(subject).eval()
-    return model, dapi.weights_of(model)
+    if isinstance(subject, str | Weights | WeightEntry):
+        model = dapi.get_model(subject).eval()
+        return model, dapi.weights_of(model)
+    expected = "a name, weights, or a model"
+    raise ArgumentError("dapi.export.export", "subject", subject, expected=expected)
 
 
 def _is_on_cpu(model: nn.Module) -> bool:
