@@ -3,8 +3,8 @@
 Run: ``python tools/write_exports.py [NAME ...] [--all]``, or ``nox -s exports``. Without names, the
 smallest model of each family is exported, with ``--all`` each model; with synthetic weights,
 derived from the names of the tensors, so that nothing is downloaded. Each model has a process of
-its own. Results are kept in build/exports.json: an interrupted run resumes, and ``--again`` forgets
-them. ``--table`` only writes the table.
+its own. Results are kept in build/exports/: an interrupted run resumes, ``--again`` replaces them,
+and ``--table`` only writes the table.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import multiprocessing
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -25,10 +25,10 @@ import dapi
 from dapi import WeightEntry, Weights, catalog
 
 ROOT = Path(__file__).parents[1]
-RESULTS = ROOT / "build" / "exports.json"
+RESULTS = ROOT / "build" / "exports"
 PAGE = ROOT / "docs" / "export.md"
 BEGIN, END = "<!-- begin: tools/write_exports.py -->", "<!-- end -->"
-FORMATS = ("onnx", "torch-export")
+FORMATS = ("torch-export", "onnx")
 LIBRARIES = ("torchaudio", "torchvision", "transformers", "onnxscript", "onnxruntime")
 SECONDS = 900  # for one model in both formats
 LARGEST = 400_000_000  # parameters
@@ -39,28 +39,33 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("names", nargs="*")
     parser.add_argument("--all", action="store_true", help="each model, not one of each family")
-    parser.add_argument("--again", action="store_true", help="forget earlier results")
+    parser.add_argument("--again", action="store_true", help="replace earlier results")
     parser.add_argument("--table", action="store_true", help="write the table only")
     options = parser.parse_args()
     os.environ["DAPI_OFFLINE"] = "1"
-    found = {} if options.again or not RESULTS.exists() else json.loads(RESULTS.read_text("utf-8"))
-    names = options.names or (chosen(every=options.all) if not options.table else [])
+    names = [] if options.table else options.names or chosen(every=options.all)
     for library in LIBRARIES if names else ():
         import_module(library)  # once, for all processes
+    RESULTS.mkdir(parents=True, exist_ok=True)
     for name in names:
-        if name in found and not options.names:
-            continue
-        found[name] = in_process(name)
-        print(name, flush=True)
-        RESULTS.parent.mkdir(exist_ok=True)
-        unfinished = RESULTS.with_suffix(".part")
-        unfinished.write_text(json.dumps(found, indent=1), encoding="utf-8")
-        unfinished.replace(RESULTS)
+        result = RESULTS / f"{name}.json"
+        if options.again or not result.exists():
+            found = in_process(name)
+            unfinished = result.with_suffix(".part")
+            unfinished.write_text(json.dumps(found, indent=1), encoding="utf-8")
+            unfinished.replace(result)
+            print(name, flush=True)
+    write_table()
+    return 0
+
+
+def write_table() -> None:
+    """Write the table of all results so far into the page."""
+    results = {path.stem: json.loads(path.read_text("utf-8")) for path in RESULTS.glob("*.json")}
     head, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
     tail = rest.partition(END)[2]
-    text = "\n".join(table(found))
+    text = "\n".join(table(results))
     PAGE.write_text(f"{head}{BEGIN}\n\n{text}\n\n{END}{tail}", encoding="utf-8")
-    return 0
 
 
 def chosen(*, every: bool) -> list[str]:
@@ -107,8 +112,9 @@ def exported(name: str) -> dict[str, Any]:
         model = built(name, weights)
     except Exception as error:  # noqa: BLE001 - one must not stop the others
         return {**found, "error": reason(error)}
-    from dapi.export import export
+    from dapi.export import _exporting, export
 
+    _exporting.trace = remembered(_exporting.trace)  # one trace is enough for both formats
     with tempfile.TemporaryDirectory() as folder:
         for each in FORMATS:
             try:
@@ -118,6 +124,19 @@ def exported(name: str) -> dict[str, Any]:
             except Exception as error:  # noqa: BLE001 - as above
                 found[each] = {"error": reason(error)}
     return found
+
+
+def remembered(trace: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return a function that traces each candidate of the one model of this process once."""
+    known: dict[Any, Any] = {}
+
+    def once(candidate: Any) -> Any:
+        key = candidate.transforms, candidate.free
+        if key not in known:
+            known[key] = trace(candidate)
+        return known[key]
+
+    return once
 
 
 def built(name: str, weights: Weights) -> Any:
@@ -150,7 +169,7 @@ def reason(error: Exception) -> str:
 
 def table(found: dict[str, Any]) -> Iterator[str]:
     """Yield the lines of the table, and of the reasons below it."""
-    yield "| model | task | ONNX | torch.export |"
+    yield "| model | task | torch.export | ONNX |"
     yield "|---|---|---|---|"
     notes: dict[str, int] = {}
     for name, result in sorted(found.items(), key=lambda item: (item[1].get("task", ""), item[0])):

@@ -95,10 +95,7 @@ def _with_transforms(model: nn.Module, call: Call, *, batch: bool) -> Candidate 
         source = [next(given) if isinstance(each, Tensor) else each for each in call.source]
         assert call.transforms is not None
         leaves = [tensor for _, tensor in named(call.transforms(*source))]
-        return [
-            leaves[place].unsqueeze(0) if is_added and not is_batch else leaves[place]
-            for place, is_added in places
-        ]
+        return [place.of(leaves, is_batch=is_batch) for place in places]
 
     args = tuple(each.unsqueeze(0) for each in sources) if is_batch else tuple(sources)
     free = tuple(_free(each, is_picture=each.dtype == torch.uint8) for each in args)
@@ -107,30 +104,54 @@ def _with_transforms(model: nn.Module, call: Call, *, batch: bool) -> Candidate 
     return _with_batch(made) if batch and is_batch else made
 
 
-def _places(call: Call) -> list[tuple[int, bool]] | None:
-    """Find each tensor of the model's arguments among the transforms' result.
+class _Place(NamedTuple):
+    """Where a tensor of the model's arguments is from.
 
-    Returns:
-        The place of each, and whether a dimension was added for the batch; None if one of them is
-        from somewhere else.
+    Attributes:
+        leaf: The tensor of the transforms' result.
+        is_added: Whether a dimension was added for the batch.
+        is_length: Whether it is the length of that tensor, for each row of the batch.
     """
+
+    leaf: int
+    is_added: bool = False
+    is_length: bool = False
+
+    def of(self, leaves: list[Tensor], *, is_batch: bool) -> Tensor:
+        """Return the tensor; the transforms may have returned a batch."""
+        leaf = leaves[self.leaf]
+        if self.is_length:
+            return torch.full((leaf.shape[0],), leaf.shape[-1])
+        return leaf.unsqueeze(0) if self.is_added and not is_batch else leaf
+
+
+def _places(call: Call) -> list[_Place] | None:
+    """Find each tensor of the model's arguments in the transforms' result; None if one is not."""
     leaves = [tensor for _, tensor in named(call.prepared)]
-    places = []
-    for _, wanted in named((call.args, call.kwargs)):
-        for place, leaf in enumerate(leaves):
-            if equal(leaf, wanted) or equal(leaf.unsqueeze(0), wanted):
-                places.append((place, leaf.ndim < wanted.ndim))
-                break
-        else:
-            return None
-    return places or None
+    wanted = [tensor for _, tensor in named((call.args, call.kwargs))]
+    found = [_place(leaves, each) for each in wanted]
+    places = [each for each in found if each is not None]
+    return places if places and len(places) == len(wanted) else None
 
 
-def _takes_batches(call: Call, places: list[tuple[int, bool]]) -> bool:
+def _place(leaves: list[Tensor], wanted: Tensor) -> _Place | None:
+    for number, leaf in enumerate(leaves):
+        if equal(leaf, wanted) or equal(leaf.unsqueeze(0), wanted):
+            return _Place(number, is_added=leaf.ndim < wanted.ndim)
+        if leaf.ndim > 1 and equal(torch.full((leaf.shape[0],), leaf.shape[-1]), wanted):
+            return _Place(number, is_length=True)
+    return None
+
+
+def _takes_batches(call: Call, places: list[_Place]) -> bool:
     """Whether the transforms make the same of a batch of one."""
     sources = [each for each in call.source if isinstance(each, Tensor)]
     is_pictures = all(each.dtype == torch.uint8 for each in sources)
-    if not is_pictures or len(sources) < len(call.source) or not all(added for _, added in places):
+    if (
+        not is_pictures
+        or len(sources) < len(call.source)
+        or not all(each.is_added for each in places)
+    ):
         return False
     assert call.transforms is not None
     try:
@@ -139,7 +160,7 @@ def _takes_batches(call: Call, places: list[tuple[int, bool]]) -> bool:
         return False
     leaves = [tensor for _, tensor in named(result)]
     wanted = [tensor for _, tensor in named((call.args, call.kwargs))]
-    return all(equal(leaves[place], each) for (place, _), each in zip(places, wanted, strict=True))
+    return all(equal(leaves[place.leaf], each) for place, each in zip(places, wanted, strict=True))
 
 
 def _alone(model: nn.Module, call: Call, *, batch: bool) -> Candidate:

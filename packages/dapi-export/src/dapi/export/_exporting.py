@@ -138,10 +138,10 @@ def _why_alone(candidate: Candidate, call: Call, wanted: bool, reasons: list[str
         return "transforms=False"
     if reasons:
         return f"with its transforms, {reasons[0]}"
-    kinds = [type(each).__name__ for each in call.source if not isinstance(each, torch.Tensor)]
-    if kinds or not call.source:
-        return f"its transforms take {', '.join(kinds) or 'text'}, not tensors"
-    return "its task changes the result of the transforms before the model"
+    if any(isinstance(each, torch.Tensor) for each in call.source):
+        return "its task passes more to the model than the transforms return"
+    kinds = [type(each).__name__ for each in call.source] or ["text"]
+    return f"its transforms take {', '.join(kinds)}, not tensors"
 
 
 class _Attempt:
