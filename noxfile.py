@@ -120,7 +120,8 @@ def oldest(session: nox.Session) -> None:
     session.install(*lowest, "packages/dapi-core[torch]")
     session.install(*TEST_TOOLS, "numpy")
     session.run("pytest", "packages/dapi-core", *session.posargs)
-    session.install(*lowest, *" -e ".join(DISTRIBUTIONS).split())
+    older = [each for each in DISTRIBUTIONS if "export" not in each]  # that needs a new torch
+    session.install(*lowest, *" -e ".join(older).split())
     session.run("pytest", *OLDEST_SAMPLE, *session.posargs)
 
 

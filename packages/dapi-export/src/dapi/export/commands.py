@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dapi.catalog import printable
-from dapi.export.report import Export
 
 # As in _formats, which imports PyTorch.
 _FORMATS = ("onnx", "torch-export")
@@ -37,7 +36,11 @@ def export(words: Sequence[str]) -> int:
         dynamic_batch=options.dynamic_batch,
         image_size=options.image_size,
     )
-    print(json.dumps(report.facts(), indent=2) if options.json else _text(report))
+    print(
+        json.dumps(report.facts(), indent=2)
+        if options.json
+        else "\n".join(map(printable, str(report).splitlines()))
+    )
     return 0
 
 
@@ -72,19 +75,3 @@ def _size(text: str) -> tuple[int, int]:
     if not (separator and height.isdecimal() and width.isdecimal() and int(height) * int(width)):
         raise argparse.ArgumentTypeError(f"{text!r} is not a size, as in 480x640")
     return int(height), int(width)
-
-
-def _text(report: Export) -> str:
-    """Describe a report in a few lines."""
-    included = "included" if report.transforms else f"not included: {report.reason}"
-    lines = [
-        f"{report.path}  {report.size / 1e6:.1f} MB",
-        f"  weights     {report.weights}",
-        f"  transforms  {included}",
-        *(f"  input       {port}" for port in report.inputs),
-        *(f"  output      {port}" for port in report.outputs),
-        f"  proof       equal on {report.runs} inputs: the largest difference is "
-        f"{report.difference:.1g} of the outputs' standard deviation; rounding explains "
-        f"{report.tolerance:.1g}",
-    ]
-    return "\n".join(map(printable, lines))

@@ -53,6 +53,22 @@ class Export(NamedTuple):
     tolerance: float
     runs: int
 
+    def __str__(self) -> str:
+        """Return the report as a few lines."""
+        included = "included" if self.transforms else f"not included: {self.reason}"
+        return "\n".join(
+            [
+                f"{self.path}  {self.size / 1e6:.1f} MB",
+                f"  weights     {self.weights}",
+                f"  transforms  {included}",
+                *(f"  input       {port}" for port in self.inputs),
+                *(f"  output      {port}" for port in self.outputs),
+                f"  proof       equal on {self.runs} inputs: the largest difference is "
+                f"{self.difference:.1g} of the outputs' standard deviation; rounding explains "
+                f"{self.tolerance:.1g}",
+            ]
+        )
+
     def facts(self) -> dict[str, Any]:
         """Return the report in the form of JSON."""
         ports = {
