@@ -9,7 +9,13 @@ import torch
 from torch import nn
 
 import dapi
-from dapi.exceptions import ArgumentError, DapiError, MissingDependencyError, NoWeightsError
+from dapi.exceptions import (
+    ArgumentError,
+    DapiError,
+    InputError,
+    MissingDependencyError,
+    NoWeightsError,
+)
 from dapi.export import ExportError, ProofError, export
 
 SIZES = (8, 8), (64, 40), (31, 90)
@@ -175,6 +181,29 @@ def test_wrong_arguments_are_refused(digits, tmp_path):
         export(nn.Linear(2, 2), output=tmp_path)
 
 
+def test_model_that_is_not_called_once_is_refused(tmp_path):
+    """Speech is synthesised by a method with a loop, of which a file cannot have a part."""
+    with pytest.raises(ExportError, match="calls the model by a method other than forward"):
+        export("tacotron2_tiny", format="torch-export", output=tmp_path)
+
+
+@pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor:UserWarning")
+def test_quantized_model_is_refused(digits, tmp_path):
+    """Before anything runs, with what to export instead."""
+    digits.fc = torch.ao.nn.quantized.Linear(64, 10)
+
+    with pytest.raises(ExportError, match="it is quantized.* that it was quantized from"):
+        export(digits, format="torch-export", output=tmp_path)
+
+
+def test_directory_that_cannot_be_made_is_an_error(digits, tmp_path):
+    """A file is in its place."""
+    (tmp_path / "taken").write_text("")
+
+    with pytest.raises(InputError, match="taken: it cannot be made .*--output DIR"):
+        export(digits, format="torch-export", output=tmp_path / "taken")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["onnx", "torch-export"])
 @pytest.mark.parametrize(
@@ -185,6 +214,7 @@ def test_wrong_arguments_are_refused(digits, tmp_path):
         ("silero_vad", True),
         ("minilm_l6", False),
         ("roberta_tiny", False),
+        ("transformer_ctc_tiny", True),
     ],
 )
 def test_real_weights_are_exported(name, transforms, kind, tmp_path):

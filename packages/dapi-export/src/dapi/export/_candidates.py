@@ -48,8 +48,7 @@ class Exported(nn.Module):
         self.model = model
         self._template = call.args, call.kwargs
         self._prepare = prepare
-        is_used = all(call.concluded) and any(map(_is_result, dict(named(call.result)).values()))
-        self._postprocess = call.postprocess if call.concluded and is_used else None
+        self._postprocess = call.postprocess if _computes_numbers(call) else None
         self._concluded = call.concluded
 
     def forward(self, *inputs: Tensor) -> Tensors:
@@ -215,6 +214,8 @@ def _parameters(function: Callable[..., Any], count: int) -> tuple[str, ...]:
     return tuple(names + [f"input_{place}" for place in range(len(names), count)])
 
 
-def _is_result(value: Any) -> bool:
-    """Whether a postprocess returned numbers for programs; a drawing is of whole numbers."""
-    return isinstance(value, Tensor) and value.is_floating_point()
+def _computes_numbers(call: Call) -> bool:
+    """Whether a postprocess turns the output into numbers for programs; a drawing has integers."""
+    results = [tensor for _, tensor in named(call.result)]
+    is_known = bool(call.concluded) and all(call.concluded)
+    return is_known and bool(results) and all(each.is_floating_point() for each in results)

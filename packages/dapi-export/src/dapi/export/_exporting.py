@@ -17,7 +17,7 @@ from torch import nn
 
 import dapi
 from dapi import WeightEntry, Weights, catalog
-from dapi.exceptions import ArgumentError
+from dapi.exceptions import ArgumentError, DapiError, InputError
 from dapi.export import _candidates, _describing, _formats, _proof
 from dapi.export._calling import Call, watch
 from dapi.export._candidates import Candidate
@@ -46,7 +46,8 @@ def export(
     The model is called as its task calls it. Where the transforms of the weights can be traced, the
     file contains them, and takes images of uint8 of any height and width; otherwise it contains the
     model alone, and the report says why. The file is loaded again and compared with the model on
-    synthetic inputs; it is kept only if the two are equal but for rounding.
+    synthetic inputs; it is kept only if the two are equal but for rounding. While this function
+    runs, no other thread should use torchvision's transforms: some of them are replaced.
 
     Args:
         subject: As for ``dapi.get_model``; or a model that dapi built, whose current parameters are
@@ -68,20 +69,17 @@ def export(
         ProofError: The file's outputs differ from those of the model.
         MissingDependencyError: A library of the format is not installed.
         UnknownTaskError: No installed distribution supports the task of the weights.
+        InputError: The directory cannot be made.
         NoWeightsError: A model was built without weights, or not by dapi.
         DapiError: As in ``dapi.get_model``. This function uses the cache and the network.
     """
     chosen = _formats.find(format)
     chosen.check()
     model, weights = _built(subject)
-    _check_size(chosen, model, weights)
-    folder = Path(output)
-    folder.mkdir(parents=True, exist_ok=True)
+    _check(chosen, model, weights)
+    folder = _made(Path(output))
     with _quiet():
-        call = watch(model, weights, _distribution(weights), image_size)
-        if call.output is None:
-            reason = "its task does not call the model itself, but a method of it"
-            raise ExportError(str(weights), chosen.name, reason, "Export the parts of it by torch.")
+        call = _watched(chosen, model, weights, image_size)
         reasons: list[str] = []
         for candidate in _candidates.candidates(
             model, call, transforms=transforms, batch=dynamic_batch
@@ -114,12 +112,58 @@ def _is_on_cpu(model: nn.Module) -> bool:
     return all(each.device.type == "cpu" for each in (*model.parameters(), *model.buffers()))
 
 
-def _check_size(chosen: Format, model: nn.Module, weights: Any) -> None:
+def _check(chosen: Format, model: nn.Module, weights: Any) -> None:
+    """Refuse what no tracer can do, before anything runs.
+
+    Raises:
+        ExportError: The model is quantized, or too large for the format.
+    """
+    if any(type(each).__module__.startswith("torch.ao.nn.") for each in model.modules()):
+        reason = "it is quantized, and its packed weights are not tensors"
+        remedy = "Export the model that it was quantized from."
+        raise ExportError(str(weights), chosen.name, reason, remedy)
     size = sum(each.numel() * each.element_size() for each in model.parameters())
     if chosen.name == "onnx" and size > _LARGEST:
         reason = f"its parameters have {size / 1e9:.1f} GB, and an ONNX file at most 2 GB"
         remedy = f"Choose the other format: dapi export {weights} --format torch-export"
         raise ExportError(str(weights), chosen.name, reason, remedy)
+
+
+def _made(folder: Path) -> Path:
+    """Make a directory, and return it.
+
+    Raises:
+        InputError: It cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as cause:
+        reason = f"it cannot be made ({cause.strerror})"
+        raise InputError(str(folder), reason, expected="another directory: --output DIR") from cause
+    return folder
+
+
+def _watched(
+    chosen: Format, model: nn.Module, weights: Any, image_size: tuple[int, int] | None
+) -> Call:
+    """Run the task once.
+
+    Raises:
+        ExportError: It fails, or does not call the model exactly once.
+    """
+    remedy = "Export the parts of the model with torch.export or torch.onnx."
+    try:
+        call = watch(model, weights, _distribution(weights), image_size)
+    except DapiError:
+        raise
+    except Exception as cause:
+        reason = f"its task fails on its sample ({type(cause).__name__}: {cause})"
+        raise ExportError(str(weights), chosen.name, reason, remedy) from cause
+    if call.count != 1:
+        how = "in a loop" if call.count else "by a method other than forward"
+        reason = f"its task calls the model {how}"
+        raise ExportError(str(weights), chosen.name, reason, remedy)
+    return call
 
 
 def _distribution(weights: Any) -> str:
@@ -173,7 +217,7 @@ class _Attempt:
             proof = self._explained(
                 "its file does not run", lambda: self._proved(unfinished, traced)
             )
-            unfinished.replace(path)
+            self._explained("it cannot be written", lambda: unfinished.replace(path))
         finally:
             unfinished.unlink(missing_ok=True)
         return Export(
