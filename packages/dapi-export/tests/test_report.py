@@ -31,6 +31,6 @@ def test_report_is_readable():
 
 def test_report_says_why_transforms_are_missing():
     """The model alone expects what they return."""
-    report = REPORT._replace(transforms=False, reason="its transforms take str, not tensors")
+    report = REPORT._replace(transforms=False, reason="its transforms take text, not tensors")
 
-    assert "not included: its transforms take str" in str(report)
+    assert "not included: its transforms take text" in str(report)

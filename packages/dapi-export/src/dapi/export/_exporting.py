@@ -182,10 +182,14 @@ def _why_alone(candidate: Candidate, call: Call, wanted: bool, reasons: list[str
         return "transforms=False"
     if reasons:
         return f"with its transforms, {reasons[0]}"
-    if any(isinstance(each, torch.Tensor) for each in call.source):
-        return "its task passes more to the model than the transforms return"
-    kinds = [type(each).__name__ for each in call.source] or ["text"]
-    return f"its transforms take {', '.join(kinds)}, not tensors"
+    kinds = [
+        "text" if isinstance(each, str) else type(each).__name__
+        for each in call.source
+        if not isinstance(each, torch.Tensor | int)
+    ]
+    if kinds or not call.source:  # a tokenizer that cannot be fetched is not called
+        return f"its transforms take {', '.join(kinds) or 'text'}, not tensors"
+    return "its task passes more to the model than its transforms return"
 
 
 class _Attempt:
@@ -239,8 +243,11 @@ class _Attempt:
         except (ArgumentError, ExportError):
             raise
         except Exception as cause:
-            first = next(filter(None, map(str.strip, str(cause).splitlines())), "")
-            reason = f"{what} ({type(cause).__name__}: {first[:200].rstrip('.')})"
+            root: BaseException = cause
+            while root.__cause__ is not None:  # PyTorch's own errors say what to read next
+                root = root.__cause__
+            first = next(filter(None, map(str.strip, str(root).splitlines())), "")
+            reason = f"{what} ({type(root).__name__}: {first[:200].rstrip('.')})"
             other = next(name for name in _formats.FORMATS if name != self.format.name)
             remedy = f"Try the other format: dapi export {self.weights} --format {other}"
             raise ExportError(str(self.weights), self.format.name, reason, remedy) from cause
