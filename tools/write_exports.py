@@ -112,13 +112,12 @@ def exported(name: str) -> dict[str, Any]:
         model = built(name, weights)
     except Exception as error:  # noqa: BLE001 - one must not stop the others
         return {**found, "error": reason(error)}
-    from dapi.export import _exporting, export
-
-    _exporting.trace = remembered(_exporting.trace)  # one trace is enough for both formats
+    exporting: Any = import_module("dapi.export._exporting")
+    exporting.trace = remembered(exporting.trace)  # one trace is enough for both formats
     with tempfile.TemporaryDirectory() as folder:
         for each in FORMATS:
             try:
-                report = export(model, format=each, output=folder)
+                report = exporting.export(model, format=each, output=folder)
                 found[each] = {**report.facts(), "path": report.path.name}
                 report.path.unlink()
             except Exception as error:  # noqa: BLE001 - as above

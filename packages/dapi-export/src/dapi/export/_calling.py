@@ -33,7 +33,7 @@ class Call(NamedTuple):
         postprocess: The postprocess of the weights, if it was called.
         concluded: What it was called with: ``output`` of the model, or its ``kwargs``.
         result: What it returned.
-        count: How often the task called the model.
+        times: How often the task called the model.
     """
 
     transforms: Callable[..., Any] | None = None
@@ -45,7 +45,7 @@ class Call(NamedTuple):
     postprocess: Callable[..., Any] | None = None
     concluded: tuple[str, ...] = ()
     result: Any = None
-    count: int = 0
+    times: int = 0
 
 
 def watch(
@@ -63,7 +63,7 @@ def watch(
         image_size: Height and width of pictures, if the sample has any.
 
     Returns:
-        The first call; its ``count`` is 0 if the task never called the model itself.
+        The first call; its ``times`` is 0 if the task never called the model itself.
 
     Raises:
         UnknownTaskError: No installed distribution supports the task, or has a sample of it.
@@ -167,7 +167,7 @@ class _Watch:
     def _called(self, _: nn.Module, args: Any, kwargs: dict[str, Any], output: Any) -> None:
         if self.call.output is None:
             self.call = self.call._replace(args=args, kwargs=kwargs, output=output)
-        self.call = self.call._replace(count=self.call.count + 1)
+        self.call = self.call._replace(times=self.call.times + 1)
 
 
 class _Watched:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import re
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -159,8 +160,8 @@ def _watched(
     except Exception as cause:
         reason = f"its task fails on its sample ({type(cause).__name__}: {cause})"
         raise ExportError(str(weights), chosen.name, reason, remedy) from cause
-    if call.count != 1:
-        how = "in a loop" if call.count else "by a method other than forward"
+    if call.times != 1:
+        how = "in a loop" if call.times else "by a method other than forward"
         reason = f"its task calls the model {how}"
         raise ExportError(str(weights), chosen.name, reason, remedy)
     return call
@@ -273,10 +274,11 @@ def _stem(weights: Weights | WeightEntry) -> str:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Suppress the warnings of tracers, which are about their own code."""
+    """Suppress what tracers say about their own code; a failed one prints the whole graph."""
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.export", "onnxscript")]
     levels = [each.level for each in loggers]
-    with warnings.catch_warnings():
+    unread = io.StringIO()
+    with warnings.catch_warnings(), redirect_stdout(unread), redirect_stderr(unread):
         warnings.simplefilter("ignore")
         for each in loggers:
             each.setLevel(logging.ERROR)
