@@ -238,10 +238,10 @@ def test_detector_has_the_size_that_was_asked_for(kind, tmp_path):
 @pytest.mark.slow
 def test_sentences_become_vectors(tmp_path):
     """The file pools tokens as the postprocess does, for texts of any length."""
-    weights = dapi.get_weights("minilm_l6")
-    report = export("minilm_l6", output=tmp_path)
-    batch = weights.transforms()("A dog chases its own tail, as dogs do.")
     model = dapi.get_model("minilm_l6").eval()
+    weights = dapi.weights_of(model)
+    report = export(model, output=tmp_path)
+    batch = weights.transforms()("A dog chases its own tail, as dogs do.")
     with torch.no_grad():
         vector = weights.postprocess()(model(**batch), batch)
 
