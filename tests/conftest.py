@@ -19,7 +19,15 @@ import pytest
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
-OURS = ("dapi-core", "dapi-devkit", "dapi-vision", "dapi-text", "dapi-audio", "dapi-lock")
+OURS = (
+    "dapi-core",
+    "dapi-devkit",
+    "dapi-vision",
+    "dapi-text",
+    "dapi-audio",
+    "dapi-lock",
+    "dapi-export",
+)
 
 
 def build_wheel(project: Path, output: Path) -> Path:

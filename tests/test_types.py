@@ -12,7 +12,7 @@ def test_public_names_have_the_types_that_users_see(environment, wheels, tmp_pat
     """``dapi.vision`` and the others resolve, and every assertion about types holds."""
     environment.install(*wheels.values())
     needed = environment.borrow(
-        "dapi-vision", "dapi-text", "dapi-audio", "dapi-devkit", "dapi-lock"
+        "dapi-vision", "dapi-text", "dapi-audio", "dapi-devkit", "dapi-lock", "dapi-export"
     )
     config = {
         "include": [str(ROOT / "tests/typing")],

@@ -5,13 +5,22 @@ from collections import Counter
 
 import pytest
 
-OURS = ["dapi-core", "dapi-devkit", "dapi-vision", "dapi-text", "dapi-audio", "dapi-lock"]
+OURS = [
+    "dapi-core",
+    "dapi-devkit",
+    "dapi-vision",
+    "dapi-text",
+    "dapi-audio",
+    "dapi-lock",
+    "dapi-export",
+]
 
 # Upper bounds in bytes, so that nobody ships a large file by accident.
 LARGEST = {
     "dapi-core": 300_000,
     "dapi-devkit": 200_000,
     "dapi-lock": 100_000,
+    "dapi-export": 50_000,
     "dapi-vision": 8_000_000,
     "dapi-text": 6_000_000,
     "dapi-audio": 14_000_000,

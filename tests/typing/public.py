@@ -26,6 +26,7 @@ from dapi import (
 )
 from dapi.audio import wav2vec2_base
 from dapi.devkit import Conformance
+from dapi.export import Export, export
 from dapi.lock import Lock
 from dapi.lock import read as read_lock
 from dapi.text import bert_base
@@ -189,5 +190,7 @@ class TestConformance(Conformance):
 with dapi.use_lock("dapi.lock"):
     assert_type(dapi.get_model("resnet50"), nn.Module)
 dapi.use_lock(None)
+assert_type(export("resnet50", format="torch-export"), Export)
+assert_type(export(resnet18()).inputs[0].shape, tuple[int | str, ...])
 assert_type(read_lock("dapi.lock"), Lock)
 assert_type(read_lock("dapi.lock").weights[0].files[0].size, int)

@@ -280,6 +280,7 @@ def zweitnet(*, weights=None, progress=True): ...
         ("sign", "pip install dapi-lock"),
         ("sbom", "pip install dapi-lock"),
         ("card", "pip install dapi-lock"),
+        ("export", "pip install dapi-export"),
         ("zzz", "dapi --help"),
     ],
 )

@@ -83,7 +83,7 @@ else:
     }
 
     # Additions of our other distributions to this package.
-    _DOMAINS = ("audio", "devkit", "lock", "text", "vision")
+    _DOMAINS = ("audio", "devkit", "export", "lock", "text", "vision")
 
     def __getattr__(name: str) -> object:
         from importlib import import_module

@@ -253,7 +253,9 @@ def _checked_waveform(waveform: Any) -> Tensor:
             f"The waveform has the shape {tuple(waveform.shape)}. Expected one recording, "
             "(channels, T) or (T,), with at least one sample; call batch for several."
         )
-    odd = waveform.numel() - int(waveform.isfinite().sum())
+    # A tracer, as of torch.export, knows no values.
+    is_traced = torch.compiler.is_compiling()
+    odd = 0 if is_traced else waveform.numel() - int(waveform.isfinite().sum())
     if odd:
         raise UnsupportedInputError(
             f"{odd:,} of the waveform's {waveform.numel():,} samples are infinite or NaN. "

@@ -40,6 +40,11 @@ _OF_DEVKIT = (
 # Commands that operators read about before they install them.
 _OF_LOCK = ("lock", "sync", "audit", "sign", "bundle", "unbundle", "sbom", "card")
 
+# The command of those who run models elsewhere.
+_OF_EXPORT = ("export",)
+
+_OWNERS = {"dapi-devkit": _OF_DEVKIT, "dapi-lock": _OF_LOCK, "dapi-export": _OF_EXPORT}
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
@@ -111,7 +116,7 @@ def _extension(command: Callable[[list[str]], int | None], words: list[str]) -> 
 
 def _unknown(word: str) -> str:
     """Return the message for an unknown command."""
-    for owner, words in (("dapi-devkit", _OF_DEVKIT), ("dapi-lock", _OF_LOCK)):
+    for owner, words in _OWNERS.items():
         if word in words:
             return f"{word!r} is a command of {owner}. To install it: pip install {owner}"
     others = (point.name for point in discovery.entry_points("dapi.commands"))

@@ -1,0 +1,289 @@
+"""export: write a model with its preprocessing and labels as one file, and prove it."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+import dapi
+from dapi import WeightEntry, Weights, catalog
+from dapi.exceptions import ArgumentError, DapiError, InputError
+from dapi.export import _candidates, _describing, _formats, _proof
+from dapi.export._calling import Call, watch
+from dapi.export._candidates import Candidate
+from dapi.export._formats import Format
+from dapi.export._tracing import Traced, trace
+from dapi.export.exceptions import ExportError, ProofError
+from dapi.export.report import Export
+
+_log = logging.getLogger("dapi")
+
+_LARGEST = 2_000_000_000  # bytes of an ONNX file: protobuf's limit is 2 GiB
+
+
+def export(
+    subject: str | Weights | WeightEntry | nn.Module,
+    *,
+    format: str = "onnx",  # noqa: A002
+    output: str | Path = ".",
+    transforms: bool = True,
+    opset: int | None = None,
+    dynamic_batch: bool = False,
+    image_size: tuple[int, int] | None = None,
+) -> Export:
+    """Write a model with its preprocessing and labels as one file, and prove that it is equal.
+
+    The model is called as its task calls it. Where the transforms of the weights can be traced, the
+    file contains them, and takes images of uint8 of any height and width; otherwise it contains the
+    model alone, and the report says why. The file is loaded again and compared with the model on
+    synthetic inputs; it is kept only if the two are equal but for rounding. While this function
+    runs, no other thread should use torchvision's transforms: some of them are replaced.
+
+    Args:
+        subject: As for ``dapi.get_model``; or a model that dapi built, whose current parameters are
+            exported.
+        format: ``"onnx"``, or ``"torch-export"``.
+        output: The directory of the file. An existing file of that name is replaced.
+        transforms: Whether to include the transforms.
+        opset: The version of ONNX's operators; by default PyTorch's.
+        dynamic_batch: Whether the batch may have any size. By default it is one.
+        image_size: Height and width of the images of a model that cannot be traced for any size,
+            such as a detector; by default those of the task's small sample. The report's ``inputs``
+            state which sizes are fixed.
+
+    Returns:
+        The report, with the largest difference.
+
+    Raises:
+        ExportError: The model cannot be exported in this format.
+        ProofError: The file's outputs differ from those of the model.
+        MissingDependencyError: A library of the format is not installed.
+        UnknownTaskError: No installed distribution supports the task of the weights.
+        InputError: The directory cannot be made.
+        NoWeightsError: A model was built without weights, or not by dapi.
+        DapiError: As in ``dapi.get_model``. This function uses the cache and the network.
+    """
+    chosen = _formats.find(format)
+    chosen.check()
+    model, weights = _built(subject)
+    _check(chosen, model, weights)
+    folder = _made(Path(output))
+    with _quiet():
+        call = _watched(chosen, model, weights, image_size)
+        reasons: list[str] = []
+        for candidate in _candidates.candidates(
+            model, call, transforms=transforms, batch=dynamic_batch
+        ):
+            attempt = _Attempt(chosen, weights, call, candidate, opset)
+            why_alone = _why_alone(candidate, call, transforms, reasons)
+            try:
+                return attempt.run(folder, why_alone)
+            except ExportError as error:
+                _log.debug("an attempt to export %s failed", weights, exc_info=error)
+                reasons.append(error.reason)
+                last = error
+    raise last
+
+
+def _built(subject: Any) -> tuple[nn.Module, Any]:
+    """Return a model in evaluation mode on the CPU, and its weights."""
+    if isinstance(subject, nn.Module):
+        weights = dapi.weights_of(subject)
+        is_ready = not subject.training and _is_on_cpu(subject)
+        return subject if is_ready else deepcopy(subject).cpu().eval(), weights
+    if isinstance(subject, str | Weights | WeightEntry):
+        model = dapi.get_model(subject).eval()
+        return model, dapi.weights_of(model)
+    expected = "a name, weights, or a model"
+    raise ArgumentError("dapi.export.export", "subject", subject, expected=expected)
+
+
+def _is_on_cpu(model: nn.Module) -> bool:
+    return all(each.device.type == "cpu" for each in (*model.parameters(), *model.buffers()))
+
+
+def _check(chosen: Format, model: nn.Module, weights: Any) -> None:
+    """Refuse what no tracer can do, before anything runs.
+
+    Raises:
+        ExportError: The model is quantized, or too large for the format.
+    """
+    if any(type(each).__module__.startswith("torch.ao.nn.") for each in model.modules()):
+        reason = "it is quantized, and its packed weights are not tensors"
+        remedy = "Export the model that it was quantized from."
+        raise ExportError(str(weights), chosen.name, reason, remedy)
+    size = sum(each.numel() * each.element_size() for each in model.parameters())
+    if chosen.name == "onnx" and size > _LARGEST:
+        reason = f"its parameters have {size / 1e9:.1f} GB, and an ONNX file at most 2 GB"
+        remedy = f"Choose the other format: dapi export {weights} --format torch-export"
+        raise ExportError(str(weights), chosen.name, reason, remedy)
+
+
+def _made(folder: Path) -> Path:
+    """Make a directory, and return it.
+
+    Raises:
+        InputError: It cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as cause:
+        reason = f"it cannot be made ({cause.strerror})"
+        raise InputError(str(folder), reason, expected="another directory: --output DIR") from cause
+    return folder
+
+
+def _watched(
+    chosen: Format, model: nn.Module, weights: Any, image_size: tuple[int, int] | None
+) -> Call:
+    """Run the task once.
+
+    Raises:
+        ExportError: It fails, or does not call the model exactly once.
+    """
+    remedy = "Export the parts of the model with torch.export or torch.onnx."
+    try:
+        call = watch(model, weights, _distribution(weights), image_size)
+    except DapiError:
+        raise
+    except Exception as cause:
+        reason = f"its task fails on its sample ({type(cause).__name__}: {cause})"
+        raise ExportError(str(weights), chosen.name, reason, remedy) from cause
+    if call.times != 1:
+        how = "in a loop" if call.times else "by a method other than forward"
+        reason = f"its task calls the model {how}"
+        raise ExportError(str(weights), chosen.name, reason, remedy)
+    return call
+
+
+def _distribution(weights: Any) -> str:
+    """Return the distribution that offers the weights; empty if none does."""
+    if not isinstance(weights, Weights):
+        return ""
+    points = catalog.entry_points("dapi.weights")
+    return next((each.distribution for each in points if each.leads_to(type(weights))), "")
+
+
+def _why_alone(candidate: Candidate, call: Call, wanted: bool, reasons: list[str]) -> str:
+    """Return why a candidate does not contain the transforms."""
+    if candidate.transforms:
+        return ""
+    if not wanted:
+        return "transforms=False"
+    if reasons:
+        return f"with its transforms, {reasons[0]}"
+    kinds = [
+        "text" if isinstance(each, str) else type(each).__name__
+        for each in call.source
+        if not isinstance(each, torch.Tensor | int)
+    ]
+    if kinds or not call.source:  # a tokenizer that cannot be fetched is not called
+        return f"its transforms take {', '.join(kinds) or 'text'}, not tensors"
+    return "its task passes more to the model than its transforms return"
+
+
+class _Attempt:
+    """One attempt to export a candidate."""
+
+    def __init__(
+        self, chosen: Format, weights: Any, call: Call, candidate: Candidate, opset: int | None
+    ) -> None:
+        self.format, self.weights, self.call, self.opset = chosen, weights, call, opset
+        self.candidate = candidate
+
+    def run(self, folder: Path, why_alone: str) -> Export:
+        """Trace, write, load, compare, and only then give the file its name."""
+        traced = self._explained("it cannot be traced", lambda: trace(self.candidate))
+        metadata = _describing.describe(
+            self.weights,
+            self.call,
+            transforms=self.candidate.transforms,
+            inputs=traced.inputs,
+            outputs=traced.outputs,
+        )
+        path = folder / f"{_stem(self.weights)}.{self.format.suffix}"
+        unfinished = path.with_name(f".{os.getpid()}-{path.name}")
+        try:
+            self._explained(
+                "it cannot be converted",
+                lambda: self.format.write(traced, unfinished, metadata, self.opset),
+            )
+            proof = self._explained(
+                "its file does not run", lambda: self._proved(unfinished, traced)
+            )
+            self._explained("it cannot be written", lambda: unfinished.replace(path))
+        finally:
+            unfinished.unlink(missing_ok=True)
+        return Export(
+            weights=str(self.weights),
+            format=self.format.name,
+            path=path,
+            size=path.stat().st_size,
+            transforms=self.candidate.transforms,
+            reason=why_alone,
+            inputs=traced.inputs,
+            outputs=traced.outputs,
+            **proof._asdict(),
+        )
+
+    def _explained(self, what: str, step: Any) -> Any:
+        """Run a step; whatever a library raises is the reason of an ExportError."""
+        try:
+            return step()
+        except (ArgumentError, ExportError):
+            raise
+        except Exception as cause:
+            root: BaseException = cause
+            while root.__cause__ is not None:  # PyTorch's own errors say what to read next
+                root = root.__cause__
+            first = next(filter(None, map(str.strip, str(root).splitlines())), "")
+            reason = f"{what} ({type(root).__name__}: {first[:200].rstrip('.')})"
+            other = next(name for name in _formats.FORMATS if name != self.format.name)
+            remedy = f"Try the other format: dapi export {self.weights} --format {other}"
+            raise ExportError(str(self.weights), self.format.name, reason, remedy) from cause
+
+    def _proved(self, path: Path, traced: Traced) -> _proof.Proof:
+        proof = _proof.prove(self.candidate, traced.free, self.format.load(path, traced))
+        if proof.difference > proof.tolerance:
+            raise ProofError(
+                str(self.weights),
+                self.format.name,
+                difference=proof.difference,
+                tolerance=proof.tolerance,
+            )
+        return proof
+
+
+def _stem(weights: Weights | WeightEntry) -> str:
+    """Return a file name for weights: of an entry, that of its file."""
+    is_member = isinstance(weights, Weights)
+    name = str(weights) if is_member else Path(weights.files[0].name).stem
+    return re.sub(r"[^\w.-]+", "-", name).strip("-.") or "model"
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Suppress what tracers say about their own code; a failed one prints the whole graph."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.export", "onnxscript")]
+    levels = [each.level for each in loggers]
+    unread = io.StringIO()
+    with warnings.catch_warnings(), redirect_stdout(unread), redirect_stderr(unread):
+        warnings.simplefilter("ignore")
+        for each in loggers:
+            each.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            for each, level in zip(loggers, levels, strict=True):
+                each.setLevel(level)

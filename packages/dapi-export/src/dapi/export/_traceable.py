@@ -1,0 +1,141 @@
+"""Traceable functions: those of torchvision that fail, or fix the size of an image, while traced.
+
+torchvision's ``resize`` compares height and width, its ``center_crop`` compares both with the
+crop, its ``normalize`` reads a tensor, and its ``batched_nms`` asks for the number of boxes. While
+a model is traced, these functions are replaced by equal ones that compute with sizes as symbols.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+_IMAGES = ("torchvision.transforms.functional", "torchvision.transforms.v2.functional")
+_SMOOTH = ("bilinear", "bicubic")
+
+
+@contextmanager
+def traceable(shift: float = 0.0) -> Iterator[None]:
+    """Replace functions of torchvision, if it is imported.
+
+    Args:
+        shift: Added to grey levels before they are rounded: a small number shows how much the
+            model depends on the rounding of single pixels.
+    """
+    changed: list[tuple[Any, str, Any]] = []
+    try:
+        for path, name, replaced in _REPLACEMENTS:
+            module = sys.modules.get(path)
+            if module is not None:
+                original = getattr(module, name)
+                changed.append((module, name, original))
+                setattr(module, name, replaced(original, shift))
+        yield
+    finally:
+        for module, name, original in changed:
+            setattr(module, name, original)
+
+
+def _resize(original: Callable[..., Any], shift: float) -> Callable[..., Any]:
+    def resize(
+        image: Any,
+        size: Any,
+        interpolation: Any = "bilinear",
+        max_size: int | None = None,
+        antialias: bool | None = True,
+    ) -> Any:
+        mode = getattr(interpolation, "value", interpolation)
+        known = isinstance(image, Tensor) and mode in _SMOOTH and max_size is None
+        if not known or size is None:
+            return original(image, size, interpolation, max_size, antialias)
+        shape = _size(image, [size] if isinstance(size, int) else [*size])
+        return _interpolated(image, shape, mode, antialias=bool(antialias), shift=shift)
+
+    return resize
+
+
+def _size(image: Tensor, size: list[int]) -> list[Any]:
+    """Return height and width; of a single number, it is the length of the shorter side."""
+    if len(size) == 2:
+        return size
+    height, width = image.shape[-2:]
+    short = torch.sym_min(height, width)
+    return [size[0] * height // short, size[0] * width // short]
+
+
+def _interpolated(
+    image: Tensor, size: list[Any], mode: str, *, antialias: bool, shift: float
+) -> Tensor:
+    is_whole = not image.is_floating_point()
+    batch = (image.float() if is_whole else image).reshape(-1, *image.shape[-3:])
+    resized = interpolate(batch, size=size, mode=mode, align_corners=False, antialias=antialias)
+    if is_whole:
+        if mode == "bicubic":  # it overshoots
+            resized = resized.clamp(0, 255)
+        resized = (resized + shift).round().clamp(0, 255) if shift else resized.round()
+        resized = resized.to(image.dtype)
+    return resized.reshape(*image.shape[:-2], *size)
+
+
+def _center_crop(original: Callable[..., Any], _: float) -> Callable[..., Any]:
+    def center_crop(image: Any, output_size: int | Sequence[int]) -> Any:
+        sizes = [output_size] if isinstance(output_size, int) else [*output_size]
+        sizes = sizes * 2 if len(sizes) == 1 else sizes
+        if not isinstance(image, Tensor) or not _may_be_larger(image, sizes):
+            return original(image, output_size)
+        for dim, size in zip((-2, -1), sizes, strict=True):
+            rest = image.shape[dim] - size
+            start = (rest + (rest // 2) % 2) // 2  # half of it, rounded to an even number as Python
+            image = image.index_select(dim, torch.arange(size) + start)
+        return image
+
+    return center_crop
+
+
+def _may_be_larger(image: Tensor, sizes: Sequence[int]) -> bool:
+    """Whether an image is at least as large as its crop; symbols are never compared.
+
+    An image whose size is a symbol was resized to a multiple of the crop's size or more, or its
+    proof fails.
+    """
+    pairs = zip(image.shape[-2:], sizes, strict=True)
+    return all(not isinstance(found, int) or found >= size for found, size in pairs)
+
+
+def _normalize(original: Callable[..., Any], _: float) -> Callable[..., Any]:
+    def normalize(image: Any, mean: Any, std: Any, inplace: bool = False) -> Any:
+        if not isinstance(image, Tensor) or not image.is_floating_point():
+            return original(image, mean, std, inplace)
+        middle, spread = (
+            torch.tensor([*each], dtype=image.dtype).reshape(-1, 1, 1) for each in (mean, std)
+        )
+        return (image - middle) / spread
+
+    return normalize
+
+
+def _batched_nms(_original: Callable[..., Any], _: float) -> Callable[..., Any]:
+    def batched_nms(boxes: Tensor, scores: Tensor, idxs: Tensor, iou_threshold: float) -> Tensor:
+        from torchvision.ops.boxes import nms
+
+        # Boxes of each category are moved to a place of their own, as torchvision does for few.
+        largest = torch.cat([boxes.flatten(), boxes.new_zeros(1)]).max()
+        moved = boxes + (idxs.to(boxes) * (largest + 1))[:, None]
+        kept: Tensor = nms(moved, scores, iou_threshold)
+        return kept
+
+    return batched_nms
+
+
+_REPLACEMENTS = (
+    *((module, "resize", _resize) for module in _IMAGES),
+    *((module, "center_crop", _center_crop) for module in _IMAGES),
+    *((module, "normalize", _normalize) for module in _IMAGES),
+    ("torchvision.ops.boxes", "batched_nms", _batched_nms),
+)

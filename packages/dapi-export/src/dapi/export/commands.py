@@ -1,0 +1,77 @@
+"""``dapi export``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from dapi.catalog import printable
+
+# As in _formats, which imports PyTorch.
+_FORMATS = ("onnx", "torch-export")
+
+
+def export(words: Sequence[str]) -> int:
+    """Run ``dapi export``.
+
+    Exit status: 0 for a file that equals the model, 1 after an error, when nothing was written.
+    """
+    parser = _parser()
+    options = parser.parse_args(words)
+    if options.opset is not None and options.format != "onnx":
+        parser.error("--opset is of ONNX: --format onnx")
+    from dapi.export._exporting import export as write
+
+    if not options.quiet:
+        print(f"dapi: exporting {printable(options.name)}...", file=sys.stderr, flush=True)
+    report = write(
+        options.name,
+        format=options.format,
+        output=options.output,
+        transforms=not options.no_transforms,
+        opset=options.opset,
+        dynamic_batch=options.dynamic_batch,
+        image_size=options.image_size,
+    )
+    print(
+        json.dumps(report.facts(), indent=2)
+        if options.json
+        else "\n".join(map(printable, str(report).splitlines()))
+    )
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="dapi export",
+        description=(
+            "Write a model with its transforms and labels as one file, and prove that its outputs "
+            "equal the model's."
+        ),
+    )
+    parser.add_argument("name", help="a model (its latest weights) or weights")
+    text = "of the file (default: onnx)"
+    parser.add_argument("--format", choices=_FORMATS, default="onnx", help=text)
+    text = "the directory of the file (default: the current one)"
+    parser.add_argument("-o", "--output", type=Path, default=Path(), metavar="DIR", help=text)
+    text = "the model alone: its input is what the transforms return"
+    parser.add_argument("--no-transforms", action="store_true", help=text)
+    text = "a batch of any size (default: of one)"
+    parser.add_argument("--dynamic-batch", action="store_true", help=text)
+    text = "of images, for a model that fixes it, such as a detector"
+    parser.add_argument("--image-size", type=_size, metavar="HEIGHTxWIDTH", help=text)
+    text = "the version of ONNX's operators (default: PyTorch's)"
+    parser.add_argument("--opset", type=int, metavar="NUMBER", help=text)
+    parser.add_argument("--quiet", action="store_true", help="show no progress")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    return parser
+
+
+def _size(text: str) -> tuple[int, int]:
+    height, separator, width = text.partition("x")
+    if not (separator and height.isdecimal() and width.isdecimal() and int(height) * int(width)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size, as in 480x640")
+    return int(height), int(width)

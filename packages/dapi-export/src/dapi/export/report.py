@@ -1,0 +1,77 @@
+"""Export: the report of one exported file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+
+class Port(NamedTuple):
+    """An input or an output of an exported model.
+
+    Attributes:
+        name: Its name in the file.
+        dtype: The type of its elements, as PyTorch names it.
+        shape: Its dimensions: a number, or the name of one that may have any size.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int | str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.dtype} ({', '.join(map(str, self.shape))})"
+
+
+class Export(NamedTuple):
+    """A file that was exported, and the proof of it.
+
+    Attributes:
+        weights: The canonical name of the weights.
+        format: ``onnx`` or ``torch-export``.
+        path: The file.
+        size: Its number of bytes.
+        transforms: Whether it contains the transforms of the weights.
+        reason: Why it does not contain them; empty if it does.
+        inputs: Its inputs.
+        outputs: Its outputs.
+        difference: The largest difference between its outputs and the model's, relative to the
+            standard deviation of each output.
+        tolerance: The largest difference that counts as rounding, measured on this model.
+        runs: The number of inputs that were compared.
+    """
+
+    weights: str
+    format: str
+    path: Path
+    size: int
+    transforms: bool
+    reason: str
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    difference: float
+    tolerance: float
+    runs: int
+
+    def __str__(self) -> str:
+        """Return the report as a few lines."""
+        included = "included" if self.transforms else f"not included: {self.reason}"
+        return "\n".join(
+            [
+                f"{self.path}  {self.size / 1e6:.1f} MB",
+                f"  weights     {self.weights}",
+                f"  transforms  {included}",
+                *(f"  input       {port}" for port in self.inputs),
+                *(f"  output      {port}" for port in self.outputs),
+                f"  proof       equal on {self.runs} inputs: the largest difference is "
+                f"{self.difference:.1g} of the outputs' standard deviation; rounding explains "
+                f"{self.tolerance:.1g}",
+            ]
+        )
+
+    def facts(self) -> dict[str, Any]:
+        """Return the report in the form of JSON."""
+        ports = {
+            name: [port._asdict() for port in getattr(self, name)] for name in ("inputs", "outputs")
+        }
+        return {**self._asdict(), "path": str(self.path), **ports}

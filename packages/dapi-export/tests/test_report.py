@@ -1,0 +1,36 @@
+"""Export: the report of a file."""
+
+from pathlib import Path
+
+from dapi.export import Export
+from dapi.export.report import Port
+
+REPORT = Export(
+    weights="net:A_RefV1",
+    format="onnx",
+    path=Path("net.onnx"),
+    size=1_260_000,
+    transforms=True,
+    reason="",
+    inputs=(Port("image", "uint8", (1, 3, "height", "width")),),
+    outputs=(Port("output", "float32", (1, 10)),),
+    difference=4.2e-6,
+    tolerance=1e-4,
+    runs=4,
+)
+
+
+def test_report_is_readable():
+    """What the file takes, returns and contains, and the largest difference."""
+    text = str(REPORT)
+
+    assert "net.onnx  1.3 MB" in text and "transforms  included" in text
+    assert "image: uint8 (1, 3, height, width)" in text
+    assert "equal on 4 inputs: the largest difference is 4e-06 of" in text
+
+
+def test_report_says_why_transforms_are_missing():
+    """The model alone expects what they return."""
+    report = REPORT._replace(transforms=False, reason="its transforms take text, not tensors")
+
+    assert "not included: its transforms take text" in str(report)
