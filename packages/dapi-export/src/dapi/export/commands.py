@@ -7,11 +7,24 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from shutil import get_terminal_size
+from textwrap import fill
 
 from dapi.catalog import printable
 
 # As in _formats, which imports PyTorch.
 _FORMATS = ("onnx", "torch-export")
+_ABOUT = (
+    "Write a model with its transforms and labels to one file, and prove that its outputs equal "
+    "the model's."
+)
+_EXAMPLES = """examples:
+  dapi export efficientnet_lite0
+  dapi export minilm_l6 --output exported --dynamic-batch
+  dapi export resnet20_v2 --format torch-export --json
+
+More: docs/export.md
+Exit statuses and JSON: docs/command-line.md"""
 
 
 def export(words: Sequence[str]) -> int:
@@ -47,10 +60,9 @@ def export(words: Sequence[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="dapi export",
-        description=(
-            "Write a model with its transforms and labels as one file, and prove that its outputs "
-            "equal the model's."
-        ),
+        description=fill(_ABOUT, get_terminal_size().columns - 2),
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("name", help="a model (its latest weights) or weights")
     text = "of the file (default: onnx)"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from dapi.catalog import counted
+
 
 class Port(NamedTuple):
     """An input or an output of an exported model.
@@ -63,7 +65,7 @@ class Export(NamedTuple):
                 f"  transforms  {included}",
                 *(f"  input       {port}" for port in self.inputs),
                 *(f"  output      {port}" for port in self.outputs),
-                f"  proof       equal on {self.runs} inputs: the largest difference is "
+                f"  proof       equal on {counted(self.runs, 'input')}: the largest difference is "
                 f"{self.difference:.1g} of the outputs' standard deviation; rounding explains "
                 f"{self.tolerance:.1g}",
             ]
@@ -74,4 +76,5 @@ class Export(NamedTuple):
         ports = {
             name: [port._asdict() for port in getattr(self, name)] for name in ("inputs", "outputs")
         }
-        return {**self._asdict(), "path": str(self.path), **ports}
+        facts = {**self._asdict(), "path": str(self.path), **ports}
+        return {("bytes" if key == "size" else key): value for key, value in facts.items()}
