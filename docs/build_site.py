@@ -38,7 +38,7 @@ PARTS = ("transforms", "postprocess")  # public modules of a domain, beside its 
 MODULES = ("exceptions", "adapt", "tasks", "hooks", "cache", "catalog", "answers")
 CORE = {
     "Find and build": """
-        list_models get_model LATEST get_builder list_weights get_weights search
+        list_models get_model LATEST get_builder get_enum list_weights get_weights search
         build_model weights_of Provenance save load SearchResults""",
     "Run a model": "predictor ModelPredictor Predictions",
     "Declare weights": """

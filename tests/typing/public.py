@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 from torch import Tensor, nn
+from torchvision.models.optical_flow import RAFT
 from torchvision.models.resnet import ResNet
 from typing_extensions import assert_type
 
@@ -32,17 +33,21 @@ from dapi.vision import (
     ResNet50Weights,
     fasterrcnn_resnet50_fpn,
     quantized_resnet50,
+    raft_large,
     resnet18,
     resnet50,
 )
 from dapi.vision.postprocess import Classification
-from dapi.vision.transforms import ImageClassification
+from dapi.vision.transforms import ImageClassification, ObjectDetection
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 assert_type(dapi.list_models("resnet*", distribution="dapi-vision"), list[str])
+dapi.list_models({"*swin*", "vit_*"}, exclude="*_v2_*", task=["image-classification"])
+dapi.list_models(pattern="resnet*")  # type: ignore[call-arg]
 assert_type(dapi.list_weights("resnet50"), list[Weights])
+assert_type(dapi.get_enum("resnet50"), type[Weights])
 assert_type(dapi.search("resnet", min_metric={"acc@1": 80}, sort="params"), dapi.SearchResults)
 assert_type(dapi.get_weights("resnet50:ImageNet1K_RefV2"), Weights)
 assert_type(dapi.get_model("resnet50", weights=dapi.LATEST), nn.Module)
@@ -62,6 +67,8 @@ assert_type(weights.state_dict(), dict[str, Tensor])
 assert_type(ResNet50Weights.get_latest(), ResNet50Weights)
 assert_type(weights.transforms(crop_size=176), ImageClassification)
 assert_type(weights.transforms()(Image.new("RGB", (8, 8))), Tensor)
+assert_type(weights.transforms()([Image.new("RGB", (8, 8))]), Tensor)
+assert_type(ObjectDetection()([Image.new("RGB", (8, 8))]), list[Tensor])
 assert_type(weights.postprocess(), Classification)
 assert_type(dapi.get_weights("resnet50:ImageNet1K_RefV2").transforms(), Callable[..., Any])
 crop = weights.transforms.crop_size  # type: ignore[attr-defined]
@@ -109,6 +116,12 @@ resnet50(new_haed=True)  # type: ignore[call-arg]
 resnet50(num_classes="7")  # type: ignore[arg-type]
 resnet50(zero_init_residual="no")  # type: ignore[arg-type]
 resnet50(device=0)  # type: ignore[arg-type]
+assert_type(resnet50(weights=weights, in_channels=4, new_stem="adapt"), ResNet)
+resnet50(in_channels="4")  # type: ignore[arg-type]
+resnet50(weights=weights, new_stem="adapted")  # type: ignore[arg-type]
+quantized_resnet50(in_channels=4)  # type: ignore[call-arg]
+assert_type(raft_large(corr_block=nn.Identity(), mask_predictor=None), RAFT)
+raft_large(corr_blok=nn.Identity())  # type: ignore[call-arg]
 fasterrcnn_resnet50_fpn(box_score_thresh=0.5)
 fasterrcnn_resnet50_fpn(box_score_tresh=0.5)  # type: ignore[call-arg]
 bert_base(hidden_dropout_prob=0.0)

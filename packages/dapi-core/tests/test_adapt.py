@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dapi.adapt import Drop, DropRows, Rename, StripPrefix
+from dapi.adapt import Channels, Drop, DropRows, Rename, StripPrefix
 
 state_dicts = st.dictionaries(
     st.from_regex(r"[a-z]{1,3}(\.[a-z]{1,3}){0,2}", fullmatch=True), st.integers()
@@ -92,3 +92,17 @@ def test_steps_are_values():
 
     assert steps == pickle.loads(pickle.dumps(steps))
     assert 4 == len({*steps, StripPrefix("a.")})
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 7])
+def test_channels_fits_one_module_to_the_number_in_the_config(count):
+    """Its filters have that many channels; other tensors, and the versions, are unchanged."""
+    torch = pytest.importorskip("torch")
+    model = torch.nn.Sequential(torch.nn.Conv2d(3, 5, 2), torch.nn.Conv2d(3, 5, 2))
+    before = model.state_dict()
+    after = Channels("0")(before, {"in_channels": count})
+
+    assert (5, count, 2, 2) == after["0.weight"].shape
+    assert all(after[key] is before[key] for key in ("0.bias", "1.weight", "1.bias"))
+    assert before._metadata == after._metadata
+    assert before == Channels("0")(before, {}) == Channels("0")(before, {"in_channels": 3})

@@ -1,5 +1,6 @@
 """Annotations: what a builder is annotated with can be evaluated, though nobody imported it."""
 
+import functools
 import inspect
 import sys
 import typing
@@ -8,6 +9,7 @@ from importlib import import_module
 
 import pytest
 
+import dapi
 from dapi._catalog import builders
 
 FAMILY = """
@@ -77,3 +79,15 @@ def test_without_the_source_only_the_modules_own_names_are_resolved(family, monk
 
     monkeypatch.setattr(inspect, "getsource", absent)
     assert {"Fraction", typing.Any} <= set(dict(builder.__annotations__).values())
+
+
+def test_names_are_those_of_the_function_inside_a_decorator(family):
+    """A decorator of another module around the body changes nothing."""
+    inside = inspect.unwrap(family())
+
+    @functools.wraps(inside)
+    def around(**config):
+        return inside(**config)
+
+    builder = dapi.register_model(name="around")(around)
+    assert Fraction is typing.get_type_hints(builder)["return"]

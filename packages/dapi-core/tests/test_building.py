@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import functools
 import pickle
 import warnings
 
@@ -107,6 +108,61 @@ def test_new_head_differs_under_the_head_only(entry):
         dapi.build_model(Net, weights=entry, new_head=True, num_classes=7)
     with pytest.raises(StateDictMismatchError):
         dapi.build_model(Net, weights=entry, head=("body",), new_head=True, num_classes=7)
+
+
+class Seen(nn.Module):
+    def __init__(self, in_channels=3, num_classes=4):
+        super().__init__()
+        self.conv = nn.Conv1d(in_channels, 2, 3)
+        self.fc = nn.Linear(2, num_classes) if num_classes else nn.Identity()
+
+
+@pytest.fixture
+def seen(tmp_path):
+    """The weights of a Seen; the entry fixes its classes, and only the file its channels."""
+    path = tmp_path / "seen.safetensors"
+    safetensors_torch.save_file(Seen().state_dict(), path)
+    return WeightEntry.from_file(path, build=Build(config={"num_classes": 4}))
+
+
+def test_new_stem_differs_under_the_stem_only(seen):
+    """Other channels are asked for: with new filters, or with those of the file, fitted."""
+    make = functools.partial(dapi.build_model, Seen, weights=seen, stem="conv", in_channels=1)
+    file = seen.state_dict()
+
+    with pytest.raises(ConfigConflictError, match="in_channels=1.*in_channels=3.*new_stem=True"):
+        make()
+    for new_stem in (True, "adapt"):
+        model = make(new_stem=new_stem)
+        assert (2, 1, 3) == model.conv.weight.shape
+        assert torch.equal(file["fc.weight"], model.fc.weight)
+        is_fitted = torch.allclose(file["conv.weight"].sum(1, True), model.conv.weight)
+        assert is_fitted == (new_stem == "adapt") == torch.equal(file["conv.bias"], model.conv.bias)
+    with pytest.raises(NoWeightsError, match="requires a builder that declares a stem"):
+        dapi.build_model(Seen, weights=seen, new_stem=True)
+    with pytest.raises(NoWeightsError, match=r"declared as first.*Its layers are: conv, fc"):
+        dapi.build_model(Seen, weights=seen, stem="first", new_stem="adapt")
+
+
+def test_mismatch_beyond_the_stem_stays_one(seen):
+    """That a file is of another model is not hidden by what its first layer takes."""
+    other = dataclasses.replace(seen, build=Build())
+    with pytest.raises(StateDictMismatchError):
+        dapi.build_model(nn.Linear, 3, 2, weights=other, stem="conv")
+    with pytest.raises(StateDictMismatchError):
+        dapi.build_model(Seen, weights=other, stem="conv", in_channels=1, num_classes=5)
+
+
+def test_no_classes_are_no_head_where_the_model_has_that_form(seen):
+    """Without new_head, as nothing is initialised; a model that keeps a head is refused."""
+    model = dapi.build_model(Seen, weights=seen, head="fc", num_classes=0)
+
+    assert torch.equal(seen.state_dict()["conv.weight"], model.conv.weight)
+    assert model._dapi_provenance.new_head
+    with pytest.raises(ConfigConflictError, match="num_classes=0"):
+        dapi.build_model(Seen, weights=seen, num_classes=0)
+    with pytest.raises(ConfigConflictError, match="num_classes=0"):
+        dapi.build_model(Seen, weights=seen, head="conv", num_classes=0)
 
 
 def test_wrapped_model_knows_its_weights(entry):

@@ -116,9 +116,7 @@ def test_deflated_zip_is_refused(tmp_path):
         WeightEntry.from_file(bomb).state_dict()
 
 
-@pytest.mark.parametrize(
-    "content", [[STATE["weight"]], {"state_dict": STATE, "epoch": 3}, {1: STATE["weight"]}, 5]
-)
+@pytest.mark.parametrize("content", [[STATE["weight"]], {"epoch": 3}, {1: STATE["weight"]}, 5])
 def test_what_is_no_state_dict_is_refused(tmp_path, content):
     """Tensors by key, and nothing around them."""
     with pytest.raises(CheckpointError, match="dict of tensors"):
@@ -211,6 +209,7 @@ def test_torchscript_archive_is_named(tmp_path):
         (b"\x1f\x8b\x08", "compressed with gzip"),
         (b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
         (b"<?xml version='1.0'?><Error/>", "an XML document"),
+        (b"GGUF\x03", r"a GGUF file: name it \*.gguf, and run pip install 'dapi-devkit\[gguf\]'"),
         (pickle.dumps({"weight": [1.0]}), "a pickle that torch.save did not write"),
         (NOISE, "neither a safetensors file nor one of torch.save"),
         (b"PK\x03\x04", "it is truncated"),
@@ -223,6 +222,15 @@ def test_what_is_no_checkpoint_is_named(tmp_path, content, reason):
 
     with pytest.raises(CheckpointError, match=reason):
         WeightEntry.from_file(path).state_dict()
+
+
+def test_arrays_of_numpy_are_named(tmp_path):
+    """With what reads them."""
+    with zipfile.ZipFile(tmp_path / "net.pth", "w") as archive:
+        archive.writestr("weight.npy", b"")
+
+    with pytest.raises(CheckpointError, match="an .npz file.*pip install dapi-devkit"):
+        WeightEntry.from_file(tmp_path / "net.pth").state_dict()
 
 
 @pytest.mark.parametrize("content", [{"a": Payload()}, {"a": {1, 2}}, pickle.loads, b"\x80\x02]."])
@@ -297,9 +305,9 @@ class TestUnpinned:
 
     def test_file_that_others_may_read_is_kept(self, publish):
         """A distribution that is installed later may know the format."""
-        entry = publish(b"GGUF", "net.gguf")
+        entry = publish(b"\x89HDF", "net.h5")
 
-        with pytest.raises(CheckpointError, match="'gguf'"):
+        with pytest.raises(CheckpointError, match="'h5'"):
             entry.state_dict()
         assert cache.find(entry.files[0]) is not None
 
@@ -377,10 +385,10 @@ def test_state_dict_is_in_memory_whatever_the_default_device(tmp_path, layout, d
 
 def test_unknown_format_is_told(tmp_path):
     """A suffix that nobody reads is an error that names it."""
-    path = tmp_path / "net.gguf"
-    path.write_bytes(b"GGUF")
+    path = tmp_path / "net.h5"
+    path.write_bytes(b"\x89HDF")
 
-    with pytest.raises(CheckpointError, match="'gguf'"):
+    with pytest.raises(CheckpointError, match="'h5'"):
         WeightEntry.from_file(path).state_dict()
 
 
@@ -388,11 +396,11 @@ def test_format_of_a_distribution_is_used(tmp_path, advertise):
     """A distribution may say how its format is read."""
     advertise(
         "acme-formats",
-        "[dapi.formats]\nnpz = acme_npz:read\n",
-        acme_npz="import torch\n"
+        "[dapi.formats]\nstack = acme_stack:read\n",
+        acme_stack="import torch\n"
         "def read(path):\n    return {'size': torch.tensor(path.stat().st_size)}\n",
     )
-    path = tmp_path / "net.npz"
+    path = tmp_path / "net.stack"
     path.write_bytes(b"12345")
 
     assert 5 == WeightEntry.from_file(path).state_dict()["size"].item()

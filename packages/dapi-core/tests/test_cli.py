@@ -84,6 +84,14 @@ def test_list_prints_a_table_or_json(family, capsys):
     assert ("acme_net:Digits_RefV2", 0.97) == (described["weights"], described["metric"]["value"])
 
 
+def test_list_takes_several_patterns(family, capsys):
+    """Names that match one of them, but none that is excluded."""
+    listed = run(capsys, "list", "acme_*", "no_such_*", "--json")[1].out
+
+    assert ["acme_net"] == [row["model"] for row in json.loads(listed)]
+    assert "acme_net" not in run(capsys, "list", "acme_*", "--exclude", "*_net")[1].out
+
+
 def test_list_tells_what_the_name_builds_and_how_much_better_another_is(alone, capsys):
     """The metric is that of the weights that LATEST means; the best is told where it is better."""
 
@@ -471,7 +479,7 @@ def test_fetch_that_does_not_fit_is_told_before(alone, capsys):
     @dapi.register_model(weights=VastWeights)
     def vast_net(*, weights=None, progress=True): ...
 
-    name = dapi._catalog.builders.list_models()[0]
+    name = dapi.list_models()[0]
     for words in ((), ("--dry-run",)):
         status, printed = run(capsys, "fetch", name, *words)
         assert 1 == status

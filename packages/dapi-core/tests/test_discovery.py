@@ -164,12 +164,12 @@ def test_extension_is_loaded_by_its_key_alone(advertise):
     """Only the extension that is asked for is imported."""
     advertise(
         "acme-formats",
-        "[dapi.formats]\ngguf = acme_gguf:read\nonnx = acme_onnx:read\n",
-        acme_gguf="def read(path): ...\n",
+        "[dapi.formats]\nstack = acme_stack:read\nonnx = acme_onnx:read\n",
+        acme_stack="def read(path): ...\n",
         acme_onnx="raise SystemExit",
     )
 
-    assert "read" == extension("dapi.formats", "gguf").__name__
+    assert "read" == extension("dapi.formats", "stack").__name__
     assert extension("dapi.formats", "absent") is None
     assert "acme_onnx" not in sys.modules
 

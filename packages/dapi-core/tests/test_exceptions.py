@@ -51,6 +51,9 @@ EXAMPLES = [
     exceptions.PositionalArgumentError("net", "True", parameters=["weights"]),
     exceptions.LegacyConflictError("net", "pretrained", parameter="weights"),
     exceptions.MissingFileError("net.pth"),
+    exceptions.NestedCheckpointError(
+        "net.ckpt", source="net", tensors={("model", "ema"): 14, (): 1}, others={"epoch": "int"}
+    ),
     exceptions.ConfigConflictError("net:A", "num_classes", given=3, fixed=4, head=["fc"]),
     exceptions.UnreadOverrideError("net:A", target="m:C", parameters=["eps"]),
     exceptions.StateDictMismatchError(

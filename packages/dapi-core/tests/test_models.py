@@ -11,7 +11,10 @@ import dapi
 from dapi._catalog import builders
 from dapi.exceptions import (
     ArgumentError,
+    InvalidNameError,
+    NoWeightsError,
     PluginLoadError,
+    UnknownFacetError,
 )
 
 pytestmark = pytest.mark.usefixtures("forget_registered")
@@ -36,8 +39,14 @@ def test_list_models_takes_several_of_each(install):
     assert ["alpha_net", "beta_net"] == dapi.list_models(["alpha*", "b*_net", "nothing*"])
     assert ["alpha_net", "beta_net"] == dapi.list_models(distribution={"acme-one", "Acme_Two"})
     assert ["beta_net"] == dapi.list_models(module=importlib.import_module("acme_two"))
-    assert [] == dapi.list_models([]) == dapi.list_models(distribution=[])
-    for given in ({"pattern": 3}, {"distribution": [None]}, {"module": ["acme_two"]}):
+    assert [] == dapi.list_models(distribution=[])
+    for given in (
+        {"include": 3},
+        {"exclude": [b"net"]},
+        {"distribution": [None]},
+        {"module": ["acme_two"]},
+        {"task": [3]},
+    ):
         with pytest.raises(
             ArgumentError, match=rf"list_models does not accept {next(iter(given))}="
         ):
@@ -101,3 +110,43 @@ def test_builders_register_while_others_are_listed():
                 break
         stop.set()
         assert [None] * 4 == [writer.result() for writer in writers]
+
+
+def test_list_models_for_a_task(alone):
+    """A model is for each task of its weights; a task that none have is an error."""
+
+    class MixedWeights(dapi.Weights):
+        Plants_RefV1 = dapi.WeightEntry("https://x/1.pth", meta={"task": "naming"})
+        Birds_RefV1 = dapi.WeightEntry("https://x/2.pth", meta={"task": "finding"})
+
+    @dapi.register_model(weights=MixedWeights)
+    def mixed_net(*, weights=None, progress=True): ...
+
+    @dapi.register_model()
+    def bare_net(*, weights=None, progress=True): ...
+
+    assert ["bare_net", "mixed_net"] == dapi.list_models()
+    assert ["mixed_net"] == dapi.list_models(task="naming") == dapi.list_models(task={"finding"})
+    assert [] == dapi.list_models("bare*", task="naming") == dapi.list_models(task=())
+    with pytest.raises(UnknownFacetError, match="Did you mean 'naming'"):
+        dapi.list_models(task="namings")
+
+
+def test_enum_of_a_model_without_weights_is_an_error(alone):
+    """A builder leads to the enum that it declares; without one, the error says how to build."""
+
+    class OwnWeights(dapi.Weights):
+        Plants_RefV1 = dapi.WeightEntry("https://x/1.pth")
+
+    @dapi.register_model(weights=OwnWeights)
+    def full_net(*, weights=None, progress=True): ...
+
+    @dapi.register_model()
+    def bare_net(*, weights=None, progress=True): ...
+
+    assert OwnWeights is dapi.get_enum("full_net") is dapi.get_enum(full_net)
+    assert OwnWeights is dapi.get_enum(OwnWeights.Plants_RefV1)
+    with pytest.raises(NoWeightsError, match="bare_net has no published weights"):
+        dapi.get_enum("bare_net")
+    with pytest.raises(InvalidNameError):
+        dapi.get_enum(len)

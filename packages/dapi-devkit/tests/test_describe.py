@@ -13,6 +13,7 @@ import dapi
 from dapi import WeightEntry
 from dapi._catalog import builders
 from dapi._cli import main
+from dapi.adapt import StripPrefix, Take
 from dapi.devkit._description import describe, package_url
 from dapi.devkit._source import imports
 
@@ -100,6 +101,39 @@ def test_argument_that_the_builder_needs(capsys, tmp_path, monkeypatch):
     assert "'size'. Give the arguments that the weights fix: --config" in capsys.readouterr().err
     assert 0 == main([*words, "--config", "size=2"])
     assert 'build=Build(config={"size": 2})' in capsys.readouterr().out
+
+
+def test_nested_file_is_described_with_the_step_that_reads_it(capsys, tmp_path):
+    """And a prefix of all its keys, as a wrapper leaves it; the entry loads."""
+    state = WeightEntry.from_file(DIGITS).state_dict()
+    nested = {"state_dict": {f"module.{key}": value for key, value in state.items()}, "epoch": 3}
+    torch.save(nested, tmp_path / "net.ckpt")
+    status, printed = run(capsys, tmp_path / "net.ckpt", "--model", "resnet20")
+    _, facts = run(capsys, tmp_path / "net.ckpt", "--json")
+    names = {}
+    exec("\n".join(imports(printed)), names)
+    entry = eval(printed.partition("\n#")[0], names)
+
+    assert 0 == status
+    assert (Take("state_dict"), StripPrefix("module.")) == entry.build.adapt
+    assert torch.equal(state["fc.bias"], dapi.get_builder("resnet20")(weights=entry).fc.bias)
+    assert "# The file holds more than these tensors" in printed
+    assert ["state_dict"] == json.loads(facts)["take"]
+
+
+def test_checkpoint_in_several_files_is_described_by_its_index(capsys, tmp_path):
+    """The entry has each file with its hash."""
+    state = WeightEntry.from_file(DIGITS).state_dict()
+    for name, keys in (("one.pth", list(state)[:50]), ("two.pth", list(state)[50:])):
+        torch.save({key: state[key] for key in keys}, tmp_path / name)
+    names = dict(zip(state, ["one.pth"] * 50 + ["two.pth"] * 66, strict=True))
+    (tmp_path / "net.bin.index.json").write_text(json.dumps({"weight_map": names}))
+
+    status, printed = run(capsys, tmp_path / "net.bin.index.json", "--model", "resnet20")
+
+    assert 0 == status, printed
+    assert 2 == printed.count("File(") == printed.count("sha256=")
+    assert "# It matches resnet20." in printed
 
 
 class Bomb:

@@ -94,6 +94,22 @@ def test_prints_what_is_missing_and_what_leads_nowhere(project, capsys):
     assert PYPROJECT == (project / "pyproject.toml").read_text()
 
 
+def test_finds_builders_of_a_decorator_that_registers(project, capsys):
+    """A project may wrap register_model in a decorator of its own."""
+    (project / "src" / "acme_lines" / "_own.py").write_text(
+        "from dapi import register_model\n"
+        "def register_line(function): return register_model()(function)\n"
+    )
+    (project / "src" / "acme_lines" / "more.py").write_text(
+        "from acme_lines._own import register_line\n"
+        "@register_line\n"
+        "def long_line(*, weights=None, progress=True): ...\n"
+    )
+    assert 0 == main(["entry-points", str(project)])
+
+    assert '+ long_line = "acme_lines.more:long_line"' in capsys.readouterr().out
+
+
 def test_check_exits_with_1_until_it_is_written(project, capsys):
     """``--write`` keeps comments and order; after it there is nothing to say."""
     assert 1 == main(["entry-points", "--check", str(project)])

@@ -54,8 +54,8 @@ def test_one_builder_imports_one_family():
     loaded = "print(sorted(m for m in sys.modules if m.startswith('dapi.vision.models.')))"
     code = f"import sys; from dapi.vision import resnet50; {loaded}"
 
-    shared = "'dapi.vision.models._licenses', 'dapi.vision.models._torchvision'"
-    assert f"[{shared}, 'dapi.vision.models.resnet']" == run(code)
+    modules = ["_classifier", "_licenses", "_torchvision", "resnet"]
+    assert str([f"dapi.vision.models.{name}" for name in modules]) == run(code)
 
 
 def test_public_names_are_the_builders_and_their_enums():

@@ -1,9 +1,14 @@
 """RAFT: equal to torchvision's models with weights, and its weights by dataset."""
 
+from functools import partial
+
 import pytest
 import torch
 import torchvision.models.optical_flow as peer_flow
+from torch import nn
+from torchvision.models.optical_flow import raft
 
+from dapi.exceptions import StateDictMismatchError
 from dapi.vision import RaftLargeWeights, RaftSmallWeights, raft_large, raft_small
 
 
@@ -32,6 +37,64 @@ def test_equals_torchvision_with_weights(
     assert 2 == len(wanted) == len(actual)
     assert all(map(torch.equal, wanted, actual))
     assert (1, 2, 128, 136) == wanted[-1].shape and wanted[-1].std() > 0.01
+
+
+def parts(narrow):
+    """Return a RAFT's parts, which fit each other and no published file."""
+    encoder = partial(raft.FeatureEncoder, block=raft.ResidualBlock, norm_layer=nn.BatchNorm2d)
+    correlation = raft.CorrBlock(num_levels=3, radius=2)
+    motion = raft.MotionEncoder(
+        in_channels_corr=correlation.out_channels,
+        corr_layers=(16,),
+        flow_layers=(16, 8),
+        out_channels=16,
+    )
+    recurrent = raft.RecurrentBlock(
+        input_size=16 + narrow, hidden_size=narrow, kernel_size=(3,), padding=(1,)
+    )
+    return {
+        "feature_encoder": encoder(layers=(8, 8, 8, 8, 8 * narrow)),
+        "context_encoder": encoder(layers=(8, 8, 8, 8, 2 * narrow)),
+        "corr_block": correlation,
+        "update_block": raft.UpdateBlock(
+            motion_encoder=motion,
+            recurrent_block=recurrent,
+            flow_head=raft.FlowHead(in_channels=narrow, hidden_size=8),
+        ),
+        "mask_predictor": raft.MaskPredictor(in_channels=narrow, hidden_size=8),
+    }
+
+
+@pytest.mark.parametrize("builder", [raft_large, raft_small])
+def test_parts_are_the_callers_as_in_torchvision(builder):
+    """All of them at once, and one whose size decides that of another."""
+    torch.manual_seed(0)
+    given = parts(8)
+    ours, theirs = builder(**given), getattr(peer_flow, builder.__name__)(**given)
+    assert all(getattr(ours, name) is part for name, part in given.items())
+    frames = [torch.rand(1, 3, 64, 64) for _ in range(2)]
+    with torch.no_grad():
+        flows = [model.eval()(*frames, num_flow_updates=2)[-1] for model in (ours, theirs)]
+    assert torch.equal(*flows)
+
+    correlation = raft.CorrBlock(num_levels=3, radius=2)
+    models = [
+        make(corr_block=correlation) for make in (builder, getattr(peer_flow, builder.__name__))
+    ]
+    shapes = [{key: each.shape for key, each in model.state_dict().items()} for model in models]
+    assert shapes[0] == shapes[1]
+
+
+def test_parts_that_do_not_fit_the_weights_are_refused(randomized, save, with_file, tmp_path):
+    """A published file is for the paper's parts; with them, a part of one's own is loaded."""
+    local = save(randomized(peer_flow.raft_small()), tmp_path / "published.pth")
+    weights = with_file(RaftSmallWeights.FlyingThings_RefV2, local)
+    own = peer_flow.raft_small().feature_encoder
+
+    assert raft_small(weights=weights, feature_encoder=own).feature_encoder is own
+    assert torch.equal(own.conv.weight, weights.state_dict()["feature_encoder.conv.weight"])
+    with pytest.raises(StateDictMismatchError, match="feature_encoder"):
+        raft_small(weights=weights, feature_encoder=parts(8)["feature_encoder"])
 
 
 def test_latest_is_by_dataset():

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import nn
 from torchvision.transforms import InterpolationMode, _presets
 
 from dapi.vision.transforms import (
@@ -138,7 +139,7 @@ def test_flow_wants_two_images_of_one_size():
 )
 def test_wrong_frames_are_refused(wrong, error, text):
     """The error says what was expected, and what came."""
-    with pytest.raises(error, match=rf"shape \(T, 3, H, W\) or \(N, T, 3, H, W\); .*{text}"):
+    with pytest.raises(error, match=rf"shape \(T, 3, H, W\) or \(N, T, 3, H, W\), .*{text}"):
         VideoClassification(crop_size=(8, 8), resize_size=(8,))(wrong)
 
 
@@ -185,9 +186,14 @@ def test_grayscale_detection_keeps_the_size():
 
 
 WRONG = {
-    "list": ([[1, 2]], TypeError, "got builtins.list. Pass several images one by one"),
+    "list": ([1, 2], TypeError, "got builtins.int"),
+    "lists": ([[noise(8, 8)]], TypeError, "got a list of lists"),
     "path": ("digit.png", TypeError, "got builtins.str"),
-    "array": (noise(8, 8), TypeError, "got numpy.ndarray"),
+    "channels": (noise(8, 8)[..., :2], ValueError, r"its shape is \(2, 8, 8\)"),
+    "integers": (noise(8, 8).astype(int), ValueError, "its values are torch.int64"),
+    "range": (noise(8, 8).astype(float), ValueError, "not all of 0 to 1"),
+    "text": (np.array([["a"]]), ValueError, "it is not a picture"),
+    "no-array": (np.zeros((0, 8, 3), np.uint8), ValueError, "shape"),
     "floats": (torch.rand(3, 8, 8), TypeError, "got a tensor of torch.float32"),
     "channels-last": (torch.zeros(8, 9, 3, dtype=torch.uint8), ValueError, r"\(8, 9, 3\)"),
     "two-dimensions": (torch.zeros(8, 9, dtype=torch.uint8), ValueError, r"\(8, 9\)"),
@@ -217,7 +223,99 @@ def test_wrong_input_is_refused(transforms, wrong, error, text):
     with pytest.raises(error, match=text) as raised:
         transforms(wrong)
 
-    assert error is ValueError or "Expected a PIL image, or a uint8 tensor" in str(raised.value)
+    assert error is ValueError or "Expected a PIL image, an array" in str(raised.value)
+
+
+SINGLE = {
+    "classification": ImageClassification(crop_size=24, resize_size=32),
+    "grayscale": GrayscaleClassification(size=8, mean=0.5, std=0.5),
+    "grey-detection": GrayscaleDetection(),
+    "detection": ObjectDetection(),
+    "segmentation": SemanticSegmentation(resize_size=20),
+}
+
+
+@pytest.mark.parametrize("transforms", SINGLE.values(), ids=SINGLE)
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_array_is_what_its_image_is(transforms, channels):
+    """Height and width first; grey, coloured or transparent; of whole numbers or fractions."""
+    array = noise(40, 50, channels)
+    expected = transforms(Image.fromarray(array))
+
+    for form in (array, array / 255, (array / 255).astype(np.float32), array[::-1][::-1]):
+        assert torch.equal(expected, transforms(form))
+
+
+@pytest.mark.parametrize("transforms", SINGLE.values(), ids=SINGLE)
+def test_list_gives_the_results_of_its_images(transforms):
+    """A batch, which an array of images gives too; of a detector, a list."""
+    arrays = [noise(40, 50, seed=seed) for seed in (1, 2)]
+    expected = [transforms(each) for each in arrays]
+    for form in (arrays, tuple(arrays), [Image.fromarray(each) for each in arrays]):
+        assert all(map(torch.equal, expected, found := transforms(form)))
+        assert isinstance(found, list) == isinstance(
+            transforms, (ObjectDetection, GrayscaleDetection)
+        )
+
+    assert torch.equal(torch.stack(expected), transforms(np.stack(arrays)))
+    mixed = [noise(40, 50), torch.from_numpy(noise(40, 50)).permute(2, 0, 1)]
+    assert (2, *expected[0].shape) == torch.stack([*transforms(mixed)]).shape
+
+
+def test_list_that_makes_no_batch_is_refused():
+    """The error shows the shapes, and what to do."""
+    transforms = SemanticSegmentation(resize_size=None)
+    with pytest.raises(ValueError, match=r"\(3, 8, 8\) and \(3, 8, 9\).*for each image"):
+        transforms([noise(8, 8), noise(8, 9)])
+    with pytest.raises(ValueError, match="shapes: none"):
+        transforms([])
+
+
+def test_frames_and_pairs_may_be_arrays():
+    """A list or an array of frames is a clip, and two lists are a batch of pairs."""
+    transforms = VideoClassification(crop_size=(24, 20), resize_size=(32, 40))
+    frames = np.stack([noise(40, 50, seed=seed) for seed in range(3)])
+    expected = transforms(torch.from_numpy(frames).permute(0, 3, 1, 2))
+    for form in (frames, list(frames), [Image.fromarray(each) for each in frames], frames / 255):
+        assert torch.equal(expected, transforms(form))
+
+    first, second = OpticalFlow()(frames[:2], list(frames[1:]))
+    for place in (0, 1):
+        pair = OpticalFlow()(Image.fromarray(frames[place]), Image.fromarray(frames[place + 1]))
+        assert all(map(torch.equal, pair, (first[place], second[place])))
+
+
+class Prepare(nn.Module):
+    def __init__(self, transforms):
+        super().__init__()
+        self.transforms = transforms
+
+    def forward(self, *images):
+        return self.transforms(*images)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")
+@pytest.mark.parametrize(
+    ("transforms", "shape", "count"),
+    [
+        *((each, (3, 50, 70), 1) for each in SINGLE.values()),
+        (SINGLE["classification"], (2, 3, 50, 70), 1),
+        (VideoClassification(crop_size=(24, 20), resize_size=(32, 40)), (4, 3, 50, 70), 1),
+        (OpticalFlow(), (3, 48, 72), 2),
+    ],
+    ids=[*SINGLE, "batch", "video", "flow"],
+)
+def test_exported_transforms_equal_the_transforms(transforms, shape, count):
+    """torch.export traces them with uint8 in, and the traced program gives the same bits."""
+    rng = torch.Generator().manual_seed(0)
+    images = [torch.randint(256, shape, dtype=torch.uint8, generator=rng) for _ in range(count)]
+    exported = torch.export.export(Prepare(transforms), tuple(images)).module()
+
+    others = [image.flip(-1) for image in images]
+    for given in (images, others):
+        expected, actual = transforms(*given), exported(*given)
+        pairs = [(expected, actual)] if count == 1 else zip(expected, actual, strict=True)
+        assert all(torch.equal(*pair) for pair in pairs)
 
 
 @pytest.mark.parametrize(

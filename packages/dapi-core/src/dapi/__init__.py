@@ -25,9 +25,16 @@ if TYPE_CHECKING:
     from dapi._building.provenance import Provenance, weights_of
     from dapi._building.register_model import BuilderConfig, LegacyArgument, register_model
     from dapi._building.saving import load, save
-    from dapi._catalog.builders import list_models
     from dapi._catalog.found import SearchResults
-    from dapi._catalog.lookup import LATEST, get_builder, get_model, get_weights, list_weights
+    from dapi._catalog.listing import list_models
+    from dapi._catalog.lookup import (
+        LATEST,
+        get_builder,
+        get_enum,
+        get_model,
+        get_weights,
+        list_weights,
+    )
     from dapi._catalog.search import search
     from dapi._plugins.binding import use_lock
     from dapi._plugins.removals import Removed
@@ -55,12 +62,13 @@ else:
             "LATEST",
             "Latest",
             "get_builder",
+            "get_enum",
             "get_model",
             "get_weights",
             "list_weights",
         ),
         "_weights.meta": ("Meta",),
-        "_catalog.builders": ("list_models",),
+        "_catalog.listing": ("list_models",),
         "_plugins.status": ("PluginInfo", "Refreshed", "plugins", "refresh"),
         "_building.predictor": ("ModelPredictor", "Predictions", "predictor"),
         "_building.provenance": ("Provenance", "weights_of"),
@@ -140,6 +148,7 @@ __all__ = [
     "check",
     "exceptions",
     "get_builder",
+    "get_enum",
     "get_model",
     "get_weights",
     "hooks",

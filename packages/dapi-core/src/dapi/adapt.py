@@ -13,8 +13,12 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol, TypeVar
 
 from dapi._values.record import Record
+from dapi.exceptions import excerpt
 
 V = TypeVar("V")
+
+# Keys of values that are not tensors in state dicts of torch: the last two are of quantized ones.
+BESIDE_TENSORS = ("_extra_state", "_packed_params._packed_params", "_packed_params.dtype")
 
 
 class _StateDict(dict[str, V]):
@@ -54,6 +58,62 @@ class Step(Protocol):
     def __call__(self, state_dict: Mapping[str, V], config: Mapping[str, Any]) -> dict[str, V]:
         """Return the adapted state dict."""
         ...
+
+
+class Take(Record):
+    """Take the tensors under a path of keys, and leave the rest of the file.
+
+    For files that hold more than one state dict: ``Take("state_dict")`` of PyTorch Lightning,
+    ``Take("params_ema")``, ``Take("model", "ema")``. ``Take()`` takes the tensors at the top of a
+    file that has other values beside them, such as ``epoch``. Values that are not tensors are left
+    out, too. It is applied while the file is read, so it must be the first step, and
+    ``state_dict()`` of the entry returns these tensors.
+
+    Attributes:
+        keys: The keys, from the outside in.
+
+    >>> import torch
+    >>> list(Take("state_dict")({"state_dict": {"weight": torch.ones(2)}, "epoch": 3}, {}))
+    ['weight']
+    """
+
+    keys: tuple[str, ...]
+
+    def __init__(self, *keys: str) -> None:
+        super().__init__(keys)
+
+    def __repr__(self) -> str:
+        return f"Take({', '.join(map(repr, self.keys))})"
+
+    def __call__(self, state_dict: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the tensors.
+
+        Raises:
+            ValueError: There is no such key, or no tensors are under it.
+        """
+        import torch
+
+        found: Any = state_dict
+        for key in self.keys:
+            if not isinstance(found, Mapping) or key not in found:
+                raise ValueError(f"it has no key {key!r} for {self!r}{_keys_of(found)}")
+            found = found[key]
+        items = [
+            (key, value)
+            for key, value in (found.items() if isinstance(found, Mapping) else ())
+            if isinstance(key, str)
+            and (isinstance(value, torch.Tensor) or key.endswith(BESIDE_TENSORS))
+        ]
+        if not items:
+            raise ValueError(f"it holds no tensors by key where {self!r} looks{_keys_of(found)}")
+        return _of(found, items)
+
+
+def _keys_of(found: object, shown: int = 5) -> str:
+    if not isinstance(found, Mapping) or not found:
+        return ""
+    keys = [excerpt(key) for key in found if isinstance(key, str)][:shown]
+    return f"; its keys are {', '.join(keys)}{', ...' if len(found) > shown else ''}"
 
 
 class StripPrefix(Record):
@@ -116,6 +176,47 @@ class Rename(Record):
 
     def _rename(self, key: str) -> str:
         return re.sub(self.pattern, self.replacement, key)
+
+
+class Channels(Record):
+    """Fit the filters of a convolution to images with another number of channels.
+
+    For one channel, the filters of all channels are added. For others they are repeated in order
+    (those of red, green, blue, red, ...) and scaled by the quotient of the numbers, so that sums
+    stay about as large. This is what timm does with ``in_chans``. Equal numbers change nothing.
+
+    Attributes:
+        module: The name of the convolution.
+        argument: Name of the config argument that is the number of channels.
+
+    >>> import torch
+    >>> rgb = torch.tensor([[1.0, 2.0, 3.0]])
+    >>> fit = Channels("conv")
+    >>> fit({"conv.weight": rgb}, {"in_channels": 1})["conv.weight"].tolist()
+    [[6.0]]
+    >>> fit({"conv.weight": rgb}, {"in_channels": 4})["conv.weight"].tolist()
+    [[0.75, 1.5, 2.25, 0.75]]
+    """
+
+    module: str
+    argument: str = "in_channels"
+
+    def __call__(self, state_dict: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the adapted state dict."""
+        weight, count = f"{self.module}.weight", config.get(self.argument)
+        items = (
+            (key, self._fitted(value, count) if key == weight and count else value)
+            for key, value in state_dict.items()
+        )
+        return _of(state_dict, items)
+
+    def _fitted(self, filters: Any, count: int) -> Any:
+        former = filters.shape[1]
+        if count == former:
+            return filters
+        if count == 1:
+            return filters.sum(dim=1, keepdim=True)
+        return filters[:, [place % former for place in range(count)]] * (former / count)
 
 
 class DropRows(Record):

@@ -9,7 +9,8 @@ A **builder** is found by its name (``find``, ``builders``), and the arguments o
 are its **declaration**; ``Arguments.of`` reads the arguments that it accepts. **Answers** are
 models' outputs for a fixed input: ``answers`` reads those of a distribution, ``record_answer`` runs
 a model, and ``compare_answers`` needs no framework. **Plugins** are the installed distributions
-that advertise **entry points** to dapi. ``saved`` returns the record of ``dapi.save`` in a file.
+that advertise **entry points** to dapi. ``saved`` returns the record of ``dapi.save`` in a file;
+``write_tensors`` writes tensors to a safetensors file in which they are aligned.
 ``redacted`` and ``printable`` return untrusted URLs and text in a form that may be displayed.
 
 Example:
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from dapi._answers.checking import record_answer
     from dapi._answers.differences import compare as compare_answers
     from dapi._building.saving import noted as saved
+    from dapi._loader.safetensors import write as write_tensors
 else:
     # Each takes longer to import than all others together, and few tools need them.
     _HOMES = {
@@ -59,6 +61,7 @@ else:
         "record_answer": ("_answers.checking", "record_answer"),
         "compare_answers": ("_answers.differences", "compare"),
         "saved": ("_building.saving", "noted"),
+        "write_tensors": ("_loader.safetensors", "write"),
     }
 
     def __getattr__(name: str) -> object:
@@ -108,4 +111,5 @@ __all__ = [
     "registered",
     "resolve",
     "saved",
+    "write_tensors",
 ]

@@ -35,6 +35,7 @@ facts; its text states the fact, then the expected or available values, then the
     ├── StateDictMismatchError    (RuntimeError)    keys or shapes that do not match the model
     ├── MissingFileError          (FileNotFoundError)  no such local checkpoint
     ├── CheckpointError           (ValueError)      the file is not a readable checkpoint
+    │   └── NestedCheckpointError                   its tensors are under a key, or beside others
     ├── AssetError                (ValueError)      an unusable tokenizer or vocabulary
     ├── UnreadableFileError       (OSError)         this machine cannot read the checkpoint
     ├── SavingError               (TypeError)       the model cannot be saved
@@ -610,13 +611,25 @@ class ConfigConflictError(DapiError, ValueError):
     """An argument contradicts what the weights were trained with."""
 
     def __init__(
-        self, weights: str, argument: str, *, given: object, fixed: object, head: Sequence[str]
+        self,
+        weights: str,
+        argument: str,
+        *,
+        given: object,
+        fixed: object,
+        head: Sequence[str] = (),
+        stem: Sequence[str] = (),
     ) -> None:
         self.weights, self.argument, self.given, self.fixed = weights, argument, given, fixed
-        self.head = tuple(head)
+        self.head, self.stem = tuple(head), tuple(stem)
         ways = [f"Remove {argument}", "pass weights=None"]
         if head:
             ways.append(f"add new_head=True to initialise a new {', '.join(head)}")
+        if stem:
+            ways.append(
+                f"add new_stem=True to initialise a new {', '.join(stem)} (or new_stem='adapt' to "
+                "fit its filters to the channels)"
+            )
         super().__init__(
             f"{argument}={excerpt(given)} contradicts {weights}, whose weights have "
             f"{argument}={excerpt(fixed)}. {', '.join(ways[:-1])}, or {ways[-1]}."
@@ -707,6 +720,51 @@ class CheckpointError(DapiError, ValueError):
             f"{source} cannot be read as a checkpoint: {reason} (file: {path}). Expected "
             "safetensors, or a .pth file that contains only tensors."
         )
+
+
+class NestedCheckpointError(CheckpointError):
+    """A file has its tensors under a key, or other values beside them.
+
+    Attributes:
+        tensors: The number of tensors under each path of keys that holds some; the empty path is
+            the top of the file. The path with most tensors is first.
+        others: The type of each other value, by its key.
+        keys: The path of the remedy: ``Build(adapt=Take(*keys))``.
+    """
+
+    def __init__(
+        self,
+        path: object,
+        *,
+        source: str,
+        tensors: Mapping[tuple[str, ...], int],
+        others: Mapping[str, str],
+    ) -> None:
+        self.path, self.source = path, redact(source)
+        self.tensors, self.others = dict(tensors), dict(others)
+        self.keys = next(iter(self.tensors))
+        self.reason = _nesting(self.tensors, self.others)
+        takes = [f"Take({', '.join(map(repr, keys))})" for keys in list(self.tensors)[:3]]
+        DapiError.__init__(
+            self,
+            f"{source} is not a state dict alone: {self.reason} (file: {path}). To take these "
+            f"tensors: Build(adapt={takes[0]}){''.join(f', or {each}' for each in takes[1:])}",
+        )
+
+
+def _nesting(tensors: Mapping[tuple[str, ...], int], others: Mapping[str, str]) -> str:
+    """Describe the keys of a file that hold tensors, and the other values."""
+    parts = [
+        f"its key {''.join(f'[{key!r}]' for key in keys) if len(keys) > 1 else repr(keys[0])} "
+        f"holds {count} tensors"
+        if keys
+        else f"it holds {count} tensors at its top"
+        for keys, count in list(tensors.items())[:3]
+    ]
+    rest = [f"{len(tensors) - 3} more such keys"] if len(tensors) > 3 else []
+    named = [f"{key} ({kind})" for key, kind in list(others.items())[:5]]
+    rest += [*named, f"{len(others) - 5} more"] if len(others) > 5 else named
+    return ", ".join(parts) + (f"; also {', '.join(rest)}" if rest else "")
 
 
 class AssetError(DapiError, ValueError):

@@ -42,7 +42,7 @@ def _namespace(function: Any) -> dict[str, Any]:
     import ast
     import inspect
 
-    namespace = dict(function.__globals__)
+    namespace = dict(inspect.unwrap(function).__globals__)
     body: list[ast.stmt] = []
     with suppress(OSError, SyntaxError, TypeError):  # a notebook, or a module without its source
         body = ast.parse(inspect.getsource(sys.modules[function.__module__])).body

@@ -30,6 +30,7 @@ CALLERS: Final = frozenset(
         "experts_implementation",
         "kernel_config",
         "new_head",
+        "new_stem",
         "pretrained",
         "pretrained_backbone",
         "progress",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from dapi import _store
-from dapi._building import demands
+from dapi._building.ends import Ends
 from dapi._loader import checkpoint, collector, construction, loading
 from dapi._loader.target import Target
 from dapi._weights.entry import WeightEntry
@@ -32,31 +32,31 @@ class Assembly(Generic[M]):
         make: Callable[[], M],
         weights: Weights | WeightEntry,
         config: Mapping[str, Any],
-        fresh: Sequence[str],
+        ends: Ends,
         target: Target,
     ) -> None:
         self._make, self._weights, self._config = make, weights, config
-        self._fresh, self._target = tuple(fresh), target
+        self._ends, self._fresh, self._target = ends, ends.fresh, target
 
     def run(self, *, progress: bool) -> M:
         with collector.paused():
             model, frame = self._construct()
-        demands.check_head(model, self._fresh, self._weights)
+        self._ends.check(model, self._weights, self._config)
         files, name = entry_of(self._weights).files, str(self._weights)
         origin = loading.Origin(name, _store.fetch_all(files, progress=progress, wanted=name))
         try:
             with collector.paused():
                 model = self._load(model, frame, origin)
-        except StateDictMismatchError:
+        except StateDictMismatchError as mismatch:
             checkpoint.reject(files)
-            raise
+            raise (self._ends.explain(mismatch, self._weights) or mismatch) from mismatch.__cause__
         checkpoint.confirm(files)
         return model
 
     def _construct(self) -> tuple[M, construction.Deferral | None]:
-        of_head = self._of_head if self._fresh else None
+        of_ends = self._of_ends if self._fresh else None
         constructed = construction.attempt(
-            partial(construction.construct, self._make, fresh=of_head), str(self._weights)
+            partial(construction.construct, self._make, fresh=of_ends), str(self._weights)
         )
         return constructed or (self._construct_plainly(), None)
 
@@ -64,7 +64,7 @@ class Assembly(Generic[M]):
         with construction.suspended():
             return self._make()
 
-    def _of_head(self, model: M) -> list[nn.Parameter]:
+    def _of_ends(self, model: M) -> list[nn.Parameter]:
         return [
             parameter
             for name, parameter in model.named_parameters()
@@ -72,9 +72,10 @@ class Assembly(Generic[M]):
         ]
 
     def _state_dict(self) -> dict[str, Tensor]:
-        """Read the tensors for the model by its keys, without those of a new head."""
+        """Read the tensors for the model by its keys, without those of new ends."""
         read, wanted = self._weights.state_dict(progress=False), entry_of(self._weights).build
-        adapted = loading.adapt(read, wanted.adapt, self._config, code_version=wanted.code_version)
+        steps = (*wanted.adapt, *self._ends.steps)
+        adapted = loading.adapt(read, steps, self._config, code_version=wanted.code_version)
         for key in [key for key in adapted if loading.is_under(key, self._fresh)]:
             del adapted[key]
         return adapted

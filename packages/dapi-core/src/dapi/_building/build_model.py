@@ -11,9 +11,10 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from functools import partial
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from dapi._building import provenance as _provenance
+from dapi._building.ends import Ends
 from dapi._building.provenance import Provenance
 from dapi._loader.target import Target, default_device
 from dapi._values.frozen import FrozenDict
@@ -38,6 +39,8 @@ def build_model(
     weights: WeightsLike[Any] | None = None,
     head: Sequence[str] = (),
     new_head: bool = False,
+    stem: Sequence[str] = (),
+    new_stem: bool | Literal["adapt"] = False,
     progress: bool = True,
     device: torch.device | str | None = None,
     dtype: torch.dtype | None = None,
@@ -58,6 +61,10 @@ def build_model(
         new_head: Whether the size of the head (``num_classes``, ``num_keypoints``,
             ``num_labels`` or ``aux_num_out``) may differ from the weights; the head is then
             initialised, not loaded.
+        stem: Names of the convolutions that ``new_stem`` renews.
+        new_stem: Whether the channels of the stem (``in_channels``) may differ from the weights;
+            the stem is then initialised, not loaded. ``"adapt"`` loads its filters, fitted to the
+            channels as by ``dapi.adapt.Channels``.
         progress: Show a progress bar during a download, or a line every ten seconds in a log.
         device: The device of the model; by default the constructor decides. ``"meta"``, also as
             PyTorch's default device, constructs the model for the weights but downloads and loads
@@ -91,15 +98,18 @@ def build_model(
     if weights is not None and not isinstance(weights, Weights | WeightEntry):
         raise WeightsTypeError(name, weights, expected=["an enum of weights"])
     return build(
-        Recipe(
-            partial(constructor, *args), name, (head,) if isinstance(head, str) else tuple(head)
-        ),
+        Recipe(partial(constructor, *args), name, Ends(_names(head), _names(stem))),
         weights,
         config,
         new_head=new_head,
+        new_stem=new_stem,
         progress=progress,
         target=Target(device, dtype),
     )
+
+
+def _names(value: str | Sequence[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
 
 
 class Recipe(Generic[M]):
@@ -108,14 +118,14 @@ class Recipe(Generic[M]):
     Args:
         construct: Called with the merged config.
         name: The name of the builder, or of the constructor.
-        head: Names of the submodules that a new head initialises.
+        ends: The layers in which the model may differ from weights.
         target: As in ``Provenance``.
     """
 
     def __init__(
-        self, construct: Callable[..., M], name: str, head: tuple[str, ...] = (), target: str = ""
+        self, construct: Callable[..., M], name: str, ends: Ends, target: str = ""
     ) -> None:
-        self.construct, self.name, self.head, self.target = construct, name, head, target
+        self.construct, self.name, self.ends, self.target = construct, name, ends, target
 
 
 def build(
@@ -123,7 +133,8 @@ def build(
     weights: Weights | WeightEntry | None,
     config: Mapping[str, Any],
     *,
-    new_head: bool,
+    new_head: bool = False,
+    new_stem: bool | Literal["adapt"] = False,
     progress: bool,
     target: Target,
 ) -> M:
@@ -137,20 +148,20 @@ def build(
 
     demands.admit(weights)
     _require_torch(recipe.name)
-    merged = demands.merge(weights, config, head=recipe.head, new_head=new_head)
+    ends = recipe.ends.wanted(weights, config, new_head=new_head, new_stem=new_stem)
+    merged = demands.merge(weights, config, ends)
     make = partial(demands.construct, recipe.construct, recipe.name, weights, merged)
-    fresh = recipe.head if new_head else ()
     if _nothing_is_loaded.get():
         model = make()
     elif _is_meta(target.device or default_device()):
         model = _construct_on_meta(make, recipe.name)
-        demands.check_head(model, fresh, weights)
+        ends.check(model, weights, merged)
     else:
         from dapi._building.assembly import Assembly
 
         with _off_meta() if target.device is not None else nullcontext():
-            model = Assembly(make, weights, merged, fresh, target).run(progress=progress)
-    _record(model, recipe, weights, merged, new_head=new_head)
+            model = Assembly(make, weights, merged, ends, target).run(progress=progress)
+    _record(model, recipe, weights, merged, new_head=new_head or ends.is_headless)
     hooks.model_built(model, recipe.name, weights)
     return model
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from dapi._building import origin
 from dapi._building.arguments import CALLERS
 from dapi._building.context import ContextParams
-from dapi._loader.loading import is_under
+from dapi._building.ends import Ends
 from dapi._plugins import binding
 from dapi._values import notices
 from dapi._values.frozen import freeze
@@ -17,9 +17,7 @@ from dapi._weights import lazy, licenses
 from dapi._weights.entry import WeightEntry
 from dapi._weights.enum import Weights, entry_of
 from dapi.exceptions import (
-    ConfigConflictError,
     ForeignWeightsError,
-    NoWeightsError,
     OutdatedWeightsWarning,
     UnreadOverrideError,
     WeightsDeclarationError,
@@ -30,9 +28,6 @@ if TYPE_CHECKING:
     from torch import nn
 
 M = TypeVar("M", bound="nn.Module")
-
-# Arguments in which a new head may differ from the weights; all others belong to the model.
-HEAD_ARGUMENTS = ("num_classes", "num_keypoints", "num_labels", "aux_num_out")
 
 
 def admit(weights: Weights | WeightEntry) -> None:
@@ -62,13 +57,7 @@ def _warn_of_later(weights: Weights) -> None:
         notices.warn_once(text, OutdatedWeightsWarning)
 
 
-def merge(
-    weights: Weights | WeightEntry,
-    config: Mapping[str, Any],
-    *,
-    head: Sequence[str],
-    new_head: bool,
-) -> dict[str, Any]:
+def merge(weights: Weights | WeightEntry, config: Mapping[str, Any], ends: Ends) -> dict[str, Any]:
     """Merge the arguments of the weights with the caller's, which must not contradict them."""
     wanted = entry_of(weights).build
     for argument in sorted(CALLERS & {*wanted.defaults, *wanted.config}):
@@ -77,19 +66,10 @@ def merge(
             f"names {argument}, which only a caller may set",
             f"Remove it from the entry, and pass it to the builder: {argument}=...",
         )
-    if new_head and not head:
-        raise NoWeightsError(
-            "new_head=True requires a builder that declares a head",
-            "Declare it: register_model(head=...) or build_model(head=...).",
-        )
     for argument, fixed in wanted.config.items():
         given = config.get(argument, fixed)
-        may_differ = new_head and argument in HEAD_ARGUMENTS
-        if freeze(given) != fixed and not may_differ:
-            renewed = head if argument in HEAD_ARGUMENTS else ()
-            raise ConfigConflictError(
-                str(weights), argument, given=given, fixed=fixed, head=renewed
-            )
+        if freeze(given) != fixed and not ends.may_differ(argument):
+            raise ends.conflict(weights, argument, given, fixed)
     return {**wanted.defaults, **wanted.config, **config}
 
 
@@ -138,20 +118,3 @@ def _explain_foreign_config(name: str, weights: Weights | WeightEntry, cause: Ty
     foreign = [key for key in {**wanted.defaults, **wanted.config} if f"'{key}'" in str(cause)]
     if foreign and "argument" in str(cause):
         raise ForeignWeightsError(name, str(weights), arguments=foreign) from cause
-
-
-def check_head(model: nn.Module, fresh: Sequence[str], weights: Weights | WeightEntry) -> None:
-    """Refuse a new head that cannot be trained, or that the model does not have."""
-    if not fresh or any(is_under(key, fresh) for key, _ in model.named_parameters()):
-        return
-    if any(is_under(key, fresh) for key in model.state_dict()):
-        raise NoWeightsError(
-            f"A new head of {weights} would be quantized, and could not be trained",
-            "Use new_head=True with float weights, and quantize the model after training.",
-        )
-    layers = ", ".join(name for name, _ in model.named_children()) or "it has none"
-    raise NoWeightsError(
-        f"The head of this {type(model).__name__} is declared as {', '.join(fresh)}, and it has no "
-        "such layer with parameters",
-        f"Correct register_model(head=...). Its layers are: {layers}.",
-    )

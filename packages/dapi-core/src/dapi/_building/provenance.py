@@ -29,7 +29,7 @@ class Provenance(Record):
         context: The overrides of constructor defaults that the weights set.
         target: The registered builder, as ``"module:function"``; empty for an unregistered
             constructor.
-        new_head: Whether the head was newly initialised instead of loaded.
+        new_head: Whether the head was newly initialised, or omitted, instead of loaded.
     """
 
     builder: str

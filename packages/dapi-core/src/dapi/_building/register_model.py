@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from functools import partial, wraps
-from typing import TYPE_CHECKING, Any, ParamSpec, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypedDict, TypeVar
 
 from dapi._building.annotations import Annotations
 from dapi._catalog import builders, offers
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from dapi._building.build_model import Recipe
+    from dapi._building.ends import Ends
     from dapi._loader.target import Target
 
 _CO_VARARGS = 0x04  # of ``inspect``, which takes longer to import than all builders of a family
@@ -80,11 +81,14 @@ class BuilderConfig(_Declared, total=False):
 
     Attributes:
         new_head: Whether the size of the head may contradict the weights, and is not loaded.
+        new_stem: The same of the stem's channels; ``"adapt"`` fits the filters to them. See
+            ``dapi.build_model``.
         device: The device of the model; ``"meta"`` loads nothing. See ``dapi.build_model``.
         dtype: The floating-point type of the model; by default that of the constructor.
     """
 
     new_head: bool
+    new_stem: bool | Literal["adapt"]
     device: torch.device | str | None
     dtype: torch.dtype | None
 
@@ -139,6 +143,7 @@ class Declaration(Record):
     module: str
     weights: tuple[type[Weights], ...]
     head: tuple[str, ...]
+    stem: tuple[str, ...]
     replaces: str | None
     legacy: tuple[LegacyArgument, ...]
     parameters: tuple[str, ...]
@@ -150,6 +155,13 @@ class Declaration(Record):
     def target(self) -> str:
         """The function, in the form of entry points."""
         return f"{self.module}:{self.function}"
+
+    @property
+    def ends(self) -> Ends:
+        """The layers in which a model may differ from weights."""
+        from dapi._building.ends import Ends
+
+        return Ends(self.head, self.stem)
 
     def check_positional(self, args: Sequence[Any]) -> None:
         """Refuse positional arguments of older builders, such as ``pretrained``."""
@@ -284,6 +296,7 @@ def register_model(
     weights: type[Weights] | Sequence[type[Weights]] = (),
     name: str | None = None,
     head: str | Sequence[str] = (),
+    stem: str | Sequence[str] = (),
     replaces: str | None = None,
     legacy: LegacyArgument | Sequence[LegacyArgument] = (),
 ) -> Callable[[Callable[P, M]], Callable[P, M]]:
@@ -305,6 +318,7 @@ def register_model(
         weights: The builder's own enum of weights, or several; ``LATEST`` refers to the first.
         name: The model's name; by default the function's.
         head: Names of the submodules that ``new_head=True`` initialises.
+        stem: Names of the convolutions that ``new_stem`` renews, for other ``in_channels``.
         replaces: The builder of the same module that this one supersedes.
         legacy: Arguments of a predecessor.
 
@@ -332,6 +346,7 @@ def register_model(
             module=function.__module__,
             weights=enums,
             head=_checked("head", head, str),
+            stem=_checked("stem", stem, str),
             replaces=replaces,
             legacy=_checked("legacy", legacy, LegacyArgument),
             parameters=parameters.names,
@@ -381,11 +396,12 @@ def _call(
         config["weights_backbone"] = None
     model = build_model.build(
         build_model.Recipe(
-            partial(function, *args, weights=weights), spec.name, spec.head, spec.target
+            partial(function, *args, weights=weights), spec.name, spec.ends, spec.target
         ),
         weights,
         config,
         new_head=config.pop("new_head", False),
+        new_stem=config.pop("new_stem", False),
         progress=config.get("progress", True),
         target=spec.take_target(config),
     )
@@ -409,7 +425,7 @@ def recipe(builder: Callable[..., M], *, weights: WeightEntry | None) -> Recipe[
 
     spec = declaration(builder)
     function = builder.__wrapped__  # type: ignore[attr-defined]
-    return Recipe(partial(function, weights=weights), spec.name, spec.head, spec.target)
+    return Recipe(partial(function, weights=weights), spec.name, spec.ends, spec.target)
 
 
 def _unwrapped(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -8,7 +8,7 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from dapi._building import build_model, demands, fingerprint
+from dapi._building import build_model, ends, fingerprint
 from dapi._building import provenance as _provenance
 from dapi._building.arguments import Arguments
 from dapi._building.comparison import Difference, Tree, differences
@@ -153,7 +153,7 @@ def _remedy(
     if sizes & usual or not all(is_under(f"{change.place}.", head) for change in changes):
         return "Save it before such changes, and repeat them after loading"
     arguments = Arguments.of(builder, provenance.builder).types
-    name = next((each for each in demands.HEAD_ARGUMENTS if each in arguments), "num_classes")
+    name = next((each for each in ends.HEAD_ARGUMENTS if each in arguments), "num_classes")
     size = sizes.pop() if len(sizes) == 1 else "..."
     new = "" if provenance.weights is None else ", new_head=True"
     return f"Build it with {name}={size}{new}"
@@ -226,7 +226,7 @@ def load(
     try:
         with settings.offline():
             model = build_model.build(
-                plan.recipe, plan.entry, plan.config, new_head=False, progress=False, target=target
+                plan.recipe, plan.entry, plan.config, progress=False, target=target
             )
         if target.dtype is None:
             _restore_types(model, file)

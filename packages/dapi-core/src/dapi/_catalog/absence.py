@@ -55,7 +55,7 @@ def unknown_model(wanted: Name) -> UnknownModelError:
             return DisabledModelError(text, distribution=plugin.name, variable=plugin.disabled_by)
     return UnknownModelError(
         text,
-        available=builders.list_models(),
+        available=list(builders.listed()),
         provider=_provider(builder),
         equivalents=_offered(distribution, builder) or _equivalents(text),
     )

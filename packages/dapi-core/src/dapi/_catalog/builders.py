@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from functools import partial
-from types import ModuleType
 from typing import Any, NamedTuple
 
 from dapi._plugins.discovery import EntryPoint, discover, entry_points
 from dapi._values import names as _names
-from dapi._values.public import public
 from dapi._values.record import Record
-from dapi.exceptions import ArgumentError, DuplicateModelError
+from dapi.exceptions import DuplicateModelError
 
 
 class Builder(NamedTuple):
@@ -34,52 +32,6 @@ class Builder(NamedTuple):
     def qualified(self) -> str:
         """The name that is always unambiguous."""
         return f"{self.distribution}/{self.name}"
-
-
-@public
-def list_models(
-    pattern: str | Collection[str] | None = None,
-    *,
-    distribution: str | Collection[str] | None = None,
-    module: str | ModuleType | None = None,
-) -> list[str]:
-    """List the models of every installed distribution, and those registered in this process.
-
-    Imports none of them, and no framework.
-
-    Args:
-        pattern: Only names that match it, with ``*`` and ``?`` as in file names; or any of several
-            patterns.
-        distribution: Only models of this distribution, as in ``"dapi-vision"``, or of several.
-        module: Only models declared in this module, as in ``"dapi.vision.models.resnet"``, or
-            below it.
-
-    Returns:
-        The names, sorted. A name that several distributions provide is listed once for each,
-        qualified, so that every listed name can be built.
-
-    Raises:
-        ArgumentError: An argument has a wrong type.
-    """
-    models = listed()
-    if pattern is None and distribution is None and module is None:
-        return list(models)
-    patterns = _read("pattern", "*" if pattern is None else pattern)
-    owners = {*map(_names.normalize, _read("distribution", distribution or ()))}
-    package = module.__name__ if isinstance(module, ModuleType) else module
-    if not isinstance(package, str | None):
-        raise ArgumentError("dapi.list_models", "module", module, expected="a module, or its name")
-    return [
-        name
-        for name, model in models.items()
-        if (distribution is None or model.distribution in owners)
-        and (package is None or _is_below(model.target.partition(":")[0], package))
-        and any(_matches(model.name, each) for each in patterns)
-    ]
-
-
-def _read(argument: str, value: Any) -> tuple[str, ...]:
-    return _names.one_or_several("dapi.list_models", argument, value)
 
 
 def listed() -> dict[str, Builder]:
@@ -215,13 +167,3 @@ def _by_listed_name(models: list[Builder]) -> dict[str, Builder]:
 
 def _itself(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
-
-
-def _is_below(name: str, module: str) -> bool:
-    return name == module or name.startswith(f"{module}.")
-
-
-def _matches(name: str, pattern: str) -> bool:
-    from fnmatch import fnmatchcase
-
-    return fnmatchcase(name, pattern)

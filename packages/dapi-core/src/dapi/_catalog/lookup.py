@@ -105,6 +105,31 @@ def get_builder(name: str | Weights) -> Callable[..., nn.Module]:
 
 
 @public
+def get_enum(model: str | Weights | Callable[..., Any]) -> type[Weights]:
+    """Return the enum of a model's weights: the one that its builder was declared with.
+
+    Imports no framework. ``list_weights`` also lists what other distributions publish for a model.
+
+    Args:
+        model: The model's name, as in ``"resnet50"``; its builder; or some of its weights.
+
+    Raises:
+        NoWeightsError: The model has no published weights.
+        InvalidNameError: ``model`` is neither a name nor a builder.
+        UnknownModelError: No installed distribution provides the model.
+        PluginLoadError: Its module cannot be imported.
+
+    Example:
+        >>> import dapi
+        >>> enum = dapi.get_enum("resnet20_v2")
+        >>> enum.__name__, [member.name for member in enum]
+        ('ResNet20V2Weights', ['Digits_RefV1'])
+    """
+    function: Any = model
+    return own_enum(function if hasattr(model, "__dapi_builder__") else find(function).load())
+
+
+@public
 def list_weights(model: str | Weights | None = None) -> list[Weights]:
     """List the weights of a model from all distributions, or the weights of all models.
 

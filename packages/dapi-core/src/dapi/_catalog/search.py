@@ -87,18 +87,18 @@ class Query(Record):
 
     def _check(self, found: list[Found]) -> None:
         """Refuse values that no weights have: they are misspelt, or not installed."""
-        _check_known("task", self.task or (), (_text(each, "task") for each in found))
-        _check_known("license", self.license or (), (_text(each, "license") for each in found))
-        _check_known("distribution", self.distribution or (), (each.distribution for each in found))
+        check_known("task", self.task or (), (_text(each, "task") for each in found))
+        check_known("license", self.license or (), (_text(each, "license") for each in found))
+        check_known("distribution", self.distribution or (), (each.distribution for each in found))
         datasets = {name for each in found for name in each.datasets} - {""}
         for asked in self.dataset or ():
             if not any(is_of(name, asked) for name in datasets):
                 raise UnknownFacetError("dataset", asked, available=sorted(datasets))
         if self.min_metric or self.max_metric:
             bounded = (*(self.min_metric or ()), *(self.max_metric or ()))
-            _check_known("metric", bounded, self._metrics(found))
+            check_known("metric", bounded, self._metrics(found))
         if self.sort not in ORDERS:
-            _check_known("metric", (self.sort,), {*ORDERS, *self._metrics(found)})
+            check_known("metric", (self.sort,), {*ORDERS, *self._metrics(found)})
 
     def _metrics(self, found: list[Found]) -> set[str]:
         """Return the names of the metrics on the dataset."""
@@ -294,7 +294,12 @@ def _text(found: Found, key: str) -> str:
     return str(found.meta.get(key, ""))
 
 
-def _check_known(facet: str, asked: Collection[str], known: Iterable[str]) -> None:
+def check_known(facet: str, asked: Collection[str], known: Iterable[str]) -> None:
+    """Refuse values that none of the known ones equal.
+
+    Raises:
+        UnknownFacetError: There is such a value; suggests similar ones.
+    """
     names = {*known} - {""} if asked else set()
     for value in asked:
         if value not in names:

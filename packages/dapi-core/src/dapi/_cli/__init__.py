@@ -27,7 +27,16 @@ _COMMANDS = (
 )  # fmt: skip
 
 # Commands that people read about before they install them.
-_OF_DEVKIT = ("new", "describe", "entry-points", "catalogue", "snapshot", "breaking", "diff")
+_OF_DEVKIT = (
+    "new",
+    "describe",
+    "convert",
+    "entry-points",
+    "catalogue",
+    "snapshot",
+    "breaking",
+    "diff",
+)
 
 # Commands that operators read about before they install them.
 _OF_LOCK = ("lock", "sync", "audit", "sign", "bundle", "unbundle", "sbom", "card")

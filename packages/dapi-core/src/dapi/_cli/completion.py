@@ -119,7 +119,7 @@ def _names(begun: str) -> Iterable[str]:
     """List models, from entry points alone; behind a colon, the weights of one model."""
     model, colon, _ = begun.partition(":")
     if not colon:
-        return builders.list_models()
+        return list(builders.listed())
     try:
         return [f"{model}:{member.name}" for member in lookup.list_weights(model)]
     except DapiError:

@@ -12,6 +12,7 @@ from dapi._catalog import builders, criteria, lookup
 from dapi._catalog import metrics as _metrics
 from dapi._catalog import search as _search
 from dapi._catalog.found import Found
+from dapi._catalog.listing import list_models
 from dapi._catalog.metrics import Metric
 from dapi._catalog.search import Query
 from dapi._cli.names import in_dapi
@@ -29,13 +30,15 @@ from dapi._plugins.status import plugins
 from dapi._values.frozen import to_json
 from dapi._weights.entry import Status
 from dapi._weights.enum import Weights
-from dapi.exceptions import UnknownFacetError
 
 
 def add_commands(commands: Any) -> None:
     """Add the commands of this module."""
     listing = add_command(commands, "list", _list, "list the installed models by task")
-    listing.add_argument("pattern", nargs="?", help="only names that match, as in 'resnet*'")
+    text = "only names that match one of these patterns, as in 'resnet*'"
+    listing.add_argument("include", nargs="*", metavar="PATTERN", help=text)
+    text = "no names that match this pattern; may be given several times"
+    listing.add_argument("--exclude", action="append", metavar="PATTERN", help=text)
     text = "only models of this distribution"
     listing.add_argument("--distribution", action="append", help=text)
     text = "only models for this task, as in object-detection"
@@ -96,7 +99,12 @@ def _number(text: str) -> float:
 
 
 def _list(options: argparse.Namespace) -> int:
-    names = builders.list_models(options.pattern, distribution=options.distribution)
+    names = list_models(
+        options.include,
+        exclude=options.exclude,
+        distribution=options.distribution,
+        task=options.task,
+    )
     models = builders.listed()
     offered: dict[str, list[Found]] = {}
     for found in _search.offered(set(names)):
@@ -107,10 +115,6 @@ def _list(options: argparse.Namespace) -> int:
         for task, found in _by_task(offered.get(name, [])).items()
     ]
     rows.sort(key=lambda row: row["task"])
-    tasks = sorted({row["task"] for row in rows} - {""})
-    for task in options.task or ():
-        if task not in tasks:
-            raise UnknownFacetError("task", task, available=tasks)
     rows = [row for row in rows if not options.task or row["task"] in options.task]
     if options.json or not rows:
         print_rows(options, rows, empty=_nothing(options))
@@ -208,11 +212,12 @@ def _without(row: dict[str, Any], key: str) -> dict[str, Any]:
 
 def _nothing(options: argparse.Namespace) -> str:
     """Explain why no model is listed."""
-    installed = len(builders.list_models())
+    installed = len(builders.listed())
     if installed:
-        wider = f"*{options.pattern}*"
-        found = builders.list_models(wider, distribution=options.distribution)
-        part = f", or those with it in their name: dapi list '{wider}'" if found else ""
+        wider = [f"*{pattern}*" for pattern in options.include]
+        found = wider and list_models(wider, distribution=options.distribution)
+        words = " ".join(f"'{pattern}'" for pattern in wider)
+        part = f", or those with it in their name: dapi list {words}" if found else ""
         return f"None of the {installed} installed models match. To list all: dapi list{part}"
     disabled = [plugin.name for plugin in plugins() if plugin.models and plugin.state == "disabled"]
     if disabled:

@@ -19,35 +19,58 @@ from dapi._store import copies
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from dapi.adapt import Take
+
 # A copy of less is not worth a second file: reading so much takes a millisecond.
 WORTHWHILE: Final = 4 << 20
 
 
-def read(blob: Path) -> dict[str, Tensor] | None:
-    """Map the copy of a blob; None when there is none."""
+def read(blob: Path, take: Take | None = None) -> dict[str, Tensor] | None:
+    """Map the copy of a blob; None when there is none, or one of other tensors of the blob."""
     path = copies.find(blob)
     if path is None:
         return None
     try:
         content = safetensors.read(path, may_map=True)
         facts = json.loads(content.metadata["state_dict"])
+        if facts.get("take") != _keys(take):
+            return None
         return _restored(content.tensors, facts)
     except (OSError, RuntimeError, ValueError, KeyError):  # torch's, if it was removed meanwhile
         return None  # reading the blob itself reports the problem, if there is one
 
 
-def keep(blob: Path, state_dict: Mapping[str, Tensor], *, unmapped: int) -> None:
+def _keys(take: Take | None) -> list[str] | None:
+    return None if take is None else list(take.keys)
+
+
+def keep(
+    blob: Path, state_dict: Mapping[str, Tensor], take: Take | None = None, *, unmapped: int
+) -> None:
     """Make a copy of a blob that was read, if that is worthwhile and possible.
 
     Args:
         blob: The file that the state dict was read from.
         state_dict: Its tensors.
+        take: Where in the blob they are.
         unmapped: The number of its bytes that had to be read.
     """
-    if unmapped < WORTHWHILE or not copies.is_worthwhile(blob):
+    if unmapped < WORTHWHILE or not copies.is_worthwhile(blob) or _has_others(blob, take):
         return
     if all(map(_is_plain, state_dict.values())):
-        copies.make(blob, lambda path: _write(path, state_dict))
+        copies.make(blob, lambda path: _write(path, state_dict, take))
+
+
+def _has_others(blob: Path, take: Take | None) -> bool:
+    """Whether there is a copy of other tensors: two entries would replace each other's in turn."""
+    path = copies.find(blob)
+    if path is None:
+        return False
+    try:
+        facts = json.loads(safetensors.read_header(path).metadata["state_dict"])
+    except (OSError, ValueError, KeyError):
+        return False
+    return bool(facts.get("take") != _keys(take))
 
 
 def _is_plain(value: Any) -> bool:
@@ -64,11 +87,11 @@ def _is_plain(value: Any) -> bool:
     )
 
 
-def _write(path: Path, state_dict: Mapping[str, Tensor]) -> None:
+def _write(path: Path, state_dict: Mapping[str, Tensor], take: Take | None) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     firsts: dict[object, str] = {}
     same = {key: firsts.setdefault(_identity(tensor), key) for key, tensor in state_dict.items()}
-    facts = {"keys": same, "versions": getattr(state_dict, "_metadata", None)}
+    facts = {"keys": same, "versions": getattr(state_dict, "_metadata", None), "take": _keys(take)}
     tensors = {key: state_dict[key] for key in firsts.values()}
     safetensors.write(path, tensors, {"state_dict": json.dumps(facts)})
 

@@ -44,6 +44,8 @@ def _check_kind(names: set[str]) -> None:
         raise ValueError("it is a TorchScript archive, which contains code: save its state_dict()")
     if "archive_format" in inner:
         raise ValueError("it is an exported program, which contains code: save its state_dict()")
+    if names and all(name.endswith(".npy") for name in names):
+        raise ValueError("it is an .npz file: name it *.npz, and run pip install dapi-devkit")
     if "data.pkl" not in inner:
         raise ValueError("it is a zip that torch.save did not write")
 

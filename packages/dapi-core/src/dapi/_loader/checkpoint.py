@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dapi import _store
-from dapi._loader import aligned, archive, safetensors
+from dapi._loader import aligned, archive, nesting, safetensors
 from dapi._plugins.discovery import extension
 from dapi._store import faults, mapping, placeholder
 from dapi._values.file import File
@@ -32,6 +32,8 @@ from dapi.exceptions import (
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from dapi.adapt import Take
+
     # Takes a path, and whether it may be mapped; returns the tensors, and how many bytes had to
     # be read because they could not be mapped where they are.
     Reader = Callable[[Path, bool], tuple[dict[str, Tensor], int]]
@@ -42,25 +44,35 @@ _SUFFIXES = ("safetensors", "pth", "pt", "bin", "ckpt")
 _CUSTOMARY = ("", "model", "pkl", "tar", "th", "weights", *_SUFFIXES)
 # The first bytes of torch.save's legacy format (before PyTorch 1.6).
 _LEGACY = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
+_CONVERT = ": save its state_dict() alone, or run dapi convert FILE (pip install dapi-devkit)"
 # Often met, and never a checkpoint of PyTorch.
 _FOREIGN = {
     b"<?xml": "an XML document",
     b"\x1f\x8b": "compressed with gzip: unpack it first",
     b"\x89HDF": "an HDF5 file (of Keras, perhaps)",
-    b"GGUF": "a GGUF file",
+    b"GGUF": "a GGUF file: name it *.gguf, and run pip install 'dapi-devkit[gguf]'",
     b"\x80": "a pickle that torch.save did not write",
 }
 
 
-def read(files: Sequence[File], *, progress: bool, wanted: str) -> dict[str, Tensor]:
+def read(
+    files: Sequence[File], *, progress: bool, wanted: str, take: Take | None = None
+) -> dict[str, Tensor]:
     """Fetch files, and read them as one state dict.
 
+    Args:
+        files: The files.
+        progress: Show a progress bar.
+        wanted: What the files are for, in errors.
+        take: Where in each file its tensors are; None if it is a state dict and nothing else.
+
     Raises:
+        NestedCheckpointError: A file is not a state dict alone, and ``take`` is None.
         CheckpointError: A file is not a checkpoint of tensors. If its full hash is not published,
             it is removed from the cache, so that the next call downloads it again.
         UnreadableFileError: This machine cannot read a file, which stays in the cache.
     """
-    parts = [_read_file(file, progress=progress, wanted=wanted) for file in files]
+    parts = [_read_file(file, take, progress=progress, wanted=wanted) for file in files]
     if len(parts) == 1:
         return parts[0]
     return _join(files, parts, wanted)
@@ -97,17 +109,16 @@ def reject(files: Sequence[File]) -> None:
         _store.reject(file)
 
 
-def _read_file(file: File, *, progress: bool, wanted: str) -> dict[str, Tensor]:
+def _read_file(file: File, take: Take | None, *, progress: bool, wanted: str) -> dict[str, Tensor]:
     path = _store.fetch(file, progress=progress, wanted=wanted)
     is_cached = not file.url.startswith(("file:", "package:"))
     try:
-        kept = aligned.read(path) if is_cached else None
+        kept = aligned.read(path, take) if is_cached else None
         if kept is not None:
             return kept
         with _on_cpu():
-            state_dict, unmapped = _reader(file, path)(path, mapping.is_allowed(file, path))
-        if not _holds_tensors(state_dict):
-            raise ValueError("it is not a dict of tensors by key")
+            found, unmapped = _reader(file, path)(path, mapping.is_allowed(file, path))
+        state_dict = nesting.tensors(found, take, path, wanted)
     except DapiError:
         raise
     except ImportError as cause:  # the file is not to blame
@@ -118,7 +129,7 @@ def _read_file(file: File, *, progress: bool, wanted: str) -> dict[str, Tensor]:
         raise _failure(file, path, wanted, cause) from cause
     _make_plain(state_dict)
     if is_cached:
-        aligned.keep(path, state_dict, unmapped=unmapped)
+        aligned.keep(path, state_dict, take, unmapped=unmapped)
     return state_dict
 
 
@@ -215,19 +226,6 @@ def _mapping_is_shared() -> bool:
     return get_default_mmap_options() == getattr(mmap, "MAP_SHARED", NotImplemented)
 
 
-# Types beside tensors in state dicts of torch's modules: the last two are of quantized ones.
-_OTHERS = ("_extra_state", "_packed_params._packed_params", "_packed_params.dtype")
-
-
-def _holds_tensors(found: Any) -> bool:
-    import torch
-
-    return isinstance(found, dict) and all(
-        isinstance(key, str) and (isinstance(value, torch.Tensor) or key.endswith(_OTHERS))
-        for key, value in found.items()
-    )
-
-
 def _make_plain(state_dict: dict[str, Any]) -> None:
     """Detach Parameters: a buffer that was saved as a Parameter is still a buffer."""
     import torch
@@ -243,10 +241,11 @@ def _reason(cause: Exception) -> str:
     text = str(cause)
     foreign = re.search(r"nsupported (?:global: )?GLOBAL ([\w.]+)", text)
     if foreign:
-        return f"it holds {foreign[1]}, and only tensors are read: save its state_dict() alone"
+        return f"it holds {foreign[1]}, and only tensors are read{_CONVERT}"
     if isinstance(cause, pickle.UnpicklingError):
         why = re.search(r"WeightsUnpickler error: ([^\n]+)", text)
-        return f"it holds more than tensors, or is damaged{f' ({why[1]})' if why else ''}"
+        why_not = f" ({why[1]})" if why else ""
+        return f"it holds more than tensors, or is damaged{why_not}{_CONVERT}"
     line = _first_line(cause)
     return line if isinstance(cause, ValueError) and text else f"{type(cause).__name__}: {line}"
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from dapi._loader.construction import CannotDeferError, Deferral, on_meta, remembers_meta, suspended
 from dapi._loader.placement import Placement, are_equal, copy_into, memory
 from dapi._loader.target import Target
+from dapi.adapt import Take
 from dapi.exceptions import StateDictMismatchError
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ def adapt(
     declared = {path: {"version": version} for path, version in code_version.items()}
     versions, is_known = getattr(state_dict, "_metadata", {}), True
     for step in steps:
+        if isinstance(step, Take):  # reading the file did it
+            continue
         before = set(state_dict)
         state_dict = step(_with_versions(state_dict, versions), config)
         if hasattr(state_dict, "_metadata"):

@@ -13,7 +13,6 @@ from dapi._values.record import Record
 from dapi._weights import licenses
 from dapi._weights.lazy import Lazy
 from dapi.exceptions import (
-    MissingFileError,
     NoWeightsError,
     WeightsDeclarationError,
     excerpt,
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from dapi._weights.enum import Weights
-    from dapi.adapt import Step
+    from dapi.adapt import Step, Take
 
 
 # Width of a value in the repr of an entry.
@@ -118,6 +117,26 @@ class Build(Record):
         if not isinstance(steps, list | tuple) or not all(map(callable, steps)):
             raise _wrong_type("Build(adapt", self.adapt, "steps of dapi.adapt")
         object.__setattr__(self, "adapt", tuple(steps))
+        self._check_take()
+
+    def _check_take(self) -> None:
+        if not self.adapt:
+            return
+        from dapi.adapt import Take  # not before: few entries have steps
+
+        if any(isinstance(step, Take) for step in self.adapt[1:]):
+            raise WeightsDeclarationError(
+                f"Build(adapt={excerpt(self.adapt)})",
+                "has Take behind another step",
+                "Put it first: it is applied while the file is read.",
+            )
+
+    @property
+    def take(self) -> Take | None:
+        """The first step, if it says where in the file the tensors are."""
+        from dapi.adapt import Take
+
+        return self.adapt[0] if self.adapt and isinstance(self.adapt[0], Take) else None
 
     def __repr__(self) -> str:
         """Return the fields that are not the default."""
@@ -242,7 +261,9 @@ class WeightEntry(Record):
         from dapi._loader import checkpoint
 
         licenses.check(self)
-        return checkpoint.read(self.files, progress=progress, wanted=str(self))
+        return checkpoint.read(
+            self.files, progress=progress, wanted=str(self), take=self.build.take
+        )
 
     def __str__(self) -> str:
         return redact(f"WeightEntry({self.files[0].url!r})")
@@ -279,21 +300,27 @@ class WeightEntry(Record):
         changed.
 
         Args:
-            path: A safetensors file, or one of ``torch.save``, with any suffix.
+            path: A safetensors file, or one of ``torch.save``, with any suffix; or the index of a
+                checkpoint in several files (``model.safetensors.index.json``), or its directory.
             **fields: More attributes of the entry, such as ``transforms`` or ``meta``.
 
         Raises:
-            MissingFileError: There is no such file.
+            MissingFileError: There is no such file, or no index in the directory.
+            CheckpointError: The index cannot be read.
         """
         from dapi._store import verification  # not before: a search imports no more than it reads
         from dapi._store.disk import given_path
+        from dapi._weights import shards
 
         expected = "the path of a .safetensors or .pth checkpoint"
         local = given_path("WeightEntry.from_file", path, expected).resolve()
-        if not local.is_file():
-            raise MissingFileError(path)
-        digest = verification.digest_of_local(local)
-        return cls(local.as_uri(), sha256=digest, size=local.stat().st_size, **fields)
+        found = [
+            File(part.as_uri(), verification.digest_of_local(part), part.stat().st_size)
+            for part in shards.of(local, path)
+        ]
+        if len(found) > 1:
+            return cls(tuple(found), **fields)
+        return cls(found[0].url, sha256=found[0].sha256, size=found[0].size, **fields)
 
 
 def frozen_meta(owner: str, meta: Mapping[str, Any]) -> FrozenDict[Any]:

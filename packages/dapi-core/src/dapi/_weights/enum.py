@@ -271,7 +271,9 @@ class Weights(_Displayed, Enum, metaclass=WeightsType):
         from dapi._loader import checkpoint
 
         licenses.check(self)
-        return checkpoint.read(self.files, progress=progress, wanted=str(self))
+        return checkpoint.read(
+            self.files, progress=progress, wanted=str(self), take=self.build.take
+        )
 
 
 def _find_listed(enum: type[Weights]) -> Name | None:

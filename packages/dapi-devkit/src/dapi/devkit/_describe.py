@@ -67,13 +67,15 @@ def _hints(url: str) -> list[str]:
 def _facts(found: Description, entry: WeightEntry) -> dict[str, Any]:
     origin = found.origin
     facts: dict[str, Any] = {
-        "url": entry.url,
+        "url": entry.url if isinstance(entry.url, str) else [file.url for file in entry.files],
         "sha256": entry.sha256,
         "size": entry.size,
         "format": found.format,
         "tensors": found.tensors,
         "num_params": entry.meta["num_params"],
     }
+    if entry.build.take:
+        facts["take"] = list(entry.build.take.keys)
     if found.model:
         facts |= {"model": found.model, "config": dict(entry.build.config)}
     if origin.weights:
@@ -88,6 +90,8 @@ def _facts(found: Description, entry: WeightEntry) -> dict[str, Any]:
 def _remarks(found: Description) -> list[str]:
     """Return remarks on facts that the entry does not show."""
     said = [f"{found.format}, {found.tensors} tensors."]
+    if found.entry.build.take:
+        said.append("The file holds more than these tensors, which the entry leaves out.")
     if not found.model:
         said.append("num_params includes buffers. For details: --model NAME")
     if found.misfit is None:
@@ -127,7 +131,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="dapi describe", description="Print a WeightEntry for a checkpoint."
     )
-    parser.add_argument("file", type=Path, help="a .safetensors or .pth file of tensors")
+    parser.add_argument("file", type=Path, help="a checkpoint, or the index of one")
     parser.add_argument(
         "--model",
         metavar="NAME",

@@ -9,11 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from dapi import Build, Provenance, WeightEntry, Weights, catalog
+from dapi import Build, Provenance, WeightEntry, Weights, adapt, catalog
 from dapi.devkit._models import quiet
 from dapi.devkit._packaged import distribution_of
 from dapi.devkit.exceptions import BuilderArgumentsError
-from dapi.exceptions import DapiError, NoWeightsError, RebuildError, StateDictMismatchError
+from dapi.exceptions import (
+    DapiError,
+    NestedCheckpointError,
+    NoWeightsError,
+    RebuildError,
+    StateDictMismatchError,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -106,8 +112,7 @@ def describe(
         UnknownModelError: No installed distribution provides the model.
         BuilderArgumentsError: It needs arguments that neither its weights nor ``config`` have.
     """
-    entry = WeightEntry.from_file(path)
-    state = entry.state_dict(progress=False)
+    entry, state = read(path)
     misfit, num_params = None, sum(_count(tensor) for tensor in state.values())
     model, origin = _origin(path, model)
     if model:
@@ -116,6 +121,21 @@ def describe(
     meta = {"task": "unknown", **entry.meta, "num_params": num_params}
     entry = replace(entry, meta=meta, latest=True)
     return Description(entry, path.suffix.lstrip("."), len(state), misfit, model, origin)
+
+
+def read(path: Path) -> tuple[WeightEntry, Mapping[str, Tensor]]:
+    """Return the entry that reads a file, and its tensors; of a nested file, most of them.
+
+    Raises:
+        MissingFileError: As ``describe``.
+        CheckpointError: As ``describe``.
+    """
+    entry = WeightEntry.from_file(path)
+    try:
+        return entry, entry.state_dict(progress=False)
+    except NestedCheckpointError as error:
+        entry = replace(entry, build=Build(adapt=(adapt.Take(*error.keys),)))
+        return entry, entry.state_dict(progress=False)
 
 
 def _origin(path: Path, model: str | None) -> tuple[str, Origin]:
@@ -152,11 +172,14 @@ def _like(entry: WeightEntry, origin: Origin, config: Mapping[str, Any]) -> Weig
     """Describe a file like the weights that it was trained from, where they apply."""
     base, stated = origin.weights, {**origin.config, **config}
     if base is None:
-        return replace(entry, build=Build(config=stated, context=origin.context))
+        adapted = entry.build.adapt
+        return replace(entry, build=Build(config=stated, context=origin.context, adapt=adapted))
     if origin.is_noted:
         build = replace(base.build, config=stated, defaults={}, context=origin.context)
     else:
         build = replace(base.build, config={**base.build.config, **stated})
+    steps = [step for step in base.build.adapt if not isinstance(step, adapt.Take)]
+    build = replace(build, adapt=(*entry.build.adapt, *steps))
     like = replace(entry, transforms=base.transforms, assets=base.assets, build=build)
     task, fixed = base.meta.get("task", "unknown"), {**base.build.defaults, **base.build.config}
     if origin.has_new_head or any(fixed.get(key) != stated[key] for key in stated):
@@ -168,10 +191,14 @@ def _like(entry: WeightEntry, origin: Origin, config: Mapping[str, Any]) -> Weig
 def _try(
     model: str, entry: WeightEntry, state: Mapping[str, Tensor]
 ) -> tuple[WeightEntry, Misfit | None, int]:
-    """Load a file strictly, by its keys as they are or by the steps of the weights before it."""
-    plain = replace(entry, build=replace(entry.build, adapt=()))
+    """Load a file strictly: by its keys, by the steps of its origin, or without a prefix."""
+    taken = [step for step in entry.build.adapt if isinstance(step, adapt.Take)]
+    plain, stripped = (
+        replace(entry, build=replace(entry.build, adapt=(*taken, *steps)))
+        for steps in ((), _unwrap(state))
+    )
     reason = ""
-    for tried in (plain, entry):
+    for tried in dict.fromkeys((plain, entry, stripped)):
         try:
             loaded = _build(model, tried)
         except StateDictMismatchError as error:
@@ -180,6 +207,12 @@ def _try(
             return tried, None, _num_params(loaded)
     wanted = _build(model, plain, device="meta")
     return plain, _compare(state, wanted.state_dict(), reason), _num_params(wanted)
+
+
+def _unwrap(state: Mapping[str, Tensor]) -> tuple[adapt.Step, ...]:
+    """Return the step that strips the first part of all keys, as of a model that was wrapped."""
+    parts = {key.partition(".")[0] for key in state}
+    return (adapt.StripPrefix(f"{parts.pop()}."),) if len(parts) == 1 else ()
 
 
 def _build(model: str, entry: WeightEntry, **config: Any) -> nn.Module:
@@ -228,7 +261,8 @@ def published(entry: WeightEntry, url: str) -> WeightEntry:
         if url.startswith("package:")
         else "measured from the file before it was published",
     }
-    return replace(entry, url=url, meta={**known, **entry.meta})
+    url_or_files = url if isinstance(entry.url, str) else entry.url
+    return replace(entry, url=url_or_files, meta={**known, **entry.meta})
 
 
 def package_url(path: Path) -> str | None:

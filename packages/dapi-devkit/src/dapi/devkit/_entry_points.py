@@ -273,7 +273,8 @@ def declares(path: Path) -> bool:
         if isinstance(node, ast.FunctionDef | ast.ClassDef)
         for name in (node.decorator_list if isinstance(node, ast.FunctionDef) else node.bases)
     ]
-    return any("register_model" in name or name in ("Weights", "dapi.Weights") for name in names)
+    # A project may call register_model in a decorator of its own, as dapi-vision does.
+    return any("register_" in name or name in ("Weights", "dapi.Weights") for name in names)
 
 
 def main(arguments: Sequence[str]) -> int:

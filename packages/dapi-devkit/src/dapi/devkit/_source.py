@@ -85,6 +85,8 @@ def _call_parts(value: Any) -> tuple[str, list[tuple[str, Any]], str]:
     name = f"{type(value).__name__}("
     if isinstance(value, Lines | Asset):
         return name, [("", value.reference if isinstance(value, Lines) else value.name)], ")"
+    if isinstance(value, adapt.Take):
+        return name, [("", key) for key in value.keys], ")"
     return name, _keywords(dict(_arguments(value))), ")"
 
 

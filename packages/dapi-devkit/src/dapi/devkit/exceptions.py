@@ -122,3 +122,14 @@ class AllowanceError(DapiError, ValueError):
             f"{path}: [[tool.dapi.breaking.allow]] {problem}. Expected rule, target, reason, and "
             "until, a date as in 2027-03-01"
         )
+
+
+class ConversionError(DapiError, ValueError):
+    """The tensors of a file cannot be converted."""
+
+    def __init__(self, path: object, reason: str) -> None:
+        self.path, self.reason = str(path), reason
+        super().__init__(
+            f"{path} cannot be converted: {reason.rstrip('.')}. Nothing was written. "
+            "To see what can be: dapi convert --help"
+        )

@@ -11,16 +11,14 @@ import torch
 from PIL import ExifTags, Image, ImageOps, ImageSequence
 from torch import Tensor, nn
 from torchvision.models.detection.transform import GeneralizedRCNNTransform
-from torchvision.transforms.v2.functional import pil_to_tensor, to_pil_image
+from torchvision.transforms.v2.functional import pil_to_tensor
 
 from dapi.exceptions import InputError
 from dapi.tasks import Input, find_file
+from dapi.vision import _arrays
 from dapi.vision._modes import converted
 
-_PICTURE = (
-    "a path, a PIL image, a tensor (C, H, W) or an array (H, W, C) with 1, 3 or 4 channels: "
-    "uint8, or floats from 0 to 1"
-)
+_PICTURE = f"a path, {_arrays.PICTURE}"
 _STEP, _SMALLEST = 8, 128  # of the sizes that optical-flow models accept
 
 
@@ -48,20 +46,7 @@ def as_picture(value: Any) -> Image.Image:
     if isinstance(value, Image.Image):
         is_upright = value.getexif().get(ExifTags.Base.Orientation, 1) == 1
         return value if is_upright else _upright(value)  # which copies: 30 ms for 12 megapixels
-    if not isinstance(value, Tensor) and hasattr(value, "__array_interface__"):
-        value = torch.as_tensor(value.copy())  # it may be read-only, or mirrored by its strides
-        value = value.movedim(-1, 0) if value.ndim == 3 else value
-    if not isinstance(value, Tensor):
-        raise InputError(type(value).__name__, "it is not a picture", expected=_PICTURE)
-    shape, dtype = tuple(value.shape), value.dtype
-    if len(shape) not in (2, 3) or shape[:-2] not in ((), (1,), (3,), (4,)) or 0 in shape:
-        raise InputError("array", f"channels first, its shape is {shape}", expected=_PICTURE)
-    if dtype.is_floating_point and bool((value.amin() >= 0) & (value.amax() <= 1)):
-        value = (value * 255).round().byte()
-    elif dtype != torch.uint8:
-        raise InputError("array", f"its values are {dtype}, not all of 0 to 1", expected=_PICTURE)
-    picture: Image.Image = to_pil_image(value.detach().cpu())
-    return picture
+    return _arrays.as_image(value, expected=_PICTURE)
 
 
 def as_film(value: Any) -> list[Image.Image]:

@@ -2,12 +2,18 @@
 
 The results of ImageClassification, ObjectDetection, OpticalFlow, SemanticSegmentation and
 VideoClassification equal those of torchvision's presets of these names, to the bit.
+
+A NumPy array is a picture with its height and width first, ``(H, W, C)`` or ``(H, W)``, and gives
+what the same PIL image gives; floats from 0 to 1 are rounded to 8 bits. A list of pictures gives
+their results in a batch (a detector's in a list). Of tensors of uint8, all transforms can be
+exported by ``torch.export``; TorchScript, which PyTorch deprecates, cannot compile them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
 import torch
 from PIL import Image
@@ -15,7 +21,13 @@ from torch import Tensor
 from torchvision.transforms import InterpolationMode, functional
 from torchvision.transforms.v2 import functional as functional_v2
 
+from dapi.vision._arrays import as_image, is_array
 from dapi.vision._modes import converted
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Picture: TypeAlias = Image.Image | Tensor | NDArray[Any]
 
 __all__ = [
     "GrayscaleClassification",
@@ -27,16 +39,24 @@ __all__ = [
     "VideoClassification",
 ]
 
-_EXPECTED = "Expected a PIL image, or a uint8 tensor of shape (3, H, W) or (N, 3, H, W)"
-_EXPECTED_FRAMES = "Expected a uint8 tensor of shape (T, 3, H, W) or (N, T, 3, H, W)"
+_IMAGES = (
+    "a PIL image, an array (H, W, C) of uint8 or of floats from 0 to 1, a uint8 tensor of shape "
+    "(3, H, W) or (N, 3, H, W), or a list of images"
+)
+_EXPECTED = f"Expected {_IMAGES}"
+_EXPECTED_FRAMES = (
+    "Expected a uint8 tensor of shape (T, 3, H, W) or (N, T, 3, H, W), or a list of frames as PIL "
+    "images or arrays"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImageClassification:
     """Resize images, crop their centre, scale to 0..1 and normalise.
 
-    Called with a PIL image (of any mode of 8 bits; it is converted) or a uint8 tensor
-    ``(3, H, W)`` or ``(N, 3, H, W)``, it returns floats ``(3, h, w)`` or ``(N, 3, h, w)``.
+    Called with a PIL image (of any mode of 8 bits; it is converted), an array or a uint8 tensor
+    ``(3, H, W)`` or ``(N, 3, H, W)``, it returns floats ``(3, h, w)`` or ``(N, 3, h, w)``; of a
+    list, ``(N, 3, h, w)``.
 
     Args:
         crop_size: Height and width of the result.
@@ -67,8 +87,10 @@ class ImageClassification:
     def __post_init__(self) -> None:
         _check_interpolation(self.interpolation)
 
-    def __call__(self, image: Image.Image | Tensor) -> Tensor:
+    def __call__(self, image: Picture | Sequence[Picture]) -> Tensor:
         """Return the model's input."""
+        if _are_several(image):
+            return _stacked(self(each) for each in _each(image))
         checked = _coloured(image)
         resized = functional.resize(
             checked,
@@ -77,18 +99,17 @@ class ImageClassification:
             antialias=self.antialias or isinstance(checked, Image.Image),
         )
         scaled = _scaled(functional.center_crop(resized, [self.crop_size]))
-        normalized: Tensor = functional.normalize(scaled, mean=[*self.mean], std=[*self.std])
-        return normalized
+        return _normalized(scaled, self.mean, self.std)
 
 
 @dataclass(frozen=True, kw_only=True)
 class GrayscaleClassification:
     """Make images grey, resize them to a square, scale to 0..1 and normalise.
 
-    Called with a PIL image (of any mode of 8 bits; it is converted) or a uint8 tensor of one or
-    three channels, ``(C, H, W)`` or ``(N, C, H, W)``, it returns floats ``(1, size, size)`` or
-    ``(N, 1, size, size)``. PIL images become tensors before they are resized, so that both forms of
-    a grey image give the same result.
+    Called with a PIL image (of any mode of 8 bits; it is converted), an array or a uint8 tensor of
+    one or three channels, ``(C, H, W)`` or ``(N, C, H, W)``, it returns floats ``(1, size, size)``
+    or ``(N, 1, size, size)``; of a list, the latter. PIL images become tensors before they are
+    resized, so that all forms of a grey image give the same result.
 
     Args:
         size: Height and width of the result, for any shape of image.
@@ -96,7 +117,7 @@ class GrayscaleClassification:
         std: By which they are then divided.
 
     Raises:
-        ValueError: On a call, the image's shape or depth is wrong.
+        ValueError: On a call, the image's shape, depth or range is wrong.
         TypeError: On a call, the image has another type.
 
     Example:
@@ -109,8 +130,10 @@ class GrayscaleClassification:
     mean: float
     std: float
 
-    def __call__(self, image: Image.Image | Tensor) -> Tensor:
+    def __call__(self, image: Picture | Sequence[Picture]) -> Tensor:
         """Return the model's input."""
+        if _are_several(image):
+            return _stacked(self(each) for each in _each(image))
         # Not the functions of the presets: on uint8, the two resizes differ by a grey level.
         resized = functional_v2.resize(_grey(image), [self.size, self.size], antialias=True)
         levels: Tensor = functional_v2.to_dtype(resized, torch.float32, scale=True)
@@ -121,12 +144,12 @@ class GrayscaleClassification:
 class GrayscaleDetection:
     """Make images grey and scale them to 0..1; a detector resizes and normalises them itself.
 
-    Called with a PIL image (of any mode of 8 bits; it is converted) or a uint8 tensor of one or
-    three channels, ``(C, H, W)`` or ``(N, C, H, W)``, it returns floats ``(1, H, W)`` or
-    ``(N, 1, H, W)``.
+    Called with a PIL image (of any mode of 8 bits; it is converted), an array or a uint8 tensor of
+    one or three channels, ``(C, H, W)`` or ``(N, C, H, W)``, it returns floats ``(1, H, W)`` or
+    ``(N, 1, H, W)``; of a list, a list of the former.
 
     Raises:
-        ValueError: On a call, the image's shape or depth is wrong.
+        ValueError: On a call, the image's shape, depth or range is wrong.
         TypeError: On a call, the image has another type.
 
     Example:
@@ -134,8 +157,15 @@ class GrayscaleDetection:
         torch.Size([1, 480, 640])
     """
 
-    def __call__(self, image: Image.Image | Tensor) -> Tensor:
+    @overload
+    def __call__(self, image: Picture) -> Tensor: ...
+    @overload
+    def __call__(self, image: Sequence[Picture]) -> list[Tensor]: ...
+    def __call__(self, image: Picture | Sequence[Picture]) -> Tensor | list[Tensor]:
         """Return the model's input."""
+        if _are_several(image):
+            results = [_scaled(_grey(each)) for each in _each(image)]
+            return _stacked(results) if is_array(image) else results
         return _scaled(_grey(image))
 
 
@@ -143,11 +173,12 @@ class GrayscaleDetection:
 class ObjectDetection:
     """Scale images to 0..1; a detector resizes and normalises them itself.
 
-    Called with a PIL image (of any mode of 8 bits; it is converted to RGB) or a uint8 tensor
-    ``(3, H, W)`` or ``(N, 3, H, W)``, it returns floats of the same shape.
+    Called with a PIL image (of any mode of 8 bits; it is converted to RGB), an array or a uint8
+    tensor ``(3, H, W)`` or ``(N, 3, H, W)``, it returns floats of the same shape; of a list, a list
+    of them.
 
     Raises:
-        ValueError: On a call, the image's shape or depth is wrong.
+        ValueError: On a call, the image's shape, depth or range is wrong.
         TypeError: On a call, the image has another type.
 
     Example:
@@ -155,8 +186,15 @@ class ObjectDetection:
         tensor(1.)
     """
 
-    def __call__(self, image: Image.Image | Tensor) -> Tensor:
+    @overload
+    def __call__(self, image: Picture) -> Tensor: ...
+    @overload
+    def __call__(self, image: Sequence[Picture]) -> list[Tensor]: ...
+    def __call__(self, image: Picture | Sequence[Picture]) -> Tensor | list[Tensor]:
         """Return the model's input."""
+        if _are_several(image):
+            results = [_scaled(_coloured(each)) for each in _each(image)]
+            return _stacked(results) if is_array(image) else results
         return _scaled(_coloured(image))
 
 
@@ -164,8 +202,9 @@ class ObjectDetection:
 class SemanticSegmentation:
     """Resize images, scale to 0..1 and normalise.
 
-    Called with a PIL image (of any mode of 8 bits; it is converted to RGB) or a uint8 tensor
-    ``(3, H, W)`` or ``(N, 3, H, W)``, it returns floats ``(3, h, w)`` or ``(N, 3, h, w)``.
+    Called with a PIL image (of any mode of 8 bits; it is converted to RGB), an array or a uint8
+    tensor ``(3, H, W)`` or ``(N, 3, H, W)``, it returns floats ``(3, h, w)`` or ``(N, 3, h, w)``;
+    of a list of images that get the same size, the latter.
 
     Args:
         resize_size: Length of the shorter side of the result; None does not resize.
@@ -193,8 +232,10 @@ class SemanticSegmentation:
     def __post_init__(self) -> None:
         _check_interpolation(self.interpolation)
 
-    def __call__(self, image: Image.Image | Tensor) -> Tensor:
+    def __call__(self, image: Picture | Sequence[Picture]) -> Tensor:
         """Return the model's input."""
+        if _are_several(image):
+            return _stacked(self(each) for each in _each(image))
         resized = _coloured(image)
         if self.resize_size is not None:
             resized = functional.resize(
@@ -203,18 +244,16 @@ class SemanticSegmentation:
                 interpolation=InterpolationMode(self.interpolation),
                 antialias=self.antialias or isinstance(resized, Image.Image),
             )
-        normalized: Tensor = functional.normalize(
-            _scaled(resized), mean=[*self.mean], std=[*self.std]
-        )
-        return normalized
+        return _normalized(_scaled(resized), self.mean, self.std)
 
 
 @dataclass(frozen=True, kw_only=True)
 class VideoClassification:
     """Resize the frames of a clip, crop their centre, scale to 0..1 and normalise.
 
-    Called with a uint8 tensor of frames ``(T, 3, H, W)`` or of clips ``(N, T, 3, H, W)``, it
-    returns floats with the channels first: ``(3, T, h, w)`` or ``(N, 3, T, h, w)``. Downscaling is
+    Called with a uint8 tensor of frames ``(T, 3, H, W)`` or of clips ``(N, T, 3, H, W)``, an array
+    ``(T, H, W, 3)``, or a list of frames as images or arrays, it returns floats with
+    the channels first: ``(3, T, h, w)`` or ``(N, 3, T, h, w)``. Downscaling is
     not antialiased, as in the training of the published weights.
 
     Args:
@@ -244,9 +283,9 @@ class VideoClassification:
     def __post_init__(self) -> None:
         _check_interpolation(self.interpolation)
 
-    def __call__(self, frames: Tensor) -> Tensor:
+    def __call__(self, frames: Tensor | NDArray[Any] | Sequence[Picture]) -> Tensor:
         """Return the model's input."""
-        checked = _checked_frames(frames)
+        checked = _checked_frames(_as_clip(frames) if _are_several(frames) else frames)
         resized = functional.resize(
             checked.reshape(-1, *checked.shape[-3:]),
             [*self.resize_size],
@@ -254,7 +293,7 @@ class VideoClassification:
             antialias=False,
         )
         scaled = _scaled(functional.center_crop(resized, [*self.crop_size]))
-        normalized: Tensor = functional.normalize(scaled, mean=[*self.mean], std=[*self.std])
+        normalized = _normalized(scaled, self.mean, self.std)
         return normalized.reshape(*checked.shape[:-2], *self.crop_size).transpose(-4, -3)
 
 
@@ -262,7 +301,7 @@ class VideoClassification:
 class OpticalFlow:
     """Scale two frames to -1..1. They keep their size, which must be a multiple of 8 for models.
 
-    Called with two PIL images (of any mode of 8 bits; they are converted to RGB) or two uint8
+    Called with two PIL images (of any mode of 8 bits; they are converted to RGB), arrays, or uint8
     tensors ``(3, H, W)`` or ``(N, 3, H, W)``, it returns two tensors of floats of these shapes.
 
     Raises:
@@ -276,17 +315,22 @@ class OpticalFlow:
     """
 
     def __call__(
-        self, first: Image.Image | Tensor, second: Image.Image | Tensor
+        self, first: Picture | Sequence[Picture], second: Picture | Sequence[Picture]
     ) -> tuple[Tensor, Tensor]:
         """Return the model's input."""
-        frames = [_scaled(_coloured(image)) for image in (first, second)]
+        frames = [
+            _stacked(_scaled(_coloured(each)) for each in _each(image))
+            if _are_several(image)
+            else _scaled(_coloured(image))
+            for image in (first, second)
+        ]
         if frames[0].shape != frames[1].shape:
             raise ValueError(
                 "Expected two images of the same size; got the shapes "
                 f"{tuple(frames[0].shape)} and {tuple(frames[1].shape)}."
             )
         half = [0.5, 0.5, 0.5]
-        one, other = (functional.normalize(frame, mean=half, std=half) for frame in frames)
+        one, other = (_normalized(frame, half, half) for frame in frames)
         return one.contiguous(), other.contiguous()
 
 
@@ -298,8 +342,42 @@ def _check_interpolation(interpolation: str) -> None:
         )
 
 
+def _are_several(images: object) -> bool:
+    """Whether a value is a list of images, or an array of them."""
+    return isinstance(images, list | tuple) or (is_array(images) and images.ndim == 4)  # type: ignore[attr-defined]
+
+
+def _each(images: Any) -> Iterator[Picture]:
+    for image in images:
+        if _are_several(image):
+            raise TypeError(f"{_EXPECTED}; got a list of lists.")
+        yield image
+
+
+def _stacked(results: Iterable[Tensor]) -> Tensor:
+    """Return the results of several images as a batch."""
+    found = list(results)
+    shapes = {tuple(each.shape) for each in found}
+    if len(shapes) != 1:
+        listed = " and ".join(map(str, sorted(shapes))) or "none"
+        raise ValueError(
+            f"A batch is of images of one size; the results have the shapes: {listed}. "
+            "Call the transforms for each image."
+        )
+    return torch.stack(found)
+
+
+def _as_clip(frames: Any) -> Tensor:
+    """Return frames as one tensor of uint8."""
+    return _stacked(
+        frame if isinstance(frame, Tensor) else functional.pil_to_tensor(frame)
+        for frame in map(_coloured, _each(frames))
+    )
+
+
 def _coloured(image: object) -> Image.Image | Tensor:
     """Return an image as RGB, or a checked tensor."""
+    image = as_image(image, expected=_IMAGES) if is_array(image) else image
     if isinstance(image, Image.Image):
         return converted(image, "RGB")
     return _checked(image, channels=(3,))
@@ -307,6 +385,7 @@ def _coloured(image: object) -> Image.Image | Tensor:
 
 def _grey(image: object) -> Tensor:
     """Return an image as a tensor of one channel."""
+    image = as_image(image, expected=_IMAGES) if is_array(image) else image
     if isinstance(image, Image.Image):
         levels: Tensor = functional.pil_to_tensor(converted(image, "L"))
         return levels
@@ -318,9 +397,7 @@ def _grey(image: object) -> Tensor:
 def _checked(image: object, *, channels: tuple[int, ...]) -> Tensor:
     if not isinstance(image, Tensor):
         got = f"{type(image).__module__}.{type(image).__qualname__}"
-        several = " Pass several images one by one, and join the results: torch.stack."
-        remedy = several if isinstance(image, list | tuple) else ""
-        raise TypeError(f"{_EXPECTED}; got {got}.{remedy}")
+        raise TypeError(f"{_EXPECTED}; got {got}.")
     # Floats may mean 0..1 or 0..255, which cannot be distinguished.
     if image.dtype != torch.uint8:
         raise TypeError(f"{_EXPECTED}; got a tensor of {image.dtype}.")
@@ -345,3 +422,18 @@ def _scaled(image: Image.Image | Tensor) -> Tensor:
     tensor = image if isinstance(image, Tensor) else functional.pil_to_tensor(image)
     scaled: Tensor = functional.convert_image_dtype(tensor, torch.float)
     return scaled
+
+
+def _normalized(tensor: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
+    """Return a tensor less the mean of each channel, divided by its standard deviation.
+
+    torchvision's function gives the same bits, but reads values of a tensor, which torch.export
+    cannot trace.
+    """
+    if 0 in std:
+        raise ValueError(f"std={std} has a zero, by which nothing can be divided.")
+    means, deviations = (
+        torch.tensor(values, dtype=tensor.dtype, device=tensor.device).view(-1, 1, 1)
+        for values in (mean, std)
+    )
+    return tensor.sub(means).div_(deviations)

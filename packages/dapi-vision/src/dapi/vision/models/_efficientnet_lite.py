@@ -119,9 +119,10 @@ class EfficientNetLite(nn.Module):
         dropout: Probability of the dropout before it.
         stochastic_depth_prob: Probability that the residual of a block is left out in training. It
             grows from 0 at the first block, linearly.
+        in_channels: Channels of the images.
 
     Shape:
-        ``(N, 3, H, W)`` to ``(N, num_classes)``, of any height and width.
+        ``(N, in_channels, H, W)`` to ``(N, num_classes)``, of any height and width.
     """
 
     def __init__(
@@ -130,9 +131,10 @@ class EfficientNetLite(nn.Module):
         num_classes: int = 1000,
         dropout: float = 0.2,
         stochastic_depth_prob: float = 0.2,
+        in_channels: int = 3,
     ) -> None:
         super().__init__()
-        self._conv_stem = SameConv2d(3, STEM_CHANNELS, 3, stride=2)
+        self._conv_stem = SameConv2d(in_channels, STEM_CHANNELS, 3, stride=2)
         self._bn0 = batch_norm(STEM_CHANNELS)
         self._blocks = nn.ModuleList(blocks(stochastic_depth_prob))
         self._conv_head = nn.Conv2d(STAGES[-1][3], HEAD_CHANNELS, 1, bias=False)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import BuilderConfig, WeightsLike, register_model
+from dapi import WeightsLike
+from dapi.vision.models._classifier import ClassifierConfig, register_classifier
 from dapi.vision.models._torchvision import (
     RECIPES,
     ClassificationWeights,
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 
-class AlexNetConfig(BuilderConfig, total=False):
+class AlexNetConfig(ClassifierConfig, total=False):
     """More arguments of ``torchvision.models.alexnet.AlexNet``.
 
     Attributes:
@@ -47,8 +48,11 @@ class AlexNetWeights(ClassificationWeights, meta={"num_params": 61_100_840, "gfl
     )
 
 
-@register_model(
-    weights=AlexNetWeights, head="classifier.6", legacy=pretrained(AlexNetWeights.ImageNet1K_RefV1)
+@register_classifier(
+    weights=AlexNetWeights,
+    head="classifier.6",
+    stem="features.0",
+    legacy=pretrained(AlexNetWeights.ImageNet1K_RefV1),
 )
 def alexnet(
     *,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from dapi import Build, BuilderConfig, WeightEntry, Weights, WeightsLike, lazy, register_model
+from dapi import Build, BuilderConfig, WeightEntry, Weights, WeightsLike, lazy
+from dapi.vision.models._classifier import register_classifier
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -76,7 +77,7 @@ class ResNet20Weights(Weights, meta={"num_params": 269_434}):
     )
 
 
-@register_model(weights=ResNet20Weights, head=("fc",))
+@register_classifier(weights=ResNet20Weights, head=("fc",), stem="conv1")
 def resnet20(
     *,
     weights: WeightsLike[ResNet20Weights] | None = None,
@@ -144,7 +145,7 @@ class ResNet20V2Weights(Weights, meta={"num_params": 269_434}):
     )
 
 
-@register_model(weights=ResNet20V2Weights, head=("fc",), replaces="resnet20")
+@register_classifier(weights=ResNet20V2Weights, head=("fc",), stem="conv1", replaces="resnet20")
 def resnet20_v2(
     *,
     weights: WeightsLike[ResNet20V2Weights] | None = None,

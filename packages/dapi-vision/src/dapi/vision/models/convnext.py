@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from dapi import BuilderConfig, WeightsLike, register_model
+from dapi import WeightsLike
+from dapi.vision.models._classifier import ClassifierConfig, register_classifier
 from dapi.vision.models._torchvision import (
     RECIPES,
     ClassificationWeights,
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 _entry = partial(classification, min_size=(32, 32), recipe=f"{RECIPES}#convnext")
 
 
-class ConvNeXtConfig(BuilderConfig, total=False):
+class ConvNeXtConfig(ClassifierConfig, total=False):
     """More arguments of ``torchvision.models.convnext.ConvNeXt``.
 
     Attributes:
@@ -57,9 +58,10 @@ class ConvNeXtTinyWeights(ClassificationWeights, meta={"num_params": 28_589_128,
     )
 
 
-@register_model(
+@register_classifier(
     weights=ConvNeXtTinyWeights,
     head="classifier.2",
+    stem="features.0.0",
     legacy=pretrained(ConvNeXtTinyWeights.ImageNet1K_RefV1),
 )
 def convnext_tiny(
@@ -122,9 +124,10 @@ class ConvNeXtSmallWeights(ClassificationWeights, meta={"num_params": 50_223_688
     )
 
 
-@register_model(
+@register_classifier(
     weights=ConvNeXtSmallWeights,
     head="classifier.2",
+    stem="features.0.0",
     legacy=pretrained(ConvNeXtSmallWeights.ImageNet1K_RefV1),
 )
 def convnext_small(
@@ -165,9 +168,10 @@ class ConvNeXtBaseWeights(ClassificationWeights, meta={"num_params": 88_591_464,
     )
 
 
-@register_model(
+@register_classifier(
     weights=ConvNeXtBaseWeights,
     head="classifier.2",
+    stem="features.0.0",
     legacy=pretrained(ConvNeXtBaseWeights.ImageNet1K_RefV1),
 )
 def convnext_base(
@@ -208,9 +212,10 @@ class ConvNeXtLargeWeights(
     )
 
 
-@register_model(
+@register_classifier(
     weights=ConvNeXtLargeWeights,
     head="classifier.2",
+    stem="features.0.0",
     legacy=pretrained(ConvNeXtLargeWeights.ImageNet1K_RefV1),
 )
 def convnext_large(

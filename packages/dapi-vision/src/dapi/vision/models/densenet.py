@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from dapi import Build, BuilderConfig, WeightsLike, register_model
+from dapi import Build, WeightsLike
 from dapi.adapt import Rename
+from dapi.vision.models._classifier import ClassifierConfig, register_classifier
 from dapi.vision.models._torchvision import ClassificationWeights, classification, pretrained
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ _entry = partial(
 )
 
 
-class DenseNetConfig(BuilderConfig, total=False):
+class DenseNetConfig(ClassifierConfig, total=False):
     """More arguments of ``torchvision.models.densenet.DenseNet``.
 
     Attributes:
@@ -58,9 +59,10 @@ class DenseNet121Weights(ClassificationWeights, meta={"num_params": 7_978_856, "
     )
 
 
-@register_model(
+@register_classifier(
     weights=DenseNet121Weights,
     head="classifier",
+    stem="features.conv0",
     legacy=pretrained(DenseNet121Weights.ImageNet1K_RefV1),
 )
 def densenet121(
@@ -113,9 +115,10 @@ class DenseNet161Weights(ClassificationWeights, meta={"num_params": 28_681_000, 
     )
 
 
-@register_model(
+@register_classifier(
     weights=DenseNet161Weights,
     head="classifier",
+    stem="features.conv0",
     legacy=pretrained(DenseNet161Weights.ImageNet1K_RefV1),
 )
 def densenet161(
@@ -148,9 +151,10 @@ class DenseNet169Weights(ClassificationWeights, meta={"num_params": 14_149_480, 
     )
 
 
-@register_model(
+@register_classifier(
     weights=DenseNet169Weights,
     head="classifier",
+    stem="features.conv0",
     legacy=pretrained(DenseNet169Weights.ImageNet1K_RefV1),
 )
 def densenet169(
@@ -185,9 +189,10 @@ class DenseNet201Weights(ClassificationWeights, meta={"num_params": 20_013_928, 
     )
 
 
-@register_model(
+@register_classifier(
     weights=DenseNet201Weights,
     head="classifier",
+    stem="features.conv0",
     legacy=pretrained(DenseNet201Weights.ImageNet1K_RefV1),
 )
 def densenet201(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from dapi import BuilderConfig, WeightsLike, register_model
+from dapi import WeightsLike
+from dapi.vision.models._classifier import ClassifierConfig, register_classifier
 from dapi.vision.models._torchvision import (
     NEW_RECIPES,
     RECIPES,
@@ -35,7 +36,7 @@ _STAGES = (
 )
 
 
-class EfficientNetConfig(BuilderConfig, total=False):
+class EfficientNetConfig(ClassifierConfig, total=False):
     """More arguments of ``torchvision.models.efficientnet.EfficientNet``.
 
     Attributes:
@@ -70,9 +71,10 @@ class EfficientNetB0Weights(ClassificationWeights, meta={"num_params": 5_288_548
     )
 
 
-@register_model(
+@register_classifier(
     weights=EfficientNetB0Weights,
     head="classifier.1",
+    stem="features.0.0",
     legacy=pretrained(EfficientNetB0Weights.ImageNet1K_RefV1),
 )
 def efficientnet_b0(
@@ -142,9 +144,10 @@ class EfficientNetB1Weights(ClassificationWeights, meta={"num_params": 7_794_184
     )
 
 
-@register_model(
+@register_classifier(
     weights=EfficientNetB1Weights,
     head="classifier.1",
+    stem="features.0.0",
     legacy=pretrained(EfficientNetB1Weights.ImageNet1K_RefV1),
 )
 def efficientnet_b1(
@@ -179,9 +182,10 @@ class EfficientNetB2Weights(ClassificationWeights, meta={"num_params": 9_109_994
     )
 
 
-@register_model(
+@register_classifier(
     weights=EfficientNetB2Weights,
     head="classifier.1",
+    stem="features.0.0",
     legacy=pretrained(EfficientNetB2Weights.ImageNet1K_RefV1),
 )
 def efficientnet_b2(
@@ -220,9 +224,10 @@ class EfficientNetB3Weights(
     )
 
 
-@register_model(
+@register_classifier(
     weights=EfficientNetB3Weights,
     head="classifier.1",
+    stem="features.0.0",
     legacy=pretrained(EfficientNetB3Weights.ImageNet1K_RefV1),
 )
 def efficientnet_b3(
@@ -261,9 +266,10 @@ class EfficientNetB4Weights(
     )
 
 
-@register_model(
+@register_classifier(
     weights=EfficientNetB4Weights,
     head="classifier.1",
+    stem="features.0.0",
     legacy=pretrained(EfficientNetB4Weights.ImageNet1K_RefV1),
 )
 def efficientnet_b4(
@@ -302,9 +308,10 @@ class EfficientNetB5Weights(
     )
 
 
-@register_model(
+@register_classifier(
     weights=EfficientNetB5Weights,
     head="classifier.1",
+    stem="features.0.0",
     legacy=pretrained(EfficientNetB5Weights.ImageNet1K_RefV1),
 )
 def efficientnet_b5(
@@ -347,9 +354,10 @@ class EfficientNetB6Weights(
     )
 
 
-@register_model(
+@register_classifier(
     weights=EfficientNetB6Weights,
     head="classifier.1",
+    stem="features.0.0",
     legacy=pretrained(EfficientNetB6Weights.ImageNet1K_RefV1),
 )
 def efficientnet_b6(
@@ -392,9 +400,10 @@ class EfficientNetB7Weights(
     )
 
 
-@register_model(
+@register_classifier(
     weights=EfficientNetB7Weights,
     head="classifier.1",
+    stem="features.0.0",
     legacy=pretrained(EfficientNetB7Weights.ImageNet1K_RefV1),
 )
 def efficientnet_b7(
@@ -440,9 +449,10 @@ class EfficientNetV2SWeights(
     )
 
 
-@register_model(
+@register_classifier(
     weights=EfficientNetV2SWeights,
     head="classifier.1",
+    stem="features.0.0",
     legacy=pretrained(EfficientNetV2SWeights.ImageNet1K_RefV1),
 )
 def efficientnet_v2_s(
@@ -496,9 +506,10 @@ class EfficientNetV2MWeights(
     )
 
 
-@register_model(
+@register_classifier(
     weights=EfficientNetV2MWeights,
     head="classifier.1",
+    stem="features.0.0",
     legacy=pretrained(EfficientNetV2MWeights.ImageNet1K_RefV1),
 )
 def efficientnet_v2_m(
@@ -559,9 +570,10 @@ class EfficientNetV2LWeights(
     )
 
 
-@register_model(
+@register_classifier(
     weights=EfficientNetV2LWeights,
     head="classifier.1",
+    stem="features.0.0",
     legacy=pretrained(EfficientNetV2LWeights.ImageNet1K_RefV1),
 )
 def efficientnet_v2_l(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import Build, BuilderConfig, WeightEntry, WeightsLike, lazy, register_model
+from dapi import Build, BuilderConfig, WeightEntry, WeightsLike, lazy
+from dapi.vision.models._classifier import register_classifier
 from dapi.vision.models._torchvision import IMAGENET1K, ClassificationWeights
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class EfficientNetLite0Weights(
     )
 
 
-@register_model(weights=EfficientNetLite0Weights, head=("_fc",))
+@register_classifier(weights=EfficientNetLite0Weights, head=("_fc",), stem="_conv_stem")
 def efficientnet_lite0(
     *,
     weights: WeightsLike[EfficientNetLite0Weights] | None = None,
@@ -69,6 +70,7 @@ def efficientnet_lite0(
     num_classes: int = 1000,
     dropout: float = 0.2,
     stochastic_depth_prob: float = 0.2,
+    in_channels: int = 3,
     **config: Unpack[BuilderConfig],
 ) -> EfficientNetLite:
     """Build an EfficientNet-Lite0: EfficientNet-B0 for small devices.
@@ -92,6 +94,8 @@ def efficientnet_lite0(
         dropout: Probability of the dropout before ``_fc``.
         stochastic_depth_prob: Probability that the last block is skipped in training; lower for
             earlier blocks.
+        in_channels: Channels of the images. Another number than 3 requires ``new_stem`` where
+            weights are loaded.
         **config: ``new_head``, ``device`` and ``dtype``, see ``dapi.BuilderConfig``.
 
     Returns:
@@ -110,5 +114,8 @@ def efficientnet_lite0(
     from dapi.vision.models._efficientnet_lite import EfficientNetLite
 
     return EfficientNetLite(
-        num_classes=num_classes, dropout=dropout, stochastic_depth_prob=stochastic_depth_prob
+        num_classes=num_classes,
+        dropout=dropout,
+        stochastic_depth_prob=stochastic_depth_prob,
+        in_channels=in_channels,
     )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import Build, BuilderConfig, WeightsLike, register_model
+from dapi import Build, BuilderConfig, WeightsLike
 from dapi.adapt import Drop
+from dapi.vision.models._classifier import register_classifier
 from dapi.vision.models._torchvision import (
     RECIPES,
     ClassificationWeights,
@@ -72,7 +73,7 @@ class GoogLeNetWeights(ClassificationWeights, meta={"num_params": 6_624_904, "gf
     )
 
 
-@register_model(
+@register_classifier(
     weights=GoogLeNetWeights,
     head=("fc", "aux1.fc2", "aux2.fc2"),
     legacy=pretrained(GoogLeNetWeights.ImageNet1K_RefV1),

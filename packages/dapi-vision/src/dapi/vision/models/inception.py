@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import Build, BuilderConfig, WeightsLike, register_model
+from dapi import Build, BuilderConfig, WeightsLike
 from dapi.adapt import Drop
+from dapi.vision.models._classifier import register_classifier
 from dapi.vision.models._torchvision import (
     RECIPES,
     ClassificationWeights,
@@ -72,7 +73,7 @@ class InceptionV3Weights(ClassificationWeights, meta={"num_params": 27_161_264, 
     )
 
 
-@register_model(
+@register_classifier(
     weights=InceptionV3Weights,
     head=("fc", "AuxLogits.fc"),
     legacy=pretrained(InceptionV3Weights.ImageNet1K_RefV1),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import Build, BuilderConfig, WeightsLike, register_model
+from dapi import Build, WeightsLike
+from dapi.vision.models._classifier import ClassifierConfig, register_classifier
 from dapi.vision.models._torchvision import (
     RECIPES,
     ClassificationWeights,
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 _BUILD = Build(config={"num_classes": 1000, "input_size": (224, 224)})
 
 
-class MaxVitConfig(BuilderConfig, total=False):
+class MaxVitConfig(ClassifierConfig, total=False):
     """More arguments of ``torchvision.models.maxvit.MaxVit``.
 
     Attributes:
@@ -65,8 +66,11 @@ class MaxVitTWeights(ClassificationWeights, meta={"num_params": 30_919_624, "gfl
     )
 
 
-@register_model(
-    weights=MaxVitTWeights, head="classifier.5", legacy=pretrained(MaxVitTWeights.ImageNet1K_RefV1)
+@register_classifier(
+    weights=MaxVitTWeights,
+    head="classifier.5",
+    stem="stem.0.0",
+    legacy=pretrained(MaxVitTWeights.ImageNet1K_RefV1),
 )
 def maxvit_t(
     *,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from dapi import Build, BuilderConfig, WeightsLike, register_model
+from dapi import Build, WeightsLike
+from dapi.vision.models._classifier import ClassifierConfig, register_classifier
 from dapi.vision.models._torchvision import ClassificationWeights, classification, pretrained
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ _BUILD = Build(
 _entry = partial(classification, build=_BUILD)
 
 
-class MNASNetConfig(BuilderConfig, total=False):
+class MNASNetConfig(ClassifierConfig, total=False):
     """More arguments of ``torchvision.models.mnasnet.MNASNet``.
 
     Attributes:
@@ -47,9 +48,10 @@ class MNASNet0_5Weights(ClassificationWeights, meta={"num_params": 2_218_512, "g
     )
 
 
-@register_model(
+@register_classifier(
     weights=MNASNet0_5Weights,
     head="classifier.1",
+    stem="layers.0",
     legacy=pretrained(MNASNet0_5Weights.ImageNet1K_RefV1),
 )
 def mnasnet0_5(
@@ -109,9 +111,10 @@ class MNASNet0_75Weights(ClassificationWeights, meta={"num_params": 3_170_208, "
     )
 
 
-@register_model(
+@register_classifier(
     weights=MNASNet0_75Weights,
     head="classifier.1",
+    stem="layers.0",
     legacy=pretrained(MNASNet0_75Weights.ImageNet1K_RefV1),
 )
 def mnasnet0_75(
@@ -148,9 +151,10 @@ class MNASNet1_0Weights(ClassificationWeights, meta={"num_params": 4_383_312, "g
     )
 
 
-@register_model(
+@register_classifier(
     weights=MNASNet1_0Weights,
     head="classifier.1",
+    stem="layers.0",
     legacy=pretrained(MNASNet1_0Weights.ImageNet1K_RefV1),
 )
 def mnasnet1_0(
@@ -188,9 +192,10 @@ class MNASNet1_3Weights(ClassificationWeights, meta={"num_params": 6_282_256, "g
     )
 
 
-@register_model(
+@register_classifier(
     weights=MNASNet1_3Weights,
     head="classifier.1",
+    stem="layers.0",
     legacy=pretrained(MNASNet1_3Weights.ImageNet1K_RefV1),
 )
 def mnasnet1_3(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import BuilderConfig, WeightsLike, register_model
+from dapi import BuilderConfig, WeightsLike
+from dapi.vision.models._classifier import ClassifierConfig, register_classifier
 from dapi.vision.models._torchvision import (
     NEW_RECIPES,
     RECIPES,
@@ -39,7 +40,7 @@ class QuantizedMobileNetV2Config(BuilderConfig, total=False):
     dropout: float
 
 
-class MobileNetV2Config(QuantizedMobileNetV2Config, total=False):
+class MobileNetV2Config(ClassifierConfig, QuantizedMobileNetV2Config, total=False):
     """More arguments of ``torchvision.models.mobilenetv2.MobileNetV2``.
 
     Attributes:
@@ -80,9 +81,10 @@ class MobileNetV2Weights(ClassificationWeights, meta={"num_params": 3_504_872, "
     )
 
 
-@register_model(
+@register_classifier(
     weights=MobileNetV2Weights,
     head="classifier.1",
+    stem="features.0.0",
     legacy=pretrained(MobileNetV2Weights.ImageNet1K_RefV1),
 )
 def mobilenet_v2(

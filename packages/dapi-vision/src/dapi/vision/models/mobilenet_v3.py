@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import BuilderConfig, WeightsLike, register_model
+from dapi import BuilderConfig, WeightsLike
+from dapi.vision.models._classifier import ClassifierConfig, register_classifier
 from dapi.vision.models._torchvision import (
     NEW_RECIPES,
     RECIPES,
@@ -33,7 +34,7 @@ class QuantizedMobileNetV3Config(BuilderConfig, total=False):
     dropout: float
 
 
-class MobileNetV3Config(QuantizedMobileNetV3Config, total=False):
+class MobileNetV3Config(ClassifierConfig, QuantizedMobileNetV3Config, total=False):
     """More arguments of ``torchvision.models.mobilenetv3.MobileNetV3``.
 
     Attributes:
@@ -75,9 +76,10 @@ class MobileNetV3LargeWeights(
     )
 
 
-@register_model(
+@register_classifier(
     weights=MobileNetV3LargeWeights,
     head="classifier.3",
+    stem="features.0.0",
     legacy=pretrained(MobileNetV3LargeWeights.ImageNet1K_RefV1),
 )
 def mobilenet_v3_large(
@@ -154,9 +156,10 @@ class MobileNetV3SmallWeights(
     )
 
 
-@register_model(
+@register_classifier(
     weights=MobileNetV3SmallWeights,
     head="classifier.3",
+    stem="features.0.0",
     legacy=pretrained(MobileNetV3SmallWeights.ImageNet1K_RefV1),
 )
 def mobilenet_v3_small(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from dapi import BuilderConfig, WeightsLike, register_model
+from dapi import BuilderConfig, WeightsLike
+from dapi.vision.models._classifier import register_classifier
 from dapi.vision.models._torchvision import pretrained
 from dapi.vision.models._video import VideoWeights, video
 
@@ -69,7 +70,7 @@ class MViTV1BWeights(VideoWeights, meta={"num_params": 36_610_672, "gflops": 70.
     )
 
 
-@register_model(
+@register_classifier(
     weights=MViTV1BWeights, head="head.1", legacy=pretrained(MViTV1BWeights.Kinetics400_RefV1)
 )
 def mvit_v1_b(
@@ -157,7 +158,7 @@ class MViTV2SWeights(VideoWeights, meta={"num_params": 34_537_744, "gflops": 64.
     )
 
 
-@register_model(
+@register_classifier(
     weights=MViTV2SWeights, head="head.1", legacy=pretrained(MViTV2SWeights.Kinetics400_RefV1)
 )
 def mvit_v2_s(

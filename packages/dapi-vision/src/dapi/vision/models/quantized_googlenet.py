@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import WeightsLike, register_model
+from dapi import WeightsLike
 from dapi.adapt import Drop
+from dapi.vision.models._classifier import register_classifier
 from dapi.vision.models._quantized import build, pretrained_quantized, quantized
 from dapi.vision.models._torchvision import ClassificationWeights
 from dapi.vision.models.googlenet import GoogLeNetWeights, QuantizedGoogLeNetConfig
@@ -43,7 +44,7 @@ class QuantizedGoogLeNetWeights(
     )
 
 
-@register_model(
+@register_classifier(
     weights=(QuantizedGoogLeNetWeights, GoogLeNetWeights),
     head=("fc", "aux1.fc2", "aux2.fc2"),
     legacy=pretrained_quantized(

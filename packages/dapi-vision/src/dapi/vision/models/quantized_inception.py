@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import WeightsLike, register_model
+from dapi import WeightsLike
+from dapi.vision.models._classifier import register_classifier
 from dapi.vision.models._quantized import build, pretrained_quantized, quantized
 from dapi.vision.models._torchvision import ClassificationWeights
 from dapi.vision.models.inception import InceptionV3Weights, QuantizedInceptionConfig
@@ -43,7 +44,7 @@ class QuantizedInceptionV3Weights(
     )
 
 
-@register_model(
+@register_classifier(
     weights=(QuantizedInceptionV3Weights, InceptionV3Weights),
     head=("fc", "AuxLogits.fc"),
     legacy=pretrained_quantized(

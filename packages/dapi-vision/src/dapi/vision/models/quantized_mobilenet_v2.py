@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import WeightsLike, register_model
+from dapi import WeightsLike
+from dapi.vision.models._classifier import register_classifier
 from dapi.vision.models._quantized import pretrained_quantized, quantized
 from dapi.vision.models._torchvision import RECIPES, ClassificationWeights
 from dapi.vision.models.mobilenet_v2 import MobileNetV2Weights, QuantizedMobileNetV2Config
@@ -36,7 +37,7 @@ class QuantizedMobileNetV2Weights(
     )
 
 
-@register_model(
+@register_classifier(
     weights=(QuantizedMobileNetV2Weights, MobileNetV2Weights),
     head="classifier.1",
     legacy=pretrained_quantized(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dapi import WeightsLike, register_model
+from dapi import WeightsLike
+from dapi.vision.models._classifier import register_classifier
 from dapi.vision.models._quantized import build, pretrained_quantized, quantized
 from dapi.vision.models._torchvision import RECIPES, ClassificationWeights
 from dapi.vision.models.mobilenet_v3 import MobileNetV3LargeWeights, QuantizedMobileNetV3Config
@@ -73,7 +74,7 @@ class QuantizedMobileNetV3LargeWeights(
     )
 
 
-@register_model(
+@register_classifier(
     weights=(QuantizedMobileNetV3LargeWeights, MobileNetV3LargeWeights),
     head="classifier.3",
     legacy=pretrained_quantized(

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dapi import WeightsLike, register_model
+from dapi import WeightsLike
+from dapi.vision.models._classifier import register_classifier
 from dapi.vision.models._quantized import pretrained_quantized, quantized
 from dapi.vision.models._torchvision import ClassificationWeights
 from dapi.vision.models.resnet import (
+    QuantizedResNetConfig,
+    QuantizedResNeXtConfig,
     ResNet18Weights,
     ResNet50Weights,
-    ResNetConfig,
     ResNeXt101_32x8dWeights,
     ResNeXt101_64x4dWeights,
-    ResNeXtConfig,
 )
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class QuantizedResNet18Weights(
     )
 
 
-@register_model(
+@register_classifier(
     weights=(QuantizedResNet18Weights, ResNet18Weights),
     head="fc",
     legacy=pretrained_quantized(
@@ -54,7 +55,7 @@ def quantized_resnet18(
     num_classes: int = 1000,
     quantize: bool = False,
     backend: str = "fbgemm",
-    **config: Unpack[ResNetConfig],
+    **config: Unpack[QuantizedResNetConfig],
 ) -> QuantizableResNet:
     """Build a ResNet-18, quantizable or quantized to 8 bits.
 
@@ -73,7 +74,7 @@ def quantized_resnet18(
         quantize: Whether the model is quantized; weights, if given, determine it.
         backend: The backend of 8-bit operations, by torch's name: ``fbgemm`` or ``qnnpack``. It
             becomes ``torch.backends.quantized.engine`` of the process when the model is quantized.
-        **config: More arguments, see ``ResNetConfig``.
+        **config: More arguments, see ``QuantizedResNetConfig``.
 
     Returns:
         The model: in training mode if it is not quantized.
@@ -127,7 +128,7 @@ class QuantizedResNet50Weights(
     )
 
 
-@register_model(
+@register_classifier(
     weights=(QuantizedResNet50Weights, ResNet50Weights),
     head="fc",
     legacy=pretrained_quantized(
@@ -141,7 +142,7 @@ def quantized_resnet50(
     num_classes: int = 1000,
     quantize: bool = False,
     backend: str = "fbgemm",
-    **config: Unpack[ResNetConfig],
+    **config: Unpack[QuantizedResNetConfig],
 ) -> QuantizableResNet:
     """Build a ResNet-50, quantizable or quantized to 8 bits.
 
@@ -183,7 +184,7 @@ class QuantizedResNeXt101_32x8dWeights(
     )
 
 
-@register_model(
+@register_classifier(
     weights=(QuantizedResNeXt101_32x8dWeights, ResNeXt101_32x8dWeights),
     head="fc",
     legacy=pretrained_quantized(
@@ -198,7 +199,7 @@ def quantized_resnext101_32x8d(
     num_classes: int = 1000,
     quantize: bool = False,
     backend: str = "fbgemm",
-    **config: Unpack[ResNeXtConfig],
+    **config: Unpack[QuantizedResNeXtConfig],
 ) -> QuantizableResNet:
     """Build a ResNeXt-101 32x8d, quantizable or quantized to 8 bits.
 
@@ -239,7 +240,7 @@ class QuantizedResNeXt101_64x4dWeights(
     )
 
 
-@register_model(
+@register_classifier(
     weights=(QuantizedResNeXt101_64x4dWeights, ResNeXt101_64x4dWeights),
     head="fc",
     legacy=pretrained_quantized(
@@ -254,7 +255,7 @@ def quantized_resnext101_64x4d(
     num_classes: int = 1000,
     quantize: bool = False,
     backend: str = "fbgemm",
-    **config: Unpack[ResNeXtConfig],
+    **config: Unpack[QuantizedResNeXtConfig],
 ) -> QuantizableResNet:
     """Build a ResNeXt-101 64x4d, quantizable or quantized to 8 bits.
 

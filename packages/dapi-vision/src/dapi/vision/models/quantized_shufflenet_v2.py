@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import BuilderConfig, WeightsLike, register_model
+from dapi import BuilderConfig, WeightsLike
+from dapi.vision.models._classifier import register_classifier
 from dapi.vision.models._quantized import pretrained_quantized, quantized
 from dapi.vision.models._torchvision import ClassificationWeights
 from dapi.vision.models.shufflenet_v2 import (
@@ -38,7 +39,7 @@ class QuantizedShuffleNetV2X0_5Weights(
     )
 
 
-@register_model(
+@register_classifier(
     weights=(QuantizedShuffleNetV2X0_5Weights, ShuffleNetV2X0_5Weights),
     head="fc",
     legacy=pretrained_quantized(
@@ -116,7 +117,7 @@ class QuantizedShuffleNetV2X1_0Weights(
     )
 
 
-@register_model(
+@register_classifier(
     weights=(QuantizedShuffleNetV2X1_0Weights, ShuffleNetV2X1_0Weights),
     head="fc",
     legacy=pretrained_quantized(
@@ -169,7 +170,7 @@ class QuantizedShuffleNetV2X1_5Weights(
     )
 
 
-@register_model(
+@register_classifier(
     weights=(QuantizedShuffleNetV2X1_5Weights, ShuffleNetV2X1_5Weights),
     head="fc",
     legacy=pretrained_quantized(
@@ -222,7 +223,7 @@ class QuantizedShuffleNetV2X2_0Weights(
     )
 
 
-@register_model(
+@register_classifier(
     weights=(QuantizedShuffleNetV2X2_0Weights, ShuffleNetV2X2_0Weights),
     head="fc",
     legacy=pretrained_quantized(

@@ -19,6 +19,27 @@ if TYPE_CHECKING:
     from dapi.vision import postprocess as postprocesses
     from dapi.vision.transforms import OpticalFlow
 
+
+class RAFTConfig(BuilderConfig, total=False):
+    """The parts of ``torchvision.models.optical_flow.RAFT``; by default, each is the paper's.
+
+    Attributes:
+        feature_encoder: Makes features of both frames.
+        context_encoder: Makes features of the first frame, and the state that the recurrent block
+            begins with.
+        corr_block: Correlates the features of the frames; by its ``out_channels``, the default
+            ``update_block`` is made.
+        update_block: Improves the flow, once for each update.
+        mask_predictor: Makes the masks by which the flow is enlarged.
+    """
+
+    feature_encoder: nn.Module | None
+    context_encoder: nn.Module | None
+    corr_block: nn.Module | None
+    update_block: nn.Module | None
+    mask_predictor: nn.Module | None
+
+
 _ORIGINAL = "https://github.com/princeton-vl/RAFT"
 _RECIPES = "https://github.com/pytorch/vision/tree/main/references/optical_flow"
 _THINGS = ("FlyingChairs", "FlyingThings3D")
@@ -141,7 +162,7 @@ def raft_large(
     *,
     weights: WeightsLike[RaftLargeWeights] | None = None,
     progress: bool = True,
-    **config: Unpack[BuilderConfig],
+    **config: Unpack[RAFTConfig],
 ) -> RAFT:
     """Build a RAFT, which estimates the optical flow between two frames.
 
@@ -154,7 +175,7 @@ def raft_large(
     Args:
         weights: The weights to load, downloaded on first use. None downloads nothing.
         progress: Show a progress bar while downloading, on a terminal.
-        **config: ``new_head``, ``device`` and ``dtype``, see ``dapi.BuilderConfig``.
+        **config: Other parts, see ``RAFTConfig``.
 
     Returns:
         The model, in training mode.
@@ -186,6 +207,7 @@ def raft_large(
         flow_head=256,
         # The paper scales the gradient of the upsampler.
         upsampler=partial(MaskPredictor, hidden_size=256, multiplier=0.25),
+        **config,
     )
 
 
@@ -231,7 +253,7 @@ def raft_small(
     *,
     weights: WeightsLike[RaftSmallWeights] | None = None,
     progress: bool = True,
-    **config: Unpack[BuilderConfig],
+    **config: Unpack[RAFTConfig],
 ) -> RAFT:
     """Build the small RAFT, which enlarges its flow by interpolation.
 
@@ -255,6 +277,7 @@ def raft_small(
         paddings=(1,),
         flow_head=128,
         upsampler=None,
+        **config,
     )
 
 
@@ -273,6 +296,7 @@ def _raft(
     paddings: Sequence[Any],
     flow_head: int,
     upsampler: Callable[..., nn.Module] | None,
+    **given: Any,
 ) -> RAFT:
     """Construct a RAFT.
 
@@ -291,32 +315,42 @@ def _raft(
         paddings: Their paddings.
         flow_head: Channels inside the layers that predict the flow.
         upsampler: Module that enlarges the flow; None interpolates.
+        **given: Parts of the caller's, see ``RAFTConfig``.
     """
     from torch.nn import InstanceNorm2d
     from torchvision.models.optical_flow import raft
 
-    feature_encoder = raft.FeatureEncoder(block=block, layers=features, norm_layer=InstanceNorm2d)
-    context_encoder = raft.FeatureEncoder(block=block, layers=context, norm_layer=context_norm)
-    correlation = raft.CorrBlock(num_levels=4, radius=radius)
-    motion = raft.MotionEncoder(
-        in_channels_corr=correlation.out_channels,
-        corr_layers=correlation_layers,
-        flow_layers=flow_layers,
-        out_channels=motion_channels,
-    )
-    recurrent = raft.RecurrentBlock(
-        input_size=motion.out_channels + context[-1] - hidden_size,
-        hidden_size=hidden_size,
-        kernel_size=kernels,
-        padding=paddings,
-    )
-    head = raft.FlowHead(in_channels=hidden_size, hidden_size=flow_head)
-    return raft.RAFT(
-        feature_encoder=feature_encoder,
-        context_encoder=context_encoder,
-        corr_block=correlation,
-        update_block=raft.UpdateBlock(
+    # As in torchvision, None is no part of the caller's, and what replaces it is not made.
+    parts = {name: part for name, part in given.items() if part is not None}
+    encoder = partial(raft.FeatureEncoder, block=block)
+    correlation = parts.get("corr_block") or raft.CorrBlock(num_levels=4, radius=radius)
+
+    def update_block() -> nn.Module:
+        motion = raft.MotionEncoder(
+            in_channels_corr=correlation.out_channels,
+            corr_layers=correlation_layers,
+            flow_layers=flow_layers,
+            out_channels=motion_channels,
+        )
+        recurrent = raft.RecurrentBlock(
+            input_size=motion.out_channels + context[-1] - hidden_size,
+            hidden_size=hidden_size,
+            kernel_size=kernels,
+            padding=paddings,
+        )
+        head = raft.FlowHead(in_channels=hidden_size, hidden_size=flow_head)
+        update: nn.Module = raft.UpdateBlock(
             motion_encoder=motion, recurrent_block=recurrent, flow_head=head
-        ),
-        mask_predictor=upsampler and upsampler(in_channels=hidden_size),
+        )
+        return update
+
+    return raft.RAFT(
+        feature_encoder=parts.get("feature_encoder")
+        or encoder(layers=features, norm_layer=InstanceNorm2d),
+        context_encoder=parts.get("context_encoder")
+        or encoder(layers=context, norm_layer=context_norm),
+        corr_block=correlation,
+        update_block=parts.get("update_block") or update_block(),
+        mask_predictor=parts.get("mask_predictor")
+        or (upsampler and upsampler(in_channels=hidden_size)),
     )

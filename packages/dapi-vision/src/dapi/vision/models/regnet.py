@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dapi import BuilderConfig, WeightsLike, register_model
+from dapi import WeightsLike
+from dapi.vision.models._classifier import ClassifierConfig, register_classifier
 from dapi.vision.models._torchvision import (
     NEW_RECIPES,
     RECIPES,
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 
-class RegNetConfig(BuilderConfig, total=False):
+class RegNetConfig(ClassifierConfig, total=False):
     """More arguments of ``torchvision.models.regnet.RegNet``.
 
     Attributes:
@@ -68,8 +69,11 @@ class RegNetX400MFWeights(ClassificationWeights, meta={"num_params": 5_495_976, 
     )
 
 
-@register_model(
-    weights=RegNetX400MFWeights, head="fc", legacy=pretrained(RegNetX400MFWeights.ImageNet1K_RefV1)
+@register_classifier(
+    weights=RegNetX400MFWeights,
+    head="fc",
+    stem="stem.0",
+    legacy=pretrained(RegNetX400MFWeights.ImageNet1K_RefV1),
 )
 def regnet_x_400mf(
     *,
@@ -131,8 +135,11 @@ class RegNetX800MFWeights(ClassificationWeights, meta={"num_params": 7_259_656, 
     )
 
 
-@register_model(
-    weights=RegNetX800MFWeights, head="fc", legacy=pretrained(RegNetX800MFWeights.ImageNet1K_RefV1)
+@register_classifier(
+    weights=RegNetX800MFWeights,
+    head="fc",
+    stem="stem.0",
+    legacy=pretrained(RegNetX800MFWeights.ImageNet1K_RefV1),
 )
 def regnet_x_800mf(
     *,
@@ -173,8 +180,11 @@ class RegNetX1_6GFWeights(ClassificationWeights, meta={"num_params": 9_190_136, 
     )
 
 
-@register_model(
-    weights=RegNetX1_6GFWeights, head="fc", legacy=pretrained(RegNetX1_6GFWeights.ImageNet1K_RefV1)
+@register_classifier(
+    weights=RegNetX1_6GFWeights,
+    head="fc",
+    stem="stem.0",
+    legacy=pretrained(RegNetX1_6GFWeights.ImageNet1K_RefV1),
 )
 def regnet_x_1_6gf(
     *,
@@ -215,8 +225,11 @@ class RegNetX3_2GFWeights(ClassificationWeights, meta={"num_params": 15_296_552,
     )
 
 
-@register_model(
-    weights=RegNetX3_2GFWeights, head="fc", legacy=pretrained(RegNetX3_2GFWeights.ImageNet1K_RefV1)
+@register_classifier(
+    weights=RegNetX3_2GFWeights,
+    head="fc",
+    stem="stem.0",
+    legacy=pretrained(RegNetX3_2GFWeights.ImageNet1K_RefV1),
 )
 def regnet_x_3_2gf(
     *,
@@ -257,8 +270,11 @@ class RegNetX8GFWeights(ClassificationWeights, meta={"num_params": 39_572_648, "
     )
 
 
-@register_model(
-    weights=RegNetX8GFWeights, head="fc", legacy=pretrained(RegNetX8GFWeights.ImageNet1K_RefV1)
+@register_classifier(
+    weights=RegNetX8GFWeights,
+    head="fc",
+    stem="stem.0",
+    legacy=pretrained(RegNetX8GFWeights.ImageNet1K_RefV1),
 )
 def regnet_x_8gf(
     *,
@@ -299,8 +315,11 @@ class RegNetX16GFWeights(ClassificationWeights, meta={"num_params": 54_278_536, 
     )
 
 
-@register_model(
-    weights=RegNetX16GFWeights, head="fc", legacy=pretrained(RegNetX16GFWeights.ImageNet1K_RefV1)
+@register_classifier(
+    weights=RegNetX16GFWeights,
+    head="fc",
+    stem="stem.0",
+    legacy=pretrained(RegNetX16GFWeights.ImageNet1K_RefV1),
 )
 def regnet_x_16gf(
     *,
@@ -341,8 +360,11 @@ class RegNetX32GFWeights(ClassificationWeights, meta={"num_params": 107_811_560,
     )
 
 
-@register_model(
-    weights=RegNetX32GFWeights, head="fc", legacy=pretrained(RegNetX32GFWeights.ImageNet1K_RefV1)
+@register_classifier(
+    weights=RegNetX32GFWeights,
+    head="fc",
+    stem="stem.0",
+    legacy=pretrained(RegNetX32GFWeights.ImageNet1K_RefV1),
 )
 def regnet_x_32gf(
     *,
@@ -383,8 +405,11 @@ class RegNetY400MFWeights(ClassificationWeights, meta={"num_params": 4_344_144, 
     )
 
 
-@register_model(
-    weights=RegNetY400MFWeights, head="fc", legacy=pretrained(RegNetY400MFWeights.ImageNet1K_RefV1)
+@register_classifier(
+    weights=RegNetY400MFWeights,
+    head="fc",
+    stem="stem.0",
+    legacy=pretrained(RegNetY400MFWeights.ImageNet1K_RefV1),
 )
 def regnet_y_400mf(
     *,
@@ -425,8 +450,11 @@ class RegNetY800MFWeights(ClassificationWeights, meta={"num_params": 6_432_512, 
     )
 
 
-@register_model(
-    weights=RegNetY800MFWeights, head="fc", legacy=pretrained(RegNetY800MFWeights.ImageNet1K_RefV1)
+@register_classifier(
+    weights=RegNetY800MFWeights,
+    head="fc",
+    stem="stem.0",
+    legacy=pretrained(RegNetY800MFWeights.ImageNet1K_RefV1),
 )
 def regnet_y_800mf(
     *,
@@ -467,8 +495,11 @@ class RegNetY1_6GFWeights(ClassificationWeights, meta={"num_params": 11_202_430,
     )
 
 
-@register_model(
-    weights=RegNetY1_6GFWeights, head="fc", legacy=pretrained(RegNetY1_6GFWeights.ImageNet1K_RefV1)
+@register_classifier(
+    weights=RegNetY1_6GFWeights,
+    head="fc",
+    stem="stem.0",
+    legacy=pretrained(RegNetY1_6GFWeights.ImageNet1K_RefV1),
 )
 def regnet_y_1_6gf(
     *,
@@ -509,8 +540,11 @@ class RegNetY3_2GFWeights(ClassificationWeights, meta={"num_params": 19_436_338,
     )
 
 
-@register_model(
-    weights=RegNetY3_2GFWeights, head="fc", legacy=pretrained(RegNetY3_2GFWeights.ImageNet1K_RefV1)
+@register_classifier(
+    weights=RegNetY3_2GFWeights,
+    head="fc",
+    stem="stem.0",
+    legacy=pretrained(RegNetY3_2GFWeights.ImageNet1K_RefV1),
 )
 def regnet_y_3_2gf(
     *,
@@ -551,8 +585,11 @@ class RegNetY8GFWeights(ClassificationWeights, meta={"num_params": 39_381_472, "
     )
 
 
-@register_model(
-    weights=RegNetY8GFWeights, head="fc", legacy=pretrained(RegNetY8GFWeights.ImageNet1K_RefV1)
+@register_classifier(
+    weights=RegNetY8GFWeights,
+    head="fc",
+    stem="stem.0",
+    legacy=pretrained(RegNetY8GFWeights.ImageNet1K_RefV1),
 )
 def regnet_y_8gf(
     *,
@@ -623,8 +660,11 @@ class RegNetY16GFWeights(ClassificationWeights, meta={"gflops": 15.912, "num_par
     )
 
 
-@register_model(
-    weights=RegNetY16GFWeights, head="fc", legacy=pretrained(RegNetY16GFWeights.ImageNet1K_RefV1)
+@register_classifier(
+    weights=RegNetY16GFWeights,
+    head="fc",
+    stem="stem.0",
+    legacy=pretrained(RegNetY16GFWeights.ImageNet1K_RefV1),
 )
 def regnet_y_16gf(
     *,
@@ -695,8 +735,11 @@ class RegNetY32GFWeights(ClassificationWeights, meta={"gflops": 32.28, "num_para
     )
 
 
-@register_model(
-    weights=RegNetY32GFWeights, head="fc", legacy=pretrained(RegNetY32GFWeights.ImageNet1K_RefV1)
+@register_classifier(
+    weights=RegNetY32GFWeights,
+    head="fc",
+    stem="stem.0",
+    legacy=pretrained(RegNetY32GFWeights.ImageNet1K_RefV1),
 )
 def regnet_y_32gf(
     *,
@@ -749,7 +792,7 @@ class RegNetY128GFWeights(ClassificationWeights, meta={"num_params": 644_812_894
     )
 
 
-@register_model(weights=RegNetY128GFWeights, head="fc", legacy=pretrained(None))
+@register_classifier(weights=RegNetY128GFWeights, head="fc", stem="stem.0", legacy=pretrained(None))
 def regnet_y_128gf(
     *,
     weights: WeightsLike[RegNetY128GFWeights] | None = None,

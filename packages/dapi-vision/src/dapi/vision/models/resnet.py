@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import BuilderConfig, WeightsLike, register_model
+from dapi import BuilderConfig, WeightsLike
+from dapi.vision.models._classifier import ClassifierConfig, register_classifier
 from dapi.vision.models._torchvision import (
     NEW_RECIPES,
     RECIPES,
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 
-class ResNeXtConfig(BuilderConfig, total=False):
+class QuantizedResNeXtConfig(BuilderConfig, total=False):
     """More arguments of ``torchvision.models.resnet.ResNet``, but those that make a ResNeXt.
 
     Attributes:
@@ -35,7 +36,7 @@ class ResNeXtConfig(BuilderConfig, total=False):
     norm_layer: Callable[..., nn.Module] | None
 
 
-class ResNetConfig(ResNeXtConfig, total=False):
+class QuantizedResNetConfig(QuantizedResNeXtConfig, total=False):
     """More arguments of ``torchvision.models.resnet.ResNet``.
 
     Attributes:
@@ -45,6 +46,14 @@ class ResNetConfig(ResNeXtConfig, total=False):
 
     groups: int
     width_per_group: int
+
+
+class ResNeXtConfig(ClassifierConfig, QuantizedResNeXtConfig, total=False):
+    """More arguments of ``torchvision.models.resnet.ResNet``, but those that make a ResNeXt."""
+
+
+class ResNetConfig(ClassifierConfig, QuantizedResNetConfig, total=False):
+    """More arguments of ``torchvision.models.resnet.ResNet``."""
 
 
 class ResNet18Weights(ClassificationWeights, meta={"num_params": 11_689_512, "gflops": 1.814}):
@@ -67,8 +76,11 @@ class ResNet18Weights(ClassificationWeights, meta={"num_params": 11_689_512, "gf
     )
 
 
-@register_model(
-    weights=ResNet18Weights, head="fc", legacy=pretrained(ResNet18Weights.ImageNet1K_RefV1)
+@register_classifier(
+    weights=ResNet18Weights,
+    head="fc",
+    stem="conv1",
+    legacy=pretrained(ResNet18Weights.ImageNet1K_RefV1),
 )
 def resnet18(
     *,
@@ -127,8 +139,11 @@ class ResNet34Weights(ClassificationWeights, meta={"num_params": 21_797_672, "gf
     )
 
 
-@register_model(
-    weights=ResNet34Weights, head="fc", legacy=pretrained(ResNet34Weights.ImageNet1K_RefV1)
+@register_classifier(
+    weights=ResNet34Weights,
+    head="fc",
+    stem="conv1",
+    legacy=pretrained(ResNet34Weights.ImageNet1K_RefV1),
 )
 def resnet34(
     *,
@@ -180,8 +195,11 @@ class ResNet50Weights(ClassificationWeights, meta={"num_params": 25_557_032, "gf
     )
 
 
-@register_model(
-    weights=ResNet50Weights, head="fc", legacy=pretrained(ResNet50Weights.ImageNet1K_RefV1)
+@register_classifier(
+    weights=ResNet50Weights,
+    head="fc",
+    stem="conv1",
+    legacy=pretrained(ResNet50Weights.ImageNet1K_RefV1),
 )
 def resnet50(
     *,
@@ -235,8 +253,11 @@ class ResNet101Weights(ClassificationWeights, meta={"num_params": 44_549_160, "g
     )
 
 
-@register_model(
-    weights=ResNet101Weights, head="fc", legacy=pretrained(ResNet101Weights.ImageNet1K_RefV1)
+@register_classifier(
+    weights=ResNet101Weights,
+    head="fc",
+    stem="conv1",
+    legacy=pretrained(ResNet101Weights.ImageNet1K_RefV1),
 )
 def resnet101(
     *,
@@ -288,8 +309,11 @@ class ResNet152Weights(ClassificationWeights, meta={"num_params": 60_192_808, "g
     )
 
 
-@register_model(
-    weights=ResNet152Weights, head="fc", legacy=pretrained(ResNet152Weights.ImageNet1K_RefV1)
+@register_classifier(
+    weights=ResNet152Weights,
+    head="fc",
+    stem="conv1",
+    legacy=pretrained(ResNet152Weights.ImageNet1K_RefV1),
 )
 def resnet152(
     *,
@@ -341,9 +365,10 @@ class ResNeXt50_32x4dWeights(
     )
 
 
-@register_model(
+@register_classifier(
     weights=ResNeXt50_32x4dWeights,
     head="fc",
+    stem="conv1",
     legacy=pretrained(ResNeXt50_32x4dWeights.ImageNet1K_RefV1),
 )
 def resnext50_32x4d(
@@ -401,9 +426,10 @@ class ResNeXt101_32x8dWeights(
     )
 
 
-@register_model(
+@register_classifier(
     weights=ResNeXt101_32x8dWeights,
     head="fc",
+    stem="conv1",
     legacy=pretrained(ResNeXt101_32x8dWeights.ImageNet1K_RefV1),
 )
 def resnext101_32x8d(
@@ -446,9 +472,10 @@ class ResNeXt101_64x4dWeights(
     )
 
 
-@register_model(
+@register_classifier(
     weights=ResNeXt101_64x4dWeights,
     head="fc",
+    stem="conv1",
     legacy=pretrained(ResNeXt101_64x4dWeights.ImageNet1K_RefV1),
 )
 def resnext101_64x4d(
@@ -506,9 +533,10 @@ class WideResNet50_2Weights(
     )
 
 
-@register_model(
+@register_classifier(
     weights=WideResNet50_2Weights,
     head="fc",
+    stem="conv1",
     legacy=pretrained(WideResNet50_2Weights.ImageNet1K_RefV1),
 )
 def wide_resnet50_2(
@@ -564,9 +592,10 @@ class WideResNet101_2Weights(
     )
 
 
-@register_model(
+@register_classifier(
     weights=WideResNet101_2Weights,
     head="fc",
+    stem="conv1",
     legacy=pretrained(WideResNet101_2Weights.ImageNet1K_RefV1),
 )
 def wide_resnet101_2(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import BuilderConfig, WeightsLike, register_model
+from dapi import BuilderConfig, WeightsLike
+from dapi.vision.models._classifier import register_classifier
 from dapi.vision.models._torchvision import pretrained
 from dapi.vision.models._video import VideoWeights, video
 
@@ -49,7 +50,7 @@ class S3DWeights(VideoWeights, meta={"num_params": 8_320_048, "gflops": 17.979})
     )
 
 
-@register_model(
+@register_classifier(
     weights=S3DWeights, head="classifier.1", legacy=pretrained(S3DWeights.Kinetics400_RefV1)
 )
 def s3d(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dapi import BuilderConfig, WeightsLike, register_model
+from dapi import WeightsLike
+from dapi.vision.models._classifier import ClassifierConfig, register_classifier
 from dapi.vision.models._torchvision import ClassificationWeights, classification, pretrained
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 
-class ShuffleNetV2Config(BuilderConfig, total=False):
+class ShuffleNetV2Config(ClassifierConfig, total=False):
     """More arguments of ``torchvision.models.shufflenetv2.ShuffleNetV2``.
 
     Attributes:
@@ -44,9 +45,10 @@ class ShuffleNetV2X0_5Weights(
     )
 
 
-@register_model(
+@register_classifier(
     weights=ShuffleNetV2X0_5Weights,
     head="fc",
+    stem="conv1.0",
     legacy=pretrained(ShuffleNetV2X0_5Weights.ImageNet1K_RefV1),
 )
 def shufflenet_v2_x0_5(
@@ -105,9 +107,10 @@ class ShuffleNetV2X1_0Weights(
     )
 
 
-@register_model(
+@register_classifier(
     weights=ShuffleNetV2X1_0Weights,
     head="fc",
+    stem="conv1.0",
     legacy=pretrained(ShuffleNetV2X1_0Weights.ImageNet1K_RefV1),
 )
 def shufflenet_v2_x1_0(
@@ -147,9 +150,10 @@ class ShuffleNetV2X1_5Weights(
     )
 
 
-@register_model(
+@register_classifier(
     weights=ShuffleNetV2X1_5Weights,
     head="fc",
+    stem="conv1.0",
     legacy=pretrained(ShuffleNetV2X1_5Weights.ImageNet1K_RefV1),
 )
 def shufflenet_v2_x1_5(
@@ -189,9 +193,10 @@ class ShuffleNetV2X2_0Weights(
     )
 
 
-@register_model(
+@register_classifier(
     weights=ShuffleNetV2X2_0Weights,
     head="fc",
+    stem="conv1.0",
     legacy=pretrained(ShuffleNetV2X2_0Weights.ImageNet1K_RefV1),
 )
 def shufflenet_v2_x2_0(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from dapi import BuilderConfig, WeightsLike, register_model
+from dapi import WeightsLike
+from dapi.vision.models._classifier import ClassifierConfig, register_classifier
 from dapi.vision.models._torchvision import ClassificationWeights, classification, pretrained
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ _entry = partial(
 )
 
 
-class SqueezeNetConfig(BuilderConfig, total=False):
+class SqueezeNetConfig(ClassifierConfig, total=False):
     """More arguments of ``torchvision.models.squeezenet.SqueezeNet``.
 
     Attributes:
@@ -44,9 +45,10 @@ class SqueezeNet1_0Weights(ClassificationWeights, meta={"num_params": 1_248_424,
     )
 
 
-@register_model(
+@register_classifier(
     weights=SqueezeNet1_0Weights,
     head="classifier.1",
+    stem="features.0",
     legacy=pretrained(SqueezeNet1_0Weights.ImageNet1K_RefV1),
 )
 def squeezenet1_0(
@@ -106,9 +108,10 @@ class SqueezeNet1_1Weights(ClassificationWeights, meta={"num_params": 1_235_496,
     )
 
 
-@register_model(
+@register_classifier(
     weights=SqueezeNet1_1Weights,
     head="classifier.1",
+    stem="features.0",
     legacy=pretrained(SqueezeNet1_1Weights.ImageNet1K_RefV1),
 )
 def squeezenet1_1(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dapi import BuilderConfig, WeightsLike, register_model
+from dapi import WeightsLike
+from dapi.vision.models._classifier import ClassifierConfig, register_classifier
 from dapi.vision.models._torchvision import (
     RECIPES,
     ClassificationWeights,
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 
-class SwinV2Config(BuilderConfig, total=False):
+class SwinV2Config(ClassifierConfig, total=False):
     """More arguments of ``torchvision.models.swin_transformer.SwinTransformer``.
 
     Attributes:
@@ -69,7 +70,12 @@ class SwinTWeights(ClassificationWeights, meta={"num_params": 28_288_354, "gflop
     )
 
 
-@register_model(weights=SwinTWeights, head="head", legacy=pretrained(SwinTWeights.ImageNet1K_RefV1))
+@register_classifier(
+    weights=SwinTWeights,
+    head="head",
+    stem="features.0.0",
+    legacy=pretrained(SwinTWeights.ImageNet1K_RefV1),
+)
 def swin_t(
     *,
     weights: WeightsLike[SwinTWeights] | None = None,
@@ -122,7 +128,12 @@ class SwinSWeights(ClassificationWeights, meta={"num_params": 49_606_258, "gflop
     )
 
 
-@register_model(weights=SwinSWeights, head="head", legacy=pretrained(SwinSWeights.ImageNet1K_RefV1))
+@register_classifier(
+    weights=SwinSWeights,
+    head="head",
+    stem="features.0.0",
+    legacy=pretrained(SwinSWeights.ImageNet1K_RefV1),
+)
 def swin_s(
     *,
     weights: WeightsLike[SwinSWeights] | None = None,
@@ -156,7 +167,12 @@ class SwinBWeights(ClassificationWeights, meta={"num_params": 87_768_224, "gflop
     )
 
 
-@register_model(weights=SwinBWeights, head="head", legacy=pretrained(SwinBWeights.ImageNet1K_RefV1))
+@register_classifier(
+    weights=SwinBWeights,
+    head="head",
+    stem="features.0.0",
+    legacy=pretrained(SwinBWeights.ImageNet1K_RefV1),
+)
 def swin_b(
     *,
     weights: WeightsLike[SwinBWeights] | None = None,
@@ -189,8 +205,11 @@ class SwinV2TWeights(ClassificationWeights, meta={"num_params": 28_351_570, "gfl
     )
 
 
-@register_model(
-    weights=SwinV2TWeights, head="head", legacy=pretrained(SwinV2TWeights.ImageNet1K_RefV1)
+@register_classifier(
+    weights=SwinV2TWeights,
+    head="head",
+    stem="features.0.0",
+    legacy=pretrained(SwinV2TWeights.ImageNet1K_RefV1),
 )
 def swin_v2_t(
     *,
@@ -226,8 +245,11 @@ class SwinV2SWeights(ClassificationWeights, meta={"num_params": 49_737_442, "gfl
     )
 
 
-@register_model(
-    weights=SwinV2SWeights, head="head", legacy=pretrained(SwinV2SWeights.ImageNet1K_RefV1)
+@register_classifier(
+    weights=SwinV2SWeights,
+    head="head",
+    stem="features.0.0",
+    legacy=pretrained(SwinV2SWeights.ImageNet1K_RefV1),
 )
 def swin_v2_s(
     *,
@@ -263,8 +285,11 @@ class SwinV2BWeights(ClassificationWeights, meta={"num_params": 87_930_848, "gfl
     )
 
 
-@register_model(
-    weights=SwinV2BWeights, head="head", legacy=pretrained(SwinV2BWeights.ImageNet1K_RefV1)
+@register_classifier(
+    weights=SwinV2BWeights,
+    head="head",
+    stem="features.0.0",
+    legacy=pretrained(SwinV2BWeights.ImageNet1K_RefV1),
 )
 def swin_v2_b(
     *,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from dapi import Build, BuilderConfig, WeightsLike, lazy, register_model
+from dapi import Build, WeightsLike, lazy
+from dapi.vision.models._classifier import ClassifierConfig, register_classifier
 from dapi.vision.models._torchvision import (
     RECIPES,
     ClassificationWeights,
@@ -26,7 +27,7 @@ _entry = partial(
 )
 
 
-class VGGConfig(BuilderConfig, total=False):
+class VGGConfig(ClassifierConfig, total=False):
     """More arguments of ``torchvision.models.vgg.VGG``.
 
     Attributes:
@@ -54,8 +55,11 @@ class VGG11Weights(ClassificationWeights, meta={"num_params": 132_863_336, "gflo
     )
 
 
-@register_model(
-    weights=VGG11Weights, head="classifier.6", legacy=pretrained(VGG11Weights.ImageNet1K_RefV1)
+@register_classifier(
+    weights=VGG11Weights,
+    head="classifier.6",
+    stem="features.0",
+    legacy=pretrained(VGG11Weights.ImageNet1K_RefV1),
 )
 def vgg11(
     *,
@@ -106,8 +110,11 @@ class VGG11BNWeights(ClassificationWeights, meta={"num_params": 132_868_840, "gf
     )
 
 
-@register_model(
-    weights=VGG11BNWeights, head="classifier.6", legacy=pretrained(VGG11BNWeights.ImageNet1K_RefV1)
+@register_classifier(
+    weights=VGG11BNWeights,
+    head="classifier.6",
+    stem="features.0",
+    legacy=pretrained(VGG11BNWeights.ImageNet1K_RefV1),
 )
 def vgg11_bn(
     *,
@@ -138,8 +145,11 @@ class VGG13Weights(ClassificationWeights, meta={"num_params": 133_047_848, "gflo
     )
 
 
-@register_model(
-    weights=VGG13Weights, head="classifier.6", legacy=pretrained(VGG13Weights.ImageNet1K_RefV1)
+@register_classifier(
+    weights=VGG13Weights,
+    head="classifier.6",
+    stem="features.0",
+    legacy=pretrained(VGG13Weights.ImageNet1K_RefV1),
 )
 def vgg13(
     *,
@@ -170,8 +180,11 @@ class VGG13BNWeights(ClassificationWeights, meta={"num_params": 133_053_736, "gf
     )
 
 
-@register_model(
-    weights=VGG13BNWeights, head="classifier.6", legacy=pretrained(VGG13BNWeights.ImageNet1K_RefV1)
+@register_classifier(
+    weights=VGG13BNWeights,
+    head="classifier.6",
+    stem="features.0",
+    legacy=pretrained(VGG13BNWeights.ImageNet1K_RefV1),
 )
 def vgg13_bn(
     *,
@@ -229,8 +242,11 @@ class VGG16Weights(ClassificationWeights, meta={"num_params": 138_357_544, "gflo
     )
 
 
-@register_model(
-    weights=VGG16Weights, head="classifier.6", legacy=pretrained(VGG16Weights.ImageNet1K_RefV1)
+@register_classifier(
+    weights=VGG16Weights,
+    head="classifier.6",
+    stem="features.0",
+    legacy=pretrained(VGG16Weights.ImageNet1K_RefV1),
 )
 def vgg16(
     *,
@@ -263,8 +279,11 @@ class VGG16BNWeights(ClassificationWeights, meta={"num_params": 138_365_992, "gf
     )
 
 
-@register_model(
-    weights=VGG16BNWeights, head="classifier.6", legacy=pretrained(VGG16BNWeights.ImageNet1K_RefV1)
+@register_classifier(
+    weights=VGG16BNWeights,
+    head="classifier.6",
+    stem="features.0",
+    legacy=pretrained(VGG16BNWeights.ImageNet1K_RefV1),
 )
 def vgg16_bn(
     *,
@@ -297,8 +316,11 @@ class VGG19Weights(ClassificationWeights, meta={"num_params": 143_667_240, "gflo
     )
 
 
-@register_model(
-    weights=VGG19Weights, head="classifier.6", legacy=pretrained(VGG19Weights.ImageNet1K_RefV1)
+@register_classifier(
+    weights=VGG19Weights,
+    head="classifier.6",
+    stem="features.0",
+    legacy=pretrained(VGG19Weights.ImageNet1K_RefV1),
 )
 def vgg19(
     *,
@@ -331,8 +353,11 @@ class VGG19BNWeights(ClassificationWeights, meta={"num_params": 143_678_248, "gf
     )
 
 
-@register_model(
-    weights=VGG19BNWeights, head="classifier.6", legacy=pretrained(VGG19BNWeights.ImageNet1K_RefV1)
+@register_classifier(
+    weights=VGG19BNWeights,
+    head="classifier.6",
+    stem="features.0",
+    legacy=pretrained(VGG19BNWeights.ImageNet1K_RefV1),
 )
 def vgg19_bn(
     *,

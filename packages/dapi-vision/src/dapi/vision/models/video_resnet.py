@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from dapi import BuilderConfig, WeightsLike, register_model
+from dapi import BuilderConfig, WeightsLike
+from dapi.vision.models._classifier import register_classifier
 from dapi.vision.models._torchvision import pretrained
 from dapi.vision.models._video import VideoWeights, video
 
@@ -48,7 +49,9 @@ class R3D18Weights(VideoWeights, meta={"num_params": 33_371_472, "gflops": 40.69
     )
 
 
-@register_model(weights=R3D18Weights, head="fc", legacy=pretrained(R3D18Weights.Kinetics400_RefV1))
+@register_classifier(
+    weights=R3D18Weights, head="fc", legacy=pretrained(R3D18Weights.Kinetics400_RefV1)
+)
 def r3d_18(
     *,
     weights: WeightsLike[R3D18Weights] | None = None,
@@ -107,7 +110,7 @@ class MC3_18Weights(VideoWeights, meta={"num_params": 11_695_440, "gflops": 43.3
     )
 
 
-@register_model(
+@register_classifier(
     weights=MC3_18Weights, head="fc", legacy=pretrained(MC3_18Weights.Kinetics400_RefV1)
 )
 def mc3_18(
@@ -153,7 +156,7 @@ class R2Plus1D18Weights(VideoWeights, meta={"num_params": 31_505_325, "gflops": 
     )
 
 
-@register_model(
+@register_classifier(
     weights=R2Plus1D18Weights, head="fc", legacy=pretrained(R2Plus1D18Weights.Kinetics400_RefV1)
 )
 def r2plus1d_18(

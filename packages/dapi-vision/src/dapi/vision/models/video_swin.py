@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from dapi import BuilderConfig, WeightsLike, register_model
+from dapi import BuilderConfig, WeightsLike
+from dapi.vision.models._classifier import register_classifier
 from dapi.vision.models._torchvision import pretrained
 from dapi.vision.models._video import VideoWeights, video
 
@@ -68,7 +69,7 @@ class Swin3DTWeights(VideoWeights, meta={"num_params": 28_158_070, "gflops": 43.
     )
 
 
-@register_model(
+@register_classifier(
     weights=Swin3DTWeights, head="head", legacy=pretrained(Swin3DTWeights.Kinetics400_RefV1)
 )
 def swin3d_t(
@@ -122,7 +123,7 @@ class Swin3DSWeights(VideoWeights, meta={"num_params": 49_816_678, "gflops": 82.
     )
 
 
-@register_model(
+@register_classifier(
     weights=Swin3DSWeights, head="head", legacy=pretrained(Swin3DSWeights.Kinetics400_RefV1)
 )
 def swin3d_s(
@@ -164,7 +165,7 @@ class Swin3DBWeights(VideoWeights, meta={"num_params": 88_048_984, "gflops": 140
     )
 
 
-@register_model(
+@register_classifier(
     weights=Swin3DBWeights, head="head", legacy=pretrained(Swin3DBWeights.Kinetics400_RefV1)
 )
 def swin3d_b(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dapi import Build, BuilderConfig, WeightEntry, WeightsLike, register_model
+from dapi import Build, WeightEntry, WeightsLike
+from dapi.vision.models._classifier import ClassifierConfig, register_classifier
 from dapi.vision.models._torchvision import (
     RECIPES,
     SWAG,
@@ -33,7 +34,7 @@ def _entry(model: str, file: str, *, image_size: int, **fields: Any) -> WeightEn
     )
 
 
-class VisionTransformerConfig(BuilderConfig, total=False):
+class VisionTransformerConfig(ClassifierConfig, total=False):
     """More arguments of ``torchvision.models.vision_transformer.VisionTransformer``.
 
     Attributes:
@@ -99,8 +100,11 @@ class ViTB16Weights(ClassificationWeights, meta={"num_params": 86_567_656, "gflo
     )
 
 
-@register_model(
-    weights=ViTB16Weights, head="heads.head", legacy=pretrained(ViTB16Weights.ImageNet1K_RefV1)
+@register_classifier(
+    weights=ViTB16Weights,
+    head="heads.head",
+    stem="conv_proj",
+    legacy=pretrained(ViTB16Weights.ImageNet1K_RefV1),
 )
 def vit_b_16(
     *,
@@ -167,8 +171,11 @@ class ViTB32Weights(ClassificationWeights, meta={"num_params": 88_224_232, "gflo
     )
 
 
-@register_model(
-    weights=ViTB32Weights, head="heads.head", legacy=pretrained(ViTB32Weights.ImageNet1K_RefV1)
+@register_classifier(
+    weights=ViTB32Weights,
+    head="heads.head",
+    stem="conv_proj",
+    legacy=pretrained(ViTB32Weights.ImageNet1K_RefV1),
 )
 def vit_b_32(
     *,
@@ -246,8 +253,11 @@ class ViTL16Weights(ClassificationWeights, meta={"num_params": 304_326_632, "gfl
     )
 
 
-@register_model(
-    weights=ViTL16Weights, head="heads.head", legacy=pretrained(ViTL16Weights.ImageNet1K_RefV1)
+@register_classifier(
+    weights=ViTL16Weights,
+    head="heads.head",
+    stem="conv_proj",
+    legacy=pretrained(ViTL16Weights.ImageNet1K_RefV1),
 )
 def vit_l_16(
     *,
@@ -292,8 +302,11 @@ class ViTL32Weights(ClassificationWeights, meta={"num_params": 306_535_400, "gfl
     )
 
 
-@register_model(
-    weights=ViTL32Weights, head="heads.head", legacy=pretrained(ViTL32Weights.ImageNet1K_RefV1)
+@register_classifier(
+    weights=ViTL32Weights,
+    head="heads.head",
+    stem="conv_proj",
+    legacy=pretrained(ViTL32Weights.ImageNet1K_RefV1),
 )
 def vit_l_32(
     *,
@@ -360,7 +373,9 @@ class ViTH14Weights(ClassificationWeights):
     )
 
 
-@register_model(weights=ViTH14Weights, head="heads.head", legacy=pretrained(None))
+@register_classifier(
+    weights=ViTH14Weights, head="heads.head", stem="conv_proj", legacy=pretrained(None)
+)
 def vit_h_14(
     *,
     weights: WeightsLike[ViTH14Weights] | None = None,

@@ -1,0 +1,143 @@
+"""Ends: the first and last layers of a model, in which it may differ from its weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from dapi import adapt
+from dapi._loader.loading import is_under
+from dapi._weights.enum import Weights, entry_of
+from dapi.exceptions import (
+    ArgumentError,
+    ConfigConflictError,
+    NoWeightsError,
+    StateDictMismatchError,
+)
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from dapi._weights.entry import WeightEntry
+
+# Arguments in which new ends may differ from the weights; all others belong to the model.
+HEAD_ARGUMENTS = ("num_classes", "num_keypoints", "num_labels", "aux_num_out")
+STEM_ARGUMENTS = ("in_channels",)
+
+
+class Ends(NamedTuple):
+    """The ends of a model, as its builder declares them and as its caller wants them.
+
+    Attributes:
+        head: Names of the submodules at its end.
+        stem: Names of the convolutions at its beginning.
+        new_head: Whether the head is initialised instead of loaded.
+        new_stem: The same of the stem; ``"adapt"`` fits its filters to other channels.
+        is_headless: Whether the model has no head, for which the weights have one.
+    """
+
+    head: tuple[str, ...] = ()
+    stem: tuple[str, ...] = ()
+    new_head: bool = False
+    new_stem: bool | Literal["adapt"] = False
+    is_headless: bool = False
+
+    def wanted(
+        self,
+        weights: Weights | WeightEntry,
+        config: Mapping[str, Any],
+        *,
+        new_head: bool,
+        new_stem: Any,
+    ) -> Ends:
+        """Return the ends that a caller wants; refuse those that the builder does not declare."""
+        if not isinstance(new_stem, bool) and new_stem != "adapt":
+            expected = "True, False or 'adapt'"
+            raise ArgumentError("The builder", "new_stem", new_stem, expected=expected)
+        for end, value in (("head", new_head), ("stem", new_stem)):
+            if value and not getattr(self, end):
+                raise NoWeightsError(
+                    f"new_{end}={value!r} requires a builder that declares a {end}",
+                    f"Declare it: register_model({end}=...) or build_model({end}=...).",
+                )
+        fixed = entry_of(weights).build.config
+        is_headless = bool(self.head) and any(
+            fixed.get(each) and type(config.get(each)) is int and not config[each]
+            for each in HEAD_ARGUMENTS
+        )
+        return self._replace(new_head=new_head, new_stem=new_stem, is_headless=is_headless)
+
+    @property
+    def fresh(self) -> tuple[str, ...]:
+        """The submodules that are not loaded."""
+        head = self.head if self.new_head or self.is_headless else ()
+        return (*head, *(self.stem if self.new_stem is True else ()))
+
+    @property
+    def steps(self) -> tuple[adapt.Step, ...]:
+        """The steps that fit the file to the stem."""
+        return tuple(map(adapt.Channels, self.stem if self.new_stem == "adapt" else ()))
+
+    def may_differ(self, argument: str) -> bool:
+        """Whether an argument may contradict the weights."""
+        of_head = argument in HEAD_ARGUMENTS and (self.new_head or self.is_headless)
+        return of_head or bool(argument in STEM_ARGUMENTS and self.new_stem)
+
+    def conflict(
+        self, weights: Weights | WeightEntry, argument: str, given: object, fixed: object
+    ) -> ConfigConflictError:
+        """Return the error for an argument that contradicts the weights."""
+        return ConfigConflictError(
+            str(weights),
+            argument,
+            given=given,
+            fixed=fixed,
+            head=self.head if argument in HEAD_ARGUMENTS else (),
+            stem=self.stem if argument in STEM_ARGUMENTS else (),
+        )
+
+    def check(
+        self, model: nn.Module, weights: Weights | WeightEntry, config: Mapping[str, Any]
+    ) -> None:
+        """Refuse new ends that cannot be trained, or that the model does not have.
+
+        A model that keeps its head, though it should have none, is refused too.
+        """
+        if self.is_headless and any(is_under(key, self.head) for key in model.state_dict()):
+            argument = next(each for each in HEAD_ARGUMENTS if config.get(each) == 0)
+            fixed = entry_of(weights).build.config.get(argument)
+            raise self.conflict(weights, argument, 0, fixed)
+        if self.new_head and not self.is_headless and not _is_trained(model, self.head):
+            raise _absent("head", self.head, model, weights)
+        if self.new_stem and not _is_trained(model, self.stem):
+            raise _absent("stem", self.stem, model, weights)
+
+    def explain(
+        self, mismatch: StateDictMismatchError, weights: Weights | WeightEntry
+    ) -> ConfigConflictError | None:
+        """Return the error if only the channels of the stem differ from the file's."""
+        if len(mismatch.shapes) != 1 or mismatch.missing or mismatch.unexpected or mismatch.dtypes:
+            return None
+        [(key, (file, model))] = mismatch.shapes.items()
+        is_stem = is_under(key, self.stem) and [*file[:1], *file[2:]] == [*model[:1], *model[2:]]
+        return self.conflict(weights, STEM_ARGUMENTS[0], model[1], file[1]) if is_stem else None
+
+
+def _is_trained(model: nn.Module, names: Sequence[str]) -> bool:
+    return any(is_under(key, names) for key, _ in model.named_parameters())
+
+
+def _absent(
+    end: str, names: Sequence[str], model: nn.Module, weights: Weights | WeightEntry
+) -> NoWeightsError:
+    if any(is_under(key, names) for key in model.state_dict()):
+        return NoWeightsError(
+            f"A new {end} of {weights} would be quantized, and could not be trained",
+            f"Use new_{end}=True with float weights, and quantize the model after training.",
+        )
+    layers = ", ".join(name for name, _ in model.named_children()) or "it has none"
+    return NoWeightsError(
+        f"The {end} of this {type(model).__name__} is declared as {', '.join(names)}, and it has "
+        "no such layer with parameters",
+        f"Correct register_model({end}=...). Its layers are: {layers}.",
+    )

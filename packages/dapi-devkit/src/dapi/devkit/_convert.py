@@ -1,0 +1,132 @@
+"""``dapi convert``: the tensors of a file of others, in a verified, aligned safetensors file."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from dapi import WeightEntry, catalog
+from dapi.devkit._description import describe, package_url, published
+from dapi.devkit._source import entry_source
+from dapi.devkit.exceptions import ConversionError, ProjectExistsError
+from dapi.exceptions import MissingFileError
+
+_SECONDS = 600
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run ``dapi convert``."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    source: Path = options.file
+    target = options.output or source.with_suffix(".safetensors")
+    if target.suffix != ".safetensors":
+        parser.error(f"argument --output: {str(target)!r} does not end in .safetensors")
+    if not source.exists():
+        raise MissingFileError(source)
+    if target.exists() and not options.output:
+        raise ProjectExistsError(target)
+    facts = _convert(source, target, options.take, options.seconds)
+    entry = _entry(target, facts)
+    if options.json:
+        print(json.dumps(_document(source, target, entry, facts), indent=2))
+    else:
+        print(entry_source(entry))
+        print(*(catalog.printable(f"# {line}") for line in _remarks(target, facts)), sep="\n")
+    return 0
+
+
+def _convert(source: Path, target: Path, take: list[str] | None, seconds: int) -> dict[str, Any]:
+    """Let a process write the file, and put it where it belongs when it is whole and verified."""
+    with TemporaryDirectory(dir=target.resolve().parent, prefix=f".{target.name}-") as folder:
+        made = Path(folder) / "made.safetensors"
+        job = {
+            "source": str(source.resolve()),
+            "target": str(made),
+            "take": take,
+        }
+        try:
+            code = subprocess.run(  # noqa: S603 - a module of this package
+                [sys.executable, "-m", "dapi.devkit.conversion.worker", json.dumps(job)],
+                cwd=folder,  # not where the file is, and perhaps modules beside it
+                env=_environment(),
+                timeout=seconds,
+                check=False,
+            ).returncode
+        except subprocess.TimeoutExpired as cause:
+            raise ConversionError(source, f"it took longer than {seconds} s") from cause
+        result = made.with_suffix(".json")
+        if not result.is_file():
+            raise ConversionError(source, f"its process ended with the status {code}")
+        facts: dict[str, Any] = json.loads(result.read_text())
+        if "error" in facts:
+            raise ConversionError(source, facts["error"])
+        os.replace(made, target)
+    return facts
+
+
+def _environment() -> dict[str, str]:
+    path = os.pathsep.join(str(Path(each).absolute()) for each in sys.path if each)
+    return {**os.environ, "PYTHONPATH": path, "PYTHONSAFEPATH": "1", "DAPI_OFFLINE": "1"}
+
+
+def _entry(target: Path, facts: dict[str, Any]) -> WeightEntry:
+    entry = describe(target).entry
+    if facts["versions"]:
+        entry = replace(entry, build=replace(entry.build, code_version=facts["versions"]))
+    return published(entry, package_url(target) or target.resolve().as_uri())
+
+
+def _document(
+    source: Path, target: Path, entry: WeightEntry, facts: dict[str, Any]
+) -> dict[str, Any]:
+    return {
+        "file": str(source),
+        "output": str(target),
+        "sha256": entry.sha256,
+        "bytes": entry.size,
+        **{key: facts[key] for key in ("tensors", "take", "left_out", "not_imported")},
+        "entry": entry_source(entry),
+    }
+
+
+def _remarks(target: Path, facts: dict[str, Any]) -> list[str]:
+    said = [f"{target}: {facts['tensors']} tensors, read again and compared to the bit."]
+    if facts["take"]:
+        said.append(f"Taken from {' > '.join(facts['take'])}.")
+    said += [f"Left out: {key} ({kind})." for key, kind in facts["left_out"].items()]
+    if facts["not_imported"]:
+        said.append(f"Named by the file, and not imported: {', '.join(facts['not_imported'])}.")
+    return said
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="dapi convert",
+        description="Write the tensors of a file of others to an aligned safetensors file. No code "
+        "in the file is run: classes that it names are not imported.",
+    )
+    text = "a checkpoint, the index of one, or a directory of torch.distributed.checkpoint"
+    parser.add_argument("file", type=Path, help=text)
+    parser.add_argument(
+        "--output", type=Path, metavar="FILE",
+        help="where to write it (default: beside the file; with this, an existing one is replaced)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--take", nargs="*", metavar="KEY",
+        help="the keys that lead to the tensors, as in: --take model ema; without any, those at "
+        "the top (default: where most are)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--seconds", type=int, default=_SECONDS, help="give up after so long (default: %(default)s)"
+    )
+    parser.add_argument("--json", action="store_true", help="print the facts as JSON")
+    return parser
