@@ -40,11 +40,11 @@ def bundle(words: Sequence[str]) -> int:
     """Run ``dapi bundle``."""
     from dapi.lock import _bundling
 
-    parser = parser_of("bundle", "Write a lock and its files, to carry elsewhere.")
+    parser = parser_of("bundle", "Pack a lock and its files for a machine without a network.")
     parser.add_argument("lock", nargs="?", type=Path, default=default(), metavar="LOCK")
-    text = "the tar or the folder to write; - for standard output"
+    text = "the tar or the directory to write; - for standard output"
     parser.add_argument("-o", "--output", required=True, metavar="PATH", help=text)
-    text = "one tar (the default), or a folder that is an OCI image layout"
+    text = "one tar (the default), or a directory with an OCI image layout"
     parser.add_argument("--format", choices=("tar", "oci"), default="tar", help=text)
     text = "the tag of the model in an OCI image layout (default: latest)"
     parser.add_argument("--tag", default="latest", help=text)
@@ -81,12 +81,12 @@ def _write_bundle(document: _signing.Document, options: argparse.Namespace) -> i
 @listing_all
 def unbundle(words: Sequence[str]) -> int:
     """Run ``dapi unbundle``."""
-    parser = parser_of("unbundle", "Put the files of a bundle into the cache, each verified.")
-    text = "the tar, or the folder of an OCI image layout; - for a tar from standard input"
+    parser = parser_of("unbundle", "Verify the files of a bundle, and copy them into the cache.")
+    text = "the tar, or the directory of an OCI image layout; - for a tar from standard input"
     parser.add_argument("bundle", metavar="PATH", help=text)
     text = "refuse a bundle of any other lock than this one"
     parser.add_argument("--lock", type=Path, metavar="FILE", help=text)
-    text = "write the lock of the bundle there, once all files are in place"
+    text = "write the lock of the bundle to this file, after all files are in the cache"
     parser.add_argument("--write-lock", type=Path, metavar="FILE", help=text)
     options = parser.parse_args(words)
     with dapi.use_lock(None):
