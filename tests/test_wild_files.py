@@ -136,7 +136,9 @@ def test_file_with_a_configuration_is_refused_and_converted(tmp_path):
 def test_arguments_of_a_training_run_are_refused(tmp_path):
     """The file has no tensors: converting it is refused, too."""
     file = find("rxnmapper", f"{ALBERT}training_args.bin")
-    with pytest.raises(CheckpointError, match=f"it contains argparse.{argparse.Namespace.__name__}"):
+    with pytest.raises(
+        CheckpointError, match=f"it contains argparse.{argparse.Namespace.__name__}"
+    ):
         WeightEntry.from_file(file).state_dict()
 
     assert (
