@@ -44,16 +44,16 @@ def add_commands(commands: Any) -> None:
     text = "only models for this task, as in object-detection"
     listing.add_argument("--task", action="append", help=text)
     _add_search(commands)
-    text = "list the weights of a model, or show the details of one set of weights"
-    show = add_command(commands, "show", _show, text)
-    text = "as in resnet50, or resnet50:ImageNet1K_RefV2; names of other libraries are translated"
-    show.add_argument("name", help=text)
+    show = add_command(commands, "show", _show, "show a model's weights, or all about one of them")
+    show.add_argument(
+        "name", help="as in resnet50, or resnet50:ImageNet1K_RefV2; also another library's"
+    )
 
 
 def _add_search(commands: Any) -> None:
     search = add_command(commands, "search", _find, "search the installed weights")
-    search.add_argument("text", nargs="*", help="words in names, tasks and datasets")
-    search.add_argument("--task", action="append", help="a task, as in image-classification")
+    search.add_argument("text", nargs="*", help="words in their names, tasks and datasets")
+    search.add_argument("--task", action="append", help="as in image-classification")
     text = "a dataset of training or evaluation, as in COCO"
     search.add_argument("--dataset", action="append", help=text)
     text = "an SPDX expression, as in BSD-3-Clause"

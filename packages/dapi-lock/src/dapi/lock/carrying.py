@@ -40,7 +40,7 @@ def bundle(words: Sequence[str]) -> int:
     """Run ``dapi bundle``."""
     from dapi.lock import _bundling
 
-    parser = parser_of("bundle", "Pack a lock and its files for a machine without a network.")
+    parser = parser_of("bundle", "Write a lock and its files, to carry elsewhere.")
     parser.add_argument("lock", nargs="?", type=Path, default=default(), metavar="LOCK")
     text = "the tar or the directory to write; - for standard output"
     parser.add_argument("-o", "--output", required=True, metavar="PATH", help=text)
@@ -81,8 +81,8 @@ def _write_bundle(document: _signing.Document, options: argparse.Namespace) -> i
 @listing_all
 def unbundle(words: Sequence[str]) -> int:
     """Run ``dapi unbundle``."""
-    parser = parser_of("unbundle", "Verify the files of a bundle, and copy them into the cache.")
-    text = "the tar, or the directory of an OCI image layout; - for a tar from standard input"
+    parser = parser_of("unbundle", "Put the files of a bundle into the cache, each verified.")
+    text = "the tar, or the folder of an OCI image layout; - for a tar from standard input"
     parser.add_argument("bundle", metavar="PATH", help=text)
     text = "refuse a bundle of any other lock than this one"
     parser.add_argument("--lock", type=Path, metavar="FILE", help=text)

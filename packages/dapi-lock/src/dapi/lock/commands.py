@@ -208,7 +208,7 @@ def _show(options: argparse.Namespace, changes: list[Change]) -> int:
 @listing_all
 def sync(words: Sequence[str]) -> int:
     """Run ``dapi sync``."""
-    parser = parser_of("sync", "Download every file that the lock names and the cache lacks.")
+    parser = parser_of("sync", "Make the cache hold every file that the lock names.")
     parser.add_argument(
         "--offline", action="store_true", help="list the missing files; use no network"
     )

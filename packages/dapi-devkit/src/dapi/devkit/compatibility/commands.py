@@ -30,7 +30,7 @@ FAILED = 2  # could not be compared; also argparse's exit status
 def snapshot(arguments: Sequence[str]) -> int:
     """Run ``dapi snapshot``."""
     parser = _parser("snapshot", "Record an image of an installed distribution, to compare later.")
-    parser.add_argument("distribution", help="the name of the distribution, as in pip")
+    parser.add_argument("distribution", help="as pip knows it")
     default = "DISTRIBUTION-VERSION.json.gz"
     text = f"where to write the image; compressed if it ends in .gz (default: {default})"
     parser.add_argument("--output", type=Path, metavar="FILE", help=text)
@@ -67,7 +67,7 @@ def _refuse_unread(image: Image) -> None:
 def breaking(arguments: Sequence[str]) -> int:
     """Run ``dapi breaking``: the status is 1 if something breaks, 2 if it could not compare."""
     parser = _parser("breaking", "Report what a release breaks for users of earlier releases.")
-    parser.add_argument("distribution", help="the name of the distribution, as in pip")
+    parser.add_argument("distribution", help="as pip knows it")
     _add_against(parser, required=True)
     parser.add_argument(
         "--category",
