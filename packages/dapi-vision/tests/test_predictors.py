@@ -107,7 +107,9 @@ def test_a_film_that_is_cut_is_no_film(suffix):
 
     for length in range(50, int(0.99 * len(content)), 97):
         Path(f"cut.{suffix}").write_bytes(content[:length])
-        with pytest.raises(InputError, match=rf"cut.{suffix}: it (is not a video \(|has \d frames)"):
+        with pytest.raises(
+            InputError, match=rf"cut.{suffix}: it (is not a video \(|has \d frames)"
+        ):
             _pictures.read_film(f"cut.{suffix}")
 
 
