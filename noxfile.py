@@ -221,6 +221,7 @@ def browser(session: nox.Session) -> None:
     session.install("pillow", "playwright", "pytest")
     if "--screens" in session.posargs:
         session.run("python", "docs/generate_screens.py")
+        session.run("python", "docs/generate_terminal.py")
     else:
         files = ("tests/test_catalogue_page.py", "tests/test_site_in_browser.py")
         session.run("pytest", *files, *session.posargs)

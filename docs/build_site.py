@@ -34,7 +34,8 @@ LANGUAGES = {".py": "python", ".toml": "toml", ".md": "markdown", ".yml": "yaml"
 
 DOMAINS = {"vision": "Images and films", "text": "Text", "audio": "Sound"}
 DISTRIBUTIONS = {f"dapi-{name}" for name in DOMAINS}
-PARTS = ("transforms", "postprocess")  # public modules of a domain, beside its families
+# Public modules of a domain, beside its families.
+PARTS = ("transforms", "postprocess", "pretrained", "sklearn")
 MODULES = ("exceptions", "adapt", "tasks", "hooks", "cache", "catalog", "answers")
 CORE = {
     "Find and build": """
@@ -136,7 +137,7 @@ def write_reference() -> None:
         _write(f"reference/{name}.md", f"# dapi.{name}", [_members(f"dapi.{name}")])
     for name, text in DOMAINS.items():
         parts = [each for each in PARTS if (SOURCES / "dapi" / name / f"{each}.py").is_file()]
-        links = " and ".join(f"[dapi.{name}.{each}]({name}/{each}.md)" for each in parts)
+        links = ", ".join(f"[dapi.{name}.{each}]({name}/{each}.md)" for each in parts)
         _write(f"reference/{name}.md", f"# dapi.{name}\n\n{text}, by family. See also {links}.", [])
         for each in parts:
             module = f"dapi.{name}.{each}"

@@ -40,7 +40,7 @@ def run(site, *arguments, **variables):
     path = os.pathsep.join(filter(None, [str(site), os.environ.get("PYTHONPATH")]))
     return subprocess.run(
         [sys.executable, *map(str, arguments)],
-        env={**os.environ, "PYTHONPATH": path, **variables},
+        env={**os.environ, "HF_HUB_DISABLE_PROGRESS_BARS": "1", "PYTHONPATH": path, **variables},
         cwd=site,
         capture_output=True,
         text=True,

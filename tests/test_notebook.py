@@ -13,11 +13,21 @@ for tool in ("ipykernel", "nbclient"):
 CELLS = {
     "search": "import dapi; dapi.search('resnet20')",
     "member": "dapi.get_weights('resnet20_v2:Digits_RefV1')",
+    "entry": "dapi.get_weights('resnet20_v2:Digits_RefV1').value",
+    "enum": "from dapi.vision import ResNet50Weights; ResNet50Weights",
     "prediction": (
         "from PIL import Image\ndapi.predictor('fcos_resnet20_fpn')(Image.new('RGB', (96, 64)))"
     ),
     "predictions": "dapi.predictor('resnet20_v2')([Image.new('L', (8, 8))] * 2)",
     "check": "dapi.check('resnet20_v2')",
+    "verify": "dapi.cache.verify('resnet20_v2', 'resnet50')",
+    "words": (
+        "import torch\nfrom functools import partial\nfrom dapi import tasks\n"
+        "from dapi.audio import _drawing\n"
+        "rows = [{'word': 'hello', 'start': 0.1, 'end': 0.5, 'score': 0.9}]\n"
+        "drawn = partial(_drawing.words, waveform=torch.zeros(800), seconds=1, found=rows)\n"
+        "tasks.Prediction({'words': rows}, {'words.svg': drawn})"
+    ),
 }
 RUN = """
 import json, sys
@@ -52,3 +62,7 @@ def test_a_notebook_shows_tables_and_pictures(tmp_path):
     assert "src='data:image/png;base64," in html["prediction"]
     assert 10 == html["predictions"].count("currentColor")
     assert "equal" in html["check"]
+    assert "dapi fetch resnet50" in html["verify"]
+    assert "sha256" in html["entry"]
+    assert all(each in html["enum"] for each in ("ImageNet1K_RefV1", "ImageNet1K_RefV2", "80.858"))
+    assert "src='data:image/svg+xml;base64," in html["words"] and "hello" in html["words"]

@@ -1,5 +1,6 @@
 """The site's own tools: what they write for the generator, and which broken links they find."""
 
+import re
 import runpy
 from pathlib import Path
 
@@ -77,3 +78,43 @@ def test_broken_links_are_found(tmp_path):
         "index.html: gone.png leads nowhere",
         "index.html: loads https://example.org/x.js, which is not in the site",
     ]
+
+
+# What newcomers ask: the page that answers, counted from the start page by links in texts, and what
+# it says there.
+ANSWERS = {
+    "find the best classifier under 30 M parameters with a free licence": (
+        "weights.html", "catalogue.md", "license=permissive&params=30000000&sort=value",
+    ),
+    "fine-tune it": ("fine-tuning.md", "fine-tuning.md", "new_head=True"),
+    "find why resnet50 changed": ("faq.md", "faq.md", "Why did the result of"),
+    "get the same result next year": ("same-result.md", "same-result.md", "## What to write down"),
+    "run offline in a container": ("deployment.md", "deployment.md", "DAPI_OFFLINE=1"),
+    "publish weights": ("publishing.md", "publishing.md", "## Weights for somebody else's builder"),
+    "lock weights for a fleet": ("fleet.md", "fleet.md", "dapi lock"),
+    "come from timm": ("coming-from.md", "coming-from.md", "timm.create_model"),
+    "name a photo in Python": ("predict.md", "predict.md", "## In Python"),
+    "find the licence and hash of weights": ("weights.html", "catalogue.md", "Licence and hash of"),
+}  # fmt: skip
+LINKS = re.compile(r"\]\(([\w./-]+\.(?:md|html))[)#]")
+
+
+@pytest.fixture(scope="module")
+def clicks():
+    """How many links of texts lead from the start page to each page of docs/."""
+    found, waiting = {"index.md": 0}, ["index.md"]
+    for page in waiting:
+        for link in LINKS.findall((DOCS / page).read_text("utf-8")):
+            if link not in found and ((DOCS / link).is_file() or link == "weights.html"):
+                found[link] = found[page] + 1
+                waiting += [link] if link.endswith(".md") else []
+    return found
+
+
+@pytest.mark.parametrize("question", ANSWERS)
+def test_newcomers_find_answers(clicks, question):
+    """In two clicks, without the navigation and the search."""
+    page, source, answer = ANSWERS[question]
+
+    assert clicks[page] <= 2
+    assert answer in (DOCS / source).read_text("utf-8")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -209,6 +210,8 @@ def test_words_are_aligned_with_the_transcript_beside(sound):
 
     assert ["ab", "c"] == [row["word"] for row in found.facts["words"]]
     assert all(0 <= row["start"] < row["end"] <= 1 for row in found.facts["words"])
+    found.files["words.svg"](Path("a.svg"))
+    assert [">ab<", ">c<"] == re.findall(">[a-z]+<", Path("a.svg").read_text())
 
 
 def test_a_missing_transcript_is_told(sound):
@@ -303,3 +306,53 @@ def test_what_cannot_be_done_is_told_before_a_download(name, source, reason, sou
 
     assert 1 == status
     assert reason in errors and "will be downloaded" not in errors
+
+
+def sounds():
+    """Two sounds of one length, and another one."""
+    generator = torch.Generator().manual_seed(0)
+    return [(torch.randn(1, n, generator=generator) * 0.1, 8000) for n in (8000, 8000, 6000)]
+
+
+SPOKEN = dataclasses.replace(
+    dapi.get_weights("wav2vec2_xlsr_300m:MMS_ForcedAlignment_RefV1").value,
+    transforms=lambda: Waveform(sample_rate=8000),
+)
+
+
+@pytest.mark.parametrize("task", [
+    "audio_to_audio", "speech_quality_assessment", "feature_extraction", "forced_alignment",
+    "voice_activity_detection", "automatic_speech_recognition",
+])  # fmt: skip
+def test_a_batch_says_the_same(task):
+    """As each sound alone, within the rounding of floats: sounds of one length run at once."""
+    from dapi._building import batches
+
+    if task == "voice_activity_detection":
+        pytest.importorskip("silero_vad")
+    torch.manual_seed(0)
+    models = {
+        "audio_to_audio": lambda: (dapi.get_builder("conv_tasnet_base")(), "conv_tasnet_base"),
+        "speech_quality_assessment": lambda: (
+            dapi.get_builder("squim_objective_base")(), "squim_objective_base",
+        ),
+        "feature_extraction": lambda: (wav2vec2(None), "wav2vec2_base"),
+        "forced_alignment": lambda: (wav2vec2(28), SPOKEN),
+        "voice_activity_detection": lambda: (dapi.get_model("silero_vad"), "silero_vad"),
+        "automatic_speech_recognition": lambda: (
+            dapi.get_model("transformer_ctc_tiny"), "transformer_ctc_tiny",
+        ),
+    }  # fmt: skip
+    model, weights = models[task]()
+    weights = dapi.list_weights(weights)[0] if isinstance(weights, str) else weights
+    predictor, values = getattr(tasks, task)(model.eval(), weights), sounds()
+    if task == "forced_alignment":
+        values = [(sound, "ab c") for sound in values]
+    with torch.inference_mode():
+        alone = [predictor.predict(value) for value in values]
+        prepared = [predictor.batch.prepare(value) for value in values]
+        found = batches.outputs(predictor.batch.run, prepared)
+        together = [*map(predictor.batch.present, values, found)]
+    for one, other in zip(alone, together, strict=True):
+        torch.testing.assert_close(one.output, other.output, rtol=1e-3, atol=1e-4)
+        assert one.facts.keys() == other.facts.keys()

@@ -1,5 +1,7 @@
 """Arguments that a file may give: what a builder declares, however its author wrote the types."""
 
+import sys
+import types
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, Optional, TypedDict, Union
 
@@ -134,3 +136,24 @@ def test_numbers_are_inert():
     assert is_inert([1, (2.5, None, True)])
     assert not is_inert([1, ["a"]])
     assert not is_inert({})
+
+
+def test_type_is_evaluated_where_it_was_written(monkeypatch):
+    """A TypedDict may extend one of another module, which has names of its own."""
+    texts = {
+        "acme_first": "from typing import Literal\nfrom dapi import BuilderConfig\n"
+        "Size = Literal['small', 'large']\n"
+        "class First(BuilderConfig, total=False):\n    size: Size\n    kind: int\n",
+        "acme_second": "from acme_first import First\n"
+        "class Second(First, total=False):\n    kind: str\n"
+        "def net(*, weights=None, **config: Unpack[Second]): ...\n",
+    }
+    for name, text in texts.items():
+        module = types.ModuleType(name)
+        monkeypatch.setitem(sys.modules, name, module)
+        exec("from __future__ import annotations\n" + text, vars(module))
+    declared = Arguments.of(sys.modules["acme_second"].net, "net")
+
+    assert ("small", "a") == (declared.admit("size", "small"), declared.admit("kind", "a"))
+    with pytest.raises(ValueError, match="declares no such value"):
+        declared.admit("size", "huge")

@@ -178,6 +178,19 @@ def test_new_head_that_the_model_does_not_have_is_an_error(entry):
         dapi.build_model(Net, weights=entry, head="classifier", new_head=True)
 
 
+def test_file_without_the_head_is_told_how_to_get_one(tmp_path):
+    """Only if nothing else is wrong with it: otherwise, it is the file of another model."""
+    facts = {key: value for key, value in Net().state_dict().items() if key[:3] != "fc."}
+    for name, extra in (("bare", {}), ("other", {"more": torch.ones(1)})):
+        safetensors_torch.save_file(facts | extra, tmp_path / f"{name}.safetensors")
+        weights = WeightEntry.from_file(tmp_path / f"{name}.safetensors")
+        with pytest.raises(StateDictMismatchError, match="2 keys are missing: fc") as caught:
+            dapi.build_model(Net, weights=weights, head="fc")
+        is_bare = name == "bare"
+        assert (("fc",) if is_bare else ()) == caught.value.head
+        assert is_bare == ("Add new_head=True to initialise a new fc." in str(caught.value))
+
+
 def test_new_head_waives_no_other_argument(entry):
     """What is not of the head may not contradict the weights, new head or not."""
     fixed = dataclasses.replace(entry, build=Build(config={"num_classes": 4, "scale": 2.0}))

@@ -11,6 +11,7 @@ from dapi import File, WeightEntry, Weights
 from dapi._answers.differences import Check, Difference
 from dapi._catalog.found import SearchResults
 from dapi._text import display
+from dapi.cache import Finding, Findings
 from dapi.exceptions import MissingDependencyError
 from dapi.tasks import Prediction
 
@@ -35,8 +36,10 @@ def shown():
     return {
         "member": EvilWeights.Digits_RefV1._repr_html_(),
         "entry": WeightEntry((File("https://example.org/1"),), meta={EVIL: [EVIL]})._repr_html_(),
+        "enum": EvilWeights._repr_html_(),
         "search": SearchResults(EvilWeights)._repr_html_(),
         "prediction": Prediction({EVIL: rows, "text": EVIL}, files, input=EVIL)._repr_html_(),
+        "verify": Findings([Finding("missing", EVIL, EVIL, EVIL)])._repr_html_(),
         "check": Check(EVIL, "differs", (difference,), reason=EVIL)._repr_html_(),
     }
 
@@ -61,7 +64,9 @@ class Parser(HTMLParser):
         self.text.append(data)
 
 
-@pytest.mark.parametrize("kind", ["member", "entry", "search", "prediction", "check"])
+@pytest.mark.parametrize(
+    "kind", ["member", "entry", "enum", "search", "prediction", "verify", "check"]
+)
 def test_names_of_strangers_are_text(kind):
     """No tag, no attribute, no control character and no password of theirs becomes a part of it."""
     html, parser = shown()[kind], Parser()
@@ -120,10 +125,11 @@ def test_search_results_are_a_list_with_columns():
 
     assert found == list(EvilWeights) and isinstance(found, list)
     first, second = found.rows()
-    assert (None, None, "MIT", False) == tuple(
-        first[k] for k in ("value", "mib", "license", "latest")
+    assert (None, None, "MIT", False, False) == tuple(
+        first[k] for k in ("metric", "bytes", "license", "latest", "cached")
     )
-    assert ("acc@1", 97.5, 269434) == tuple(second[k] for k in ("metric", "value", "params"))
+    metric = {"dataset": EVIL, "name": "acc@1", "value": 97.5}
+    assert (metric, [metric], 269434) == tuple(second[k] for k in ("metric", "metrics", "params"))
     assert type(dapi.search()) is dapi.SearchResults
 
 
@@ -133,7 +139,8 @@ def test_search_results_become_a_data_frame():
     frame = SearchResults(EvilWeights).to_pandas()
 
     assert isinstance(frame, pandas.DataFrame)
-    assert 97.5 == frame["value"].max()
+    assert 97.5 == frame["metric.value"].max()
+    assert [True, False] == frame["metric.name"].isna().tolist()
 
 
 def test_without_pandas_the_error_names_it(monkeypatch):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dapi import exceptions
-from dapi._cli import failures, main
+from dapi._cli import main
 
 SCHEMA = Path(__file__).parents[3] / "docs/command-line.schema.json"
 FAMILY = """
@@ -85,11 +85,15 @@ def test_files_are_as_the_schema_says(family, capsys, tmp_path):
 
     (tmp_path / "other.pth").write_bytes(b"other")
     words = ("cache", "add", str(tmp_path / "other.pth"), "--for", "acme_net:Digits_RefV2")
+    assert [True, False] == [row["cached"] for row in run(capsys, "show", "acme_net")[1]]
     assert valid("cache add", run(capsys, *words)[1])
+    assert [True, True] == [row["cached"] for row in run(capsys, "search")[1]]
     assert 2 == len(valid("cache", run(capsys, "cache", "list")[1]))
     assert valid("trust", run(capsys, "trust")[1])
     assert valid("trust", run(capsys, "trust", "--forget", "acme_net:Digits_RefV2")[1])
+    assert [True] == [row["cached"] for row in run(capsys, "list")[1]]
     assert valid("cache remove", run(capsys, "cache", "remove", "acme_net")[1])
+    assert [False] == [row["cached"] for row in run(capsys, "list")[1]]
 
 
 def test_damage_is_as_the_schema_says(family, capsys):
@@ -154,6 +158,6 @@ def test_codes_are_those_of_the_classes():
         for each in vars(exceptions).values()
         if isinstance(each, type) and issubclass(each, exceptions.DapiError)
     ]
-    codes = {failures.code(each) for each in classes}
+    codes = {each.code() for each in classes}
 
     assert len(classes) == len(codes) and {"hash-mismatch", "offline", "removed-weights"} <= codes

@@ -51,8 +51,8 @@ def linear():
 
 STATE = linear().state_dict()
 BAD = {
-    "missing": ({"bias": STATE["bias"]}, "1 keys are missing: weight"),
-    "left over": ({**STATE, "wieght": STATE["bias"]}, "1 keys are unexpected: wieght"),
+    "missing": ({"bias": STATE["bias"]}, "1 key is missing: weight"),
+    "left over": ({**STATE, "wieght": STATE["bias"]}, "1 key is unexpected: wieght"),
     "shape": (
         {**STATE, "bias": torch.ones(5)},
         r"bias is \(5,\) in the file and \(2,\) in the model",

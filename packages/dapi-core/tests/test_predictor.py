@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import dapi
-from dapi.exceptions import InputError, OutdatedWeightsWarning, UnknownTaskError
+from dapi.exceptions import ArgumentError, InputError, OutdatedWeightsWarning, UnknownTaskError
 from dapi.tasks import Prediction
 
 torch = pytest.importorskip("torch")
@@ -29,7 +29,7 @@ TASKS = """
 from pathlib import Path
 import torch
 from dapi.exceptions import InputError
-from dapi.tasks import Input, Prediction, Predictor, place, read_texts, reads
+from dapi.tasks import Batch, Input, Prediction, Predictor, place, read_texts, reads
 
 def read(source):
     lines = Path(source).read_text().split()
@@ -61,6 +61,25 @@ def counting(model, weights):
         return Prediction({"number": len(seen)})
     return Predictor(read, predict, lambda: Prediction({"numbers": len(seen)}))
 
+SIZES = []
+
+def together(model, weights):
+    def accept(value):
+        print("read", value)
+        return value if isinstance(value, list) else [value, value]
+    def prepare(numbers):
+        return torch.tensor([numbers])
+    def run(batch):
+        SIZES.append(len(batch))
+        if batch.shape[-1] == 3:
+            raise ValueError("it has three numbers")
+        assert torch.is_inference_mode_enabled()
+        return (batch.sum(dim=1, keepdim=True) + torch.rand(())).split(1)
+    def present(numbers, output):
+        return Prediction({"numbers": numbers}, output=output)
+    batch = Batch(prepare, run, present)
+    return Predictor(read, batch.predict, accept=accept, batch=batch)
+
 @reads(read_texts)
 def reading(model, weights):
     return Predictor(lambda source: read_texts(source), lambda text: Prediction({"text": text}))
@@ -81,7 +100,8 @@ def predictor(alone, advertise, server, tmp_path, monkeypatch):
         points = "[dapi.models]\nacme_net = acme_family:acme_net\n"
         points += "[dapi.weights]\nacme_net = acme_family:NetWeights\n[dapi.tasks]\n"
         points += "\n".join(
-            f"{each} = acme_tasks:{each}" for each in ("plain", "accepting", "counting", "reading")
+            f"{each} = acme_tasks:{each}"
+            for each in ("plain", "accepting", "counting", "reading", "together")
         )
         family = FAMILY.format(url=url, sha256=sha256, task=task)
         advertise("acme-nets", points, acme_family=family, acme_tasks=TASKS)
@@ -240,3 +260,59 @@ def test_a_compiled_model_gives_the_same(predictor):
     result = compiled((1.0, 2.0)).output
 
     assert torch.allclose(dapi.predictor("acme_net")((1.0, 2.0)).output, result)
+
+
+def sizes():
+    """The sizes of the batches that ran."""
+    return sys.modules["acme_tasks"].SIZES
+
+
+def test_inputs_of_one_shape_run_at_once(predictor):
+    """A list is read in parts; within a part each shape is a batch, and the order is kept."""
+    predict = predictor("together")
+    results = predict([[1.0, 2.0], [3.0], [4.0, 5.0], [6.0, 7.0], [8.0]], batch_size=4)
+
+    assert [3, 1, 1] == sizes()
+    assert [[1.0, 2.0], [3.0], [4.0, 5.0], [6.0, 7.0], [8.0]] == [
+        each.facts["numbers"] for each in results
+    ]
+    assert [3, 3, 9, 13, 8] == [each.output.floor().item() for each in results]
+    assert (1, 1) == results[0].output.shape
+
+
+def test_an_iterator_is_read_in_parts(predictor, capsys):
+    """What a generator yields is read when it is needed, and results come before it ends."""
+    predict = predictor("together")
+    results = predict((float(n) for n in range(10**9)), batch_size=3)
+    first = [next(results) for _ in range(4)]
+
+    assert [0.0, 1.0, 2.0, 3.0] == [each.facts["numbers"][0] for each in first]
+    assert 6 == capsys.readouterr().out.count("read")
+    assert not torch.is_inference_mode_enabled()
+
+
+def test_a_seed_means_one_at_a_time(predictor):
+    """What is random is as if each input were alone."""
+    first, second = predictor("together", seed=0)([1.0, 1.0])
+
+    assert [1, 1] == sizes() and torch.equal(first.output, second.output)
+
+
+def test_a_batch_of_one_is_one_at_a_time(predictor):
+    """For results that are those of single inputs to the bit."""
+    assert 2 == len(predictor("together")([1.0, 2.0], batch_size=1))
+    assert [1, 1] == sizes()
+
+
+def test_the_input_that_a_model_refuses_is_named(predictor):
+    """Not the batch that it is in."""
+    with pytest.raises(InputError, match=r"list: it has three numbers"):
+        predictor("together")([[1.0, 2.0, 3.0], [1.0, 2.0, 3.0]])
+    assert [2, 1] == sizes()
+
+
+@pytest.mark.parametrize("size", [0, -1, 1.5, None])
+def test_a_batch_has_a_size(predictor, size):
+    """A positive integer."""
+    with pytest.raises(ArgumentError, match="Expected a positive integer"):
+        predictor("together")([1.0], batch_size=size)

@@ -541,3 +541,39 @@ def test_decorator_without_parentheses_is_refused_in_words():
 
         @register_model
         def net(*, weights=None): ...
+
+
+def test_builder_that_declares_categories_gets_those_of_the_weights(tmp_path):
+    """Unless its head is new, or the caller names them; another builder is told nothing."""
+    torch = pytest.importorskip("torch")
+    given = []
+
+    class Net(torch.nn.Module):
+        def __init__(self, num_labels):
+            super().__init__()
+            self.head = torch.nn.Linear(1, num_labels)
+
+    torch.save(Net(2).state_dict(), tmp_path / "net.pth")
+    entry = WeightEntry.from_file(
+        tmp_path / "net.pth",
+        meta={"categories": ["a", "b"]},
+        build=Build(config={"num_labels": 2}),
+    )
+
+    @register_model(head="head")
+    def named(*, weights=None, progress=True, num_labels=None, categories=None):
+        given.append((num_labels, categories))
+        return Net(num_labels or len(categories))
+
+    @register_model()
+    def unnamed(*, weights=None, progress=True, num_labels=2):
+        return Net(num_labels)
+
+    named(weights=entry)
+    named(weights=entry, categories=("c", "d"))
+    named(weights=entry, num_labels=3, new_head=True)
+    named(weights=entry, categories=("e",), new_head=True)
+    named(weights=None, num_labels=2)
+    unnamed(weights=entry)
+    expected = [(2, ("a", "b")), (2, ("c", "d")), (3, None), (None, ("e",)), (2, None)]
+    assert expected == list(dict.fromkeys(given))  # a new head is constructed twice

@@ -47,13 +47,15 @@ def installed(tmp_path):
     return {**kept, **variables}
 
 
-def on_terminal(environment, columns, *words):
+def on_terminal(environment, columns, *words, rows=24, stderr=subprocess.DEVNULL):
     """Run a command on a terminal of so many columns; return its lines."""
     ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
     environment = {key: value for key, value in environment.items() if key != "COLUMNS"}
     command = [sys.executable, "-m", "dapi", *words]
-    running = subprocess.Popen(command, stdout=theirs, stderr=subprocess.DEVNULL, env=environment)
+    running = subprocess.Popen(
+        command, stdin=theirs, stdout=theirs, stderr=stderr or theirs, env=environment
+    )
     os.close(theirs)
     printed = b""
     try:
@@ -151,15 +153,65 @@ def test_misspelt_option_suggests(capsys, words, meant):
     assert (2, True) == (stop.value.code, f"Did you mean {meant}?" in capsys.readouterr().err)
 
 
-@pytest.mark.parametrize("words", [[], ["list"], ["search"], ["cache", "prune"], ["completion"]])
-def test_help_has_examples_and_a_link(capsys, words):
-    """Each ends with where more is."""
-    with pytest.raises(SystemExit):
-        main([*words, "--help"])
-    printed = capsys.readouterr().out
+PAGER = "sed s/^/paged:/"
 
-    assert "docs/command-line.md" in printed
-    assert not words or f"examples:\n  dapi {words[0]}" in printed or "eval" in printed
+
+@pytest.mark.parametrize(
+    ("variables", "rows", "words", "is_paged"),
+    [
+        ({"PAGER": PAGER}, 3, ["search"], True),
+        ({"PAGER": "cat", "DAPI_PAGER": PAGER}, 3, ["search"], True),
+        ({"PAGER": PAGER}, 24, ["search"], False),
+        ({"PAGER": PAGER}, 3, ["search", "--no-pager"], False),
+        ({"PAGER": PAGER}, 3, ["search", "--json"], False),
+        ({"PAGER": PAGER, "DAPI_PAGER": ""}, 3, ["search"], False),
+        ({"PAGER": "no-such-pager"}, 3, ["search"], False),
+        ({"PAGER": PAGER, "TERM": "dumb"}, 3, ["search"], False),
+        ({"PAGER": PAGER}, 3, ["env"], False),
+    ],
+)
+def test_long_lists_are_paged(installed, variables, rows, words, is_paged):
+    """In the reader's pager, if they are longer than the terminal, and not refused."""
+    lines = on_terminal({**installed, **variables}, 200, *words, rows=rows)
+
+    assert len(lines) >= 3
+    assert [is_paged] * len(lines) == [line.startswith("paged:") for line in lines]
+
+
+def test_what_is_piped_is_not_paged(installed):
+    """Whatever the length."""
+    assert not piped({**installed, "PAGER": PAGER}, "search")[0].startswith("paged:")
+
+
+def test_remarks_follow_the_pager(installed):
+    """Where they are seen when it ends, with the colours and cuts of the terminal."""
+    lines = on_terminal({**installed, "PAGER": PAGER}, 60, "search", rows=3, stderr=0)
+
+    assert lines[0].startswith("paged:\x1b[1mweights")
+    assert all(len(plain(line)) <= 60 + len("paged:") for line in lines[:3])
+    assert lines[3].startswith("dapi: This terminal has no room for: ")
+
+
+@pytest.mark.skipif(shutil.which("less") is None, reason="less is not installed")
+def test_less_leaves_what_fits_on_the_screen(installed):
+    """With the options that Git gives it: without a key, and without clearing."""
+    shown = on_terminal({**installed, "DAPI_PAGER": "less -E"}, 200, "search", rows=3)
+
+    assert "acme_net:Things_RefV1" in "".join(shown)
+
+
+@pytest.mark.parametrize(("seconds", "is_shown"), [(0.7, True), (0, False)])
+def test_a_word_while_pytorch_loads(installed, tmp_path, seconds, is_shown):
+    """On a terminal, if it takes noticeable time; it is gone before the output."""
+    (tmp_path / "torch.py").write_text(f"import time; time.sleep({seconds})")
+    (tmp_path / "acme_tty.py").write_text(f"import torch\n{FAMILY}")
+    shown = "\n".join(on_terminal(installed, 200, "list", stderr=0))
+    unseen = "\n".join(on_terminal(installed, 200, "list", stderr=subprocess.DEVNULL))
+
+    word = "Loading PyTorch ..."
+    assert is_shown == (word in shown) and word not in unseen
+    assert not is_shown or shown.startswith(f"{word}\n{' ' * len(word)}\n")
+    assert shown.endswith(unseen[-40:])
 
 
 def test_list_knows_tasks(installed):

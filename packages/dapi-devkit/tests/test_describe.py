@@ -49,7 +49,7 @@ def test_prints_facts_as_json(capsys):
     facts = json.loads(printed)
     assert 0 == status
     assert hashlib.sha256(DIGITS.read_bytes()).hexdigest() == facts["sha256"]
-    assert DIGITS.stat().st_size == facts["size"]
+    assert DIGITS.stat().st_size == facts["bytes"]
     assert ("safetensors", 116) == (facts["format"], facts["tensors"])
     assert "https://example.org/a.safetensors" == facts["url"]
     assert "misfit" not in facts

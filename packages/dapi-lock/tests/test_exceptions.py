@@ -19,6 +19,10 @@ EXAMPLES = [
     exceptions.SyncError({"a.pth": "404"}, remedy="To try again: dapi sync"),
     exceptions.BundleError("x.tar", "it ends early"),
     exceptions.KeyFileError("sign.pem", "it is not a private key in PEM", "To make a key: openssl"),
+    exceptions.AdapterError("my-adapter", "it is damaged", "Save it again"),
+    exceptions.AdapterBaseError(
+        "my-adapter", base="net:A", differing=["a", "b", "c", "d"], total=9, remedy="Build it"
+    ),
     exceptions.SignatureError("dapi.lock.sig", "it belongs to another lock"),
 ]
 

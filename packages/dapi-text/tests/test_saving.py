@@ -74,6 +74,19 @@ def test_how_attention_is_computed_is_not_saved(tmp_path):
     assert "sdpa" == dapi.load(path).config._attn_implementation
 
 
+@pytest.mark.parametrize("labels", [torch.tensor([1]), torch.tensor([[0.0, 1.0, 1.0]])])
+def test_trained_classifier_is_saved(labels, tmp_path):
+    """Computing a loss writes its kind into the configuration; the labels decide it anew."""
+    path = tmp_path / "model.safetensors"
+    model = bert_base(**SMALL, num_labels=3, num_attention_heads=2).eval()
+    ids = torch.tensor([[1, 2, 3]])
+    expected = model(ids, labels=labels).loss
+    assert model.config.problem_type is not None
+    dapi.save(model, path)
+
+    assert torch.equal(expected, dapi.load(path).eval()(ids, labels=labels).loss)
+
+
 @pytest.mark.parametrize(
     ("change", "what"),
     [

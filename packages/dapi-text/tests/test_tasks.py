@@ -165,3 +165,43 @@ def test_download_of_unpublished_size_is_announced_by_its_parameters(capsys):
 
     assert 1 == status
     assert "will be downloaded: about 44.5 GB in 6 files" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["vectors", "classes", "similarity"])
+def test_a_batch_says_the_same(kind):
+    """As each text alone, within the rounding of floats: texts of one length run at once."""
+    from dapi._building import batches
+    from dapi.text.postprocess import SentenceEmbeddings
+
+    texts = [
+        "a few words",
+        "more than three words",
+        "and five words more here",
+        "other three words",
+    ]
+    if kind == "classes":
+        predict = dapi.predictor("roberta_tiny")
+        alone, together = [*map(predict, texts)], [*predict(texts)]
+        assert [each.facts["labels"][0]["label"] for each in alone] == [
+            each.facts["labels"][0]["label"] for each in together
+        ]
+    else:
+        model = dapi.get_builder("distilbert_base")(n_layers=1, dim=12, n_heads=2, vocab_size=50)
+        task = {"vectors": tasks.feature_extraction, "similarity": tasks.sentence_similarity}[kind]
+        weights = entry(SentenceEmbeddings)
+        first, second = (task(model.eval(), weights) for _ in range(2))
+        with torch.inference_mode():
+            alone = [first.predict(text) for text in texts]
+            prepared = [second.batch.prepare(text) for text in texts]
+            together = [
+                *map(second.batch.present, texts, batches.outputs(second.batch.run, prepared))
+            ]
+        assert first.summarize() == second.summarize()
+    for one, other in zip(alone, together, strict=True):
+        torch.testing.assert_close(
+            [*tensors(one.output)], [*tensors(other.output)], rtol=1e-4, atol=1e-5
+        )
+
+
+def tensors(output):
+    return [output] if isinstance(output, torch.Tensor) else output.values()

@@ -9,6 +9,8 @@ import shutil
 import pytest
 import tokenizers
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from tokenizers.models import Unigram
 from tokenizers.pre_tokenizers import Metaspace
 from tokenizers.trainers import UnigramTrainer
@@ -152,6 +154,65 @@ def test_batch_is_that_of_transformers(published, pair, texts, special_tokens):
     for key, tensor in actual.items():
         assert tensor.dtype == torch.int64
         assert torch.equal(expected[key], tensor)
+
+
+# Control characters, marks that reorder or combine, the ends of the planes, and special tokens.
+HOSTILE = st.one_of(
+    st.characters(exclude_categories=["Cs"]),
+    st.sampled_from([*"\0\t\u0301\u200b\u202e\ufeff\ufffd\U0010ffff\u2028<|[ "]),
+    st.sampled_from(["</s>", "<pad>", "[SEP]", "<mask>", "[MASK]", "<s>", "[UNK]", "<extra_id_0>"]),
+)
+TEXT = st.lists(HOSTILE, max_size=40).map("".join)
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["letters", "special"])
+def twins(request, published, tmp_path_factory):
+    """What an entry makes of the file, and the same for transformers: made, and read again."""
+    ours = published[2].transforms(special_tokens=request.param)
+    made = ours.as_transformers()
+    folder = tmp_path_factory.mktemp("saved")
+    made.save_pretrained(folder)
+    return ours, (made, AutoTokenizer.from_pretrained(folder))
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(texts=st.lists(TEXT, min_size=1, max_size=4))
+def test_transformers_takes_our_tokenizer(twins, texts):
+    """The same ids and mask for any text, also after transformers saved and read it."""
+    ours, others = twins
+    expected = ours(texts)
+    for other in others:
+        found = other(texts, padding=True, truncation=True, return_tensors="pt")
+        assert list(expected) == list(found)
+        assert all(torch.equal(tensor, found[key]) for key, tensor in expected.items())
+
+
+def test_transformers_is_told_of_the_special_tokens(published):
+    """Padding, length and mask are those of the tokenizer that transformers reads itself."""
+    folder, max_length, entry = published
+    oracle, ours = AutoTokenizer.from_pretrained(folder), entry.transforms().as_transformers()
+    wanted = ["pad_token", "unk_token", "mask_token", "sep_token", "cls_token", "eos_token"]
+    known = special_ids(entry.transforms().tokenizer).values()
+
+    assert (max_length, "right") == (ours.model_max_length, ours.padding_side)
+    for name in wanted:
+        if getattr(oracle, name) in known and getattr(ours, name) is not None:
+            assert getattr(oracle, name) == getattr(ours, name)
+            assert getattr(oracle, f"{name}_id") == getattr(ours, f"{name}_id")
+    assert ours.pad_token == oracle.pad_token
+    assert ours.mask_token == oracle.mask_token
+
+
+def test_pairs_of_texts_have_types_on_request(minilm_folder):
+    """BERT distinguishes the two texts of a pair by them."""
+    oracle = AutoTokenizer.from_pretrained(minilm_folder)
+    plain = MINILM.transforms().as_transformers()
+    typed = MINILM.transforms().as_transformers(token_types=True)
+    expected, found = oracle("A man", "A woman"), typed("A man", "A woman")
+
+    assert dict(expected) == dict(found)
+    assert 1 in found["token_type_ids"]
+    assert "token_type_ids" not in plain("A man", "A woman")
 
 
 UNKNOWN = ("<unk>", "[UNK]")  # which letters may be
@@ -344,6 +405,17 @@ def test_sentencepiece_model_gives_its_own_ids(spm):
         line = " ".join(text.split())  # which it takes one at a time
         (row,) = ours(line)["input_ids"].tolist()
         assert row == [1, *oracle.encode(line)[:510], 2]
+
+
+def test_transformers_takes_a_sentencepiece_model(spm):
+    """DeBERTa's vocabulary, which has no tokenizer.json, becomes one."""
+    _, ours = spm("nmt_nfkc")
+    texts = [*TEXTS[:5], *written_by_users(ours), *random_texts()]
+    other = ours.as_transformers()
+    found = other(texts, padding=True, truncation=True, return_tensors="pt")
+
+    assert all(torch.equal(tensor, found[key]) for key, tensor in ours(texts).items())
+    assert ("[PAD]", "[CLS]", "[MASK]") == (other.pad_token, other.cls_token, other.mask_token)
 
 
 def test_sentencepiece_model_splits_as_transformers_does(spm):

@@ -47,7 +47,7 @@ def test_a_picture_in_memory_is_the_same(classify, digit):
     ]  # fmt: skip
     expected = classify(digit)
 
-    for result in classify(forms):
+    for result in classify(forms, batch_size=1):
         assert expected.facts == result.facts
         assert torch.equal(expected.output, result.output)
 
@@ -120,3 +120,19 @@ def test_boxes_are_drawn(tmp_path):
     with Image.open(tmp_path / "drawn.png") as drawn:
         assert "PNG" == drawn.format
     assert {"boxes", "labels", "scores"} <= result.output[0].keys()
+
+
+@pytest.mark.parametrize(
+    ("name", "size"), [("resnet20_v2", (8, 8)), ("fcos_resnet20_fpn", (96, 64))]
+)
+def test_a_list_says_what_each_says(name, size):
+    """Labels, boxes and their order, of pictures of two sizes; within the rounding of floats."""
+    predict, generator = dapi.predictor(name), torch.Generator().manual_seed(1)
+    shapes = [size, size, (size[0] + 32, size[1]), size]
+    given = [torch.rand(3, height, width, generator=generator) for width, height in shapes]
+    alone, together = [predict(each) for each in given], predict(given)
+    streamed = [*predict(iter(given), batch_size=3)]
+
+    for one, other, third in zip(alone, together, streamed, strict=True):
+        torch.testing.assert_close(one.output, other.output, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(one.output, third.output, rtol=1e-4, atol=1e-4)

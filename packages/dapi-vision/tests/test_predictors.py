@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 import dapi
+from dapi._building import batches
 from dapi._cli import main
 from dapi.exceptions import InputError
 from dapi.vision import _drawing, _pictures, tasks
@@ -259,7 +260,7 @@ def test_a_directory_of_pictures_is_a_film(film):
 @pytest.mark.parametrize(
     ("source", "reason"),
     [
-        ("single.png", "it has 1 frames"),
+        ("single.png", "it has 1 frame"),
         ("empty", "it has 0 frames"),
         ("sizes", "its frames have different sizes"),
         ("words.gif", "it is not a video"),
@@ -311,3 +312,47 @@ def test_a_bad_input_is_told_before_a_download(name, capsys):
 
     assert 1 == status
     assert "no such file" in errors and "will be downloaded" not in errors
+
+
+def pictures(size):
+    """Pictures of noise, of which one is of another size."""
+    generator = torch.Generator().manual_seed(0)
+    made = []
+    for number in range(4):
+        width, height = (size[0] + 32, size[1]) if number == 2 else size
+        noise = torch.randint(256, (height, width, 3), generator=generator, dtype=torch.uint8)
+        made.append(Image.fromarray(noise.numpy()))
+    return made
+
+
+def films():
+    return [tuple(pictures((64, 64))[:2]) for _ in range(2)] + [tuple(pictures((32, 32))[:2])]
+
+
+@pytest.mark.parametrize(
+    "task",
+    ["video_classification", "optical_flow", "image_feature_extraction", "image_segmentation"],
+)
+def test_a_batch_says_the_same(task):
+    """As each input alone, within the rounding of floats, whatever is beside it."""
+    builder, name, options, inputs = {
+        "video_classification": ("mc3_18", "mc3_18", {}, films()),
+        "optical_flow": ("raft_small", "raft_small", {}, films()),
+        "image_feature_extraction": ("squeezenet1_1", "vgg16", {}, pictures((64, 64))),
+        "image_segmentation": (
+            "lraspp_mobilenet_v3_large", "lraspp_mobilenet_v3_large",
+            {"weights_backbone": None}, pictures((96, 64)),
+        ),
+    }[task]  # fmt: skip
+    torch.manual_seed(0)
+    model = dapi.get_builder(builder)(**options).eval()
+    weights = next(w for w in dapi.list_weights(name) if name != "vgg16" or "Features" in w.name)
+    predictor = getattr(tasks, task)(model, weights)
+    with torch.inference_mode():
+        alone = [predictor.predict(value) for value in inputs]
+        found = batches.outputs(predictor.batch.run, list(map(predictor.batch.prepare, inputs)))
+        together = [*map(predictor.batch.present, inputs, found)]
+
+    for one, other in zip(alone, together, strict=True):
+        torch.testing.assert_close(one.output, other.output, rtol=1e-3, atol=1e-3)
+        assert [*one.files] == [*other.files]

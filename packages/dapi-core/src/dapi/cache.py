@@ -1,8 +1,8 @@
 """The cache, for tools: list, fill and check it.
 
-Loading weights needs none of this. All files from the cache are verified. ``fetch`` uses the
-network; the other functions only use the disk. Fetch many files in a block
-``with connections_kept():``, so that small files do not wait for new connections.
+Loading weights needs none of this. All files from the cache are verified; ``verify`` hashes them
+again. ``fetch`` uses the network; the other functions only use the disk. Fetch many files in a
+block ``with connections_kept():``, so that small files do not wait for new connections.
 
 Example:
     >>> from dapi import cache, File
@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from dapi._catalog.verifying import Finding, Findings, verify
 from dapi._store import cache as _cache
 from dapi._store import examine, fetch
 from dapi._store import partial as _partial
@@ -29,6 +30,8 @@ from dapi._values.file import File
 
 __all__ = [
     "Blob",
+    "Finding",
+    "Findings",
     "arrived",
     "blobs",
     "connections_kept",
@@ -40,6 +43,7 @@ __all__ = [
     "is_offline",
     "receive",
     "remove",
+    "verify",
 ]
 
 

@@ -11,7 +11,8 @@ models' outputs for a fixed input: ``answers`` reads those of a distribution, ``
 a model, and ``compare_answers`` needs no framework. **Plugins** are the installed distributions
 that advertise **entry points** to dapi. ``saved`` returns the record of ``dapi.save`` in a file;
 ``write_tensors`` writes tensors to a safetensors file in which they are aligned.
-``redacted`` and ``printable`` return untrusted URLs and text in a form that may be displayed.
+``redacted`` and ``printable`` return untrusted URLs and text in a form that may be displayed,
+``counted`` a number with its noun.
 
 Example:
     >>> from dapi import catalog
@@ -39,6 +40,7 @@ from dapi._plugins.binding import current as bound_lock
 from dapi._plugins.discovery import EntryPoint, Plugin, entry_points
 from dapi._plugins.discovery import discover as plugins
 from dapi._plugins.requirements import Requirement
+from dapi._text import counted
 from dapi._text.untrusted import printable
 from dapi._text.urls import redact, redacted
 from dapi._values.names import Name, normalize, parse
@@ -90,6 +92,7 @@ __all__ = [
     "bound_lock",
     "builders",
     "compare_answers",
+    "counted",
     "declaration",
     "entry_of",
     "entry_points",

@@ -68,6 +68,7 @@ from enum import Enum
 from os import PathLike
 from typing import Any
 
+from dapi._text import counted
 from dapi._text.untrusted import printable
 from dapi._text.urls import redact, redacted
 
@@ -95,6 +96,18 @@ class DapiError(Exception):
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle by facts: the constructors take facts, not the message."""
         return _restore, (type(self), self.args, self.__dict__)
+
+    @classmethod
+    def code(cls) -> str:
+        """Return the name of the class for programs: the ``code`` of errors in JSON.
+
+        >>> HashMismatchError.code(), OfflineError.code()
+        ('hash-mismatch', 'offline')
+        """
+        import re  # every start of dapi imports this module
+
+        words = re.findall(r"[A-Z][a-z0-9]*", cls.__name__.removesuffix("Error"))
+        return "-".join(words).lower() or "error"
 
 
 def _restore(cls: type[DapiError], args: tuple[Any, ...], facts: dict[str, Any]) -> DapiError:
@@ -296,10 +309,10 @@ class AmbiguousModelError(DapiError, LookupError):
         self.name, self.candidates = name, tuple(candidates)
         givers = [each.rpartition("/")[0].rpartition(":")[2] for each in candidates]
         if len(set(givers)) > 1:
-            fact = f"is provided by {len(candidates)} distributions"
+            fact = f"is provided by {counted(len(candidates), 'distribution')}"
             remedy = f"; or set DAPI_PREFER={givers[0]}"
         else:
-            fact, remedy = f"matches {len(candidates)} sets of weights", ""
+            fact, remedy = f"matches {counted(len(candidates), 'set')} of weights", ""
         super().__init__(
             f"{name!r} {fact}. Use a qualified name: {_alternatives(candidates)}{remedy}"
         )
@@ -662,16 +675,22 @@ class StateDictMismatchError(DapiError, RuntimeError):
         dtypes: Mapping[str, tuple[str, str]] | None = None,
         reason: str = "",
         path: object = None,
+        head: Sequence[str] = (),
     ) -> None:
         self.source, self.missing, self.unexpected = source, tuple(missing), tuple(unexpected)
+        self.head = tuple(head)
         self.shapes, self.dtypes, self.path = dict(shapes or {}), dict(dtypes or {}), path
         parts = [f"{source} does not match the model{f' (file: {path})' if path else ''}."]
         if reason:
             parts.append(f"{reason}.")
         if missing:
-            parts.append(f"{len(missing)} keys are missing: {_first(missing)}.")
+            count = counted(len(missing), "key is", "keys are")
+            parts.append(f"{count} missing: {_first(missing)}.")
+        if head:
+            parts.append(f"Add new_head=True to initialise a new {', '.join(head)}.")
         if unexpected:
-            parts.append(f"{len(unexpected)} keys are unexpected: {_first(unexpected)}.")
+            count = counted(len(unexpected), "key is", "keys are")
+            parts.append(f"{count} unexpected: {_first(unexpected)}.")
             parts.append(_renames(missing, unexpected))
         parts += [
             f"{key} is {tuple(found)} in the file and {tuple(wanted)} in the model."

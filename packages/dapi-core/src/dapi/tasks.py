@@ -23,7 +23,7 @@ Example:
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 __all__ = [
+    "Batch",
     "Input",
     "Prediction",
     "Predictor",
@@ -42,6 +43,7 @@ __all__ = [
     "place",
     "read_texts",
     "reads",
+    "split",
 ]
 
 _T = TypeVar("_T")
@@ -102,6 +104,28 @@ def no_summary() -> None:
     """Summarize nothing: each input is on its own."""
 
 
+class Batch(NamedTuple):
+    """The steps of a task, for several inputs at once; see ``Predictor.batch``.
+
+    Attributes:
+        prepare: From an input's value to the model's input, with a batch dimension of 1: a tensor,
+            or mappings, lists and tuples of tensors.
+        run: From model inputs of the same shape, joined along their first dimension, to the output
+            for each, as if it had been alone: ``lambda batch: split(model(batch), len(batch))``.
+        present: From an input's value and the output for it to the result; called in the order of
+            the inputs.
+    """
+
+    prepare: Callable[[Any], Any]
+    run: Callable[[Any], Sequence[Any]]
+    present: Callable[[Any, Any], Prediction]
+
+    def predict(self, value: Any) -> Prediction:
+        """Run one input: the ``predict`` of a ``Predictor``."""
+        [output] = self.run(self.prepare(value))
+        return self.present(value, output)
+
+
 class Predictor(NamedTuple):
     """A model, ready to run on files or text: the result of a task's entry point.
 
@@ -121,12 +145,15 @@ class Predictor(NamedTuple):
         accept: From a value in Python that is no path, such as an array, to the argument of
             ``predict``; raises an ``InputError`` for a wrong one. Without it, ``dapi.predictor``
             passes the value on as it is.
+        batch: The steps of ``predict``. With them, ``dapi.predictor`` runs the inputs of a list
+            that have the same shape at once.
     """
 
     read: Callable[[str], Iterable[Input]]
     predict: Callable[[Any], Prediction]
     summarize: Callable[[], Prediction | None] = no_summary
     accept: Callable[[Any], Any] | None = None
+    batch: Batch | None = None
 
 
 class Sample(NamedTuple):
@@ -292,6 +319,26 @@ def place(value: _T, model: nn.Module) -> _T:
     """
     parameter = next(model.parameters(), None)
     return value if parameter is None else _move(value, parameter)
+
+
+def split(output: Any, count: int) -> list[Any]:
+    """Split a model's output for a batch into those for each input, with a batch dimension of 1.
+
+    Args:
+        output: A tensor whose first dimension is the batch, or mappings, lists and tuples of them;
+            other values are the same for all.
+        count: The number of inputs.
+    """
+    return [_slice(output, number) for number in range(count)]
+
+
+def _slice(value: Any, number: int) -> Any:
+    if isinstance(value, Mapping):
+        return type(value)(**{key: _slice(item, number) for key, item in value.items()})
+    if isinstance(value, list | tuple):
+        items = [_slice(item, number) for item in value]
+        return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
+    return value[number : number + 1] if hasattr(value, "shape") else value
 
 
 def _move(value: Any, parameter: Any) -> Any:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from html import escape
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
 from dapi.audio.activity import Segment
+from dapi.catalog import printable
 
 _WIDTH, _HEIGHT, _LINE = 800, 90, 20
 _LABEL = 110  # width in pixels of a segment's times
@@ -16,17 +19,32 @@ _SPEECH, _WAVE = "#cfe5cf", "#2a6fb0"
 
 def speech(path: Path, waveform: Tensor, seconds: float, segments: Sequence[Segment]) -> None:
     """Draw a waveform (T,), with the segments of speech on a green background."""
+    spans = []
+    for start, end in segments:
+        label = f"{start:.2f} to {end:.2f} s"
+        spans.append((start, end, label if (end - start) / seconds * _WIDTH > _LABEL else ""))
+    _draw(path, waveform, seconds, spans)
+
+
+def words(path: Path, waveform: Tensor, seconds: float, found: Sequence[Mapping[str, Any]]) -> None:
+    """Draw a waveform (T,), with each word below its part, on a green background."""
+    _draw(path, waveform, seconds, [(each["start"], each["end"], each["word"]) for each in found])
+
+
+def _draw(
+    path: Path, waveform: Tensor, seconds: float, spans: Sequence[tuple[float, float, str]]
+) -> None:
     scale = _WIDTH / seconds
     grounds = [
-        f'<rect x="{each.start * scale:.1f}" width="{(each.end - each.start) * scale:.1f}" '
+        f'<rect x="{start * scale:.1f}" width="{(end - start) * scale:.1f}" '
         f'height="{_HEIGHT}" fill="{_SPEECH}"/>'
-        for each in segments
+        for start, end, _ in spans
     ]
-    times = [
-        f'<text x="{(each.start + each.end) / 2 * scale:.1f}" y="{_HEIGHT + _LINE - 5}" '
-        f'text-anchor="middle">{each.start:.2f} to {each.end:.2f} s</text>'
-        for each in segments
-        if (each.end - each.start) * scale > _LABEL
+    labels = [
+        f'<text x="{(start + end) / 2 * scale:.1f}" y="{_HEIGHT + _LINE - 5}" '
+        f'text-anchor="middle">{escape(printable(label))}</text>'
+        for start, end, label in spans
+        if label
     ]
     picture = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT + _LINE}" '
@@ -34,7 +52,7 @@ def speech(path: Path, waveform: Tensor, seconds: float, segments: Sequence[Segm
         '<rect width="100%" height="100%" fill="white"/>',
         *grounds,
         f'<path d="{_outline(waveform)}" stroke="{_WAVE}"/>',
-        *times,
+        *labels,
         "</svg>",
     ]
     path.write_text("\n".join(picture) + "\n", encoding="utf-8")

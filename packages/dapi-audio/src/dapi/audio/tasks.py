@@ -14,7 +14,17 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 from dapi import WeightEntry, Weights
 from dapi.audio.exceptions import UnsupportedInputError
 from dapi.exceptions import InputError
-from dapi.tasks import Input, Prediction, Predictor, find_file, place, read_texts, reads
+from dapi.tasks import (
+    Batch,
+    Input,
+    Prediction,
+    Predictor,
+    find_file,
+    place,
+    read_texts,
+    reads,
+    split,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -91,13 +101,22 @@ def _refuse(weights: Weights | WeightEntry) -> NoReturn:
 def automatic_speech_recognition(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
     """Transcribe speech."""
     preprocess, postprocess = weights.transforms(), weights.postprocess()
-    listen = _transducer(model, weights) if "blank" in weights.meta else _ctc(model)
+    is_transducer = "blank" in weights.meta  # its search takes one input at a time
+    listen = _transducer(model, weights) if is_transducer else _ctc(model)
 
-    def predict(sound: tuple[Tensor, int]) -> Prediction:
-        output = listen(place(preprocess(*sound), model))
+    def prepare(sound: tuple[Tensor, int]) -> Any:
+        return preprocess(*sound)
+
+    def run(waveforms: Any) -> list[Any]:
+        output = listen(place(waveforms, model))
+        return [output] if is_transducer else split(output, len(waveforms))
+
+    def present(_: tuple[Tensor, int], output: Any) -> Prediction:
         return Prediction({"text": postprocess(*output)[0]}, output=output)
 
-    return Predictor(_read_sound, predict, accept=_as_sound)
+    batch = Batch(prepare, run, present)
+    at_once = None if is_transducer else batch
+    return Predictor(_read_sound, batch.predict, accept=_as_sound, batch=at_once)
 
 
 @reads(read_texts)
@@ -125,15 +144,22 @@ def audio_to_audio(model: nn.Module, weights: Weights | WeightEntry) -> Predicto
     preprocess, postprocess = cast("Any", weights.transforms()), weights.postprocess()
     rate = preprocess.sample_rate
 
-    def predict(sound: tuple[Tensor, int]) -> Prediction:
-        sources = postprocess(model(place(preprocess(*sound).unsqueeze(0), model)))
+    def prepare(sound: tuple[Tensor, int]) -> Any:
+        return preprocess(*sound).unsqueeze(0)
+
+    def run(waveforms: Tensor) -> list[Any]:
+        return split(model(place(waveforms, model)), len(waveforms))
+
+    def present(_: tuple[Tensor, int], output: Tensor) -> Prediction:
+        sources = postprocess(output)
         seconds = round(next(iter(sources.values())).shape[-1] / rate, 2)
         written = {f"{name}.wav": _written(each[0], rate) for name, each in sources.items()}
         return Prediction({"seconds": seconds, "sources": list(sources)}, written, sources)
 
     channels = preprocess.channels
     accept = partial(_as_sound, channels=channels)
-    return Predictor(partial(_read_sound, channels=channels), predict, accept=accept)
+    read, batch = partial(_read_sound, channels=channels), Batch(prepare, run, present)
+    return Predictor(read, batch.predict, accept=accept, batch=batch)
 
 
 @reads(_read_sound, check=_check_is_of_one_sound)
@@ -142,29 +168,48 @@ def speech_quality_assessment(model: nn.Module, weights: Weights | WeightEntry) 
     preprocess, postprocess = weights.transforms(), weights.postprocess()
     _check_is_of_one_sound(weights)
 
-    def predict(sound: tuple[Tensor, int]) -> Prediction:
-        output = model(place(preprocess(*sound), model))
+    def prepare(sound: tuple[Tensor, int]) -> Any:
+        return preprocess(*sound)
+
+    def run(waveforms: Tensor) -> list[Any]:
+        return split(model(place(waveforms, model)), len(waveforms))
+
+    def present(_: tuple[Tensor, int], output: Any) -> Prediction:
         [scores] = postprocess(output)
         return Prediction({name: round(value, 3) for name, value in scores.items()}, output=output)
 
-    return Predictor(_read_sound, predict, accept=_as_sound)
+    batch = Batch(prepare, run, present)
+    return Predictor(_read_sound, batch.predict, accept=_as_sound, batch=batch)
 
 
 @reads(_read_spoken)
 def forced_alignment(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
     """Align each word of a transcript: the file of the same name, with ``.txt``."""
-    preprocess, align = weights.transforms(), weights.postprocess()
+    preprocess, align = cast("Any", weights.transforms()), weights.postprocess()
 
-    def predict(spoken: tuple[tuple[Tensor, int], str]) -> Prediction:
-        sound, transcript = spoken
-        logits, *_ = model(place(preprocess(*sound), model))
+    def prepare(spoken: tuple[tuple[Tensor, int], str]) -> Any:
+        return preprocess(*spoken[0])
+
+    def run(waveforms: Tensor) -> list[Any]:
+        logits, *_ = model(place(waveforms, model))
+        return split((waveforms, logits), len(waveforms))
+
+    def present(
+        spoken: tuple[tuple[Tensor, int], str], output: tuple[Tensor, Tensor]
+    ) -> Prediction:
+        from dapi.audio import _drawing
+
+        waveform, logits = output
+        seconds = waveform.shape[-1] / preprocess.sample_rate
         rows = [
             {"word": each.text, "start": each.start, "end": each.end, "score": round(each.score, 4)}
-            for each in align(logits, transcript.lower())
+            for each in align(logits, spoken[1].lower())
         ]
-        return Prediction({"words": rows}, output=logits)
+        drawn = partial(_drawing.words, waveform=waveform[0], seconds=seconds, found=rows)
+        return Prediction({"words": rows}, {"words.svg": drawn}, logits)
 
-    return Predictor(_read_spoken, predict, accept=_as_spoken)
+    batch = Batch(prepare, run, present)
+    return Predictor(_read_spoken, batch.predict, accept=_as_spoken, batch=batch)
 
 
 @reads(_read_sound)
@@ -172,12 +217,18 @@ def voice_activity_detection(model: nn.Module, weights: Weights | WeightEntry) -
     """Find segments of speech, and draw them."""
     preprocess, postprocess = cast("Any", weights.transforms()), weights.postprocess()
 
-    def predict(sound: tuple[Tensor, int]) -> Prediction:
+    def prepare(sound: tuple[Tensor, int]) -> Any:
+        return preprocess(*sound)
+
+    def run(waveforms: Tensor) -> list[tuple[Tensor, Tensor]]:
+        probabilities, _ = model(place(waveforms, model))
+        return split((waveforms, probabilities), len(waveforms))
+
+    def present(_: tuple[Tensor, int], output: tuple[Tensor, Tensor]) -> Prediction:
         from dapi.audio import _drawing
 
-        waveform = preprocess(*sound)
+        waveform, probabilities = output
         seconds = waveform.shape[-1] / preprocess.sample_rate
-        probabilities, _ = model(place(waveform, model))
         [segments] = postprocess(probabilities, [seconds])
         rows = [{"start": round(each.start, 2), "end": round(each.end, 2)} for each in segments]
         spoken = sum(each.end - each.start for each in segments)
@@ -185,7 +236,8 @@ def voice_activity_detection(model: nn.Module, weights: Weights | WeightEntry) -
         drawn = partial(_drawing.speech, waveform=waveform[0], seconds=seconds, segments=segments)
         return Prediction(facts, {"speech.svg": drawn}, probabilities)
 
-    return Predictor(_read_sound, predict, accept=_as_sound)
+    batch = Batch(prepare, run, present)
+    return Predictor(_read_sound, batch.predict, accept=_as_sound, batch=batch)
 
 
 @reads(_read_sound)
@@ -193,15 +245,22 @@ def feature_extraction(model: nn.Module, weights: Weights | WeightEntry) -> Pred
     """Write the features of each frame of a sound, (frames, width)."""
     preprocess = weights.transforms()
 
-    def predict(sound: tuple[Tensor, int]) -> Prediction:
+    def prepare(sound: tuple[Tensor, int]) -> Any:
+        return preprocess(*sound)
+
+    def run(waveforms: Tensor) -> list[Any]:
+        return split(model(place(waveforms, model))[0], len(waveforms))
+
+    def present(_: tuple[Tensor, int], output: Tensor) -> Prediction:
         from safetensors.torch import save_file
 
-        features = model(place(preprocess(*sound), model))[0][0].cpu().contiguous()
+        features = output[0].cpu().contiguous()
         facts = {"frames": features.shape[0], "width": features.shape[1]}
         files = {"safetensors": partial(save_file, {"features": features})}
         return Prediction(facts, files, features)
 
-    return Predictor(_read_sound, predict, accept=_as_sound)
+    batch = Batch(prepare, run, present)
+    return Predictor(_read_sound, batch.predict, accept=_as_sound, batch=batch)
 
 
 @reads(_read_sound, check=_refuse)

@@ -81,9 +81,7 @@ class Arguments(NamedTuple):
         declared = _evaluated(annotations.get(rest, Any), scope)
         if not hasattr(declared, "__total__"):
             return cls(builder, found, takes_others=True, defaults=defaults)
-        own = getattr(sys.modules.get(declared.__module__), "__dict__", {})
-        found |= {key: _evaluated(hint, own) for key, hint in declared.__annotations__.items()}
-        return cls(builder, found, takes_others=False, defaults=defaults)
+        return cls(builder, {**found, **_declared(declared)}, takes_others=False, defaults=defaults)
 
     def admit(self, name: str, value: Any) -> Any:
         """Convert a value from a file to the argument's type.
@@ -101,6 +99,18 @@ class Arguments(NamedTuple):
             raise ValueError(
                 f"it gives {name}={value!r:.80}, but {self.builder} declares no such value"
             ) from None
+
+
+def _declared(config: type) -> dict[str, Any]:
+    """Return the types that a TypedDict declares; a subclass repeats the text of its bases."""
+    texts: dict[str, Any] = {}
+    found: dict[str, Any] = {}
+    for each in reversed(config.__mro__):
+        scope = getattr(sys.modules.get(each.__module__), "__dict__", {})
+        for key, hint in getattr(each, "__annotations__", {}).items():
+            if key not in texts or texts[key] != hint:  # else it was written in a base's module
+                texts[key], found[key] = hint, _evaluated(hint, scope)
+    return found
 
 
 def is_inert(value: Any) -> bool:

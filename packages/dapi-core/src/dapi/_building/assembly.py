@@ -43,7 +43,8 @@ class Assembly(Generic[M]):
             model, frame = self._construct()
         self._ends.check(model, self._weights, self._config)
         files, name = entry_of(self._weights).files, str(self._weights)
-        origin = loading.Origin(name, _store.fetch_all(files, progress=progress, wanted=name))
+        path = _store.fetch_all(files, progress=progress, wanted=name)
+        origin = loading.Origin(name, path, () if self._fresh else self._ends.head)
         try:
             with collector.paused():
                 model = self._load(model, frame, origin)

@@ -59,8 +59,8 @@ def build_model(
         weights: A member or an entry; None leaves the initialisation as it is.
         head: Names of the submodules that ``new_head`` initialises.
         new_head: Whether the size of the head (``num_classes``, ``num_keypoints``,
-            ``num_labels`` or ``aux_num_out``) may differ from the weights; the head is then
-            initialised, not loaded.
+            ``num_labels`` or ``aux_num_out``) and its kind (``head``) may differ from the weights;
+            the head is then initialised, not loaded.
         stem: Names of the convolutions that ``new_stem`` renews.
         new_stem: Whether the channels of the stem (``in_channels``) may differ from the weights;
             the stem is then initialised, not loaded. ``"adapt"`` loads its filters, fitted to the

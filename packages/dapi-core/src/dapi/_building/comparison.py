@@ -153,10 +153,12 @@ def _facts(name: str, value: Any) -> dict[str, Any]:
 
 
 # How and where a model runs, and who wrote its configuration: these do not change its results.
+# transformers sets problem_type when it first computes a loss, from the labels.
 OF_NO_MODEL: Final = CALLERS | {
     "architectures",
     "gradient_checkpointing",
     "inplace",
+    "problem_type",
     "training",
     "transformers_version",
     "use_cache",

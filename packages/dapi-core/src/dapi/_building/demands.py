@@ -70,7 +70,11 @@ def merge(weights: Weights | WeightEntry, config: Mapping[str, Any], ends: Ends)
         given = config.get(argument, fixed)
         if freeze(given) != fixed and not ends.may_differ(argument):
             raise ends.conflict(weights, argument, given, fixed)
-    return {**wanted.defaults, **wanted.config, **config}
+    inherited = {**wanted.defaults, **wanted.config}
+    if ends.new_head and config.get("categories"):  # their number is the size of the new head
+        inherited.pop("num_labels", None)
+        inherited.pop("num_classes", None)
+    return {**inherited, **config}
 
 
 @contextmanager

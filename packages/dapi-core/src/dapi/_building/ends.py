@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dapi._weights.entry import WeightEntry
 
 # Arguments in which new ends may differ from the weights; all others belong to the model.
-HEAD_ARGUMENTS = ("num_classes", "num_keypoints", "num_labels", "aux_num_out")
+HEAD_ARGUMENTS = ("num_classes", "num_keypoints", "num_labels", "aux_num_out", "head")
 STEM_ARGUMENTS = ("in_channels",)
 
 
@@ -139,5 +139,6 @@ def _absent(
     return NoWeightsError(
         f"The {end} of this {type(model).__name__} is declared as {', '.join(names)}, and it has "
         "no such layer with parameters",
-        f"Correct register_model({end}=...). Its layers are: {layers}.",
+        "Pass the argument that adds it, such as num_labels=3; if there is none, correct "
+        f"register_model({end}=...). Its layers are: {layers}.",
     )

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from typing import TYPE_CHECKING, Any, overload
 
+from dapi._building import batches
 from dapi._building.prediction import Plan, plan, read, reason_of
+from dapi._text import counted
 from dapi._values.public import public
-from dapi.exceptions import DapiError, InputError
-from dapi.tasks import Input, Prediction, Predictor, declared_inputs, no_summary, read_texts
+from dapi.exceptions import ArgumentError, DapiError, InputError
+from dapi.tasks import (
+    Batch,
+    Input,
+    Prediction,
+    Predictor,
+    declared_inputs,
+    no_summary,
+    read_texts,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -19,6 +30,7 @@ if TYPE_CHECKING:
     from dapi._weights.entry import WeightEntry
     from dapi._weights.enum import Weights
 
+BATCH_SIZE = 16  # inputs: most of what larger batches save, and of photographs less than 1 GB
 _SHOWN = 20  # results in a notebook: each may have a picture
 
 
@@ -49,7 +61,7 @@ def predictor(
             the random state alone; few models draw random numbers.
 
     Returns:
-        A function of an input, or of a list of them.
+        A function of an input, of a list of them, or of an iterator.
 
     Raises:
         UnknownTaskError: No installed distribution supports the task of the weights.
@@ -93,7 +105,7 @@ class Predictions(list[Prediction]):
 
 @public
 class ModelPredictor:
-    """A model, called with an input or a list of inputs: the result of ``dapi.predictor``.
+    """A model, called with an input or several: the result of ``dapi.predictor``.
 
     Attributes:
         model: The model, in evaluation mode.
@@ -110,44 +122,100 @@ class ModelPredictor:
         return f"<ModelPredictor of {self.weights}>"
 
     @overload
-    def __call__(self, source: list[Any], *, rate: int | None = None) -> Predictions: ...
+    def __call__(
+        self, source: list[Any], *, rate: int | None = None, batch_size: int = BATCH_SIZE
+    ) -> Predictions: ...
 
     @overload
-    def __call__(self, source: Any, *, rate: int | None = None) -> Prediction: ...
+    def __call__(
+        self, source: Iterator[Any], *, rate: int | None = None, batch_size: int = BATCH_SIZE
+    ) -> Iterator[Prediction]: ...
 
-    def __call__(self, source: Any, *, rate: int | None = None) -> Prediction | Predictions:
-        """Run the model on an input, or on each of a list.
+    @overload
+    def __call__(
+        self, source: Any, *, rate: int | None = None, batch_size: int = BATCH_SIZE
+    ) -> Prediction: ...
+
+    def __call__(
+        self, source: Any, *, rate: int | None = None, batch_size: int = BATCH_SIZE
+    ) -> Prediction | Predictions | Iterator[Prediction]:
+        """Run the model on an input, on each of a list, or on each that an iterator yields.
 
         Args:
-            source: A list is several inputs. A ``pathlib.Path`` is read, and so is a str, unless
-                the task takes texts: then it is the text itself. Any other value is an input
-                itself, of a kind that the task accepts.
+            source: A list, or an iterator such as a generator, is several inputs. A
+                ``pathlib.Path`` is read, and so is a str, unless the task takes texts: then it is
+                the text itself. Any other value is an input itself, of a kind that the task
+                accepts.
             rate: The sample rate of waveforms; the same as tuples ``(waveform, rate)``.
+            batch_size: How many of several inputs are read at a time. Those of them that have the
+                same shape run at once, if the task can do that and there is no ``seed``; their
+                results differ from those of single inputs by rounding. 1 runs each alone.
 
         Returns:
             The result of the input; for a list, those of all inputs, of which a file may contain
-            several.
+            several; for an iterator, an iterator of them, which keeps one batch in memory, and no
+            summary.
 
         Raises:
             InputError: An input cannot be read, is of a wrong kind, or is refused by the task.
+            ArgumentError: ``batch_size`` is not a positive integer.
         """
-        import torch
-
-        sources = source if isinstance(source, list) else [source]
+        if not isinstance(batch_size, int) or batch_size < 1:
+            expected = "a positive integer"
+            raise ArgumentError("predictor", "batch_size", batch_size, expected=expected)
         task = self._task
         if task.summarize is not no_summary:  # it remembers inputs, which are those of one run
             task = self._plan.ready(self.model)
-        results = Predictions()
-        with torch.inference_mode():
-            for each in sources:
-                found = self._read(task, each if rate is None else (each, rate))
-                if sources is not source and len(found) > 1:
-                    reason = f"it contains {len(found)} inputs"
-                    expected = "one, or a list: write [source]"
-                    raise InputError(str(source), reason, expected=expected)
-                results += [self._predicted(task, *one) for one in found]
+        if isinstance(source, Iterator):
+            return self._results(task, self._inputs(task, source, rate), batch_size)
+        if isinstance(source, list):
+            inputs = self._inputs(task, source, rate)
+            results = Predictions(self._results(task, inputs, batch_size))
             results.summary = task.summarize()
-        return results if sources is source else results[0]
+            return results
+        found = list(self._inputs(task, [source], rate))
+        if len(found) > 1:
+            reason = f"it contains {counted(len(found), 'input')}"
+            raise InputError(str(source), reason, expected="one, or a list: write [source]")
+        return next(self._results(task, iter(found), 1))
+
+    def _inputs(self, task: Predictor, sources: Iterable[Any], rate: int | None) -> Iterator[Input]:
+        for each in sources:
+            yield from self._read(task, each if rate is None else (each, rate))
+
+    def _results(self, task: Predictor, inputs: Iterator[Input], size: int) -> Iterator[Prediction]:
+        import torch
+
+        while True:
+            with torch.inference_mode():  # not while the caller has the results
+                read = list(islice(inputs, size))
+                found = self._of_some(task, read)
+            if not read:
+                return
+            yield from found
+
+    def _of_some(self, task: Predictor, inputs: list[Input]) -> list[Prediction]:
+        """Return the results of a few inputs, at once if the task can do that."""
+        batch = None if self._seed is not None or len(inputs) < 2 else task.batch
+        found = batch and self._outputs(batch, inputs)
+        if not (batch and found):
+            return [self._predicted(task, *each) for each in inputs]
+        results = []
+        for (name, value), output in zip(inputs, found, strict=True):
+            with self._refusing(name):
+                results.append(batch.present(value, output)._replace(input=name))
+        return results
+
+    def _outputs(self, batch: Batch, inputs: list[Input]) -> list[Any] | None:
+        """Return the output for each; None if the model refuses one, which only it can name."""
+        prepared = []
+        for name, value in inputs:
+            with self._refusing(name):
+                prepared.append(batch.prepare(value))
+        try:
+            return batches.outputs(batch.run, prepared)
+        except (DapiError, OSError, TypeError, ValueError):
+            return None
 
     def _read(self, task: Predictor, source: Any) -> list[Input]:
         """Return the inputs of a path, or the only input that a value is."""

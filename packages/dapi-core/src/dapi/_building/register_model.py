@@ -264,6 +264,16 @@ class Declaration(Record):
             return args, kwargs  # Python raises the error
         return args[len(named) :], {**named, **kwargs}
 
+    def name_outputs(
+        self, weights: Weights | WeightEntry, builder: Callable[..., Any]
+    ) -> dict[str, Any]:
+        """Return the categories of the weights, for a builder that declares ``categories``."""
+        from dapi._building.arguments import Arguments
+
+        if "categories" not in Arguments.of(builder, self.name).types:
+            return {}
+        return {"categories": tuple(weights.meta["categories"])}
+
     def take_target(self, config: dict[str, Any]) -> Target:
         """Remove ``device`` and ``dtype`` from the arguments, unless they are the builder's own."""
         from dapi._loader.target import Target
@@ -308,7 +318,8 @@ def register_model(
     weights for ``dapi.weights_of``. The body receives ``weights`` unchanged. A parameter
     ``weights_backbone`` is set to None if ``weights`` is passed: it would be overwritten. If
     neither is passed, and the model is not on meta, a warning states once that the backbone is
-    random.
+    random. An argument ``categories``, if the function declares one, is by default
+    ``weights.meta["categories"]``, unless the head is new.
 
     A distribution also advertises the builder in its entry points; otherwise it is registered for
     this process only, as in a notebook.
@@ -394,13 +405,16 @@ def _call(
     spec.warn_if_replaced()
     if weights is not None and "weights_backbone" in spec.parameters:
         config["weights_backbone"] = None
+    new_head = config.pop("new_head", False)
+    if weights is not None and not new_head and "categories" in weights.meta:
+        config = {**spec.name_outputs(weights, builder), **config}
     model = build_model.build(
         build_model.Recipe(
             partial(function, *args, weights=weights), spec.name, spec.ends, spec.target
         ),
         weights,
         config,
-        new_head=config.pop("new_head", False),
+        new_head=new_head,
         new_stem=config.pop("new_stem", False),
         progress=config.get("progress", True),
         target=spec.take_target(config),

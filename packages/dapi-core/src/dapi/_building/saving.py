@@ -129,7 +129,7 @@ def _check(
     more = f"; and {len(changes) - 3} more" if len(changes) > 3 else ""
     listed = "; ".join(change.text for change in changes[:3])
     if hasattr(tree.modules[""], "merge_and_unload"):  # PEFT's, which merges the adapters
-        remedy = "Save model.merge_and_unload()"
+        remedy = "Save model.merge_and_unload(), or the adapter alone (dapi.lock.peft.save)"
     else:
         remedy = _remedy(provenance, state_dict, twin, changes)
     raise SavingError(

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from dapi._catalog import files as _files
 from dapi._store import cache, disk, partial
+from dapi._text import counted
 from dapi._values.file import File
 from dapi._weights.entry import WeightEntry
 from dapi._weights.enum import Weights
@@ -46,8 +47,7 @@ class Download(NamedTuple):
 
     def __str__(self) -> str:
         """Return the size and the number of files, as text."""
-        count = len(self.parts)
-        files = f"{count} file{'s' * (count != 1)}"
+        files = counted(len(self.parts), "file")
         if all(part.size is None for part in self.parts):
             return f"{files} of unknown size"
         is_least = any(part.size is None for part in self.parts)

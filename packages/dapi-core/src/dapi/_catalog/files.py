@@ -11,6 +11,7 @@ from dapi._catalog import lookup
 from dapi._catalog import offers as _offers
 from dapi._plugins import binding
 from dapi._store import cache, placeholder, trust, verification
+from dapi._text import counted
 from dapi._text.urls import redacted
 from dapi._values import names as _names
 from dapi._values.file import File
@@ -206,7 +207,8 @@ def _only(path: Path, files: list[File], name: str) -> File:
     if len(chosen) != 1:
         names = ", ".join(file.name for file in files)
         remedy = f"Rename it to one of: {names}"
-        raise NoWeightsError(f"{name} has {len(files)} files, none named {path.name}", remedy)
+        count = counted(len(files), "file")
+        raise NoWeightsError(f"{name} has {count}, none named {path.name}", remedy)
     return chosen[0]
 
 

@@ -74,11 +74,20 @@ class SearchResults(list["Weights"]):
     """The weights that were found: a list, and in notebooks a table."""
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return what people compare, with the first metric of each."""
-        return [_row(Found("", "", weights)) for weights in self]
+        """Return the facts of each, with its first metric: what ``dapi search --json`` prints."""
+        from dapi._catalog.facts import cached_hashes, compared  # a search alone needs neither
+
+        cached, rows = cached_hashes(), []
+        for weights in self:
+            found = Found(str(weights).rpartition(":")[0], "", weights)
+            metric = next(metrics.read(weights.meta), None)
+            rows.append(compared(str(weights), found, metric, cached))
+        return rows
 
     def to_pandas(self) -> Any:
         """Return the rows as a ``pandas.DataFrame``.
+
+        The metric has three columns: ``metric.dataset``, ``metric.name`` and ``metric.value``.
 
         Raises:
             MissingDependencyError: pandas is not installed.
@@ -88,27 +97,29 @@ class SearchResults(list["Weights"]):
         except ModuleNotFoundError as cause:
             what = "SearchResults.to_pandas() needs pandas"
             raise MissingDependencyError(what, requirement="pandas") from cause
-        return pandas.DataFrame(self.rows())
+        none = dict.fromkeys(Metric._fields)
+        return pandas.json_normalize(
+            [{**row, "metric": row["metric"] or none} for row in self.rows()]
+        )
 
     def _repr_html_(self) -> str:
         from dapi._text import display
 
-        return display.table(self.rows())
+        return display.table(list(map(_for_display, self.rows())))
 
 
-def _row(found: Found) -> dict[str, Any]:
-    metric = next(metrics.read(found.meta), None)
+def _for_display(row: dict[str, Any]) -> dict[str, Any]:
+    """Return the columns that people compare; a row of facts has more."""
+    metric = row["metric"] or dict.fromkeys(Metric._fields)
     return {
-        "weights": str(found.weights),
-        "task": found.meta.get("task"),
-        "metric": metric and metric.name,
-        "value": metric and metric.value,
-        "dataset": metric and metric.dataset,
-        "params": found.meta.get("num_params"),
-        "gflops": found.meta.get("gflops"),
-        "mib": found.mib and round(found.mib, 1),
-        "license": found.meta.get("license", "unknown"),
-        "latest": found.weights.latest,
+        **{key: row[key] for key in ("weights", "task")},
+        "metric": metric["name"],
+        "value": metric["value"],
+        "dataset": metric["dataset"],
+        **{key: row[key] for key in ("params", "gflops")},
+        "mib": row["bytes"] and round(row["bytes"] / 2**20, 1),
+        **{key: row[key] for key in ("license", "latest", "cached")},
+        "status": "" if row["status"] == "active" else row["status"],
     }
 
 

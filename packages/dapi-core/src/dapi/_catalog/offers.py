@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from dapi._catalog.builders import Builder, listed, registered
 from dapi._loader import collector
 from dapi._plugins.discovery import EntryPoint, entry_points
+from dapi._text import counted
 from dapi._values import names as _names
 from dapi._values import notices
 from dapi._values.names import Name
@@ -129,7 +130,7 @@ def _warn_of(skipped: list[Skipped]) -> None:
     """Warn of skipped enums, once per distribution, which may have a hundred models."""
     for distribution in dict.fromkeys(each.error.distribution for each in skipped):
         names = [each.model for each in skipped if each.error.distribution == distribution]
-        more = f" and {len(names) - 1} more models" if len(names) > 1 else ""
+        more = f" and {counted(len(names) - 1, 'more model')}" if len(names) > 1 else ""
         error = next(each.error for each in skipped if each.error.distribution == distribution)
         text = f"Weights for {names[0]}{more} were skipped. {error}"
         notices.warn(text, PluginWarning)

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import argparse
 import io
-import shutil
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from textwrap import fill
 from typing import Any
 
-from dapi._cli import check, completion, health, models, predict, store
+from dapi._cli import check, completion, health, models, predict, store, terminal
 from dapi._cli.examples import epilog
-from dapi._cli.failures import FAILED, INTERRUPTED, MISUSED, code, print_error, status
-from dapi._cli.options import Parser, UsageError
+from dapi._cli.failures import FAILED, INTERRUPTED, MISUSED, print_error, status
+from dapi._cli.options import Parser, UsageError, say
+from dapi._cli.waiting import word_for_torch
 from dapi._plugins import discovery
 from dapi._text.untrusted import printable
 from dapi.exceptions import DapiError, DapiWarning, nearest
@@ -59,17 +58,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):  # file names may not be encodable
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        with _warnings_as_sentences():
+        with _warnings_as_sentences(), word_for_torch():
             return _run(words)
     except UsageError as error:
-        print(f"{error.usage}{printable(error.reason)}", file=sys.stderr)
+        reason = terminal.wrapped(printable(error.reason), sys.stderr)
+        print(f"{error.usage}{reason}", file=sys.stderr)
         if "--json" in words:
             print_error("usage", error.reason)
         raise SystemExit(MISUSED) from None
     except DapiError as error:
-        print(f"dapi: {error}", file=sys.stderr)
+        say(str(error))
         if "--json" in words:
-            print_error(code(type(error)), error)
+            print_error(error.code(), error)
         return status(error)
     except KeyboardInterrupt:
         print("dapi: interrupted. Completed work is kept.", file=sys.stderr)
@@ -85,17 +85,28 @@ def _run(words: list[str]) -> int:
     if words and words[0] not in _COMMANDS and not words[0].startswith("-"):
         command = discovery.extension("dapi.commands", words[0])
         if command is None:
-            print(f"dapi: {printable(_unknown(words[0]))}", file=sys.stderr)
+            say(_unknown(words[0]))
             if "--json" in words:
                 print_error("usage", _unknown(words[0]))
             return MISUSED
-        return int(command(words[1:]) or 0)
+        return _extension(command, words)
     parser = _parser()
     if not words:
         parser.print_help()
         return 0
     options = parser.parse_args(words)
     return int(options.run(options))
+
+
+def _extension(command: Callable[[list[str]], int | None], words: list[str]) -> int:
+    """Run a command of a distribution, whose own parser reports a wrong command line as text."""
+    try:
+        return int(command(words[1:]) or 0)
+    except SystemExit as stop:
+        if stop.code == MISUSED and "--json" in words:
+            reason = f"the command line is wrong. For its options: dapi {words[0]} --help"
+            print_error("usage", f"dapi {words[0]}: {reason}")
+        raise
 
 
 def _unknown(word: str) -> str:
@@ -144,9 +155,5 @@ def _parser() -> argparse.ArgumentParser:
 def _add_extensions(parser: argparse.ArgumentParser) -> None:
     points = discovery.entry_points("dapi.commands")
     more = ", ".join(f"{point.name} ({point.distribution})" for point in points)
-    further = f"{_wrapped(f'Further commands: {more}.')}\n\n" if more else ""
+    further = f"{terminal.filled(f'Further commands: {more}.')}\n\n" if more else ""
     parser.epilog = further + epilog("")
-
-
-def _wrapped(text: str) -> str:
-    return fill(printable(text), shutil.get_terminal_size().columns - 2)

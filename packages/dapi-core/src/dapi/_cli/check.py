@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dapi._cli.failures import FAILED, MISUSED, print_error
 from dapi._cli.options import add_command, say
+from dapi._cli.tables import tell
 from dapi._plugins import binding
+from dapi._text import counted
 from dapi._text.untrusted import printable
 from dapi.exceptions import DapiError
 
@@ -89,16 +92,17 @@ def _report(options: argparse.Namespace, found: Check) -> None:
         print(json.dumps(_as_json(found), default=dict), flush=True)
         return
     if found.state == "unchecked":
-        print(printable(f"{found.name}: could not be checked. {found.reason}"), flush=True)
+        tell(f"{found.name}: could not be checked. {found.reason}", "  ")
+        sys.stdout.flush()
         return
     if found.state == "equal":
         print(f"{found.name}: equal ({found.margin:.1g} of the tolerance)", flush=True)
         return
     print(f"{found.name}: differs", flush=True)
     for each in found.differences[:_SHOWN]:
-        print(printable(f"  {each}"))
+        tell(f"  {each}", "  ")
     if len(found.differences) > _SHOWN:
-        print(f"  and {len(found.differences) - _SHOWN} more places")
+        print(f"  and {counted(len(found.differences) - _SHOWN, 'more place')}")
     for name in _changed(found):
         was, now = found.recorded.get(name, "none"), found.today.get(name, "none")
         print(printable(f"  {name} was {was} when it was recorded, and is {now}"))
@@ -125,27 +129,32 @@ def _answers(options: argparse.Namespace) -> int:
     if options.record:
         from dapi._values.names import normalize
 
-        return _recorded(normalize(options.record), options.name, options.accept)
+        return _recorded(options, normalize(options.record))
     if not options.output or not options.name:
         return _misused(
             options,
             "Name a distribution, as in: dapi answers --record dapi-vision; or models and a file: "
             "dapi answers resnet50 --output answers.json",
         )
-    return _written(options.name, options.output)
+    return _written(options, options.name, options.output)
 
 
-def _recorded(distribution: str, names: Sequence[str], accept: str) -> int:
+def _recorded(options: argparse.Namespace, distribution: str) -> int:
     from dapi._answers import checking
 
-    left_out = 0
-    for name, reason in checking.record_distribution(distribution, names, accept=accept):
+    left_out, accept = 0, options.accept
+    for name, reason in checking.record_distribution(distribution, options.name, accept=accept):
         left_out += bool(reason)
-        print(printable(f"{name}: {f'left out. {reason}' if reason else 'recorded'}"), flush=True)
+        if options.json:
+            state = "left out" if reason else "recorded"
+            print(json.dumps({"name": name, "state": state, "reason": reason}), flush=True)
+        else:
+            text = f"{name}: {f'left out. {reason}' if reason else 'recorded'}"
+            print(printable(text), flush=True)
     return UNCHECKED if left_out else 0
 
 
-def _written(names: Sequence[str], path: Path) -> int:
+def _written(options: argparse.Namespace, names: Sequence[str], path: Path) -> int:
     from dapi._answers import checking
     from dapi._answers.answers import Answers
 
@@ -154,7 +163,10 @@ def _written(names: Sequence[str], path: Path) -> int:
         short = name.rpartition("/")[2]
         answers.found[short] = checking.recorded(name, short)
     answers.write()
-    print(f"written  {path}")
+    for name in names if options.json else ():
+        print(json.dumps({"name": name, "state": "recorded", "reason": ""}))
+    if not options.json:
+        print(f"written  {path}")
     return 0
 
 

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from dapi._catalog import builders, lookup
+from dapi._cli import terminal
 from dapi._cli.examples import epilog
 from dapi._plugins import discovery
 from dapi._text.untrusted import printable
@@ -59,7 +60,7 @@ def add_commands(commands: Any) -> None:
     completion = commands.add_parser(
         "completion",
         help=text,
-        description=text,
+        description=terminal.filled(text),
         epilog=epilog("completion"),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

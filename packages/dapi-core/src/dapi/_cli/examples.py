@@ -5,7 +5,7 @@ from __future__ import annotations
 _EXAMPLES = {
     "list": ("dapi list", "dapi list 'resnet*'", "dapi list --task object-detection"),
     "search": (
-        "dapi search --task image-classification --max-params 30M --sort acc@1",
+        "dapi search --task image-classification --max-params 30M \\\n      --sort acc@1",
         "dapi search roberta --allow-license MIT --json",
     ),
     "show": (
@@ -15,7 +15,7 @@ _EXAMPLES = {
     ),
     "predict": (
         "dapi predict resnet50 photo.jpg",
-        "dapi predict wav2vec2_base speech.wav --weights LibriSpeech_ASR960h_RefV1 --json",
+        "dapi predict wav2vec2_base:LibriSpeech_ASR960h_RefV1 \\\n      speech.wav --json",
     ),
     "fetch": ("dapi fetch resnet50", "dapi fetch --dry-run resnet50 bert_base"),
     "verify": ("dapi verify", "dapi verify resnet50 --repair", "dapi verify --lock"),
@@ -31,9 +31,9 @@ _EXAMPLES = {
     "check": ("dapi check resnet50", "dapi check --all", "dapi check --lock"),
     "answers": ("dapi answers resnet50 --output answers.json",),
     "completion": (
-        'eval "$(dapi completion bash)"    # in ~/.bashrc',
-        'eval "$(dapi completion zsh)"     # in ~/.zshrc, after compinit',
-        "dapi completion fish > ~/.config/fish/completions/dapi.fish",
+        'eval "$(dapi completion bash)"  # in ~/.bashrc',
+        'eval "$(dapi completion zsh)"   # in ~/.zshrc',
+        "dapi completion fish \\\n      > ~/.config/fish/completions/dapi.fish",
     ),
 }
 

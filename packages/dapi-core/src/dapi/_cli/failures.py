@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -44,16 +43,6 @@ def status_of_all(errors: Iterable[DapiError]) -> int:
     """Return the exit status after several errors: theirs if it is the same, else that of any."""
     found = {status(error) for error in errors}
     return found.pop() if len(found) == 1 else FAILED if found else 0
-
-
-def code(kind: type[DapiError]) -> str:
-    """Return the name of a class of errors for programs.
-
-    >>> code(HashMismatchError), code(OfflineError)
-    ('hash-mismatch', 'offline')
-    """
-    words = re.findall(r"[A-Z][a-z0-9]*", kind.__name__.removesuffix("Error"))
-    return "-".join(words).lower() or "error"
 
 
 def described(kind: str, message: object) -> dict[str, Any]:

@@ -11,9 +11,10 @@ from dapi._cli.doctor import examine
 from dapi._cli.failures import FAILED
 from dapi._cli.installation import describe
 from dapi._cli.options import add_command
-from dapi._cli.tables import print_json, print_rows, put
+from dapi._cli.tables import print_json, print_rows, put, tell
 from dapi._plugins.status import PluginInfo, plugins
 from dapi._store import disk
+from dapi._text import counted
 from dapi._values.names import normalize
 
 
@@ -44,10 +45,11 @@ def _doctor(options: argparse.Namespace) -> int:
         )
         for problem in problems:
             print()
-            put(f"{problem.distribution}: {problem.what.rstrip('.')}.")
-            put(f"  {problem.remedy}")
+            tell(f"{problem.distribution}: {problem.what.rstrip('.')}.", "  ")
+            tell(f"  {problem.remedy}")
         if found and not build:
-            print(f"\nThe models were imported, not built. {_how_to_build()}")
+            print()
+            tell(f"The models were imported, not built. {_how_to_build()}")
     return FAILED if problems else 0
 
 
@@ -85,7 +87,7 @@ def _described(cache: dict[str, Any]) -> str:
         return f"none: {cache['problem']}"
     problem = f"; it cannot be written to ({cache['problem']})" if cache["problem"] else ""
     free = f"; {disk.amount(cache['free'])} free" if cache["free"] is not None else ""
-    size = f"{cache['files']} file{'s' * (cache['files'] != 1)}, {disk.amount(cache['bytes'])}"
+    size = f"{counted(cache['files'], 'file')}, {disk.amount(cache['bytes'])}"
     return f"{cache['path']} ({size}{free}{problem})"
 
 

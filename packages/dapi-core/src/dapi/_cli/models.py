@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from textwrap import shorten
 from typing import Any
 
 from dapi._catalog import builders, criteria, lookup
+from dapi._catalog import facts as _facts
 from dapi._catalog import metrics as _metrics
 from dapi._catalog import search as _search
 from dapi._catalog.found import Found
 from dapi._catalog.listing import list_models
 from dapi._catalog.metrics import Metric
 from dapi._catalog.search import Query
+from dapi._cli import terminal
 from dapi._cli.names import in_dapi
 from dapi._cli.options import add_command
 from dapi._cli.tables import (
@@ -28,13 +30,12 @@ from dapi._cli.tables import (
 )
 from dapi._plugins.status import plugins
 from dapi._values.frozen import to_json
-from dapi._weights.entry import Status
-from dapi._weights.enum import Weights
 
 
 def add_commands(commands: Any) -> None:
     """Add the commands of this module."""
-    listing = add_command(commands, "list", _list, "list the installed models by task")
+    text = "list the installed models by task"
+    listing = add_command(commands, "list", _list, text, is_long=True)
     text = "only names that match one of these patterns, as in 'resnet*'"
     listing.add_argument("include", nargs="*", metavar="PATTERN", help=text)
     text = "no names that match this pattern; may be given several times"
@@ -44,16 +45,17 @@ def add_commands(commands: Any) -> None:
     text = "only models for this task, as in object-detection"
     listing.add_argument("--task", action="append", help=text)
     _add_search(commands)
-    show = add_command(commands, "show", _show, "show a model's weights, or all about one of them")
+    text = "list the weights of a model, or show the details of one set of weights"
+    show = add_command(commands, "show", _show, text, is_long=True)
     show.add_argument(
-        "name", help="as in resnet50, or resnet50:ImageNet1K_RefV2; also another library's"
+        "name", help="as in resnet50, or resnet50:ImageNet1K_RefV2, or another library's name"
     )
 
 
 def _add_search(commands: Any) -> None:
-    search = add_command(commands, "search", _find, "search the installed weights")
-    search.add_argument("text", nargs="*", help="words in their names, tasks and datasets")
-    search.add_argument("--task", action="append", help="as in image-classification")
+    search = add_command(commands, "search", _find, "search the installed weights", is_long=True)
+    search.add_argument("text", nargs="*", help="words in names, tasks and datasets")
+    search.add_argument("--task", action="append", help="a task, as in image-classification")
     text = "a dataset of training or evaluation, as in COCO"
     search.add_argument("--dataset", action="append", help=text)
     text = "an SPDX expression, as in BSD-3-Clause"
@@ -106,12 +108,12 @@ def _list(options: argparse.Namespace) -> int:
         distribution=options.distribution,
         task=options.task,
     )
-    models = builders.listed()
+    models, cached = builders.listed(), _facts.cached_hashes()
     offered: dict[str, list[Found]] = {}
     for found in _search.offered(set(names)):
         offered.setdefault(found.model, []).append(found)
     rows = [
-        _model(name, models[name].distribution, task, found)
+        _model(name, models[name].distribution, task, found, cached)
         for name in names
         for task, found in _by_task(offered.get(name, [])).items()
     ]
@@ -139,7 +141,9 @@ def _by_task(offered: list[Found]) -> dict[str, list[Found]]:
     return grouped or {"": []}
 
 
-def _model(name: str, distribution: str, task: str, offered: list[Found]) -> dict[str, Any]:
+def _model(
+    name: str, distribution: str, task: str, offered: list[Found], cached: Sequence[str]
+) -> dict[str, Any]:
     """Describe a model by its first latest weights and the best value of their headline metric."""
     default = next((each for each in offered if each.weights.latest), None)
     meta = default.meta if default else offered[0].meta if offered else {}
@@ -155,18 +159,9 @@ def _model(name: str, distribution: str, task: str, offered: list[Found]) -> dic
         "metric": headline and headline._asdict(),
         "best": best._asdict() if best and best != headline else None,
         "sets": len(offered),
-        **_status(name, (default or offered[0]).weights if offered else None),
+        "cached": default is not None and _facts.is_cached(default.weights, cached),
+        **_facts.status(name, (default or offered[0]).weights if offered else None),
     }
-
-
-def _status(model: str, weights: Weights | None) -> dict[str, Any]:
-    """Return the status of weights, and their replacement; ``replaced`` is the builder's."""
-    status = weights.status if weights else Status()
-    if status.state != "active":
-        return {"status": status.state, "replacement": status.replacement}
-    builder = builders.listed().get(model)
-    successor = builder and builders.successor(builder.name, builder.target.partition(":")[0])
-    return {"status": "replaced" if successor else "active", "replacement": successor}
 
 
 def _columns(row: dict[str, Any]) -> dict[str, Any]:
@@ -183,7 +178,7 @@ def _flat_metric(_: object, metric: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def _flat_metrics(row: dict[str, Any], metrics: list[dict[str, Any]]) -> dict[str, Any]:
-    texts = (f"{each['dataset']} {each['name']} {each['value']}" for each in metrics)
+    texts = (f"{each['name']} {each['value']} ({each['dataset']})" for each in metrics)
     return {} if "metric" in row else {"metrics": ", ".join(texts)}
 
 
@@ -243,24 +238,29 @@ def _find(options: argparse.Namespace) -> int:
         sort=options.sort,
     )
     matching = query.run(_search.everything())
-    ranking = query.ranking(matching)
-    rows = [_compared(found, query, query.ranked(found, ranking)) for found in matching]
+    ranking, cached = query.ranking(matching), _facts.cached_hashes()
+    rows = [
+        _facts.compared(found.name, found, _metric(found, query, ranking), cached)
+        for found in matching
+    ]
     empty = "No weights match. To list all: dapi search"
-    print_rows(options, rows, empty=empty, columns=_columns)
+    is_narrow = terminal.width() is not None and len({row["task"] for row in rows}) == 1
+    columns = _columns_without_task if is_narrow else _columns
+    print_rows(options, rows, empty=empty, columns=columns)
     return 0
 
 
-def _compared(found: Found, query: Query, ranked: Metric | None) -> dict[str, Any]:
-    """Return the columns of weights that people compare, with the requested metric."""
+def _columns_without_task(row: dict[str, Any]) -> dict[str, Any]:
+    """Return the columns of weights that are all for one task, which the reader knows."""
+    return _without(_columns(row), "task")
+
+
+def _metric(found: Found, query: Query, ranking: Any) -> Metric | None:
+    """Return the requested metric of weights, otherwise their first."""
     bounded = [*(query.min_metric or ()), *(query.max_metric or ())]
-    metrics = [ranked, *(found.metric(name, query.dataset) for name in bounded)]
-    metric = next(filter(None, metrics), next(_metrics.read(found.meta), None))
-    return {
-        "weights": found.name,
-        "task": found.meta.get("task"),
-        "metric": metric and metric._asdict(),
-        **_facts(found),
-    }
+    metrics = [found.metric(name, query.dataset) for name in bounded]
+    metrics.insert(0, query.ranked(found, ranking))
+    return next(filter(None, metrics), next(_metrics.read(found.meta), None))
 
 
 def _show(options: argparse.Namespace) -> int:
@@ -269,7 +269,8 @@ def _show(options: argparse.Namespace) -> int:
         return _show_model(options, found[0])
     members = [lookup.get_weights(name) for name in found]
     if len(members) > 1:
-        rows = [_row(Found(lookup.find(each).name, "", each)) for each in members]
+        cached = _facts.cached_hashes()
+        rows = [_row(Found(lookup.find(each).name, "", each), cached) for each in members]
         print_rows(options, rows, empty="", columns=_columns)
         return 0
     details = without_secrets(_details(members[0]))
@@ -284,29 +285,15 @@ def _show_model(options: argparse.Namespace, name: str) -> int:
     weights = lookup.list_weights(name)
     wanted, listed = lookup.find(name).qualified, builders.listed()
     model = next((name for name, each in listed.items() if each.qualified == wanted), "")
-    rows = [_row(Found(model, "", each)) for each in weights]
+    cached = _facts.cached_hashes()
+    rows = [_row(Found(model, "", each), cached) for each in weights]
     empty = f"{name} has no published weights."
     print_rows(options, rows, empty=empty, columns=_columns)
     return 0
 
 
-def _row(found: Found) -> dict[str, Any]:
-    return {"weights": str(found.weights), **_facts(found)}
-
-
-def _facts(found: Found) -> dict[str, Any]:
-    """Return the costs, licence, metrics and status of weights."""
-    sizes = [file.size or 0 for file in found.weights.files]
-    return {
-        "params": found.meta.get("num_params"),
-        "gflops": found.meta.get("gflops"),
-        "bytes": found.mib and round(found.mib * 2**20),
-        "estimated": not all(sizes),
-        "license": found.meta.get("license", "unknown"),
-        "latest": found.weights.latest,
-        "metrics": [metric._asdict() for metric in _metrics.read(found.meta)],
-        **_status(found.model, found.weights),
-    }
+def _row(found: Found, cached: Sequence[str]) -> dict[str, Any]:
+    return {"weights": str(found.weights), **_facts.facts(found, cached)}
 
 
 def _details(weights: Any) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
+from dapi._cli import pager, terminal
 from dapi._cli.examples import epilog
 from dapi._text.untrusted import printable
 from dapi.exceptions import nearest
@@ -49,24 +50,28 @@ def add_command(
     *,
     of: str = "",
     aliases: Sequence[str] = (),
+    is_long: bool = False,
 ) -> argparse.ArgumentParser:
     """Add a command; ``run`` is called with its options and returns the exit status.
 
-    ``of`` is the command whose action it is.
+    ``of`` is the command whose action it is. What ``is_long`` is shown in a pager.
     """
     command: argparse.ArgumentParser = commands.add_parser(
         name,
         aliases=aliases,
         help=text,
-        description=text,
+        description=terminal.filled(text),
         epilog=epilog(f"{of} {name}".lstrip()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    command.set_defaults(run=run)
+    if is_long:
+        text = "print to the terminal, without a pager"
+        command.add_argument("--no-pager", action="store_true", help=text)
+    command.set_defaults(run=pager.paging(run) if is_long else run)
     return command
 
 
 def say(text: str) -> None:
     """Print a sentence on standard error; only results go to standard output."""
-    print(f"dapi: {printable(text)}", file=sys.stderr, flush=True)
+    print(terminal.wrapped(f"dapi: {printable(text)}", sys.stderr), file=sys.stderr, flush=True)

@@ -14,7 +14,7 @@ from dapi._catalog import downloads as _downloads
 from dapi._catalog import files, lookup
 from dapi._catalog.downloads import Download
 from dapi._cli import downloads
-from dapi._cli.failures import FAILED, code, described
+from dapi._cli.failures import FAILED, described
 from dapi._cli.names import in_dapi
 from dapi._cli.options import add_command, say
 from dapi._cli.tables import print_facts, put
@@ -162,7 +162,7 @@ def _report(
 def _as_json(planned: Plan, outcome: Outcome) -> dict[str, Any]:
     told: dict[str, Any] = {"input": outcome.name, "weights": str(planned.weights)}
     if outcome.error:
-        return {**told, "error": described(code(InputError), outcome.error)}
+        return {**told, "error": described(InputError.code(), outcome.error)}
     return {**told, "facts": outcome.facts, "files": list(map(str, outcome.files))}
 
 

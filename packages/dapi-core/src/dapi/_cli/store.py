@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
-from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from dapi import _store
 from dapi._catalog import downloads as _downloads
-from dapi._catalog import files
+from dapi._catalog import files, verifying
 from dapi._cli import downloads
-from dapi._cli.failures import FAILED, code, described, print_error, status_of_all
+from dapi._cli.failures import FAILED, described, print_error, status_of_all
 from dapi._cli.options import add_command, say
 from dapi._cli.tables import print_json, print_rows, put
 from dapi._plugins import binding
-from dapi._store import cache, copies, folders, placeholder, settings, trust, views
+from dapi._store import cache, copies, folders, settings, trust
+from dapi._text import counted
 from dapi._text.urls import redacted
-from dapi._values.file import File
 from dapi._weights.enum import Weights
-from dapi.exceptions import DapiError, MissingDependencyError, NoWeightsError
+from dapi.exceptions import DapiError, NoWeightsError
 
 _DAY = 86400.0
-_NOT_OURS = "It is in a read-only cache: ask its owner"
 
 
 def add_commands(commands: Any) -> None:
@@ -50,15 +47,16 @@ def add_commands(commands: Any) -> None:
     text = "the public key that must have signed the lock; may be given several times"
     verify.add_argument("--signed-by", action="append", default=[], metavar="KEY", help=text)
     text = "list the files that are trusted without a published sha256, or forget some"
-    trusted = add_command(commands, "trust", _trust, text)
+    trusted = add_command(commands, "trust", _trust, text, is_long=True)
     trusted.add_argument("--forget", nargs="+", metavar="name", help="weights, models or URLs")
-    _add_cache(add_command(commands, "cache", _list, "list, add or remove files in the cache"))
+    text = "list, add or remove files in the cache"
+    _add_cache(add_command(commands, "cache", _list, text, is_long=True))
 
 
 def _add_cache(command: argparse.ArgumentParser) -> None:
     actions = command.add_subparsers(metavar="ACTION")
     text = "list the files and their owners (the default)"
-    add_command(actions, "list", _list, text, of="cache", aliases=["ls"])
+    add_command(actions, "list", _list, text, of="cache", aliases=["ls"], is_long=True)
     add_command(actions, "dir", _dir, "print the directory of the cache", of="cache")
     add = add_command(actions, "add", _add, "copy a local file into the cache", of="cache")
     add.add_argument("file", type=Path, help="a copy of a file of installed weights")
@@ -118,7 +116,7 @@ def _print_files(
     """Print rows; in JSON, a name that failed has its error instead."""
     if options.json:
         for name, error in errors.items():
-            rows.append({"weights": name, "error": described(code(type(error)), error)})
+            rows.append({"weights": name, "error": described(error.code(), error)})
     print_rows(options, rows, empty=empty)
 
 
@@ -164,24 +162,13 @@ def _show(
     downloads.check_room(_downloads.of(*chosen.values()))
 
 
-class _Finding(NamedTuple):
-    """A damaged file, and its remedy."""
-
-    state: str
-    path: str
-    url: str
-    remedy: str
-    repair: Callable[[], object] | None = None
-
-
 def _verify(options: argparse.Namespace) -> int:
     if options.lock is not None or options.signed_by:
         commands = binding.package("dapi.lock.commands")
         how = {"repair": options.repair, "as_json": options.json, "signed_by": options.signed_by}
         return int(commands.verify(options.lock or "", **how))
-    findings = _of_weights(options.names) if options.names else _of_cache()
     rows, status = [], 0
-    for found in findings:
+    for found in verifying.verify(*options.names):
         row = {"state": found.state, "path": found.path, "url": found.url, "remedy": found.remedy}
         try:
             if found.repair and options.repair:
@@ -195,49 +182,6 @@ def _verify(options: argparse.Namespace) -> int:
     what = f"All files of {', '.join(options.names)}" if options.names else "All files in the cache"
     print_rows(options, rows, empty=f"{what} are intact.")
     return status
-
-
-def _of_cache() -> Iterator[_Finding]:
-    for blob in cache.damaged():
-        yield _damaged(blob.path, blob.url)
-    for path in copies.damaged():
-        repair = partial(copies.remove, path.stem)
-        yield _Finding("damaged", str(path), "", "To remove it: dapi verify --repair", repair)
-    for view in views.damaged():
-        if view.parent.parent not in folders.readonly():
-            remedy = "To recreate it: dapi verify --repair (other files in it are kept)"
-            yield _Finding("changed", str(view), "", remedy, partial(views.discard, view))
-        else:
-            yield _Finding("changed", str(view), "", _NOT_OURS)
-
-
-def _of_weights(names: list[str]) -> Iterator[_Finding]:
-    for name in names:
-        for file in files.everything(files.latest_or_named(name)):
-            try:
-                state, path = _store.examine(file)
-            except MissingDependencyError as error:  # the others are still checked
-                yield _Finding("missing", "", redacted(file.url), str(error))
-                continue
-            if state != "intact":
-                yield _of_file(file, state, path, name)
-
-
-def _of_file(file: File, state: str, path: Path, name: str) -> _Finding:
-    url = redacted(file.url)
-    if file.url.startswith(("file:", "package:")):
-        remedy = placeholder.explain(path, file.name) or "Install its distribution again"
-        return _Finding(state, str(path), url, remedy)
-    if state == "missing":
-        return _Finding(state, str(path), url, f"To fetch it: dapi fetch {name}")
-    return _damaged(path, url)
-
-
-def _damaged(path: Path, url: str) -> _Finding:
-    if path.parent.parent not in folders.readonly():
-        remedy, repair = "To remove it: dapi verify --repair", partial(cache.remove, path.name)
-        return _Finding("damaged", str(path), url, remedy, repair)
-    return _Finding("damaged", str(path), url, _NOT_OURS)
 
 
 def _trust(options: argparse.Namespace) -> int:
@@ -311,7 +255,7 @@ def _columns(row: dict[str, Any]) -> dict[str, Any]:
         "weights": names or f"({row['wanted'] or 'unknown'})",
         "bytes": row["bytes"],
         "copy": row["copy_bytes"],
-        "used": f"{max(0.0, age) / _DAY:.0f} days ago",
+        "used": f"{counted(round(max(0.0, age) / _DAY), 'day')} ago",
         "sha256": row["sha256"][:8],
         "path": row["path"],
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -27,7 +28,7 @@ def print_rows(
     elif rows:
         tell_hidden(print_table(list(map(columns, rows))))
     elif empty:
-        put(empty)
+        tell(empty)
 
 
 def print_json(value: Any) -> None:
@@ -109,6 +110,10 @@ def _cut(text: str, width: int, name: str) -> str:
     """Shorten a text; of a path or URL, the end says most."""
     if len(text) <= width:
         return text
+    if name == "status":  # without the replacement, which JSON has
+        text = text.partition(",")[0]
+    if len(text) <= width:
+        return text
     dots = terminal.ellipsis()
     kept = width - len(dots)
     return dots + text[-kept:] if name in ("path", "url") else text[:kept] + dots
@@ -120,17 +125,22 @@ def _is_number(value: Any) -> bool:
 
 # The columns that a narrow table does without, the least important first.
 _EXPENDABLE = (
-    "gflops", "latest", "task", "distribution", "license", "mib", "best", "weights", "sha256",
-    "remedy", "params", "metric", "dataset",
+    "gflops", "latest", "task", "distribution", "cached", "license", "mib", "best", "weights",
+    "sha256", "remedy", "params", "metric", "status", "dataset",
 )  # fmt: skip
 
 # To how many characters texts are cut at most; names of weights, in the first column, to more.
-_TEXT, _NAME = 12, 40
+_TEXT, _NAME = 12, 34
 
 
 def put(text: str) -> None:
     """Print a line, which may contain untrusted text."""
     print(printable(text))
+
+
+def tell(text: str, indent: str = "") -> None:
+    """Print a sentence, which may contain untrusted text, in lines of the terminal."""
+    print(terminal.wrapped(printable(text), sys.stdout, indent))
 
 
 def _cell(name: str, value: Any) -> str:
@@ -184,7 +194,7 @@ def print_tree(value: Any, indent: str = "") -> None:
             print_tree(item, indent + "  ")
         else:
             shown = _cell("", item) if item or item == 0 else "-"
-            put(f"{indent}{key}  {shown}")
+            tell(f"{indent}{key}  {shown}", "    ")
 
 
 def _items(values: list[Any], shown: int = 5) -> list[tuple[str, Any]]:

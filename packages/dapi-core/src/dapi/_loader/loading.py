@@ -20,14 +20,18 @@ if TYPE_CHECKING:
 
 
 class Origin(NamedTuple):
-    """Where a state dict is from, for errors."""
+    """Where a state dict is from, and the head of the model, for errors."""
 
     weights: str
     path: Path
+    head: Sequence[str] = ()
 
     def mismatch(self, **facts: Any) -> StateDictMismatchError:
         """Return an error that names the weights and their file."""
-        return StateDictMismatchError(self.weights, path=self.path, **facts)
+        missing = facts.get("missing", ())
+        only_head = all(is_under(key, self.head) for key in missing) and not facts.get("unexpected")
+        head = tuple(self.head) if missing and only_head else ()
+        return StateDictMismatchError(self.weights, path=self.path, head=head, **facts)
 
 
 def adapt(

@@ -23,6 +23,7 @@ KNOWN = (
     "DAPI_MIRROR",
     "DAPI_MMAP",
     "DAPI_OFFLINE",
+    "DAPI_PAGER",
     "DAPI_SIGNED_BY",  # by dapi-lock
     "DAPI_TRUST_MIRROR",
     *LISTS,

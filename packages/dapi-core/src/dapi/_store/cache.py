@@ -124,6 +124,11 @@ def reject(file: File) -> None:
         remove(known.sha256)
 
 
+def digests() -> Iterator[str]:
+    """List the hashes of the blobs of all caches, by their names alone."""
+    return (path.name for root in folders.roots() for path in _blobs(root))
+
+
 def listing() -> list[Blob]:
     """List the blobs of all caches, the largest first."""
     found = [_describe(path) for root in folders.roots() for path in _blobs(root)]

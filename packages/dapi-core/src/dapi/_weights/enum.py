@@ -56,6 +56,17 @@ class WeightsType(EnumMeta):
                 )
         return super().__new__(metacls, name, bases, body, **options)
 
+    @property
+    def _repr_html_(cls) -> Callable[[], str]:
+        """Return what a notebook calls for the class: a member's own method hides any other."""
+        return cls._as_table
+
+    def _as_table(cls) -> str:
+        from dapi._text import display
+
+        members: list[Any] = list(cls)
+        return display.card(cls.__name__, {"members": [_for_display(member) for member in members]})
+
     if not TYPE_CHECKING:  # a type checker must keep refusing unknown members
 
         def __getattr__(cls, name: str) -> Any:
@@ -100,6 +111,27 @@ def _check_value(where: str, value: object) -> None:
         raise WeightsDeclarationError(
             where, "is a local file", "Publish it under https: or package:."
         )
+
+
+def _for_display(member: Weights) -> dict[str, Any]:
+    sizes = [file.size or 0 for file in member.files]
+    metrics = member.meta.get("metrics")
+    return {
+        "member": member.name,
+        "latest": member.latest,
+        "metrics": [*map(_in_words, metrics)] if isinstance(metrics, list | tuple) else "",
+        "params": member.meta.get("num_params"),
+        "bytes": sum(sizes) if all(sizes) else None,
+        "license": member.meta.get("license", "unknown"),
+        "status": "" if member.status.state == "active" else member.status.state,
+    }
+
+
+def _in_words(metric: Any) -> str:
+    """Return a published result; metadata may be anything."""
+    if not isinstance(metric, Mapping):
+        return str(metric)
+    return " ".join(str(metric.get(key, "")) for key in ("dataset", "name", "value"))
 
 
 class _Displayed:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
 
+from dapi import catalog
+from dapi.devkit._command_line import parser_of, put_json
 from dapi.devkit._page import described, installed, page
 from dapi.exceptions import InputError
 
@@ -18,13 +19,13 @@ def main(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
     found = installed()
     if options.json:
-        print(json.dumps(described(found), indent=2))
+        put_json(described(found))
     elif options.output == "-":
         sys.stdout.write(page(found))
     else:
         path = Path(options.output).absolute()
         _write(path, page(found))
-        print(f"{len(found)} sets of weights: {path}")
+        print(f"{catalog.counted(len(found), 'set')} of weights: {path}")
         if options.open:
             webbrowser.open(path.as_uri())
     return 0
@@ -39,9 +40,12 @@ def _write(path: Path, text: str) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="dapi catalogue",
-        description="Write a page that shows the installed weights: to filter, sort and plot.",
+    parser = parser_of(
+        "catalogue",
+        "Write a page that shows the installed weights: to filter, sort and plot.",
+        "dapi catalogue --open",
+        "dapi catalogue --output weights.html",
+        page="catalogue",
     )
     parser.add_argument(
         "--output",

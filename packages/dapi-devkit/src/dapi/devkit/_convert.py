@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from dapi import WeightEntry, catalog
+from dapi.devkit._command_line import parser_of, put_json
 from dapi.devkit._description import describe, package_url, published
 from dapi.devkit._source import entry_source
 from dapi.devkit.exceptions import ConversionError, ProjectExistsError
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
     facts = _convert(source, target, options.take, options.seconds)
     entry = _entry(target, facts)
     if options.json:
-        print(json.dumps(_document(source, target, entry, facts), indent=2))
+        put_json(_document(source, target, entry, facts))
     else:
         print(entry_source(entry))
         print(*(catalog.printable(f"# {line}") for line in _remarks(target, facts)), sep="\n")
@@ -99,7 +100,8 @@ def _document(
 
 
 def _remarks(target: Path, facts: dict[str, Any]) -> list[str]:
-    said = [f"{target}: {facts['tensors']} tensors, read again and compared to the bit."]
+    tensors = catalog.counted(facts["tensors"], "tensor")
+    said = [f"{target}: {tensors}, read again and compared to the bit."]
     if facts["take"]:
         said.append(f"Taken from {' > '.join(facts['take'])}.")
     said += [f"Left out: {key} ({kind})." for key, kind in facts["left_out"].items()]
@@ -109,10 +111,13 @@ def _remarks(target: Path, facts: dict[str, Any]) -> list[str]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="dapi convert",
-        description="Write the tensors of a file of another library to an aligned safetensors "
-        "file. No code in the file is run: classes that it names are not imported.",
+    parser = parser_of(
+        "convert",
+        "Write the tensors of a checkpoint to an aligned safetensors file. No code in the file is "
+        "run: classes that it names are not imported.",
+        "dapi convert last.ckpt",
+        "dapi convert last.ckpt --output ema.safetensors \\\n      --take model ema",
+        page="files-of-others",
     )
     text = "a checkpoint, the index of one, or a directory of torch.distributed.checkpoint"
     parser.add_argument("file", type=Path, help=text)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dapi import WeightEntry, catalog
+from dapi.devkit._command_line import parser_of, put_json
 from dapi.devkit._description import Description, describe, package_url, published
 from dapi.devkit._source import entry_source
 
@@ -24,7 +25,7 @@ def main(arguments: Sequence[str]) -> int:
     url = options.url or package_url(options.file) or options.file.resolve().as_uri()
     entry = published(found.entry, url)
     if options.json:
-        print(json.dumps(_facts(found, entry), indent=2, default=dict))
+        put_json(_facts(found, entry))
     else:
         print(entry_source(entry))
         remarks = [*_remarks(found), *provenance_of(found), *_hints(url)]
@@ -69,10 +70,10 @@ def _facts(found: Description, entry: WeightEntry) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "url": entry.url if isinstance(entry.url, str) else [file.url for file in entry.files],
         "sha256": entry.sha256,
-        "size": entry.size,
+        "bytes": entry.size,
         "format": found.format,
         "tensors": found.tensors,
-        "num_params": entry.meta["num_params"],
+        "params": entry.meta["num_params"],
     }
     if entry.build.take:
         facts["take"] = list(entry.build.take.keys)
@@ -89,7 +90,7 @@ def _facts(found: Description, entry: WeightEntry) -> dict[str, Any]:
 
 def _remarks(found: Description) -> list[str]:
     """Return remarks on facts that the entry does not show."""
-    said = [f"{found.format}, {found.tensors} tensors."]
+    said = [f"{found.format}, {catalog.counted(found.tensors, 'tensor')}."]
     if found.entry.build.take:
         said.append("The file holds more than these tensors, which the entry leaves out.")
     if not found.model:
@@ -128,8 +129,11 @@ def _config_item(text: str) -> tuple[str, Any]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="dapi describe", description="Print a WeightEntry for a checkpoint."
+    parser = parser_of(
+        "describe",
+        "Print a WeightEntry for a checkpoint.",
+        "dapi describe plantnet.safetensors --model plantnet",
+        "dapi describe net.pth --model resnet50 \\\n      --config num_classes=10 --json",
     )
     parser.add_argument("file", type=Path, help="a checkpoint, or the index of one")
     parser.add_argument(

@@ -161,7 +161,8 @@ def categories_fit(member: Member) -> Iterator[str]:
     for key in ("keypoint_names", *(("categories",) if meta.get("task") in _BY_NAME else ())):
         for name, count in Counter(meta.get(key) or ()).items():
             if count > 1:
-                yield f"{key} has {name!r} {count} times, but results are keyed by name"
+                times = catalog.counted(count, "time")
+                yield f"{key} has {name!r} {times}, but results are keyed by name"
     if categories is None:
         return
     if not categories or not all(isinstance(each, str) for each in categories):

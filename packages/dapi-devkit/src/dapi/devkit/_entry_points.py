@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import ast
-import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,6 +20,7 @@ import tomlkit
 
 from dapi import Weights, catalog
 from dapi.devkit import _stub, _tombstones
+from dapi.devkit._command_line import parser_of, put_json
 from dapi.devkit.compatibility.releases import Releases
 from dapi.devkit.exceptions import MissingProjectError
 from dapi.exceptions import PluginLoadError
@@ -311,7 +311,7 @@ def _print(project: Project, changes: Sequence[Change], stubs: Iterable[Path]) -
 
 def _print_json(changes: Sequence[Change], stubs: Iterable[Path]) -> None:
     lines = [change._asdict() for change in changes]
-    print(json.dumps({"changes": lines, "stubs": [*map(str, stubs)]}, indent=2))
+    put_json({"changes": lines, "stubs": [*map(str, stubs)]})
 
 
 def _write(
@@ -336,9 +336,12 @@ def _write(
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="dapi entry-points",
-        description="Compare the entry points and the stub of a project with its modules.",
+    parser = parser_of(
+        "entry-points",
+        "Compare the entry points and the stub of a project with its modules.",
+        "dapi entry-points",
+        "dapi entry-points --write",
+        "dapi entry-points --check packages/acme-models",
     )
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--write", action="store_true", help="change pyproject.toml and __init__.pyi")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dapi import Status, WeightEntry, catalog
+from dapi.devkit._command_line import parser_of, put_json
 from dapi.devkit._describe import add_config_option, provenance_of
 from dapi.devkit._description import describe, latest, published
 from dapi.devkit._scaffold import (
@@ -83,10 +84,21 @@ def main(arguments: Sequence[str]) -> int:
     project = Project(name, options.license, options.url, model, model or "mlp")
     folder, contents = Path(project.name), _contents(project, options)
     write(contents, folder)
-    for path in sorted(contents):
-        print(f"{folder / path}")
-    print(f"\n{_next(project, options.weights_for)}")
+    written = [str(folder / path) for path in sorted(contents)]
+    readme = folder / "README.md"
+    _tell(options, written, _next(project, options.weights_for), yours=readme)
     return 0
+
+
+def _tell(
+    options: argparse.Namespace, files: Sequence[str], commands: Sequence[str], *, yours: object
+) -> None:
+    """Print the written files, and the commands to run next."""
+    if options.json:
+        put_json({"files": files, "next": commands})
+        return
+    lines = "".join(f"  {command}\n" for command in commands)
+    print(*files, f"\nNext:\n{lines}To make it yours: {yours}", sep="\n")
 
 
 def _check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
@@ -121,33 +133,30 @@ def _add_family(options: argparse.Namespace) -> int:
     family = checked_model_name(options.family)
     name = checked_model_name(options.model_name) if options.model_name else family
     distribution, written = add_family(Path(), family, name)
-    print(*written, sep="\n")
-    print(
-        "\nNext:\n"
-        "  pip install --editable .\n"
-        f"  dapi answers --record {distribution}\n"
-        "  pytest\n"
-        f"To make it yours: {written[0]}"
-    )
+    record = f"dapi answers --record {distribution}"
+    commands = ["pip install --editable .", record, "pytest"]
+    _tell(options, list(map(str, written)), commands, yours=written[0])
     return 0
 
 
-def _next(project: Project, model: str | None) -> str:
+def _next(project: Project, model: str | None) -> list[str]:
     """Return the next commands to run."""
     look = f"dapi show {model}" if model else f"dapi list --distribution {project.name}"
-    return (
-        f"Next:\n"
-        f"  pip wheel --no-deps --wheel-dir dist ./{project.name}\n"
-        f"  pip install dist/{project.package}-0.1.0-py3-none-any.whl\n"
-        f"  {look}\n"
-        f"  pytest --dapi-conformance {project.name}\n"
-        f"To make it yours: {project.name}/README.md"
-    )
+    return [
+        f"pip wheel --no-deps --wheel-dir dist ./{project.name}",
+        f"pip install dist/{project.package}-0.1.0-py3-none-any.whl",
+        look,
+        f"pytest --dapi-conformance {project.name}",
+    ]
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="dapi new", description="Write a distribution with models and weights of your own."
+    parser = parser_of(
+        "new",
+        "Write a distribution with models and weights of your own.",
+        "dapi new acme-models --model-name plantnet",
+        "dapi new acme-weights --weights-for resnet50 \\\n      --checkpoint plants.safetensors",
+        "dapi new --family birdnet",
     )
     parser.add_argument("name", nargs="?", help="name of the distribution, as in acme-models")
     parser.add_argument("--license", choices=LICENSES, default=LICENSES[0])
@@ -163,4 +172,5 @@ def _parser() -> argparse.ArgumentParser:
         "--checkpoint", type=Path, metavar="FILE", help="the file of these weights, if there is one"
     )
     add_config_option(parser)
+    parser.add_argument("--json", action="store_true", help="print the files as JSON")
     return parser

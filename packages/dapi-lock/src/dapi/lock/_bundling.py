@@ -17,6 +17,7 @@ from tarfile import BLOCKSIZE, GNU_FORMAT, REGTYPE, HeaderError, TarInfo
 from typing import IO, NamedTuple
 
 from dapi import cache
+from dapi.catalog import counted
 from dapi.exceptions import HashMismatchError
 from dapi.lock import _envelope, _files
 from dapi.lock._reading import parse
@@ -226,7 +227,8 @@ def unpack(stream: IO[bytes], path: object, *, admit: Admit, progress: bool) -> 
             line.show(added + present, done)
     if waiting:
         names = ", ".join(f"{file.name} of {weights.name}" for weights, file in waiting.values())
-        raise reader.wrong(f"{len(waiting)} files are missing from it: {names}")
+        count = counted(len(waiting), "file is", "files are")
+        raise reader.wrong(f"{count} missing from it: {names}")
     return Unpacked(document, added, present)
 
 

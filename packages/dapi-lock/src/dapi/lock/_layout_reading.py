@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from dapi import cache
+from dapi.catalog import counted
 from dapi.exceptions import HashMismatchError
 from dapi.lock import _envelope
 from dapi.lock._bundling import LARGEST_LOCK, Unpacked, carried
@@ -50,7 +51,8 @@ def unpack(folder: Path, *, admit: Admit, progress: bool) -> Unpacked:
     waiting = carried(document.lock)
     missing = [f"{file.name} of {w.name}" for w, file in waiting if not reader.has(file)]
     if missing:
-        raise reader.wrong(f"{len(missing)} files are missing from it: {', '.join(missing)}")
+        count = counted(len(missing), "file is", "files are")
+        raise reader.wrong(f"{count} missing from it: {', '.join(missing)}")
     total, added, done = sum(file.size for _, file in waiting), 0, 0
     with Progress("Unpacking", len(waiting), total, enabled=progress) as line:
         for rank, (weights, file) in enumerate(waiting):
@@ -78,7 +80,7 @@ class _Reader:
         index = self._json(self._folder / INDEX, INDEX)
         models = [each for each in self._tables(index, "manifests") if _is_model(each)]
         if len(models) != 1:
-            raise self.wrong(f"it has {len(models)} models instead of one")
+            raise self.wrong(f"it has {counted(len(models), 'model')} instead of one")
         manifest = self._load(self._blob(models[0], _LARGEST_JSON), "its manifest")
         layers = self._layers(manifest)
         if LOCK not in layers:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from dapi.catalog import printable
+from dapi.catalog import counted, printable
 
 # Seconds between two lines of progress without a terminal.
 _INTERVAL = 10.0
@@ -37,15 +37,6 @@ def put_table(rows: Sequence[dict[str, Any]]) -> None:
     for row in cells:
         padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         print("  ".join(padded).rstrip())
-
-
-def count(number: int, noun: str) -> str:
-    """Return a number with its noun.
-
-    >>> count(1, "file"), count(2, "file")
-    ('1 file', '2 files')
-    """
-    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 def amount(size: float) -> str:
@@ -85,7 +76,7 @@ class Progress:
         self._due = now + (0.2 if self._is_terminal else _INTERVAL)
         rate = amount(size / max(now - self._began, 1e-3))
         text = (
-            f"{self._verb}: {files} of {count(self._files, 'file')}, "
+            f"{self._verb}: {files} of {counted(self._files, 'file')}, "
             f"{amount(size)} of {amount(self._size)}, {rate}/s"
         )
         if self._is_terminal:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dapi
+from dapi.catalog import counted
 from dapi.lock import _files, _signing
-from dapi.lock._terminal import amount, count, say
-from dapi.lock.commands import default, listing_all, parser_of
+from dapi.lock._terminal import amount, put_json, say
+from dapi.lock.commands import add_json, default, listing_all, parser_of
 from dapi.lock.exceptions import LockError
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ def sign(words: Sequence[str]) -> int:
     from dapi.lock import _keys
 
     text = "Sign a lock, and so the hashes of its files, in OpenSSF's format for model signing."
-    parser = parser_of("sign", text)
+    parser = parser_of("sign", text, "dapi sign --key release.pem")
+    add_json(parser)
     parser.add_argument("lock", nargs="?", type=Path, default=default(), metavar="LOCK")
     text = "the private key: PEM, of the curves P-256, P-384 or P-521"
     parser.add_argument("--key", required=True, type=Path, metavar="FILE", help=text)
@@ -31,7 +33,10 @@ def sign(words: Sequence[str]) -> int:
     key = _keys.private(options.key)
     covered = len(_signing.sign(options.lock, key)) - 1
     where, by = _signing.beside(options.lock), key.public.fingerprint
-    say(f"{where}: the lock and {count(covered, 'file')}, signed with the key {by[:16]}.")
+    if options.json:
+        put_json({"lock": str(options.lock), "signature": str(where), "files": covered, "key": by})
+        return 0
+    say(f"{where}: the lock and {counted(covered, 'file')}, signed with the key {by[:16]}.")
     return 0
 
 
@@ -40,7 +45,14 @@ def bundle(words: Sequence[str]) -> int:
     """Run ``dapi bundle``."""
     from dapi.lock import _bundling
 
-    parser = parser_of("bundle", "Write a lock and its files, to carry elsewhere.")
+    parser = parser_of(
+        "bundle",
+        "Pack a lock and its files for a machine without a network.",
+        "dapi bundle -o models.tar",
+        "dapi bundle --format oci -o models --tag 1.0",
+        "dapi bundle -o - | ssh host dapi unbundle -",
+    )
+    add_json(parser)
     parser.add_argument("lock", nargs="?", type=Path, default=default(), metavar="LOCK")
     text = "the tar or the directory to write; - for standard output"
     parser.add_argument("-o", "--output", required=True, metavar="PATH", help=text)
@@ -51,12 +63,18 @@ def bundle(words: Sequence[str]) -> int:
     options = parser.parse_args(words)
     if options.format == "oci" and options.output == "-":
         parser.error("--format oci writes a directory: name one as --output")
+    if options.json and options.output == "-":
+        parser.error("--json prints to standard output: name a file as --output")
     with dapi.use_lock(None):
         document = _signing.read(options.lock)
         size = _write_bundle(document, options)
     locked = document.lock
-    text = f"{options.output}: {count(len(_bundling.carried(locked)), 'file')}, {amount(size)}."
+    files = len(_bundling.carried(locked))
     packaged = sorted({w.distribution or w.name for w, f in locked.files() if f.is_packaged})
+    if options.json:
+        put_json({"bundle": options.output, "files": files, "bytes": size, "elsewhere": packaged})
+        return 0
+    text = f"{options.output}: {counted(files, 'file')}, {amount(size)}."
     if packaged:
         text += f" More files are part of: {', '.join(packaged)}."
     say(text)
@@ -81,8 +99,14 @@ def _write_bundle(document: _signing.Document, options: argparse.Namespace) -> i
 @listing_all
 def unbundle(words: Sequence[str]) -> int:
     """Run ``dapi unbundle``."""
-    parser = parser_of("unbundle", "Put the files of a bundle into the cache, each verified.")
-    text = "the tar, or the folder of an OCI image layout; - for a tar from standard input"
+    parser = parser_of(
+        "unbundle",
+        "Verify the files of a bundle, and copy them into the cache.",
+        "dapi unbundle models.tar",
+        "dapi unbundle models.tar --lock dapi.lock",
+    )
+    add_json(parser)
+    text = "the tar, or the directory of an OCI image layout; - for a tar from standard input"
     parser.add_argument("bundle", metavar="PATH", help=text)
     text = "refuse a bundle of any other lock than this one"
     parser.add_argument("--lock", type=Path, metavar="FILE", help=text)
@@ -96,7 +120,11 @@ def unbundle(words: Sequence[str]) -> int:
         _files.replace(options.write_lock, document.content)
         if document.signature is not None:
             _files.replace(_signing.beside(options.write_lock), document.signature)
-    say(f"{count(found.added, 'file')} added; {found.present} were in the cache already.")
+    if options.json:
+        put_json({"added": found.added, "present": found.present})
+        return 0
+    present = counted(found.present, "was", "were")
+    say(f"{counted(found.added, 'file')} added; {present} in the cache already.")
     return 0
 
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from hashlib import sha256
 from typing import Literal, NamedTuple
 
-from dapi.lock._terminal import amount, count
+from dapi.catalog import counted
+from dapi.lock._terminal import amount
 from dapi.lock.document import Lock, LockedFile, LockedWeights
 
 _POLICY = ("licenses", "require-hash", "allow-deprecated", "require-signature")
@@ -75,7 +76,7 @@ def _shown(value: object) -> str:
 
 def _summary(weights: LockedWeights) -> str:
     size = sum({file.sha256: file.size for file in weights.files}.values())
-    return f"{amount(size)} in {count(len(weights.files), 'file')}, {weights.license}"
+    return f"{amount(size)} in {counted(len(weights.files), 'file')}, {weights.license}"
 
 
 def _successions(weights: LockedWeights, old: Lock) -> Iterator[str]:

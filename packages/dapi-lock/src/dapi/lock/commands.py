@@ -8,12 +8,15 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
 from shlex import quote
+from shutil import get_terminal_size
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import dapi
+from dapi.catalog import counted
 from dapi.lock import _files, _hashing, _project, _signing, _syncing
 from dapi.lock._reading import read, read_to_replace
-from dapi.lock._terminal import amount, count, put, put_json, put_table, say
+from dapi.lock._terminal import amount, put, put_json, put_table, say
 from dapi.lock.document import Lock, check, render
 from dapi.lock.exceptions import (
     ListedError,
@@ -34,6 +37,8 @@ if TYPE_CHECKING:
 # As in dapi-core: after an error, or when a check found a problem.
 FAILED = 1
 
+_MORE = "More: docs/lock.md and docs/fleet.md\nExit statuses and JSON: docs/command-line.md"
+
 # The options that select files of a source.
 _PATTERNS = ("include", "exclude")
 
@@ -48,6 +53,8 @@ def listing_all(command: Command) -> Command:
         try:
             return command(words)
         except ListedError as error:
+            if "--json" in words:  # the message of an error has some of them
+                raise
             for item in error.items:
                 say(item)
             say(f"{error.summary} {error.remedy}")
@@ -59,7 +66,14 @@ def listing_all(command: Command) -> Command:
 @listing_all
 def lock(words: Sequence[str]) -> int:
     """Run ``dapi lock``."""
-    parser = parser_of("lock", "Write dapi.lock: the weights that a project uses, file by file.")
+    parser = parser_of(
+        "lock",
+        "Write dapi.lock: the weights that a project uses, file by file.",
+        "dapi lock resnet50 bert_base",
+        "dapi lock hf:openai/clip-vit-base-patch32@main \\\n      --include '*.safetensors'",
+        "dapi lock --upgrade resnet50",
+        "dapi lock --check",
+    )
     text = "models, weights or sources to add: hf:owner/name@revision, a URL, ./path"
     parser.add_argument("names", nargs="*", metavar="name", help=text)
     text = "lock only the matching files of a source (may be given several times)"
@@ -132,7 +146,7 @@ def _lock(options: argparse.Namespace, added: list[Requirement]) -> int:
     files = [file for _, file in new.files()]
     size = amount(sum(file.size for file in files))
     if not options.quiet:
-        say(f"{options.lock}: {len(new.weights)} weights, {count(len(files), 'file')}, {size}.")
+        say(f"{options.lock}: {len(new.weights)} weights, {counted(len(files), 'file')}, {size}.")
     return 0
 
 
@@ -208,7 +222,8 @@ def _show(options: argparse.Namespace, changes: list[Change]) -> int:
 @listing_all
 def sync(words: Sequence[str]) -> int:
     """Run ``dapi sync``."""
-    parser = parser_of("sync", "Make the cache hold every file that the lock names.")
+    text = "Download every file that the lock names and the cache lacks."
+    parser = parser_of("sync", text, "dapi sync", "dapi sync --frozen --prune")
     parser.add_argument(
         "--offline", action="store_true", help="list the missing files; use no network"
     )
@@ -239,7 +254,7 @@ def _sync(options: argparse.Namespace) -> int:
             "action": "download",
             "file": each.file.name,
             "bytes": each.file.size,
-            "for": each.weights.name,
+            "weights": each.weights.name,
         }
         for each in missing
     ]
@@ -255,7 +270,7 @@ def _sync(options: argparse.Namespace) -> int:
     else:
         put_table(rows)
     if not options.quiet and not options.dry_run:
-        say(f"{count(len([*locked.files()]), 'file')} of {options.lock} are in the cache.")
+        say(f"{counted(len([*locked.files()]), 'file')} of {options.lock} are in the cache.")
     return 0
 
 
@@ -263,7 +278,7 @@ def _prune(blob: Any, *, dry_run: bool) -> dict[str, Any]:
     if not dry_run:
         dapi.cache.remove(blob.sha256)
     name = f"{blob.url.rpartition('/')[2]} ({blob.sha256[:8]})"
-    return {"action": "remove", "file": name, "bytes": blob.size, "for": blob.wanted}
+    return {"action": "remove", "file": name, "bytes": blob.size, "weights": blob.wanted}
 
 
 def _tell_versions(locked: Lock) -> None:
@@ -321,7 +336,7 @@ def audit(words: Sequence[str]) -> int:
     from dapi.lock import _auditing, _keys
 
     text = "Report licences, hashes, lifecycle and signature of the locked weights."
-    parser = parser_of("audit", text)
+    parser = parser_of("audit", text, "dapi audit", "dapi audit --json")
     _add_lock(parser)
     options = parser.parse_args(words)
     with dapi.use_lock(None):
@@ -343,9 +358,15 @@ def audit(words: Sequence[str]) -> int:
     return FAILED if found else 0
 
 
-def parser_of(name: str, text: str) -> argparse.ArgumentParser:
-    """Return the parser of a command, with the common options."""
-    parser = argparse.ArgumentParser(prog=f"dapi {name}", description=text)
+def parser_of(name: str, text: str, *examples: str) -> argparse.ArgumentParser:
+    """Return the parser of a command, with the common options; its help ends in examples."""
+    lines = "".join(f"  {line}\n" for line in examples)
+    parser = argparse.ArgumentParser(
+        prog=f"dapi {name}",
+        description=fill(text, get_terminal_size().columns - 2),
+        epilog=f"examples:\n{lines}\n{_MORE}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--quiet", action="store_true", help="show no progress")
     return parser
 
@@ -353,6 +374,11 @@ def parser_of(name: str, text: str) -> argparse.ArgumentParser:
 def _add_lock(parser: argparse.ArgumentParser) -> None:
     text = "the lock file (default: DAPI_LOCK, or dapi.lock)"
     parser.add_argument("--lock", type=Path, default=default(), metavar="FILE", help=text)
+    add_json(parser)
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Add ``--json``."""
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from dapi.exceptions import DapiError
+from dapi.exceptions import DapiError, DapiWarning
 
 # The maximum number of items in a message.
 _SHOWN = 5
@@ -152,3 +152,42 @@ class SignatureError(DapiError, ValueError):
         self.path, self.reason = path, reason
         self.remedy = remedy or "To sign the lock, once it is right: dapi sign dapi.lock --key KEY"
         super().__init__(f"{path}: {reason}. {self.remedy}")
+
+
+class AdapterError(DapiError, ValueError):
+    """An adapter of PEFT cannot be saved, or does not belong to a model.
+
+    Attributes:
+        path: The directory of the adapter.
+        reason: The problem.
+        remedy: The remedy, as a sentence.
+    """
+
+    def __init__(self, path: object, reason: str, remedy: str) -> None:
+        self.path, self.reason, self.remedy = path, reason, remedy
+        super().__init__(f"The adapter {path}: {reason}. {remedy}")
+
+
+class AdapterBaseError(AdapterError):
+    """An adapter of PEFT was trained on another model.
+
+    Attributes:
+        base: The weights of the model that it was trained on, as far as they have a name.
+        differing: The keys of the tensors that differ.
+    """
+
+    def __init__(
+        self, path: object, *, base: str, differing: Sequence[str], total: int, remedy: str
+    ) -> None:
+        self.base, self.differing = base, tuple(differing)
+        more = f", and {len(differing) - 3} more" if len(differing) > 3 else ""
+        super().__init__(
+            path,
+            f"it was trained on {base or 'a model without a name'}, and {len(differing)} of "
+            f"{total} tensors of this model differ ({', '.join(differing[:3])}{more})",
+            remedy,
+        )
+
+
+class UnchangedModelWarning(DapiWarning):
+    """An adapter of PEFT changes nothing: the model computes what it computes without it."""

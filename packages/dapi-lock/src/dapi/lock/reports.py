@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dapi
+from dapi.catalog import counted
 from dapi.lock import _answering, _card, _declared, _evidence, _files, _project, _sbom
 from dapi.lock._reading import read
 from dapi.lock._terminal import put, put_json, say
@@ -26,7 +27,8 @@ _SHOWN = 5  # differences of one set of weights
 @listing_all
 def sbom(words: Sequence[str]) -> int:
     """Run ``dapi sbom``."""
-    parser = parser_of("sbom", "Write a lock as a CycloneDX bill of materials, in JSON.")
+    text = "Write a lock as a CycloneDX bill of materials, in JSON."
+    parser = parser_of("sbom", text, "dapi sbom -o dapi.cdx.json")
     parser.add_argument("lock", nargs="?", type=Path, default=default(), metavar="LOCK")
     text = "the file to write (default: standard output)"
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help=text)
@@ -41,9 +43,8 @@ def sbom(words: Sequence[str]) -> int:
 @listing_all
 def card(words: Sequence[str]) -> int:
     """Run ``dapi card``."""
-    parser = parser_of(
-        "card", "Write a model card for weights, in the format of the Hugging Face Hub."
-    )
+    text = "Write a model card for weights, in the format of the Hugging Face Hub."
+    parser = parser_of("card", text, "dapi card resnet50:ImageNet1K_RefV2 -o README.md")
     parser.add_argument("name", help="a model (its latest weights) or weights")
     text = "the file to write (default: standard output)"
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help=text)
@@ -89,7 +90,7 @@ def _tell(name: str, found: Check) -> None:
     for each in found.differences[:_SHOWN]:
         put(f"  {each}")
     if len(found.differences) > _SHOWN:
-        put(f"  and {len(found.differences) - _SHOWN} more places")
+        put(f"  and {counted(len(found.differences) - _SHOWN, 'more place')}")
     for key in dict.fromkeys((*found.recorded, *found.today)) if found.differences else ():
         was, now = found.recorded.get(key, "none"), found.today.get(key, "none")
         if was != now:

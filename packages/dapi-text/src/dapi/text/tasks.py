@@ -5,12 +5,13 @@ An input is a text, or a file with one text per line.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from dapi import WeightEntry, Weights
 from dapi.exceptions import InputError, NoWeightsError
-from dapi.tasks import Input, Prediction, Predictor, place, read_texts, reads
+from dapi.tasks import Batch, Input, Prediction, Predictor, place, read_texts, reads, split
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -40,13 +41,16 @@ def text_classification(model: nn.Module, weights: Weights | WeightEntry) -> Pre
     """Classify texts: labels with their probabilities."""
     preprocess, postprocess = weights.transforms(), weights.postprocess()
 
-    def predict(text: str) -> Prediction:
-        output = model(**place(preprocess(text), model))
+    def run(tokens: Mapping[str, Tensor]) -> list[Any]:
+        return split(model(**place(tokens, model)), len(tokens["input_ids"]))
+
+    def present(_: str, output: Any) -> Prediction:
         labels = postprocess(output)[0]
         rows = [{"label": label, "probability": round(value, 4)} for label, value in labels]
         return Prediction({"labels": rows}, output=output)
 
-    return Predictor(read_texts, predict)
+    batch = Batch(preprocess, run, present)
+    return Predictor(read_texts, batch.predict, batch=batch)
 
 
 @reads(read_texts, check=_pooling)
@@ -54,7 +58,7 @@ def sentence_similarity(model: nn.Module, weights: Weights | WeightEntry) -> Pre
     """Compute the similarity of each text to the first."""
     from torch.nn.functional import normalize
 
-    embed, ranked = _embedder(model, weights), list[tuple[float, str]]()
+    run, ranked = _embedding(model, weights), list[tuple[float, str]]()
     first: list[tuple[str, Tensor]] = []
     sources: list[str] = []
 
@@ -62,11 +66,11 @@ def sentence_similarity(model: nn.Module, weights: Weights | WeightEntry) -> Pre
         sources.append(source)
         return read_texts(source)
 
-    def predict(text: str) -> Prediction:
+    def present(text: str, vector: Tensor) -> Prediction:
         if len(sources) > 1 and not first:
             reason = "it could not be read, but the others are compared with it"
             raise InputError(sources[0], reason, expected="a text file, or literal text")
-        embedding = normalize(embed(text), dim=0)
+        embedding = normalize(vector, dim=0)
         is_first = not first
         first[:] = first or [(text, embedding)]
         similarity = round(float(embedding @ first[0][1]), 4)
@@ -78,20 +82,21 @@ def sentence_similarity(model: nn.Module, weights: Weights | WeightEntry) -> Pre
         rows = [{"similarity": value, "sentence": text} for value, text in sorted(ranked)[::-1]]
         return Prediction({"first": first[0][0], "ranked": rows}) if rows else None
 
-    return Predictor(read, predict, summarize)
+    batch = Batch(_tokenizer(weights), run, present)
+    return Predictor(read, batch.predict, summarize, batch=batch)
 
 
 @reads(read_texts, check=_pooling)
 def feature_extraction(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
     """Turn each text into one vector."""
-    embed = _embedder(model, weights)
+    run = _embedding(model, weights)
 
-    def predict(text: str) -> Prediction:
-        output = embed(text)
+    def present(_: str, output: Tensor) -> Prediction:
         facts = {"embedding": [round(value, 6) for value in output.tolist()]}
         return Prediction(facts, output=output)
 
-    return Predictor(read_texts, predict)
+    batch = Batch(_tokenizer(weights), run, present)
+    return Predictor(read_texts, batch.predict, batch=batch)
 
 
 @reads(read_texts)
@@ -112,13 +117,14 @@ def _tokenizer(weights: Weights | WeightEntry) -> Any:
     return weights.transforms()
 
 
-def _embedder(model: nn.Module, weights: Weights | WeightEntry) -> Any:
-    """Return a function from a text to its vector (D,)."""
-    postprocess, preprocess = _pooling(weights), _tokenizer(weights)
+def _embedding(
+    model: nn.Module, weights: Weights | WeightEntry
+) -> Callable[[Mapping[str, Tensor]], list[Tensor]]:
+    """Return a function from the tokens of texts to a vector (D,) for each."""
+    postprocess = _pooling(weights)
 
-    def embed(text: str) -> Tensor:
-        batch = place(preprocess(text), model)
-        embedding: Tensor = postprocess(model(**batch), batch)[0]
-        return embedding.cpu()
+    def embed(tokens: Mapping[str, Tensor]) -> list[Tensor]:
+        placed = place(tokens, model)
+        return list(postprocess(model(**placed), placed).cpu())
 
     return embed

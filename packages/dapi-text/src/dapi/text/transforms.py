@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 import tokenizers
 import torch
@@ -13,7 +13,20 @@ from tokenizers import pre_tokenizers
 
 from dapi.text import _sentencepiece
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
 __all__ = ["SentencePieceTokenizer", "Tokenizer"]
+
+# How transformers names the special tokens that vocabularies have.
+_ROLES: Final[Mapping[str, tuple[str, ...]]] = {
+    "bos_token": ("<s>",),
+    "cls_token": ("[CLS]", "<s>"),
+    "eos_token": ("</s>",),
+    "mask_token": ("[MASK]", "<mask>"),
+    "sep_token": ("[SEP]", "</s>"),
+    "unk_token": ("[UNK]", "<unk>"),
+}
 
 
 class Tokenizer:
@@ -42,6 +55,7 @@ class Tokenizer:
     Attributes:
         tokenizer: The ``tokenizers.Tokenizer``: to decode ids, or to look tokens up.
         max_length: The argument.
+        padding: The argument.
         blank: The argument.
         special_tokens: The argument.
     """
@@ -86,7 +100,7 @@ class Tokenizer:
                 f"max_length={max_length} leaves no room for text. Expected at least {fewest}: "
                 "special tokens count."
             )
-        self.max_length = max_length
+        self.max_length, self.padding = max_length, padding
         tokenizer.enable_truncation(max_length)
         tokenizer.enable_padding(pad_id=pad_id, pad_token=padding)
         tokenizer.encode_special_tokens = not special_tokens  # i.e. encode as text
@@ -133,6 +147,38 @@ class Tokenizer:
             "input_ids": torch.tensor([each.ids for each in encodings]),
             "attention_mask": torch.tensor([each.attention_mask for each in encodings]),
         }
+
+    def as_transformers(self, *, token_types: bool = False) -> PreTrainedTokenizerFast:
+        """Return the same tokenizer for transformers: pipelines, collators, ``Trainer``.
+
+        It makes the ids that this object makes, if it is called with ``truncation=True``, and knows
+        ``pad_token``, ``model_max_length`` and the other special tokens. Like this object, it reads
+        special tokens in a text as plain text; a pipeline for ``"fill-mask"`` needs
+        ``transforms(special_tokens=True)``. Uses no network.
+
+        Args:
+            token_types: Whether it also returns ``token_type_ids``, by which BERT and ELECTRA
+                distinguish the two texts of a pair.
+        """
+        from transformers import PreTrainedTokenizerFast
+
+        known = {each.content: each for each in self.tokenizer.get_added_tokens_decoder().values()}
+        roles = {
+            role: known[name]
+            for role, names in _ROLES.items()
+            for name in reversed(names)
+            if name in known
+        }
+        types = ["token_type_ids"] if token_types else []
+        return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+            tokenizer_object=self.tokenizer,
+            model_max_length=self.max_length,
+            model_input_names=["input_ids", *types, "attention_mask"],
+            pad_token=self.padding,
+            split_special_tokens=not self.special_tokens,
+            clean_up_tokenization_spaces=False,
+            **roles,
+        )
 
     def __repr__(self) -> str:
         size = self.tokenizer.get_vocab_size()

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torchvision.models.detection.transform import GeneralizedRCNNTransform
 from torchvision.transforms.v2.functional import pil_to_tensor
 
+from dapi.catalog import counted
 from dapi.exceptions import InputError
 from dapi.tasks import Input, find_file
 from dapi.vision import _arrays
@@ -83,7 +84,7 @@ def read_film(source: str) -> list[Image.Image]:
 def _check_frames(source: str, frames: Sequence[Image.Image], expected: str) -> None:
     if len(frames) < 2:
         raise InputError(
-            source, f"it has {len(frames)} frames", expected=f"two or more: {expected}"
+            source, f"it has {counted(len(frames), 'frame')}", expected=f"two or more: {expected}"
         )
     if len({frame.size for frame in frames}) > 1:
         raise InputError(source, "its frames have different sizes", expected="frames of one size")

@@ -7,18 +7,18 @@ video is a tuple of them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from dapi import WeightEntry, Weights
 from dapi.exceptions import InputError
-from dapi.tasks import Input, Prediction, Predictor, place, reads
+from dapi.tasks import Batch, Input, Prediction, Predictor, place, reads, split
 
 if TYPE_CHECKING:
     from PIL import Image
-    from torch import nn
+    from torch import Tensor, nn
 
 __all__ = [
     "image_classification",
@@ -78,11 +78,14 @@ def image_classification(model: nn.Module, weights: Weights | WeightEntry) -> Pr
     """Classify pictures: labels with their probabilities."""
     preprocess, postprocess = weights.transforms(), weights.postprocess()
 
-    def predict(image: Image.Image) -> Prediction:
-        output = model(place(preprocess(image).unsqueeze(0), model))
+    def prepare(image: Image.Image) -> Any:
+        return preprocess(image).unsqueeze(0)
+
+    def present(_: Image.Image, output: Tensor) -> Prediction:
         return _labelled(postprocess(output)[0], output)
 
-    return Predictor(_read_picture, predict, accept=_as_picture)
+    batch = Batch(prepare, _each(model, model), present)
+    return Predictor(_read_picture, batch.predict, accept=_as_picture, batch=batch)
 
 
 @reads(_read_picture)
@@ -92,9 +95,14 @@ def object_detection(model: nn.Module, weights: Weights | WeightEntry) -> Predic
 
     preprocess, postprocess = weights.transforms(), weights.postprocess()
 
-    def predict(image: Image.Image) -> Prediction:
+    def prepare(image: Image.Image) -> Any:
         _pictures.check_shape(image, model)
-        output = model([place(preprocess(image), model)])
+        return preprocess(image).unsqueeze(0)
+
+    def run(pictures: Tensor) -> list[Any]:
+        return [[found] for found in model(list(place(pictures, model)))]
+
+    def present(image: Image.Image, output: Any) -> Prediction:
         [found] = postprocess(output)
         drawn = partial(_drawing.objects, image, found)
         return Prediction(
@@ -103,7 +111,8 @@ def object_detection(model: nn.Module, weights: Weights | WeightEntry) -> Predic
             output,
         )
 
-    return Predictor(_read_picture, predict, accept=_as_picture)
+    batch = Batch(prepare, run, present)
+    return Predictor(_read_picture, batch.predict, accept=_as_picture, batch=batch)
 
 
 @reads(_read_picture)
@@ -113,8 +122,13 @@ def image_segmentation(model: nn.Module, weights: Weights | WeightEntry) -> Pred
 
     preprocess, postprocess = weights.transforms(), weights.postprocess()
 
-    def predict(image: Image.Image) -> Prediction:
-        output = model(place(preprocess(image).unsqueeze(0), model))
+    def prepare(image: Image.Image) -> Any:
+        return preprocess(image).unsqueeze(0)
+
+    def run(pictures: Tensor) -> list[Any]:
+        return split(model(place(pictures, model)), len(pictures))
+
+    def present(image: Image.Image, output: Any) -> Prediction:
         [masks] = postprocess(output)
         regions = [
             {"label": label, "share": round(mask.float().mean().item(), 4)}
@@ -124,7 +138,8 @@ def image_segmentation(model: nn.Module, weights: Weights | WeightEntry) -> Pred
         files = {"regions.png": lambda path: drawn().save(path)}
         return Prediction({"regions": regions}, files, output)
 
-    return Predictor(_read_picture, predict, accept=_as_picture)
+    batch = Batch(prepare, run, present)
+    return Predictor(_read_picture, batch.predict, accept=_as_picture, batch=batch)
 
 
 @reads(_read_film)
@@ -134,12 +149,15 @@ def video_classification(model: nn.Module, weights: Weights | WeightEntry) -> Pr
 
     preprocess, postprocess = weights.transforms(), weights.postprocess()
 
-    def predict(frames: Sequence[Image.Image]) -> Prediction:
+    def prepare(frames: Sequence[Image.Image]) -> Any:
         clip = _pictures.as_clip(frames, weights.meta.get("frames", 16))
-        output = model(place(preprocess(clip).unsqueeze(0), model))
+        return preprocess(clip).unsqueeze(0)
+
+    def present(_: Sequence[Image.Image], output: Tensor) -> Prediction:
         return _labelled(postprocess(output)[0], output)
 
-    return Predictor(_read_film, predict, accept=_as_film)
+    batch = Batch(prepare, _each(model, model), present)
+    return Predictor(_read_film, batch.predict, accept=_as_film, batch=batch)
 
 
 @reads(_read_motion)
@@ -149,10 +167,15 @@ def optical_flow(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
 
     preprocess, postprocess = weights.transforms(), weights.postprocess()
 
-    def predict(pair: tuple[Image.Image, Image.Image]) -> Prediction:
+    def prepare(pair: tuple[Image.Image, Image.Image]) -> tuple[Tensor, ...]:
+        return tuple(_pictures.padded(frame.unsqueeze(0)) for frame in preprocess(*pair))
+
+    def run(frames: tuple[Tensor, ...]) -> list[Any]:
+        return split(model(*place(frames, model))[-1], len(frames[0]))
+
+    def present(pair: tuple[Image.Image, Image.Image], output: Tensor) -> Prediction:
         width, height = pair[0].size
-        frames = [_pictures.padded(frame.unsqueeze(0)) for frame in preprocess(*pair)]
-        flow = model(*place(frames, model))[-1][..., :height, :width]
+        flow = output[..., :height, :width]
         pixels = flow[0].norm(dim=0)
         drawn = partial(_drawing.colours, postprocess(flow)[0])
         return Prediction(
@@ -164,7 +187,8 @@ def optical_flow(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
             flow,
         )
 
-    return Predictor(_read_motion, predict, accept=_as_motion)
+    batch = Batch(prepare, run, present)
+    return Predictor(_read_motion, batch.predict, accept=_as_motion, batch=batch)
 
 
 @reads(_read_picture)
@@ -172,10 +196,13 @@ def image_feature_extraction(model: nn.Module, weights: Weights | WeightEntry) -
     """Write the features of pictures: the output of the layers before the classifier."""
     preprocess = weights.transforms()
 
-    def predict(image: Image.Image) -> Prediction:
+    def prepare(image: Image.Image) -> Any:
+        return preprocess(image).unsqueeze(0)
+
+    def present(_: Image.Image, output: Tensor) -> Prediction:
         from safetensors.torch import save_file
 
-        features = model.get_submodule("features")(place(preprocess(image).unsqueeze(0), model))[0]
+        features = output[0]
         kept = {"features": features.cpu().contiguous()}
         return Prediction(
             {"shape": str(tuple(features.shape))},
@@ -183,7 +210,13 @@ def image_feature_extraction(model: nn.Module, weights: Weights | WeightEntry) -
             features,
         )
 
-    return Predictor(_read_picture, predict, accept=_as_picture)
+    batch = Batch(prepare, _each(model, model.get_submodule("features")), present)
+    return Predictor(_read_picture, batch.predict, accept=_as_picture, batch=batch)
+
+
+def _each(model: nn.Module, part: nn.Module) -> Callable[[Tensor], list[Any]]:
+    """Return a function from a batch to the output of a part of a model for each input."""
+    return lambda batch: split(part(place(batch, model)), len(batch))
 
 
 def _labelled(labels: Sequence[tuple[str, float]], output: Any) -> Prediction:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from tqdm import tqdm
 
 from dapi import catalog
+from dapi.devkit._command_line import parser_of, put_error, put_json, say
 from dapi.devkit.compatibility import allowances, comparing, process, report
 from dapi.devkit.compatibility.image import Image
 from dapi.devkit.compatibility.notes import notes
@@ -29,14 +27,20 @@ FAILED = 2  # could not be compared; also argparse's exit status
 
 def snapshot(arguments: Sequence[str]) -> int:
     """Run ``dapi snapshot``."""
-    parser = _parser("snapshot", "Record an image of an installed distribution, to compare later.")
+    parser = parser_of(
+        "snapshot",
+        "Record an image of an installed distribution, to compare later.",
+        "dapi snapshot acme-models",
+        "dapi snapshot acme-models --output compat/1.0.json.gz",
+        page="compatibility",
+    )
     parser.add_argument("distribution", help="as pip knows it")
     default = "DISTRIBUTION-VERSION.json.gz"
     text = f"where to write the image; compressed if it ends in .gz (default: {default})"
     parser.add_argument("--output", type=Path, metavar="FILE", help=text)
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
     _add_recording(parser)
-    return _guarded(partial(_snapshot, parser.parse_args(arguments)))
+    return _guarded(_snapshot, parser.parse_args(arguments))
 
 
 def _snapshot(options: argparse.Namespace) -> int:
@@ -47,11 +51,11 @@ def _snapshot(options: argparse.Namespace) -> int:
     size = path.stat().st_size
     if options.json:
         facts = {"distribution": image.name, "version": image.version, "file": str(path)}
-        print(json.dumps({**facts, "bytes": size, "missing": image["missing"]}, indent=2))
+        put_json({**facts, "bytes": size, "missing": image["missing"]})
         return 0
     print(f"{image.name} {image.version}: {path} ({size:,} bytes)")
     for what, reason in image["missing"].items():
-        _say(f"not recorded: {what}. {reason}")
+        say(f"not recorded: {what}. {reason}")
     return 0
 
 
@@ -66,7 +70,13 @@ def _refuse_unread(image: Image) -> None:
 
 def breaking(arguments: Sequence[str]) -> int:
     """Run ``dapi breaking``: the status is 1 if something breaks, 2 if it could not compare."""
-    parser = _parser("breaking", "Report what a release breaks for users of earlier releases.")
+    parser = parser_of(
+        "breaking",
+        "Report what a release breaks for users of earlier releases.",
+        "dapi breaking acme-models --against 1.0",
+        "dapi breaking acme-models --against all --format github",
+        page="compatibility",
+    )
     parser.add_argument("distribution", help="as pip knows it")
     _add_against(parser, required=True)
     parser.add_argument(
@@ -90,7 +100,7 @@ def breaking(arguments: Sequence[str]) -> int:
         help="compare this image instead of the installed distribution",
     )
     _add_recording(parser)
-    return _guarded(partial(_breaking, parser.parse_args(arguments)))
+    return _guarded(_breaking, parser.parse_args(arguments))
 
 
 def _breaking(options: argparse.Namespace) -> int:
@@ -111,7 +121,13 @@ def _breaking(options: argparse.Namespace) -> int:
 
 def diff(arguments: Sequence[str]) -> int:
     """Run ``dapi diff``."""
-    parser = _parser("diff", "Write release notes in Markdown: the changes between two releases.")
+    parser = parser_of(
+        "diff",
+        "Write release notes in Markdown: the changes between two releases.",
+        "dapi diff acme-models --against 1.0",
+        "dapi diff compat/1.0.json.gz compat/1.1.json.gz",
+        page="compatibility",
+    )
     parser.add_argument(
         "what",
         nargs="+",
@@ -124,7 +140,7 @@ def diff(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     if len(options.what) > 2 or (len(options.what) == 1) != bool(options.against):
         parser.error("pass a distribution and --against, or two files")
-    return _guarded(partial(_diff, options))
+    return _guarded(_diff, options)
 
 
 def _diff(options: argparse.Namespace) -> int:
@@ -146,10 +162,6 @@ def _check_name(wanted: str, new: Image) -> None:
     if catalog.normalize(wanted) != new.name:
         reason = f"is an image of {new.name}, not of {wanted}"
         raise ImageError(new.source, reason, f"Pass the other: dapi breaking {new.name}")
-
-
-def _parser(command: str, text: str) -> argparse.ArgumentParser:
-    return argparse.ArgumentParser(prog=f"dapi {command}", description=text)
 
 
 def _add_against(parser: argparse.ArgumentParser, *, required: bool) -> None:
@@ -195,13 +207,11 @@ def _watched() -> Iterator[Tell]:
         yield tell
 
 
-def _guarded(run: Any) -> int:
+def _guarded(run: Callable[[argparse.Namespace], int], options: argparse.Namespace) -> int:
     try:
-        return int(run())
+        return run(options)
     except DapiError as error:
-        _say(str(error))
+        say(str(error))
+        if getattr(options, "json", False) or getattr(options, "format", "") == "json":
+            put_error(error)
         return FAILED
-
-
-def _say(text: str) -> None:
-    print(f"dapi: {catalog.printable(text)}", file=sys.stderr, flush=True)

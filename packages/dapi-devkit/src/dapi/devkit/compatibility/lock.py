@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from dapi import catalog
 from dapi.devkit.compatibility.pair import NOWHERE, Member, Pair, buried, members
 from dapi.devkit.compatibility.rules import Finding, finding
 
@@ -86,7 +87,7 @@ def _bytes(
     """Compare the files of weights, or of an asset."""
     rule, what = f"WEIGHTS_MEMBER_{rule}", f"The asset {asset!r}" if asset else "It"
     if len(old) != len(new):
-        text = f"{what} has {len(new)} files instead of {len(old)}."
+        text = f"{what} has {catalog.counted(len(new), 'file')} instead of {len(old)}."
         yield finding(rule, member.name, text, member.where, was=old, now=new, witness=text)
         return
     for before, after in zip(old, new, strict=True):

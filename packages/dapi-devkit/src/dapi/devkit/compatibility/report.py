@@ -92,8 +92,8 @@ def summary(outcome: Outcome) -> str:
     }
     breaks = counts["break"]
     accepted = f", {len(outcome.accepted)} accepted" if outcome.accepted else ""
-    head = f"{breaks} break{'' if breaks == 1 else 's'}" if breaks else "No breaking changes"
-    notes = f"{counts['note']} note{'' if counts['note'] == 1 else 's'}"
+    head = catalog.counted(breaks, "break") if breaks else "No breaking changes"
+    notes = catalog.counted(counts["note"], "note")
     return f"{head}{accepted}; {notes}, {counts['added']} added."
 
 

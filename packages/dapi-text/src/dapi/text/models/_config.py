@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from dapi import BuilderConfig
 from dapi.exceptions import ConfigConflictError, UnexpectedArgumentError
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedConfig
 
 C = TypeVar("C", bound="PreTrainedConfig")
+
+Head = Literal["text-classification", "token-classification", "fill-mask"]
 
 
 class TransformersConfig(BuilderConfig, total=False):
@@ -38,7 +40,24 @@ class TransformersConfig(BuilderConfig, total=False):
     vocab_size: int
 
 
-class EncoderConfig(TransformersConfig, total=False):
+class HeadConfig(BuilderConfig, total=False):
+    """Arguments of every encoder's builder.
+
+    Attributes:
+        head: The task of the head. ``num_labels`` or ``categories`` alone add the head of
+            ``"text-classification"``.
+        num_labels: The number of the head's outputs; by default that of ``categories``, else 2.
+        categories: The names of these outputs, for ``model.config.id2label``.
+        add_pooling_layer: Whether an encoder without a head has a pooler.
+    """
+
+    head: Head | None
+    num_labels: int | None
+    categories: Sequence[str] | None
+    add_pooling_layer: bool
+
+
+class EncoderConfig(TransformersConfig, HeadConfig, total=False):
     """Attributes of encoders' configurations."""
 
     attention_probs_dropout_prob: float

@@ -6,15 +6,16 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from dapi import Build, File, WeightEntry, Weights, WeightsLike, register_model
-from dapi.adapt import Drop, Rename, StripPrefix
-from dapi.text.models._config import BERTConfig, configure
+from dapi.adapt import Rename
+from dapi.text.models._config import BERTConfig
 from dapi.text.models._encoder import encoder
+from dapi.text.models._family import BERT
 from dapi.text.models._hub import ON_TRUST, TOKENIZER_ON_TRUST, Repository, pinned_by
 
 if TYPE_CHECKING:
-    from transformers import BertModel
     from typing_extensions import Unpack
 
+    from dapi.text.models._family import BERTEncoder
     from dapi.text.postprocess import SentenceEmbeddings
     from dapi.text.transforms import Tokenizer
 
@@ -49,11 +50,9 @@ _UNCASED, _CASED, _MULTILINGUAL_CASED = 30522, 28996, 119547  # entries of each 
 # The files are those of a BertForPreTraining, converted from TensorFlow: norms with its names,
 # and both heads. The pooler was trained, for the prediction of the next sentence: it stays.
 _ADAPT = (
-    Drop(r"cls\."),
-    StripPrefix("bert."),
+    BERT,
     Rename(r"\.gamma$", ".weight"),
     Rename(r"\.beta$", ".bias"),
-    Drop(r"embeddings\.position_ids$"),
 )
 
 _META = {
@@ -134,13 +133,13 @@ class BERTBaseWeights(Weights):
     )
 
 
-@register_model(weights=BERTBaseWeights)
+@register_model(weights=BERTBaseWeights, head="classifier")
 def bert_base(
     *,
     weights: WeightsLike[BERTBaseWeights] | None = None,
     progress: bool = True,
     **config: Unpack[BERTConfig],
-) -> BertModel:
+) -> BERTEncoder:
     """Build BERT-base: 12 layers, 768 wide, 109 million parameters.
 
     The encoder of "BERT: Pre-training of Deep Bidirectional Transformers for Language
@@ -151,6 +150,10 @@ def bert_base(
 
     The vocabulary is that of the weights: uncased English (30522 tokens; also without weights),
     cased English (28996), or 104 languages (119547).
+
+    With ``num_labels=3, new_head=True`` the model classifies texts by a new head, with
+    ``head="token-classification"`` tokens; ``categories=[...]`` names its outputs. With
+    ``head="fill-mask"`` it predicts masked tokens, by the head in the published file.
 
     Args:
         weights: Published weights, or an entry; None initialises at random. Weights that are not
@@ -172,10 +175,7 @@ def bert_base(
         >>> model.config.hidden_size
         768
     """
-    from transformers import BertConfig, BertModel
-
-    published = {**_FREE, **_BASE, "vocab_size": _UNCASED}
-    return BertModel(configure(BertConfig, published, config, builder="bert_base"))
+    return BERT.construct({**_FREE, **_BASE, "vocab_size": _UNCASED}, config, builder="bert_base")
 
 
 class BERTLargeWeights(Weights):
@@ -200,13 +200,13 @@ class BERTLargeWeights(Weights):
     )
 
 
-@register_model(weights=BERTLargeWeights)
+@register_model(weights=BERTLargeWeights, head="classifier")
 def bert_large(
     *,
     weights: WeightsLike[BERTLargeWeights] | None = None,
     progress: bool = True,
     **config: Unpack[BERTConfig],
-) -> BertModel:
+) -> BERTEncoder:
     """Build BERT-large: 24 layers, 1024 wide, 335 million parameters.
 
     Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 with ``L <= 512``
@@ -214,7 +214,4 @@ def bert_large(
     ``(N, L, 1024)`` and whose ``pooler_output`` is ``(N, 1024)``. There are no multilingual
     weights.
     """
-    from transformers import BertConfig, BertModel
-
-    published = {**_FREE, **_LARGE, "vocab_size": _UNCASED}
-    return BertModel(configure(BertConfig, published, config, builder="bert_large"))
+    return BERT.construct({**_FREE, **_LARGE, "vocab_size": _UNCASED}, config, builder="bert_large")

@@ -6,14 +6,15 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from dapi import Asset, Build, File, WeightEntry, Weights, WeightsLike, lazy, register_model
-from dapi.adapt import Drop, StripPrefix
-from dapi.text.models._config import EncoderConfig, configure
+from dapi.adapt import Drop
+from dapi.text.models._config import EncoderConfig
+from dapi.text.models._family import DEBERTA_V2
 from dapi.text.models._hub import ON_TRUST, Repository, license_source, pinned_by
 
 if TYPE_CHECKING:
-    from transformers import DebertaV2Model
     from typing_extensions import Unpack
 
+    from dapi.text.models._family import DeBERTaEncoder
     from dapi.text.postprocess import SentenceEmbeddings
     from dapi.text.transforms import SentencePieceTokenizer
 
@@ -62,9 +63,8 @@ _LARGE = {
 # The file of base has 210 tensors of float16, 185,537,893 numbers in all: the encoder, both heads
 # of its pretraining, and absolute positions, which only the decoder of its pretraining used.
 _ADAPT = (
-    Drop(r"(lm|mask)_predictions\."),
-    StripPrefix("deberta."),
-    Drop(r"embeddings\.position_embeddings\."),
+    DEBERTA_V2,
+    Drop(r"(deberta\.)?embeddings\.position_embeddings\."),
 )
 
 # The repositories have the vocabulary only as a SentencePiece model, the same for base and large.
@@ -154,13 +154,13 @@ class DeBERTaV3XSmallWeights(Weights, meta={"num_params": 70_682_112}):
     )
 
 
-@register_model(weights=DeBERTaV3XSmallWeights)
+@register_model(weights=DeBERTaV3XSmallWeights, head=("pooler", "classifier"))
 def deberta_v3_xsmall(
     *,
     weights: WeightsLike[DeBERTaV3XSmallWeights] | None = None,
     progress: bool = True,
     **config: Unpack[DeBERTaV3Config],
-) -> DebertaV2Model:
+) -> DeBERTaEncoder:
     """Build DeBERTa v3 xsmall: 12 layers, 384 wide, 71 million parameters.
 
     The discriminator of "DeBERTaV3: Improving DeBERTa using ELECTRA-Style Pre-Training with
@@ -170,6 +170,9 @@ def deberta_v3_xsmall(
     returns), it returns an output whose ``last_hidden_state`` is ``(N, L, 384)``.
 
     The published files contain float16; the model is float32 unless ``dtype`` differs.
+
+    With ``num_labels=3, new_head=True`` the model classifies texts by a new head, with
+    ``head="token-classification"`` tokens; ``categories=[...]`` names its outputs.
 
     Args:
         weights: Published weights, or an entry; None initialises at random. Weights that are not
@@ -191,11 +194,7 @@ def deberta_v3_xsmall(
         >>> model.config.hidden_size
         384
     """
-    from transformers import DebertaV2Config, DebertaV2Model
-
-    published = {**_FREE, **_XSMALL}
-    settings = configure(DebertaV2Config, published, config, builder="deberta_v3_xsmall")
-    return DebertaV2Model(settings)
+    return DEBERTA_V2.construct({**_FREE, **_XSMALL}, config, builder="deberta_v3_xsmall")
 
 
 class DeBERTaV3SmallWeights(Weights, meta={"num_params": 141_304_320}):
@@ -213,24 +212,20 @@ class DeBERTaV3SmallWeights(Weights, meta={"num_params": 141_304_320}):
     )
 
 
-@register_model(weights=DeBERTaV3SmallWeights)
+@register_model(weights=DeBERTaV3SmallWeights, head=("pooler", "classifier"))
 def deberta_v3_small(
     *,
     weights: WeightsLike[DeBERTaV3SmallWeights] | None = None,
     progress: bool = True,
     **config: Unpack[DeBERTaV3Config],
-) -> DebertaV2Model:
+) -> DeBERTaEncoder:
     """Build DeBERTa v3 small: 6 layers, 768 wide, 141 million parameters.
 
     Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 with ``L <= 512``
     (what ``weights.transforms()`` returns), it returns an output whose ``last_hidden_state`` is
     ``(N, L, 768)``.
     """
-    from transformers import DebertaV2Config, DebertaV2Model
-
-    published = {**_FREE, **_SMALL}
-    settings = configure(DebertaV2Config, published, config, builder="deberta_v3_small")
-    return DebertaV2Model(settings)
+    return DEBERTA_V2.construct({**_FREE, **_SMALL}, config, builder="deberta_v3_small")
 
 
 class DeBERTaV3BaseWeights(Weights, meta={"num_params": 183_831_552}):
@@ -252,24 +247,20 @@ class DeBERTaV3BaseWeights(Weights, meta={"num_params": 183_831_552}):
     )
 
 
-@register_model(weights=DeBERTaV3BaseWeights)
+@register_model(weights=DeBERTaV3BaseWeights, head=("pooler", "classifier"))
 def deberta_v3_base(
     *,
     weights: WeightsLike[DeBERTaV3BaseWeights] | None = None,
     progress: bool = True,
     **config: Unpack[DeBERTaV3Config],
-) -> DebertaV2Model:
+) -> DeBERTaEncoder:
     """Build DeBERTa v3 base: 12 layers, 768 wide, 184 million parameters.
 
     Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 with ``L <= 512``
     (what ``weights.transforms()`` returns), it returns an output whose ``last_hidden_state`` is
     ``(N, L, 768)``.
     """
-    from transformers import DebertaV2Config, DebertaV2Model
-
-    published = {**_FREE, **_BASE}
-    settings = configure(DebertaV2Config, published, config, builder="deberta_v3_base")
-    return DebertaV2Model(settings)
+    return DEBERTA_V2.construct({**_FREE, **_BASE}, config, builder="deberta_v3_base")
 
 
 class DeBERTaV3LargeWeights(Weights, meta={"num_params": 434_012_160}):
@@ -291,21 +282,17 @@ class DeBERTaV3LargeWeights(Weights, meta={"num_params": 434_012_160}):
     )
 
 
-@register_model(weights=DeBERTaV3LargeWeights)
+@register_model(weights=DeBERTaV3LargeWeights, head=("pooler", "classifier"))
 def deberta_v3_large(
     *,
     weights: WeightsLike[DeBERTaV3LargeWeights] | None = None,
     progress: bool = True,
     **config: Unpack[DeBERTaV3Config],
-) -> DebertaV2Model:
+) -> DeBERTaEncoder:
     """Build DeBERTa v3 large: 24 layers, 1024 wide, 434 million parameters.
 
     Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 with ``L <= 512``
     (what ``weights.transforms()`` returns), it returns an output whose ``last_hidden_state`` is
     ``(N, L, 1024)``.
     """
-    from transformers import DebertaV2Config, DebertaV2Model
-
-    published = {**_FREE, **_LARGE}
-    settings = configure(DebertaV2Config, published, config, builder="deberta_v3_large")
-    return DebertaV2Model(settings)
+    return DEBERTA_V2.construct({**_FREE, **_LARGE}, config, builder="deberta_v3_large")

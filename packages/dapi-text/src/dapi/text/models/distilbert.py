@@ -6,15 +6,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from dapi import Build, File, WeightEntry, Weights, WeightsLike, register_model
-from dapi.adapt import Drop, StripPrefix
-from dapi.text.models._config import TransformersConfig, configure
+from dapi.text.models._config import HeadConfig, TransformersConfig
 from dapi.text.models._encoder import encoder
+from dapi.text.models._family import DISTILBERT
 from dapi.text.models._hub import ON_TRUST, Repository, pinned_by
 
 if TYPE_CHECKING:
-    from transformers import DistilBertModel
     from typing_extensions import Unpack
 
+    from dapi.text.models._family import DistilBERTEncoder
     from dapi.text.postprocess import SentenceEmbeddings
     from dapi.text.transforms import Tokenizer
 
@@ -33,7 +33,7 @@ _UNCASED, _CASED, _MULTILINGUAL_CASED = 30522, 28996, 119547  # entries of each 
 
 # The files are those of a DistilBertForMaskedLM: its head is vocab_transform, vocab_layer_norm
 # and vocab_projector.
-_ADAPT = (Drop(r"vocab_(transform|layer_norm|projector)\."), StripPrefix("distilbert."))
+_ADAPT = (DISTILBERT,)
 
 
 def _published(
@@ -65,7 +65,7 @@ _MULTILINGUAL_REPOSITORY = Repository(
 )
 
 
-class DistilBERTConfig(TransformersConfig, total=False):
+class DistilBERTConfig(TransformersConfig, HeadConfig, total=False):
     """Attributes of transformers' DistilBertConfig."""
 
     activation: str
@@ -125,13 +125,13 @@ class DistilBERTBaseWeights(Weights):
     )
 
 
-@register_model(weights=DistilBERTBaseWeights)
+@register_model(weights=DistilBERTBaseWeights, head=("pre_classifier", "classifier"))
 def distilbert_base(
     *,
     weights: WeightsLike[DistilBERTBaseWeights] | None = None,
     progress: bool = True,
     **config: Unpack[DistilBERTConfig],
-) -> DistilBertModel:
+) -> DistilBERTEncoder:
     """Build DistilBERT: 6 layers, 768 wide, 66 million parameters.
 
     The encoder of "DistilBERT, a distilled version of BERT: smaller, faster, cheaper and lighter"
@@ -142,6 +142,10 @@ def distilbert_base(
 
     The vocabulary is that of the weights: uncased English (30522 tokens; also without weights),
     cased English (28996), or 104 languages (119547).
+
+    With ``num_labels=3, new_head=True`` the model classifies texts by a new head, with
+    ``head="token-classification"`` tokens; ``categories=[...]`` names its outputs. With
+    ``head="fill-mask"`` it predicts masked tokens, by the head in the published file.
 
     Args:
         weights: Published weights, or an entry; None initialises at random. Weights that are not
@@ -163,8 +167,5 @@ def distilbert_base(
         >>> model.config.dim
         768
     """
-    from transformers import DistilBertConfig, DistilBertModel
-
     published = {**_FREE, **_FIXED, "vocab_size": _UNCASED}
-    settings = configure(DistilBertConfig, published, config, builder="distilbert_base")
-    return DistilBertModel(settings)
+    return DISTILBERT.construct(published, config, builder="distilbert_base")

@@ -6,15 +6,15 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from dapi import Build, WeightEntry, Weights, WeightsLike, register_model
-from dapi.adapt import Drop, StripPrefix
-from dapi.text.models._config import BERTConfig, configure
+from dapi.text.models._config import BERTConfig
 from dapi.text.models._encoder import encoder
+from dapi.text.models._family import ELECTRA
 from dapi.text.models._hub import ON_TRUST, UNPINNED, Repository
 
 if TYPE_CHECKING:
-    from transformers import ElectraModel
     from typing_extensions import Unpack
 
+    from dapi.text.models._family import ELECTRAEncoder
     from dapi.text.postprocess import SentenceEmbeddings
     from dapi.text.transforms import Tokenizer
 
@@ -60,11 +60,7 @@ _LARGE = {
 _CORPORA = ("BookCorpus", "English Wikipedia", "ClueWeb 2012-B", "Common Crawl", "Gigaword 5")
 
 # The files are those of an ElectraForPreTraining, the discriminator.
-_ADAPT = (
-    Drop(r"discriminator_predictions\."),
-    StripPrefix("electra."),
-    Drop(r"embeddings\.position_ids$"),
-)
+_ADAPT = (ELECTRA,)
 
 
 def _published(repository: Repository, config: Mapping[str, Any], **meta: Any) -> WeightEntry:
@@ -108,13 +104,13 @@ class ELECTRASmallWeights(Weights, meta={"num_params": 13_483_008}):
     )
 
 
-@register_model(weights=ELECTRASmallWeights)
+@register_model(weights=ELECTRASmallWeights, head="classifier")
 def electra_small(
     *,
     weights: WeightsLike[ELECTRASmallWeights] | None = None,
     progress: bool = True,
     **config: Unpack[ELECTRAConfig],
-) -> ElectraModel:
+) -> ELECTRAEncoder:
     """Build ELECTRA-small: 12 layers, 256 wide, 13 million parameters.
 
     The discriminator of "ELECTRA: Pre-training Text Encoders as Discriminators Rather Than
@@ -122,6 +118,9 @@ def electra_small(
     no pooler. Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 with
     ``L <= 512`` (what ``weights.transforms()`` returns), it returns an output whose
     ``last_hidden_state`` is ``(N, L, 256)``.
+
+    With ``num_labels=3, new_head=True`` the model classifies texts by a new head, with
+    ``head="token-classification"`` tokens; ``categories=[...]`` names its outputs.
 
     Args:
         weights: Published weights, or an entry; None initialises at random. Weights that are not
@@ -143,10 +142,7 @@ def electra_small(
         >>> model.config.hidden_size
         256
     """
-    from transformers import ElectraConfig, ElectraModel
-
-    published = {**_FREE, **_SMALL}
-    return ElectraModel(configure(ElectraConfig, published, config, builder="electra_small"))
+    return ELECTRA.construct({**_FREE, **_SMALL}, config, builder="electra_small")
 
 
 class ELECTRABaseWeights(Weights, meta={"num_params": 108_891_648}):
@@ -162,23 +158,20 @@ class ELECTRABaseWeights(Weights, meta={"num_params": 108_891_648}):
     )
 
 
-@register_model(weights=ELECTRABaseWeights)
+@register_model(weights=ELECTRABaseWeights, head="classifier")
 def electra_base(
     *,
     weights: WeightsLike[ELECTRABaseWeights] | None = None,
     progress: bool = True,
     **config: Unpack[ELECTRAConfig],
-) -> ElectraModel:
+) -> ELECTRAEncoder:
     """Build ELECTRA-base: 12 layers, 768 wide, 109 million parameters.
 
     Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 with ``L <= 512``
     (what ``weights.transforms()`` returns), it returns an output whose ``last_hidden_state`` is
     ``(N, L, 768)``.
     """
-    from transformers import ElectraConfig, ElectraModel
-
-    published = {**_FREE, **_BASE}
-    return ElectraModel(configure(ElectraConfig, published, config, builder="electra_base"))
+    return ELECTRA.construct({**_FREE, **_BASE}, config, builder="electra_base")
 
 
 class ELECTRALargeWeights(Weights, meta={"num_params": 334_092_288}):
@@ -194,20 +187,17 @@ class ELECTRALargeWeights(Weights, meta={"num_params": 334_092_288}):
     )
 
 
-@register_model(weights=ELECTRALargeWeights)
+@register_model(weights=ELECTRALargeWeights, head="classifier")
 def electra_large(
     *,
     weights: WeightsLike[ELECTRALargeWeights] | None = None,
     progress: bool = True,
     **config: Unpack[ELECTRAConfig],
-) -> ElectraModel:
+) -> ELECTRAEncoder:
     """Build ELECTRA-large: 24 layers, 1024 wide, 334 million parameters.
 
     Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 with ``L <= 512``
     (what ``weights.transforms()`` returns), it returns an output whose ``last_hidden_state`` is
     ``(N, L, 1024)``.
     """
-    from transformers import ElectraConfig, ElectraModel
-
-    published = {**_FREE, **_LARGE}
-    return ElectraModel(configure(ElectraConfig, published, config, builder="electra_large"))
+    return ELECTRA.construct({**_FREE, **_LARGE}, config, builder="electra_large")

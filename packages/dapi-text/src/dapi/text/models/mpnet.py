@@ -6,16 +6,16 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from dapi import Build, Weights, WeightsLike, register_model
-from dapi.adapt import Drop
-from dapi.text.models._config import EncoderConfig, configure
+from dapi.text.models._config import EncoderConfig
 from dapi.text.models._encoder import encoder
+from dapi.text.models._family import MPNET
 from dapi.text.models._hub import Repository, pinned_by
 from dapi.text.models._sentences import SENTENCE_PAIRS_1B, published_averages
 
 if TYPE_CHECKING:
-    from transformers import MPNetModel
     from typing_extensions import Unpack
 
+    from dapi.text.models._family import MPNetEncoder
     from dapi.text.postprocess import SentenceEmbeddings
     from dapi.text.transforms import Tokenizer
 
@@ -83,17 +83,17 @@ class MPNetBaseWeights(Weights, meta={"num_params": 109_486_464}):
                 "all-mpnet-base-v2",
             ),
         },
-        build=Build(config=_FIXED, adapt=(Drop(r"embeddings\.position_ids$"),)),
+        build=Build(config=_FIXED, adapt=(MPNET,)),
     )
 
 
-@register_model(weights=MPNetBaseWeights)
+@register_model(weights=MPNetBaseWeights, head="classifier")
 def mpnet_base(
     *,
     weights: WeightsLike[MPNetBaseWeights] | None = None,
     progress: bool = True,
     **config: Unpack[MPNetBaseConfig],
-) -> MPNetModel:
+) -> MPNetEncoder:
     """Build MPNet-base: 12 layers, 768 wide, 109 million parameters.
 
     The encoder of "MPNet: Masked and Permuted Pre-training for Language Understanding"
@@ -102,6 +102,9 @@ def mpnet_base(
     ``weights.transforms()`` returns, cut at 384), it returns an output whose ``last_hidden_state``
     is ``(N, L, 768)``; ``weights.postprocess()`` turns it into embeddings ``(N, 768)``. The pooler
     exists because the published file has weights for it; embeddings do not use it.
+
+    With ``num_labels=3, new_head=True`` the model classifies texts by a new head, with
+    ``head="token-classification"`` tokens; ``categories=[...]`` names its outputs.
 
     Args:
         weights: Published weights, or an entry; None initialises at random. Weights that are not
@@ -123,7 +126,4 @@ def mpnet_base(
         >>> model.config.hidden_size
         768
     """
-    from transformers import MPNetConfig, MPNetModel
-
-    published = {**_FREE, **_FIXED}
-    return MPNetModel(configure(MPNetConfig, published, config, builder="mpnet_base"))
+    return MPNET.construct({**_FREE, **_FIXED}, config, builder="mpnet_base")

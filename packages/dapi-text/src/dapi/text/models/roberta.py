@@ -6,15 +6,15 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from dapi import Asset, Build, File, Lines, WeightEntry, Weights, WeightsLike, lazy, register_model
-from dapi.adapt import Drop, StripPrefix
-from dapi.text.models._config import BERTConfig, configure
+from dapi.text.models._config import BERTConfig
 from dapi.text.models._encoder import encoder
+from dapi.text.models._family import ROBERTA
 from dapi.text.models._hub import Repository, pinned_by
 
 if TYPE_CHECKING:
-    from transformers import RobertaForSequenceClassification, RobertaModel
     from typing_extensions import Unpack
 
+    from dapi.text.models._family import RoBERTaEncoder
     from dapi.text.postprocess import Classification, SentenceEmbeddings
     from dapi.text.transforms import Tokenizer
 
@@ -71,7 +71,7 @@ _TINY = {
 
 # The files were saved from a RobertaForMaskedLM: they have its head, and position_ids, which are no
 # longer saved; they have no pooler, and no second copy of the word embeddings for the head.
-_ADAPT = (Drop(r"lm_head\."), StripPrefix("roberta."), Drop(r"embeddings\.position_ids$"))
+_ADAPT = (ROBERTA,)
 
 # The same file in both repositories.
 _BASE_TOKENIZER = _BASE_REPOSITORY.file(
@@ -120,20 +120,24 @@ class RoBERTaBaseWeights(Weights, meta={"num_params": 124_055_040}):
     )
 
 
-@register_model(weights=RoBERTaBaseWeights)
+@register_model(weights=RoBERTaBaseWeights, head="classifier")
 def roberta_base(
     *,
     weights: WeightsLike[RoBERTaBaseWeights] | None = None,
     progress: bool = True,
     **config: Unpack[BERTConfig],
-) -> RobertaModel:
+) -> RoBERTaEncoder:
     """Build RoBERTa-base: 12 layers, 768 wide, 124 million parameters.
 
     The encoder of "RoBERTa: A Robustly Optimized BERT Pretraining Approach"
-    (https://arxiv.org/abs/1907.11692), as in transformers, without a head and without a pooler: the
-    published file has weights for neither. Called with ``input_ids`` and ``attention_mask``, both
-    ``(N, L)`` and int64 with ``L <= 512`` (what ``weights.transforms()`` returns), it returns an
-    output whose ``last_hidden_state`` is ``(N, L, 768)``.
+    (https://arxiv.org/abs/1907.11692), as in transformers, without a head and without a pooler.
+    Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 with ``L <= 512``
+    (what ``weights.transforms()`` returns), it returns an output whose ``last_hidden_state`` is
+    ``(N, L, 768)``.
+
+    With ``num_labels=3, new_head=True`` the model classifies texts by a new head, with
+    ``head="token-classification"`` tokens; ``categories=[...]`` names its outputs. With
+    ``head="fill-mask"`` it predicts masked tokens, by the head in the published file.
 
     Args:
         weights: Published weights, or an entry; None initialises at random. Weights that are not
@@ -155,11 +159,7 @@ def roberta_base(
         >>> model.config.hidden_size
         768
     """
-    from transformers import RobertaConfig, RobertaModel
-
-    published = {**_FREE, **_BASE}
-    settings = configure(RobertaConfig, published, config, builder="roberta_base")
-    return RobertaModel(settings, add_pooling_layer=False)
+    return ROBERTA.construct({**_FREE, **_BASE}, config, builder="roberta_base")
 
 
 class RoBERTaLargeWeights(Weights, meta={"num_params": 354_310_144}):
@@ -183,24 +183,20 @@ class RoBERTaLargeWeights(Weights, meta={"num_params": 354_310_144}):
     )
 
 
-@register_model(weights=RoBERTaLargeWeights)
+@register_model(weights=RoBERTaLargeWeights, head="classifier")
 def roberta_large(
     *,
     weights: WeightsLike[RoBERTaLargeWeights] | None = None,
     progress: bool = True,
     **config: Unpack[BERTConfig],
-) -> RobertaModel:
+) -> RoBERTaEncoder:
     """Build RoBERTa-large: 24 layers, 1024 wide, 354 million parameters.
 
     Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 with ``L <= 512``
     (what ``weights.transforms()`` returns), it returns an output whose ``last_hidden_state`` is
     ``(N, L, 1024)``.
     """
-    from transformers import RobertaConfig, RobertaModel
-
-    published = {**_FREE, **_LARGE}
-    settings = configure(RobertaConfig, published, config, builder="roberta_large")
-    return RobertaModel(settings, add_pooling_layer=False)
+    return ROBERTA.construct({**_FREE, **_LARGE}, config, builder="roberta_large")
 
 
 class DistilRoBERTaBaseWeights(Weights, meta={"num_params": 81_527_808}):
@@ -231,13 +227,13 @@ class DistilRoBERTaBaseWeights(Weights, meta={"num_params": 81_527_808}):
     )
 
 
-@register_model(weights=DistilRoBERTaBaseWeights)
+@register_model(weights=DistilRoBERTaBaseWeights, head="classifier")
 def distilroberta_base(
     *,
     weights: WeightsLike[DistilRoBERTaBaseWeights] | None = None,
     progress: bool = True,
     **config: Unpack[BERTConfig],
-) -> RobertaModel:
+) -> RoBERTaEncoder:
     """Build DistilRoBERTa: 6 layers, 768 wide, 82 million parameters.
 
     RoBERTa-base distilled as in "DistilBERT, a distilled version of BERT"
@@ -245,11 +241,7 @@ def distilroberta_base(
     ``(N, L)`` and int64 with ``L <= 512`` (what ``weights.transforms()`` returns), it returns an
     output whose ``last_hidden_state`` is ``(N, L, 768)``.
     """
-    from transformers import RobertaConfig, RobertaModel
-
-    published = {**_FREE, **_DISTILLED}
-    settings = configure(RobertaConfig, published, config, builder="distilroberta_base")
-    return RobertaModel(settings, add_pooling_layer=False)
+    return ROBERTA.construct({**_FREE, **_DISTILLED}, config, builder="distilroberta_base")
 
 
 _LANGUAGES = {
@@ -345,14 +337,13 @@ class RoBERTaTinyWeights(Weights, meta={"num_params": 634_262}):
     )
 
 
-@register_model(weights=RoBERTaTinyWeights, head=("classifier",))
+@register_model(weights=RoBERTaTinyWeights, head="classifier")
 def roberta_tiny(
     *,
     weights: WeightsLike[RoBERTaTinyWeights] | None = None,
     progress: bool = True,
-    num_labels: int = 2,
     **config: Unpack[BERTConfig],
-) -> RobertaForSequenceClassification:
+) -> RoBERTaEncoder:
     """Build a RoBERTa of 2 layers, 64 wide, that classifies texts: 0.6 million parameters.
 
     With the weights ``ManPages_RefV1`` it recognizes which of 22 languages a sentence is written
@@ -361,7 +352,8 @@ def roberta_tiny(
     Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 with ``L <= 64``
     (what ``weights.transforms()`` returns), it returns an output whose ``logits`` are
     ``(N, num_labels)``; ``weights.postprocess()`` names the most probable. A ``num_labels`` other
-    than the weights' requires ``new_head=True``, which initialises a new ``classifier``.
+    than the weights' requires ``new_head=True``, which initialises a new ``classifier``; with
+    ``head="token-classification"``, one for tokens. ``categories=[...]`` names its outputs.
 
     Example:
         >>> weights = RoBERTaTinyWeights.ManPages_RefV1
@@ -371,8 +363,5 @@ def roberta_tiny(
         >>> language
         'French'
     """
-    from transformers import RobertaConfig, RobertaForSequenceClassification
-
-    published = {**_FREE, **_TINY, "num_labels": num_labels}
-    settings = configure(RobertaConfig, published, config, builder="roberta_tiny")
-    return RobertaForSequenceClassification(settings)
+    given = {"head": "text-classification", **config}
+    return ROBERTA.construct({**_FREE, **_TINY}, given, builder="roberta_tiny")

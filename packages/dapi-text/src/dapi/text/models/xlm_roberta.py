@@ -6,15 +6,15 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from dapi import Build, File, WeightEntry, Weights, WeightsLike, register_model
-from dapi.adapt import Drop, StripPrefix
-from dapi.text.models._config import BERTConfig, configure
+from dapi.text.models._config import BERTConfig
 from dapi.text.models._encoder import encoder
+from dapi.text.models._family import XLM_ROBERTA
 from dapi.text.models._hub import ON_TRUST, Repository, pinned_by
 
 if TYPE_CHECKING:
-    from transformers import XLMRobertaModel
     from typing_extensions import Unpack
 
+    from dapi.text.models._family import XLMRoBERTaEncoder
     from dapi.text.postprocess import SentenceEmbeddings
     from dapi.text.transforms import Tokenizer
 
@@ -57,12 +57,7 @@ _LARGE = {
 
 # The files are those of an XLMRobertaForMaskedLM. That of base is larger than this by exactly a
 # pooler, which masked-language modelling does not train: it is left out.
-_ADAPT = (
-    Drop(r"lm_head\."),
-    StripPrefix("roberta."),
-    Drop(r"pooler\."),
-    Drop(r"embeddings\.position_ids$"),
-)
+_ADAPT = (XLM_ROBERTA,)
 
 # Both models have one vocabulary: torchtext's two bundles name the same file, too.
 _TOKENIZER = _BASE_REPOSITORY.file(
@@ -106,13 +101,13 @@ class XLMRoBERTaBaseWeights(Weights, meta={"num_params": 277_453_056}):
     )
 
 
-@register_model(weights=XLMRoBERTaBaseWeights)
+@register_model(weights=XLMRoBERTaBaseWeights, head="classifier")
 def xlm_roberta_base(
     *,
     weights: WeightsLike[XLMRoBERTaBaseWeights] | None = None,
     progress: bool = True,
     **config: Unpack[BERTConfig],
-) -> XLMRobertaModel:
+) -> XLMRoBERTaEncoder:
     """Build XLM-RoBERTa-base: 12 layers, 768 wide, 277 million parameters.
 
     The encoder of "Unsupervised Cross-lingual Representation Learning at Scale"
@@ -120,6 +115,10 @@ def xlm_roberta_base(
     Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 with ``L <= 512``
     (what ``weights.transforms()`` returns), it returns an output whose ``last_hidden_state`` is
     ``(N, L, 768)``.
+
+    With ``num_labels=3, new_head=True`` the model classifies texts by a new head, with
+    ``head="token-classification"`` tokens; ``categories=[...]`` names its outputs. With
+    ``head="fill-mask"`` it predicts masked tokens, by the head in the published file.
 
     Args:
         weights: Published weights, or an entry; None initialises at random. Weights that are not
@@ -141,11 +140,7 @@ def xlm_roberta_base(
         >>> model.config.hidden_size
         768
     """
-    from transformers import XLMRobertaConfig, XLMRobertaModel
-
-    published = {**_FREE, **_BASE}
-    settings = configure(XLMRobertaConfig, published, config, builder="xlm_roberta_base")
-    return XLMRobertaModel(settings, add_pooling_layer=False)
+    return XLM_ROBERTA.construct({**_FREE, **_BASE}, config, builder="xlm_roberta_base")
 
 
 class XLMRoBERTaLargeWeights(Weights, meta={"num_params": 558_840_832}):
@@ -163,21 +158,17 @@ class XLMRoBERTaLargeWeights(Weights, meta={"num_params": 558_840_832}):
     )
 
 
-@register_model(weights=XLMRoBERTaLargeWeights)
+@register_model(weights=XLMRoBERTaLargeWeights, head="classifier")
 def xlm_roberta_large(
     *,
     weights: WeightsLike[XLMRoBERTaLargeWeights] | None = None,
     progress: bool = True,
     **config: Unpack[BERTConfig],
-) -> XLMRobertaModel:
+) -> XLMRoBERTaEncoder:
     """Build XLM-RoBERTa-large: 24 layers, 1024 wide, 559 million parameters.
 
     Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 with ``L <= 512``
     (what ``weights.transforms()`` returns), it returns an output whose ``last_hidden_state`` is
     ``(N, L, 1024)``.
     """
-    from transformers import XLMRobertaConfig, XLMRobertaModel
-
-    published = {**_FREE, **_LARGE}
-    settings = configure(XLMRobertaConfig, published, config, builder="xlm_roberta_large")
-    return XLMRobertaModel(settings, add_pooling_layer=False)
+    return XLM_ROBERTA.construct({**_FREE, **_LARGE}, config, builder="xlm_roberta_large")

@@ -66,6 +66,7 @@ class PreActBlock(nn.Module):
         super().__init__()
         self.stride = stride
         self.out_channels = out_channels
+        self._added = out_channels - in_channels
         self.activate_shortcut = activate_shortcut
         self.bn1 = nn.BatchNorm2d(in_channels)
         self.conv1 = conv3x3(in_channels, out_channels, stride=stride)
@@ -77,8 +78,9 @@ class PreActBlock(nn.Module):
         activated = relu(self.bn1(x))
         residual = self.conv2(relu(self.bn2(self.conv1(activated))))
         source = activated if self.activate_shortcut else x
-        added = self.out_channels - self.conv1.in_channels
-        total: Tensor = shortcut(source, added_channels=added, stride=self.stride) + residual
+        # Not conv1's own: an adapter may take the place of that layer.
+        skipped = shortcut(source, added_channels=self._added, stride=self.stride)
+        total: Tensor = skipped + residual
         return total
 
 

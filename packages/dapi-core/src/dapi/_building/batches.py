@@ -1,0 +1,52 @@
+"""Batches: inputs of the same shape, run through a model at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any
+
+
+def outputs(run: Callable[[Any], Sequence[Any]], prepared: Sequence[Any]) -> list[Any]:
+    """Return the output of each prepared input, in their order.
+
+    Inputs of different shapes are not padded, which would change the results of some models: each
+    shape is a batch of its own.
+
+    Args:
+        run: From the inputs of a batch, joined, to an output for each.
+        prepared: Inputs with a batch dimension of 1.
+    """
+    groups: dict[Hashable, list[int]] = {}
+    for number, each in enumerate(prepared):
+        groups.setdefault(_shape(each), []).append(number)
+    found: dict[int, Any] = {}
+    for numbers in groups.values():
+        of_group = run(_joined([prepared[number] for number in numbers]))
+        found.update(zip(numbers, of_group, strict=True))
+    return [found[number] for number in range(len(prepared))]
+
+
+def _shape(value: Any) -> Hashable:
+    """Return what inputs of one batch have in common."""
+    if hasattr(value, "dtype") and hasattr(value, "shape"):
+        return tuple(value.shape), value.dtype, getattr(value, "device", None)
+    if isinstance(value, Mapping):
+        return tuple((key, _shape(item)) for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return type(value), tuple(map(_shape, value))
+    return id(value)  # nothing is known of it
+
+
+def _joined(values: Sequence[Any]) -> Any:
+    """Join tensors along the first dimension; of mappings, lists and tuples, each item."""
+    import torch
+
+    first = values[0]
+    if len(values) == 1:
+        return first
+    if isinstance(first, Mapping):
+        return {key: _joined([each[key] for each in values]) for key in first}
+    if isinstance(first, list | tuple):
+        items = [_joined(each) for each in zip(*values, strict=True)]
+        return type(first)(*items) if hasattr(first, "_fields") else type(first)(items)
+    return torch.cat(list(values))
