@@ -9,13 +9,13 @@ from dapi.devkit._schema import KEYS, Key
 
 HEAD = """# Metadata
 
-The attribute `meta` of an entry is a dict with facts about the weights. `dapi show`, `dapi search` and the
-[catalogue](catalogue.md) read the keys below; type checkers know them as `dapi.Meta`. Publishers may add
-other keys. State facts that are the same for all members only once, in the enum:
-`class PlantNetWeights(Weights, meta={"num_params": 15})`.
+The attribute `meta` of an entry is a dict with facts about the weights. `dapi show`, `dapi
+search` and the [catalogue](catalogue.md) read the keys below; type checkers know them as
+`dapi.Meta`. Publishers may add other keys. State facts that are the same for all members only
+once, in the enum: `class PlantNetWeights(Weights, meta={"num_params": 15})`.
 
-The [conformance suite](conformance.md) checks the required keys (DAPI-C031). If a value is not known,
-write `"unknown"` or `[]`.
+The [conformance suite](conformance.md) checks the required keys (DAPI-C031). If a value is not
+known, write `"unknown"` or `[]`.
 
 ## Required
 """

@@ -34,7 +34,7 @@ def snapshot(arguments: Sequence[str]) -> int:
         "dapi snapshot acme-models --output compat/1.0.json.gz",
         page="compatibility",
     )
-    parser.add_argument("distribution", help="as pip knows it")
+    parser.add_argument("distribution", help="the name of the distribution, as in pip")
     default = "DISTRIBUTION-VERSION.json.gz"
     text = f"where to write the image; compressed if it ends in .gz (default: {default})"
     parser.add_argument("--output", type=Path, metavar="FILE", help=text)
@@ -77,7 +77,7 @@ def breaking(arguments: Sequence[str]) -> int:
         "dapi breaking acme-models --against all --format github",
         page="compatibility",
     )
-    parser.add_argument("distribution", help="as pip knows it")
+    parser.add_argument("distribution", help="the name of the distribution, as in pip")
     _add_against(parser, required=True)
     parser.add_argument(
         "--category",
