@@ -180,6 +180,25 @@ def signatures(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def integrations(session: nox.Session) -> None:
+    """Run models with the tools around PyTorch; write docs/integrations.md. Spark needs Java."""
+    install_all(session)
+    session.install(
+        *TEST_TOOLS,
+        "accelerate>=1.10,<2",
+        "lightning>=2.6,<3",
+        "litserve>=0.2.17,<0.3",
+        "peft>=0.18,<1",
+        "pyspark>=4.1,<5",
+        "ray[data]>=2.50,<3",
+        "scikit-learn",
+        "torchao>=0.17,<1",
+    )
+    everything = ["tests/integrations", "--write-page"]
+    session.run("pytest", *(session.posargs or everything), env=ALONE)
+
+
+@nox.session(default=False)
 def frozen(session: nox.Session) -> None:
     """Freeze an application that builds a model, with PyTorch in it."""
     install_all(session)

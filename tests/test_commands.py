@@ -96,6 +96,7 @@ NEVER_ONE = {
     "_answers/kept.py": "answers, in an error about any other number than one",
     "audio/alignment.py": "frames, as many as letters, and the blank between two",
     "audio/postprocess.py": "frames that a vocoder needs at least",
+    "lock/peft.py": "a verb: an adapter that changes nothing",
     "vision/tasks.py": "frames, if there are more than two",
 }
 

@@ -159,7 +159,7 @@ def test_tensors_that_are_not_found_are_told(base, tmp_path):
     [
         (
             lambda model: model.classifier.out_proj.bias.add_(1),
-            r"1 of \d+ tensors of this model differ \(classif",
+            r"1 of this model's \d+ tensors differ \(classif",
         ),
         (lambda model: model.to(torch.bfloat16), "has another dtype"),
         (lambda model: model.roberta.encoder.layer.append(torch.nn.Linear(2, 2)), "differ"),

@@ -1,5 +1,7 @@
 """dapi.predictor on sounds: a file and its waveform in memory are one input."""
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -70,3 +72,14 @@ def test_what_is_spoken_can_be_heard():
     hear = dapi.predictor("transformer_ctc_tiny")
 
     assert "open the red door" == hear(speak("open the red door").output, rate=16000).facts["text"]
+
+
+def test_a_result_returns_from_another_process(tmp_path):
+    """With the sound that it can still write."""
+    result = dapi.predictor("tacotron2_tiny", seed=0)("open the red door")
+    returned = pickle.loads(pickle.dumps(result))
+
+    assert result == returned
+    for name, each in {"here.wav": result, "there.wav": returned}.items():
+        each.files["wav"](tmp_path / name)
+    assert (tmp_path / "here.wav").read_bytes() == (tmp_path / "there.wav").read_bytes()

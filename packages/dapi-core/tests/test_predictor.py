@@ -1,19 +1,30 @@
 """dapi.predictor: what a call takes, what it returns, and what it refuses."""
 
 import hashlib
+import multiprocessing
+import pickle
+import shutil
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
 
 import dapi
-from dapi.exceptions import ArgumentError, InputError, OutdatedWeightsWarning, UnknownTaskError
+from dapi.exceptions import (
+    ArgumentError,
+    InputError,
+    OutdatedWeightsWarning,
+    SavingError,
+    UnknownTaskError,
+)
 from dapi.tasks import Prediction
 
 torch = pytest.importorskip("torch")
 safetensors_torch = pytest.importorskip("safetensors.torch")
 
 FAMILY = """
+import os
 from dapi import WeightEntry, Weights, register_model
 
 class NetWeights(Weights):
@@ -23,6 +34,8 @@ class NetWeights(Weights):
 @register_model(weights=NetWeights)
 def acme_net(*, weights=None, progress=True, **config):
     from torch import nn
+    with open("{log}", "a") as log:
+        print(os.getpid(), file=log)
     return nn.Linear(2, 1)
 """
 TASKS = """
@@ -103,7 +116,7 @@ def predictor(alone, advertise, server, tmp_path, monkeypatch):
             f"{each} = acme_tasks:{each}"
             for each in ("plain", "accepting", "counting", "reading", "together")
         )
-        family = FAMILY.format(url=url, sha256=sha256, task=task)
+        family = FAMILY.format(url=url, sha256=sha256, task=task, log=tmp_path / "built.txt")
         advertise("acme-nets", points, acme_family=family, acme_tasks=TASKS)
         return dapi.predictor(name, *arguments, **options)
 
@@ -251,6 +264,46 @@ def test_weights_themselves_are_enough(predictor, tmp_path):
     entry = dapi.WeightEntry.from_file(tmp_path / "own.safetensors", meta={"task": "plain"})
     output = dapi.predictor("acme_net", entry)((1.0, 2.0)).output
     assert torch.equal(model(torch.tensor([1.0, 2.0])), output)
+
+
+def test_a_pickle_has_the_arguments_and_no_tensor(predictor):
+    """What unpickles it builds the same model with the same options, once in a process."""
+    with pytest.warns(OutdatedWeightsWarning):
+        predict = predictor("plain", "Sums_RefV1", dtype=torch.float64, seed=0)
+        pickled = pickle.dumps(predict)
+        again = pickle.loads(pickled)
+
+    assert len(pickled) < 500
+    assert str(predict.weights) == str(again.weights)
+    assert predict((1.0, 2.0)) == again((1.0, 2.0))
+    assert torch.equal(predict((1.0, 2.0)).output, again((1.0, 2.0)).output)
+    assert again is pickle.loads(pickled)
+
+
+def test_workers_download_once_and_build_once_each(predictor, server, own_cache, tmp_path):
+    """Two spawned processes that get the predictor with each of many inputs."""
+    predict = predictor("plain")
+    shutil.rmtree(own_cache)
+    server.asked.clear()
+    (tmp_path / "built.txt").unlink()
+
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+        results = list(pool.map(predict, ["one.txt"] * 6))
+
+    built = (tmp_path / "built.txt").read_text().split()
+    assert 6 == len(results)
+    assert ["/net.safetensors?2"] == server.asked
+    assert sorted(set(built)) == sorted(built)
+
+
+def test_a_changed_model_is_not_pickled(predictor):
+    """The other process would build the published one, and be wrong without a word."""
+    predict = predictor("plain")
+    with torch.no_grad():
+        predict.model.bias.zero_()
+
+    with pytest.raises(SavingError, match="its parameters were changed"):
+        pickle.dumps(predict)
 
 
 @pytest.mark.slow  # the compiler takes its time

@@ -481,6 +481,35 @@ def test_model_that_was_changed_by_hand_is_not_saved(acme, tmp_path, change, wha
     assert b"before" == path.read_bytes()
 
 
+def test_a_forward_that_only_runs_otherwise_is_saved(acme, tmp_path):
+    """In another precision, the model is the same; what changes its result is refused."""
+    model = dapi.get_model("acme_rich", weights=None)
+    model.fc.forward = torch.autocast("cpu")(model.fc.forward)
+    dapi.save(model, tmp_path / "net.safetensors")
+    assert torch.equal(model.fc.weight, dapi.load(tmp_path / "net.safetensors").fc.weight)
+
+    model.fc.forward = torch.func.vmap(model.fc.forward)
+    with pytest.raises(SavingError, match="fc.forward was replaced"):
+        dapi.save(model, tmp_path / "net.safetensors")
+
+
+def test_a_sharded_model_is_gathered_first(acme, tmp_path):
+    """The error names the call that gathers it."""
+    from torch import distributed
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.fsdp import fully_shard
+
+    store = distributed.HashStore()
+    distributed.init_process_group("gloo", store=store, rank=0, world_size=1)
+    try:
+        model = dapi.get_model("acme_rich", weights=None)
+        fully_shard(model, mesh=init_device_mesh("cpu", (1,)))
+        with pytest.raises(SavingError, match="spread over several processes.*full_state_dict"):
+            dapi.save(model, tmp_path / "net.safetensors")
+    finally:
+        distributed.destroy_process_group()
+
+
 def test_head_that_was_replaced_by_hand_names_the_arguments(entry, tmp_path):
     """The builder makes such a head itself."""
     for weights, remedy in ((entry, "num_classes=9, new_head=True"), (None, "num_classes=9,")):

@@ -1,6 +1,7 @@
 """dapi.predictor on pictures and films: files, images and arrays are one input."""
 
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -136,3 +137,14 @@ def test_a_list_says_what_each_says(name, size):
     for one, other, third in zip(alone, together, streamed, strict=True):
         torch.testing.assert_close(one.output, other.output, rtol=1e-4, atol=1e-4)
         torch.testing.assert_close(one.output, third.output, rtol=1e-4, atol=1e-4)
+
+
+def test_a_result_returns_from_another_process(tmp_path):
+    """With the picture that it can still write."""
+    result = dapi.predictor("fcos_resnet20_fpn")(Image.new("RGB", (96, 64)))
+    returned = pickle.loads(pickle.dumps(result))
+
+    assert result == returned
+    for name, each in {"here.png": result, "there.png": returned}.items():
+        each.files["objects.png"](tmp_path / name)
+    assert (tmp_path / "here.png").read_bytes() == (tmp_path / "there.png").read_bytes()

@@ -775,9 +775,9 @@ def _nesting(tensors: Mapping[tuple[str, ...], int], others: Mapping[str, str]) 
     """Describe the keys of a file that hold tensors, and the other values."""
     parts = [
         f"its key {''.join(f'[{key!r}]' for key in keys) if len(keys) > 1 else repr(keys[0])} "
-        f"holds {count} tensors"
+        f"holds {counted(count, 'tensor')}"
         if keys
-        else f"it holds {count} tensors at its top"
+        else f"it holds {counted(count, 'tensor')} at its top"
         for keys, count in list(tensors.items())[:3]
     ]
     rest = [f"{len(tensors) - 3} more such keys"] if len(tensors) > 3 else []

@@ -132,7 +132,7 @@ def text_to_speech(model: Any, weights: Weights | WeightEntry) -> Predictor:
         if not len(spoken):
             raise UnsupportedInputError(f"{text!r} is not spoken: the model stops immediately.")
         seconds = round(len(spoken) / vocoder.sample_rate, 2)
-        files = {"wav": _written(spoken, vocoder.sample_rate)}
+        files = {"wav": partial(_write, spoken, vocoder.sample_rate)}
         return Prediction({"seconds": seconds}, files, spoken)
 
     return Predictor(read_texts, predict)
@@ -153,7 +153,7 @@ def audio_to_audio(model: nn.Module, weights: Weights | WeightEntry) -> Predicto
     def present(_: tuple[Tensor, int], output: Tensor) -> Prediction:
         sources = postprocess(output)
         seconds = round(next(iter(sources.values())).shape[-1] / rate, 2)
-        written = {f"{name}.wav": _written(each[0], rate) for name, each in sources.items()}
+        written = {f"{name}.wav": partial(_write, each[0], rate) for name, each in sources.items()}
         return Prediction({"seconds": seconds, "sources": list(sources)}, written, sources)
 
     channels = preprocess.channels
@@ -287,10 +287,10 @@ def _transducer(model: Any, weights: Weights | WeightEntry) -> Callable[[Any], A
     return lambda features: (search(*features, _BEAM),)
 
 
-def _written(waveform: Tensor, sample_rate: int) -> Callable[[Path], None]:
+def _write(waveform: Tensor, sample_rate: int, path: Path) -> None:
     from dapi.audio import _wav
 
-    return lambda path: _wav.write(path, waveform, sample_rate)
+    _wav.write(path, waveform, sample_rate)
 
 
 def _check_symbols(text: str, symbols: tuple[str, ...]) -> None:

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
+# Modules whose wrappers of a method decide its precision, device or speed, not its result.
+_RUNNERS: Final = ("accelerate.", "torch._dynamo.", "torch.amp.")
+
+
 class Tree(NamedTuple):
     """A model's modules, without torch's wrappers.
 
@@ -122,9 +126,21 @@ def awaits_input(module: nn.Module | None) -> bool:
 def _in_methods(path: str, found: nn.Module, expected: nn.Module) -> Iterator[Difference]:
     """Find methods that are hidden by an attribute of the object: ``model.forward = ...``."""
     for name in vars(found).keys() - vars(expected).keys():
-        if isinstance(getattr(type(found), name, None), FunctionType):
+        own = getattr(type(found), name, None)
+        if isinstance(own, FunctionType) and _innermost(vars(found)[name]) is not own:
             place = f"{path}.{name}" if path else name
             yield Difference(place, f"{place} was replaced")
+
+
+def _innermost(method: Any) -> Any:
+    """Return the function inside of wrappers that only decide how it runs."""
+    while True:
+        method = getattr(method, "__func__", method)
+        wrapper = method.func if isinstance(method, partial) else method
+        home = getattr(wrapper, "__globals__", {}).get("__name__") or type(wrapper).__module__
+        if not hasattr(method, "__wrapped__") or not home.startswith(_RUNNERS):
+            return method
+        method = method.__wrapped__
 
 
 def _in_attributes(

@@ -358,7 +358,13 @@ def _describe_state(state_dict: Mapping[str, Tensor], builder: str) -> dict[str,
 
     foreign = [key for key, value in state_dict.items() if not _is_complete(value)]
     if foreign:
-        raise SavingError(builder, f"{foreign[0]} in its state is not a dense tensor with values")
+        reason = f"{foreign[0]} in its state is not a dense tensor with values"
+        if any(hasattr(value, "full_tensor") for value in state_dict.values()):
+            reason = (
+                f"{foreign[0]} is spread over several processes. "
+                "Save a model that loaded get_model_state_dict (full_state_dict=True)"
+            )
+        raise SavingError(builder, reason)
     types = {value.dtype for value in state_dict.values() if value.is_floating_point()}
     if len(types) != 1 or torch.get_default_dtype() in types:
         return {}

@@ -141,6 +141,15 @@ def plan(
     return Plan(model, chosen, _task(model, chosen))
 
 
+def plan_for(name: str, function: Callable[..., nn.Module], weights: Weights | WeightEntry) -> Plan:
+    """Plan to run a builder, of a qualified name, that another process chose."""
+    if function not in builders.registered():  # of a notebook: cloudpickle sends its code
+        builders.register(function)
+    target = function.__dapi_builder__.target  # type: ignore[attr-defined]
+    model = builders.find_target(target) or lookup.find(name)
+    return Plan(model, weights, _task(model, weights))
+
+
 def _task(model: builders.Builder, weights: Weights | WeightEntry) -> Any:
     """Load the runner of the task, preferably of the model's own distribution."""
     name = weights.meta.get("task")

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from itertools import islice
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 from dapi._building import batches
-from dapi._building.prediction import Plan, plan, read, reason_of
+from dapi._building.prediction import Plan, plan, plan_for, read, reason_of
 from dapi._text import counted
 from dapi._values.public import public
-from dapi.exceptions import ArgumentError, DapiError, InputError
+from dapi.exceptions import ArgumentError, DapiError, InputError, SavingError
 from dapi.tasks import (
     Batch,
     Input,
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 BATCH_SIZE = 16  # inputs: most of what larger batches save, and of photographs less than 1 GB
 _SHOWN = 20  # results in a notebook: each may have a picture
+# Unpickled predictors that a process keeps: Spark unpickles a function once for each task.
+_KEPT = 3
 
 
 @public
@@ -61,7 +64,8 @@ def predictor(
             the random state alone; few models draw random numbers.
 
     Returns:
-        A function of an input, of a list of them, or of an iterator.
+        A function of an input, of a list of them, or of an iterator. It pickles without the
+        model, which a process that unpickles it builds once.
 
     Raises:
         UnknownTaskError: No installed distribution supports the task of the weights.
@@ -78,13 +82,16 @@ def predictor(
     >>> len(classify([Image.new("L", (8, 8))] * 3))
     3
     """
-    planned = plan(name, weights)
-    planned.check(str(device))
-    config = {} if dtype is None else {"dtype": dtype}
-    model = planned.built(str(device), **config)
-    if compile:
-        model.compile()
-    return ModelPredictor(planned, model, seed)
+    return ModelPredictor(plan(name, weights), Options(str(device), dtype, compile, seed))
+
+
+class Options(NamedTuple):
+    """How a predictor runs its model; see ``predictor``."""
+
+    device: str
+    dtype: torch.dtype | None
+    compile: bool
+    seed: int | None
 
 
 @public
@@ -112,14 +119,33 @@ class ModelPredictor:
         weights: Its weights.
     """
 
-    def __init__(self, planned: Plan, model: nn.Module, seed: int | None) -> None:
-        self.model, self.weights = model, planned.weights
-        self._plan, self._seed, self._task = planned, seed, planned.ready(model)
+    model: nn.Module
+    weights: Weights | WeightEntry
+
+    def __init__(self, planned: Plan, options: Options) -> None:
+        planned.check(options.device)
+        config = {} if options.dtype is None else {"dtype": options.dtype}
+        self.model, self.weights = planned.built(options.device, **config), planned.weights
+        if options.compile:
+            self.model.compile()
+        self._plan, self._options, self._task = planned, options, planned.ready(self.model)
         declared = declared_inputs(planned.task)
         self._takes_texts = read_texts in (self._task.read, declared and declared.read)
+        self._built = _state(self.model)
 
     def __repr__(self) -> str:
         return f"<ModelPredictor of {self.weights}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle what it was built from; raise SavingError if its parameters were changed."""
+        if _state(self.model) != self._built:
+            raise SavingError(
+                f"predictor of {self.weights}",
+                "its parameters were changed, and its pickle names only what it was built from. "
+                "Use dapi.save, and a predictor of an entry of that file",
+            )
+        model = self._plan.model
+        return _rebuild, (self._options, model.qualified, model.load(), self.weights)
 
     @overload
     def __call__(
@@ -196,7 +222,7 @@ class ModelPredictor:
 
     def _of_some(self, task: Predictor, inputs: list[Input]) -> list[Prediction]:
         """Return the results of a few inputs, at once if the task can do that."""
-        batch = None if self._seed is not None or len(inputs) < 2 else task.batch
+        batch = None if self._options.seed is not None or len(inputs) < 2 else task.batch
         found = batch and self._outputs(batch, inputs)
         if not (batch and found):
             return [self._predicted(task, *each) for each in inputs]
@@ -231,8 +257,8 @@ class ModelPredictor:
     def _predicted(self, task: Predictor, name: str, value: Any) -> Prediction:
         import torch
 
-        if self._seed is not None:
-            torch.manual_seed(self._seed)
+        if self._options.seed is not None:
+            torch.manual_seed(self._options.seed)
         with self._refusing(name):
             return task.predict(value)._replace(input=name)
 
@@ -246,6 +272,17 @@ class ModelPredictor:
         except (OSError, TypeError, ValueError) as cause:
             expected = f"an input of the task {self.weights.meta['task']}"
             raise InputError(name, reason_of(cause, name), expected=expected) from cause
+
+
+@lru_cache(_KEPT)
+def _rebuild(options: Options, *chosen: Any) -> ModelPredictor:
+    return ModelPredictor(plan_for(*chosen), options)
+
+
+def _state(model: nn.Module) -> list[tuple[int, int]]:
+    """Return the parameters, and how often each was written to; inference mode does not count."""
+    found = model.parameters()
+    return [(id(each), -1 if each.is_inference() else each._version) for each in found]
 
 
 def _text(source: Any) -> Input:

@@ -100,8 +100,8 @@ def _document(
 
 
 def _remarks(target: Path, facts: dict[str, Any]) -> list[str]:
-    tensors = catalog.counted(facts["tensors"], "tensor")
-    said = [f"{target}: {tensors}, read again and compared to the bit."]
+    count = catalog.counted(facts["tensors"], "tensor")
+    said = [f"{target}: {count}, read again and compared to the bit."]
     if facts["take"]:
         said.append(f"Taken from {' > '.join(facts['take'])}.")
     said += [f"Left out: {key} ({kind})." for key, kind in facts["left_out"].items()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from dapi.catalog import counted
 from dapi.exceptions import DapiError, DapiWarning
 
 # The maximum number of items in a message.
@@ -184,7 +185,7 @@ class AdapterBaseError(AdapterError):
         super().__init__(
             path,
             f"it was trained on {base or 'a model without a name'}, and {len(differing)} of "
-            f"{total} tensors of this model differ ({', '.join(differing[:3])}{more})",
+            f"this model's {counted(total, 'tensor')} differ ({', '.join(differing[:3])}{more})",
             remedy,
         )
 

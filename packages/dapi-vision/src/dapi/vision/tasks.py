@@ -104,10 +104,9 @@ def object_detection(model: nn.Module, weights: Weights | WeightEntry) -> Predic
 
     def present(image: Image.Image, output: Any) -> Prediction:
         [found] = postprocess(output)
-        drawn = partial(_drawing.objects, image, found)
         return Prediction(
             {"objects": [_object(each) for each in found]},
-            {"objects.png": lambda path: drawn().save(path)},
+            {"objects.png": partial(_save, _drawing.objects, image, found)},
             output,
         )
 
@@ -134,8 +133,7 @@ def image_segmentation(model: nn.Module, weights: Weights | WeightEntry) -> Pred
             {"label": label, "share": round(mask.float().mean().item(), 4)}
             for label, mask in masks.items()
         ]
-        drawn = partial(_drawing.regions, image, masks)
-        files = {"regions.png": lambda path: drawn().save(path)}
+        files = {"regions.png": partial(_save, _drawing.regions, image, masks)}
         return Prediction({"regions": regions}, files, output)
 
     batch = Batch(prepare, run, present)
@@ -177,13 +175,12 @@ def optical_flow(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
         width, height = pair[0].size
         flow = output[..., :height, :width]
         pixels = flow[0].norm(dim=0)
-        drawn = partial(_drawing.colours, postprocess(flow)[0])
         return Prediction(
             {
                 "mean_pixels": round(pixels.mean().item(), 2),
                 "max_pixels": round(pixels.max().item(), 2),
             },
-            {"flow.png": lambda path: drawn().save(path)},
+            {"flow.png": partial(_save, _drawing.colours, postprocess(flow)[0])},
             flow,
         )
 
@@ -222,6 +219,12 @@ def _each(model: nn.Module, part: nn.Module) -> Callable[[Tensor], list[Any]]:
 def _labelled(labels: Sequence[tuple[str, float]], output: Any) -> Prediction:
     rows = [{"label": label, "probability": round(value, 4)} for label, value in labels]
     return Prediction({"labels": rows}, output=output)
+
+
+# Of the module: results of workers are pickled.
+def _save(draw: Callable[..., Image.Image], *drawn: Any) -> None:
+    """Draw all but the last argument, and save it to the last: a path."""
+    draw(*drawn[:-1]).save(drawn[-1])
 
 
 def _object(found: Mapping[str, Any]) -> dict[str, Any]:

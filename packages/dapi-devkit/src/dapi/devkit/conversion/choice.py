@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from dapi.catalog import counted
 from dapi.devkit.conversion.arrays import Array
 from dapi.devkit.conversion.distributed import Chunked
 from dapi.devkit.conversion.inert import Inert, Map, Stored
@@ -50,7 +51,7 @@ def choose(tree: Any, take: Sequence[str] | None) -> Choice:
     if keys not in found or (
         take is None and len(ranked) > 1 and len(found[ranked[1]]) == len(found[keys])
     ):
-        ways = [f"{_option(each)} ({len(found[each])} tensors)" for each in ranked[:5]]
+        ways = [f"{_option(each)} ({counted(len(found[each]), 'tensor')})" for each in ranked[:5]]
         fact = "its tensors are in several places" if take is None else "it has no tensors there"
         raise ValueError(f"{fact}. To choose: {' or '.join(ways) or 'none has any'}")
     return Choice(keys, found[keys], _left_out(tree, keys, found), _versions(tree, keys, found))
@@ -132,7 +133,9 @@ def _left_out(
                 continue
             name = key if isinstance(key, str) else type(key).__name__
             inner = found.get((*path, name))
-            left[".".join((*path, name))[:100]] = f"{len(inner)} tensors" if inner else kind(each)
+            left[".".join((*path, name))[:100]] = (
+                counted(len(inner), "tensor") if inner else kind(each)
+            )
     rest = len(left) - _SHOWN
     shown = dict(list(left.items())[:_SHOWN])
     return {**shown, "...": f"{rest} more"} if rest > 0 else shown
