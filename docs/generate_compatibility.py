@@ -13,10 +13,10 @@ PAGE = Path(__file__).parents[1] / "docs" / "compatibility.md"
 BEGIN, END = "<!-- rules: begin -->\n", "<!-- rules: end -->"
 
 WHO = {
-    "lock": "for everybody, also those who only download and lock files",
-    "load": "for those who build models and load checkpoints",
-    "result": "for those who compare results",
-    "source": "for those whose code imports, calls and type-checks",
+    "lock": "for all users, also those who only download and lock files",
+    "load": "for users who build models and load checkpoints",
+    "result": "for users who compare results",
+    "source": "for users whose code imports, calls or is type-checked",
 }
 
 

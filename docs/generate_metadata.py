@@ -9,13 +9,13 @@ from dapi.devkit._schema import KEYS, Key
 
 HEAD = """# Metadata
 
-What an entry of weights says of itself is its `meta`: a dict. `dapi show`, `dapi search` and the
-[catalogue](catalogue.md) read the keys below; type checkers know them as `dapi.Meta`. A publisher
-adds others freely. What all members of an enum have in common, the enum says once:
-`class PlantNetWeights(Weights, meta={"num_params": 15})`.
+The attribute `meta` of an entry is a dict with facts about the weights. `dapi show`, `dapi
+search` and the [catalogue](catalogue.md) read the keys below; type checkers know them as
+`dapi.Meta`. Publishers may add other keys. State facts that are the same for all members only
+once, in the enum: `class PlantNetWeights(Weights, meta={"num_params": 15})`.
 
-The [conformance suite](conformance.md) checks these (DAPI-C031). What is not known is said so:
-`"unknown"`, or `[]`.
+The [conformance suite](conformance.md) checks the required keys (DAPI-C031). If a value is not
+known, write `"unknown"` or `[]`.
 
 It is read-only at every depth. `meta.to_dict()` returns dicts, lists, text and numbers, as
 `json.dumps`, YAML and pydantic take them.
@@ -24,21 +24,23 @@ It is read-only at every depth. `meta.to_dict()` returns dicts, lists, text and 
 """
 REST = """
 ## Where they apply
+
+Add these keys if they apply to the model.
 """
 TAIL = """
 ## The hash, and who says it
 
-`sha256` and `size` of an entry say which bytes are right; `hash_source` says who published that.
+`sha256` and `size` of an entry identify the right bytes; `hash_source` states who published them.
 `dapi describe FILE` prints all three. The suite (DAPI-C034) accepts an entry without a full sha256
-only if its `hash_source` says how it is trusted instead:
+only if its `hash_source` states how the file is trusted instead:
 
-| what is known of the file | `hash_source` |
+| the file | `hash_source` |
 |---|---|
 | you made it | `measured from the file before it was published` |
 | it is in your wheel | `measured from the file in this distribution` |
-| its owner publishes the sha256 | the page that has it, or `published by` whom |
+| its owner publishes the sha256 | the page with the hash, or `published by` and the name |
 | its owner publishes the first digits, as in torchvision's names of files | `first 8 digits` |
-| nobody publishes any | `not published: trusted on first use` |
+| no hash is published | `not published: trusted on first use` |
 
 This page is generated from the schema; `python tools/write_names.py` writes it.
 """

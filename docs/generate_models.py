@@ -20,15 +20,15 @@ DISTRIBUTIONS = ("dapi-audio", "dapi-text", "dapi-vision")
 
 HEAD = """# Models
 
-Every set of weights that our distributions offer, by task, the best first on each dataset. To
-build one: `dapi.get_model("resnet50:ImageNet1K_RefV2")`. Those in bold are the latest of their
-dataset and recipe. To search, also in what other distributions offer: `dapi search`, or
-`dapi.search()`.
+This page lists every set of weights of our distributions, by task, the best first on each
+dataset. To build a model: `dapi.get_model("resnet50:ImageNet1K_RefV2")`. Weights in bold are
+the latest of their dataset and recipe. To search all installed distributions, use `dapi search`
+or `dapi.search()`.
 
 {counts}
 
-This page is generated from the enums by [generate_models.py](generate_models.py). What is empty is
-not known: nobody published it.
+This page is generated from the enums by [generate_models.py](generate_models.py). An empty
+cell means that no value is published.
 """
 COLUMNS = ("weights", "metrics", "params (M)", "GFLOPs", "MiB", "license", "recipe")
 

@@ -117,7 +117,7 @@ def test_lightning_file_is_read_by_its_key():
 def test_file_with_a_configuration_is_refused_and_converted(tmp_path):
     """omegaconf's objects in it are no tensors; its tensors are."""
     file = find("pesto-pitch", "pesto/weights/mir-1k_g7.ckpt")
-    with pytest.raises(CheckpointError, match=r"it holds omegaconf\..* run dapi convert FILE"):
+    with pytest.raises(CheckpointError, match=r"it contains omegaconf\..* run dapi convert FILE"):
         WeightEntry.from_file(file).state_dict()
 
     document = convert(file, tmp_path / "made.safetensors")
@@ -136,7 +136,9 @@ def test_file_with_a_configuration_is_refused_and_converted(tmp_path):
 def test_arguments_of_a_training_run_are_refused(tmp_path):
     """The file has no tensors: converting it is refused, too."""
     file = find("rxnmapper", f"{ALBERT}training_args.bin")
-    with pytest.raises(CheckpointError, match=f"it holds argparse.{argparse.Namespace.__name__}"):
+    with pytest.raises(
+        CheckpointError, match=f"it contains argparse.{argparse.Namespace.__name__}"
+    ):
         WeightEntry.from_file(file).state_dict()
 
     assert (

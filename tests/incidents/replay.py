@@ -34,20 +34,20 @@ GROUPS = {
 }
 HEAD = """# Incidents
 
-Changes of models and weights that reached users, and what dapi says of them. Each is replayed on a
-small distribution: its release before is recorded by `dapi snapshot`, the change is made, and
-`dapi breaking` compares the two. Rules in bold are breaks, for which the command exits with 1; the
-others are notes. The last column is what `dapi check` says to a user who upgrades and has the
-answers of the release before: `differs`, `unchecked` (it cannot be built, found or loaded), or
-`equal`.
+This page lists changes of models and weights that reached users, and the reports of dapi for
+them. Each change is replayed on a small distribution: `dapi snapshot` records the earlier
+release, the change is made, and `dapi breaking` compares the two. Rules in bold are breaks, for
+which the command exits with 1; the others are notes. The last column is the result of `dapi
+check` for a user who upgrades and has the answers of the earlier release: `differs`,
+`unchecked` (it cannot be built, found or loaded), or `equal`.
 
 Of {real} incidents that happened and {generic} changes of other kinds, {found} are found, {noted}
 of them as notes. Of {harmless} harmless changes, {false} are reported as breaks. The tables are
 written by [replay.py](../tests/incidents/replay.py), which the tests run."""
 INTRODUCTIONS = {
-    "real": "The thread is behind each title. What is said of users is what they reported there.",
-    "generic": "Every rule is broken by at least one of these, or of those above.",
-    "harmless": "None of them is a break.",
+    "real": "Each title links to the discussion in which users reported the effects.",
+    "generic": "Each rule is broken by at least one of these changes, or of those above.",
+    "harmless": "None of these changes is a break.",
 }
 COLUMNS = "| what changed | what users saw | `dapi breaking` | `dapi check` |\n|---|---|---|---|"
 

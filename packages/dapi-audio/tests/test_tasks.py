@@ -290,7 +290,7 @@ def test_what_is_no_sound_is_told(content, reason):
         ("hubert_base", "absent.wav", "no such file"),
         ("conv_tasnet_base", "absent.wav", "no such file"),
         ("tacotron2", "absent.txt", "no such file"),
-        ("wavernn", "noise.wav", "they turn spectrograms into sound"),
+        ("wavernn", "noise.wav", "these weights convert spectrograms to sound"),
         ("squim_subjective_base", "noise.wav", "they compare two recordings"),
         (
             "wav2vec2_xlsr_300m:MMS_ForcedAlignment_RefV1",

@@ -87,7 +87,9 @@ def test_pickled_code_never_runs(tmp_path, layout, function, capfd):
     """A pickle that would run code is refused with the code's name, and does not run."""
     path = save(tmp_path, layout, {"weight": Payload(function)})
 
-    with pytest.raises(CheckpointError, match=rf"it holds [\w.]*{function.__name__}, and only"):
+    with pytest.raises(
+        CheckpointError, match=rf"it contains [\w.]*{function.__name__}, but dapi reads only"
+    ):
         WeightEntry.from_file(path).state_dict()
     assert "" == capfd.readouterr().out
 

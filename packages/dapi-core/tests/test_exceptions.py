@@ -139,9 +139,9 @@ def test_tree_in_the_docstring_is_the_tree():
     ("wanted", "command"),
     [
         ("acme/net:A_RefV1", "dapi fetch acme/net:A_RefV1;"),
-        ("WeightEntry('https://example.org/n')", r"call fetch\(\) of the weights;"),
-        ("NetWeights.A_RefV1", r"call fetch\(\) of the weights;"),
-        ("/tmp/dir with spaces/n", r"call fetch\(\) of the weights;"),
+        ("WeightEntry('https://example.org/n')", r"call weights\.fetch\(\);"),
+        ("NetWeights.A_RefV1", r"call weights\.fetch\(\);"),
+        ("/tmp/dir with spaces/n", r"call weights\.fetch\(\);"),
     ],
 )
 def test_offline_error_shows_a_command_only_where_it_runs(wanted, command):

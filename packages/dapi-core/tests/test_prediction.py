@@ -61,7 +61,7 @@ def counting(model, weights):
         if text == "bug":
             raise KeyError("bug")
         if text == "other":
-            raise InputError("frame.png", "it is no picture", expected="a picture")
+            raise InputError("frame.png", "it is not a picture", expected="a picture")
         if text == "huge":
             raise MemoryError
         if text == "odd":
@@ -363,7 +363,7 @@ def test_a_reason_names_the_file_that_it_is_about(family, capsys):
     status, printed = run(capsys, "acme_net", "other", "absent.txt")
 
     assert 1 == status
-    assert "dapi: other: frame.png: it is no picture. Expected a picture." in printed.err
+    assert "dapi: other: frame.png: it is not a picture. Expected a picture." in printed.err
     assert "dapi: absent.txt: no such file. Expected" in printed.err
 
 

@@ -67,14 +67,14 @@ def test_digits_are_named(recipe, capsys):
     best = [line["facts"]["labels"][0] for line in lines if "facts" in line]
     labels = [str(digits.target[index]) for index in recipe.held_out_indices()[:9]]
     assert (1, "none.png") == (status, lines[4]["input"])
-    assert "dapi: none.png: it is no picture" in printed.err
+    assert "dapi: none.png: it is not a picture" in printed.err
     assert 8 <= sum(found["label"] == label for found, label in zip(best, labels, strict=True))
     assert all(0 < each["probability"] <= 1 for each in best)
 
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(b"words", "it is no picture"), (b"", "it is empty"), (None, "no such file")],
+    [(b"words", "it is not a picture"), (b"", "it is empty"), (None, "no such file")],
     ids=["words", "empty", "missing"],
 )
 def test_what_is_no_picture_is_told(content, reason):
@@ -91,7 +91,7 @@ def test_a_cut_picture_is_no_picture():
     Image.effect_noise((64, 64), 50).save("whole.png")
     Path("cut.png").write_bytes(Path("whole.png").read_bytes()[:900])
 
-    with pytest.raises(InputError, match="it is no picture"):
+    with pytest.raises(InputError, match="it is not a picture"):
         _pictures.read_picture("cut.png")
 
 
@@ -108,7 +108,9 @@ def test_a_film_that_is_cut_is_no_film(suffix):
 
     for length in range(50, int(0.99 * len(content)), 97):
         Path(f"cut.{suffix}").write_bytes(content[:length])
-        with pytest.raises(InputError, match=rf"cut.{suffix}: it (is no film \(|has \d frames)"):
+        with pytest.raises(
+            InputError, match=rf"cut.{suffix}: it (is not a video \(|has \d frames)"
+        ):
             _pictures.read_film(f"cut.{suffix}")
 
 
@@ -261,7 +263,7 @@ def test_a_directory_of_pictures_is_a_film(film):
         ("single.png", "it has 1 frame"),
         ("empty", "it has 0 frames"),
         ("sizes", "its frames have different sizes"),
-        ("words.gif", "it is no film"),
+        ("words.gif", "it is not a video"),
         ("absent.gif", "no such file"),
     ],
 )

@@ -827,7 +827,9 @@ class RebuildError(DapiError, RuntimeError):
         remedy: str = "Its tensors can still be read: safetensors.torch.load_file(path)",
     ) -> None:
         self.path, self.reason, self.remedy = path, reason, remedy
-        super().__init__(f"{path} cannot be built again: {reason.rstrip('.')}. {remedy}".rstrip())
+        super().__init__(
+            f"{path} cannot be loaded as a saved model: {reason.rstrip('.')}. {remedy}".rstrip()
+        )
 
 
 class BuilderError(DapiError, RuntimeError):
@@ -954,7 +956,7 @@ class FetchError(DapiError, OSError):
         self.wanted, self.failures, self.remedy = wanted, _without_secrets(failures), remedy
         tried = "; ".join(f"{url}: {reason}" for url, reason in self.failures.items())
         advice = remedy or "Check the network and the proxy settings, then try again."
-        super().__init__(f"{wanted} could not be fetched. Tried {tried}. {advice}")
+        super().__init__(f"{wanted} could not be downloaded. Tried {tried}. {advice}")
 
 
 def _without_secrets(failures: Mapping[str, str]) -> dict[str, str]:
@@ -981,7 +983,7 @@ class OfflineError(FetchError):
         wanted, url = redact(printable(wanted)), redacted(url)
         self.url, self.sha256, self.path, self.is_damaged = url, sha256, path, is_damaged
         has_name = ":" in wanted and "://" not in wanted and " " not in wanted
-        ask = f"dapi fetch {wanted}" if has_name else "call fetch() of the weights"
+        ask = f"dapi fetch {wanted}" if has_name else "call weights.fetch()"
         what = f"is not in the cache ({path})"
         if is_damaged:
             what = f"is in the cache, but damaged ({path})"

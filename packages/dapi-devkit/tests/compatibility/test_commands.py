@@ -76,7 +76,7 @@ def test_an_allowance_lets_a_break_pass(project, content, capsys):
 
 
 BAD = {
-    "no release": (["--against", "7.0"], "no image of 7.0. It has: 0.9, 0.10."),
+    "no release": (["--against", "7.0"], "no image of 7.0. Available: 0.9, 0.10."),
     "a damaged image": (["--against", "bad.json"], "bad.json is not JSON"),
     "another distribution": (["--against", "other.json"], "of other-nets, not of acme-nets"),
 }

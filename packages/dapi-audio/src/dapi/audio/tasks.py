@@ -92,8 +92,8 @@ def _check_is_of_one_sound(weights: Weights | WeightEntry) -> None:
 
 def _refuse(weights: Weights | WeightEntry) -> NoReturn:
     """Raise the error that vocoders need spectrograms, which have no file format."""
-    reason = "they turn spectrograms into sound, and there is no file format for spectrograms"
-    expected = "weights that use it: tacotron2:LJSpeech_CharactersWaveRNN_RefV1"
+    reason = "these weights convert spectrograms to sound, and spectrograms have no file format"
+    expected = "weights that use this vocoder: tacotron2:LJSpeech_CharactersWaveRNN_RefV1"
     raise InputError(str(weights), reason, expected=expected)
 
 

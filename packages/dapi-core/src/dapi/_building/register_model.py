@@ -345,7 +345,7 @@ def register_model(
     if function is not None:
         raise WeightsDeclarationError(
             f"register_model({excerpt(function)})",
-            "is given a function, and returns what takes one",
+            "received a function as its first argument",
             "Write @register_model() or @register_model(weights=...).",
         )
     enums = _checked_enums(weights)

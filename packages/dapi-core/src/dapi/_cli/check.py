@@ -31,19 +31,19 @@ def add_commands(commands: Any) -> None:
     text = "compare models' outputs with their recorded answers"
     check = add_command(commands, "check", _check, text)
     check.add_argument("name", nargs="*", help="as in resnet50, or resnet20:Digits_RefV2")
-    check.add_argument("--all", action="store_true", help="all that needs no download")
-    check.add_argument("--answers", type=Path, metavar="FILE", help="compare with those of a file")
+    check.add_argument("--all", action="store_true", help="check everything that needs no download")
+    text = "compare with the answers in this file"
+    check.add_argument("--answers", type=Path, metavar="FILE", help=text)
     text = "compare all weights of a lock (default: dapi.lock) with the answers in it"
     check.add_argument("--lock", nargs="?", const="", metavar="FILE", help=text)
     answers = add_command(commands, "answers", _answers, "record models' outputs as answers")
-    answers.add_argument("name", nargs="*", help="only these")
-    answers.add_argument(
-        "--record", metavar="DISTRIBUTION", help="into the file that the distribution ships"
-    )
-    answers.add_argument("--output", type=Path, metavar="FILE", help="into a file of your own")
-    answers.add_argument(
-        "--accept", default="", metavar="REASON", help="replace answers of the same version"
-    )
+    answers.add_argument("name", nargs="*", help="only these models or weights")
+    text = "write the answers into the file that this distribution ships"
+    answers.add_argument("--record", metavar="DISTRIBUTION", help=text)
+    text = "write the answers into this file"
+    answers.add_argument("--output", type=Path, metavar="FILE", help=text)
+    text = "replace answers of the same version, for this reason"
+    answers.add_argument("--accept", default="", metavar="REASON", help=text)
 
 
 def _check(options: argparse.Namespace) -> int:

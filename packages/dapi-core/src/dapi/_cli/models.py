@@ -45,24 +45,25 @@ def add_commands(commands: Any) -> None:
     text = "only models for this task, as in object-detection"
     listing.add_argument("--task", action="append", help=text)
     _add_search(commands)
-    text = "show a model's weights, or all about one of them"
+    text = "list the weights of a model, or show the details of one set of weights"
     show = add_command(commands, "show", _show, text, is_long=True)
     show.add_argument(
-        "name", help="as in resnet50, or resnet50:ImageNet1K_RefV2; also another library's"
+        "name", help="as in resnet50, or resnet50:ImageNet1K_RefV2, or another library's name"
     )
 
 
 def _add_search(commands: Any) -> None:
     search = add_command(commands, "search", _find, "search the installed weights", is_long=True)
-    search.add_argument("text", nargs="*", help="words in their names, tasks and datasets")
-    search.add_argument("--task", action="append", help="as in image-classification")
+    search.add_argument("text", nargs="*", help="words in names, tasks and datasets")
+    search.add_argument("--task", action="append", help="a task, as in image-classification")
     text = "a dataset of training or evaluation, as in COCO"
     search.add_argument("--dataset", action="append", help=text)
-    text = "SPDX expression, as in BSD-3-Clause"
+    text = "an SPDX expression, as in BSD-3-Clause"
     search.add_argument("--license", action="append", help=text)
-    text = "only weights that this licence allows to use; may be given several times"
+    text = "only weights that may be used under this licence; may be given several times"
     search.add_argument("--allow-license", action="append", metavar="LICENSE", help=text)
-    search.add_argument("--distribution", action="append", help="which distribution offers them")
+    text = "only weights of this distribution"
+    search.add_argument("--distribution", action="append", help=text)
     _add_bound(search, "--min", "minimum value of a metric, as in acc@1=80")
     _add_bound(search, "--max", "maximum value of a metric, as in wer=5")
     search.add_argument(

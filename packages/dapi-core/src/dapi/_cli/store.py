@@ -28,7 +28,8 @@ _DAY = 86400.0
 def add_commands(commands: Any) -> None:
     """Add the commands of this module."""
     fetch = add_command(commands, "fetch", _fetch, "download weights and everything that they need")
-    fetch.add_argument("names", nargs="+", metavar="name", help="a model (its latest) or weights")
+    named = "a model (for its latest weights), or weights"
+    fetch.add_argument("names", nargs="+", metavar="name", help=named)
     fetch.add_argument("--quiet", action="store_true", help="print nothing and show no progress")
     fetch.add_argument(
         "--dry-run", action="store_true", help="list the files without downloading them"
@@ -38,7 +39,7 @@ def add_commands(commands: Any) -> None:
     fetch.add_argument("--require-hash", action="store_true", help=text)
     text = "hash files again: all of the cache, or all of some weights; report those that changed"
     verify = add_command(commands, "verify", _verify, text)
-    verify.add_argument("names", nargs="*", metavar="name", help="a model (its latest) or weights")
+    verify.add_argument("names", nargs="*", metavar="name", help=named)
     text = "remove damaged files; they are downloaded again on demand"
     verify.add_argument("--repair", action="store_true", help=text)
     text = "all files of a lock (default: dapi.lock), and that the cache has no others"
@@ -58,17 +59,16 @@ def _add_cache(command: argparse.ArgumentParser) -> None:
     add_command(actions, "list", _list, text, of="cache", aliases=["ls"], is_long=True)
     add_command(actions, "dir", _dir, "print the directory of the cache", of="cache")
     add = add_command(actions, "add", _add, "copy a local file into the cache", of="cache")
-    add.add_argument("file", type=Path, help="a file of weights that are installed")
-    add.add_argument(
-        "--for", dest="owner", help="the weights that it belongs to, if its hash does not tell"
-    )
+    add.add_argument("file", type=Path, help="a copy of a file of installed weights")
+    text = "the weights that the file belongs to, if its hash is not published"
+    add.add_argument("--for", dest="owner", help=text)
     remove = add_command(actions, "remove", _remove, "remove files from the cache", of="cache")
     remove.add_argument("names", nargs="*", metavar="name", help="weights, models or a sha256")
     remove.add_argument(
         "--unused", action="store_true", help="all files that no installed weights use"
     )
     remove.add_argument(
-        "--older-than", type=float, metavar="DAYS", help="all files not used for this time"
+        "--older-than", type=float, metavar="DAYS", help="all files not used for this many days"
     )
     text = "remove all files that no installed weights use, as remove --unused"
     prune = add_command(actions, "prune", _remove, text, of="cache")

@@ -251,11 +251,11 @@ def _reason(cause: Exception) -> str:
     text = str(cause)
     foreign = re.search(r"nsupported (?:global: )?GLOBAL ([\w.]+)", text)
     if foreign:
-        return f"it holds {foreign[1]}, and only tensors are read{_CONVERT}"
+        return f"it contains {foreign[1]}, but dapi reads only tensors{_CONVERT}"
     if isinstance(cause, pickle.UnpicklingError):
         why = re.search(r"WeightsUnpickler error: ([^\n]+)", text)
         why_not = f" ({why[1]})" if why else ""
-        return f"it holds more than tensors, or is damaged{why_not}{_CONVERT}"
+        return f"it contains more than tensors, or is damaged{why_not}{_CONVERT}"
     line = _first_line(cause)
     return line if isinstance(cause, ValueError) and text else f"{type(cause).__name__}: {line}"
 

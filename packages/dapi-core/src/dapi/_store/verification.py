@@ -57,6 +57,12 @@ def check(source: str, file: File, digest: str) -> None:
         )
 
 
+def _absent(url: str) -> str:
+    if url.startswith("package:"):
+        return "Reinstall the distribution of the package, or tell its publisher."
+    return "Check the path."
+
+
 def verify_local(file: File, path: Path) -> None:
     """Verify a file outside the cache; hash it again only after it changed.
 
@@ -65,7 +71,7 @@ def verify_local(file: File, path: Path) -> None:
         HashMismatchError: Its hash differs from the published one, or it is a Git LFS pointer.
     """
     if not path.is_file():
-        raise FetchError(file.name, failures={file.url: "no such file"})
+        raise FetchError(file.name, failures={file.url: "no such file"}, remedy=_absent(file.url))
     placeholder.refuse(path, file.name)
     if file.sha256 is None:
         return  # there is nothing to compare it with

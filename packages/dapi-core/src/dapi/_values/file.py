@@ -81,7 +81,9 @@ class File(Record):
             raise WeightsDeclarationError(f"File({url!r})", problem, remedy)
         if scheme[1].lower() == "http" and not self.is_pinned:
             raise WeightsDeclarationError(
-                f"File({url!r})", "is plain http without a full sha256", "Use https, or pin it."
+                f"File({url!r})",
+                "is plain http without a full sha256",
+                "Use https, or give all 64 digits.",
             )
 
     @property

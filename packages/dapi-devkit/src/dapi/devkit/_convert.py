@@ -123,15 +123,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("file", type=Path, help=text)
     parser.add_argument(
         "--output", type=Path, metavar="FILE",
-        help="where to write it (default: beside the file; with this, an existing one is replaced)",
+        help="the file to write; may exist (default: a new file in the directory of the input)",
     )  # fmt: skip
     parser.add_argument(
         "--take", nargs="*", metavar="KEY",
-        help="the keys that lead to the tensors, as in: --take model ema; without any, those at "
-        "the top (default: where most are)",
+        help="the keys that lead to the tensors, as in: --take model ema; without a key: those at "
+        "the top (default: the key with most tensors)",
     )  # fmt: skip
     parser.add_argument(
-        "--seconds", type=int, default=_SECONDS, help="give up after so long (default: %(default)s)"
+        "--seconds", type=int, default=_SECONDS, help="stop after this time (default: %(default)s)"
     )
     parser.add_argument("--json", action="store_true", help="print the facts as JSON")
     return parser

@@ -166,7 +166,7 @@ def checked_name(name: str) -> str:
     """
     found = catalog.normalize(name)
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", found):
-        raise ProjectNameError(name, "it must consist of letters, digits and hyphens")
+        raise ProjectNameError(name, "it contains other characters")
     reason = _taken(found, found.replace("-", "_"))
     if reason:
         raise ProjectNameError(name, reason)

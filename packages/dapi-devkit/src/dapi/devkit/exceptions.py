@@ -76,7 +76,7 @@ class MissingProjectError(DapiError, FileNotFoundError):
     def __init__(self, path: object, problem: str) -> None:
         self.path, self.problem = path, problem
         super().__init__(
-            f"{path} {problem}. Expected the folder of a project. To begin one: dapi new NAME"
+            f"{path} {problem}. Expected the directory of a project. To begin one: dapi new NAME"
         )
 
 
@@ -114,7 +114,7 @@ class NoReleaseError(DapiError, LookupError):
 
     def __init__(self, folder: object, wanted: str, *, available: Sequence[str]) -> None:
         self.folder, self.wanted, self.available = str(folder), wanted, tuple(available)
-        kept = f"It has: {', '.join(available)}." if available else "It has none."
+        kept = f"Available: {', '.join(available)}." if available else "It contains no images."
         super().__init__(
             f"{folder} has no image of {wanted}. {kept} To keep one at each release: "
             f"dapi snapshot DISTRIBUTION --output {folder}/VERSION.json.gz"

@@ -29,7 +29,7 @@ _LARGEST = 1 << 16
 _NO_PRIVATE = "it is not a private key of the curves P-256, P-384 or P-521, in PEM"
 _NO_PUBLIC = "it is not a public key of the curves P-256, P-384 or P-521, in PEM"
 _MAKE = "To make a key: openssl ecparam -name prime256v1 -genkey -noout -out sign.pem"
-_PUBLISH = "To write the public key of one: openssl ec -in sign.pem -pubout -out sign.pub"
+_PUBLISH = "To write the public key of sign.pem: openssl ec -in sign.pem -pubout -out sign.pub"
 
 
 class PublicKey(NamedTuple):

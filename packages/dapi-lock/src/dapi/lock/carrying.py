@@ -47,16 +47,16 @@ def bundle(words: Sequence[str]) -> int:
 
     parser = parser_of(
         "bundle",
-        "Write a lock and its files, to carry elsewhere.",
+        "Pack a lock and its files for a machine without a network.",
         "dapi bundle -o models.tar",
         "dapi bundle --format oci -o models --tag 1.0",
         "dapi bundle -o - | ssh host dapi unbundle -",
     )
     add_json(parser)
     parser.add_argument("lock", nargs="?", type=Path, default=default(), metavar="LOCK")
-    text = "the tar or the folder to write; - for standard output"
+    text = "the tar or the directory to write; - for standard output"
     parser.add_argument("-o", "--output", required=True, metavar="PATH", help=text)
-    text = "one tar (the default), or a folder that is an OCI image layout"
+    text = "one tar (the default), or a directory with an OCI image layout"
     parser.add_argument("--format", choices=("tar", "oci"), default="tar", help=text)
     text = "the tag of the model in an OCI image layout (default: latest)"
     parser.add_argument("--tag", default="latest", help=text)
@@ -101,16 +101,16 @@ def unbundle(words: Sequence[str]) -> int:
     """Run ``dapi unbundle``."""
     parser = parser_of(
         "unbundle",
-        "Put the files of a bundle into the cache, each verified.",
+        "Verify the files of a bundle, and copy them into the cache.",
         "dapi unbundle models.tar",
         "dapi unbundle models.tar --lock dapi.lock",
     )
     add_json(parser)
-    text = "the tar, or the folder of an OCI image layout; - for a tar from standard input"
+    text = "the tar, or the directory of an OCI image layout; - for a tar from standard input"
     parser.add_argument("bundle", metavar="PATH", help=text)
     text = "refuse a bundle of any other lock than this one"
     parser.add_argument("--lock", type=Path, metavar="FILE", help=text)
-    text = "write the lock of the bundle there, once all files are in place"
+    text = "write the lock of the bundle to this file, after all files are in the cache"
     parser.add_argument("--write-lock", type=Path, metavar="FILE", help=text)
     options = parser.parse_args(words)
     with dapi.use_lock(None):

@@ -222,7 +222,7 @@ def _show(options: argparse.Namespace, changes: list[Change]) -> int:
 @listing_all
 def sync(words: Sequence[str]) -> int:
     """Run ``dapi sync``."""
-    text = "Make the cache hold every file that the lock names."
+    text = "Download every file that the lock names and the cache lacks."
     parser = parser_of("sync", text, "dapi sync", "dapi sync --frozen --prune")
     parser.add_argument(
         "--offline", action="store_true", help="list the missing files; use no network"

@@ -72,7 +72,7 @@ class UnlockableError(ListedError, ValueError):
         self.failures = dict(failures)
         items = [f"[{name}] {reason}" for name, reason in failures.items()]
         summary = "Some of the requested weights cannot be locked, and nothing was written."
-        super().__init__(summary, items, "To see what there is: dapi list")
+        super().__init__(summary, items, "To list the available weights: dapi search")
 
 
 class UnhashedError(ListedError, LookupError):

@@ -1,4 +1,4 @@
-"""Pictures and films: from files to inputs of transforms and models."""
+"""Pictures and videos: from files to inputs of transforms and models."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def read_picture(source: str) -> list[Input]:
         InputError: The file is not a picture.
     """
     path = find_file(source, "a picture")
-    with _reading(source, "no picture", "a picture"), Image.open(path) as image:
+    with _reading(source, "not a picture", "a picture"), Image.open(path) as image:
         return [Input(source, _upright(image))]
 
 
@@ -51,14 +51,14 @@ def as_picture(value: Any) -> Image.Image:
 
 
 def as_film(value: Any) -> list[Image.Image]:
-    """Return the frames of a film of a tuple of pictures, or of an array (T, C, H, W).
+    """Return the frames of a video, of a tuple of pictures, or of an array (T, C, H, W).
 
     Raises:
         InputError: There are not two or more frames of the same size.
     """
     name = type(value).__name__
     if not isinstance(value, list | tuple) and getattr(value, "ndim", 0) != 4:
-        raise InputError(name, "it is not a film", expected="a tuple of pictures")
+        raise InputError(name, "it is not a video", expected="a tuple of pictures")
     frames = [as_picture(each) for each in value]
     _check_frames(name, frames, "a tuple of pictures")
     return frames
@@ -91,7 +91,7 @@ def _check_frames(source: str, frames: Sequence[Image.Image], expected: str) -> 
 
 
 def _read_frames(path: Path, expected: str) -> list[Image.Image]:
-    with _reading(str(path), "no film", expected), Image.open(path) as image:
+    with _reading(str(path), "not a video", expected), Image.open(path) as image:
         return [_upright(frame) for frame in ImageSequence.Iterator(image)]
 
 

@@ -48,8 +48,8 @@ def layers(model: nn.Module, shape: Sequence[int] = (3, 224, 224)) -> list[Layer
     that was built with ``device="meta"`` will do.
 
     Args:
-        model: A float model that takes a batch of images, or of films.
-        shape: The shape of one input: ``(C, H, W)``, or ``(C, T, H, W)`` for films.
+        model: A float model that takes a batch of images, or of videos.
+        shape: The shape of one input: ``(C, H, W)``, or ``(C, T, H, W)`` for videos.
 
     Raises:
         RuntimeError: The model does not accept this shape.

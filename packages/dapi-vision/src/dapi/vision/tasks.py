@@ -1,8 +1,8 @@
 """Run the tasks of dapi.vision on files; named by the entry points of ``dapi.tasks``.
 
-A picture is any file that Pillow reads; a film is an animated GIF, WebP or PNG, or a directory of
+A picture is any file that Pillow reads; a video is an animated GIF, WebP or PNG, or a directory of
 pictures in the order of their names. In Python, a picture is also a PIL image or an array, and a
-film is a tuple of them.
+video is a tuple of them.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def _read_film(source: str) -> list[Input]:
 
 
 def _read_motion(source: str) -> list[Input]:
-    """Read each frame of a film, with the next one."""
+    """Read each frame of a video, with the next one."""
     [(_, frames)] = _read_film(source)
     pairs = list(pairwise(frames))
     return [
@@ -142,7 +142,7 @@ def image_segmentation(model: nn.Module, weights: Weights | WeightEntry) -> Pred
 
 @reads(_read_film)
 def video_classification(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
-    """Classify films, with as many frames as in the evaluation."""
+    """Classify videos, with as many frames as in the evaluation."""
     from dapi.vision import _pictures
 
     preprocess, postprocess = weights.transforms(), weights.postprocess()
@@ -160,7 +160,7 @@ def video_classification(model: nn.Module, weights: Weights | WeightEntry) -> Pr
 
 @reads(_read_motion)
 def optical_flow(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
-    """Draw the optical flow from each frame of a film to the next."""
+    """Draw the optical flow from each frame of a video to the next."""
     from dapi.vision import _drawing, _pictures
 
     preprocess, postprocess = weights.transforms(), weights.postprocess()

@@ -34,7 +34,7 @@ def snapshot(arguments: Sequence[str]) -> int:
         "dapi snapshot acme-models --output compat/1.0.json.gz",
         page="compatibility",
     )
-    parser.add_argument("distribution", help="as pip knows it")
+    parser.add_argument("distribution", help="the name of the distribution, as in pip")
     default = "DISTRIBUTION-VERSION.json.gz"
     text = f"where to write the image; compressed if it ends in .gz (default: {default})"
     parser.add_argument("--output", type=Path, metavar="FILE", help=text)
@@ -77,13 +77,13 @@ def breaking(arguments: Sequence[str]) -> int:
         "dapi breaking acme-models --against all --format github",
         page="compatibility",
     )
-    parser.add_argument("distribution", help="as pip knows it")
+    parser.add_argument("distribution", help="the name of the distribution, as in pip")
     _add_against(parser, required=True)
     parser.add_argument(
         "--category",
         choices=CATEGORIES,
         default=CATEGORIES[-1],
-        help="with this category of rules and those that it includes (default: all)",
+        help="compare by the rules of this category and of those that it includes (default: all)",
     )
     parser.add_argument("--format", choices=report.FORMATS, default=report.FORMATS[0])
     parser.add_argument(
@@ -167,24 +167,24 @@ def _check_name(wanted: str, new: Image) -> None:
 def _add_against(parser: argparse.ArgumentParser, *, required: bool) -> None:
     parser.add_argument(
         "--against", required=required, metavar="FILE|VERSION|all",
-        help=f"an image, or the version of one that is kept in {FOLDER}/; all: all of them",
+        help=f"the file of an image, the version of an image in {FOLDER}/, or all of those images",
     )  # fmt: skip
     parser.add_argument(
-        "--project", type=Path, default=Path(), metavar="FOLDER",
+        "--project", type=Path, default=Path(), metavar="DIRECTORY",
         help=f"the directory of pyproject.toml and {FOLDER}/ (default: the current one)",
     )  # fmt: skip
 
 
 def _add_recording(parser: argparse.ArgumentParser) -> None:
-    for option, what in (("--build", "build"), ("--run", "of those, run")):
+    for option, what in (("--build", "build"), ("--run", "run, of those that are built,")):
         parser.add_argument(
             option, nargs="*", default=list(EVERYTHING), metavar="PATTERN",
-            help=f"{what} the models of these builders only, as in 'resnet*'; without a pattern, "
-            "of none (default: all)",
+            help=f"{what} only models whose builder matches a pattern, as in 'resnet*'; without a "
+            "pattern, no model (default: all models)",
         )  # fmt: skip
     parser.add_argument(
         "--patience", type=float, default=process.PATIENCE, metavar="SECONDS",
-        help="give up after this time without progress (default: %(default)s)",
+        help="stop after this time without progress (default: %(default)s)",
     )  # fmt: skip
 
 
