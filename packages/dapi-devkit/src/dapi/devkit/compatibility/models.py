@@ -121,9 +121,13 @@ def _dtype(tensor: Tensor) -> str:
 
 
 def _scalars(module: nn.Module) -> Iterator[tuple[str, Any]]:
-    """Yield the public attributes of a module that are numbers or texts, or tuples of them."""
+    """Yield the public attributes of a module that are numbers or texts, or tuples of them.
+
+    Those in a state dict, such as the scale of a quantized layer, are values and not settings.
+    """
+    values = _saved(module)
     for name, value in vars(module).items():
-        if name.startswith("_") or name == "training":
+        if name.startswith("_") or name == "training" or name in values:
             continue
         if isinstance(value, tuple | list) and len(value) < 16 and all(map(_is_scalar, value)):
             yield name, list(map(_plain, value))
@@ -131,6 +135,15 @@ def _scalars(module: nn.Module) -> Iterator[tuple[str, Any]]:
             yield name, _plain(value)
         elif callable(value) and getattr(value, "__module__", "").startswith("torch"):
             yield name, getattr(value, "__name__", type(value).__name__)
+
+
+def _saved(module: nn.Module) -> dict[str, Any]:
+    """Return what a module itself adds to a state dict, if it decides that."""
+    saved: dict[str, Any] = {}
+    if not any("_save_to_state_dict" in vars(each) for each in type(module).__mro__[:-2]):
+        return saved  # torch.nn.Module adds parameters and buffers
+    module._save_to_state_dict(saved, "", keep_vars=True)
+    return saved
 
 
 def _is_scalar(value: Any) -> bool:
