@@ -51,7 +51,9 @@ def on_terminal(environment, columns, *words, rows=24, stderr=subprocess.DEVNULL
     """Run a command on a terminal of so many columns; return its lines."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-    environment = {key: value for key, value in environment.items() if key != "COLUMNS"}
+    environment = {
+        key: value for key, value in environment.items() if key not in ("COLUMNS", "LINES")
+    }
     command = [sys.executable, "-m", "dapi", *words]
     running = subprocess.Popen(
         command, stdin=theirs, stdout=theirs, stderr=stderr or theirs, env=environment

@@ -55,7 +55,7 @@ def list_models(
         if (distribution is None or model.distribution in owners)
         and (package is None or _is_below(model.target.partition(":")[0], package))
         and (not included or _matches(model.name, included))
-        and not _matches(model.name, excluded)
+        and not (excluded and _matches(model.name, excluded))
     ]
     return found if task is None else _for_tasks(found, _read("task", task))
 
