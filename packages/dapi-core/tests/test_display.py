@@ -148,3 +148,8 @@ def test_without_pandas_the_error_names_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(MissingDependencyError, match="pip install 'pandas'"):
         SearchResults(EvilWeights).to_pandas()
+
+
+def test_search_that_finds_nothing_says_so():
+    """An empty table would be nothing at all."""
+    assert "No weights match." in SearchResults([])._repr_html_()

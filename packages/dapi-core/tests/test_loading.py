@@ -65,6 +65,10 @@ BAD = {
         {"bias": torch.ones(5), "wieght": STATE["weight"]},
         r"missing: weight\..*unexpected: wieght\. Was weight renamed to wieght\?.*bias is \(5,\)",
     ),
+    "a prefix": (
+        {f"model.{key}": value for key, value in STATE.items()},
+        r"To remove their prefix: add StripPrefix\('model\.'\) to Build\(adapt=\.\.\.\)",
+    ),
     "another model": (nn.Conv2d(3, 2, 1).state_dict(), r"weight is \(2, 3, 1, 1\) in the file"),
 }
 

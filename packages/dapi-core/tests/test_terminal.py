@@ -90,6 +90,15 @@ def test_row_is_one_line(installed, columns):
     assert ("gflops" in heading) == (columns == 160)
 
 
+@pytest.mark.parametrize("columns", [34, 40, 46])
+def test_short_names_make_no_row_longer(columns, monkeypatch, capsys):
+    """Room that a short first column does not need is given to the others once."""
+    monkeypatch.setattr(terminal, "width", lambda: columns)
+    tables.print_table([{"model": "net", "params": 5, "dataset": "d" * 60, "remedy": "r" * 60}])
+
+    assert all(len(plain(line)) <= columns for line in capsys.readouterr().out.splitlines())
+
+
 def test_table_in_a_pipe_is_whole(installed):
     """All columns, nothing cut, and no colour."""
     heading, best, _ = piped(installed, "search", "--sort", "acc@1")

@@ -167,6 +167,7 @@ def test_new_head_needs_a_head(published):
         ({"head": "question-answering"}, "head='question-answering'.*one of text-classification"),
         ({"head": "fill-mask", "num_labels": 3}, "num_labels=3.*vocabulary"),
         ({"categories": ["a", "b"], "num_labels": 3}, "num_labels=3.*Expected 2"),
+        ({"categories": "ab"}, "categories='ab'.*Expected a sequence of names"),
     ],
 )
 def test_contradiction_is_refused(arguments, message):

@@ -296,6 +296,7 @@ def test_published_tokenizer_is_pinned(member):
         (["a", "\ud800"], ValueError, "lone surrogate"),
         ([], ValueError, "at least one text"),
         (["a", 3], TypeError, "3"),
+        (3, TypeError, "a str or a sequence of str; got 3"),
         ([None], TypeError, "None"),
     ],
 )

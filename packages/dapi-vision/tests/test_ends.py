@@ -239,10 +239,18 @@ def test_other_channels_must_be_asked_for(weights):
 
 
 @pytest.mark.parametrize("channels", [0, -1, True, 3.5, "rgb", None])
-def test_channels_are_a_positive_number(channels):
+@pytest.mark.parametrize("builder", [resnet50, resnet20_v2])
+def test_channels_are_a_positive_number(builder, channels):
     """Other values are refused in words, before anything is built."""
-    with pytest.raises(ArgumentError, match="resnet50 does not accept in_channels="):
-        resnet50(in_channels=channels)
+    with pytest.raises(ArgumentError, match=f"{builder.__name__} does not accept in_channels="):
+        builder(in_channels=channels)
+
+
+@pytest.mark.parametrize("classes", [-1, False, 2.5, "2"])
+def test_classes_are_a_number(classes):
+    """Other values are refused in words, not by the layer that would be made of them."""
+    with pytest.raises(ArgumentError, match="resnet18 does not accept num_classes="):
+        resnet18(num_classes=classes)
 
 
 def test_new_stem_has_three_values(weights):

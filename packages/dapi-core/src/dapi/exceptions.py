@@ -158,16 +158,21 @@ def excerpt(value: object) -> str:
     if isinstance(value, Mapping):
         keys = ", ".join(excerpt(key) for key, _ in zip(value, range(3)))  # noqa: B905
         more = ", ..." if len(value) > 3 else ""
-        return f"a {type(value).__name__} of {len(value)} items: {keys}{more}"
+        return f"{_instance(value)} of {len(value)} items: {keys}{more}"
     try:
         text = redact(repr(value))  # before it is cut, which could leave half a password
     except Exception:  # noqa: BLE001 - the error is about the value, not about its repr
-        text = f"a {type(value).__name__}"
+        text = _instance(value)
     if len(text) <= _LONGEST:
         return text
     if isinstance(value, str | bytes):
         return f"{text[: _LONGEST - 4]}...{text[-1]}"
-    return f"a {type(value).__name__}"
+    return _instance(value)
+
+
+def _instance(value: object) -> str:
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'AEIOUaeiou' else 'a'} {name}"
 
 
 def how_to_load(source: object) -> str:
@@ -394,13 +399,17 @@ class UnknownTaskError(DapiError, LookupError):
 
     def __init__(self, weights: str, task: str | None, *, available: Sequence[str]) -> None:
         self.weights, self.task, self.available = weights, task, tuple(available)
-        fact = f"no installed distribution supports task {task!r}" if task else "they have no task"
         names = ", ".join(available) or "none"
-        super().__init__(
-            f"{weights} cannot be run: {fact}. Supported tasks: {names}. "
-            "To install more: pip install dapi-vision (or dapi-text, dapi-audio); to provide one: "
-            "the entry-point group dapi.tasks"
-        )
+        if task:
+            fact = f"no installed distribution supports task {task!r}"
+            remedy = (
+                "To install more: pip install dapi-vision (or dapi-text, dapi-audio); to provide "
+                "one: the entry-point group dapi.tasks"
+            )
+        else:
+            fact = "their metadata states no task"
+            remedy = "To state it in an entry: WeightEntry(..., meta={'task': TASK})"
+        super().__init__(f"{weights} cannot be run: {fact}. Supported tasks: {names}. {remedy}")
 
 
 class ArgumentError(DapiError, TypeError, ValueError):
@@ -635,7 +644,8 @@ class ConfigConflictError(DapiError, ValueError):
     ) -> None:
         self.weights, self.argument, self.given, self.fixed = weights, argument, given, fixed
         self.head, self.stem = tuple(head), tuple(stem)
-        ways = [f"Remove {argument}", "pass weights=None"]
+        # Named with its value: the other one may be the builder's default, which nobody passed.
+        ways = [f"Pass {argument}={excerpt(fixed)}", "weights=None"]
         if head:
             ways.append(f"add new_head=True to initialise a new {', '.join(head)}")
         if stem:
@@ -691,7 +701,7 @@ class StateDictMismatchError(DapiError, RuntimeError):
         if unexpected:
             count = counted(len(unexpected), "key is", "keys are")
             parts.append(f"{count} unexpected: {_first(unexpected)}.")
-            parts.append(_renames(missing, unexpected))
+            parts.append(_prefixes(missing, unexpected) or _renames(missing, unexpected))
         parts += [
             f"{key} is {tuple(found)} in the file and {tuple(wanted)} in the model."
             for key, (found, wanted) in list(self.shapes.items())[:3]
@@ -710,6 +720,16 @@ class StateDictMismatchError(DapiError, RuntimeError):
 def _first(keys: Sequence[str], shown: int = 5) -> str:
     rest = f", and {len(keys) - shown} more" if len(keys) > shown else ""
     return ", ".join(keys[:shown]) + rest
+
+
+def _prefixes(missing: Sequence[str], unexpected: Sequence[str]) -> str:
+    """Return the step for a prefix that all unexpected keys have, and the missing ones lack."""
+    wanted = missing[0] if missing else ""
+    for key in unexpected if wanted else ():
+        prefix = key.removesuffix(wanted)
+        if key != prefix and prefix.endswith(".") and all(k.startswith(prefix) for k in unexpected):
+            return f"To remove their prefix: add StripPrefix({prefix!r}) to Build(adapt=...)."
+    return ""
 
 
 def _renames(missing: Sequence[str], unexpected: Sequence[str]) -> str:

@@ -105,7 +105,8 @@ class SearchResults(list["Weights"]):
     def _repr_html_(self) -> str:
         from dapi._text import display
 
-        return display.table(list(map(_for_display, self.rows())))
+        rows = list(map(_for_display, self.rows()))
+        return display.table(rows) if rows else display.card("No weights match.", {})
 
 
 def _for_display(row: dict[str, Any]) -> dict[str, Any]:

@@ -98,7 +98,7 @@ def _fitting(widths: dict[str, int], numeric: set[str], room: int) -> dict[str, 
         if name != first:
             least.pop(name, None)
     spare = room - sum(least.values()) - 2 * (len(least) - 1)
-    least[first] = max(_TEXT, least[first] + min(0, spare))
+    least[first] = max(min(_TEXT, widths[first]), least[first] + min(0, spare))
     spare = max(0, spare)
     for name in least:  # the first needs it most
         more = min(spare, widths[name] - least[name])

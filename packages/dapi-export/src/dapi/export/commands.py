@@ -65,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("name", help="a model (its latest weights) or weights")
-    text = "of the file (default: onnx)"
+    text = "the format of the file (default: onnx)"
     parser.add_argument("--format", choices=_FORMATS, default="onnx", help=text)
     text = "the directory of the file (default: the current one)"
     parser.add_argument("-o", "--output", type=Path, default=Path(), metavar="DIR", help=text)
@@ -73,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--no-transforms", action="store_true", help=text)
     text = "a batch of any size (default: of one)"
     parser.add_argument("--dynamic-batch", action="store_true", help=text)
-    text = "of images, for a model that fixes it, such as a detector"
+    text = "the size of images, for a model that fixes it, such as a detector"
     parser.add_argument("--image-size", type=_size, metavar="HEIGHTxWIDTH", help=text)
     text = "the version of ONNX's operators (default: PyTorch's)"
     parser.add_argument("--opset", type=int, metavar="NUMBER", help=text)

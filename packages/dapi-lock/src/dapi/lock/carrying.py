@@ -26,7 +26,8 @@ def sign(words: Sequence[str]) -> int:
     text = "Sign a lock, and so the hashes of its files, in OpenSSF's format for model signing."
     parser = parser_of("sign", text, "dapi sign --key release.pem")
     add_json(parser)
-    parser.add_argument("lock", nargs="?", type=Path, default=default(), metavar="LOCK")
+    text = "the lock file (default: DAPI_LOCK, or dapi.lock)"
+    parser.add_argument("lock", nargs="?", type=Path, default=default(), metavar="LOCK", help=text)
     text = "the private key: PEM, of the curves P-256, P-384 or P-521"
     parser.add_argument("--key", required=True, type=Path, metavar="FILE", help=text)
     options = parser.parse_args(words)
@@ -53,7 +54,8 @@ def bundle(words: Sequence[str]) -> int:
         "dapi bundle -o - | ssh host dapi unbundle -",
     )
     add_json(parser)
-    parser.add_argument("lock", nargs="?", type=Path, default=default(), metavar="LOCK")
+    text = "the lock file (default: DAPI_LOCK, or dapi.lock)"
+    parser.add_argument("lock", nargs="?", type=Path, default=default(), metavar="LOCK", help=text)
     text = "the tar or the directory to write; - for standard output"
     parser.add_argument("-o", "--output", required=True, metavar="PATH", help=text)
     text = "one tar (the default), or a directory with an OCI image layout"

@@ -29,7 +29,8 @@ def sbom(words: Sequence[str]) -> int:
     """Run ``dapi sbom``."""
     text = "Write a lock as a CycloneDX bill of materials, in JSON."
     parser = parser_of("sbom", text, "dapi sbom -o dapi.cdx.json")
-    parser.add_argument("lock", nargs="?", type=Path, default=default(), metavar="LOCK")
+    text = "the lock file (default: DAPI_LOCK, or dapi.lock)"
+    parser.add_argument("lock", nargs="?", type=Path, default=default(), metavar="LOCK", help=text)
     text = "the file to write (default: standard output)"
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help=text)
     options = parser.parse_args(words)

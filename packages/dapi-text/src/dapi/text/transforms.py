@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -127,6 +127,8 @@ class Tokenizer:
             ValueError: There is no text, a blank one that is not accepted, or one that is not
                 Unicode.
         """
+        if not isinstance(text, Iterable):
+            raise TypeError(f"Expected a str or a sequence of str; got {text!r}.")
         texts = [text] if isinstance(text, str) else list(text)
         wrong = [each for each in texts if not isinstance(each, str)]
         if wrong:

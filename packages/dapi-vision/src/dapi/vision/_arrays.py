@@ -36,6 +36,7 @@ def as_image(value: Any, *, expected: str) -> Image.Image:
     Raises:
         InputError: It is neither.
     """
+    given = tuple(getattr(value, "shape", ()))  # as the caller sees it
     if is_array(value):
         # It may be read-only, or mirrored by its strides; torch has no type for text or objects.
         value = torch.as_tensor(value.copy()) if value.dtype.kind in "biuf" else value
@@ -44,7 +45,8 @@ def as_image(value: Any, *, expected: str) -> Image.Image:
         raise InputError(type(value).__name__, "it is not a picture", expected=expected)
     shape, dtype = tuple(value.shape), value.dtype
     if len(shape) not in (2, 3) or shape[:-2] not in ((), (1,), (3,), (4,)) or 0 in shape:
-        raise InputError("array", f"channels first, its shape is {shape}", expected=expected)
+        batch = ": pass the pictures of a batch as a list" if len(shape) == 4 else ""
+        raise InputError("array", f"its shape is {given}{batch}", expected=expected)
     if dtype.is_floating_point and bool((value.amin() >= 0) & (value.amax() <= 1)):
         value = (value * 255).round().byte()
     elif dtype != torch.uint8:

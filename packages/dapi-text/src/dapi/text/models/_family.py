@@ -178,6 +178,9 @@ def head_of(config: Mapping[str, Any]) -> Head | None:
 
 def _labels(config: Mapping[str, Any], builder: str) -> dict[str, Any]:
     """Return the names of a classifier's outputs, or their number, for its configuration."""
+    if isinstance(config.get("categories"), str):
+        expected = "a sequence of names, as in ['bad', 'good']"
+        raise ArgumentError(builder, "categories", config["categories"], expected=expected)
     names = dict(config.get("id2label") or enumerate(config.get("categories") or ()))
     count = config.get("num_labels")
     if not names:

@@ -6,11 +6,13 @@ one of them; what its caller asks for beyond that is done around the body, alike
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial, wraps
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 from dapi import BuilderConfig, LegacyArgument, Weights, register_model
+from dapi.exceptions import ArgumentError
 
 if TYPE_CHECKING:
     from torch import nn
@@ -61,6 +63,7 @@ def register_classifier(
 
         @wraps(function)
         def construct(**config: Any) -> M:
+            _check_counts(function.__name__, config)
             headless = type(config.get("num_classes")) is int and not config["num_classes"]
             if headless:
                 config["num_classes"] = 1  # of none, some constructors cannot initialise a layer
@@ -71,8 +74,7 @@ def register_classifier(
             from dapi.vision.models import _ends
 
             if channels != COLOURS:
-                name = function.__name__
-                make = partial(_ends.with_channels, make, channels, former=COLOURS, builder=name)
+                make = partial(_ends.with_channels, make, channels, former=COLOURS)
             return _ends.without(make(), names) if headless else make()
 
         registered = register_model(
@@ -81,3 +83,10 @@ def register_classifier(
         return registered(cast("Callable[P, M]", construct))
 
     return decorate
+
+
+def _check_counts(builder: str, config: Mapping[str, Any]) -> None:
+    for name, least in (("num_classes", 0), ("in_channels", 1)):
+        value = config.get(name, least)
+        if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+            raise ArgumentError(builder, name, value, expected=f"an integer of at least {least}")

@@ -9,14 +9,12 @@ from typing import TypeVar
 from torch import nn
 from torch.nn.modules.module import register_module_module_registration_hook
 
-from dapi.exceptions import ArgumentError
-
 M = TypeVar("M", bound=nn.Module)
 
 _wanted = threading.local()
 
 
-def with_channels(make: Callable[[], M], channels: int, *, former: int, builder: str) -> M:
+def with_channels(make: Callable[[], M], channels: int, *, former: int) -> M:
     """Construct a model whose first convolution has another number of input channels.
 
     The convolution is replaced while the constructor runs, so that the constructor initialises the
@@ -26,14 +24,7 @@ def with_channels(make: Callable[[], M], channels: int, *, former: int, builder:
         make: Constructs the model.
         channels: The number of channels.
         former: The number for which the constructor makes the convolution.
-        builder: The name of the builder, for errors.
-
-    Raises:
-        ArgumentError: ``channels`` is not a positive integer.
     """
-    if type(channels) is not int or channels < 1:
-        expected = "the number of channels of the images, as in in_channels=4"
-        raise ArgumentError(builder, "in_channels", channels, expected=expected)
     _wanted.numbers = (former, channels)
     try:
         return make()
