@@ -86,6 +86,17 @@ def test_file_states_what_it_is(in_onnx, as_program, digits):
     assert "true" == stated["dapi.transforms_included"]
 
 
+def test_names_that_a_package_keeps_in_a_file_are_stated_too(tmp_path):
+    """The thousand names of ImageNet are a reference in the weights, and a list in the file."""
+    model = dapi.get_model("efficientnet_lite0").eval()
+    report = export(model, format="torch-export", output=tmp_path, transforms=False)
+    kept = {"dapi.json": ""}
+    torch.export.load(report.path, extra_files=kept)
+
+    categories = json.loads(json.loads(kept["dapi.json"])["dapi.categories"])
+    assert (1000, "daisy") == (len(categories), categories[985])
+
+
 def test_model_in_memory_is_exported_as_it_is_now(digits, images, tmp_path):
     """Trained further, it is not what its weights were; and it stays in training mode."""
     with torch.no_grad():
