@@ -186,6 +186,8 @@ def test_wrong_arguments_are_refused(digits, tmp_path):
         export(digits, format="tflite", output=tmp_path)
     with pytest.raises(ArgumentError, match="opset"):
         export(digits, format="torch-export", opset=20, output=tmp_path)
+    with pytest.raises(ArgumentError, match=r"opset=3\. Expected \d\d, or a version"):
+        export(digits, opset=3, output=tmp_path)
     with pytest.raises(ArgumentError, match="subject"):
         export(3, output=tmp_path)
     with pytest.raises(NoWeightsError, match="has no weights from dapi"):

@@ -72,6 +72,10 @@ def _write_onnx(traced: Traced, path: Path, metadata: Mapping[str, str], opset: 
         verbose=False,
     )
     assert converted is not None
+    written = converted.model.opset_imports[""]
+    if opset not in (None, written):  # PyTorch keeps its own version if it cannot convert it
+        expected = f"{written}, or a version to which PyTorch can convert this model"
+        raise ArgumentError("dapi.export.export", "opset", opset, expected=expected)
     _rename(converted.model, traced.dimensions)
     converted.model.metadata_props.update(metadata)
     converted.save(path, external_data=False)
