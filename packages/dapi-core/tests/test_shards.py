@@ -67,7 +67,7 @@ def test_missing_shard_is_named(folder):
 
 def test_directory_without_an_index(tmp_path):
     """It is no checkpoint; of torch.distributed.checkpoint, the error says what reads it."""
-    with pytest.raises(MissingFileError):
+    with pytest.raises(MissingFileError, match=r"directory .* has no index"):
         WeightEntry.from_file(tmp_path)
     (tmp_path / ".metadata").touch()
     with pytest.raises(CheckpointError, match="dapi convert .*pip install dapi-devkit"):

@@ -28,7 +28,7 @@ def of(path: Path, given: str | Path) -> list[Path]:
     if path.is_dir():
         path = _in(path) or path
     if not path.is_file():
-        raise MissingFileError(given)
+        raise MissingFileError(given, is_directory=path.is_dir())
     return _listed(path) if path.name.endswith(INDEX) else [path]
 
 
