@@ -65,7 +65,7 @@ def test_error_counts_the_tensors_and_names_the_rest(tmp_path):
     content = {"state_dict": STATE, "epoch": 3, "small": {"weight": torch.ones(1)}}
     with pytest.raises(
         NestedCheckpointError,
-        match=r"its key 'state_dict' holds 2 tensors, its key 'small' holds 1 tensors; also epoch "
+        match=r"its key 'state_dict' holds 2 tensors, its key 'small' holds 1 tensor; also epoch "
         r"\(int\).*Build\(adapt=Take\('state_dict'\)\), or Take\('small'\)",
     ) as caught:
         entry(tmp_path, content).state_dict()

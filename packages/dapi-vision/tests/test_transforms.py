@@ -189,7 +189,7 @@ WRONG = {
     "list": ([1, 2], TypeError, "got builtins.int"),
     "lists": ([[noise(8, 8)]], TypeError, "got a list of lists"),
     "path": ("digit.png", TypeError, "got builtins.str"),
-    "channels": (noise(8, 8)[..., :2], ValueError, r"its shape is \(2, 8, 8\)"),
+    "channels": (noise(8, 8)[..., :2], ValueError, r"its shape is \(8, 8, 2\)"),
     "integers": (noise(8, 8).astype(int), ValueError, "its values are torch.int64"),
     "range": (noise(8, 8).astype(float), ValueError, "not all of 0 to 1"),
     "text": (np.array([["a"]]), ValueError, "it is not a picture"),
