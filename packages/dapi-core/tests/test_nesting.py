@@ -108,7 +108,7 @@ def test_what_is_missing_under_the_key_is_still_an_error(tmp_path):
     """Leaving out the rest of a file never makes loading less strict."""
     found = entry(tmp_path, {"model": {"weight": STATE["weight"]}}, Take("model"))
 
-    with pytest.raises(StateDictMismatchError, match="1 keys are missing: bias"):
+    with pytest.raises(StateDictMismatchError, match="1 key is missing: bias"):
         dapi.build_model(torch.nn.Linear, 2, 3, weights=found)
 
 
