@@ -2,6 +2,7 @@
 
 import pickle
 from collections import OrderedDict
+from dataclasses import replace
 
 import pytest
 
@@ -65,7 +66,7 @@ def test_error_counts_the_tensors_and_names_the_rest(tmp_path):
     content = {"state_dict": STATE, "epoch": 3, "small": {"weight": torch.ones(1)}}
     with pytest.raises(
         NestedCheckpointError,
-        match=r"its key 'state_dict' holds 2 tensors, its key 'small' holds 1 tensors; also epoch "
+        match=r"its key 'state_dict' holds 2 tensors, its key 'small' holds 1 tensor; also epoch "
         r"\(int\).*Build\(adapt=Take\('state_dict'\)\), or Take\('small'\)",
     ) as caught:
         entry(tmp_path, content).state_dict()
@@ -104,11 +105,27 @@ def test_versions_of_modules_are_taken_along(tmp_path):
     assert {"": {"version": 2}} == dict(found._metadata)
 
 
+@pytest.mark.parametrize("take", [(), (Take("model"),)], ids=["alone", "nested"])
+@pytest.mark.parametrize("versions", ["none", {"": 3}, {"": {"version": "2"}}], ids=repr)
+def test_versions_that_torch_did_not_write_are_refused(tmp_path, versions, take):
+    """A file may set any attribute of its dict; torch and the steps read this one."""
+    state = OrderedDict(STATE)
+    state._metadata = versions
+    written = entry(tmp_path, {"model": state} if take else state, *take)
+
+    with pytest.raises(CheckpointError, match=r"_metadata|no attribute"):
+        dapi.build_model(torch.nn.Linear, 2, 3, weights=written)
+    (file,) = written.files
+    parts = (replace(file, prefix="a."), replace(file, prefix="b."))
+    with pytest.raises(CheckpointError):
+        WeightEntry(parts, build=written.build).state_dict()
+
+
 def test_what_is_missing_under_the_key_is_still_an_error(tmp_path):
     """Leaving out the rest of a file never makes loading less strict."""
     found = entry(tmp_path, {"model": {"weight": STATE["weight"]}}, Take("model"))
 
-    with pytest.raises(StateDictMismatchError, match="1 keys are missing: bias"):
+    with pytest.raises(StateDictMismatchError, match="1 key is missing: bias"):
         dapi.build_model(torch.nn.Linear, 2, 3, weights=found)
 
 
