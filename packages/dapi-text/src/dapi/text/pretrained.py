@@ -49,7 +49,8 @@ def read_pretrained(directory: str | Path) -> WeightEntry:
 
     Raises:
         ArgumentError: It is not such a directory.
-        CheckpointError: The weights cannot be read.
+        CheckpointError: The weights, or their index, cannot be read.
+        MissingFileError: The index names a file that is not in the directory.
 
     Example:
         >>> import tempfile
@@ -142,16 +143,11 @@ def _head(folder: Path, family: Family[Any], config: Mapping[str, Any]) -> Head 
 
 def _files(folder: Path) -> tuple[File, ...]:
     """Return the weights: one file, or the shards of an index."""
-    for name in ("model.safetensors", "pytorch_model.bin"):
+    alone = ("model.safetensors", "pytorch_model.bin")
+    for name in (*alone, *(f"{each}.index.json" for each in alone)):
         if (folder / name).is_file():
             return WeightEntry.from_file(folder / name).files
-    if not (folder / "model.safetensors.index.json").is_file():
-        _refuse(folder, "with a model.safetensors")
-    shards = _read_json(folder, "model.safetensors.index.json").get("weight_map")
-    names = sorted(set(map(str, shards.values()))) if isinstance(shards, dict) else []
-    if not names or any(Path(name).name != name or name == ".." for name in names):
-        _refuse(folder, "whose index names files in it")
-    return tuple(WeightEntry.from_file(folder / name).files[0] for name in names)
+    _refuse(folder, "with a model.safetensors")
 
 
 # Values of training, which a caller may change, and of running, which only a caller sets.
