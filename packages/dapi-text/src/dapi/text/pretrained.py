@@ -78,6 +78,7 @@ def read_pretrained(directory: str | Path) -> WeightEntry:
         if name in values and name not in _OF_CALLERS and _is_plain(values[name])
     }
     _check_sizes(folder, known, tensors)
+    _check_types(folder, family, known)
     fixed = {name: value for name, value in known.items() if name not in _FREE}
     names = _categories(config) if head in ("text-classification", "token-classification") else ()
     if head is not None:
@@ -136,7 +137,7 @@ def _head(folder: Path, family: Family[Any], config: Mapping[str, Any]) -> Head 
     }
     saved = config.get("architectures")
     name = saved[0] if isinstance(saved, list) and saved else None
-    if name not in classes:
+    if not isinstance(name, str) or name not in classes:
         _refuse(folder, f"of {', '.join(classes)}, but config.json's architectures say {name!r}")
     return classes[name]
 
@@ -209,6 +210,17 @@ def _check_sizes(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, 
         _refuse(folder, "whose config.json names no size that its weights do not have")
 
 
+def _check_types(folder: Path, family: Family[Any], config: Mapping[str, Any]) -> None:
+    """Refuse values that the configuration's class refuses, as the builder would later."""
+    import transformers
+
+    try:
+        getattr(transformers, f"{family.name}Config")(**config)
+    except Exception as cause:  # noqa: BLE001 - its validators raise errors of other libraries
+        reason = str(cause).strip().splitlines()[-1].strip() if str(cause) else type(cause).__name__
+        _refuse(folder, f"with a config.json that transformers accepts ({reason:.200})")
+
+
 def _categories(config: Mapping[str, Any]) -> tuple[str, ...]:
     names = config.get("id2label")
     if not isinstance(names, dict):
@@ -242,7 +254,8 @@ def _max_length(settings: Mapping[str, Any], config: Mapping[str, Any]) -> int:
     if config.get("model_type") in ("mpnet", "roberta", "xlm-roberta"):
         first = _number(config.get("pad_token_id"), 1) + 1  # from where positions are counted
     positions = _number(config.get("max_position_embeddings"), 512) - first
-    return min(_number(settings.get("model_max_length"), positions), positions)
+    wanted = _number(settings.get("model_max_length"), positions)
+    return min(wanted, positions) if wanted > 0 else positions
 
 
 def _number(value: object, default: int) -> int:
