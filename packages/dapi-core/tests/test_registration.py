@@ -581,6 +581,9 @@ def test_builder_that_declares_categories_gets_those_of_the_weights(tmp_path):
     named(weights=entry, num_labels=3, new_head=True)
     named(weights=entry, categories=("e",), new_head=True)
     named(weights=None, num_labels=2)
+    renewed = named(weights=entry, num_labels=3, new_head=True)
+    assert "categories" not in dapi.weights_of(renewed).meta
+    assert ("a", "b") == dapi.weights_of(named(weights=entry)).meta["categories"]
     unnamed(weights=entry)
     expected = [(2, ("a", "b")), (2, ("c", "d")), (3, None), (None, ("e",)), (2, None)]
     assert expected == list(dict.fromkeys(given))  # a new head is constructed twice

@@ -71,12 +71,7 @@ def read_pretrained(directory: str | Path) -> WeightEntry:
     head = _head(folder, family, config)
     files = _files(folder)
     tensors = WeightEntry(files).state_dict()
-    values = {**_usual(family), **config}
-    known = {
-        name: values[name]
-        for name in declared.__annotations__
-        if name in values and name not in _OF_CALLERS and _is_plain(values[name])
-    }
+    known = _architecture(declared, {**_usual(family), **config})
     _check_sizes(folder, known, tensors)
     _check_types(folder, family, known)
     fixed = {name: value for name, value in known.items() if name not in _FREE}
@@ -192,6 +187,15 @@ def _usual(family: Family[Any]) -> dict[str, Any]:
 
     found: dict[str, Any] = getattr(transformers, f"{family.name}Config")().to_dict()
     return {**(_UNWRITTEN if family is _family.DEBERTA_V2 else {}), **found}
+
+
+def _architecture(declared: type, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values that are arguments of a builder, without those that callers set."""
+    return {
+        name: values[name]
+        for name in declared.__annotations__
+        if name in values and name not in _OF_CALLERS and _is_plain(values[name])
+    }
 
 
 def _is_plain(value: object) -> bool:
