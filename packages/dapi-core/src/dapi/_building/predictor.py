@@ -89,7 +89,7 @@ class Options(NamedTuple):
     """How a predictor runs its model; see ``predictor``."""
 
     device: str
-    dtype: torch.dtype | None
+    dtype: torch.dtype | str | None
     compile: bool
     seed: int | None
 
