@@ -73,7 +73,7 @@ def test_name_that_no_file_can_have_is_missing(folder):
 
 def test_directory_without_an_index(tmp_path):
     """It is no checkpoint; of torch.distributed.checkpoint, the error says what reads it."""
-    with pytest.raises(MissingFileError):
+    with pytest.raises(MissingFileError, match=r"model\.safetensors\.index\.json does not exist"):
         WeightEntry.from_file(tmp_path)
     (tmp_path / ".metadata").touch()
     with pytest.raises(CheckpointError, match="dapi convert .*pip install dapi-devkit"):

@@ -27,7 +27,7 @@ def of(path: Path, given: str | Path) -> list[Path]:
             ``torch.distributed.checkpoint``.
     """
     if path.is_dir():
-        path = _in(path) or path
+        path = given = _in(path) or path / f"model.safetensors{INDEX}"
     if not path.is_file():
         raise MissingFileError(given)
     return _listed(path) if path.name.endswith(INDEX) else [path]
