@@ -304,6 +304,28 @@ def test_adapter_is_replaced_as_a_whole(base, tmp_path):
     shutil.rmtree(tmp_path / "adapter")
 
 
+def test_readme_is_not_replaced(base, tmp_path):
+    """PEFT writes a template; what the user made of it stays."""
+    model = trained(peft.get_peft_model(base, METHODS["lora"]))
+    adapters.save(model, tmp_path)
+    assert (tmp_path / "README.md").exists()
+    (tmp_path / "README.md").write_text("mine")
+    adapters.save(model, tmp_path)
+
+    assert "mine" == (tmp_path / "README.md").read_text()
+
+
+@pytest.mark.parametrize("change", [{"r": "many"}, {"peft_type": "OTHER"}, {"lora_dropout": 5}])
+def test_configuration_that_peft_refuses_is_an_error_of_dapi(change, base, tmp_path):
+    """Whatever PEFT raises, it names the directory."""
+    adapters.save(trained(peft.get_peft_model(base, METHODS["lora"])), tmp_path)
+    path = tmp_path / "adapter_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+
+    with pytest.raises(AdapterError, match="PEFT cannot load it"):
+        adapters.load(dapi.get_model(TEXT), tmp_path)
+
+
 def test_merged_model_is_saved_as_any_other(base, batch, tmp_path):
     """With the adapter in its weights, it needs PEFT no longer."""
     model = trained(peft.get_peft_model(base, METHODS["lora"]))

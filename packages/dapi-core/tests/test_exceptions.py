@@ -51,7 +51,6 @@ EXAMPLES = [
     exceptions.PositionalArgumentError("net", "True", parameters=["weights"]),
     exceptions.LegacyConflictError("net", "pretrained", parameter="weights"),
     exceptions.MissingFileError("net.pth"),
-    exceptions.MissingFileError("nets", is_directory=True),
     exceptions.NestedCheckpointError(
         "net.ckpt", source="net", tensors={("model", "ema"): 14, (): 1}, others={"epoch": "int"}
     ),

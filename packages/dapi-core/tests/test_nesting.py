@@ -2,6 +2,7 @@
 
 import pickle
 from collections import OrderedDict
+from dataclasses import replace
 
 import pytest
 
@@ -102,6 +103,22 @@ def test_versions_of_modules_are_taken_along(tmp_path):
     found = entry(tmp_path, {"model": state}, Take("model")).state_dict()
 
     assert {"": {"version": 2}} == dict(found._metadata)
+
+
+@pytest.mark.parametrize("take", [(), (Take("model"),)], ids=["alone", "nested"])
+@pytest.mark.parametrize("versions", ["none", {"": 3}, {"": {"version": "2"}}], ids=repr)
+def test_versions_that_torch_did_not_write_are_refused(tmp_path, versions, take):
+    """A file may set any attribute of its dict; torch and the steps read this one."""
+    state = OrderedDict(STATE)
+    state._metadata = versions
+    written = entry(tmp_path, {"model": state} if take else state, *take)
+
+    with pytest.raises(CheckpointError, match=r"_metadata|no attribute"):
+        dapi.build_model(torch.nn.Linear, 2, 3, weights=written)
+    (file,) = written.files
+    parts = (replace(file, prefix="a."), replace(file, prefix="b."))
+    with pytest.raises(CheckpointError):
+        WeightEntry(parts, build=written.build).state_dict()
 
 
 def test_what_is_missing_under_the_key_is_still_an_error(tmp_path):

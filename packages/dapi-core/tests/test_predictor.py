@@ -302,8 +302,29 @@ def test_a_changed_model_is_not_pickled(predictor):
     with torch.no_grad():
         predict.model.bias.zero_()
 
-    with pytest.raises(SavingError, match="its parameters were changed"):
+    with pytest.raises(SavingError, match="its tensors were changed"):
         pickle.dumps(predict)
+
+
+def test_statistics_belong_to_the_model_and_caches_do_not(predictor):
+    """Those of batch norm change in training mode, without a step of an optimizer."""
+    predict = predictor("plain")
+    predict.model.register_buffer("cache", torch.zeros(2), persistent=False)
+    pickle.dumps(predict)
+    predict.model.register_buffer("running_mean", torch.zeros(2))
+
+    with pytest.raises(SavingError, match="its tensors were changed"):
+        pickle.dumps(predict)
+
+
+def test_a_pickle_gives_the_published_model_whatever_others_did(predictor):
+    """A process keeps the models of its pickles, but not one that was changed since."""
+    predict = predictor("plain")
+    pickled, expected = pickle.dumps(predict), predict((1.0, 2.0)).output
+    with torch.no_grad():
+        pickle.loads(pickled).model.bias.add_(1)
+
+    assert torch.equal(expected, pickle.loads(pickled)((1.0, 2.0)).output)
 
 
 @pytest.mark.slow  # the compiler takes its time

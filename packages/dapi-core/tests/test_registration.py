@@ -12,6 +12,7 @@ import dapi
 from dapi import Build, BuilderConfig, LegacyArgument, WeightEntry, Weights, register_model
 from dapi._catalog import builders
 from dapi.exceptions import (
+    ConfigConflictError,
     DuplicateModelError,
     InvalidNameError,
     LegacyArgumentWarning,
@@ -580,6 +581,11 @@ def test_builder_that_declares_categories_gets_those_of_the_weights(tmp_path):
     named(weights=entry, num_labels=3, new_head=True)
     named(weights=entry, categories=("e",), new_head=True)
     named(weights=None, num_labels=2)
+    renewed = named(weights=entry, num_labels=3, new_head=True)
+    assert "categories" not in dapi.weights_of(renewed).meta
+    assert ("a", "b") == dapi.weights_of(named(weights=entry)).meta["categories"]
     unnamed(weights=entry)
     expected = [(2, ("a", "b")), (2, ("c", "d")), (3, None), (None, ("e",)), (2, None)]
     assert expected == list(dict.fromkeys(given))  # a new head is constructed twice
+    with pytest.raises(ConfigConflictError, match=r"num_labels=3 .* num_labels=2.*new_head=True"):
+        named(weights=entry, categories=("c", "d", "e"))

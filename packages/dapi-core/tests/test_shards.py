@@ -65,9 +65,15 @@ def test_missing_shard_is_named(folder):
         WeightEntry.from_file(folder)
 
 
+def test_name_that_no_file_can_have_is_missing(folder):
+    """A name that is too long is one of a missing file, not an error of the system."""
+    with pytest.raises(MissingFileError, match="nnn"):
+        WeightEntry.from_file(index(folder, {"a.weight": "n" * 5000}))
+
+
 def test_directory_without_an_index(tmp_path):
     """It is no checkpoint; of torch.distributed.checkpoint, the error says what reads it."""
-    with pytest.raises(MissingFileError, match=r"directory .* has no index"):
+    with pytest.raises(MissingFileError, match=r"model\.safetensors\.index\.json does not exist"):
         WeightEntry.from_file(tmp_path)
     (tmp_path / ".metadata").touch()
     with pytest.raises(CheckpointError, match="dapi convert .*pip install dapi-devkit"):

@@ -325,6 +325,13 @@ class Bomb:
         return os.system, ("echo a payload ran",)
 
 
+def test_choice_is_a_command_whatever_the_keys_are(tmp_path):
+    """A stranger wrote the keys; whoever copies the command runs nothing of theirs."""
+    path = save(tmp_path / "net.ckpt", {"model": OTHER, "ema; touch x": OTHER.copy()})
+    with pytest.raises(ValueError, match=r"--take 'ema; touch x' \(1 tensor\)"):
+        converted(path)
+
+
 @LAYOUTS
 def test_code_in_a_file_is_not_run(capfd, tmp_path, layout):
     """The tensors beside it are still written, and the function is named."""
@@ -435,6 +442,32 @@ def test_file_that_exists_is_not_replaced_unasked(capsys, tmp_path):
         main(["convert", str(path), "--output", "net.pth"])
     assert 1 == main(["convert", str(tmp_path / "absent.pth")])
     assert "does not exist" in capsys.readouterr().err
+
+
+def test_file_that_cannot_be_written(capsys, tmp_path):
+    """A missing directory, and a directory in the place of the file, are named."""
+    path = save(tmp_path / "net.pth", OTHER)
+    (tmp_path / "made.safetensors").mkdir()
+
+    status, printed = run(capsys, path, "--output", tmp_path / "made.safetensors")
+    assert (1, True) == (status, "made.safetensors exists" in printed.err)
+    status, printed = run(capsys, path, "--output", tmp_path / "absent" / "net.safetensors")
+    assert (1, True) == (status, "expected a file in an existing directory" in printed.err.lower())
+    assert {"net.pth", "made.safetensors"} == {each.name for each in tmp_path.iterdir()}
+
+
+def test_current_directory_is_written_beside_itself(capsys, tmp_path, monkeypatch):
+    """The file has the whole name of the directory, which may have dots."""
+    folder = tmp_path / "step-1.5"
+    folder.mkdir()
+    torch.save(OTHER, folder / "part.bin")
+    (folder / "all.index.json").write_text(json.dumps({"weight_map": {"weight": "part.bin"}}))
+    monkeypatch.chdir(folder)
+
+    status, printed = run(capsys, ".")
+
+    assert 0 == status, printed.err
+    same(OTHER, WeightEntry.from_file(tmp_path / "step-1.5.safetensors").state_dict())
 
 
 @LAYOUTS

@@ -32,6 +32,10 @@ class Weighted(nn.Linear):
     def __init__(self, weights):
         super().__init__(weights, 2)
 
+class Stemmed(nn.Linear):
+    def __init__(self, new_stem):
+        super().__init__(new_stem, 2)
+
 def part(*, width: int, **others):
     return Part(width, pretrained=False)
 """
@@ -133,6 +137,7 @@ def test_path_of_an_installed_file_is_an_address(others):
         (("--wrap=other_net:torch", PREFIXED[0]), "neither a class nor a function"),
         (("--wrap=other_net:Part", PREFIXED[0]), "requires width.*--config NAME=VALUE"),
         (("--wrap=other_net:Weighted", PREFIXED[0]), "'weights', which has another meaning"),
+        (("--wrap=other_net:Stemmed", PREFIXED[0]), "'new_stem', which has another meaning"),
         (("--wrap=other_net:Pair", "--config=width=3", *PREFIXED), "1 key is missing: window"),
         (("--wrap=other_net:Pair", "--config=width=3", PREFIXED[0]), "keys are missing"),
         (
@@ -140,7 +145,7 @@ def test_path_of_an_installed_file_is_an_address(others):
             "not in an installed package",
         ),
     ],
-    ids=["class", "module", "no class", "argument", "own argument", "computed", "file", "path"],
+    ids=["class", "module", "no class", "argument", "own", "stem", "computed", "file", "path"],
 )
 def test_what_cannot_be_wrapped_writes_nothing(capsys, words, text):
     """The error says why, and what to do."""

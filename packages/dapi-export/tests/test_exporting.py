@@ -1,6 +1,7 @@
 """export: one file, which equals the model, or none."""
 
 import json
+from dataclasses import replace
 
 import onnx
 import onnxruntime
@@ -95,6 +96,24 @@ def test_names_that_a_package_keeps_in_a_file_are_stated_too(tmp_path):
 
     categories = json.loads(json.loads(kept["dapi.json"])["dapi.categories"])
     assert (1000, "daisy") == (len(categories), categories[985])
+
+
+def test_model_with_a_new_head_is_exported_without_names(tmp_path):
+    """Its outputs have none yet; the file states no path of the machine that wrote it."""
+    published = dapi.get_weights("resnet20_v2:Digits_RefV1")
+    own = dapi.WeightEntry.from_file(published.fetch(), meta=published.meta, build=published.build)
+    entry = replace(own, transforms=published.transforms, postprocess=published.postprocess)
+    model = dapi.get_model("resnet20_v2", weights=entry, num_classes=3, new_head=True).eval()
+
+    report = export(model, format="torch-export", output=tmp_path)
+
+    kept = {"dapi.json": ""}
+    torch.export.load(report.path, extra_files=kept)
+    assert (1, 3) == report.outputs[0].shape
+    assert "dapi.categories" not in json.loads(kept["dapi.json"])
+    assert (
+        "file:" not in kept["dapi.json"] and str(published.fetch().parent) not in kept["dapi.json"]
+    )
 
 
 def test_model_in_memory_is_exported_as_it_is_now(digits, images, tmp_path):

@@ -184,6 +184,9 @@ def rewrite(folder, name, **values):
         ({"model_type": ["bert"]}, "of model_type bert, deberta-v2"),
         ({"architectures": ["BertForQuestionAnswering"]}, "BertForMaskedLM, but .*'BertForQuest"),
         ({"architectures": None}, "say None"),
+        ({"architectures": [["BertModel"]]}, "say .'BertModel'"),
+        ({"hidden_size": "16"}, "that transformers accepts"),
+        ({"layer_norm_eps": "small"}, "that transformers accepts"),
         ({"num_hidden_layers": 10**6}, "no size that its weights do not have"),
         ({"num_hidden_layers": "many"}, "no size that its weights do not have"),
         ({"vocab_size": 10**12}, "no size that its weights do not have"),
@@ -221,7 +224,7 @@ def test_incomplete_directory_is_refused(tmp_path):
         read_pretrained(tmp_path)
     for outside in ("../model.safetensors", "/etc/passwd", ".."):
         rewrite(tmp_path, "model.safetensors.index.json", weight_map={"a": outside})
-        with pytest.raises(ArgumentError, match="index names files in it"):
+        with pytest.raises(CheckpointError, match="not a file beside it"):
             read_pretrained(tmp_path)
 
 

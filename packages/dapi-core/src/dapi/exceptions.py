@@ -742,14 +742,8 @@ def _renames(missing: Sequence[str], unexpected: Sequence[str]) -> str:
 class MissingFileError(DapiError, FileNotFoundError):
     """A local checkpoint does not exist."""
 
-    def __init__(self, path: object, *, is_directory: bool = False) -> None:
+    def __init__(self, path: object) -> None:
         self.path = path
-        if is_directory:
-            super().__init__(
-                f"The directory {path} has no index (*.index.json). Expected the path of a file in "
-                "it; for a directory of save_pretrained: dapi.text.pretrained.read_pretrained(path)"
-            )
-            return
         super().__init__(
             f"The file {path} does not exist. Expected the path of a .safetensors or .pth "
             "checkpoint; for a URL: dapi.WeightEntry(url); for a name: dapi.get_model(name)"

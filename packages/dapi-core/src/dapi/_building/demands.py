@@ -67,8 +67,10 @@ def merge(weights: Weights | WeightEntry, config: Mapping[str, Any], ends: Ends)
             f"names {argument}, which only a caller may set",
             f"Remove it from the entry, and pass it to the builder: {argument}=...",
         )
+    names = config.get("categories")
+    sizes = dict.fromkeys(("num_labels", "num_classes"), len(names)) if names else {}
     for argument, fixed in wanted.config.items():
-        given = config.get(argument, fixed)
+        given = config.get(argument, sizes.get(argument, fixed))
         if freeze(given) != fixed and not ends.may_differ(argument):
             raise ends.conflict(weights, argument, given, fixed)
     inherited = {**wanted.defaults, **wanted.config}

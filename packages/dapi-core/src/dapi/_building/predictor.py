@@ -137,11 +137,11 @@ class ModelPredictor:
         return f"<ModelPredictor of {self.weights}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle what it was built from; raise SavingError if its parameters were changed."""
+        """Pickle what it was built from; raise SavingError if its tensors were changed."""
         if _state(self.model) != self._built:
             raise SavingError(
                 f"predictor of {self.weights}",
-                "its parameters were changed, and its pickle names only what it was built from. "
+                "its tensors were changed, and its pickle names only what it was built from. "
                 "Use dapi.save, and a predictor of an entry of that file",
             )
         model = self._plan.model
@@ -274,14 +274,30 @@ class ModelPredictor:
             raise InputError(name, reason_of(cause, name), expected=expected) from cause
 
 
-@lru_cache(_KEPT)
 def _rebuild(options: Options, *chosen: Any) -> ModelPredictor:
+    found = _kept(options, *chosen)
+    if _state(found.model) == found._built:
+        return found
+    return ModelPredictor(plan_for(*chosen), options)  # the one that is kept was changed since
+
+
+@lru_cache(_KEPT)
+def _kept(options: Options, *chosen: Any) -> ModelPredictor:
     return ModelPredictor(plan_for(*chosen), options)
 
 
 def _state(model: nn.Module) -> list[tuple[int, int]]:
-    """Return the parameters, and how often each was written to; inference mode does not count."""
-    found = model.parameters()
+    """Return the tensors, and how often each was written to; inference mode does not count.
+
+    Buffers that no file has are caches, which a model may fill while it runs.
+    """
+    buffers = (
+        tensor
+        for module in model.modules()
+        for name, tensor in module._buffers.items()
+        if tensor is not None and name not in module._non_persistent_buffers_set
+    )
+    found = [*model.parameters(), *buffers]
     return [(id(each), -1 if each.is_inference() else each._version) for each in found]
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from dapi._values.frozen import FrozenDict
 from dapi._values.public import public
@@ -16,6 +16,9 @@ from dapi.exceptions import NoWeightsError
 
 if TYPE_CHECKING:
     from torch import nn
+
+# Metadata that name the outputs of a head, where no postprocess says which of them it uses.
+_NAMES: Final = ("categories", "keypoint_names", "labels")
 
 
 @public
@@ -125,8 +128,10 @@ def _with_new_head(weights: Weights | WeightEntry) -> WeightEntry:
     from dataclasses import replace
 
     entry = entry_of(weights)
-    if not isinstance(entry.postprocess, Lazy):
-        return entry
-    postprocess = entry.postprocess.without_names()
-    meta = {key: value for key, value in entry.meta.items() if key not in postprocess.nameless}
-    return replace(entry, postprocess=postprocess, meta=meta)
+    changes: dict[str, Any] = {}
+    nameless: Collection[str] = _NAMES
+    if isinstance(entry.postprocess, Lazy):
+        changes["postprocess"] = postprocess = entry.postprocess.without_names()
+        nameless = postprocess.nameless
+    meta = {key: value for key, value in entry.meta.items() if key not in nameless}
+    return replace(entry, meta=meta, **changes)

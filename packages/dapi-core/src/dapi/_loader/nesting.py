@@ -30,10 +30,9 @@ def tensors(found: Any, take: Take | None, path: Path, wanted: str) -> dict[str,
         NestedCheckpointError: It is not a state dict alone, and nobody said where that is.
         ValueError: It has no tensors by key, or none where ``take`` looks.
     """
-    if take is not None:
-        return take(found, {})
-    if _is_state_dict(found):
-        state_dict: dict[str, Tensor] = found
+    if take is not None or _is_state_dict(found):
+        state_dict: dict[str, Tensor] = found if take is None else take(found, {})
+        _check_versions(state_dict)
         return state_dict
     counts = dict(sorted(_counts(found, (), set()), key=lambda item: -item[1]))
     if not counts:
@@ -45,6 +44,16 @@ def tensors(found: Any, take: Take | None, path: Path, wanted: str) -> dict[str,
         if key not in tops and not _is_tensor(value)
     }
     raise NestedCheckpointError(path, source=wanted, tensors=counts, others=others)
+
+
+def _check_versions(state_dict: Mapping[str, Any]) -> None:
+    """Refuse versions of modules that are none: a file may set any attribute of a dict."""
+    versions = getattr(state_dict, "_metadata", {})
+    facts = versions.values() if isinstance(versions, Mapping) else [versions]
+    if not all(
+        isinstance(each, Mapping) and isinstance(each.get("version"), int | None) for each in facts
+    ):
+        raise ValueError("its versions of modules (_metadata) are not those of a state dict")
 
 
 def _is_state_dict(found: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Final
 
@@ -26,9 +27,9 @@ def of(path: Path, given: str | Path) -> list[Path]:
             ``torch.distributed.checkpoint``.
     """
     if path.is_dir():
-        path = _in(path) or path
+        path = given = _in(path) or path / f"model.safetensors{INDEX}"
     if not path.is_file():
-        raise MissingFileError(given, is_directory=path.is_dir())
+        raise MissingFileError(given)
     return _listed(path) if path.name.endswith(INDEX) else [path]
 
 
@@ -56,7 +57,8 @@ def _listed(index: Path) -> list[Path]:
         reason = f"its weight_map cannot be read ({cause})"
         raise CheckpointError(index, source=index.name, reason=reason) from cause
     files = [index.parent / name for name in names]
-    missing = next((file for file in files if not file.is_file()), None)
+    # Unlike Path.is_file, it does not raise for a name that is too long.
+    missing = next((file for file in files if not os.path.isfile(file)), None)  # noqa: PTH113
     if missing is not None:
         raise MissingFileError(missing)
     return files

@@ -18,7 +18,7 @@ from dapi.devkit._command_line import parser_of, put_json
 from dapi.devkit._description import describe, package_url, published
 from dapi.devkit._source import entry_source
 from dapi.devkit.exceptions import ConversionError, ProjectExistsError
-from dapi.exceptions import MissingFileError
+from dapi.exceptions import InputError, MissingFileError
 
 _SECONDS = 600
 
@@ -28,12 +28,12 @@ def main(arguments: Sequence[str]) -> int:
     parser = _parser()
     options = parser.parse_args(arguments)
     source: Path = options.file
-    target = options.output or source.with_suffix(".safetensors")
+    target = options.output or _beside(source)
     if target.suffix != ".safetensors":
         parser.error(f"argument --output: {str(target)!r} does not end in .safetensors")
     if not source.exists():
         raise MissingFileError(source)
-    if target.exists() and not options.output:
+    if target.is_dir() or (target.exists() and not options.output):
         raise ProjectExistsError(target)
     facts = _convert(source, target, options.take, options.seconds)
     entry = _entry(target, facts)
@@ -45,9 +45,15 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _beside(source: Path) -> Path:
+    """Return the path of a new file beside a file, or beside a directory such as ``.``."""
+    source = source.resolve() if source.name in ("", "..") else source
+    return source.with_name(f"{source.name if source.is_dir() else source.stem}.safetensors")
+
+
 def _convert(source: Path, target: Path, take: list[str] | None, seconds: int) -> dict[str, Any]:
     """Let a process write the file, and put it where it belongs when it is whole and verified."""
-    with TemporaryDirectory(dir=target.resolve().parent, prefix=f".{target.name}-") as folder:
+    with _scratch(target) as folder:
         made = Path(folder) / "made.safetensors"
         job = {
             "source": str(source.resolve()),
@@ -72,6 +78,20 @@ def _convert(source: Path, target: Path, take: list[str] | None, seconds: int) -
             raise ConversionError(source, facts["error"])
         os.replace(made, target)
     return facts
+
+
+def _scratch(target: Path) -> TemporaryDirectory[str]:
+    """Make a temporary directory beside a file, on the same disk.
+
+    Raises:
+        InputError: The directory of the file does not exist, or cannot be written.
+    """
+    try:
+        return TemporaryDirectory(dir=target.absolute().parent, prefix=f".{target.name}-")
+    except OSError as cause:
+        reason = f"it cannot be written ({cause.strerror})"
+        expected = "a file in an existing directory"
+        raise InputError(str(target), reason, expected=expected) from cause
 
 
 def _environment() -> dict[str, str]:

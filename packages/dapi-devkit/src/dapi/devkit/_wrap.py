@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _PRETRAINED = "pretrained"  # a class with this argument would load files itself
 # Arguments that every builder has, with a meaning of their own.
-_OWN = ("weights", "progress", "config", "new_head", "device", "dtype", _PRETRAINED)
+_OWN = ("weights", "progress", "config", "new_head", "new_stem", "device", "dtype", _PRETRAINED)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from dapi import WeightEntry, Weights, catalog
-from dapi.exceptions import FetchError, UnknownTaskError
+from dapi.exceptions import FetchError, NoWeightsError, UnknownTaskError
 from dapi.export._tensors import mapped
 from dapi.tasks import Sample
 
@@ -140,7 +140,7 @@ class _Watch:
 
     def _postprocess(self) -> Any:
         original: Any = None
-        with suppress(FetchError):
+        with suppress(FetchError, NoWeightsError):  # the outputs of a new head have no names
             original = self.entry.postprocess()
 
         def conclude(*args: Any) -> Any:

@@ -37,8 +37,9 @@ def describe(
     files = [
         {"name": file.name, "sha256": file.sha256, "size": file.size} for file in weights.files
     ]
+    is_local = weights.files[0].url.startswith("file:")  # others need no path of this machine
     facts: dict[str, Any] = {
-        "weights": str(weights),
+        "weights": weights.files[0].name if is_local else str(weights),
         "files": files,
         **{key: weights.meta[key] for key in _KEYS if weights.meta.get(key)},
         "transforms": repr(call.transforms),

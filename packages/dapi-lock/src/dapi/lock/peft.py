@@ -37,6 +37,7 @@ __all__ = ["load", "save"]
 _KEY: Final = "dapi.base"
 _WEIGHTS: Final = "adapter_model.safetensors"
 _CONFIG: Final = "adapter_config.json"
+_CARD: Final = "README.md"
 # Initialisations of LoRA that change the base's own weights, which no adapter contains.
 _REPLACING: Final = ("corda", "loftq", "lora_ga", "olora", "pissa")
 _DIGITS: Final = 16  # of a tensor's hash: a base is compared by all of its tensors
@@ -45,8 +46,8 @@ _DIGITS: Final = 16  # of a tensor's hash: a base is compared by all of its tens
 def save(model: PeftModel, directory: str | Path, *, adapter: str = "default") -> None:
     """Save an adapter as PEFT does, and record its base: the model without the adapter.
 
-    Replaces the files of an adapter that is there already. Reads every tensor of the base to hash
-    it (some seconds for each GB); uses no network.
+    Replaces the files of an adapter that is there already, but not a README.md. Reads every tensor
+    of the base to hash it (some seconds for each GB); uses no network.
 
     Args:
         model: A model of ``peft.get_peft_model``, around any model.
@@ -82,7 +83,8 @@ def save(model: PeftModel, directory: str | Path, *, adapter: str = "default") -
         written = Path(made) if adapter == "default" else Path(made, adapter)
         _record(written / _WEIGHTS, _describe(model))
         for file in sorted(written.iterdir(), key=lambda path: path.name == _WEIGHTS):
-            if file.is_file():
+            is_written = file.name == _CARD and (folder / _CARD).exists()  # by the user
+            if file.is_file() and not is_written:
                 os.replace(file, folder / file.name)
 
 
@@ -105,8 +107,8 @@ def load(
 
     Raises:
         AdapterBaseError: The adapter was trained on another model.
-        AdapterError: The directory has no adapter, or its file does not say on which model it was
-            trained.
+        AdapterError: The directory has no adapter, its file does not say on which model it was
+            trained, or PEFT cannot load it, which may leave the model changed.
 
     Warns:
         UnchangedModelWarning: The adapter changes nothing.
@@ -115,11 +117,15 @@ def load(
 
     folder = Path(directory).absolute()
     _check_base(model, folder)
-    if isinstance(model, PeftModel):
-        model.load_adapter(str(folder), adapter, is_trainable=trainable)
-        found = model
-    else:
-        found = PeftModel.from_pretrained(model, str(folder), adapter, is_trainable=trainable)
+    try:
+        if isinstance(model, PeftModel):
+            model.load_adapter(str(folder), adapter, is_trainable=trainable)
+            found = model
+        else:
+            found = PeftModel.from_pretrained(model, str(folder), adapter, is_trainable=trainable)
+    except Exception as cause:  # of a configuration, PEFT may raise anything
+        reason = f"PEFT cannot load it ({type(cause).__name__}: {cause})"
+        raise AdapterError(folder, reason, "Build the model again, and check the files") from cause
     _warn_if_unchanged(found, adapter, f"The adapter in {folder}")
     return found
 

@@ -49,7 +49,8 @@ def read_pretrained(directory: str | Path) -> WeightEntry:
 
     Raises:
         ArgumentError: It is not such a directory.
-        CheckpointError: The weights cannot be read.
+        CheckpointError: The weights, or their index, cannot be read.
+        MissingFileError: The index names a file that is not in the directory.
 
     Example:
         >>> import tempfile
@@ -70,13 +71,9 @@ def read_pretrained(directory: str | Path) -> WeightEntry:
     head = _head(folder, family, config)
     files = _files(folder)
     tensors = WeightEntry(files).state_dict()
-    values = {**_usual(family), **config}
-    known = {
-        name: values[name]
-        for name in declared.__annotations__
-        if name in values and name not in _OF_CALLERS and _is_plain(values[name])
-    }
+    known = _architecture(declared, {**_usual(family), **config})
     _check_sizes(folder, known, tensors)
+    _check_types(folder, family, known)
     fixed = {name: value for name, value in known.items() if name not in _FREE}
     names = _categories(config) if head in ("text-classification", "token-classification") else ()
     if head is not None:
@@ -135,23 +132,18 @@ def _head(folder: Path, family: Family[Any], config: Mapping[str, Any]) -> Head 
     }
     saved = config.get("architectures")
     name = saved[0] if isinstance(saved, list) and saved else None
-    if name not in classes:
+    if not isinstance(name, str) or name not in classes:
         _refuse(folder, f"of {', '.join(classes)}, but config.json's architectures say {name!r}")
     return classes[name]
 
 
 def _files(folder: Path) -> tuple[File, ...]:
     """Return the weights: one file, or the shards of an index."""
-    for name in ("model.safetensors", "pytorch_model.bin"):
+    alone = ("model.safetensors", "pytorch_model.bin")
+    for name in (*alone, *(f"{each}.index.json" for each in alone)):
         if (folder / name).is_file():
             return WeightEntry.from_file(folder / name).files
-    if not (folder / "model.safetensors.index.json").is_file():
-        _refuse(folder, "with a model.safetensors")
-    shards = _read_json(folder, "model.safetensors.index.json").get("weight_map")
-    names = sorted(set(map(str, shards.values()))) if isinstance(shards, dict) else []
-    if not names or any(Path(name).name != name or name == ".." for name in names):
-        _refuse(folder, "whose index names files in it")
-    return tuple(WeightEntry.from_file(folder / name).files[0] for name in names)
+    _refuse(folder, "with a model.safetensors")
 
 
 # Values of training, which a caller may change, and of running, which only a caller sets.
@@ -197,6 +189,15 @@ def _usual(family: Family[Any]) -> dict[str, Any]:
     return {**(_UNWRITTEN if family is _family.DEBERTA_V2 else {}), **found}
 
 
+def _architecture(declared: type, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values that are arguments of a builder, without those that callers set."""
+    return {
+        name: values[name]
+        for name in declared.__annotations__
+        if name in values and name not in _OF_CALLERS and _is_plain(values[name])
+    }
+
+
 def _is_plain(value: object) -> bool:
     """Whether a value is one that an architecture has; another is as if it were not there."""
     parts = value if isinstance(value, list) else [value]
@@ -211,6 +212,17 @@ def _check_sizes(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, 
     is_number = all(isinstance(each, int) for each in layers)
     if not is_number or max(layers) > len(tensors) or max(sizes, default=0) > largest:
         _refuse(folder, "whose config.json names no size that its weights do not have")
+
+
+def _check_types(folder: Path, family: Family[Any], config: Mapping[str, Any]) -> None:
+    """Refuse values that the configuration's class refuses, as the builder would later."""
+    import transformers
+
+    try:
+        getattr(transformers, f"{family.name}Config")(**config)
+    except Exception as cause:  # noqa: BLE001 - its validators raise errors of other libraries
+        reason = str(cause).strip().splitlines()[-1].strip() if str(cause) else type(cause).__name__
+        _refuse(folder, f"with a config.json that transformers accepts ({reason:.200})")
 
 
 def _categories(config: Mapping[str, Any]) -> tuple[str, ...]:
@@ -246,7 +258,8 @@ def _max_length(settings: Mapping[str, Any], config: Mapping[str, Any]) -> int:
     if config.get("model_type") in ("mpnet", "roberta", "xlm-roberta"):
         first = _number(config.get("pad_token_id"), 1) + 1  # from where positions are counted
     positions = _number(config.get("max_position_embeddings"), 512) - first
-    return min(_number(settings.get("model_max_length"), positions), positions)
+    wanted = _number(settings.get("model_max_length"), positions)
+    return min(wanted, positions) if wanted > 0 else positions
 
 
 def _number(value: object, default: int) -> int:

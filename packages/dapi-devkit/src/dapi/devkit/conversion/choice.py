@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -67,7 +68,7 @@ def is_tensor(value: Any) -> bool:
 
 
 def _option(keys: tuple[str, ...]) -> str:
-    return " ".join(["--take", *keys])
+    return shlex.join(["--take", *keys])  # a stranger may have written them
 
 
 def _candidates(
