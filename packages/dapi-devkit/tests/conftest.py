@@ -5,6 +5,8 @@ from hashlib import sha256
 
 import pytest
 
+from dapi._catalog import builders
+
 NETS = '''
 """A family of one net."""
 
@@ -95,3 +97,13 @@ def own_registrations(monkeypatch):
     from dapi._catalog import builders
 
     monkeypatch.setattr(builders, "_registered", dict(builders._registered))
+
+
+@pytest.fixture
+def own_imports(monkeypatch):
+    """Forget what a test imports of a project."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(builders, "_registered", dict(builders._registered))
+    yield
+    for name in [name for name in sys.modules if name.partition(".")[0] == "acme_flowers"]:
+        del sys.modules[name]

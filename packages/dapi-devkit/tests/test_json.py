@@ -29,6 +29,7 @@ def valid(capsys, tmp_path, monkeypatch):
     return valid
 
 
+@pytest.mark.usefixtures("own_imports")
 def test_projects_are_as_the_schema_says(valid):
     """The written files exist; a project knows its entry points."""
     written = valid("new", "acme-flowers", "--model-name", "plantnet")

@@ -1,14 +1,12 @@
 """``dapi new``: names that it takes and refuses, what it writes, and over what it does not."""
 
 import re
-import sys
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 import tomlkit
 
-from dapi._catalog import builders
 from dapi._cli import main
 from dapi.devkit._new import LICENSES, checked_name
 from dapi.devkit.exceptions import ProjectNameError
@@ -161,16 +159,6 @@ def test_project_of_weights_says_what_to_require_and_which_level_is_next(tmp_pat
     assert f"dapi-vision>={version('dapi-vision')},<1" in required
     assert "state `level = 3` in" in (project / "README.md").read_text()
     assert "    level = 2  #" in (project / "tests" / "test_conformance.py").read_text()
-
-
-@pytest.fixture
-def own_imports(monkeypatch):
-    """Forget what a test imports of a project."""
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.setattr(builders, "_registered", dict(builders._registered))
-    yield
-    for name in [name for name in sys.modules if name.partition(".")[0] == "acme_flowers"]:
-        del sys.modules[name]
 
 
 @pytest.mark.usefixtures("own_imports")
