@@ -185,7 +185,8 @@ def _parser() -> argparse.ArgumentParser:
         "Write a distribution with models and weights of your own.",
         "dapi new acme-models --model-name plantnet",
         "dapi new acme-weights --weights-for resnet50 \\\n      --checkpoint plants.safetensors",
-        "dapi new acme-faces --wrap facenet_pytorch.models.mtcnn:ONet \\\n"
+        "dapi new acme-faces \\\n"
+        "      --wrap facenet_pytorch.models.mtcnn:ONet \\\n"
         "      --file package:facenet_pytorch/data/onet.pt",
         "dapi new --family birdnet",
     )
