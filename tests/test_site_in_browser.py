@@ -33,7 +33,7 @@ TASKS = {
     "name what is in a photo": (["run a model on files"], "dapi predict efficientnet_lite0"),
     "ten classes of my own": (["train it further"], "new_head=True"),
     "a checkpoint of mine": (["Questions"], "dapi.WeightEntry.from_file(path)"),
-    "why resnet50 changed": (["Questions"], "A release marked other weights as the latest"),
+    "why resnet50 changed": (["Questions"], "A new release marked other weights as the"),
     "the same result next year": (["the same result next year"], "Name the member"),
     "a cluster without a network": (["containers"], "export DAPI_OFFLINE=1"),
     "whether a file can run code": (["Questions"], "weights_only=True"),
