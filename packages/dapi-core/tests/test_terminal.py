@@ -147,7 +147,7 @@ def test_ellipsis_is_one_that_can_be_shown(monkeypatch, capsys):
 
 
 def test_command_alone_shows_help(capsys):
-    """It is no error to ask what there is."""
+    """It prints the help of the command, and succeeds."""
     assert 0 == main([])
     assert "COMMAND" in capsys.readouterr().out
 

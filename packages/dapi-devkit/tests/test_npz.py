@@ -111,7 +111,7 @@ def test_what_unpacks_to_far_more_is_refused(tmp_path):
 
 
 def test_names_that_occur_twice_or_are_no_arrays(tmp_path):
-    """Both are told, with the name."""
+    """The error names the array and the reason."""
     stream = io.BytesIO()
     np.save(stream, np.ones(2))
     for names, match in {("a.npy", "a"): "two arrays", ("a.npy", "run.py"): "'run.py'"}.items():

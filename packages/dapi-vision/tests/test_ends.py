@@ -140,7 +140,7 @@ def test_features_equal_those_of_a_torchvision_model_without_its_head(weights):
 @pytest.mark.filterwarnings("ignore:Initializing zero-element tensors:UserWarning")
 @pytest.mark.parametrize("name", ["fasterrcnn_mobilenet_v3_large_fpn", "fcn_resnet50"])
 def test_without_a_head_is_refused_where_a_model_needs_it(name, offline):
-    """A layer of no outputs is no model of features: for those of detectors, take layers."""
+    """Detectors and segmenters refuse it: without their head, they have no output."""
     member = dapi.get_enum(name).get_latest()
 
     with pytest.raises(ConfigConflictError, match="num_classes=0 contradicts"):

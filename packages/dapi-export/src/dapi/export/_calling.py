@@ -115,7 +115,7 @@ class _Watch:
             task(self.model, replace(self.entry, **fields)).predict(sample.value)
         except _Finished:
             pass
-        except Exception:
+        except Exception:  # a task may fail on what it does with the output, once that is known
             if self.call.output is None:
                 raise
 

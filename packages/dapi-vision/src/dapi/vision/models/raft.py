@@ -320,7 +320,7 @@ def _raft(
     from torch.nn import InstanceNorm2d
     from torchvision.models.optical_flow import raft
 
-    # As in torchvision, None is no part of the caller's, and what replaces it is not made.
+    # As in torchvision, None selects the default. A default that the caller replaces is not built.
     parts = {name: part for name, part in given.items() if part is not None}
     encoder = partial(raft.FeatureEncoder, block=block)
     correlation = parts.get("corr_block") or raft.CorrBlock(num_levels=4, radius=radius)
