@@ -315,12 +315,32 @@ def test_readme_is_not_replaced(base, tmp_path):
     assert "mine" == (tmp_path / "README.md").read_text()
 
 
-@pytest.mark.parametrize("change", [{"r": "many"}, {"peft_type": "OTHER"}, {"lora_dropout": 5}])
-def test_configuration_that_peft_refuses_is_an_error_of_dapi(change, base, tmp_path):
+@pytest.mark.parametrize("change", [{"lora_alpha": 64}, {"peft_type": "OTHER"}, {"r": "many"}])
+def test_changed_configuration_is_refused(change, base, batch, tmp_path):
+    """With another scale the same tensors compute something else; another layout is no change."""
+    model = trained(peft.get_peft_model(base, METHODS["lora"]))
+    adapters.save(model, tmp_path)
+    path = tmp_path / "adapter_config.json"
+    config = json.loads(path.read_text())
+    path.write_text(json.dumps(dict(reversed(config.items()))))
+    again = adapters.load(dapi.get_model(TEXT).eval(), tmp_path)
+    assert torch.equal(outputs(model, batch), outputs(again, batch))
+
+    path.write_text(json.dumps({**config, **change}))
+    with pytest.raises(AdapterError, match=r"its adapter_config.json was changed.* save the adap"):
+        adapters.load(dapi.get_model(TEXT), tmp_path)
+    path.write_text("{")
+    with pytest.raises(AdapterError, match=r"its adapter_config.json is damaged"):
+        adapters.load(dapi.get_model(TEXT), tmp_path)
+
+
+def test_adapter_that_peft_refuses_is_an_error_of_dapi(base, tmp_path):
     """Whatever PEFT raises, it names the directory."""
     adapters.save(trained(peft.get_peft_model(base, METHODS["lora"])), tmp_path)
-    path = tmp_path / "adapter_config.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    path = tmp_path / "adapter_model.safetensors"
+    with safe_open(path, "pt") as file:
+        metadata = file.metadata()
+    save_file({key: each[:1, :1].clone() for key, each in load_file(path).items()}, path, metadata)
 
     with pytest.raises(AdapterError, match="PEFT cannot load it"):
         adapters.load(dapi.get_model(TEXT), tmp_path)

@@ -2,8 +2,8 @@
 
 An adapter changes a model that is not in its file. PEFT loads it into any model of the same shapes,
 which then computes something else than what was trained. Here its file records the hash of each
-tensor of its base, and loading compares them. The directory stays one of PEFT: other programs read
-it as before::
+tensor of its base, and of its configuration, and loading compares them. The directory stays one of
+PEFT: other programs read it as before::
 
     model = peft.get_peft_model(dapi.get_model(name), peft.LoraConfig(target_modules=["query"]))
     ...  # train it
@@ -81,7 +81,7 @@ def save(model: PeftModel, directory: str | Path, *, adapter: str = "default") -
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as made:
         model.save_pretrained(made, selected_adapters=[adapter], safe_serialization=True)
         written = Path(made) if adapter == "default" else Path(made, adapter)
-        _record(written / _WEIGHTS, _describe(model))
+        _record(written / _WEIGHTS, {**_describe(model), "config": _hash_config(written)})
         for file in sorted(written.iterdir(), key=lambda path: path.name == _WEIGHTS):
             is_written = file.name == _CARD and (folder / _CARD).exists()  # by the user
             if file.is_file() and not is_written:
@@ -108,7 +108,8 @@ def load(
     Raises:
         AdapterBaseError: The adapter was trained on another model.
         AdapterError: The directory has no adapter, its file does not say on which model it was
-            trained, or PEFT cannot load it, which may leave the model changed.
+            trained, its configuration was changed since it was saved, or PEFT cannot load it,
+            which may leave the model changed.
 
     Warns:
         UnchangedModelWarning: The adapter changes nothing.
@@ -205,14 +206,33 @@ def _read(folder: Path) -> dict[str, Any]:
         raise AdapterError(folder, "its file does not record on which model it was trained", remedy)
     if not _is_record(found):
         raise AdapterError(folder, "the record of its base is damaged", "Save it again")
+    if found["config"] != _hash_config(folder):
+        reason = f"its {_CONFIG} was changed after it was saved"
+        raise AdapterError(folder, reason, "Restore that file, or save the adapter again")
     return dict(found)
 
 
 def _is_record(found: Any) -> bool:
     if not isinstance(found, dict) or not isinstance(found.get("tensors"), dict):
         return False
-    paths, texts = found.get("replaced"), [found.get("weights"), *found["tensors"].values()]
+    texts = [found.get("weights"), found.get("config"), *found["tensors"].values()]
+    paths = found.get("replaced")
     return isinstance(paths, list) and all(isinstance(each, str) for each in [*texts, *paths])
+
+
+def _hash_config(folder: Path) -> str:
+    """Return the hash of an adapter's configuration, however its JSON is laid out.
+
+    Raises:
+        AdapterError: The file is not JSON.
+    """
+    try:
+        config = json.loads((folder / _CONFIG).read_bytes())
+    except (ValueError, RecursionError) as cause:
+        raise AdapterError(
+            folder, f"its {_CONFIG} is damaged ({cause})", "Save it again"
+        ) from cause
+    return sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
 
 
 def _digest(tensor: Tensor) -> str:
