@@ -6,9 +6,13 @@ import json
 import os
 import pickle
 import struct
+import subprocess
 import sys
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Thread
+from time import sleep
 
 import pytest
 import torch
@@ -16,7 +20,9 @@ import torch
 import dapi
 from dapi import WeightEntry
 from dapi._cli import main
+from dapi.devkit import _convert
 from dapi.devkit.conversion import arrays, worker
+from dapi.devkit.exceptions import ProjectExistsError
 
 STATE = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.BatchNorm1d(3)).state_dict()
 OTHER = {"weight": torch.ones(2)}
@@ -113,6 +119,8 @@ def test_prints_json(capsys, tmp_path):
     jsonschema.validate(document, {**schema, "$ref": "#/$defs/convert"})
     assert {"model.ema": "7 tensors", "epoch": "int"} == document["left_out"]
     assert (["model", "raw"], 1) == (document["take"], document["tensors"])
+    if sys.platform == "linux":
+        assert ["disk", "memory"] == document["limits"]
 
 
 @LAYOUTS
@@ -442,6 +450,92 @@ def test_file_that_exists_is_not_replaced_unasked(capsys, tmp_path):
         main(["convert", str(path), "--output", "net.pth"])
     assert 1 == main(["convert", str(tmp_path / "absent.pth")])
     assert "does not exist" in capsys.readouterr().err
+
+
+def interrupted(capsys, tmp_path, words, act):
+    """Convert, and act after the conversion began."""
+    codes = []
+    thread = Thread(target=lambda: codes.append(main(["convert", *map(str, words)])))
+    thread.start()
+    while thread.is_alive() and not any(tmp_path.glob(".net.safetensors-*")):
+        sleep(0.01)
+    act()
+    thread.join()
+    return codes[0], capsys.readouterr()
+
+
+@pytest.mark.parametrize("words", [(), ("--output", "net.safetensors")])
+def test_file_that_appears_meanwhile_is_kept(capsys, tmp_path, monkeypatch, words):
+    """Also with --output: what may be replaced is what was there when the command began."""
+    save(tmp_path / "net.pth", OTHER)
+    monkeypatch.chdir(tmp_path)
+    target = tmp_path / "net.safetensors"
+    appears = lambda: target.write_text("mine")  # noqa: E731
+    status, printed = interrupted(capsys, tmp_path, ("net.pth", *words), appears)
+
+    assert (1, "mine") == (status, target.read_text())
+    assert "net.safetensors exists, and nothing is written over it" in printed.err
+    assert {"net.pth", "net.safetensors"} == {path.name for path in tmp_path.iterdir()}
+
+
+def test_file_that_changes_meanwhile_is_kept(capsys, tmp_path):
+    """Somebody else wrote there."""
+    path, target = save(tmp_path / "net.pth", OTHER), tmp_path / "net.safetensors"
+    target.write_text("old")
+    changes = lambda: target.write_text("mine")  # noqa: E731
+    status, _ = interrupted(capsys, tmp_path, (path, "--output", target), changes)
+
+    assert (1, "mine") == (status, target.read_text())
+
+
+def test_two_conversions_to_one_file(capsys, tmp_path):
+    """One of them writes it, and the other says that it exists."""
+    words = ["convert", str(save(tmp_path / "net.pth", OTHER))]
+    with ThreadPoolExecutor(2) as pool:
+        codes = list(pool.map(main, [words, words]))
+
+    assert [0, 1] == sorted(codes)
+    assert "exists, and nothing is written over it" in capsys.readouterr().err
+    same(OTHER, WeightEntry.from_file(tmp_path / "net.safetensors").state_dict())
+    assert {"net.pth", "net.safetensors"} == {path.name for path in tmp_path.iterdir()}
+
+
+def test_file_system_without_links(tmp_path, monkeypatch):
+    """A file is put in its place, and one that is there is kept."""
+    monkeypatch.setattr(os, "link", refuse_links)
+    made, target = tmp_path / "made", tmp_path / "target"
+    made.write_text("new")
+    _convert._place(made, target, ())
+    assert "new" == target.read_text()
+
+    made.write_text("newer")
+    with pytest.raises(ProjectExistsError):
+        _convert._place(made, target, ())
+    assert "new" == target.read_text()
+
+
+def refuse_links(*_):
+    raise PermissionError(1, "Operation not permitted")
+
+
+def test_worker_starts_without_the_limits_of_a_platform(tmp_path):
+    """As on Windows, which has no module resource; the result says what is limited."""
+    job = {
+        "source": str(save(tmp_path / "net.pth", OTHER)),
+        "target": str(tmp_path / "made.safetensors"),
+        "take": None,
+    }
+    code = (
+        "import sys; sys.modules['resource'] = None\n"
+        "from dapi.devkit.conversion import worker; worker.main(sys.argv[1])"
+    )
+    subprocess.run([sys.executable, "-c", code, json.dumps(job)], check=True)
+
+    facts = json.loads((tmp_path / "made.json").read_text())
+    assert ([], 1) == (facts["limits"], facts["tensors"])
+    same(OTHER, WeightEntry.from_file(tmp_path / "made.safetensors").state_dict())
+    said = _convert._remarks(tmp_path, facts)
+    assert "Not limited on this platform: memory and disk." == said[-1]
 
 
 def test_file_that_cannot_be_written(capsys, tmp_path):

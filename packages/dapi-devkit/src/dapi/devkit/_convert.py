@@ -33,9 +33,10 @@ def main(arguments: Sequence[str]) -> int:
         parser.error(f"argument --output: {str(target)!r} does not end in .safetensors")
     if not source.exists():
         raise MissingFileError(source)
-    if target.is_dir() or (target.exists() and not options.output):
+    before = _state(target)
+    if target.is_dir() or (before and not options.output):
         raise ProjectExistsError(target)
-    facts = _convert(source, target, options.take, options.seconds)
+    facts = _convert(source, target, before, options.take, options.seconds)
     entry = _entry(target, facts)
     if options.json:
         put_json(_document(source, target, entry, facts))
@@ -51,7 +52,18 @@ def _beside(source: Path) -> Path:
     return source.with_name(f"{source.name if source.is_dir() else source.stem}.safetensors")
 
 
-def _convert(source: Path, target: Path, take: list[str] | None, seconds: int) -> dict[str, Any]:
+def _state(path: Path) -> tuple[int, ...]:
+    """Return what changes when a file is written or replaced; nothing if there is none."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return ()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _convert(
+    source: Path, target: Path, before: tuple[int, ...], take: list[str] | None, seconds: int
+) -> dict[str, Any]:
     """Let a process write the file, and put it where it belongs when it is whole and verified."""
     with _scratch(target) as folder:
         made = Path(folder) / "made.safetensors"
@@ -76,8 +88,31 @@ def _convert(source: Path, target: Path, take: list[str] | None, seconds: int) -
         facts: dict[str, Any] = json.loads(result.read_text())
         if "error" in facts:
             raise ConversionError(source, facts["error"])
-        os.replace(made, target)
+        _place(made, target, before)
     return facts
+
+
+def _place(made: Path, target: Path, before: tuple[int, ...]) -> None:
+    """Move a new file to its place, unless somebody else wrote one there meanwhile.
+
+    Raises:
+        ProjectExistsError: Somebody did.
+    """
+    if before:  # to be replaced, as it was when the command began
+        if _state(target) != before:
+            raise ProjectExistsError(target)
+        os.replace(made, target)
+        return
+    try:
+        os.link(made, target)
+    except FileExistsError as cause:
+        raise ProjectExistsError(target) from cause
+    except OSError:  # a file system without links
+        try:
+            target.open("xb").close()
+        except FileExistsError as cause:
+            raise ProjectExistsError(target) from cause
+        os.replace(made, target)
 
 
 def _scratch(target: Path) -> TemporaryDirectory[str]:
@@ -114,7 +149,7 @@ def _document(
         "output": str(target),
         "sha256": entry.sha256,
         "bytes": entry.size,
-        **{key: facts[key] for key in ("tensors", "take", "left_out", "not_imported")},
+        **{key: facts[key] for key in ("tensors", "take", "left_out", "not_imported", "limits")},
         "entry": entry_source(entry),
     }
 
@@ -127,6 +162,9 @@ def _remarks(target: Path, facts: dict[str, Any]) -> list[str]:
     said += [f"Left out: {key} ({kind})." for key, kind in facts["left_out"].items()]
     if facts["not_imported"]:
         said.append(f"Named by the file, and not imported: {', '.join(facts['not_imported'])}.")
+    unlimited = [each for each in ("memory", "disk") if each not in facts["limits"]]
+    if unlimited:
+        said.append(f"Not limited on this platform: {' and '.join(unlimited)}.")
     return said
 
 
@@ -134,7 +172,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = parser_of(
         "convert",
         "Write the tensors of a checkpoint to an aligned safetensors file. No code in the file is "
-        "run: classes that it names are not imported.",
+        "run: classes that it names are not imported. Time, memory (on Linux) and disk (except on "
+        "Windows) are limited.",
         "dapi convert last.ckpt",
         "dapi convert last.ckpt --output ema.safetensors \\\n      --take model ema",
         page="files-of-others",

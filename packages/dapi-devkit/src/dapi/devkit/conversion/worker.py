@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -64,8 +63,16 @@ def _verify(path: Path, tensors: Mapping[str, Tensor]) -> None:
             raise ValueError(f"{key} could not be written as it is")
 
 
-def _bound(source: Path) -> None:
-    """Bound the memory and disk that a hostile file can cost: it could claim any size."""
+def _bound(source: Path) -> list[str]:
+    """Bound the memory and disk that a hostile file can cost: it could claim any size.
+
+    Returns:
+        What is bounded on this platform.
+    """
+    try:
+        import resource
+    except ImportError:  # on Windows, a process cannot limit itself
+        return []
     import torch  # noqa: F401  # its own memory is not the file's
 
     files = source.rglob("*") if source.is_dir() else [source]
@@ -73,11 +80,13 @@ def _bound(source: Path) -> None:
         files = source.parent.iterdir()
     size = sum(file.stat().st_size for file in files if file.is_file())
     times = _TIMES_QUANTIZED if _is_gguf(source) else _TIMES
-    status = Path("/proc/self/status")
-    if status.is_file():
-        used = next(int(line.split()[1]) << 10 for line in status.open() if "VmData" in line)
-        resource.setrlimit(resource.RLIMIT_DATA, (used + times * size + _SPARE,) * 2)
     resource.setrlimit(resource.RLIMIT_FSIZE, (times * size + _SPARE_ON_DISK,) * 2)
+    status = Path("/proc/self/status")
+    if not status.is_file():
+        return ["disk"]
+    used = next(int(line.split()[1]) << 10 for line in status.open() if "VmData" in line)
+    resource.setrlimit(resource.RLIMIT_DATA, (used + times * size + _SPARE,) * 2)
+    return ["disk", "memory"]
 
 
 def _is_gguf(source: Path) -> bool:
@@ -96,8 +105,8 @@ def main(job: str) -> None:
     given = json.loads(job)
     source, target = Path(given["source"]), Path(given["target"])
     try:
-        _bound(source)
-        result = convert(source, target, given["take"])
+        limits = _bound(source)
+        result = {**convert(source, target, given["take"]), "limits": limits}
     except DapiError as error:
         result = {"error": getattr(error, "reason", "") or str(error)}
     except Exception as error:  # noqa: BLE001 - a hostile file may raise anything
