@@ -168,6 +168,9 @@ def test_new_head_needs_a_head(published):
         ({"head": "fill-mask", "num_labels": 3}, "num_labels=3.*vocabulary"),
         ({"categories": ["a", "b"], "num_labels": 3}, "num_labels=3.*Expected 2"),
         ({"categories": "ab"}, "categories='ab'.*Expected a sequence of names"),
+        ({"num_labels": 0}, "num_labels=0. Expected a positive integer; without a head,"),
+        ({"num_labels": True}, "num_labels=True. Expected a positive integer"),
+        ({"num_labels": "3", "head": "token-classification"}, "num_labels='3'. Expected a pos"),
     ],
 )
 def test_contradiction_is_refused(arguments, message):
@@ -238,6 +241,51 @@ def test_saved_model_comes_back_with_its_head(arguments, tmp_path, batch):
     assert type(again) is type(model)
     assert model.config.to_dict() == again.config.to_dict()
     assert all(map(torch.equal, model.state_dict().values(), again.state_dict().values()))
+
+
+T5_PARTS = [("t5_small", {"part": part}) for part in ("generation", "encoder-decoder", "encoder")]
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        *((name, few(member)) for name, member in zip(NAMES, FAMILIES, strict=True)),
+        *((name, {**few(m), "num_labels": 2}) for name, m in zip(NAMES, FAMILIES, strict=True)),
+        *T5_PARTS,
+    ],
+)
+def test_model_that_is_called_with_texts_says_what_it_expects(name, arguments):
+    """Token ids, from the transforms; also where a text comes by name, or their whole result."""
+    model = dapi.get_builder(name)(device="meta", **arguments)
+
+    for args, kwargs in (
+        ((["a"],), {}),
+        (("a",), {}),
+        (({"input_ids": torch.ones(1, 3, dtype=torch.long)},), {}),
+        ((torch.ones(1, 3, dtype=torch.long).numpy(),), {}),
+        ((), {"input_ids": [[1, 2]]}),
+    ):
+        with pytest.raises(
+            ArgumentError, match=r"weights\.transforms\(\).*dapi\.predictor"
+        ) as found:
+            model(*args, **kwargs)
+        assert (type(model).__name__, "input_ids") == (found.value.function, found.value.argument)
+
+
+@pytest.mark.slow
+def test_model_is_compiled_exported_and_pickled_as_without_the_check(batch):
+    """It breaks no graph, is not in it, and follows a copy."""
+    model = minilm_l6(**FEW).eval()
+    ids = batch["input_ids"] % 100
+    with torch.no_grad():
+        expected = model(ids).last_hidden_state
+        exported = torch.export.export(model, (ids,)).module()(ids).last_hidden_state
+        assert 0 == torch._dynamo.explain(model)(ids).graph_break_count
+        copied = pickle.loads(pickle.dumps(model))
+        assert torch.equal(expected, copied(ids).last_hidden_state)
+        torch.testing.assert_close(exported, expected)
+    with pytest.raises(ArgumentError):
+        copied(["a"])
 
 
 def test_real_encoder_gets_a_classifier(batch):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeAlias, Ty
 from dapi import FrozenDict
 from dapi.exceptions import ArgumentError
 from dapi.text.models._config import Head, configure
+from dapi.text.models._tokens import expect_tokens
 
 if TYPE_CHECKING:
     from transformers import (
@@ -140,7 +141,8 @@ class Family(NamedTuple, Generic[M]):
             builder: Its name, for errors.
 
         Raises:
-            ArgumentError: There is no such head, or the names and the number of its outputs differ.
+            ArgumentError: There is no such head, the number of its outputs is not positive, or
+                differs from that of their names.
             UnexpectedArgumentError: The configuration has no such attribute.
         """
         import transformers
@@ -154,7 +156,7 @@ class Family(NamedTuple, Generic[M]):
         settings = configure(model_class.config_class, published, given, builder=builder)
         has_choice = head is None and self.pooler is not None
         pooling = {"add_pooling_layer": self.has_pooler(config)} if has_choice else {}
-        made: M = model_class(settings, **pooling)
+        made: M = expect_tokens(model_class(settings, **pooling), builder)
         return made
 
     def _check(self, head: Head | None, config: Mapping[str, Any], builder: str) -> None:
@@ -183,6 +185,9 @@ def _labels(config: Mapping[str, Any], builder: str) -> dict[str, Any]:
         raise ArgumentError(builder, "categories", config["categories"], expected=expected)
     names = dict(config.get("id2label") or enumerate(config.get("categories") or ()))
     count = config.get("num_labels")
+    if count is not None and (isinstance(count, bool) or not isinstance(count, int) or count < 1):
+        expected = "a positive integer; without a head, num_labels is None"
+        raise ArgumentError(builder, "num_labels", count, expected=expected)
     if not names:
         return {"num_labels": 2 if count is None else count}
     if count not in (None, len(names)):

@@ -9,6 +9,7 @@ from dapi import Asset, Build, File, WeightEntry, Weights, WeightsLike, lazy, re
 from dapi.adapt import Drop, Rename, Step
 from dapi.text.models._config import TransformersConfig, configure
 from dapi.text.models._hub import ON_TRUST, Repository, license_source, pinned_by
+from dapi.text.models._tokens import expect_tokens
 
 if TYPE_CHECKING:
     from transformers import T5EncoderModel, T5ForConditionalGeneration, T5Model
@@ -635,13 +636,13 @@ def _construct(
     _check_part(part)
     settings = configure(T5Config, {**_FREE, **published}, given, builder=builder)
     if part == "encoder":
-        return T5EncoderModel(settings)
+        return expect_tokens(T5EncoderModel(settings), builder)
     if part == "encoder-decoder":
-        return T5Model(settings)
+        return expect_tokens(T5Model(settings), builder)
     model = T5ForConditionalGeneration(settings)
     if not settings.scale_decoder_outputs:
         _untie_head(model)
-    return model
+    return expect_tokens(model, builder)
 
 
 def _check_part(part: str) -> None:
