@@ -7,6 +7,7 @@ from torch import nn
 from torchvision.models.feature_extraction import create_feature_extractor
 
 import dapi
+from dapi.exceptions import ArgumentError
 from dapi.vision import features, resnet50, swin_t, vit_b_16
 
 pytestmark = [
@@ -18,6 +19,7 @@ SAMPLES = {
     "convnext_tiny",
     "efficientnet_b0",
     "efficientnet_lite0",
+    "fcn_resnet50",
     "mobilenet_v3_small",
     "r3d_18",
     "regnet_y_400mf",
@@ -28,7 +30,11 @@ SAMPLES = {
 }
 CLASSIFIERS = dapi.list_models(
     exclude="quantized_*",
-    task=["image-classification", "video-classification"],
+    task=["image-classification", "image-segmentation", "video-classification"],
+    distribution="dapi-vision",
+)
+DETECTORS = dapi.list_models(
+    task=["object-detection", "instance-segmentation", "keypoint-detection"],
     distribution="dapi-vision",
 )
 FILMS = dapi.list_models(task="video-classification", distribution="dapi-vision")
@@ -46,7 +52,7 @@ def made(name):
     "name", [pytest.param(n, marks=() if n in SAMPLES else pytest.mark.slow) for n in CLASSIFIERS]
 )
 def test_layers_are_those_that_torchvisions_extractor_finds(name):
-    """Of every classifier: each name leads to an output of that shape, deeper ones last."""
+    """Of every classifier and segmenter: each name leads to an output of that shape, deeper ones last."""
     model, shape = made(name)
     found = features.layers(model, shape)
     extract = create_feature_extractor(model.eval(), [layer.name for layer in found]).to("meta")
@@ -55,7 +61,29 @@ def test_layers_are_those_that_torchvisions_extractor_finds(name):
     assert [tuple(outputs[each.name].shape[1:]) for each in found] == [each.shape for each in found]
     reductions = [layer.reduction for layer in found if layer.reduction]
     assert reductions == sorted(reductions) and 2 <= len(found)
-    assert reductions[-1] >= (4 if name.startswith(("resnet20", "mvit")) else 14)
+    coarsest = {"resnet20": 4, "mvit": 4, "deeplabv3": 8, "fcn": 8}
+    assert reductions[-1] >= coarsest.get(name.partition("_")[0], 14)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(n, marks=() if n.startswith(("ssdlite", "retina")) else pytest.mark.slow)
+        for n in DETECTORS
+    ],
+)
+def test_layers_of_a_detector_are_those_of_its_backbone(name):
+    """The detector itself takes a list of images, and the error names its backbone."""
+    model = dapi.get_builder(name)(device="meta")
+    with pytest.raises(ArgumentError, match=rf"'{type(model).__name__}'.*layers\(model\.backbone"):
+        features.layers(model)
+
+    found = features.layers(model.backbone)
+    names = [layer.name for layer in found]
+    extract = create_feature_extractor(model.backbone.eval(), names).to("meta")
+    outputs = extract(torch.empty(2, 3, 224, 224, device="meta"))
+    assert [tuple(outputs[each.name].shape[1:]) for each in found] == [each.shape for each in found]
+    assert 2 <= len(found)
 
 
 def test_layers_of_a_resnet_are_its_stages():

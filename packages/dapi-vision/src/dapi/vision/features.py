@@ -18,6 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from dapi.exceptions import ArgumentError
+
 __all__ = ["Layer", "layers"]
 
 # The children of a model that make logits of its features.
@@ -41,17 +43,19 @@ class Layer(NamedTuple):
 
 
 def layers(model: nn.Module, shape: Sequence[int] = (3, 224, 224)) -> list[Layer]:
-    """Return the last layer of a classifier at each resolution, in the order of the forward pass.
+    """Return the last layer of a model at each resolution, in the order of the forward pass.
 
     Looks at the children of the model, and at those of its sequences of layers; layers of the head
     are omitted. The model runs once on the meta device: nothing is computed or changed, and a model
     that was built with ``device="meta"`` will do.
 
     Args:
-        model: A float model that takes a batch of images, or of videos.
+        model: A float model that takes a batch of images, or of videos: a classifier, a segmenter,
+            or the ``backbone`` of a detector.
         shape: The shape of one input: ``(C, H, W)``, or ``(C, T, H, W)`` for videos.
 
     Raises:
+        ArgumentError: The model is a detector, which takes a list of images.
         RuntimeError: The model does not accept this shape.
 
     Example:
@@ -64,6 +68,11 @@ def layers(model: nn.Module, shape: Sequence[int] = (3, 224, 224)) -> list[Layer
         layer3 (256, 14, 14) 16
         layer4 (512, 7, 7) 32
     """
+    from torchvision.models.detection.transform import GeneralizedRCNNTransform
+
+    if isinstance(getattr(model, "transform", None), GeneralizedRCNNTransform):
+        expected = "the part of the detector that takes a batch: layers(model.backbone)"
+        raise ArgumentError("layers", "model", type(model).__name__, expected=expected)
     last: dict[Any, Layer] = {}
     for name, output in _outputs(model, shape).items():
         grid = _grid(output)
@@ -106,7 +115,7 @@ def _trunk(model: nn.Module) -> list[tuple[str, nn.Module]]:
         if name in _HEADS:
             continue
         found.append((name, child))
-        if isinstance(child, nn.Sequential | nn.ModuleList):
+        if isinstance(child, nn.Sequential | nn.ModuleList | nn.ModuleDict):
             found += [(f"{name}.{inner}", each) for inner, each in child.named_children()]
     return found
 
