@@ -52,7 +52,7 @@ def made(name):
     "name", [pytest.param(n, marks=() if n in SAMPLES else pytest.mark.slow) for n in CLASSIFIERS]
 )
 def test_layers_are_those_that_torchvisions_extractor_finds(name):
-    """Of every classifier and segmenter: each name leads to an output of that shape, deeper ones last."""
+    """Of classifiers and segmenters: each name leads to an output of that shape, deeper last."""
     model, shape = made(name)
     found = features.layers(model, shape)
     extract = create_feature_extractor(model.eval(), [layer.name for layer in found]).to("meta")
