@@ -153,3 +153,11 @@ def test_without_pandas_the_error_names_it(monkeypatch):
 def test_search_that_finds_nothing_says_so():
     """An empty table would be nothing at all."""
     assert "No weights match." in SearchResults([])._repr_html_()
+
+
+def test_prefix_of_a_file_is_shown():
+    """Only where there is one: several files, each with the keys of one part."""
+    parts = (File("https://example.org/1", prefix="encoder."), File("https://example.org/2"))
+
+    assert 1 == WeightEntry(parts)._repr_html_().count("encoder.")
+    assert "prefix" not in WeightEntry(parts[1:])._repr_html_()

@@ -246,6 +246,19 @@ def test_categories_are_nested(content, category):
     assert set(inside) == found
 
 
+@pytest.mark.parametrize(
+    "change",
+    [put(*V1, "build", "adapt", value=["A()"]), put(*V1, "files", 0, "prefix", value="encoder.")],
+)
+def test_other_keys_of_a_file_are_noted(content, change):
+    """Its steps, or its prefix: whether the file still fits is another rule."""
+    found = compare(*changed(content, change), testify=refuted)
+
+    assert [("WEIGHTS_MEMBER_SAME_BUILD", "note")] == [
+        (each.rule.name, each.level) for each in found
+    ]
+
+
 def test_identifiers_are_unique_and_of_one_form():
     """An identifier names one rule, and finds it, as its name does."""
     identifiers = [rule.id for rule in RULES.values()]

@@ -298,7 +298,13 @@ class WeightEntry(Record):
             "latest": self.latest,
             "status": "" if self.status == Status() else vars(self.status),
             "files": [
-                {"url": each.url, "size": each.size, "sha256": each.sha256} for each in self.files
+                {
+                    "url": each.url,
+                    "size": each.size,
+                    "sha256": each.sha256,
+                    **({"prefix": each.prefix} if each.prefix else {}),
+                }
+                for each in self.files
             ],
         }
         return display.card(title or str(self), {**self.meta, **facts})

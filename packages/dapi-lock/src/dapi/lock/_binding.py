@@ -103,7 +103,7 @@ class LockBinding:
         else:
             add = wanted if _is_name(wanted) else ""
             raise self._refusal(wanted, f"it does not name the file {file.url}", add=add)
-        return File(file.url, known.sha256, known.size, file.mirrors)
+        return File(file.url, known.sha256, known.size, file.mirrors, file.prefix)
 
     def _facts(self, weights: Weights | WeightEntry) -> Facts:
         """Return the current declared facts; the lock fills in the hashes."""

@@ -38,10 +38,7 @@ class Locked(NamedTuple):
         lock = Lock(weights=(self.weights,))
         _syncing.fetch(_syncing.missing(lock), self.folder, progress=progress)
         name = self.weights.name
-        paths = {
-            f"{file.asset}/{file.name}".strip("/"): cache.fetch(file.file, wanted=name)
-            for file in self.weights.files
-        }
+        paths = {file.place: cache.fetch(file.file, wanted=name) for file in self.weights.files}
         directory = cache.directory(paths, wanted=name)
         if self.weights.is_source and not Requirement(self.weights.requested[0]).is_folder:
             return directory / self.weights.files[0].name

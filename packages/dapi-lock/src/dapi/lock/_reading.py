@@ -226,14 +226,14 @@ def _file(table: _Table) -> LockedFile:
     file = LockedFile(
         table.text("name"), sha256, table.number("size"), urls, table.text("asset", ""),
         table.text("weights", ""), table.text("license", ""), source == "published",
-        table.text("url-sha256", ""),
+        table.text("url-sha256", ""), table.text("prefix", ""),
     )  # fmt: skip
-    if all(url.startswith(("https://", "hf://")) for url in urls):
+    if not file.prefix and all(url.startswith(("https://", "hf://")) for url in urls):
         return file  # as nearly all are; what follows takes as long as all before it
     try:
         _ = file.file
     except DapiError as cause:
-        raise table.wrong(f"urls that can be fetched ({cause})") from None
+        raise table.wrong(f"urls that can be fetched, and a prefix of keys ({cause})") from None
     return file
 
 

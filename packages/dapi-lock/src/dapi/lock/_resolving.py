@@ -228,4 +228,5 @@ def _locked(draft: Draft, owned: _declared.Owned, file: File, facts: Any) -> Loc
         "" if is_own else _declared.license_of(owned.owner),
         file.is_pinned,
         url_sha256(file.url),
+        file.prefix,
     )

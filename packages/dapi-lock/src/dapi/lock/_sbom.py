@@ -110,7 +110,11 @@ def _file(file: LockedFile, ref: str) -> dict[str, Any]:
         **licenses(file.license),
         "externalReferences": urls,
         "properties": _properties(
-            asset=file.asset, weights=file.weights, size=str(file.size), hash_source=source
+            asset=file.asset,
+            weights=file.weights,
+            prefix=file.prefix,
+            size=str(file.size),
+            hash_source=source,
         ),
     }
 

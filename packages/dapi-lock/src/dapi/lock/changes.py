@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from typing import Literal, NamedTuple
 
@@ -122,25 +122,35 @@ def _digest(text: str) -> str:
 
 
 def _of_files(old: LockedWeights, new: LockedWeights) -> Iterator[str]:
-    before = {(file.asset, file.name): file for file in old.files}
-    after = {(file.asset, file.name): file for file in new.files}
+    before, after = _by_name(old.files), _by_name(new.files)
     for key in sorted({*before, *after}):
         a, b = before.get(key), after.get(key)
-        name = ": ".join(filter(None, key))
+        name = ": ".join(filter(None, key[:2]))
         if a is None or b is None:
             yield f"{'added' if a is None else 'removed'} {name}"
         elif a != b:
             yield f"{name} {', '.join(_of_file(a, b))}"
 
 
+def _by_name(files: Iterable[LockedFile]) -> dict[tuple[str, str, int], LockedFile]:
+    """Return files by asset, name and number, as several may have the same name."""
+    found: dict[tuple[str, str, int], LockedFile] = {}
+    for file in sorted(files, key=lambda each: each.urls):  # which change least
+        number = sum(key[:2] == (file.asset, file.name) for key in found)
+        found[file.asset, file.name, number] = file
+    return found
+
+
 def _of_file(old: LockedFile, new: LockedFile) -> Iterator[str]:
     if old.sha256 != new.sha256:
         yield f"sha256 {old.sha256[:8]} -> {new.sha256[:8]}"
-    for field in ("size", "license", "urls", "is_published"):
+    for field in ("size", "license", "urls", "is_published", "prefix", "weights"):
         a, b = getattr(old, field), getattr(new, field)
         if a != b:
             yield f"{field.replace('is_published', 'published')} {_short(a)} -> {_short(b)}"
+    if old.url_sha256 != new.url_sha256:
+        yield "another query in its URL"
 
 
 def _short(value: object) -> str:
-    return " ".join(value) if isinstance(value, tuple) else str(value)
+    return " ".join(value) if isinstance(value, tuple) else str(value) or "none"

@@ -146,7 +146,8 @@ def _lock(options: argparse.Namespace, added: list[Requirement]) -> int:
     files = [file for _, file in new.files()]
     size = amount(sum(file.size for file in files))
     if not options.quiet:
-        say(f"{options.lock}: {len(new.weights)} weights, {counted(len(files), 'file')}, {size}.")
+        entries = counted(len(new.weights), "entry", "entries")
+        say(f"{options.lock}: {entries}, {counted(len(files), 'file')}, {size}.")
     return 0
 
 

@@ -38,6 +38,7 @@ class LockedFile(NamedTuple):
             file was locked.
         url_sha256: The hash of the URL with its query, which ``urls`` omits; it distinguishes two
             files of the same path.
+        prefix: As in ``dapi.File``: added to each key of the checkpoint.
     """
 
     name: str
@@ -49,6 +50,7 @@ class LockedFile(NamedTuple):
     license: str = ""
     is_published: bool = True
     url_sha256: str = ""
+    prefix: str = ""
 
     @property
     def is_packaged(self) -> bool:
@@ -63,7 +65,12 @@ class LockedFile(NamedTuple):
     @property
     def file(self) -> File:
         """The file to download, with the URLs of the lock."""
-        return File(self.urls[0], self.sha256, self.size, self.urls[1:])
+        return File(self.urls[0], self.sha256, self.size, self.urls[1:], self.prefix)
+
+    @property
+    def place(self) -> str:
+        """Its path in a directory with all files of its weights."""
+        return f"{self.asset}/{self.prefix}{self.name}".strip("/")
 
 
 class LockedWeights(NamedTuple):
@@ -183,7 +190,7 @@ def url_key(url: str) -> str:
 
 def order(file: LockedFile) -> tuple[str, ...]:
     """Return the sort key of the files of weights."""
-    return file.asset, file.name, file.sha256, *file.urls
+    return file.asset, file.prefix, file.name, file.sha256, *file.urls
 
 
 def render(lock: Lock) -> str:
@@ -248,6 +255,8 @@ def _file(file: LockedFile) -> Any:
     table["name"] = file.name
     if file.asset:
         table["asset"] = file.asset
+    if file.prefix:
+        table["prefix"] = file.prefix
     if file.weights:
         table["weights"] = file.weights
     if file.license:

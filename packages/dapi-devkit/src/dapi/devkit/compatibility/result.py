@@ -138,7 +138,10 @@ def _disagreement(image: Any, facts: Mapping[str, Any]) -> str:
 
 
 def _build(pair: Pair, behaviour: Behaviour, member: Member) -> Iterator[Finding]:
-    old, new = member.old["build"], member.new["build"]
+    old, new = (
+        {**each["build"], "prefixes": [file.get("prefix", "") for file in each["files"]]}
+        for each in (member.old, member.new)
+    )
     changed = [
         f"{part} was {_short(old.get(part))}, is {_short(new.get(part))}"
         for part in _BUILD
@@ -157,7 +160,7 @@ def _build(pair: Pair, behaviour: Behaviour, member: Member) -> Iterator[Finding
             rule, member.name, text, where, was=old, now=new,
             witness="" if harmless else proof or text, level=level,
         )  # fmt: skip
-    for part in ("adapt", "computed"):  # a file that they no longer fit is not loaded
+    for part in ("adapt", "computed", "prefixes"):  # a file that they no longer fit is not loaded
         one, other = old.get(part, []), new.get(part, [])
         if one != other:
             text = f"{part} was {_short(one)}, is {_short(other)}."
