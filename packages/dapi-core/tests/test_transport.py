@@ -184,6 +184,20 @@ def test_netrc_that_is_not_used_is_told(secure, tmp_path, monkeypatch, text, mod
         assert word not in str(caught.value)
 
 
+def test_the_hub_is_signed_in_to_by_its_own_means(secure, monkeypatch):
+    """It refuses a login of .netrc; other servers do not know its token."""
+    url = secure.serve("/owner/name/net.pth", BODY, always={"status": 401, "reason": "gated"})
+    with pytest.raises(FetchError, match=r"add one to ~/\.netrc"):
+        fetch(File(url, sha256=DIGEST), patience=QUICK)
+
+    monkeypatch.setenv("HF_ENDPOINT", url.removesuffix("/owner/name/net.pth"))
+    with pytest.raises(
+        FetchError, match=r"hf auth login, or set HF_TOKEN.*begin with hf:"
+    ) as found:
+        fetch(File(url, sha256=DIGEST), patience=QUICK)
+    assert "netrc" not in str(found.value)
+
+
 def test_netrc_that_does_not_exist_is_told(secure, monkeypatch):
     """NETRC names a file; none at home is no problem."""
     url = secure.serve("/net.pth", BODY, always={"status": 403})

@@ -17,6 +17,12 @@ from dapi.exceptions import FetchError, MissingDependencyError
 _GRAMMAR = re.compile(r"hf://(?P<repo>[^/@]+/[^/@]+)(?:@(?P<revision>[^/]+))?/(?P<path>[^?#]+)")
 _COMMIT = re.compile("[0-9a-f]{40}")
 
+# The Hub answers a login of .netrc with 401: it expects a token.
+SIGN_IN = (
+    "If the repository is gated or private, request access on its page, and sign in: "
+    "hf auth login, or set HF_TOKEN. The token is sent for addresses that begin with hf: only."
+)
+
 
 def open_url(url: str) -> FetchRequest:
     """Return the URL of a file on the Hub at its current commit, and the user's authorization.
@@ -31,8 +37,7 @@ def open_url(url: str) -> FetchRequest:
         raise FetchError(url, failures={url: reason})
     repo, revision, path = match["repo"], match["revision"], match["path"]
     if _COMMIT.fullmatch(revision or ""):
-        endpoint = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
-        return _request(f"{endpoint.rstrip('/')}/{repo}/resolve/{revision}/{quote(path)}")
+        return _request(f"{endpoint()}/{repo}/resolve/{revision}/{quote(path)}")
     try:
         from huggingface_hub import errors, get_hf_file_metadata, hf_hub_url
     except ModuleNotFoundError as cause:
@@ -48,6 +53,11 @@ def open_url(url: str) -> FetchRequest:
         reason = str(cause).strip().splitlines()[0]
         raise FetchError(url, failures={url: f"{reason} (to sign in: hf auth login)"}) from cause
     return _request(hf_hub_url(repo, path, revision=found.commit_hash or revision))
+
+
+def endpoint() -> str:
+    """Return the address of the Hub."""
+    return (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
 
 
 def _request(url: str) -> FetchRequest:

@@ -37,7 +37,7 @@ from urllib.request import (
 )
 
 from dapi._plugins.hooks import FetchRequest
-from dapi._store import connections
+from dapi._store import connections, hub
 from dapi._store.credentials import Credentials
 from dapi._store.settings import Settings
 from dapi._text import urls
@@ -365,6 +365,7 @@ def _refused(host: str, cause: HTTPError, settings: Settings, problem: str) -> A
     if cause.code in (401, 403, 404, 410):
         text += f" ({problem})" if problem else ""
         login = f"If {host} needs a login, add one to ~/.netrc; it is sent over https only."
+        login = hub.SIGN_IN if host == urls.netloc(hub.endpoint()) else login
         remedy = login if cause.code in (401, 403) else TELL
         return AttemptError(text, remedy=remedy, may_pass=False)
     wait = _seconds(cause.headers.get("Retry-After", "")) if cause.headers else None
