@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from time import monotonic
 
 from tqdm import tqdm
 
@@ -14,6 +15,7 @@ from dapi import catalog
 from dapi.devkit._command_line import parser_of, put_error, put_json, say
 from dapi.devkit.compatibility import allowances, comparing, process, report
 from dapi.devkit.compatibility.image import Image
+from dapi.devkit.compatibility.kept import Kept
 from dapi.devkit.compatibility.notes import notes
 from dapi.devkit.compatibility.recording import EVERYTHING, Extent, Tell
 from dapi.devkit.compatibility.releases import FOLDER, Releases
@@ -23,6 +25,13 @@ from dapi.exceptions import DapiError
 
 BREAKS = 1
 FAILED = 2  # could not be compared; also argparse's exit status
+
+_INTERVAL = 10.0  # seconds between two lines of progress
+_LONG = (
+    "recording {0} builds and runs its models, which takes minutes if there are many. To compare "
+    "the answers that it ships instead: --run without a pattern. To record it once: dapi snapshot "
+    "{0} --output FILE, and compare that with --new FILE"
+)
 
 
 def snapshot(arguments: Sequence[str]) -> int:
@@ -44,7 +53,7 @@ def snapshot(arguments: Sequence[str]) -> int:
 
 
 def _snapshot(options: argparse.Namespace) -> int:
-    image = _recorded(options, options.distribution)
+    image = _recorded(options, options.distribution, is_new=True)
     _refuse_unread(image)
     path = options.output or Path(f"{image.name}-{image.version}.json.gz")
     image.write(path)
@@ -99,6 +108,7 @@ def breaking(arguments: Sequence[str]) -> int:
         metavar="FILE",
         help="compare this image instead of the installed distribution",
     )
+    _add_fresh(parser)
     _add_recording(parser)
     return _guarded(_breaking, parser.parse_args(arguments))
 
@@ -110,7 +120,7 @@ def _breaking(options: argparse.Namespace) -> int:
     if options.new:
         new, testify = Image.read(options.new), None
     else:
-        new = _recorded(options, options.distribution)
+        new = _recorded(options, options.distribution, is_new=options.fresh)
         testify = partial(process.testify, new.name)
     _check_name(options.distribution, new)
     found = comparing.compare_all(old, new, category=options.category, testify=testify)
@@ -136,6 +146,7 @@ def diff(arguments: Sequence[str]) -> int:
     )
     _add_against(parser, required=False)
     parser.add_argument("--json", action="store_true", help="print what changed as JSON")
+    _add_fresh(parser)
     _add_recording(parser)
     options = parser.parse_args(arguments)
     if len(options.what) > 2 or (len(options.what) == 1) != bool(options.against):
@@ -148,7 +159,7 @@ def _diff(options: argparse.Namespace) -> int:
         (old, new), testify = map(Image.read, map(Path, options.what)), None
     else:
         old = Releases(options.project).find(options.against)[-1]
-        new = _recorded(options, options.what[0])
+        new = _recorded(options, options.what[0], is_new=options.fresh)
         testify = partial(process.testify, new.name)
     found = comparing.compare(old, new, testify=testify)
     if options.json:
@@ -188,21 +199,43 @@ def _add_recording(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def _recorded(options: argparse.Namespace, distribution: str) -> Image:
-    with _watched() as tell:
-        extent = Extent(options.build, options.run)
-        return process.snapshot(distribution, extent=extent, tell=tell, patience=options.patience)
+def _add_fresh(parser: argparse.ArgumentParser) -> None:
+    text = "record the distribution, although none of its files changed since it was recorded"
+    parser.add_argument("--fresh", action="store_true", help=text)
+
+
+def _recorded(options: argparse.Namespace, distribution: str, *, is_new: bool) -> Image:
+    """Record a distribution, unless that was done with the same files."""
+    extent = Extent(tuple(options.build), tuple(options.run))
+    kept = Kept(distribution, extent)
+    found = None if is_new else kept.find()
+    if found is not None:
+        say(f"{found.name} {found.version} has not changed since it was recorded. To record it "
+            "again: --fresh")  # fmt: skip
+        return found
+    with _watched(distribution) as tell:
+        image = process.snapshot(distribution, extent=extent, tell=tell, patience=options.patience)
+    kept.keep(image)
+    return image
 
 
 @contextmanager
-def _watched() -> Iterator[Tell]:
-    """Draw a bar on a terminal when there is something to wait for."""
+def _watched(distribution: str) -> Iterator[Tell]:
+    """Show progress on standard error: a bar on a terminal, else a line from time to time."""
+    began = due = monotonic()
     with tqdm(disable=None, delay=1, leave=False, dynamic_ncols=True) as bar:
 
         def tell(what: str, number: int, total: int) -> None:
-            bar.total, bar.n = total, number
-            bar.set_description(catalog.printable(what)[:40], refresh=False)
-            bar.refresh()
+            nonlocal due
+            if not bar.disable:
+                bar.total, bar.n = total, number
+                bar.set_description(catalog.printable(what)[:40], refresh=False)
+                bar.refresh()
+            elif monotonic() >= due + _INTERVAL:
+                if due == began:
+                    say(_LONG.format(distribution))
+                due = monotonic()
+                say(f"{number} of {total} recorded in {due - began:.0f} s; next: {what}")
 
         yield tell
 
