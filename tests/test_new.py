@@ -187,16 +187,36 @@ def test_what_is_written_passes_ruff(tmp_path, name, option):
         assert result.returncode == 0, result.stdout
 
 
+# The builder takes the members: their enum says that it is published for it.
+USE = """
+from acme_flowers.weights import AcmeFlowersWeights
+from dapi.vision import resnet20
+
+resnet20(weights=AcmeFlowersWeights.AcmeFlowers_RefV1)
+"""
+
+
 @pytest.mark.parametrize(
     "option", ["", "--weights-for resnet20", WRAP], ids=["models", "weights", "wrapped"]
 )
 def test_what_is_written_passes_mypy(request, tmp_path, option):
     """Types are complete, by the strict rules that it sets itself."""
     write("acme-flowers", option, tmp_path)
+    if "weights-for" in option:
+        (tmp_path / "acme-flowers/src/acme_flowers/use.py").write_text(USE)
 
     cache = request.config.cache.mkdir("mypy")
     result = tool("mypy", "--cache-dir", str(cache), folder=tmp_path / "acme-flowers")
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+# The builder takes the members: their enum says that it is published for it.
+USE = """
+from acme_flowers.weights import AcmeFlowersWeights
+from dapi.vision import resnet20
+
+resnet20(weights=AcmeFlowersWeights.AcmeFlowers_RefV1)
+"""
 
 
 @pytest.mark.parametrize(

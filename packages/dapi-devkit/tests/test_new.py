@@ -76,6 +76,26 @@ def test_no_word_of_the_template_is_left(tmp_path, monkeypatch, capsys):
         assert b"starter" not in path.read_bytes().lower()
 
 
+def test_type_checkers_learn_for_which_builder_weights_are(tmp_path, monkeypatch):
+    """The enum names that of the builder, from where the distribution exports it."""
+    monkeypatch.chdir(tmp_path)
+    assert 0 == main(["new", "acme-weights", "--weights-for", "resnet20"])
+
+    source = (tmp_path / "acme-weights/src/acme_weights/weights.py").read_text()
+    assert "if TYPE_CHECKING:\n    from dapi.vision import ResNet20Weights\n" in source
+    assert "    published_for: ResNet20Weights  # for type checkers: resnet20 takes" in source
+
+
+def test_builder_without_types_is_not_named(tmp_path, monkeypatch):
+    """A package without py.typed would be an error of mypy in the new project."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("dapi.devkit._published_for._is_typed", lambda package: False)
+    assert 0 == main(["new", "acme-weights", "--weights-for", "resnet20"])
+
+    source = (tmp_path / "acme-weights/src/acme_weights/weights.py").read_text()
+    assert "published_for" not in source and "TYPE_CHECKING" not in source
+
+
 def test_weights_for_a_builder_without_any(tmp_path, monkeypatch, capsys):
     """There is nothing to begin with: the error asks for a file."""
     monkeypatch.chdir(tmp_path)

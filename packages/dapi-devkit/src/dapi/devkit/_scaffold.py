@@ -22,6 +22,7 @@ from packaging.version import Version
 from dapi import WeightEntry, catalog
 from dapi.devkit import _wrapping as wrapping
 from dapi.devkit._entry_points import Project as Sources
+from dapi.devkit._published_for import annotation
 from dapi.devkit._source import entry_source, imports
 from dapi.devkit._wrap import Wrapped
 from dapi.devkit.exceptions import MissingProjectError, ProjectExistsError, ProjectNameError
@@ -35,6 +36,7 @@ _MODULES = {"data", "postprocess", "removed", "tasks", "transforms", *sys.stdlib
 # The placeholder of an entry in the template for weights.
 _IMPORT = "from dapi import WeightEntry, Weights"
 _PLACE = 'WeightEntry(url="https://example.org/starter.safetensors")'
+_DOCSTRING = '    """Weights for ``starter_builder``."""\n\n'
 
 
 @dataclass(frozen=True)
@@ -111,13 +113,16 @@ class Project:
         member = entry_source(entry, indent="    ", before=f"{self.prefix}_RefV1 = ")
         level = f"level = 2  # 3 requires answers: dapi answers --record {self.name}"
         comments = "".join(f"{_comment(remark)}\n    " for remark in remarks)
+        types, line = annotation(found)
+        lines = ["from typing import TYPE_CHECKING\n"] * bool(types) + imports(member)
         words = {
             "    level = 3": f"    {level}",
             "AcmeStarter_RefV1 = ": f"{comments}{self.prefix}_RefV1 = ",
             "starter-owner>=7": f"{found.distribution}{_bounds(found.distribution)}",
             "starter-owner": found.distribution,
             "starter_builder": found.name,
-            _IMPORT: "\n".join(imports(member)),
+            _IMPORT: "\n".join([*lines, *([f"\n{types}"] if types else [])]).rstrip("\n"),
+            _DOCSTRING: f'    """Weights for ``{found.name}``."""\n\n{line}',
             _PLACE: member,
         }
         return self._render("weights", {**words, **self.words, **words})
