@@ -89,6 +89,42 @@ def test_sarif_has_what_its_schema_requires(tmp_path):
     assert len({rule["id"] for rule in driver["rules"]}) == len(driver["rules"])
 
 
+OVERDUE = apply(
+    FOUND,
+    [ALLOWED, Allowance(RULES["BUILDER_SAME_NAME"], "other", "renamed", date(2027, 1, 1))],
+    date(2027, 1, 2),
+)
+
+
+def test_sarif_has_allowances_that_expired_or_are_unused(tmp_path, monkeypatch):
+    """The command fails because of the first, and code scanning says why and where."""
+    (tmp_path / "acme").mkdir()
+    (tmp_path / "acme" / "pyproject.toml").write_text('[tool]\ntarget = "oldnet"\n')
+    monkeypatch.chdir(tmp_path)
+
+    log = json.loads(report.written(OVERDUE, "sarif", Path("acme")))
+    (*_, expired, unused) = log["runs"][0]["results"]
+    assert ("error", "warning") == (expired["level"], unused["level"])
+    assert "expired: DAPI-B" in expired["message"]["text"]
+    assert "by mistake" in expired["message"]["text"]
+    assert "unused: " in unused["message"]["text"]
+    assert {"uri": "acme/pyproject.toml"} == (
+        expired["locations"][0]["physicalLocation"]["artifactLocation"]
+    )
+    assert {"startLine": 2} == expired["locations"][0]["physicalLocation"]["region"]
+
+
+def test_annotations_name_the_allowance(tmp_path, monkeypatch):
+    """In the pyproject.toml of the project, which may be in a folder."""
+    (tmp_path / "acme").mkdir()
+    (tmp_path / "acme" / "pyproject.toml").write_text('[tool]\ntarget = "oldnet"\n')
+    monkeypatch.chdir(tmp_path)
+
+    lines = report.written(OVERDUE, "github", Path("acme")).splitlines()
+    assert any(each.startswith("::error file=acme/pyproject.toml,line=2,title=expired::DAPI-B")
+               for each in lines)  # fmt: skip
+
+
 @pytest.mark.parametrize("layout", ["src", ""])
 def test_files_are_named_as_they_lie_in_the_project(tmp_path, layout):
     """What a wheel has at its top is in a project under src/, or at its top."""

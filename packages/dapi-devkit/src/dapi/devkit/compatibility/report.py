@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from dapi import catalog
-from dapi.devkit.compatibility.allowances import Outcome
-from dapi.devkit.compatibility.rules import RULES, Finding
+from dapi.devkit.compatibility.allowances import Allowance, Outcome
+from dapi.devkit.compatibility.rules import RULES, Finding, Rule, finding
 
 FORMATS = ("text", "json", "github", "sarif")
 
@@ -105,10 +105,21 @@ def _as_github(outcome: Outcome, project: Path) -> Iterator[str]:
         remedy = f" {each.rule.remedy}" if each.level == "break" else ""
         facts = f"file={_property(name)},line={line},title={_property(title)}"
         yield f"::{_COMMANDS[each.level]} {facts}::{_data(f'{each.target}: {each.text}{remedy}')}"
-    for allowance in outcome.expired:
-        yield f"::error file=pyproject.toml,title=expired::{_data(str(allowance))}"
-    for allowance in outcome.unused:
-        yield f"::warning file=pyproject.toml,title=unused::{_data(str(allowance))}"
+    for level, title, allowance in _overdue(outcome):
+        name, line = _place_of(allowance, project)
+        facts = f"file={_property(name)},line={line},title={title}"
+        yield f"::{level} {facts}::{_data(str(allowance))}"
+
+
+def _overdue(outcome: Outcome) -> Iterator[tuple[str, str, Allowance]]:
+    """Yield the allowances to remove from a project, each with a level and a word."""
+    yield from (("error", "expired", each) for each in outcome.expired)
+    yield from (("warning", "unused", each) for each in outcome.unused)
+
+
+def _place_of(allowance: Allowance, project: Path) -> tuple[str, int]:
+    """Return file and line of an allowance."""
+    return place(finding(allowance.rule.name, allowance.target, "", "pyproject.toml:1"), project)
 
 
 def _data(text: str) -> str:
@@ -171,6 +182,10 @@ def _as_sarif(outcome: Outcome, project: Path) -> dict[str, Any]:
         }
         for each, allowance in outcome.accepted
     ]
+    for level, word, allowance in _overdue(outcome):
+        name, line = _place_of(allowance, project)
+        text = f"{word}: {allowance}. Remove it from {name}"
+        results.append(_sarif_result(allowance.rule, level, text, name, line))
     driver: Mapping[str, Any] = {"name": "dapi breaking", "rules": rules}
     return {
         "$schema": _SARIF,
@@ -182,12 +197,17 @@ def _as_sarif(outcome: Outcome, project: Path) -> dict[str, Any]:
 def _result(each: Finding, project: Path) -> dict[str, Any]:
     name, line = place(each, project)
     remedy = f" {each.rule.remedy}" if each.level == "break" else ""
+    text = f"{each.target}: {each.text}{remedy}"
+    return _sarif_result(each.rule, _SARIF_LEVELS[each.level], text, name, line)
+
+
+def _sarif_result(rule: Rule, level: str, text: str, name: str, line: int) -> dict[str, Any]:
     place_of = {"artifactLocation": {"uri": name}, "region": {"startLine": line}}
     return {
-        "ruleId": each.rule.id,
-        "ruleIndex": list(RULES).index(each.rule.name),
-        "level": _SARIF_LEVELS[each.level],
-        "kind": "informational" if each.level == "added" else "fail",
-        "message": {"text": f"{each.target}: {each.text}{remedy}"},
+        "ruleId": rule.id,
+        "ruleIndex": list(RULES).index(rule.name),
+        "level": level,
+        "kind": "informational" if level == "none" else "fail",
+        "message": {"text": text},
         "locations": [{"physicalLocation": place_of}],
     }
