@@ -94,7 +94,7 @@ ANSWERS = {
     "lock weights for a fleet": ("fleet.md", "fleet.md", "dapi lock"),
     "come from timm": ("coming-from.md", "coming-from.md", "timm.create_model"),
     "name a photo in Python": ("predict.md", "predict.md", "## In Python"),
-    "find the licence and hash of weights": ("weights.html", "catalogue.md", "Licence and hash of"),
+    "find the licence and hash of weights": ("weights.html", "catalogue.md", "License and hash of"),
 }  # fmt: skip
 LINKS = re.compile(r"\]\(([\w./-]+\.(?:md|html))[)#]")
 

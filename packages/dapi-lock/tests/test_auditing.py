@@ -11,7 +11,7 @@ POLICY = "[tool.dapi]\nweights = ['{}']\n[tool.dapi.policy]\n{}\n"
 @pytest.mark.parametrize(
     ("weights", "policy", "told"),
     [
-        ("net", "licenses = ['Apache-2.0']", "acme-zoo/net:Digits_RefV2 has the licence 'MIT'"),
+        ("net", "licenses = ['Apache-2.0']", "acme-zoo/net:Digits_RefV2 has the license 'MIT'"),
         ("talker", "licenses = ['Apache-2.0']", "vocoder of acme-zoo/talker:Speech_RefV1"),
         ("talker", "require-hash = true", "has no published sha256 for talker.safetensors, vocab"),
         ("net:Digits_RefV1", "allow-deprecated = false", "Digits_RefV1 is deprecated"),
@@ -44,7 +44,7 @@ def test_policy_of_a_lock_that_was_edited_is_enforced_at_sync(project, run):
 
     status, printed = run("sync", "--frozen")
 
-    assert 1 == status and "has the licence 'GPL-3.0-only'" in printed
+    assert 1 == status and "has the license 'GPL-3.0-only'" in printed
 
 
 @pytest.mark.usefixtures("zoo")

@@ -15,7 +15,7 @@ EXAMPLES = [
     exceptions.ListedError("All is wrong.", ["a", "b"], "Mend it."),
     exceptions.UnlockableError({"net": "There is none."}),
     exceptions.UnhashedError(["a.pth of net:A"]),
-    exceptions.PolicyError(["net:A has the licence 'unknown'"]),
+    exceptions.PolicyError(["net:A has the license 'unknown'"]),
     exceptions.SyncError({"a.pth": "404"}, remedy="To try again: dapi sync"),
     exceptions.BundleError("x.tar", "it ends early"),
     exceptions.KeyFileError("sign.pem", "it is not a private key in PEM", "To make a key: openssl"),

@@ -141,7 +141,7 @@ class TestHub:
         run("lock", "hf:acme/tiny")
         monkeypatch.setenv("DAPI_LICENSES", "MIT")
 
-        with pytest.raises(PolicyError, match=r"acme/tiny has the licence 'Apache-2\.0'"):
+        with pytest.raises(PolicyError, match=r"acme/tiny has the license 'Apache-2\.0'"):
             locked("acme/tiny")
 
     def test_commit_that_was_requested_is_not_replaced_by_another(self, repo, run):
@@ -248,7 +248,7 @@ class TestHub:
         allowed, refused = run("lock"), run("lock", "hf:acme/silent")
 
         assert 0 == allowed[0], allowed[1]
-        assert 1 == refused[0] and "acme/silent has the licence 'unknown'" in refused[1]
+        assert 1 == refused[0] and "acme/silent has the license 'unknown'" in refused[1]
 
 
 TRANSFORMERS = """

@@ -203,7 +203,7 @@ class CTCText:
     """
 
     # Measured with recipes/ctc_espeak.py: these limits add no error to speech, and what the
-    # recogniser reads into noise is mostly beyond one of them.
+    # recognizer reads into noise is mostly beyond one of them.
     _LEAST_PROBABLE: Final = 0.5
     _FARTHEST: Final = 0.6
 

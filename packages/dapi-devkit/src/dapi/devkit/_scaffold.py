@@ -44,7 +44,7 @@ class Project:
     """A distribution to be written.
 
     Attributes:
-        name: Of the distribution, normalised.
+        name: Of the distribution, normalized.
         license: An SPDX identifier, one of ``LICENSES``.
         url: Of its repository; empty for a placeholder.
         model: The name of its model; empty for one that is made from its own name.
@@ -164,7 +164,7 @@ def checked_model_name(name: str) -> str:
 
 
 def checked_name(name: str) -> str:
-    """Return a distribution's name in its normalised form.
+    """Return a distribution's name in its normalized form.
 
     Raises:
         ProjectNameError: It cannot be the name of a new distribution.

@@ -67,7 +67,7 @@ def folded(lines: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _merged(tree: Mapping[str, Any]) -> dict[str, Any]:
-    """Write neighbours that are numbered in a row and alike once, from the leaves on."""
+    """Write neighbors that are numbered in a row and alike once, from the leaves on."""
     runs: list[tuple[list[str], Any]] = []
     for name, child in tree.items():
         value = _merged(child) if isinstance(child, dict) else child

@@ -32,7 +32,7 @@ class Distribution:
 
     @property
     def name(self) -> str:
-        """Its normalised name."""
+        """Its normalized name."""
         return self.plugin.name
 
     @property

@@ -181,7 +181,7 @@ def _built(target: str, make: Callable[..., nn.Module], entry: WeightEntry) -> n
 
 
 def _license(distribution: str) -> str:
-    """Return a remark on the licence that a distribution states."""
+    """Return a remark on the license that a distribution states."""
     facts = metadata.metadata(distribution)
     kinds = (line for line in facts.get_all("Classifier") or () if line.startswith("License ::"))
     stated: Iterator[str | None] = iter((facts["License-Expression"], next(kinds, None)))

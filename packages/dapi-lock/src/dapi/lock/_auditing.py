@@ -1,4 +1,4 @@
-"""Audit: licences, hashes, lifecycle and signature of locked weights, checked by the policy."""
+"""Audit: licenses, hashes, lifecycle and signature of locked weights, checked by the policy."""
 
 from __future__ import annotations
 

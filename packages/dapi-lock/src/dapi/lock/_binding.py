@@ -73,7 +73,7 @@ class LockBinding:
 
         Raises:
             NotLockedError: They are not locked.
-            PolicyError: Their current licence or lifecycle is not allowed.
+            PolicyError: Their current license or lifecycle is not allowed.
         """
         if isinstance(weights, Weights):
             if not self._names.intersection(_declared.names_of(weights)):

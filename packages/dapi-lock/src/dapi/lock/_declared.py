@@ -1,4 +1,4 @@
-"""Declared: the current metadata of installed weights, their assets and their licences."""
+"""Declared: the current metadata of installed weights, their assets and their licenses."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _STATES = ("active", "deprecated", "withdrawn")
 
 
 class Owned(NamedTuple):
-    """Files, their asset (empty for the weights' own), and the weights with their licence."""
+    """Files, their asset (empty for the weights' own), and the weights with their license."""
 
     asset: str
     owner: Weights | WeightEntry
@@ -32,7 +32,7 @@ def owned_files(weights: Weights | WeightEntry, asset: str = "") -> Iterator[Own
 
 
 def license_of(weights: Weights | WeightEntry) -> str:
-    """Return the licence that weights declare; "unknown" if they declare none."""
+    """Return the license that weights declare; "unknown" if they declare none."""
     return str(weights.meta.get("license") or "unknown")
 
 

@@ -107,7 +107,7 @@ def _read(found: Any, revision: str, what: str) -> Snapshot:
 
 
 def _license(card: Any) -> str:
-    """Return the licence of a model card as an SPDX expression, if possible."""
+    """Return the license of a model card as an SPDX expression, if possible."""
     named = getattr(card, "license", None)
     if named == "other":
         named = getattr(card, "license_name", None)

@@ -18,7 +18,7 @@ from dapi.lock import _declared
 from dapi.lock.document import Lock, LockedFile, LockedWeights, render
 from dapi.lock.policy import is_spdx
 
-# https://cyclonedx.org/specification/overview: 1.5 brought model cards, 1.6 acknowledged licences.
+# https://cyclonedx.org/specification/overview: 1.5 brought model cards, 1.6 acknowledged licenses.
 SPECIFICATION = "1.6"
 
 # Not the name of weights, nor of a source, which has no colon.
@@ -54,7 +54,7 @@ def document(lock: Lock, name: str) -> dict[str, Any]:
 
 
 def licenses(license_: str) -> dict[str, Any]:
-    """Return a licence as the property of a component; empty if unknown.
+    """Return a license as the property of a component; empty if unknown.
 
     >>> licenses("MIT")["licenses"][0]["license"]["id"], licenses("unknown")
     ('MIT', {})

@@ -2,7 +2,7 @@
 
 A signature covers the members of the lock's bundle: ``dapi.lock`` itself, byte for byte, and its
 files as ``blobs/sha256/<hash>``. So ``model_signing verify`` accepts it for an unpacked bundle, and
-names, licences and the policy are signed with the hashes.
+names, licenses and the policy are signed with the hashes.
 """
 
 from __future__ import annotations

@@ -336,7 +336,7 @@ def audit(words: Sequence[str]) -> int:
     """Run ``dapi audit``."""
     from dapi.lock import _auditing, _keys
 
-    text = "Report licences, hashes, lifecycle and signature of the locked weights."
+    text = "Report licenses, hashes, lifecycle and signature of the locked weights."
     parser = parser_of("audit", text, "dapi audit", "dapi audit --json")
     _add_lock(parser)
     options = parser.parse_args(words)

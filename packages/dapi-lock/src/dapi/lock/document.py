@@ -33,7 +33,7 @@ class LockedFile(NamedTuple):
             the weights' own files.
         weights: The name of the other weights that it belongs to, such as a vocoder's; empty if it
             is one of these weights', or if those have no name.
-        license: The licence of those other weights; empty if it is one of these weights'.
+        license: The license of those other weights; empty if it is one of these weights'.
         is_published: Whether its publisher declares the hash; else it was computed once, when the
             file was locked.
         url_sha256: The hash of the URL with its query, which ``urls`` omits; it distinguishes two
@@ -86,7 +86,7 @@ class LockedWeights(NamedTuple):
         builder_version: The version of the builder's distribution.
         distribution: The distribution that offers the weights.
         version: Its version.
-        license: The licence of the entry or the repository: an SPDX expression or "unknown".
+        license: The license of the entry or the repository: an SPDX expression or "unknown".
         state: ``active``, ``deprecated`` or ``withdrawn``, at the time of locking.
         files: All files that they need, including those of other weights that they use.
         revision: The commit of a repository.
@@ -117,7 +117,7 @@ class LockedWeights(NamedTuple):
 
     @property
     def own_license(self) -> str:
-        """The licence that the project stated for a source; empty if a repository states it."""
+        """The license that the project stated for a source; empty if a repository states it."""
         return "" if self.revision or self.license == "unknown" else self.license
 
     @property

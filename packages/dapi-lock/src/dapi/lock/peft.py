@@ -38,7 +38,7 @@ _KEY: Final = "dapi.base"
 _WEIGHTS: Final = "adapter_model.safetensors"
 _CONFIG: Final = "adapter_config.json"
 _CARD: Final = "README.md"
-# Initialisations of LoRA that change the base's own weights, which no adapter contains.
+# Initializations of LoRA that change the base's own weights, which no adapter contains.
 _REPLACING: Final = ("corda", "loftq", "lora_ga", "olora", "pissa")
 _DIGITS: Final = 16  # of a tensor's hash: a base is compared by all of its tensors
 
@@ -56,7 +56,7 @@ def save(model: PeftModel, directory: str | Path, *, adapter: str = "default") -
 
     Raises:
         AdapterError: The model has no such adapter, it is merged into the base, or its
-            initialisation (PiSSA, OLoRA, CorDA, LoftQ, LoRA-GA) changed the base.
+            initialization (PiSSA, OLoRA, CorDA, LoftQ, LoRA-GA) changed the base.
         OSError: The directory cannot be written.
 
     Warns:

@@ -1,4 +1,4 @@
-"""Policy: which weights a project allows, by licence, published hashes and lifecycle."""
+"""Policy: which weights a project allows, by license, published hashes and lifecycle."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Policy(NamedTuple):
     """``[tool.dapi.policy]`` of a pyproject.toml; a lock file contains a copy.
 
     Attributes:
-        licenses: The SPDX expressions that are allowed; None allows every licence. "unknown" is the
-            licence of entries without one.
+        licenses: The SPDX expressions that are allowed; None allows every license. "unknown" is the
+            license of entries without one.
         require_hash: Whether every file must have a full sha256 that its publisher declares.
         allow_deprecated: Whether deprecated weights may be used.
         require_signature: Whether the lock must be signed by a key that the machine trusts.
@@ -78,7 +78,7 @@ class Facts(NamedTuple):
 
     Attributes:
         weights: Their name.
-        licenses: The licence of the weights under ``""``, and those of other weights that they
+        licenses: The license of the weights under ``""``, and those of other weights that they
             use (a vocoder) by the name of the asset.
         state: ``active``, ``deprecated`` or ``withdrawn``; the worst of all of them.
         unhashed: The names of the files whose publisher declares no full sha256.
@@ -96,9 +96,9 @@ def violations(policy: Policy, facts: Facts) -> Iterator[str]:
     for asset, license_ in facts.licenses.items():
         whose = f"{asset} of {facts.weights}" if asset else facts.weights
         if policy.licenses is not None and not is_allowed(license_, policy.licenses):
-            yield f"{whose} has the licence {license_!r}"
+            yield f"{whose} has the license {license_!r}"
         elif here is not None and not is_allowed(license_, here):
-            yield f"{whose} has the licence {license_!r}, which DAPI_LICENSES does not allow"
+            yield f"{whose} has the license {license_!r}, which DAPI_LICENSES does not allow"
     if facts.state == "withdrawn" or (facts.state == "deprecated" and not policy.allow_deprecated):
         yield f"{facts.weights} is {facts.state}"
     if policy.require_hash and facts.unhashed:
@@ -107,7 +107,7 @@ def violations(policy: Policy, facts: Facts) -> Iterator[str]:
 
 
 def spdx(license_: str) -> str:
-    """Return a licence in canonical SPDX form; other texts are returned unchanged.
+    """Return a license in canonical SPDX form; other texts are returned unchanged.
 
     >>> spdx("apache-2.0"), spdx("llama3.1")
     ('Apache-2.0', 'llama3.1')
@@ -121,7 +121,7 @@ def spdx(license_: str) -> str:
 
 
 def is_spdx(license_: str) -> bool:
-    """Whether a licence is an SPDX expression in canonical form.
+    """Whether a license is an SPDX expression in canonical form.
 
     >>> is_spdx("MIT OR Apache-2.0"), is_spdx("mit"), is_spdx("llama3.1")
     (True, False, False)
@@ -135,14 +135,14 @@ def is_spdx(license_: str) -> bool:
 
 
 def _allowed_here() -> tuple[str, ...] | None:
-    """Return the licences that this machine allows, regardless of the project."""
+    """Return the licenses that this machine allows, regardless of the project."""
     names = os.environ.get("DAPI_LICENSES", "").split(",")
     return tuple(filter(None, map(str.strip, names))) or None
 
 
 @lru_cache(maxsize=1024)
 def is_allowed(license_: str, allowed: tuple[str, ...]) -> bool:
-    """Whether an SPDX expression is satisfied by licences that are allowed.
+    """Whether an SPDX expression is satisfied by licenses that are allowed.
 
     ``A OR B`` needs one of the two, ``A AND B`` both. Other texts are compared as a whole.
 

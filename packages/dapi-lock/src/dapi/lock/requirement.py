@@ -26,7 +26,7 @@ class Requirement(NamedTuple):
             ``hf:owner/name@revision``, the URL of a file, or ``./path`` of a file or, with a
             trailing slash, of a directory.
         name: The name of a source in the lock; empty for weights.
-        license: The licence that the project states for a source without one.
+        license: The license that the project states for a source without one.
         include: Patterns of the files of a source; none for all.
         exclude: Patterns of the excluded files.
     """

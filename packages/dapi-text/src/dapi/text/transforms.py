@@ -32,7 +32,7 @@ _ROLES: Final[Mapping[str, tuple[str, ...]]] = {
 class Tokenizer:
     """Turn text into a batch of token ids.
 
-    Built from a published ``tokenizer.json`` alone: that file is complete (normalisation,
+    Built from a published ``tokenizer.json`` alone: that file is complete (normalization,
     splitting, vocabulary, merges, special tokens), while classes that take a vocabulary by
     parameter name accept a wrong one without an error, and then know no word. The file's padding
     and truncation are replaced by the arguments.
@@ -190,7 +190,7 @@ class Tokenizer:
 class SentencePieceTokenizer(Tokenizer):
     """Like ``Tokenizer``, for a vocabulary that was published as a SentencePiece model only.
 
-    Splits as transformers' DebertaV2Tokenizer does, after the model's own normalisation (if any),
+    Splits as transformers' DebertaV2Tokenizer does, after the model's own normalization (if any),
     as in SentencePiece itself.
 
     Args:

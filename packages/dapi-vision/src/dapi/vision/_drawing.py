@@ -33,7 +33,7 @@ def objects(image: Image.Image, found: Sequence[Mapping[str, Any]]) -> Image.Ima
 
 
 def regions(image: Image.Image, masks: Mapping[str, Tensor]) -> Image.Image:
-    """Tint the areas of masks (H, W), each in its colour, and list their names below."""
+    """Tint the areas of masks (H, W), each in its color, and list their names below."""
     named = {label: mask for label, mask in masks.items() if label != _BACKGROUND}
     tinted = image.convert("RGB")
     for label, mask in named.items():
@@ -75,7 +75,7 @@ def _draw_name(brush: ImageDraw.ImageDraw, found: Mapping[str, Any], scale: int,
 
 
 def _tinted(image: Image.Image, mask: Tensor, label: str) -> Image.Image:
-    """Mix the colour of a name into the pixels of a mask."""
+    """Mix the color of a name into the pixels of a mask."""
     seen = Image.fromarray(mask.to(torch.uint8).mul(140).cpu().numpy())
     cover = seen.resize(image.size, Image.Resampling.NEAREST)  # models see pictures in other sizes
     return Image.composite(Image.new("RGB", image.size, _colour(label)), image, cover)
@@ -94,7 +94,7 @@ def _font(length: int) -> Any:
 
 
 def _colour(label: str) -> tuple[int, int, int]:
-    """Give each name a light colour, the same in every picture and process."""
+    """Give each name a light color, the same in every picture and process."""
     hue = hashlib.sha256(label.encode()).digest()[0] * 360 // 256
     red, green, blue = ImageColor.getrgb(f"hsl({hue}, 90%, 65%)")[:3]
     return red, green, blue

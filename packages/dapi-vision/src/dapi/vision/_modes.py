@@ -1,4 +1,4 @@
-"""Modes of images: RGB or grey, of 8 bits a channel."""
+"""Modes of images: RGB or gray, of 8 bits a channel."""
 
 from __future__ import annotations
 

@@ -227,7 +227,7 @@ class OpticalFlow:
 
     Called with the output of an optical flow model (a list of flows ``(N, 2, H, W)``, of which the
     last is the best) or with one of them, it returns RGB images ``(N, 3, H, W)`` of uint8. The
-    colours are those of `Baker et al., 2007 <https://vision.middlebury.edu/flow/>`_.
+    colors are those of `Baker et al., 2007 <https://vision.middlebury.edu/flow/>`_.
 
     Raises:
         TypeError: On a call, the flow is not a float tensor.

@@ -52,7 +52,7 @@ _EXPECTED_FRAMES = (
 
 @dataclass(frozen=True, kw_only=True)
 class ImageClassification:
-    """Resize images, crop their centre, scale to 0..1 and normalise.
+    """Resize images, crop their center, scale to 0..1 and normalize.
 
     Called with a PIL image (of any mode of 8 bits; it is converted), an array or a uint8 tensor
     ``(3, H, W)`` or ``(N, 3, H, W)``, it returns floats ``(3, h, w)`` or ``(N, 3, h, w)``; of a
@@ -104,12 +104,12 @@ class ImageClassification:
 
 @dataclass(frozen=True, kw_only=True)
 class GrayscaleClassification:
-    """Make images grey, resize them to a square, scale to 0..1 and normalise.
+    """Make images gray, resize them to a square, scale to 0..1 and normalize.
 
     Called with a PIL image (of any mode of 8 bits; it is converted), an array or a uint8 tensor of
     one or three channels, ``(C, H, W)`` or ``(N, C, H, W)``, it returns floats ``(1, size, size)``
     or ``(N, 1, size, size)``; of a list, the latter. PIL images become tensors before they are
-    resized, so that all forms of a grey image give the same result.
+    resized, so that all forms of a gray image give the same result.
 
     Args:
         size: Height and width of the result, for any shape of image.
@@ -134,7 +134,7 @@ class GrayscaleClassification:
         """Return the model's input."""
         if _are_several(image):
             return _stacked(self(each) for each in _each(image))
-        # Not the functions of the presets: on uint8, the two resizes differ by a grey level.
+        # Not the functions of the presets: on uint8, the two resizes differ by a gray level.
         resized = functional_v2.resize(_grey(image), [self.size, self.size], antialias=True)
         levels: Tensor = functional_v2.to_dtype(resized, torch.float32, scale=True)
         return (levels - self.mean) / self.std
@@ -142,7 +142,7 @@ class GrayscaleClassification:
 
 @dataclass(frozen=True)
 class GrayscaleDetection:
-    """Make images grey and scale them to 0..1; a detector resizes and normalises them itself.
+    """Make images gray and scale them to 0..1; a detector resizes and normalizes them itself.
 
     Called with a PIL image (of any mode of 8 bits; it is converted), an array or a uint8 tensor of
     one or three channels, ``(C, H, W)`` or ``(N, C, H, W)``, it returns floats ``(1, H, W)`` or
@@ -171,7 +171,7 @@ class GrayscaleDetection:
 
 @dataclass(frozen=True)
 class ObjectDetection:
-    """Scale images to 0..1; a detector resizes and normalises them itself.
+    """Scale images to 0..1; a detector resizes and normalizes them itself.
 
     Called with a PIL image (of any mode of 8 bits; it is converted to RGB), an array or a uint8
     tensor ``(3, H, W)`` or ``(N, 3, H, W)``, it returns floats of the same shape; of a list, a list
@@ -200,7 +200,7 @@ class ObjectDetection:
 
 @dataclass(frozen=True, kw_only=True)
 class SemanticSegmentation:
-    """Resize images, scale to 0..1 and normalise.
+    """Resize images, scale to 0..1 and normalize.
 
     Called with a PIL image (of any mode of 8 bits; it is converted to RGB), an array or a uint8
     tensor ``(3, H, W)`` or ``(N, 3, H, W)``, it returns floats ``(3, h, w)`` or ``(N, 3, h, w)``;
@@ -249,7 +249,7 @@ class SemanticSegmentation:
 
 @dataclass(frozen=True, kw_only=True)
 class VideoClassification:
-    """Resize the frames of a clip, crop their centre, scale to 0..1 and normalise.
+    """Resize the frames of a clip, crop their center, scale to 0..1 and normalize.
 
     Called with a uint8 tensor of frames ``(T, 3, H, W)`` or of clips ``(N, T, 3, H, W)``, an array
     ``(T, H, W, 3)``, or a list of frames as images or arrays, it returns floats with

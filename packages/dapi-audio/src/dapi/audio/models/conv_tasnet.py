@@ -56,7 +56,7 @@ def conv_tasnet_base(
 
     Args:
         weights: A member of ConvTasNetBaseWeights, any WeightEntry, or None for random
-            initialisation.
+            initialization.
         progress: Show a progress bar while downloading, on a terminal.
         num_sources: Speakers to separate; the weights fix it.
         **config: ``new_head``, ``device`` and ``dtype``, see ``dapi.BuilderConfig``.

@@ -95,7 +95,7 @@ def emformer_rnnt_base(
 
     Args:
         weights: A member of EmformerRNNTBaseWeights, any WeightEntry, or None for random
-            initialisation.
+            initialization.
         progress: Show a progress bar while downloading, on a terminal.
         num_symbols: Word pieces plus the blank, which is last; the weights fix it.
         **config: ``new_head``, ``device`` and ``dtype``, see ``dapi.BuilderConfig``.

@@ -83,7 +83,7 @@ def hdemucs_high(
 
     Args:
         weights: A member of HDemucsHighWeights, any WeightEntry, or None for random
-            initialisation.
+            initialization.
         progress: Show a progress bar while downloading, on a terminal.
         sources: Their names, in the order of the output; the weights fix them.
         **config: ``new_head``, ``device`` and ``dtype``, see ``dapi.BuilderConfig``.

@@ -64,7 +64,7 @@ def hubert_base(
 
     Args:
         weights: A member of HuBERTBaseWeights, any WeightEntry, or None for random
-            initialisation.
+            initialization.
         progress: Show a progress bar while downloading, on a terminal.
         aux_num_out: Size of the head, the number of labels with the blank; None for none. The
             weights fix it, unless ``new_head=True``.

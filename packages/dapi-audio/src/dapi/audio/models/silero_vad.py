@@ -73,7 +73,7 @@ def silero_vad(
     them does not touch the network.
 
     Args:
-        weights: The weights to load; None initialises at random.
+        weights: The weights to load; None initializes at random.
         progress: Show a progress bar while downloading other weights, on a terminal.
         dropout: Probability of the dropout after the LSTM.
         **config: ``new_head``, ``device`` and ``dtype``, see ``dapi.BuilderConfig``.

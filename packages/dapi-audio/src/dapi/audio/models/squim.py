@@ -63,7 +63,7 @@ def squim_objective_base(
 
     Args:
         weights: A member of SquimObjectiveBaseWeights, any WeightEntry, or None for random
-            initialisation.
+            initialization.
         progress: Show a progress bar while downloading, on a terminal.
         **config: ``new_head``, ``device`` and ``dtype``, see ``dapi.BuilderConfig``.
 

@@ -223,7 +223,7 @@ def tacotron2(
     ``model(tokens, token_lengths, mels, mel_lengths)`` is for training.
 
     Args:
-        weights: A member of Tacotron2Weights, any WeightEntry, or None for random initialisation.
+        weights: A member of Tacotron2Weights, any WeightEntry, or None for random initialization.
         progress: Show a progress bar while downloading, on a terminal.
         n_symbol: Size of the alphabet; the weights fix it (38 characters, or 96 phonemes). The
             default is torchaudio's own.
@@ -257,7 +257,7 @@ _SMALL_VOCODER: dict[str, Any] = {
     "f_min": 0.0,
     "f_max": 8000.0,
 }
-# Independent of torchaudio's defaults: sizes that shapes show, and behaviour that none shows.
+# Independent of torchaudio's defaults: sizes that shapes show, and behavior that none shows.
 _TINY = {
     **_BEHAVIOUR,
     "symbol_embedding_dim": 128,
@@ -279,9 +279,9 @@ _TINY = {
 class Tacotron2TinyWeights(Weights, meta={"num_params": 1_568_753}):
     """Weights of ``tacotron2_tiny``. Their file comes with this distribution.
 
-    ``Espeak_RefV1`` speaks English like the synthesiser espeak-ng: numbers and short commands of
+    ``Espeak_RefV1`` speaks English like the synthesizer espeak-ng: numbers and short commands of
     the words in ``meta["vocabulary"]``, in any order. It was trained on phrases of up to five
-    words; other words are refused. ``meta["metrics"]`` states how many phrases a recogniser
+    words; other words are refused. ``meta["metrics"]`` states how many phrases a recognizer
     transcribes without error; for espeak-ng itself it is 98.75 %, and 97.5 % after resynthesis by
     this vocoder.
     """
@@ -343,7 +343,7 @@ def tacotron2_tiny(
 
     Args:
         weights: A member of Tacotron2TinyWeights, any WeightEntry, or None for random
-            initialisation.
+            initialization.
         progress: Show a progress bar while downloading other weights, on a terminal.
         n_symbol: Size of the alphabet; the weights fix it.
         **config: More arguments, see ``Tacotron2Config``, such as ``decoder_max_step=800``, the

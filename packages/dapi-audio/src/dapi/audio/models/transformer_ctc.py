@@ -45,7 +45,7 @@ class TransformerCTCConfig(BuilderConfig, total=False):
         encoder_ff_interm_features: Width inside the feed-forward layers.
         encoder_ff_interm_dropout: Probability that a value in them is zeroed in training.
         encoder_dropout: The same, after each layer.
-        encoder_layer_norm_first: Whether normalisation comes before each layer, not after it.
+        encoder_layer_norm_first: Whether normalization comes before each layer, not after it.
         encoder_layer_drop: Probability that a layer is skipped in training.
     """
 
@@ -66,7 +66,7 @@ class TransformerCTCConfig(BuilderConfig, total=False):
 class TransformerCTCTinyWeights(Weights, meta={"num_params": 739_259}):
     """Weights of ``transformer_ctc_tiny``. Their file comes with this distribution.
 
-    ``Espeak_RefV1`` transcribes English speech of the synthesiser espeak-ng: numbers and short
+    ``Espeak_RefV1`` transcribes English speech of the synthesizer espeak-ng: numbers and short
     commands of the words in ``meta["vocabulary"]``, in any order, also in voices that it was not
     trained on. It does not transcribe human speech or other words, and was not trained on silence
     or noise. Its ``postprocess`` replaces each word by the nearest one of the vocabulary, and drops
@@ -135,7 +135,7 @@ def transformer_ctc_tiny(
 
     Args:
         weights: A member of TransformerCTCTinyWeights, any WeightEntry, or None for random
-            initialisation.
+            initialization.
         progress: Show a progress bar while downloading other weights, on a terminal.
         aux_num_out: Size of the head, the number of labels with the blank; None for none. The
             weights fix it, unless ``new_head=True``.

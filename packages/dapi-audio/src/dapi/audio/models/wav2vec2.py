@@ -164,7 +164,7 @@ def wav2vec2_base(
 
     Args:
         weights: A member of Wav2Vec2BaseWeights, any WeightEntry, or None for random
-            initialisation.
+            initialization.
         progress: Show a progress bar while downloading, on a terminal.
         aux_num_out: Size of the head, the number of labels with the blank; None for none. The
             weights fix it, unless ``new_head=True``.

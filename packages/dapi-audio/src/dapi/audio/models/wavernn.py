@@ -118,7 +118,7 @@ def wavernn(
     ``model(waveform, spectrogram)`` is for training.
 
     Args:
-        weights: A member of WaveRNNWeights, any WeightEntry, or None for random initialisation.
+        weights: A member of WaveRNNWeights, any WeightEntry, or None for random initialization.
         progress: Show a progress bar while downloading, on a terminal.
         upsample_scales: Factor by which each layer stretches the spectrogram in time; the product
             is ``hop_length``.

@@ -73,7 +73,7 @@ def wavlm_base(
     waveforms of a batch must have the same length.
 
     Args:
-        weights: A member of WavLMBaseWeights, any WeightEntry, or None for random initialisation.
+        weights: A member of WavLMBaseWeights, any WeightEntry, or None for random initialization.
         progress: Show a progress bar while downloading, on a terminal.
         aux_num_out: Size of the head; None for none. The weights have none, so a head requires
             ``new_head=True``.

@@ -97,7 +97,7 @@ const facets = [
   },
   {
     id: "license",
-    label: "Licence",
+    label: "License",
     options: [
       { value: "permissive", text: "permissive", test: (entry) => permissive.has(entry.license) },
       { value: "stated", text: "any that is stated", test: (entry) => entry.license !== "unknown" },
@@ -138,7 +138,7 @@ const columns = [
     text: (value) => decimals(value, 1) },
   { id: "mib", label: "MiB", width: "76px", number: true, value: (e) => e.mib,
     text: (value) => decimals(value, 1) },
-  { id: "license", label: "Licence", width: "110px", value: (entry) => entry.license },
+  { id: "license", label: "License", width: "110px", value: (entry) => entry.license },
   { id: "hash", label: "Hash", width: "84px", value: (entry) => entry.hash },
   { id: "distribution", label: "Distribution", width: "112px", value: (e) => e.distribution },
 ];
@@ -507,7 +507,7 @@ function factsOf(entry) {
     ["parameters", count(entry.params)],
     ["GFLOPs", short(entry.gflops)],
     ["MiB", decimals(entry.mib, 1)],
-    ["licence", entry.license],
+    ["license", entry.license],
     ["published hash", entry.hash],
   ];
   return make("div", { class: "facts" }, ...facts.map(([name, value]) =>

@@ -1,4 +1,4 @@
-"""Behaviour: compare the answers of models in two images, which prove equal behaviour."""
+"""Behavior: compare the answers of models in two images, which prove equal behavior."""
 
 from __future__ import annotations
 

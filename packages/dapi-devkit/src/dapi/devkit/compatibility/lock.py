@@ -1,4 +1,4 @@
-"""Rules of the category LOCK: names of weights, their bytes, and their licences."""
+"""Rules of the category LOCK: names of weights, their bytes, and their licenses."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def modules_of(tree: Mapping[str, str]) -> dict[str, str]:
 def start(build: Callable[[], nn.Module]) -> dict[str, list[float]]:
     """Return mean, standard deviation and number of the values that each parameter starts with.
 
-    Only of a small model: a large one takes its time to initialise, and is made of the same code.
+    Only of a small model: a large one takes its time to initialize, and is made of the same code.
     """
     import torch
 

@@ -41,7 +41,7 @@ class Repository(NamedTuple):
 
 
 def license_source(file: File) -> dict[str, str]:
-    """Return the page that states the licence of a repository's file: its model card."""
+    """Return the page that states the license of a repository's file: its model card."""
     repository, resolve, path = file.url.partition("/resolve/")
     revision = path.partition("/")[0]
     return {"license_source": f"{repository}/blob/{revision}/README.md"} if resolve else {}

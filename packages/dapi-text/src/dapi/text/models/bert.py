@@ -156,7 +156,7 @@ def bert_base(
     ``head="fill-mask"`` it predicts masked tokens, by the head in the published file.
 
     Args:
-        weights: Published weights, or an entry; None initialises at random. Weights that are not
+        weights: Published weights, or an entry; None initializes at random. Weights that are not
             cached are downloaded.
         progress: Show a progress bar while downloading, on a terminal.
         **config: Attributes of transformers' BertConfig, such as ``hidden_dropout_prob`` or

@@ -145,7 +145,7 @@ def minilm_l6(
     ``head="token-classification"`` tokens; ``categories=[...]`` names its outputs.
 
     Args:
-        weights: Published weights, or an entry; None initialises at random. Other weights than
+        weights: Published weights, or an entry; None initializes at random. Other weights than
             those above are downloaded unless they are cached.
         progress: Show a progress bar while downloading, on a terminal.
         **config: Attributes of transformers' BertConfig, such as ``hidden_dropout_prob`` or

@@ -107,7 +107,7 @@ def mpnet_base(
     ``head="token-classification"`` tokens; ``categories=[...]`` names its outputs.
 
     Args:
-        weights: Published weights, or an entry; None initialises at random. Weights that are not
+        weights: Published weights, or an entry; None initializes at random. Weights that are not
             cached are downloaded.
         progress: Show a progress bar while downloading, on a terminal.
         **config: Attributes of transformers' MPNetConfig, such as ``hidden_dropout_prob``; instead

@@ -140,7 +140,7 @@ def roberta_base(
     ``head="fill-mask"`` it predicts masked tokens, by the head in the published file.
 
     Args:
-        weights: Published weights, or an entry; None initialises at random. Weights that are not
+        weights: Published weights, or an entry; None initializes at random. Weights that are not
             cached are downloaded.
         progress: Show a progress bar while downloading, on a terminal.
         **config: Attributes of transformers' RobertaConfig, such as ``hidden_dropout_prob`` or
@@ -320,7 +320,7 @@ class RoBERTaTinyWeights(Weights, meta={"num_params": 634_262}):
             "license": "BSD-3-Clause",
             "license_source": "the LICENSE of this distribution: we trained them",
             "datasets": ["manual pages of Debian 12, and their translations"],
-            # The sources of the sentences: Debian's packages, with the licence of each.
+            # The sources of the sentences: Debian's packages, with the license of each.
             "text_sources": Lines("dapi.text:models/data/roberta_tiny_languages_sources.txt"),
             "not_trained_on": "programs for whose name is_held_out() of recipes/manual_pages.py "
             "is true: one in ten, in every language",
@@ -352,7 +352,7 @@ def roberta_tiny(
     Called with ``input_ids`` and ``attention_mask``, both ``(N, L)`` and int64 with ``L <= 64``
     (what ``weights.transforms()`` returns), it returns an output whose ``logits`` are
     ``(N, num_labels)``; ``weights.postprocess()`` names the most probable. A ``num_labels`` other
-    than the weights' requires ``new_head=True``, which initialises a new ``classifier``; with
+    than the weights' requires ``new_head=True``, which initializes a new ``classifier``; with
     ``head="token-classification"``, one for tokens. ``categories=[...]`` names its outputs.
 
     Example:

@@ -222,7 +222,7 @@ def t5_small(
     overflow; here all layers have the requested dtype.
 
     Args:
-        weights: Published weights, or an entry; None initialises at random. Weights that are not
+        weights: Published weights, or an entry; None initializes at random. Weights that are not
             cached are downloaded.
         progress: Show a progress bar while downloading, on a terminal.
         part: Which part to build; fixed by the weights.

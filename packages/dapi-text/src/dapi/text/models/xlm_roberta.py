@@ -56,7 +56,7 @@ _LARGE = {
 }
 
 # The files are those of an XLMRobertaForMaskedLM. That of base is larger than this by exactly a
-# pooler, which masked-language modelling does not train: it is left out.
+# pooler, which masked-language modeling does not train: it is left out.
 _ADAPT = (XLM_ROBERTA,)
 
 # Both models have one vocabulary: torchtext's two bundles name the same file, too.
@@ -121,7 +121,7 @@ def xlm_roberta_base(
     ``head="fill-mask"`` it predicts masked tokens, by the head in the published file.
 
     Args:
-        weights: Published weights, or an entry; None initialises at random. Weights that are not
+        weights: Published weights, or an entry; None initializes at random. Weights that are not
             cached are downloaded.
         progress: Show a progress bar while downloading, on a terminal.
         **config: Attributes of transformers' XLMRobertaConfig, such as ``hidden_dropout_prob`` or

@@ -96,7 +96,7 @@ class CIFARResNet(nn.Module):
     Args:
         blocks_per_stage: Residual blocks in each of the three stages.
         num_classes: Outputs of the linear layer ``fc``.
-        in_channels: Channels of the images: 3 for colour, 1 for grey levels.
+        in_channels: Channels of the images: 3 for color, 1 for gray levels.
 
     Shape:
         ``(N, in_channels, 32, 32)`` to ``(N, num_classes)``. Other heights and widths
@@ -134,7 +134,7 @@ class PreActCIFARResNet(nn.Module):
     Args:
         blocks_per_stage: Residual blocks in each of the three stages.
         num_classes: Outputs of the linear layer ``fc``.
-        in_channels: Channels of the images: 3 for colour, 1 for grey levels.
+        in_channels: Channels of the images: 3 for color, 1 for gray levels.
 
     Shape:
         ``(N, in_channels, 32, 32)`` to ``(N, num_classes)``. Other heights and widths

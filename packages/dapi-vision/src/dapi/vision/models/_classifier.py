@@ -66,7 +66,7 @@ def register_classifier(
             _check_counts(function.__name__, config)
             headless = type(config.get("num_classes")) is int and not config["num_classes"]
             if headless:
-                config["num_classes"] = 1  # of none, some constructors cannot initialise a layer
+                config["num_classes"] = 1  # of none, some constructors cannot initialize a layer
             channels = COLOURS if takes_channels else config.pop("in_channels", COLOURS)
             make = cast("Callable[[], M]", partial(function, **config))
             if channels == COLOURS and not headless:

@@ -17,7 +17,7 @@ _wanted = threading.local()
 def with_channels(make: Callable[[], M], channels: int, *, former: int) -> M:
     """Construct a model whose first convolution has another number of input channels.
 
-    The convolution is replaced while the constructor runs, so that the constructor initialises the
+    The convolution is replaced while the constructor runs, so that the constructor initializes the
     new one by its own rule, which differs between families.
 
     Args:

@@ -1,8 +1,8 @@
-"""Licences of torchvision's weights, where a publisher states one.
+"""Licenses of torchvision's weights, where a publisher states one.
 
 torchvision states none: by its README, terms may follow from the data sets that the models were
-trained on, and the licence of its repository is that of the code. timm publishes some of the
-weights again, and its model cards state a licence; that of any other file stays "unknown".
+trained on, and the license of its repository is that of the code. timm publishes some of the
+weights again, and its model cards state a license; that of any other file stays "unknown".
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ _APACHE: Mapping[str, str] = {
 
 
 def stated(file: str) -> dict[str, str]:
-    """Return the licence of a file and where it is stated; "unknown" if it is not stated."""
+    """Return the license of a file and where it is stated; "unknown" if it is not stated."""
     for license_, cards in (("BSD-3-Clause", _BSD), ("Apache-2.0", _APACHE)):
         if file in cards:
             return {"license": license_, "license_source": _CARD.format(cards[file])}

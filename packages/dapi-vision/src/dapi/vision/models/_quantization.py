@@ -1,6 +1,6 @@
 """Quantization in eager mode: from a float model to one that computes in 8 bits.
 
-torch deprecates this way in favour of torchao's, for newly quantized models; models that were
+torch deprecates this way in favor of torchao's, for newly quantized models; models that were
 published with it can only be loaded with it, so its warnings do not help their users.
 """
 

@@ -29,7 +29,7 @@ def extractor(
             channels.
         trainable_layers: Number of trainable stages, counted from the last: 0 to 6; by default 6.
         progress: Show a progress bar while downloading.
-        norm_layer: Normalisation.
+        norm_layer: Normalization.
 
     Raises:
         ValueError: ``trainable_layers`` is not from 0 to 6.

@@ -139,7 +139,7 @@ def classification(
         min_size: Height and width of the smallest image that the model takes.
         crop_size: Height and width of the model's input.
         preset: More arguments of ``dapi.vision.transforms:ImageClassification``.
-        meta: Further metadata, such as the licence.
+        meta: Further metadata, such as the license.
         build: How to build the model.
         **fields: See ``published``.
     """

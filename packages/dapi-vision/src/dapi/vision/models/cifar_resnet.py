@@ -97,7 +97,7 @@ def resnet20(
     ``resnet20_v2`` replaces it; it stays for its weights.
 
     Args:
-        weights: The weights to load; None initialises at random.
+        weights: The weights to load; None initializes at random.
         progress: Show a progress bar while downloading other weights, on a terminal.
         num_classes: Outputs of the layer ``fc``. A value other than the weights' requires
             ``new_head=True``.
@@ -163,7 +163,7 @@ def resnet20_v2(
     logits ``(N, num_classes)``. Weights of ``resnet20`` do not fit. Does not touch the network.
 
     Args:
-        weights: The weights to load; None initialises at random.
+        weights: The weights to load; None initializes at random.
         progress: Show a progress bar while downloading other weights, on a terminal.
         num_classes: Outputs of the layer ``fc``. A value other than the weights' requires
             ``new_head=True``.

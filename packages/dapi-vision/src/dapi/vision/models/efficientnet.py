@@ -627,7 +627,7 @@ def _efficientnet_v2(
 
 
 def _batch_norm(momentum: float = 0.1) -> partial[BatchNorm2d]:
-    """Return batch normalisation with the epsilon of the TensorFlow originals."""
+    """Return batch normalization with the epsilon of the TensorFlow originals."""
     from torch.nn import BatchNorm2d
 
     return partial(BatchNorm2d, eps=1e-3, momentum=momentum)

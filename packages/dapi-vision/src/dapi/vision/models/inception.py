@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _BUILD = Build(
     config={"num_classes": 1000},
-    # Images are normalised as for every other model; those these were trained on were not.
+    # Images are normalized as for every other model; those these were trained on were not.
     defaults={"transform_input": True, "aux_logits": True, "init_weights": False},
     adapt=(Drop(r"AuxLogits\.", unless="aux_logits"),),
 )

@@ -48,7 +48,7 @@ class MaxVitConfig(ClassifierConfig, total=False):
 class MaxVitTWeights(ClassificationWeights, meta={"num_params": 30_919_624, "gflops": 5.558}):
     """Weights of ``maxvit_t``: torchvision's IMAGENET1K_V1.
 
-    Trained by a recipe like the paper's, but with a momentum of 0.99 in batch normalisation, which
+    Trained by a recipe like the paper's, but with a momentum of 0.99 in batch normalization, which
     should have been 0.01.
     """
 

@@ -305,7 +305,7 @@ def _raft(
         features: Channels of the feature encoder's layers.
         context: Channels of the context encoder's layers; the last holds the state that the
             recurrent block begins with, too.
-        context_norm: Normalisation in the context encoder.
+        context_norm: Normalization in the context encoder.
         radius: How far, in pixels, correlations are looked up on each of four levels.
         correlation_layers: Channels of the motion encoder's layers over correlations.
         flow_layers: The same over the flow.

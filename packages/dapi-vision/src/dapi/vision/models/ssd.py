@@ -93,7 +93,7 @@ def ssd300_vgg16(
     Args:
         weights: The weights to load, downloaded on first use. None downloads nothing.
         weights_backbone: Weights of the VGG-16 backbone; not downloaded when ``weights`` are given.
-            Images are normalised as for ``VGG16Weights.ImageNet1K_Features_RefV1``.
+            Images are normalized as for ``VGG16Weights.ImageNet1K_Features_RefV1``.
         trainable_backbone_layers: Number of trainable backbone stages, counted from the last: 0 to
             5; by default 4. Without weights it is ignored, and all are trainable.
         progress: Show a progress bar while downloading, on a terminal.

@@ -75,7 +75,7 @@ def ssdlite320_mobilenet_v3_large(
         progress: Show a progress bar while downloading, on a terminal.
         num_classes: Number of classes, including the background. A value other than the weights'
             requires ``new_head=True``.
-        norm_layer: Normalisation; by default batch norm with eps=0.001 and momentum=0.03.
+        norm_layer: Normalization; by default batch norm with eps=0.001 and momentum=0.03.
         **config: More arguments, see ``SSDConfig``.
 
     Returns:

@@ -221,7 +221,7 @@ def swin_v2_t(
     """Build a Swin V2-T, an architecture of its own beside ``swin_t``.
 
     `Swin Transformer V2: Scaling Up Capacity and Resolution <https://arxiv.org/abs/2111.09883>`_,
-    Liu et al., 2021: normalisation after each block, attention by cosines, windows of 8 patches.
+    Liu et al., 2021: normalization after each block, attention by cosines, windows of 8 patches.
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them, and returns logits
     ``(N, num_classes)``. A ``num_classes`` other than the weights' requires ``new_head=True``.
     """

@@ -31,7 +31,7 @@ class VGGConfig(ClassifierConfig, total=False):
     """More arguments of ``torchvision.models.vgg.VGG``.
 
     Attributes:
-        init_weights: Initialise as torchvision does, not as torch.
+        init_weights: Initialize as torchvision does, not as torch.
         dropout: Probability that an input of the last layer is zeroed in training.
     """
 
@@ -123,7 +123,7 @@ def vgg11_bn(
     num_classes: int = 1000,
     **config: Unpack[VGGConfig],
 ) -> VGG:
-    """Build a VGG-11 with batch normalisation.
+    """Build a VGG-11 with batch normalization.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them (at least 32 pixels
     per side), and returns logits ``(N, num_classes)``. A ``num_classes`` other than the weights'
@@ -193,7 +193,7 @@ def vgg13_bn(
     num_classes: int = 1000,
     **config: Unpack[VGGConfig],
 ) -> VGG:
-    """Build a VGG-13 with batch normalisation.
+    """Build a VGG-13 with batch normalization.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them (at least 32 pixels
     per side), and returns logits ``(N, num_classes)``. A ``num_classes`` other than the weights'
@@ -206,7 +206,7 @@ class VGG16Weights(ClassificationWeights, meta={"num_params": 138_357_544, "gflo
     """Weights of ``vgg16``: torchvision's IMAGENET1K_V1 and IMAGENET1K_FEATURES.
 
     The Features weights are the paper's, for models over ``model.features``, such as detectors: the
-    classifier's values in their file are NaN, and their images are normalised as in the paper.
+    classifier's values in their file are NaN, and their images are normalized as in the paper.
     """
 
     ImageNet1K_RefV1 = _entry(
@@ -292,7 +292,7 @@ def vgg16_bn(
     num_classes: int = 1000,
     **config: Unpack[VGGConfig],
 ) -> VGG:
-    """Build a VGG-16 with batch normalisation.
+    """Build a VGG-16 with batch normalization.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them (at least 32 pixels
     per side), and returns logits ``(N, num_classes)``. A ``num_classes`` other than the weights'
@@ -366,7 +366,7 @@ def vgg19_bn(
     num_classes: int = 1000,
     **config: Unpack[VGGConfig],
 ) -> VGG:
-    """Build a VGG-19 with batch normalisation.
+    """Build a VGG-19 with batch normalization.
 
     Takes float images ``(N, 3, H, W)`` as ``weights.transforms()`` makes them (at least 32 pixels
     per side), and returns logits ``(N, num_classes)``. A ``num_classes`` other than the weights'

@@ -90,7 +90,7 @@ def acme_starter_mlp(
     logits ``(N, num_classes)``. Uses no network: its weights are in the distribution.
 
     Args:
-        weights: The weights to load; None initialises at random.
+        weights: The weights to load; None initializes at random.
         progress: Show a progress bar while downloading other weights, on a terminal.
         in_features: Numbers of a sample; fixed by the weights.
         num_classes: Number of classes; a value other than the weights' requires ``new_head=True``.

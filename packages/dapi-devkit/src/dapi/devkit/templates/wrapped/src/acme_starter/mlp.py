@@ -48,7 +48,7 @@ def acme_starter_mlp(
     """Build ``starter_owner:Starter``.
 
     Args:
-        weights: The weights to load; None initialises at random.
+        weights: The weights to load; None initializes at random.
         progress: Show a progress bar while downloading, on a terminal.
         starter_argument: As of the class.
         **config: Other arguments of the class; ``device`` and ``dtype``, see
