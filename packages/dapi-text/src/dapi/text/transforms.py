@@ -18,12 +18,13 @@ if TYPE_CHECKING:
 
 __all__ = ["SentencePieceTokenizer", "Tokenizer"]
 
+MASKS: Final = ("[MASK]", "<mask>")
 # How transformers names the special tokens that vocabularies have.
 _ROLES: Final[Mapping[str, tuple[str, ...]]] = {
     "bos_token": ("<s>",),
     "cls_token": ("[CLS]", "<s>"),
     "eos_token": ("</s>",),
-    "mask_token": ("[MASK]", "<mask>"),
+    "mask_token": MASKS,
     "sep_token": ("[SEP]", "</s>"),
     "unk_token": ("[UNK]", "<unk>"),
 }
