@@ -8,9 +8,9 @@ from zlib import compress
 import pytest
 
 import dapi
-from dapi._building import fingerprint
 from dapi._catalog import builders
 from dapi._loader import safetensors
+from dapi._saving import fingerprint
 from dapi.exceptions import ChangedWeightsWarning, OutdatedWeightsWarning, RebuildError
 
 torch = pytest.importorskip("torch")

@@ -17,9 +17,9 @@ from dapi._answers import synthetic
 from dapi._answers.answers import Answer, Leaf
 from dapi._answers.differences import MIXED
 from dapi._answers.stages import Plan, Run, UncheckedError
-from dapi._building import prediction
 from dapi._catalog.builders import Builder
 from dapi._plugins import discovery
+from dapi._prediction import plan as prediction
 from dapi._values.frozen import FrozenDict
 from dapi._weights.entry import Status, WeightEntry
 from dapi._weights.enum import Weights, entry_of

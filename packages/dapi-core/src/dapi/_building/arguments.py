@@ -16,6 +16,7 @@ from contextlib import suppress
 from types import NoneType
 from typing import Any, Final, ForwardRef, Literal, NamedTuple, Union, get_args, get_origin
 
+from dapi._building.annotations import unwrapped
 from dapi._values.frozen import FrozenDict
 
 # Code, repositories, devices, downloads: only a caller may name them.
@@ -63,8 +64,7 @@ class Arguments(NamedTuple):
     @classmethod
     def of(cls, function: Callable[..., Any], builder: str) -> Arguments:
         """Read the arguments that the function of a builder declares."""
-        while hasattr(function, "__wrapped__"):
-            function = function.__wrapped__
+        function = unwrapped(function)
         code, scope = function.__code__, function.__globals__
         count = code.co_argcount + code.co_kwonlyargcount
         annotations = function.__annotations__

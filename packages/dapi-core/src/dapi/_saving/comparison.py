@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from functools import partial
@@ -105,7 +105,7 @@ def _in_modules(
                 yield Difference(path, f"{path or 'the model'} is {_kinds(one, other)}")
         elif one is not None and other is not None and not awaits_input(other):
             yield from _in_methods(path, one, other)
-            yield from _in_attributes(path, vars(one), vars(other))
+            yield from _in_attributes(path, one, other)
 
 
 def _is_of_kind(module: nn.Module | None, other: nn.Module | None) -> bool:
@@ -143,34 +143,37 @@ def _innermost(method: Any) -> Any:
         method = method.__wrapped__
 
 
-def _in_attributes(
-    path: str, found: Mapping[str, Any], expected: Mapping[str, Any]
-) -> Iterator[Difference]:
-    for name in found:
-        if name.startswith("_") or name in OF_NO_MODEL or name not in expected:
-            continue
-        one, other = _facts(name, found[name]), _facts(name, expected[name])
-        for key in one.keys() & other.keys():
-            if one[key] != other[key] and _OPAQUE not in (one[key], other[key]):
-                place = f"{path}.{key}" if path else key
-                yield Difference(place, f"{place} is {one[key]!r:.80}, not {other[key]!r:.80}")
+def _in_attributes(path: str, found: nn.Module, expected: nn.Module) -> Iterator[Difference]:
+    usual = dict(attributes(expected))
+    for name, value in attributes(found):
+        one, other = _described(value), _described(usual.get(name, _OPAQUE))
+        if one != other and _OPAQUE not in (one, other):
+            place = f"{path}.{name}" if path else name
+            yield Difference(place, f"{place} is {one!r:.80}, not {other!r:.80}")
 
 
-def _facts(name: str, value: Any) -> dict[str, Any]:
-    """Describe an attribute; for a configuration of transformers, each of its attributes."""
-    if name != "config" or not hasattr(value, "to_dict"):
-        is_memory = isinstance(value, dict)  # statistics of inputs, not the module's definition
-        return {} if is_memory else {name: _described(value)}
-    return {
-        f"{name}.{key}": _described(each)
-        for key, each in value.to_dict().items()
-        if not key.startswith("_") and key not in OF_NO_MODEL
-    }
+def attributes(module: nn.Module, known: Collection[int] = ()) -> Iterator[tuple[str, Any]]:
+    """Yield the attributes of a module, and of its configuration, that may change its results.
+
+    Args:
+        module: It has a configuration if it is of transformers.
+        known: Ids of configurations to omit.
+    """
+    for name, value in vars(module).items():
+        if name == "config" and hasattr(value, "to_dict"):
+            inner = {} if id(value) in known else value.to_dict()
+            yield from ((f"config.{key}", each) for key, each in inner.items() if _counts(key))
+        elif _counts(name) and not isinstance(value, dict):  # of statistics of inputs
+            yield name, value
+
+
+def _counts(name: str) -> bool:
+    return not name.startswith("_") and name not in _OF_NO_MODEL
 
 
 # How and where a model runs, and who wrote its configuration: these do not change its results.
 # transformers sets problem_type when it first computes a loss, from the labels.
-OF_NO_MODEL: Final = CALLERS | {
+_OF_NO_MODEL: Final = CALLERS | {
     "architectures",
     "gradient_checkpointing",
     "inplace",
