@@ -51,8 +51,8 @@ from dapi._weights.lazy import resolve as import_target
 if TYPE_CHECKING:
     from dapi._answers.answers import Answer
     from dapi._answers.answers import of as answers
-    from dapi._answers.checking import record_answer
     from dapi._answers.differences import compare as compare_answers
+    from dapi._answers.recording import record_answer
     from dapi._loader.safetensors import write as write_tensors
     from dapi._saving.loading import noted as saved
 else:
@@ -60,7 +60,7 @@ else:
     _HOMES = {
         "Answer": ("_answers.answers", "Answer"),
         "answers": ("_answers.answers", "of"),
-        "record_answer": ("_answers.checking", "record_answer"),
+        "record_answer": ("_answers.recording", "record_answer"),
         "compare_answers": ("_answers.differences", "compare"),
         "saved": ("_saving.loading", "noted"),
         "write_tensors": ("_loader.safetensors", "write"),

@@ -8,8 +8,8 @@ from dapi._answers import answers as _answers
 from dapi._answers import checking
 from dapi._answers.answers import Answers
 from dapi._answers.differences import Check
-from dapi._answers.recording import Subject
-from dapi._answers.stages import UncheckedError
+from dapi._answers.recording import record_answer
+from dapi._answers.subject import Subject
 from dapi._catalog import lookup
 from dapi._weights.enum import Weights
 from dapi.exceptions import AnswersError
@@ -31,7 +31,7 @@ def shipped(name: str) -> str:
     """
     builder, weights = lookup.resolve(name)
     if isinstance(weights, Weights):
-        owner = checking.owner(Subject(builder, weights, False))
+        owner = Subject(builder, weights, False).owner()
         text = _one(_answers.of(owner), f"{builder.name}:{weights.name}")
         if text:
             return text
@@ -44,13 +44,9 @@ def record(name: str) -> str:
     Raises:
         DapiError: There is no such model, or it cannot be run.
     """
-    short = name.rpartition("/")[2]
-    kept = Answers(Path())
-    try:
-        kept.found[short] = checking.recorded(name, short)
-    except UncheckedError as cause:
-        raise AnswersError(name, str(cause), "Lock it without answers.") from cause
-    return _one(kept, short)
+    answer, kept = record_answer(name, remedy="Lock it without answers."), Answers(Path())
+    kept.found[answer.name] = answer
+    return _one(kept, answer.name)
 
 
 def compare(name: str, answer: str) -> Check:

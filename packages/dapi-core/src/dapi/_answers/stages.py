@@ -12,13 +12,15 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from hashlib import sha256
 from time import process_time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from dapi._answers import answers, synthetic, tracing
-from dapi._answers.answers import Leaf
+from dapi._answers import leaves as _leaves
+from dapi._answers import synthetic, tracing
+from dapi._answers.leaves import Leaf
+from dapi._answers.subject import Subject, UncheckedError
 from dapi._catalog import files as _files
 from dapi._weights.entry import WeightEntry
-from dapi.tasks import Predictor, Sample
+from dapi._weights.enum import entry_of
 
 if TYPE_CHECKING:
     import torch
@@ -36,37 +38,25 @@ _FEW = 16  # float32 scalars, such as a ratio of two sizes, do not make a model 
 _RATES = ("p", "dropout", "dropout_p", "drop_prob", "layer_drop", "layerdrop")
 
 
-class UncheckedError(Exception):
-    """A model could not be run; the message has the reason and the remedy."""
-
-
 class _Finished(BaseException):
     """The last stage was recorded: the task's own formatting is not needed."""
 
 
-class Plan(NamedTuple):
-    """How a model is run.
+class Run:
+    """One run of a model on a sample.
 
-    Attributes:
-        entry: Its weights, whose transforms and postprocess are used.
-        task: The function that makes a predictor from them.
-        sample: The input.
-        is_synthetic: Whether downloaded files must not be used.
-        trains: Whether a training step follows; None to decide by its cost.
+    Raises:
+        UncheckedError: There is no sample, or no installed distribution supports its task.
     """
 
-    entry: WeightEntry
-    task: Callable[[nn.Module, WeightEntry], Predictor]
-    sample: Sample
-    is_synthetic: bool
-    trains: bool | None
+    model: nn.Module
+    dtype: torch.dtype
 
-
-class Run:
-    """One run of a model on a sample."""
-
-    def __init__(self, plan: Plan, model: nn.Module, dtype: torch.dtype) -> None:
-        self.plan, self.model, self.dtype = plan, model, dtype
+    def __init__(self, subject: Subject) -> None:
+        self.subject, self.sample, self.task = subject, subject.sample(), subject.task()
+        if self.task is None and self.sample.value is not None:
+            name = subject.weights.meta.get("task")
+            raise UncheckedError(f"No installed distribution supports the task {name!r}.")
         self.digest = sha256()
         self.stages: dict[str, list[Leaf]] = {"transforms": [], "inside": [], "model": []}
         self.omitted: dict[str, str] = {}
@@ -74,17 +64,18 @@ class Run:
         self.dropped: Counter[float] = Counter()
         self.is_inside = self.is_mixed = False
 
-    def all_stages(self) -> list[Leaf]:
-        """Run the model, then train it for a step."""
+    def all_stages(self, model: nn.Module, dtype: torch.dtype) -> list[Leaf]:
+        """Run a model of the subject, which computes in a dtype, then train it for a step."""
         import torch
 
+        self.model, self.dtype = model, dtype
         for name, buffer in self.model.named_buffers():
             if name.rpartition(".")[2] not in synthetic.LEARNT_BUFFERS:
                 self.digest.update(tracing.bytes_of(buffer))
         began = process_time()
         before = torch.get_rng_state()
         with suppress(_Finished), torch.inference_mode(), self._watched(), self._undropped():
-            self._predict(self._noting(self.plan.entry))
+            self._predict(self._noting(entry_of(self.subject.weights)))
         if not torch.equal(before, torch.get_rng_state()):
             raise UncheckedError("The model draws random numbers, so that no two runs are equal.")
         self._train(process_time() - began)
@@ -95,19 +86,19 @@ class Run:
 
     def _predict(self, entry: WeightEntry) -> None:
         """Run the model as its task does, or with the sample's arguments."""
-        if self.plan.sample.value is None:
+        if self.sample.value is None:
             said = self.model(*entry.transforms()())
             if bool(entry.postprocess):
                 entry.postprocess()(said)
             return
-        self.plan.task(self.model, entry).predict(self.plan.sample.value)
+        self.task(self.model, entry).predict(self.sample.value)
 
     def _noting(self, entry: WeightEntry) -> WeightEntry:
         """Return the entry with transforms and a postprocess that record their outputs."""
-        is_called = self.plan.sample.value is None
+        is_called = self.sample.value is None
         transforms = None if is_called else self._made("transforms", entry.transforms)
         if transforms is None:
-            prepared = self.plan.sample.prepared
+            prepared = self.sample.prepared
             if prepared is None:
                 raise UncheckedError("Its transforms need a file that is not in the cache.")
             noted: Callable[..., Any] = _Noted(lambda *_, **__: prepared, self._given)
@@ -124,7 +115,7 @@ class Run:
         """Call a factory, unless it needs a file that is not in the cache."""
         assets = getattr(factory, "assets", {})
         files = list(_files.everything_in(assets))
-        if self.plan.is_synthetic:
+        if self.subject.is_synthetic:
             is_here = all(file.url.startswith("package:") for file in files)
         else:
             is_here = not _files.absent(files)
@@ -135,7 +126,7 @@ class Run:
 
     def _transformed(self, call: Callable[[], Any]) -> Any:
         value = call()
-        self.stages["transforms"] = answers.describe("transforms", value)
+        self.stages["transforms"] = _leaves.describe("transforms", value)
         return self._given(lambda: value)
 
     def _given(self, call: Callable[[], Any]) -> Any:
@@ -148,7 +139,7 @@ class Run:
         return given
 
     def _shrunk(self, tensor: Tensor) -> Tensor:
-        crop = self.plan.sample.crop
+        crop = self.sample.crop
         if crop is None or tensor.ndim < 3 or not tensor.is_floating_point():
             return tensor
         return tensor[..., :crop, :crop]
@@ -170,12 +161,12 @@ class Run:
 
         self.is_inside = False
         if self.call is None:  # the model has a method of its own, such as ``generate``
-            self.stages["model"] = answers.describe("model", args)
+            self.stages["model"] = _leaves.describe("model", args)
         if "postprocess" not in self.omitted:
             before = torch.get_rng_state()
             said = call()
             if torch.equal(before, torch.get_rng_state()):
-                self.stages["postprocess"] = answers.describe("postprocess", said)
+                self.stages["postprocess"] = _leaves.describe("postprocess", said)
             else:
                 self.omitted["postprocess"] = "it draws random numbers"
                 torch.set_rng_state(before)
@@ -195,7 +186,7 @@ class Run:
                 found = (each for each in tracing.tensors(output) if each.is_floating_point())
                 first = next(found, None)
                 if first is not None:
-                    leaves = answers.describe(f"model:{path}", first, answers.FEW)
+                    leaves = _leaves.describe(f"model:{path}", first, _leaves.FEW)
                     self.stages["inside"].extend(leaves)
 
             handles.append(module.register_forward_hook(note))
@@ -211,7 +202,7 @@ class Run:
     def _whole(self, _: nn.Module, args: Any, kwargs: dict[str, Any], output: Any) -> None:
         if self.call is None:
             self.call = args, kwargs
-            self.stages["model"] = answers.describe("model", output)
+            self.stages["model"] = _leaves.describe("model", output)
 
     @contextmanager
     def _undropped(self) -> Iterator[None]:
@@ -288,7 +279,7 @@ class Run:
         return [
             {"at": "training:gradients", "norms": tracing.norms(gradients)},
             self._buffers(before),
-            *answers.describe("training:dropout", [*map(list, sorted(self.dropped.items()))]),
+            *_leaves.describe("training:dropout", [*map(list, sorted(self.dropped.items()))]),
         ]
 
     def _buffers(self, before: Mapping[str, Tensor]) -> Leaf:
@@ -302,11 +293,11 @@ class Run:
         return {**leaf, "still": still} if still else leaf
 
     def _why_untrained(self, seconds: float) -> str:
-        if self.plan.trains is False:
+        if self.subject.trains is False:
             return "it was not recorded"
         if self.call is None:
             return "the model is used by a method of its own"
-        if self.plan.trains:
+        if self.subject.trains:
             return ""
         if seconds > _MOST_SECONDS:
             return "it takes too long"
@@ -336,7 +327,7 @@ class _Noted:
 
 
 def _is_floating(value: Any) -> bool:
-    return answers.is_tensor(value) and bool(value.is_floating_point())
+    return _leaves.is_tensor(value) and bool(value.is_floating_point())
 
 
 def _is_single(value: Any) -> bool:
