@@ -403,10 +403,11 @@ def test_a_device_that_is_not_there_is_told(family, server, capsys):
 def test_a_machine_without_torch_is_told(family, monkeypatch):
     """With what to install, before anything is fetched."""
     family()
+    planned = plan("acme_net")
     monkeypatch.setitem(sys.modules, "torch", None)
 
     with pytest.raises(dapi.exceptions.MissingDependencyError, match=r"'dapi-core\[torch\]'"):
-        dapi.predictor("acme_net")
+        planned.check("cpu")
 
 
 def test_bad_inputs_are_told_before_anything_is_fetched(family, server, capsys):

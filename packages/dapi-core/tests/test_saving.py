@@ -353,6 +353,17 @@ def test_file_that_is_not_there_is_named(acme, path):
         dapi.load(path)
 
 
+def test_directory_that_is_not_there_is_named(acme, tmp_path, monkeypatch):
+    """The error has the command that creates it, and not the name of a temporary file."""
+    monkeypatch.chdir(tmp_path)
+    for path in (tmp_path / "models" / "net.safetensors", Path("models", "net.safetensors")):
+        with pytest.raises(FileNotFoundError, match="not exist.*: mkdir -p .*models$") as caught:
+            dapi.save(dapi.get_model("acme_net", weights=None), path)
+        assert path.parent == caught.value.path
+    (tmp_path / "models").mkdir()
+    dapi.save(dapi.get_model("acme_net", weights=None), path)
+
+
 def test_what_is_no_path_is_refused_in_words(acme):
     """A member, a model in the place of the path, or nothing."""
     enum = type(dapi.list_weights("acme_net")[0])

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from dapi._weights.entry import WeightEntry
 
 # Arguments in which new ends may differ from the weights; all others belong to the model.
-HEAD_ARGUMENTS = ("num_classes", "num_keypoints", "num_labels", "aux_num_out", "head")
+_SIZES = ("num_classes", "num_keypoints", "num_labels", "aux_num_out", "categories")
+HEAD_ARGUMENTS = (*_SIZES[:-1], "head")
 STEM_ARGUMENTS = ("in_channels",)
 
 
@@ -60,6 +61,12 @@ class Ends(NamedTuple):
                     f"new_{end}={value!r} requires a builder that declares a {end}",
                     f"Declare it: register_model({end}=...) or build_model({end}=...).",
                 )
+        if new_head and config.get("head", "") is None and not any(map(config.get, _SIZES)):
+            expected = (
+                "the kind or the size of the new head, as in num_labels=3; for the head of the "
+                "weights, omit new_head"
+            )
+            raise ArgumentError("A builder with new_head=True", "head", None, expected=expected)
         fixed = entry_of(weights).build.config
         is_headless = bool(self.head) and any(
             fixed.get(each) and type(config.get(each)) is int and not config[each]
