@@ -44,23 +44,20 @@ def check(name_or_model: str | nn.Module, *, answers: str | Path | None = None) 
     >>> print(check("resnet20:Digits_RefV2").state)
     equal
     """
+    kept = None if answers is None else Answers.read(Path(answers))
+    return compared(name_or_model, kept)
+
+
+def compared(name_or_model: str | nn.Module, kept: Answers | None) -> Check:
+    """Compare a model with its answer among some; without any, among those of a distribution."""
     try:
         if isinstance(name_or_model, str):
             subject, name = subjects.named(name_or_model), name_or_model
         else:
             subject, name = subjects.in_memory(name_or_model)
-        kept = Answers.read(Path(answers)) if answers else _answers.of(subject.owner())
-        return _compared(subject, name, kept)
+        return _compared(subject, name, _answers.of(subject.owner()) if kept is None else kept)
     except UncheckedError as reason:
         return Check(str(name_or_model)[:80], "unchecked", reason=str(reason))
-
-
-def compared(name: str, kept: Answers) -> Check:
-    """Compare a builder, or weights, with their answer among some."""
-    try:
-        return _compared(subjects.named(name), name, kept)
-    except UncheckedError as reason:
-        return Check(name, "unchecked", reason=str(reason))
 
 
 def _compared(subject: Subject, name: str, kept: Answers) -> Check:

@@ -66,7 +66,7 @@ def record_distribution(
     for name in wanted:
         kept.left_out.pop(name, None)
         try:
-            kept.found[name] = recorded(f"{distribution}/{name}", name, accept=accept)
+            kept.found[name] = recorded(f"{distribution}/{name}", accept=accept)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - one must not stop the others
             kept.left_out[name] = reason_of(error)
             kept.found.pop(name, None)

@@ -49,13 +49,18 @@ def record_answer(name: str, *, synthetic: bool = False, remedy: str = "") -> An
         DapiError: There is no such model.
     """
     try:
-        return recorded(name, name.rpartition("/")[2], synthetic=synthetic)
+        return recorded(name, synthetic=synthetic)
     except UncheckedError as cause:
         raise AnswersError(name, str(cause), remedy) from cause
 
 
-def recorded(name: str, kept_as: str, *, accept: str = "", synthetic: bool = False) -> Answer:
-    """Record the answer of a builder or of weights."""
+def recorded(name: str, *, accept: str = "", synthetic: bool = False) -> Answer:
+    """Record the answer of a builder or of weights; see ``record_answer``.
+
+    Raises:
+        UncheckedError: It cannot be run.
+        DapiError: There is no such model.
+    """
     if synthetic and ":" in name:
         weights = lookup.get_weights(name)
         subject = Subject(lookup.find_offered(lookup.parse(name)), weights, True)
@@ -63,7 +68,7 @@ def recorded(name: str, kept_as: str, *, accept: str = "", synthetic: bool = Fal
         subject = subjects.named(name)
     if subject.is_synthetic:
         subject = subject._replace(config=subject.sample().config)
-    answer = record(subject, kept_as)
+    answer = record(subject, name.rpartition("/")[2])
     if answer.dtype != "float64":
         answer = _measured(subject, answer)
     by = {**answer.recorded, **({"accepted": accept} if accept else {})}
@@ -113,17 +118,16 @@ def _recorded(subject: Subject, name: str) -> Answer:
     with quiet(), torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0)  # so that the recording is deterministic
         run, leaves = _ran(subject)
-    weights = subject.weights
     return Answer(
         name,
-        weights.name if isinstance(weights, Weights) else "",
-        FrozenDict(subject.config),
-        str(run.dtype).removeprefix("torch."),
-        MIXED if run.is_mixed else 0.0,
-        run.digest.hexdigest()[:16],
-        tuple(leaves),
-        FrozenDict(run.omitted),
-        FrozenDict(versions(subject.model.distribution)),
+        member=subject.weights.name if isinstance(subject.weights, Weights) else "",
+        config=FrozenDict(subject.config),
+        dtype=str(run.dtype).removeprefix("torch."),
+        tolerance=MIXED if run.is_mixed else 0.0,
+        input=run.digest.hexdigest()[:16],
+        leaves=tuple(leaves),
+        omitted=FrozenDict(run.omitted),
+        recorded=FrozenDict(versions(subject.model.distribution)),
     )
 
 

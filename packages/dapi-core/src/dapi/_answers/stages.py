@@ -97,17 +97,12 @@ class Run:
         """Return the entry with transforms and a postprocess that record their outputs."""
         is_called = self.sample.value is None
         transforms = None if is_called else self._made("transforms", entry.transforms)
-        if transforms is None:
-            prepared = self.sample.prepared
-            if prepared is None:
-                raise UncheckedError("Its transforms need a file that is not in the cache.")
-            noted: Callable[..., Any] = _Noted(lambda *_, **__: prepared, self._given)
-        else:
-            noted = _Noted(transforms, self._transformed)
+        if transforms is None and self.sample.prepared is None:
+            raise UncheckedError("Its transforms need a file that is not in the cache.")
+        noted = _Noted(transforms, self._transformed)
         fields: dict[str, Any] = {"transforms": lambda: noted}
         if bool(entry.postprocess):  # it may be undeclared
-            postprocess = self._made("postprocess", entry.postprocess)
-            ended = _Noted(postprocess or (lambda *_, **__: None), self._said, self._single)
+            ended = _Noted(self._made("postprocess", entry.postprocess), self._said)
             fields["postprocess"] = lambda: ended
         return replace(entry, **fields)
 
@@ -124,19 +119,20 @@ class Run:
         self.omitted[stage] = "it needs a file that is fetched"
         return None
 
-    def _transformed(self, call: Callable[[], Any]) -> Any:
-        value = call()
-        self.stages["transforms"] = _leaves.describe("transforms", value)
-        return self._given(lambda: value)
-
-    def _given(self, call: Callable[[], Any]) -> Any:
-        """Turn the transforms' output into the model's input: small, and of the model's dtype."""
-        given = tracing.mapped(call(), self._shrunk)
+    def _transformed(self, transforms: Any, *args: Any, **kwargs: Any) -> Any:
+        """Return the model's input: the transforms' output, small, and of the model's dtype."""
+        if transforms is None:
+            value = self.sample.prepared
+        else:
+            value = transforms(*args, **kwargs)
+            self.stages["transforms"] = _leaves.describe("transforms", value)
+        given = tracing.mapped(value, self._shrunk)
         for tensor in tracing.tensors(given):
             self.digest.update(tracing.bytes_of(tensor))
-        given = tracing.mapped(given, self._cast)
         self.is_inside = self.dtype.itemsize > 4
-        return given
+        return tracing.mapped(
+            given, lambda each: each.to(self.dtype) if each.is_floating_point() else each
+        )
 
     def _shrunk(self, tensor: Tensor) -> Tensor:
         crop = self.sample.crop
@@ -144,27 +140,19 @@ class Run:
             return tensor
         return tensor[..., :crop, :crop]
 
-    def _cast(self, tensor: Tensor) -> Tensor:
-        return tensor.to(self.dtype) if tensor.is_floating_point() else tensor
-
-    def _single(self, value: Any) -> Any:
-        """Convert to the dtype that the postprocess is used with."""
+    def _said(self, postprocess: Any, *args: Any, **kwargs: Any) -> Any:
+        """Record what the postprocess makes of the output, in the dtype that it is used with."""
         import torch
 
         self.is_inside = False
-        return tracing.mapped(
-            value, lambda each: each.float() if each.dtype == torch.float64 else each
+        single, named = tracing.mapped(
+            (args, kwargs), lambda each: each.float() if each.dtype == torch.float64 else each
         )
-
-    def _said(self, call: Callable[[], Any], *args: Any) -> Any:
-        import torch
-
-        self.is_inside = False
         if self.call is None:  # the model has a method of its own, such as ``generate``
             self.stages["model"] = _leaves.describe("model", args)
         if "postprocess" not in self.omitted:
             before = torch.get_rng_state()
-            said = call()
+            said = postprocess(*single, **named)
             if torch.equal(before, torch.get_rng_state()):
                 self.stages["postprocess"] = _leaves.describe("postprocess", said)
             else:
@@ -231,8 +219,8 @@ class Run:
         if kwargs.get("dropout_p"):
             self.dropped[float(kwargs.pop("dropout_p"))] += 1
         result = function(*args, **kwargs)
-        if self.is_inside and _is_single(result) and any(map(_is_floating, args)):
-            self.is_mixed = True
+        if self.is_inside and _is_floating(result) and any(map(_is_floating, args)):
+            self.is_mixed |= result.dtype.itemsize == 4 and result.numel() > _FEW
         return result
 
     def _train(self, seconds: float) -> None:
@@ -301,26 +289,18 @@ class Run:
             return ""
         if seconds > _MOST_SECONDS:
             return "it takes too long"
-        held = sum(each.numel() * each.element_size() for each in self.model.parameters())
-        return "it takes too much memory" if held > _MOST_TRAINED else ""
+        size = sum(each.numel() * each.element_size() for each in self.model.parameters())
+        return "it takes too much memory" if size > _MOST_TRAINED else ""
 
 
 class _Noted:
     """Transforms or a postprocess whose result is recorded; other attributes are the original's."""
 
-    def __init__(
-        self,
-        original: Callable[..., Any],
-        note: Callable[..., Any],
-        convert: Callable[[Any], Any] | None = None,
-    ) -> None:
-        self._original, self._note, self._convert = original, note, convert
+    def __init__(self, original: Any, note: Callable[..., Any]) -> None:
+        self._original, self._note = original, note
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self._convert is None:
-            return self._note(lambda: self._original(*args, **kwargs))
-        converted, named = self._convert(args), self._convert(kwargs)
-        return self._note(lambda: self._original(*converted, **named), *args)
+        return self._note(self._original, *args, **kwargs)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._original, name)
@@ -328,7 +308,3 @@ class _Noted:
 
 def _is_floating(value: Any) -> bool:
     return _leaves.is_tensor(value) and bool(value.is_floating_point())
-
-
-def _is_single(value: Any) -> bool:
-    return _is_floating(value) and value.dtype.itemsize == 4 and value.numel() > _FEW

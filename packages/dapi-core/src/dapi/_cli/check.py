@@ -160,8 +160,8 @@ def _written(options: argparse.Namespace, names: Sequence[str], path: Path) -> i
 
     answers = Answers(path)
     for name in names:
-        short = name.rpartition("/")[2]
-        answers.found[short] = recorded(name, short)
+        answer = recorded(name)
+        answers.found[answer.name] = answer
     answers.write()
     for name in names if options.json else ():
         print(json.dumps({"name": name, "state": "recorded", "reason": ""}))
