@@ -245,11 +245,7 @@ class Run:
             self.stages["training"] = leaves
 
     def _step(self, before: Mapping[str, Tensor]) -> list[Leaf]:
-        """Train the model for one step; return the reason if it cannot be trained this way.
-
-        Args:
-            before: The buffers as they are before it.
-        """
+        """Train the model, whose buffers are known, for one step; if it cannot be, say so."""
         import torch
 
         assert self.call is not None

@@ -114,10 +114,11 @@ class Ends(NamedTuple):
             argument = next(each for each in HEAD_ARGUMENTS if config.get(each) == 0)
             fixed = entry_of(weights).build.config.get(argument)
             raise self.conflict(weights, argument, 0, fixed)
-        if self.new_head and not self.is_headless and not _is_trained(model, self.head):
-            raise _absent("head", self.head, model, weights)
-        if self.new_stem and not _is_trained(model, self.stem):
-            raise _absent("stem", self.stem, model, weights)
+        new_head = self.new_head and not self.is_headless
+        for end, names in (("head", new_head and self.head), ("stem", self.new_stem and self.stem)):
+            trained = (is_under(key, names or ()) for key, _ in model.named_parameters())
+            if names and not any(trained):
+                raise _absent(end, names, model, weights)
 
     def explain(
         self, mismatch: StateDictMismatchError, weights: Weights | WeightEntry
@@ -128,10 +129,6 @@ class Ends(NamedTuple):
         [(key, (file, model))] = mismatch.shapes.items()
         is_stem = is_under(key, self.stem) and [*file[:1], *file[2:]] == [*model[:1], *model[2:]]
         return self.conflict(weights, STEM_ARGUMENTS[0], model[1], file[1]) if is_stem else None
-
-
-def _is_trained(model: nn.Module, names: Sequence[str]) -> bool:
-    return any(is_under(key, names) for key, _ in model.named_parameters())
 
 
 def _absent(

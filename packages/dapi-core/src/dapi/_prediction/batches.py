@@ -13,10 +13,6 @@ def outputs(run: Callable[[Any], Sequence[Any]], prepared: Sequence[Any]) -> lis
 
     Inputs of different shapes are not padded, which would change the results of some models: each
     shape is a batch of its own.
-
-    Args:
-        run: From the inputs of a batch, joined, to an output for each.
-        prepared: Inputs with a batch dimension of 1.
     """
     groups: dict[Hashable, list[int]] = {}
     for number, each in enumerate(prepared):

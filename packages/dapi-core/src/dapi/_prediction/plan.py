@@ -27,13 +27,7 @@ if TYPE_CHECKING:
 
 
 class Plan(NamedTuple):
-    """A model to run: found, but not yet built or downloaded.
-
-    Attributes:
-        model: Its builder.
-        weights: Its weights.
-        task: The function that makes a predictor from the two.
-    """
+    """A builder, its weights, and the task that makes a predictor of them: nothing is built yet."""
 
     model: builders.Builder
     weights: Weights | WeightEntry
@@ -101,11 +95,7 @@ def plan(
     name: str | Weights | WeightEntry,
     weights: str | os.PathLike[str] | Weights | WeightEntry | None = None,
 ) -> Plan:
-    """Find a model, its weights, and the distribution that supports their task.
-
-    Args:
-        name: As for ``dapi.get_model``.
-        weights: The same; None for the latest, or those that ``name`` names.
+    """Find a model, its weights (or else the latest), and a distribution that supports their task.
 
     Raises:
         UnknownTaskError: No installed distribution does.

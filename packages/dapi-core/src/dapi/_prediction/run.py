@@ -19,14 +19,7 @@ _LONGEST = 60
 
 
 class Outcome(NamedTuple):
-    """The result of one input.
-
-    Attributes:
-        name: Its name for people.
-        facts: The results; empty after an error.
-        files: The written files.
-        error: Why it failed; empty if it succeeded.
-    """
+    """The result of one input: facts and written files, or an error."""
 
     name: str
     facts: Mapping[str, Any] = FrozenDict()
@@ -68,7 +61,7 @@ class Run:
         try:
             found = inputs.read(self.predictor.read, source)
         except Exception as error:  # noqa: BLE001 - a reader may raise anything
-            self._stem(source)  # so that names of other files do not depend on this one
+            self._stem(source)  # it takes a name: those of other results do not depend on this one
             yield Outcome(source, error=inputs.reason_of(error, source))
             return
         self.total += len(found) - 1

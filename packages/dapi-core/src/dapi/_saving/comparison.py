@@ -18,16 +18,15 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
-# Modules whose wrappers of a method decide its precision, device or speed, not its result.
+# Accelerate and PyTorch replace ``forward`` by a wrapper that runs the same function: it decides
+# precision, device or speed, not the result.
 _RUNNERS: Final = ("accelerate.", "torch._dynamo.", "torch.amp.")
 
 
 class Tree(NamedTuple):
-    """A model's modules, without torch's wrappers.
+    """A model's modules by path, without torch's wrappers, and its own under the empty path.
 
-    Attributes:
-        modules: By path; the model itself is under the empty one.
-        prefixes: From prefixes of state dict keys to the prefixes without wrappers.
+    ``prefixes`` lead from prefixes of state dict keys to those without wrappers.
     """
 
     modules: dict[str, nn.Module]
@@ -66,28 +65,18 @@ class Tree(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """A difference between a model and its builder's model.
-
-    Attributes:
-        place: A key, or the path of a module.
-        text: The value found, and the builder's.
-    """
+    """A difference from the builder's model, at a key or the path of a module."""
 
     place: str
     text: str
 
 
 def differences(tree: Tree, state_dict: Mapping[str, Tensor], twin: Tree) -> Iterator[Difference]:
-    """Compare a model with its twin, which the builder made from the same arguments.
+    """Compare a model, its state dict by plain keys, with what its builder made of its arguments.
 
     This compares each module's class, its common attributes that are numbers, text, functions and
     the like, keys, shapes, kinds of numbers, and ties. The training mode and the floating-point
     types may differ.
-
-    Args:
-        tree: The model.
-        state_dict: Its own, by plain keys.
-        twin: The model to compare it with.
     """
     changes = _in_modules(tree.modules, twin.modules)
     yield from (change for change in changes if change.place not in state_dict)
@@ -100,16 +89,17 @@ def _in_modules(
 ) -> Iterator[Difference]:
     for path in dict.fromkeys((*found, *expected)):
         one, other = found.get(path), expected.get(path)
+        if awaits_input(other):
+            continue
         if not _is_of_kind(one, other):
-            if not awaits_input(other):
-                yield Difference(path, f"{path or 'the model'} is {_kinds(one, other)}")
-        elif one is not None and other is not None and not awaits_input(other):
+            yield Difference(path, f"{path or 'the model'} is {_kinds(one, other)}")
+        elif one is not None and other is not None:
             yield from _in_methods(path, one, other)
             yield from _in_attributes(path, one, other)
 
 
 def _is_of_kind(module: nn.Module | None, other: nn.Module | None) -> bool:
-    """Whether two modules have the same class, ignoring variants for several processes."""
+    """Whether two modules have the same class; training on several devices replaces batch norm."""
     from torch.nn import BatchNorm1d, BatchNorm2d, BatchNorm3d, SyncBatchNorm
 
     if type(module) is SyncBatchNorm and type(other) in (BatchNorm1d, BatchNorm2d, BatchNorm3d):
@@ -153,11 +143,10 @@ def _in_attributes(path: str, found: nn.Module, expected: nn.Module) -> Iterator
 
 
 def attributes(module: nn.Module, known: Collection[int] = ()) -> Iterator[tuple[str, Any]]:
-    """Yield the attributes of a module, and of its configuration, that may change its results.
+    """Yield the attributes of a module that may change its results.
 
-    Args:
-        module: It has a configuration if it is of transformers.
-        known: Ids of configurations to omit.
+    Those of a configuration of transformers are among them, unless its id is known: each module
+    has it, and ``to_dict`` copies all of it.
     """
     for name, value in vars(module).items():
         if name == "config" and hasattr(value, "to_dict"):
@@ -211,24 +200,20 @@ def _described_all(values: Any) -> Any:
 
 
 def _in_tensors(found: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[Difference]:
+    from torch.nn.parameter import is_lazy
+
     for key in dict.fromkeys((*found, *expected)):
         if key not in found or key not in expected:
             yield Difference(key, f"{key} is {'missing' if key not in found else 'left over'}")
             continue
         one, other = found[key], expected[key]
-        if _is_uninitialized(other) or not hasattr(one, "shape") or not hasattr(other, "shape"):
+        if is_lazy(other) or not hasattr(one, "shape") or not hasattr(other, "shape"):
             continue
         if one.shape != other.shape:
             shapes = f"{tuple(one.shape)}, not {tuple(other.shape)}"
             yield Difference(key, f"{key} has the shape {shapes}")
         elif _kind_of_numbers(one) != _kind_of_numbers(other):
             yield Difference(key, f"{key} is of {one.dtype}, not {other.dtype}")
-
-
-def _is_uninitialized(tensor: Any) -> bool:
-    from torch.nn.parameter import is_lazy
-
-    return bool(is_lazy(tensor))
 
 
 def _kind_of_numbers(tensor: Tensor) -> tuple[bool, bool]:
@@ -238,10 +223,9 @@ def _kind_of_numbers(tensor: Tensor) -> tuple[bool, bool]:
 def _in_ties(tree: Tree, twin: Tree) -> Iterator[Difference]:
     """Compare which parameters are tied under several keys."""
     found, expected = _ties(tree), _ties(twin)
-    for keys in found - expected:
-        yield Difference(keys[0], f"{' and '.join(keys)} are one parameter")
-    for keys in expected - found:
-        yield Difference(keys[0], f"{' and '.join(keys)} are not one parameter")
+    for keys in [*(found - expected), *(expected - found)]:
+        are = "are" if keys in found else "are not"
+        yield Difference(keys[0], f"{' and '.join(keys)} {are} one parameter")
 
 
 def _ties(tree: Tree) -> set[tuple[str, ...]]:

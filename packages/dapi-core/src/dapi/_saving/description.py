@@ -26,11 +26,6 @@ def describe(
 ) -> dict[str, str]:
     """Describe in strings how a model was built, and facts that safetensors cannot store.
 
-    Args:
-        provenance: The record of the model.
-        state_dict: Its own.
-        versions: Of its modules' code, by path.
-
     Raises:
         SavingError: A value cannot be written.
     """
@@ -101,6 +96,7 @@ def _is_complete(value: Any) -> bool:
     """Whether a value has all of its numbers: not on meta, and not in shards."""
     import torch
 
+    # A DTensor, which is a subclass, has only the numbers of this process.
     is_dense = type(value) is torch.Tensor and value.layout is torch.strided
     return is_dense and not value.is_meta
 

@@ -43,11 +43,7 @@ _LONGEST: Final = 4 << 20
 class Plan(NamedTuple):
     """How to build the model of a file.
 
-    Attributes:
-        recipe: How its builder constructs the model.
-        entry: The file itself, with the transforms of the weights that it started from.
-        config: The builder's arguments.
-        provenance: The record on the model.
+    ``entry`` is the file itself, with the transforms of the weights that it started from.
     """
 
     recipe: build_model.Recipe[nn.Module]
@@ -57,16 +53,9 @@ class Plan(NamedTuple):
 
 
 class Header:
-    """The description of a model in a file's header.
+    """The description of a model in a file's header: strings by key, without their prefix.
 
-    Args:
-        path: The file.
-        facts: By key, without the prefix in the file.
-        shapes: Of its tensors.
-
-    Raises:
-        KeyError: A key is missing.
-        ValueError: A value was not written by ``describe``.
+    A KeyError or a ValueError says that ``describe`` did not write it.
     """
 
     def __init__(
@@ -118,26 +107,20 @@ class Header:
 
     def _former_defaults(self, declared: Arguments) -> dict[str, Any]:
         """Return the defaults at the time of saving, of arguments whose default changed since."""
-        former = {
-            name: declared.admit(name, value)
-            for name, value in self._defaults.items()
-            if name in declared.types
-        }
-        usual = declared.defaults
-        return {
-            name: value
-            for name, value in former.items()
-            if name not in usual or freeze(usual[name]) != freeze(value)
-        }
+        usual, former = declared.defaults, {}
+        for name in [each for each in self._defaults if each in declared.types]:
+            value = declared.admit(name, self._defaults[name])
+            if name not in usual or freeze(usual[name]) != freeze(value):
+                former[name] = value
+        return former
 
     def explain_changes(self, changes: Sequence[str]) -> str:
         """Return the message that the builder now makes a different model, with the remedy."""
         more = f"; and {len(changes) - 3} more" if len(changes) > 3 else ""
-        same = self._requirement()
+        requirement = self._requirement()
+        remedy = f" To build it as it was: pip install {requirement}." if requirement else ""
         if self._facts.get("version") == self._installed:
             remedy = " A library that it uses has changed since."
-        else:
-            remedy = f" To build it as it was: pip install {same}." if same else ""
         return (
             f"{self.versions()}. {'; '.join(changes[:3])}{more}.{remedy} To load it as it is made "
             "now: dapi.load(path, accept_changes=True)"

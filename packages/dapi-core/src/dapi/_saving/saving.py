@@ -89,7 +89,7 @@ def save(model: nn.Module, path: str | Path) -> None:
 
 def _versions(tree: Tree, state_dict: Mapping[str, Tensor]) -> dict[str, int]:
     """Return the versions of the modules' code, by path."""
-    facts = getattr(state_dict, "_metadata", {})
+    facts = getattr(state_dict, "_metadata", {})  # PyTorch's record, which upgrades old files
     return {
         tree.plain(f"{path}." if path else "").removesuffix("."): each["version"]
         for path, each in facts.items()

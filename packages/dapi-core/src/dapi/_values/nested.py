@@ -10,12 +10,8 @@ from typing import Any
 def mapped(change: Callable[..., Any], value: Any, *others: Any) -> Any:
     """Call a function with each leaf of a value; the containers keep their types.
 
-    A mapping that is not made from keywords, such as a tokenizer's, becomes a dict.
-
-    Args:
-        change: From a leaf, and those at the same place in ``others``, to the new one.
-        value: Mappings, lists and tuples of leaves, or a leaf.
-        others: Values with the same structure.
+    A mapping that is not made from keywords, such as a tokenizer's, becomes a dict. Of several
+    values of one structure, ``change`` receives the leaves at the same place.
     """
     if isinstance(value, Mapping):
         items = {
