@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from hashlib import sha256
 from time import process_time
 from typing import TYPE_CHECKING, Any
@@ -79,10 +80,9 @@ class Run:
         if not torch.equal(before, torch.get_rng_state()):
             raise UncheckedError("The model draws random numbers, so that no two runs are equal.")
         self._train(process_time() - began)
-        inside = tracing.thinned(self.stages.pop("inside"))
-        order = ("transforms", inside, "model", "postprocess", "training")
-        found = [self.stages.get(each, []) if isinstance(each, str) else each for each in order]
-        return [leaf for leaves in found for leaf in leaves]
+        self.stages["inside"] = tracing.thinned(self.stages["inside"])
+        order = ("transforms", "inside", "model", "postprocess", "training")
+        return [leaf for stage in order for leaf in self.stages.get(stage, ())]
 
     def _predict(self, entry: WeightEntry) -> None:
         """Run the model as its task does, or with the sample's arguments."""
@@ -108,8 +108,7 @@ class Run:
 
     def _made(self, stage: str, factory: Callable[..., Any]) -> Any:
         """Call a factory, unless it needs a file that is not in the cache."""
-        assets = getattr(factory, "assets", {})
-        files = list(_files.everything_in(assets))
+        files = list(_files.everything_in(getattr(factory, "assets", {})))
         if self.subject.is_synthetic:
             is_here = all(file.url.startswith("package:") for file in files)
         else:
@@ -163,29 +162,22 @@ class Run:
     @contextmanager
     def _watched(self) -> Iterator[None]:
         """Record the outputs of the model and its inner modules, each on its first call."""
-        handles = [self.model.register_forward_hook(self._whole, with_kwargs=True)]
         seen: set[str] = set()
 
-        def watch(path: str, module: nn.Module) -> None:
-            def note(_module: nn.Module, _args: Any, output: Any) -> None:
-                if path in seen:
-                    return
-                seen.add(path)
-                found = (each for each in tracing.tensors(output) if each.is_floating_point())
-                first = next(found, None)
-                if first is not None:
-                    leaves = _leaves.describe(f"model:{path}", first, _leaves.FEW)
-                    self.stages["inside"].extend(leaves)
+        def note(path: str, _module: nn.Module, _args: Any, output: Any) -> None:
+            found = (each for each in tracing.tensors(output) if each.is_floating_point())
+            first = None if path in seen else next(found, None)
+            seen.add(path)
+            if first is not None:
+                leaves = _leaves.describe(f"model:{path}", first, _leaves.FEW)
+                self.stages["inside"].extend(leaves)
 
-            handles.append(module.register_forward_hook(note))
-
-        for path, module in tracing.inside(self.model):
-            watch(path, module)
-        try:
+        with ExitStack() as hooks:
+            whole = self.model.register_forward_hook(self._whole, with_kwargs=True)
+            hooks.callback(whole.remove)
+            for path, module in tracing.inside(self.model):
+                hooks.callback(module.register_forward_hook(partial(note, path)).remove)
             yield
-        finally:
-            for handle in handles:
-                handle.remove()
 
     def _whole(self, _: nn.Module, args: Any, kwargs: dict[str, Any], output: Any) -> None:
         if self.call is None:
@@ -196,20 +188,15 @@ class Run:
     def _undropped(self) -> Iterator[None]:
         """Disable dropout, and record the rates that were used."""
         self.dropped.clear()
-        changed = []
-        for module in self.model.modules():
-            for rate in _RATES:
-                value = vars(module).get(rate)
-                if isinstance(value, float) and value:
-                    self.dropped[value] += 1
-                    changed.append((module, rate, value))
-                    setattr(module, rate, 0.0)
-        try:
-            with tracing.calls(self._called):
-                yield
-        finally:
-            for module, rate, value in changed:
-                setattr(module, rate, value)
+        with ExitStack() as rates, tracing.calls(self._called):
+            for module in self.model.modules():
+                for rate in _RATES:
+                    value = vars(module).get(rate)
+                    if isinstance(value, float) and value:
+                        self.dropped[value] += 1
+                        rates.callback(setattr, module, rate, value)
+                        setattr(module, rate, 0.0)
+            yield
 
     def _called(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call a function of torch, without dropout."""

@@ -52,7 +52,7 @@ def _run(
     _warn_if_replaced(spec)
     new_head = config.pop("new_head", False)
     if weights is not None:
-        if "weights_backbone" in spec.parameters:
+        if "weights_backbone" in spec.parameters:  # its download would be overwritten
             config["weights_backbone"] = None
         if not new_head:
             config = {**_names_of_outputs(spec, weights, builder), **config}
@@ -65,7 +65,7 @@ def _run(
         progress=config.get("progress", True),
         target=_take_target(spec, config),
     )
-    if weights is None and "weights_backbone" not in config:
+    if weights is None and "weights_backbone" not in config:  # None states that it is intended
         _warn_of_random_backbone(spec, model)
     return model
 
@@ -113,6 +113,7 @@ def _check_arguments(
 
 def _explain(spec: Declaration, cause: TypeError, given: Mapping[str, Any]) -> None:
     """Raise a clear error if a constructor refused an argument of the caller."""
+    # Python 3.13 ends the sentence with the nearest name: "Did you mean 'size'?"
     refusal = r"(.*?)(?:\.__init__)?\(\) got an unexpected keyword argument '(\w+)'.*"
     found = re.fullmatch(refusal, str(cause))
     if found and found[2] in given and found[2] not in spec.parameters:

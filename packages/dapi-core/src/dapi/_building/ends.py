@@ -116,8 +116,7 @@ class Ends(NamedTuple):
             raise self.conflict(weights, argument, 0, fixed)
         new_head = self.new_head and not self.is_headless
         for end, names in (("head", new_head and self.head), ("stem", self.new_stem and self.stem)):
-            trained = (is_under(key, names or ()) for key, _ in model.named_parameters())
-            if names and not any(trained):
+            if names and not any(is_under(key, names) for key, _ in model.named_parameters()):
                 raise _absent(end, names, model, weights)
 
     def explain(
