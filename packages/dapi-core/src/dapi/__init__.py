@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from dapi._building.build_model import build_model
     from dapi._building.builder_config import BuilderConfig
     from dapi._building.context import ContextParams
-    from dapi._building.legacy import LegacyArgument
+    from dapi._building.declaration import LegacyArgument
     from dapi._building.provenance import Provenance, weights_of
     from dapi._building.register_model import register_model
     from dapi._catalog.found import SearchResults
@@ -76,7 +76,7 @@ else:
         "_prediction.predictor": ("ModelPredictor", "Predictions", "predictor"),
         "_building.provenance": ("Provenance", "weights_of"),
         "_building.builder_config": ("BuilderConfig",),
-        "_building.legacy": ("LegacyArgument",),
+        "_building.declaration": ("LegacyArgument",),
         "_building.register_model": ("register_model",),
         "_plugins.binding": ("use_lock",),
         "_plugins.removals": ("Removed",),

@@ -1,4 +1,7 @@
-"""Declaration: what register_model was told of a builder, and read from its function."""
+"""Declaration: what register_model was told of a builder, and read from its function.
+
+``LegacyArgument`` is a part of it: an argument of the builder's predecessor.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +11,69 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from dapi._building.annotations import unwrapped
-from dapi._building.legacy import LegacyArgument
 from dapi._catalog import offers
+from dapi._values import notices
+from dapi._values.frozen import FrozenDict
+from dapi._values.public import public
 from dapi._values.record import Record
 from dapi._weights import aliases
 from dapi._weights.entry import WeightEntry
 from dapi._weights.enum import Weights
-from dapi.exceptions import LegacyConflictError, WeightsDeclarationError, WeightsTypeError
+from dapi.exceptions import (
+    LegacyArgumentWarning,
+    LegacyConflictError,
+    UnknownWeightsError,
+    WeightsDeclarationError,
+    WeightsTypeError,
+)
 
 if TYPE_CHECKING:
     from dapi._building.ends import Ends
 
 _CO_VARARGS = 0x04  # of ``inspect``, which takes longer to import than all builders of a family
+
+
+@public
+class LegacyArgument(Record):
+    """A deprecated argument of a builder's predecessor, and its current equivalent.
+
+    Attributes:
+        name: The argument, such as ``pretrained``.
+        values: The weights (or None) that each of its values selects.
+        parameter: The argument that replaces it.
+        when: Values of other arguments that must match for this to apply.
+    """
+
+    name: str
+    values: Mapping[Any, Weights | None]
+    parameter: str = "weights"
+    when: Mapping[str, Any] = FrozenDict()
+
+    def is_meant(self, arguments: Mapping[str, Any]) -> bool:
+        """Whether it applies to a call with these arguments."""
+        return self.name in arguments and all(
+            arguments.get(name) == value for name, value in self.when.items()
+        )
+
+    def translate(self, builder: str, value: Any) -> Weights | None:
+        """Return the weights of ``value``, and warn with the exact replacement.
+
+        Raises:
+            UnknownWeightsError: It never accepted this value.
+        """
+        known = [meant for old, meant in self.values.items() if old == value]
+        if not known:
+            raise UnknownWeightsError(
+                f"{builder}({self.name}=...)", str(value), available=list(map(str, self.values))
+            )
+        meant = known[0]
+        name = f"{type(meant).__name__}.{meant.name}" if meant is not None else None
+        notices.warn(
+            f"{builder}({self.name}={value!r}) is deprecated. "
+            f"Write {builder}({self.parameter}={name}).",
+            LegacyArgumentWarning,
+        )
+        return meant
 
 
 class Declaration(Record):

@@ -7,8 +7,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from dapi._building.annotations import Annotations
-from dapi._building.declaration import Declaration, read_function
-from dapi._building.legacy import LegacyArgument
+from dapi._building.declaration import Declaration, LegacyArgument, read_function
 from dapi._catalog import builders
 from dapi._values.names import is_builder
 from dapi._values.public import public
