@@ -69,6 +69,7 @@ def recorded(name: str, *, accept: str = "", synthetic: bool = False) -> Answer:
     if subject.is_synthetic:
         subject = subject._replace(config=subject.sample().config)
     answer = record(subject, name.rpartition("/")[2])
+    # In float64, noise is far below the tolerance; in float32, two libraries show how large it is.
     if answer.dtype != "float64":
         answer = _measured(subject, answer)
     by = {**answer.recorded, **({"accepted": accept} if accept else {})}

@@ -142,6 +142,7 @@ def _evaluated(hint: Any, scope: Mapping[str, Any]) -> Any:
     if isinstance(hint, ForwardRef):
         hint = hint.__forward_arg__
     if isinstance(hint, str):
+        # Names that only type checkers import are unknown types, not errors.
         names = _Scope({**vars(builtins), **scope, **_QUALIFIERS})
         try:
             hint = eval(hint, {"__builtins__": {}}, names)  # noqa: S307 - the builder's own code

@@ -47,6 +47,7 @@ def exists(name: str) -> bool:
 def reason_of(error: Exception, name: str) -> str:
     """Return why an input failed: the message for people, or the error."""
     _log.debug("an input failed", exc_info=error)
+    # The caller prints the name beside the reason, and the text of such an error begins with it.
     if isinstance(error, InputError) and error.source in (name, repr(name)):
         return f"{error.reason}. Expected {error.expected}."
     text = str(error).strip().partition("\n")[0]

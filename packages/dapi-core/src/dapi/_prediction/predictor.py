@@ -241,7 +241,7 @@ class ModelPredictor:
         try:
             return batches.outputs(batch.run, prepared)
         except (DapiError, OSError, TypeError, ValueError):
-            return None
+            return None  # each is run alone, so that the error names the input
 
     def _read(self, task: Predictor, source: Any) -> list[Input]:
         """Return the inputs of a path, or the only input that a value is."""

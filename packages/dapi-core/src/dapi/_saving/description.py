@@ -40,6 +40,7 @@ def _of_building(provenance: Provenance) -> dict[str, str]:
     name, weights = provenance.builder, provenance.weights
     model = builders.find_target(provenance.target)
     files = entry_of(weights).files if weights is not None else ()
+    # A file says only that its backbone had weights: loading it fetches none.
     backbone = provenance.config.get("weights_backbone")
     config = {
         argument: value
@@ -86,6 +87,7 @@ def _of_state(state_dict: Mapping[str, Tensor], builder: str) -> dict[str, str]:
                 "Save a model that loaded get_model_state_dict (full_state_dict=True)"
             )
         raise SavingError(builder, reason)
+    # A model that was cast in part has no type of its own: loading casts each tensor instead.
     types = {value.dtype for value in state_dict.values() if value.is_floating_point()}
     if len(types) != 1 or torch.get_default_dtype() in types:
         return {}

@@ -105,7 +105,7 @@ def _described(value: Any) -> Any:
     if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, float):
-        return value if isfinite(value) else repr(value)
+        return value if isfinite(value) else repr(value)  # JSON has no infinity
     if isinstance(value, Enum):
         return value.name
     if isinstance(value, str):

@@ -75,6 +75,7 @@ def save(model: nn.Module, path: str | Path) -> None:
     tree, whole = Tree.of(model), model.state_dict()
     state_dict = {tree.plain(key): value for key, value in whole.items()}
     facts = describe(provenance, state_dict, _versions(tree, whole))
+    # Made from the very strings that the file will have: what they cannot say is a difference.
     made = _twin(subject, Header(target.absolute(), facts))
     twin = Tree.of(made)
     _check(subject, provenance, state_dict, tree, twin)
@@ -142,6 +143,7 @@ def _remedy(
     head = declaration(builder).head
     sizes = {_length(state_dict[each.place]) for each in changes if each.place in state_dict}
     usual = {_length(each) for key, each in twin.parameters() if is_under(key, head)}
+    # A head of the usual size was replaced by hand: no argument makes that one.
     if sizes & usual or not all(is_under(f"{change.place}.", head) for change in changes):
         return "Save it before such changes, and repeat them after loading"
     arguments = Arguments.of(builder, provenance.builder).types
