@@ -28,10 +28,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from dapi._answers import answers as _answers
-from dapi._answers import checking, differences, recording, stages, tracing
+from dapi._answers import differences, leaves, recording, stages, tracing
+from dapi._answers import subject as subjects
 from dapi._answers.answers import Answer, Answers
 from dapi._values.frozen import FrozenDict
+from dapi._weights.enum import entry_of
 from dapi.exceptions import DapiError
 
 PAGE = Path(__file__).parents[1] / "docs" / "answers.md"
@@ -118,14 +119,14 @@ def rows(files: list[Path]) -> Iterator[tuple[str, Margins]]:
 def _keys() -> Iterator[tuple[str, str]]:
     for name in MODELS:
         try:
-            checking._named(name)
+            subjects.named(name)
         except DapiError:
             continue  # its distribution is not for this environment
         yield from ((name, dtype) for dtype in TYPES)
 
 
-def _subject(name: str, dtype: str) -> recording.Subject:
-    subject = checking._named(name)
+def _subject(name: str, dtype: str) -> subjects.Subject:
+    subject = subjects.named(name)
     return subject._replace(dtype=dtype, config=subject.sample().config)
 
 
@@ -153,14 +154,15 @@ def _altered(name: str, dtype: str, alter: Alter) -> float:
         hook = model.register_forward_hook(
             lambda _, args, kwargs, __: calls.append((args, kwargs)), with_kwargs=True
         )
-        run = stages.Run(subject.plan(), model, kind)
+        run = stages.Run(subject)
+        run.model, run.dtype = model, kind
         with suppress(stages._Finished):  # what the task makes of it is not needed
-            run._predict(run._noting(subject.plan().entry))
+            run._predict(run._noting(entry_of(subject.weights)))
         hook.remove()
         args, kwargs = calls[0]
         said, altered = model(*args, **kwargs), alter(model, args, kwargs)
     one, other = (
-        Answer(name, dtype=dtype, leaves=tuple(_answers.describe("model", each)), recorded=_NONE)
+        Answer(name, dtype=dtype, leaves=tuple(leaves.describe("model", each)), recorded=_NONE)
         for each in (said, altered)
     )
     return differences.compare(one, other).margin

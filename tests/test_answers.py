@@ -5,7 +5,7 @@ import json
 import pytest
 
 import dapi
-from dapi._answers import answers, checking
+from dapi._answers import answers, distribution
 
 pytest.importorskip("torch")
 
@@ -64,7 +64,7 @@ def test_models_say_what_they_said(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted({*checking.names()} - {*SAMPLE}))
+@pytest.mark.parametrize("name", sorted({*distribution.names()} - {*SAMPLE}))
 def test_all_models_say_what_they_said(name):
     """All that needs no download."""
     found = dapi.check(name)

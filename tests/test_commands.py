@@ -93,7 +93,7 @@ PLURAL = re.compile(
 )
 NEVER_ONE = {
     "_answers/differences.py": "times the tolerance, which were more than one, and are no integer",
-    "_answers/kept.py": "answers, in an error about any other number than one",
+    "dapi/answers.py": "answers, in an error about any other number than one",
     "audio/alignment.py": "frames, as many as letters, and the blank between two",
     "audio/postprocess.py": "frames that a vocoder needs at least",
     "lock/peft.py": "a verb: an adapter that changes nothing",

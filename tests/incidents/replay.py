@@ -208,7 +208,7 @@ def _install(site: Path) -> None:
 
 def _record(site: Path, accept: str) -> None:
     """Make the image of a release beside it; record its answers first, if there is a reason."""
-    from dapi._answers.checking import record_distribution
+    from dapi._answers.distribution import record_distribution
     from dapi.devkit.compatibility.recording import record
 
     _install(site)

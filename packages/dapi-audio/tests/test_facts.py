@@ -11,7 +11,7 @@ from torchaudio import pipelines
 
 import dapi
 from dapi import BuilderConfig
-from dapi._building.arguments import Arguments
+from dapi.catalog import Arguments
 
 PUBLISHED = "https://download.pytorch.org/torchaudio/"
 BUNDLES = {

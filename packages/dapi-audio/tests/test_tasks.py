@@ -326,7 +326,7 @@ SPOKEN = dataclasses.replace(
 ])  # fmt: skip
 def test_a_batch_says_the_same(task):
     """As each sound alone, within the rounding of floats: sounds of one length run at once."""
-    from dapi._building import batches
+    from dapi._prediction import batches
 
     if task == "voice_activity_detection":
         pytest.importorskip("silero_vad")

@@ -7,7 +7,8 @@ from typing import Any, Literal, Optional, TypedDict, Union
 
 import pytest
 
-from dapi._building.arguments import CALLERS, Arguments, is_inert
+from dapi._building.arguments import CALLERS
+from dapi.catalog import Arguments
 
 
 class Shared(TypedDict, total=False):
@@ -81,6 +82,7 @@ def test_value_of_the_declared_type_is_admitted(name, value, expected):
         ("free", "text"),
         ("free", {"a": 1}),
         ("free", ["text"]),
+        ("free", [1, ["text"]]),
         ("backbone", "text"),
         ("made", 3),
         ("function", "os:system"),
@@ -129,13 +131,6 @@ def test_how_a_model_runs_is_never_admitted(name):
     declared = Arguments("net", {name: str}, takes_others=True)
     with pytest.raises(ValueError, match=f"names {name} among the arguments, which only a caller"):
         declared.admit(name, "text")
-
-
-def test_numbers_are_inert():
-    """What can name something is not, however deep."""
-    assert is_inert([1, (2.5, None, True)])
-    assert not is_inert([1, ["a"]])
-    assert not is_inert({})
 
 
 def test_type_is_evaluated_where_it_was_written(monkeypatch):

@@ -179,6 +179,20 @@ def test_new_head_that_the_model_does_not_have_is_an_error(entry):
         dapi.build_model(Net, weights=entry, head="classifier", new_head=True)
 
 
+def test_new_head_of_no_kind_is_refused(entry, forget_registered):
+    """The caller may mean no head, and would get a classifier with a random one."""
+
+    @dapi.register_model(head="fc")
+    def headed(*, weights=None, progress=True, head=None, num_classes=4, **config):
+        return Net(num_classes, **config)
+
+    for arguments in ({}, {"num_classes": None}):
+        with pytest.raises(ArgumentError, match="head=None.* num_labels=3; .* omit new_head"):
+            headed(weights=entry, head=None, new_head=True, **arguments)
+    assert 3 == headed(weights=entry, head=None, num_classes=3, new_head=True).fc.out_features
+    assert 4 == headed(weights=entry, new_head=True).fc.out_features
+
+
 def test_file_without_the_head_is_told_how_to_get_one(tmp_path):
     """Only if nothing else is wrong with it: otherwise, it is the file of another model."""
     facts = {key: value for key, value in Net().state_dict().items() if key[:3] != "fc."}

@@ -429,6 +429,16 @@ def test_device_meta_constructs_without_loading(publish):
     assert torch.equal(torch.arange(8) * 0.5, found.steps)
 
 
+@pytest.mark.parametrize("is_published", [True, False])
+def test_device_meta_takes_a_type(publish, is_published):
+    """A model that is loaded in shards has the type that its caller asked for."""
+    weights = publish(Net().state_dict()) if is_published else None
+    found = dapi.build_model(Net, weights=weights, device="meta", dtype="float16")
+
+    assert {torch.float16} == {each.dtype for each in found.parameters()}
+    assert (torch.float16, "cpu") == (found.steps.dtype, found.steps.device.type)
+
+
 def test_device_meta_serves_constructors_that_need_values(publish):
     """A constructor that fails without values runs in the plain way; then they are dropped."""
     entry = publish(Measured().state_dict())

@@ -51,6 +51,7 @@ EXAMPLES = [
     exceptions.PositionalArgumentError("net", "True", parameters=["weights"]),
     exceptions.LegacyConflictError("net", "pretrained", parameter="weights"),
     exceptions.MissingFileError("net.pth"),
+    exceptions.MissingDirectoryError("models"),
     exceptions.NestedCheckpointError(
         "net.ckpt", source="net", tensors={("model", "ema"): 14, (): 1}, others={"epoch": "int"}
     ),

@@ -8,9 +8,9 @@ from zlib import compress
 import pytest
 
 import dapi
-from dapi._building import fingerprint
 from dapi._catalog import builders
 from dapi._loader import safetensors
+from dapi._saving import fingerprint
 from dapi.exceptions import ChangedWeightsWarning, OutdatedWeightsWarning, RebuildError
 
 torch = pytest.importorskip("torch")
@@ -142,9 +142,10 @@ def test_changed_default_of_an_argument_is_that_of_the_file(release, scratch, tu
     assert 0.3 == dapi.get_model("leafnet").act.negative_slope
 
 
-def test_replaced_layer_is_refused(release, scratch):
-    """An activation has no keys, and changes every result."""
-    release("0.2.0", act="nn.SiLU()")
+@pytest.mark.parametrize("layer", ["nn.SiLU", "type('Faster', (nn.SiLU,), {})"])
+def test_replaced_layer_is_refused(release, scratch, layer):
+    """An activation has no keys, and changes every result; so has a subclass of it."""
+    release("0.2.0", act=f"{layer}()")
 
     with pytest.raises(RebuildError, match="act is SiLU, not LeakyReLU"):
         dapi.load(scratch)
@@ -203,7 +204,8 @@ def test_weights_that_a_saved_model_derives_from_were_taken_back(release, tuned,
     "text",
     ["x", b64encode(b"no zlib").decode(), b64encode(compress(b"[[1, 2]]")).decode(),
      b64encode(compress(b'[[{"eps": 1}, 5]]')).decode(), b64encode(compress(b"[")).decode(),
-     b64encode(compress(b"[" * 99_999)).decode(), b64encode(compress(b" " * (9 << 20))).decode()],
+     b64encode(compress(b"[" * 99_999)).decode(),
+     b64encode(compress(b" " * (9 << 20) + b"[]")).decode()],
 )  # fmt: skip
 def test_damaged_record_is_refused(release, scratch, text):
     """A file is a stranger's: what cannot be read is an error in words, also when it is huge."""

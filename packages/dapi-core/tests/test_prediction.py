@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 import dapi
-from dapi._building import prediction
 from dapi._cli import main
+from dapi._prediction.plan import plan
+from dapi._prediction.run import Run
 
 torch = pytest.importorskip("torch")
 safetensors_torch = pytest.importorskip("safetensors.torch")
@@ -383,8 +384,8 @@ def test_the_bar_counts_what_is_in_a_file(family, capsys):
     """A file of several inputs is not one."""
     family()
     Path("words.txt").write_text("one\ntwo\nthree\n")
-    planned = prediction.plan("acme_net")
-    run = prediction.Run(planned.build("cpu"), output=Path("output"))
+    planned = plan("acme_net")
+    run = Run(planned.ready(planned.build("cpu")), output=Path("output"))
 
     assert [3, 3, 3, 3] == [run.total - 1 for _ in run.outcomes(["words.txt", "four"])]
 
@@ -402,7 +403,7 @@ def test_a_device_that_is_not_there_is_told(family, server, capsys):
 def test_a_machine_without_torch_is_told(family, monkeypatch):
     """With what to install, before anything is fetched."""
     family()
-    planned = prediction.plan("acme_net")
+    planned = plan("acme_net")
     monkeypatch.setitem(sys.modules, "torch", None)
 
     with pytest.raises(dapi.exceptions.MissingDependencyError, match=r"'dapi-core\[torch\]'"):

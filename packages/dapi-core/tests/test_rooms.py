@@ -12,8 +12,8 @@ SOURCE = Path(dapi.__file__).parent
 # From the bottom up: a module imports from its own room and from those before it.
 ROOMS = (
     "_text", "exceptions", "_values", "adapt", "_plugins", "hooks", "tasks",
-    "_store", "_loader", "_weights", "_catalog", "_building", "_answers", "answers",
-    "cache", "catalog", "_cli", "__main__", "__init__",
+    "_store", "_loader", "_weights", "_catalog", "_prediction", "_building", "_saving",
+    "_answers", "answers", "cache", "catalog", "_cli", "__main__", "__init__",
 )  # fmt: skip
 
 

@@ -71,6 +71,7 @@ def acme_image(*, weights=None):
 class Rich(nn.Module):
     def __init__(self):
         super().__init__()
+        torch.rand(1)
         self.activation = torch.relu
         self.body = nn.Linear(3, 5)
         self.tied = nn.Linear(3, 5)
@@ -351,6 +352,17 @@ def test_file_that_is_not_there_is_named(acme, path):
     """A name of a model is none of a file; the error says what takes one."""
     with pytest.raises(MissingFileError, match="does not exist.* for a name: dapi.get_model"):
         dapi.load(path)
+
+
+def test_directory_that_is_not_there_is_named(acme, tmp_path, monkeypatch):
+    """The error has the command that creates it, and not the name of a temporary file."""
+    monkeypatch.chdir(tmp_path)
+    for path in (tmp_path / "models" / "net.safetensors", Path("models", "net.safetensors")):
+        with pytest.raises(FileNotFoundError, match="not exist.*: mkdir -p .*models$") as caught:
+            dapi.save(dapi.get_model("acme_net", weights=None), path)
+        assert path.parent == caught.value.path
+    (tmp_path / "models").mkdir()
+    dapi.save(dapi.get_model("acme_net", weights=None), path)
 
 
 def test_what_is_no_path_is_refused_in_words(acme):
@@ -639,7 +651,7 @@ def test_numbers_as_keys_of_an_argument_come_back(acme, tmp_path):
 
 
 def test_saving_leaves_no_trace(acme, tmp_path):
-    """No random number is used up by the model that it is compared with."""
+    """The model that it is compared with draws random numbers, and uses up none of them."""
     model = dapi.get_model("acme_rich", weights=None)
     before = torch.get_rng_state()
     dapi.save(model, tmp_path / "net.safetensors")
@@ -772,16 +784,19 @@ def test_weights_of_another_builder_are_not_looked_up(acme, advertise, tmp_path)
     assert 3 == dapi.load(path).fc.out_features
 
 
-def test_loading_forbids_fetching(acme, tmp_path, server):
+def test_saving_and_loading_forbid_fetching(acme, tmp_path, server):
     """Even to a builder that wants to."""
     path = tmp_path / "net.safetensors"
     sys.modules.pop("acme_nets", None)
-    dapi.save(dapi.get_model("acme_fetching", weights=None), path)
+    model = dapi.get_model("acme_fetching", weights=None)
+    dapi.save(model, path)
     module = sys.modules["acme_nets"]
     module.URL = server.serve("/backbone.pth", b"bytes")
 
     with pytest.raises(RebuildError, match="offline|OFFLINE"):
         dapi.load(path)
+    with pytest.raises(SavingError, match="offline|OFFLINE"):
+        dapi.save(model, path)
     assert [] == server.asked
 
 

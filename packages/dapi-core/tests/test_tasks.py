@@ -2,6 +2,7 @@
 
 import io
 import sys
+from collections import OrderedDict, UserDict
 
 import pytest
 
@@ -138,3 +139,29 @@ def test_a_model_without_parameters_takes_what_is_given():
     torch = pytest.importorskip("torch")
 
     assert 1 == tasks.place(torch.ones(1), torch.nn.Identity()).item()
+
+
+class Encoding(UserDict):
+    """Made from one mapping, as a tokenizer's result in transformers."""
+
+    def __init__(self, data=None):
+        super().__init__(data or {})
+
+
+class Output(OrderedDict):
+    """Made from keywords, with attributes, as a model's result in transformers."""
+
+    __getattr__ = OrderedDict.__getitem__
+
+
+def test_mappings_of_other_libraries_keep_what_they_can():
+    """A result has its attributes for each input; a mapping without keywords becomes a dict."""
+    torch = pytest.importorskip("torch")
+    output = Output(logits=torch.arange(4).reshape(2, 2), loss=0.5, states=(torch.ones(2, 1),))
+
+    first, second = tasks.split(output, 2)
+    placed = tasks.place(Encoding({"ids": torch.zeros(1)}), torch.nn.Linear(1, 1, device="meta"))
+
+    assert ([[0, 1]], [[2, 3]]) == (first.logits.tolist(), second.logits.tolist())
+    assert (0.5, (1, 1)) == (second.loss, second.states[0].shape)
+    assert (dict, "meta") == (type(placed), placed["ids"].device.type)

@@ -5,7 +5,7 @@ import transformers
 
 import dapi
 from dapi import File
-from dapi._building.arguments import Arguments
+from dapi.catalog import Arguments
 
 # torchtext 0.18, its last release: every bundle of torchtext.models.
 SIZED = ["T5_SMALL", "T5_BASE", "T5_LARGE", "T5_3B", "T5_11B"]

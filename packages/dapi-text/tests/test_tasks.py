@@ -254,7 +254,7 @@ def test_download_of_unpublished_size_is_announced_by_its_parameters(capsys):
 @pytest.mark.parametrize("kind", ["vectors", "classes", "similarity"])
 def test_a_batch_says_the_same(kind):
     """As each text alone, within the rounding of floats: texts of one length run at once."""
-    from dapi._building import batches
+    from dapi._prediction import batches
     from dapi.text.postprocess import SentenceEmbeddings
 
     texts = [

@@ -16,8 +16,8 @@ import torchvision.models as peer
 
 import dapi
 from dapi import BuilderConfig
-from dapi._building.arguments import Arguments
 from dapi._loader import construction
+from dapi.catalog import Arguments
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::dapi.exceptions.OutdatedWeightsWarning"),

@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 
 import dapi
-from dapi._building import batches
 from dapi._cli import main
+from dapi._prediction import batches
 from dapi.exceptions import InputError
 from dapi.vision import _drawing, _pictures, tasks
 

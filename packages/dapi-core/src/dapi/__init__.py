@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from dapi._answers.checking import check
     from dapi._answers.differences import Check, Difference
     from dapi._building.build_model import build_model
+    from dapi._building.builder_config import BuilderConfig
     from dapi._building.context import ContextParams
-    from dapi._building.predictor import ModelPredictor, Predictions, predictor
+    from dapi._building.declaration import LegacyArgument
     from dapi._building.provenance import Provenance, weights_of
-    from dapi._building.register_model import BuilderConfig, LegacyArgument, register_model
-    from dapi._building.saving import load, save
+    from dapi._building.register_model import register_model
     from dapi._catalog.found import SearchResults
     from dapi._catalog.listing import list_models
     from dapi._catalog.lookup import (
@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from dapi._plugins.binding import use_lock
     from dapi._plugins.removals import Removed
     from dapi._plugins.status import PluginInfo, Refreshed, plugins, refresh
+    from dapi._prediction.predictor import ModelPredictor, Predictions, predictor
+    from dapi._saving.loading import load
+    from dapi._saving.saving import save
     from dapi._values.file import File
     from dapi._values.frozen import FrozenDict
     from dapi._weights.entry import Build, Status, WeightEntry
@@ -70,12 +73,15 @@ else:
         "_weights.meta": ("Meta",),
         "_catalog.listing": ("list_models",),
         "_plugins.status": ("PluginInfo", "Refreshed", "plugins", "refresh"),
-        "_building.predictor": ("ModelPredictor", "Predictions", "predictor"),
+        "_prediction.predictor": ("ModelPredictor", "Predictions", "predictor"),
         "_building.provenance": ("Provenance", "weights_of"),
-        "_building.register_model": ("BuilderConfig", "LegacyArgument", "register_model"),
+        "_building.builder_config": ("BuilderConfig",),
+        "_building.declaration": ("LegacyArgument",),
+        "_building.register_model": ("register_model",),
         "_plugins.binding": ("use_lock",),
         "_plugins.removals": ("Removed",),
-        "_building.saving": ("load", "save"),
+        "_saving.loading": ("load",),
+        "_saving.saving": ("save",),
         "_catalog.found": ("Found", "SearchResults"),
         "_catalog.search": ("search",),
         "_weights.enum": ("Weights",),

@@ -28,7 +28,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dapi._building.arguments import Arguments
-from dapi._building.register_model import Declaration, declaration
+from dapi._building.declaration import Declaration, declaration
 from dapi._catalog.builders import Builder, load_builder, registered
 from dapi._catalog.builders import known as builders
 from dapi._catalog.files import everything as files
@@ -51,18 +51,18 @@ from dapi._weights.lazy import resolve as import_target
 if TYPE_CHECKING:
     from dapi._answers.answers import Answer
     from dapi._answers.answers import of as answers
-    from dapi._answers.checking import record_answer
     from dapi._answers.differences import compare as compare_answers
-    from dapi._building.saving import noted as saved
+    from dapi._answers.recording import record_answer
     from dapi._loader.safetensors import write as write_tensors
+    from dapi._saving.loading import noted as saved
 else:
     # Each takes longer to import than all others together, and few tools need them.
     _HOMES = {
         "Answer": ("_answers.answers", "Answer"),
         "answers": ("_answers.answers", "of"),
-        "record_answer": ("_answers.checking", "record_answer"),
+        "record_answer": ("_answers.recording", "record_answer"),
         "compare_answers": ("_answers.differences", "compare"),
-        "saved": ("_building.saving", "noted"),
+        "saved": ("_saving.loading", "noted"),
         "write_tensors": ("_loader.safetensors", "write"),
     }
 

@@ -34,6 +34,7 @@ facts; its text states the fact, then the expected or available values, then the
     ├── UnreadOverrideError       (RuntimeError)    no constructor read an override
     ├── StateDictMismatchError    (RuntimeError)    keys or shapes that do not match the model
     ├── MissingFileError          (FileNotFoundError)  no such local checkpoint
+    ├── MissingDirectoryError     (FileNotFoundError)  no such directory to write to
     ├── CheckpointError           (ValueError)      the file is not a readable checkpoint
     │   └── NestedCheckpointError                   its tensors are under a key, or beside others
     ├── AssetError                (ValueError)      an unusable tokenizer or vocabulary
@@ -748,6 +749,14 @@ class MissingFileError(DapiError, FileNotFoundError):
             f"The file {path} does not exist. Expected the path of a .safetensors or .pth "
             "checkpoint; for a URL: dapi.WeightEntry(url); for a name: dapi.get_model(name)"
         )
+
+
+class MissingDirectoryError(DapiError, FileNotFoundError):
+    """The directory of a file to write does not exist."""
+
+    def __init__(self, path: object) -> None:
+        self.path = path
+        super().__init__(f"The directory {path} does not exist. Create it first: mkdir -p {path}")
 
 
 class CheckpointError(DapiError, ValueError):

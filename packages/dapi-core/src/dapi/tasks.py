@@ -24,10 +24,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from dapi._values.frozen import FrozenDict
+from dapi._values.nested import mapped
 from dapi.exceptions import InputError
 
 if TYPE_CHECKING:
@@ -319,7 +321,15 @@ def place(value: _T, model: nn.Module) -> _T:
         The same value on that device.
     """
     parameter = next(model.parameters(), None)
-    return value if parameter is None else _move(value, parameter)
+    return value if parameter is None else mapped(partial(_move, parameter), value)
+
+
+def _move(parameter: nn.Parameter, value: Any) -> Any:
+    if not hasattr(value, "to"):
+        return value
+    if parameter.is_floating_point() and getattr(value, "is_floating_point", bool)():
+        return value.to(parameter.device, parameter.dtype)
+    return value.to(parameter.device)
 
 
 def split(output: Any, count: int) -> list[Any]:
@@ -330,26 +340,8 @@ def split(output: Any, count: int) -> list[Any]:
             other values are the same for all.
         count: The number of inputs.
     """
-    return [_slice(output, number) for number in range(count)]
+    return [mapped(partial(_slice, number), output) for number in range(count)]
 
 
-def _slice(value: Any, number: int) -> Any:
-    if isinstance(value, Mapping):
-        return type(value)(**{key: _slice(item, number) for key, item in value.items()})
-    if isinstance(value, list | tuple):
-        items = [_slice(item, number) for item in value]
-        return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
+def _slice(number: int, value: Any) -> Any:
     return value[number : number + 1] if hasattr(value, "shape") else value
-
-
-def _move(value: Any, parameter: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _move(item, parameter) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        moved = [_move(item, parameter) for item in value]
-        return type(value)(*moved) if hasattr(value, "_fields") else type(value)(moved)
-    if not hasattr(value, "to"):
-        return value
-    if parameter.is_floating_point() and getattr(value, "is_floating_point", bool)():
-        return value.to(parameter.device, parameter.dtype)
-    return value.to(parameter.device)

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from math import hypot, inf, isfinite, isnan
 from typing import Any, Literal, NamedTuple
 
-from dapi._answers.answers import Answer, Leaf
+from dapi._answers.answers import Answer
+from dapi._answers.leaves import Leaf
 from dapi._values.frozen import FrozenDict
 from dapi._values.public import public
 
@@ -130,40 +131,36 @@ def stage_of(leaf: Leaf) -> str:
 
 
 def _of_leaf(leaf: Leaf, other: Leaf, least: float) -> Iterator[Difference]:
-    place = _place(leaf)
     if "norms" in leaf:
         yield from _of_norms(leaf, other, least)
         return
+    what = _changed(leaf, other)
+    if what:
+        yield Difference(*_place(leaf), what, inf)
+    elif "samples" in leaf:
+        yield _of_values(leaf, other, least)
+
+
+def _changed(leaf: Leaf, other: Leaf) -> str:
+    """Return what differs of the facts that must be equal; empty if nothing does."""
     for fact in ("dtype", "shape"):
         if leaf.get(fact) != other.get(fact):
-            yield Difference(*place, f"{fact} was {leaf.get(fact)}, is {other.get(fact)}", inf)
-            return
-    if "samples" not in leaf:
-        if any(leaf.get(key) != other.get(key) for key in ("values", "sha256")):
-            yield Difference(*place, _exactly(leaf, other), inf)
-        return
-    if leaf["count"] != other.get("count"):
-        what = f"{leaf['count']} values were finite, {other.get('count')} are"
-        yield Difference(*place, what, inf)
-        return
-    yield _of_values(leaf, other, least)
-
-
-def _exactly(leaf: Leaf, other: Leaf) -> str:
-    pairs = zip(leaf["values"], other["values"], strict=False)
-    for number, (old, new) in enumerate(pairs):
+            return f"{fact} was {leaf.get(fact)}, is {other.get(fact)}"
+    if "samples" in leaf:
+        if leaf["count"] == other.get("count"):
+            return ""
+        return f"{leaf['count']} values were finite, {other.get('count')} are"
+    if all(leaf.get(key) == other.get(key) for key in ("values", "sha256")):
+        return ""
+    for number, (old, new) in enumerate(zip(leaf["values"], other["values"], strict=False)):
         if old != new:
             return f"value {number} was {old!r}, is {new!r}"
     return "values differ"
 
 
-def _tolerance(leaf: Leaf, least: float) -> float:
-    return max(TOLERANCES.get(leaf["dtype"], ROUNDED), least)
-
-
 def _of_values(leaf: Leaf, other: Leaf, least: float) -> Difference:
     """Measure the distance of two tensors, by their statistics and their samples."""
-    tolerance = _tolerance(leaf, least)
+    tolerance = max(TOLERANCES.get(leaf["dtype"], ROUNDED), least)
     size = leaf["l2"] / max(leaf["count"], 1) ** 0.5
     least_spread = _LEAST_SPREAD if leaf["dtype"] == "float64" else _LEAST_SPREAD_ROUNDED
     scale = max(leaf["std"], least_spread * size) or 1.0
@@ -178,10 +175,11 @@ def _of_values(leaf: Leaf, other: Leaf, least: float) -> Difference:
     return Difference(*_place(leaf), what, units, tolerance)
 
 
-def _apart(old: float | str, new: float | str) -> float:
-    if isinstance(old, str) or isinstance(new, str):
-        return 0.0 if old == new else inf
-    return abs(old - new)
+def _apart(old: Any, new: Any) -> float:
+    """Return the distance of two numbers; those that are not finite are equal or far apart."""
+    if all(isinstance(each, int | float) and isfinite(each) for each in (old, new)):
+        return float(abs(old - new))
+    return 0.0 if repr(old) == repr(new) else inf
 
 
 def _left_alone(*leaves: Leaf) -> set[str]:
@@ -189,12 +187,6 @@ def _left_alone(*leaves: Leaf) -> set[str]:
     names = {name for leaf in leaves for name in leaf.get("norms", {})}
     moved = {n for leaf in leaves for n in leaf.get("norms", {}) if n not in leaf.get("still", ())}
     return names - moved
-
-
-def _apart_of_norms(old: float, new: float) -> float:
-    if isfinite(old) and isfinite(new):
-        return abs(old - new)
-    return 0.0 if repr(old) == repr(new) else inf
 
 
 def _of_norms(leaf: Leaf, other: Leaf, least: float) -> Iterator[Difference]:
@@ -212,6 +204,6 @@ def _of_norms(leaf: Leaf, other: Leaf, least: float) -> Iterator[Difference]:
     largest = max(filter(isfinite, old.values()), default=0.0)
     for name, norm in old.items():
         scale = max(norm, _LEAST_SPREAD * largest) if isfinite(norm) else 1.0
-        units = _apart_of_norms(norm, new[name]) / (scale or 1.0) / tolerance
+        units = _apart(norm, new[name]) / (scale or 1.0) / tolerance
         what = f"norm was {norm:.6g}, is {new[name]:.6g}"
         yield Difference(stage, f"{kind} of {name}", what, units, tolerance)

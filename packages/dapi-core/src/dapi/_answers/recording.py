@@ -6,80 +6,99 @@ import ctypes
 import gc
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import replace
+from math import isfinite
 from platform import machine, python_version
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
+from dapi._answers import subject as subjects
 from dapi._answers import synthetic
-from dapi._answers.answers import Answer, Leaf
-from dapi._answers.differences import MIXED
-from dapi._answers.stages import Plan, Run, UncheckedError
-from dapi._building import prediction
-from dapi._catalog.builders import Builder
+from dapi._answers.answers import Answer
+from dapi._answers.differences import MIXED, ROUNDED, compare, stage_of
+from dapi._answers.leaves import Leaf
+from dapi._answers.stages import Run
+from dapi._answers.subject import Subject, UncheckedError
+from dapi._catalog import lookup
 from dapi._plugins import discovery
 from dapi._values.frozen import FrozenDict
-from dapi._weights.entry import Status, WeightEntry
+from dapi._weights.entry import Status
 from dapi._weights.enum import Weights, entry_of
-from dapi.tasks import Sample
+from dapi.exceptions import AnswersError, DapiError
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor, nn
+    from torch import nn
 
 _MOST_BYTES = 1_600_000_000  # of parameters in float64; in float32, if those are more
 
 
-class Subject(NamedTuple):
-    """A model to run.
+def record_answer(name: str, *, synthetic: bool = False, remedy: str = "") -> Answer:
+    """Run a model, and return its current answer.
 
-    Attributes:
-        model: Its builder.
-        weights: The weights whose transforms and postprocess are used.
-        is_synthetic: Whether the parameters are derived from their names, not loaded.
-        config: As in ``Answer``.
-        dtype: As in ``Answer``; empty to choose one.
-        trains: Whether a training step follows; None to decide by its cost.
-        built: The model itself, if it is in memory.
+    Args:
+        name: A builder, which runs with synthetic weights; or weights whose files are in the cache.
+        synthetic: Whether weights are replaced by synthetic ones: their build, transforms and
+            postprocess are used, but none of their files.
+        remedy: What a caller can do if it cannot be run, as a sentence.
+
+    Raises:
+        AnswersError: It cannot be run.
+        DapiError: There is no such model.
     """
+    try:
+        return recorded(name, synthetic=synthetic)
+    except UncheckedError as cause:
+        raise AnswersError(name, str(cause), remedy) from cause
 
-    model: Builder
-    weights: Weights | WeightEntry
-    is_synthetic: bool
-    config: Mapping[str, Any] = FrozenDict()
-    dtype: str = ""
-    trains: bool | None = None
-    built: nn.Module | None = None
 
-    def sample(self) -> Sample:
-        """Return the task's sample for these weights.
+def recorded(name: str, *, accept: str = "", synthetic: bool = False) -> Answer:
+    """Record the answer of a builder or of weights; see ``record_answer``.
 
-        Raises:
-            UncheckedError: The task has no sample.
-        """
-        task = self.weights.meta.get("task")
-        point = prediction.for_task("dapi.samples", task, self.model)
-        if point is None:
-            raise UncheckedError(
-                f"No installed distribution has a sample of the task {task!r}. To provide one: "
-                "the entry-point group dapi.samples"
-            )
-        sample: Sample = point(self.weights)
-        return sample
+    Raises:
+        UncheckedError: It cannot be run.
+        DapiError: There is no such model.
+    """
+    if synthetic and ":" in name:
+        weights = lookup.get_weights(name)
+        subject = Subject(lookup.find_offered(lookup.parse(name)), weights, True)
+    else:
+        subject = subjects.named(name)
+    if subject.is_synthetic:
+        subject = subject._replace(config=subject.sample().config)
+    answer = record(subject, name.rpartition("/")[2])
+    # In float64, noise is far below the tolerance; in float32, two libraries show how large it is.
+    if answer.dtype != "float64":
+        answer = _measured(subject, answer)
+    by = {**answer.recorded, **({"accepted": accept} if accept else {})}
+    return replace(answer, recorded=FrozenDict(by))
 
-    def plan(self) -> Plan:
-        """Return how the model is run.
 
-        Raises:
-            UncheckedError: No installed distribution supports the task.
-        """
-        sample, name = self.sample(), self.weights.meta.get("task")
-        task = prediction.for_task("dapi.tasks", name, self.model)
-        if task is None and sample.value is not None:
-            raise UncheckedError(f"No installed distribution supports the task {name!r}.")
-        return Plan(entry_of(self.weights), task, sample, self.is_synthetic, self.trains)
+def _measured(subject: Subject, answer: Answer) -> Answer:
+    """Widen the tolerance to ten times the noise between two libraries for float32.
+
+    Values that must be equal exactly, and are not, are left out of the answer.
+    """
+    import torch
+
+    with quiet(), torch.backends.mkldnn.flags(enabled=False):
+        other = record(subject, answer.name)
+    others = {leaf["at"]: leaf for leaf in other.leaves}
+    kept = {
+        leaf["at"]: leaf
+        for leaf in answer.leaves
+        if {"samples", "norms"} & leaf.keys() or leaf == others.get(leaf["at"])
+    }
+    lost = set(map(stage_of, answer.leaves)) - set(map(stage_of, kept.values()))
+    omitted = {**answer.omitted, **dict.fromkeys(lost, "in float32, it is not stable")}
+    answer = replace(answer, leaves=tuple(kept.values()), omitted=FrozenDict(omitted))
+    other = replace(other, leaves=tuple(others[at] for at in kept if at in others))
+    margin = compare(answer, other).margin
+    if not isfinite(margin):
+        raise UncheckedError("It runs in float32 only, and its outputs differ each time.")
+    return replace(answer, tolerance=float(f"{10 * ROUNDED * margin:.2g}"))
 
 
 def record(subject: Subject, name: str) -> Answer:
@@ -100,17 +119,16 @@ def _recorded(subject: Subject, name: str) -> Answer:
     with quiet(), torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0)  # so that the recording is deterministic
         run, leaves = _ran(subject)
-    weights = subject.weights
     return Answer(
         name,
-        weights.name if isinstance(weights, Weights) else "",
-        FrozenDict(subject.config),
-        str(run.dtype).removeprefix("torch."),
-        MIXED if run.is_mixed else 0.0,
-        run.digest.hexdigest()[:16],
-        tuple(leaves),
-        FrozenDict(run.omitted),
-        FrozenDict(versions(subject.model.distribution)),
+        member=subject.weights.name if isinstance(subject.weights, Weights) else "",
+        config=FrozenDict(subject.config),
+        dtype=str(run.dtype).removeprefix("torch."),
+        tolerance=MIXED if run.is_mixed else 0.0,
+        input=run.digest.hexdigest()[:16],
+        leaves=tuple(leaves),
+        omitted=FrozenDict(run.omitted),
+        recorded=FrozenDict(versions(subject.model.distribution)),
     )
 
 
@@ -129,11 +147,12 @@ def _give_memory_back() -> None:
 
 def _ran(subject: Subject) -> tuple[Run, list[Leaf]]:
     """Run the model in float64, or else in float32: its code may fix the dtype."""
-    run = Run(subject.plan(), *_built(subject))
+    run = Run(subject)
+    model, dtype = _built(subject)
     try:
-        return run, run.all_stages()
+        return run, run.all_stages(model, dtype)
     except RuntimeError:
-        if subject.dtype or run.dtype.itemsize == 4:
+        if subject.dtype or dtype.itemsize == 4:
             raise
         return _ran(subject._replace(dtype="float32"))
 
@@ -188,7 +207,8 @@ def _fitting(subject: Subject, model: nn.Module) -> torch.dtype:
     import torch
 
     count = sum(parameter.numel() for parameter in model.parameters())
-    if any(str(value.dtype).startswith(("torch.qint", "torch.quint")) for value in _state(model)):
+    values = (each for each in model.state_dict().values() if hasattr(each, "dtype"))
+    if any(str(each.dtype).startswith(("torch.qint", "torch.quint")) for each in values):
         raise UncheckedError("It is quantized: its packed weights are not derived from names.")
     if subject.dtype:
         chosen: torch.dtype = getattr(torch, subject.dtype)
@@ -199,5 +219,8 @@ def _fitting(subject: Subject, model: nn.Module) -> torch.dtype:
     raise UncheckedError(f"It has {count:,} parameters: more than fit into the memory set aside.")
 
 
-def _state(model: nn.Module) -> Iterator[Tensor]:
-    return (each for each in model.state_dict().values() if hasattr(each, "dtype"))
+def reason_of(error: BaseException) -> str:
+    """Return why a model could not be run: the message for people, or the error."""
+    text = str(error).strip().partition("\n")[0]
+    own = isinstance(error, UncheckedError | DapiError)
+    return text if own and text else f"{type(error).__name__}: {text}"[:200]

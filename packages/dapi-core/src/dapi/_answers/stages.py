@@ -8,17 +8,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from hashlib import sha256
 from time import process_time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from dapi._answers import answers, synthetic, tracing
-from dapi._answers.answers import Leaf
+from dapi._answers import leaves as _leaves
+from dapi._answers import synthetic, tracing
+from dapi._answers.leaves import Leaf
+from dapi._answers.subject import Subject, UncheckedError
 from dapi._catalog import files as _files
 from dapi._weights.entry import WeightEntry
-from dapi.tasks import Predictor, Sample
+from dapi._weights.enum import entry_of
 
 if TYPE_CHECKING:
     import torch
@@ -36,37 +39,25 @@ _FEW = 16  # float32 scalars, such as a ratio of two sizes, do not make a model 
 _RATES = ("p", "dropout", "dropout_p", "drop_prob", "layer_drop", "layerdrop")
 
 
-class UncheckedError(Exception):
-    """A model could not be run; the message has the reason and the remedy."""
-
-
 class _Finished(BaseException):
     """The last stage was recorded: the task's own formatting is not needed."""
 
 
-class Plan(NamedTuple):
-    """How a model is run.
+class Run:
+    """One run of a model on a sample.
 
-    Attributes:
-        entry: Its weights, whose transforms and postprocess are used.
-        task: The function that makes a predictor from them.
-        sample: The input.
-        is_synthetic: Whether downloaded files must not be used.
-        trains: Whether a training step follows; None to decide by its cost.
+    Raises:
+        UncheckedError: There is no sample, or no installed distribution supports its task.
     """
 
-    entry: WeightEntry
-    task: Callable[[nn.Module, WeightEntry], Predictor]
-    sample: Sample
-    is_synthetic: bool
-    trains: bool | None
+    model: nn.Module
+    dtype: torch.dtype
 
-
-class Run:
-    """One run of a model on a sample."""
-
-    def __init__(self, plan: Plan, model: nn.Module, dtype: torch.dtype) -> None:
-        self.plan, self.model, self.dtype = plan, model, dtype
+    def __init__(self, subject: Subject) -> None:
+        self.subject, self.sample, self.task = subject, subject.sample(), subject.task()
+        if self.task is None and self.sample.value is not None:
+            name = subject.weights.meta.get("task")
+            raise UncheckedError(f"No installed distribution supports the task {name!r}.")
         self.digest = sha256()
         self.stages: dict[str, list[Leaf]] = {"transforms": [], "inside": [], "model": []}
         self.omitted: dict[str, str] = {}
@@ -74,57 +65,51 @@ class Run:
         self.dropped: Counter[float] = Counter()
         self.is_inside = self.is_mixed = False
 
-    def all_stages(self) -> list[Leaf]:
-        """Run the model, then train it for a step."""
+    def all_stages(self, model: nn.Module, dtype: torch.dtype) -> list[Leaf]:
+        """Run a model of the subject, which computes in a dtype, then train it for a step."""
         import torch
 
+        self.model, self.dtype = model, dtype
         for name, buffer in self.model.named_buffers():
             if name.rpartition(".")[2] not in synthetic.LEARNT_BUFFERS:
                 self.digest.update(tracing.bytes_of(buffer))
         began = process_time()
         before = torch.get_rng_state()
         with suppress(_Finished), torch.inference_mode(), self._watched(), self._undropped():
-            self._predict(self._noting(self.plan.entry))
+            self._predict(self._noting(entry_of(self.subject.weights)))
         if not torch.equal(before, torch.get_rng_state()):
             raise UncheckedError("The model draws random numbers, so that no two runs are equal.")
         self._train(process_time() - began)
-        inside = tracing.thinned(self.stages.pop("inside"))
-        order = ("transforms", inside, "model", "postprocess", "training")
-        found = [self.stages.get(each, []) if isinstance(each, str) else each for each in order]
-        return [leaf for leaves in found for leaf in leaves]
+        self.stages["inside"] = tracing.thinned(self.stages["inside"])
+        order = ("transforms", "inside", "model", "postprocess", "training")
+        return [leaf for stage in order for leaf in self.stages.get(stage, ())]
 
     def _predict(self, entry: WeightEntry) -> None:
         """Run the model as its task does, or with the sample's arguments."""
-        if self.plan.sample.value is None:
+        if self.sample.value is None:
             said = self.model(*entry.transforms()())
             if bool(entry.postprocess):
                 entry.postprocess()(said)
             return
-        self.plan.task(self.model, entry).predict(self.plan.sample.value)
+        self.task(self.model, entry).predict(self.sample.value)
 
     def _noting(self, entry: WeightEntry) -> WeightEntry:
         """Return the entry with transforms and a postprocess that record their outputs."""
-        is_called = self.plan.sample.value is None
+        is_called = self.sample.value is None
         transforms = None if is_called else self._made("transforms", entry.transforms)
-        if transforms is None:
-            prepared = self.plan.sample.prepared
-            if prepared is None:
-                raise UncheckedError("Its transforms need a file that is not in the cache.")
-            noted: Callable[..., Any] = _Noted(lambda *_, **__: prepared, self._given)
-        else:
-            noted = _Noted(transforms, self._transformed)
+        if transforms is None and self.sample.prepared is None:
+            raise UncheckedError("Its transforms need a file that is not in the cache.")
+        noted = _Noted(transforms, self._transformed)
         fields: dict[str, Any] = {"transforms": lambda: noted}
         if bool(entry.postprocess):  # it may be undeclared
-            postprocess = self._made("postprocess", entry.postprocess)
-            ended = _Noted(postprocess or (lambda *_, **__: None), self._said, self._single)
+            ended = _Noted(self._made("postprocess", entry.postprocess), self._said)
             fields["postprocess"] = lambda: ended
         return replace(entry, **fields)
 
     def _made(self, stage: str, factory: Callable[..., Any]) -> Any:
         """Call a factory, unless it needs a file that is not in the cache."""
-        assets = getattr(factory, "assets", {})
-        files = list(_files.everything_in(assets))
-        if self.plan.is_synthetic:
+        files = list(_files.everything_in(getattr(factory, "assets", {})))
+        if self.subject.is_synthetic:
             is_here = all(file.url.startswith("package:") for file in files)
         else:
             is_here = not _files.absent(files)
@@ -133,49 +118,42 @@ class Run:
         self.omitted[stage] = "it needs a file that is fetched"
         return None
 
-    def _transformed(self, call: Callable[[], Any]) -> Any:
-        value = call()
-        self.stages["transforms"] = answers.describe("transforms", value)
-        return self._given(lambda: value)
-
-    def _given(self, call: Callable[[], Any]) -> Any:
-        """Turn the transforms' output into the model's input: small, and of the model's dtype."""
-        given = tracing.mapped(call(), self._shrunk)
+    def _transformed(self, transforms: Any, *args: Any, **kwargs: Any) -> Any:
+        """Return the model's input: the transforms' output, small, and of the model's dtype."""
+        if transforms is None:
+            value = self.sample.prepared
+        else:
+            value = transforms(*args, **kwargs)
+            self.stages["transforms"] = _leaves.describe("transforms", value)
+        given = tracing.mapped(value, self._shrunk)
         for tensor in tracing.tensors(given):
             self.digest.update(tracing.bytes_of(tensor))
-        given = tracing.mapped(given, self._cast)
         self.is_inside = self.dtype.itemsize > 4
-        return given
+        return tracing.mapped(
+            given, lambda each: each.to(self.dtype) if each.is_floating_point() else each
+        )
 
     def _shrunk(self, tensor: Tensor) -> Tensor:
-        crop = self.plan.sample.crop
+        crop = self.sample.crop
         if crop is None or tensor.ndim < 3 or not tensor.is_floating_point():
             return tensor
         return tensor[..., :crop, :crop]
 
-    def _cast(self, tensor: Tensor) -> Tensor:
-        return tensor.to(self.dtype) if tensor.is_floating_point() else tensor
-
-    def _single(self, value: Any) -> Any:
-        """Convert to the dtype that the postprocess is used with."""
+    def _said(self, postprocess: Any, *args: Any, **kwargs: Any) -> Any:
+        """Record what the postprocess makes of the output, in the dtype that it is used with."""
         import torch
 
         self.is_inside = False
-        return tracing.mapped(
-            value, lambda each: each.float() if each.dtype == torch.float64 else each
+        single, named = tracing.mapped(
+            (args, kwargs), lambda each: each.float() if each.dtype == torch.float64 else each
         )
-
-    def _said(self, call: Callable[[], Any], *args: Any) -> Any:
-        import torch
-
-        self.is_inside = False
         if self.call is None:  # the model has a method of its own, such as ``generate``
-            self.stages["model"] = answers.describe("model", args)
+            self.stages["model"] = _leaves.describe("model", args)
         if "postprocess" not in self.omitted:
             before = torch.get_rng_state()
-            said = call()
+            said = postprocess(*single, **named)
             if torch.equal(before, torch.get_rng_state()):
-                self.stages["postprocess"] = answers.describe("postprocess", said)
+                self.stages["postprocess"] = _leaves.describe("postprocess", said)
             else:
                 self.omitted["postprocess"] = "it draws random numbers"
                 torch.set_rng_state(before)
@@ -184,53 +162,41 @@ class Run:
     @contextmanager
     def _watched(self) -> Iterator[None]:
         """Record the outputs of the model and its inner modules, each on its first call."""
-        handles = [self.model.register_forward_hook(self._whole, with_kwargs=True)]
         seen: set[str] = set()
 
-        def watch(path: str, module: nn.Module) -> None:
-            def note(_module: nn.Module, _args: Any, output: Any) -> None:
-                if path in seen:
-                    return
-                seen.add(path)
-                found = (each for each in tracing.tensors(output) if each.is_floating_point())
-                first = next(found, None)
-                if first is not None:
-                    leaves = answers.describe(f"model:{path}", first, answers.FEW)
-                    self.stages["inside"].extend(leaves)
+        def note(path: str, _module: nn.Module, _args: Any, output: Any) -> None:
+            found = (each for each in tracing.tensors(output) if each.is_floating_point())
+            first = None if path in seen else next(found, None)
+            seen.add(path)
+            if first is not None:
+                leaves = _leaves.describe(f"model:{path}", first, _leaves.FEW)
+                self.stages["inside"].extend(leaves)
 
-            handles.append(module.register_forward_hook(note))
-
-        for path, module in tracing.inside(self.model):
-            watch(path, module)
-        try:
+        with ExitStack() as hooks:
+            whole = self.model.register_forward_hook(self._whole, with_kwargs=True)
+            hooks.callback(whole.remove)
+            for path, module in tracing.inside(self.model):
+                hooks.callback(module.register_forward_hook(partial(note, path)).remove)
             yield
-        finally:
-            for handle in handles:
-                handle.remove()
 
     def _whole(self, _: nn.Module, args: Any, kwargs: dict[str, Any], output: Any) -> None:
         if self.call is None:
             self.call = args, kwargs
-            self.stages["model"] = answers.describe("model", output)
+            self.stages["model"] = _leaves.describe("model", output)
 
     @contextmanager
     def _undropped(self) -> Iterator[None]:
         """Disable dropout, and record the rates that were used."""
         self.dropped.clear()
-        changed = []
-        for module in self.model.modules():
-            for rate in _RATES:
-                value = vars(module).get(rate)
-                if isinstance(value, float) and value:
-                    self.dropped[value] += 1
-                    changed.append((module, rate, value))
-                    setattr(module, rate, 0.0)
-        try:
-            with tracing.calls(self._called):
-                yield
-        finally:
-            for module, rate, value in changed:
-                setattr(module, rate, value)
+        with ExitStack() as rates, tracing.calls(self._called):
+            for module in self.model.modules():
+                for rate in _RATES:
+                    value = vars(module).get(rate)
+                    if isinstance(value, float) and value:
+                        self.dropped[value] += 1
+                        rates.callback(setattr, module, rate, value)
+                        setattr(module, rate, 0.0)
+            yield
 
     def _called(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call a function of torch, without dropout."""
@@ -240,8 +206,8 @@ class Run:
         if kwargs.get("dropout_p"):
             self.dropped[float(kwargs.pop("dropout_p"))] += 1
         result = function(*args, **kwargs)
-        if self.is_inside and _is_single(result) and any(map(_is_floating, args)):
-            self.is_mixed = True
+        if self.is_inside and _is_floating(result) and any(map(_is_floating, args)):
+            self.is_mixed |= result.dtype.itemsize == 4 and result.numel() > _FEW
         return result
 
     def _train(self, seconds: float) -> None:
@@ -266,11 +232,7 @@ class Run:
             self.stages["training"] = leaves
 
     def _step(self, before: Mapping[str, Tensor]) -> list[Leaf]:
-        """Train the model for one step; return the reason if it cannot be trained this way.
-
-        Args:
-            before: The buffers as they are before it.
-        """
+        """Train the model, whose buffers are known, for one step; if it cannot be, say so."""
         import torch
 
         assert self.call is not None
@@ -288,7 +250,7 @@ class Run:
         return [
             {"at": "training:gradients", "norms": tracing.norms(gradients)},
             self._buffers(before),
-            *answers.describe("training:dropout", [*map(list, sorted(self.dropped.items()))]),
+            *_leaves.describe("training:dropout", [*map(list, sorted(self.dropped.items()))]),
         ]
 
     def _buffers(self, before: Mapping[str, Tensor]) -> Leaf:
@@ -302,42 +264,30 @@ class Run:
         return {**leaf, "still": still} if still else leaf
 
     def _why_untrained(self, seconds: float) -> str:
-        if self.plan.trains is False:
+        if self.subject.trains is False:
             return "it was not recorded"
         if self.call is None:
             return "the model is used by a method of its own"
-        if self.plan.trains:
+        if self.subject.trains:
             return ""
         if seconds > _MOST_SECONDS:
             return "it takes too long"
-        held = sum(each.numel() * each.element_size() for each in self.model.parameters())
-        return "it takes too much memory" if held > _MOST_TRAINED else ""
+        size = sum(each.numel() * each.element_size() for each in self.model.parameters())
+        return "it takes too much memory" if size > _MOST_TRAINED else ""
 
 
 class _Noted:
     """Transforms or a postprocess whose result is recorded; other attributes are the original's."""
 
-    def __init__(
-        self,
-        original: Callable[..., Any],
-        note: Callable[..., Any],
-        convert: Callable[[Any], Any] | None = None,
-    ) -> None:
-        self._original, self._note, self._convert = original, note, convert
+    def __init__(self, original: Any, note: Callable[..., Any]) -> None:
+        self._original, self._note = original, note
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self._convert is None:
-            return self._note(lambda: self._original(*args, **kwargs))
-        converted, named = self._convert(args), self._convert(kwargs)
-        return self._note(lambda: self._original(*converted, **named), *args)
+        return self._note(self._original, *args, **kwargs)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._original, name)
 
 
 def _is_floating(value: Any) -> bool:
-    return answers.is_tensor(value) and bool(value.is_floating_point())
-
-
-def _is_single(value: Any) -> bool:
-    return _is_floating(value) and value.dtype.itemsize == 4 and value.numel() > _FEW
+    return _leaves.is_tensor(value) and bool(value.is_floating_point())

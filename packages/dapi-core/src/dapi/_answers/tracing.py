@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from math import hypot
 from typing import TYPE_CHECKING, Any
 
-from dapi._answers import answers, synthetic
-from dapi._answers.answers import Leaf
+from dapi._answers import leaves as _leaves
+from dapi._answers import synthetic
+from dapi._answers.leaves import Leaf
+from dapi._values import nested
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -51,7 +53,7 @@ def norms(named_tensors: Iterable[tuple[str, Tensor]]) -> dict[str, float | str]
     found: dict[str, float] = {}
     for name, group in grouped(named).items():
         found[group] = (found.get(group, 0.0) ** 2 + named[name] ** 2) ** 0.5
-    return {name: answers.rounded(norm, 12) for name, norm in found.items()}
+    return {name: _leaves.rounded(norm, 12) for name, norm in found.items()}
 
 
 def _norm(tensor: Tensor) -> float:
@@ -96,19 +98,11 @@ def twice(tensor: Tensor) -> Tensor:
 
 def mapped(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
     """Map each tensor in a value, and keep the types of its containers."""
-    if answers.is_tensor(value):
-        return change(value)
-    if isinstance(value, Mapping):
-        changed = {key: mapped(item, change) for key, item in value.items()}
-        return changed if type(value) is dict else type(value)(**changed)
-    if isinstance(value, list | tuple):
-        items = [mapped(item, change) for item in value]
-        return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
-    return value
+    return nested.mapped(lambda leaf: change(leaf) if _leaves.is_tensor(leaf) else leaf, value)
 
 
 def tensors(value: Any) -> Iterator[Tensor]:
-    return (leaf for _, leaf in answers.walk(value) if answers.is_tensor(leaf))
+    return (leaf for _, leaf in _leaves.walk(value) if _leaves.is_tensor(leaf))
 
 
 def bytes_of(tensor: Tensor) -> bytes:

@@ -1,1 +1,1 @@
-"""Building: declare and call builders; save their models, and load them."""
+"""Building: declare builders, and call them: from a function to a model with its weights."""

@@ -37,12 +37,19 @@ class Annotations(dict[str, Any]):
         return super().__iter__()
 
 
+def unwrapped(function: Any) -> Any:
+    """Return the function inside of all decorators; ``inspect`` takes long to import."""
+    while hasattr(function, "__wrapped__"):
+        function = function.__wrapped__
+    return function
+
+
 def _namespace(function: Any) -> dict[str, Any]:
     """Return the names that a function's annotations can use, including TYPE_CHECKING imports."""
     import ast
     import inspect
 
-    namespace = dict(inspect.unwrap(function).__globals__)
+    namespace = dict(unwrapped(function).__globals__)
     body: list[ast.stmt] = []
     with suppress(OSError, SyntaxError, TypeError):  # a notebook, or a module without its source
         body = ast.parse(inspect.getsource(sys.modules[function.__module__])).body

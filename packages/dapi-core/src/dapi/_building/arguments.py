@@ -16,33 +16,19 @@ from contextlib import suppress
 from types import NoneType
 from typing import Any, Final, ForwardRef, Literal, NamedTuple, Union, get_args, get_origin
 
+from dapi._building.annotations import unwrapped
 from dapi._values.frozen import FrozenDict
 
-# Code, repositories, devices, downloads: only a caller may name them.
-CALLERS: Final = frozenset(
-    {
-        "attn_implementation",
-        "auto_map",
-        "code_revision",
-        "device",
-        "device_map",
-        "dtype",
-        "experts_implementation",
-        "kernel_config",
-        "new_head",
-        "new_stem",
-        "pretrained",
-        "pretrained_backbone",
-        "progress",
-        "quantization_config",
-        "revision",
-        "torch_dtype",
-        "trust_remote_code",
-        "use_kernels",
-        "weights",
-    }
-)
-_KEYWORDS = 0x08  # code.co_flags: the function accepts any keyword
+# Only a caller may name code, repositories, devices and downloads.
+CALLERS: Final = frozenset({
+    "auto_map", "code_revision", "revision", "trust_remote_code",
+    "attn_implementation", "experts_implementation", "kernel_config", "use_kernels",
+    "device", "device_map", "dtype", "quantization_config", "torch_dtype",
+    "new_head", "new_stem", "pretrained", "pretrained_backbone", "progress", "weights",
+})  # fmt: skip
+
+# Flags of code objects, of ``inspect``, which takes long to import.
+_VARARGS, _KEYWORDS = 0x04, 0x08
 
 
 class Arguments(NamedTuple):
@@ -63,25 +49,23 @@ class Arguments(NamedTuple):
     @classmethod
     def of(cls, function: Callable[..., Any], builder: str) -> Arguments:
         """Read the arguments that the function of a builder declares."""
-        while hasattr(function, "__wrapped__"):
-            function = function.__wrapped__
-        code, scope = function.__code__, function.__globals__
+        function = unwrapped(function)
+        code, scope, hints = function.__code__, function.__globals__, function.__annotations__
         count = code.co_argcount + code.co_kwonlyargcount
-        annotations = function.__annotations__
         found = {
-            name: _evaluated(annotations.get(name, Any), scope)
+            name: _evaluated(hints.get(name, Any), scope)
             for name in code.co_varnames[code.co_posonlyargcount : count]
         }
-        positional, usual = code.co_varnames[: code.co_argcount], function.__defaults__ or ()
-        defaults = dict(zip(reversed(positional), reversed(usual), strict=False))
+        usual = reversed(function.__defaults__ or ())
+        defaults = dict(zip(reversed(code.co_varnames[: code.co_argcount]), usual, strict=False))
         defaults |= function.__kwdefaults__ or {}
-        if not code.co_flags & _KEYWORDS:
-            return cls(builder, found, takes_others=False, defaults=defaults)
-        rest = code.co_varnames[count + bool(code.co_flags & 0x04)]
-        declared = _evaluated(annotations.get(rest, Any), scope)
-        if not hasattr(declared, "__total__"):
-            return cls(builder, found, takes_others=True, defaults=defaults)
-        return cls(builder, {**found, **_declared(declared)}, takes_others=False, defaults=defaults)
+        takes_others = bool(code.co_flags & _KEYWORDS)
+        if takes_others:
+            rest = code.co_varnames[count + bool(code.co_flags & _VARARGS)]
+            declared = _evaluated(hints.get(rest, Any), scope)
+            if hasattr(declared, "__total__"):  # a TypedDict
+                found, takes_others = {**found, **_declared(declared)}, False
+        return cls(builder, found, takes_others, defaults)
 
     def admit(self, name: str, value: Any) -> Any:
         """Convert a value from a file to the argument's type.
@@ -158,6 +142,7 @@ def _evaluated(hint: Any, scope: Mapping[str, Any]) -> Any:
     if isinstance(hint, ForwardRef):
         hint = hint.__forward_arg__
     if isinstance(hint, str):
+        # Names that only type checkers import are unknown types, not errors.
         names = _Scope({**vars(builtins), **scope, **_QUALIFIERS})
         try:
             hint = eval(hint, {"__builtins__": {}}, names)  # noqa: S307 - the builder's own code
@@ -192,13 +177,11 @@ def _fitted(value: Any, hint: Any) -> Any:
 
 
 _SEQUENCES = (tuple, list, Sequence, Iterable, Collection)
-_SCALARS: Final[Mapping[Any, tuple[type, ...]]] = {
+# JSON has one type of numbers: 2.0 may have been written as 2. It has no other scalars.
+_SCALARS: Final[Mapping[Any, Collection[type]]] = {
+    **{each: (each,) for each in (NoneType, bool, int, str)},
     None: (NoneType,),
-    NoneType: (NoneType,),
-    bool: (bool,),
-    int: (int,),
     float: (int, float),
-    str: (str,),
 }
 
 

@@ -73,7 +73,8 @@ def build_model(
             is loaded in shards.
         dtype: The floating-point type of its parameters and buffers, as ``model.to(dtype)``
             sets it, or its name, as in ``"float16"``; by default the model's own, whatever the type
-            in the file. ``"auto"``: the type that most numbers in the file have.
+            in the file. ``"auto"``: the type that most numbers in the file have, or on meta, where
+            no file is read, the model's own.
         **config: Keyword arguments of the constructor; merged with those of the weights.
 
     Returns:
@@ -158,6 +159,7 @@ def build(
         model = make()
     elif _is_meta(target.device or default_device()):
         model = _construct_on_meta(make, recipe.name)
+        target.cast(model)
         ends.check(model, weights, merged)
         demands.check_computed(model, weights)
     else:
@@ -176,7 +178,9 @@ def _build_without_weights(recipe: Recipe[M], config: Mapping[str, Any], target:
     if _nothing_is_loaded.get() or target.device is None:
         model = make()
     elif _is_meta(target.device):
-        return _construct_on_meta(make, recipe.name)
+        model = _construct_on_meta(make, recipe.name)
+        target.cast(model)
+        return model
     else:
         with _off_meta():
             model = make()

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from dapi._weights.entry import WeightEntry
 
 # Arguments in which new ends may differ from the weights; all others belong to the model.
-HEAD_ARGUMENTS = ("num_classes", "num_keypoints", "num_labels", "aux_num_out", "head")
+_SIZES = ("num_classes", "num_keypoints", "num_labels", "aux_num_out", "categories")
+HEAD_ARGUMENTS = (*_SIZES[:-1], "head")
 STEM_ARGUMENTS = ("in_channels",)
 
 
@@ -60,6 +61,12 @@ class Ends(NamedTuple):
                     f"new_{end}={value!r} requires a builder that declares a {end}",
                     f"Declare it: register_model({end}=...) or build_model({end}=...).",
                 )
+        if new_head and config.get("head", "") is None and not any(map(config.get, _SIZES)):
+            expected = (
+                "the kind or the size of the new head, as in num_labels=3; for the head of the "
+                "weights, omit new_head"
+            )
+            raise ArgumentError("A builder with new_head=True", "head", None, expected=expected)
         fixed = entry_of(weights).build.config
         is_headless = bool(self.head) and any(
             fixed.get(each) and type(config.get(each)) is int and not config[each]
@@ -107,10 +114,10 @@ class Ends(NamedTuple):
             argument = next(each for each in HEAD_ARGUMENTS if config.get(each) == 0)
             fixed = entry_of(weights).build.config.get(argument)
             raise self.conflict(weights, argument, 0, fixed)
-        if self.new_head and not self.is_headless and not _is_trained(model, self.head):
-            raise _absent("head", self.head, model, weights)
-        if self.new_stem and not _is_trained(model, self.stem):
-            raise _absent("stem", self.stem, model, weights)
+        new_head = self.new_head and not self.is_headless
+        for end, names in (("head", new_head and self.head), ("stem", self.new_stem and self.stem)):
+            if names and not any(is_under(key, names) for key, _ in model.named_parameters()):
+                raise _absent(end, names, model, weights)
 
     def explain(
         self, mismatch: StateDictMismatchError, weights: Weights | WeightEntry
@@ -121,10 +128,6 @@ class Ends(NamedTuple):
         [(key, (file, model))] = mismatch.shapes.items()
         is_stem = is_under(key, self.stem) and [*file[:1], *file[2:]] == [*model[:1], *model[2:]]
         return self.conflict(weights, STEM_ARGUMENTS[0], model[1], file[1]) if is_stem else None
-
-
-def _is_trained(model: nn.Module, names: Sequence[str]) -> bool:
-    return any(is_under(key, names) for key, _ in model.named_parameters())
 
 
 def _absent(

@@ -50,11 +50,11 @@ def _check(options: argparse.Namespace) -> int:
     if options.lock is not None:
         reports = binding.package("dapi.lock.reports")
         return int(reports.check(options.lock, as_json=options.json))
-    from dapi._answers import checking
+    from dapi._answers import distribution
 
     names = list(options.name)
     if options.all:
-        names += [name for name in checking.names() if name not in names]
+        names += [name for name in distribution.names() if name not in names]
     if not names:
         return _misused(
             options, "Name a model, as in: dapi check resnet50; or check all: dapi check --all"
@@ -140,10 +140,10 @@ def _answers(options: argparse.Namespace) -> int:
 
 
 def _recorded(options: argparse.Namespace, distribution: str) -> int:
-    from dapi._answers import checking
+    from dapi._answers.distribution import record_distribution
 
     left_out, accept = 0, options.accept
-    for name, reason in checking.record_distribution(distribution, options.name, accept=accept):
+    for name, reason in record_distribution(distribution, options.name, accept=accept):
         left_out += bool(reason)
         if options.json:
             state = "left out" if reason else "recorded"
@@ -155,13 +155,13 @@ def _recorded(options: argparse.Namespace, distribution: str) -> int:
 
 
 def _written(options: argparse.Namespace, names: Sequence[str], path: Path) -> int:
-    from dapi._answers import checking
     from dapi._answers.answers import Answers
+    from dapi._answers.recording import recorded
 
     answers = Answers(path)
     for name in names:
-        short = name.rpartition("/")[2]
-        answers.found[short] = checking.recorded(name, short)
+        answer = recorded(name)
+        answers.found[answer.name] = answer
     answers.write()
     for name in names if options.json else ():
         print(json.dumps({"name": name, "state": "recorded", "reason": ""}))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from _dapi_owners import other_owners, repair
-from dapi._building.register_model import declaration
+from dapi._building.declaration import declaration
 from dapi._catalog import builders, files, lookup, offers
 from dapi._plugins import environment, removals
 from dapi._plugins.discovery import EntryPoint, Plugin, discover, entry_points, unmatched

@@ -23,7 +23,8 @@ from dapi._values.frozen import to_json
 from dapi.exceptions import InputError
 
 if TYPE_CHECKING:
-    from dapi._building.prediction import Outcome, Plan, Run
+    from dapi._prediction.plan import Plan
+    from dapi._prediction.run import Outcome, Run
     from dapi._weights.enum import Weights
 
 _OUTPUT = Path("output")
@@ -72,7 +73,8 @@ def _seed(text: str) -> int:
 
 
 def _predict(options: argparse.Namespace) -> int:
-    from dapi._building.prediction import Run, plan  # the other commands do not need it
+    from dapi._prediction.plan import plan  # the other commands do not need it
+    from dapi._prediction.run import Run
 
     known = in_dapi(options.model)
     planned = plan(known[0] if len(known) == 1 else options.model, options.weights)
@@ -83,7 +85,8 @@ def _predict(options: argparse.Namespace) -> int:
         bad = planned.unreadable(options.inputs)
         if not _may_download(options, planned, download, bad):
             return FAILED
-    run = Run(planned.build(options.device), output=options.output, seed=options.seed)
+    predictor = planned.ready(planned.build(options.device))
+    run = Run(predictor, output=options.output, seed=options.seed)
     if not options.json:
         put(f"{planned.weights}:")
         sys.stdout.flush()
@@ -98,7 +101,7 @@ def _may_download(
     options: argparse.Namespace, planned: Plan, download: Download, bad: Mapping[str, str]
 ) -> bool:
     """Report invalid inputs and the download; ask before a large one."""
-    from dapi._building.prediction import Outcome
+    from dapi._prediction.run import Outcome
 
     if bad.keys() >= set(options.inputs):  # no input is valid, so nothing is needed
         for source in options.inputs:

@@ -58,6 +58,11 @@ class Target(NamedTuple):
         if self.device is not None or self.dtype is not None:
             model.to(device=self.device, dtype=self.dtype)
 
+    def cast(self, model: nn.Module) -> None:
+        """Give a model on meta its type; what its constructor computed stays where it is."""
+        if self.dtype is not None:
+            model.to(dtype=self.dtype)
+
 
 def default_device() -> torch.device:
     """Return the device on which tensors are made now.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from functools import partial
@@ -18,16 +18,15 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
-# Modules whose wrappers of a method decide its precision, device or speed, not its result.
+# Accelerate and PyTorch replace ``forward`` by a wrapper that runs the same function: it decides
+# precision, device or speed, not the result.
 _RUNNERS: Final = ("accelerate.", "torch._dynamo.", "torch.amp.")
 
 
 class Tree(NamedTuple):
-    """A model's modules, without torch's wrappers.
+    """A model's modules by path, without torch's wrappers, and its own under the empty path.
 
-    Attributes:
-        modules: By path; the model itself is under the empty one.
-        prefixes: From prefixes of state dict keys to the prefixes without wrappers.
+    ``prefixes`` lead from prefixes of state dict keys to those without wrappers.
     """
 
     modules: dict[str, nn.Module]
@@ -66,28 +65,18 @@ class Tree(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """A difference between a model and its builder's model.
-
-    Attributes:
-        place: A key, or the path of a module.
-        text: The value found, and the builder's.
-    """
+    """A difference from the builder's model, at a key or the path of a module."""
 
     place: str
     text: str
 
 
 def differences(tree: Tree, state_dict: Mapping[str, Tensor], twin: Tree) -> Iterator[Difference]:
-    """Compare a model with its twin, which the builder made from the same arguments.
+    """Compare a model, its state dict by plain keys, with what its builder made of its arguments.
 
     This compares each module's class, its common attributes that are numbers, text, functions and
     the like, keys, shapes, kinds of numbers, and ties. The training mode and the floating-point
     types may differ.
-
-    Args:
-        tree: The model.
-        state_dict: Its own, by plain keys.
-        twin: The model to compare it with.
     """
     changes = _in_modules(tree.modules, twin.modules)
     yield from (change for change in changes if change.place not in state_dict)
@@ -100,16 +89,17 @@ def _in_modules(
 ) -> Iterator[Difference]:
     for path in dict.fromkeys((*found, *expected)):
         one, other = found.get(path), expected.get(path)
+        if awaits_input(other):
+            continue
         if not _is_of_kind(one, other):
-            if not awaits_input(other):
-                yield Difference(path, f"{path or 'the model'} is {_kinds(one, other)}")
-        elif one is not None and other is not None and not awaits_input(other):
+            yield Difference(path, f"{path or 'the model'} is {_kinds(one, other)}")
+        elif one is not None and other is not None:
             yield from _in_methods(path, one, other)
-            yield from _in_attributes(path, vars(one), vars(other))
+            yield from _in_attributes(path, one, other)
 
 
 def _is_of_kind(module: nn.Module | None, other: nn.Module | None) -> bool:
-    """Whether two modules have the same class, ignoring variants for several processes."""
+    """Whether two modules have the same class; training on several devices replaces batch norm."""
     from torch.nn import BatchNorm1d, BatchNorm2d, BatchNorm3d, SyncBatchNorm
 
     if type(module) is SyncBatchNorm and type(other) in (BatchNorm1d, BatchNorm2d, BatchNorm3d):
@@ -143,34 +133,36 @@ def _innermost(method: Any) -> Any:
         method = method.__wrapped__
 
 
-def _in_attributes(
-    path: str, found: Mapping[str, Any], expected: Mapping[str, Any]
-) -> Iterator[Difference]:
-    for name in found:
-        if name.startswith("_") or name in OF_NO_MODEL or name not in expected:
-            continue
-        one, other = _facts(name, found[name]), _facts(name, expected[name])
-        for key in one.keys() & other.keys():
-            if one[key] != other[key] and _OPAQUE not in (one[key], other[key]):
-                place = f"{path}.{key}" if path else key
-                yield Difference(place, f"{place} is {one[key]!r:.80}, not {other[key]!r:.80}")
+def _in_attributes(path: str, found: nn.Module, expected: nn.Module) -> Iterator[Difference]:
+    usual = dict(attributes(expected))
+    for name, value in attributes(found):
+        one, other = _described(value), _described(usual.get(name, _OPAQUE))
+        if one != other and _OPAQUE not in (one, other):
+            place = f"{path}.{name}" if path else name
+            yield Difference(place, f"{place} is {one!r:.80}, not {other!r:.80}")
 
 
-def _facts(name: str, value: Any) -> dict[str, Any]:
-    """Describe an attribute; for a configuration of transformers, each of its attributes."""
-    if name != "config" or not hasattr(value, "to_dict"):
-        is_memory = isinstance(value, dict)  # statistics of inputs, not the module's definition
-        return {} if is_memory else {name: _described(value)}
-    return {
-        f"{name}.{key}": _described(each)
-        for key, each in value.to_dict().items()
-        if not key.startswith("_") and key not in OF_NO_MODEL
-    }
+def attributes(module: nn.Module, known: Collection[int] = ()) -> Iterator[tuple[str, Any]]:
+    """Yield the attributes of a module that may change its results.
+
+    Those of a configuration of transformers are among them, unless its id is known: each module
+    has it, and ``to_dict`` copies all of it.
+    """
+    for name, value in vars(module).items():
+        if name == "config" and hasattr(value, "to_dict"):
+            inner = {} if id(value) in known else value.to_dict()
+            yield from ((f"config.{key}", each) for key, each in inner.items() if _counts(key))
+        elif _counts(name) and not isinstance(value, dict):  # of statistics of inputs
+            yield name, value
+
+
+def _counts(name: str) -> bool:
+    return not name.startswith("_") and name not in _OF_NO_MODEL
 
 
 # How and where a model runs, and who wrote its configuration: these do not change its results.
 # transformers sets problem_type when it first computes a loss, from the labels.
-OF_NO_MODEL: Final = CALLERS | {
+_OF_NO_MODEL: Final = CALLERS | {
     "architectures",
     "gradient_checkpointing",
     "inplace",
@@ -208,24 +200,20 @@ def _described_all(values: Any) -> Any:
 
 
 def _in_tensors(found: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[Difference]:
+    from torch.nn.parameter import is_lazy
+
     for key in dict.fromkeys((*found, *expected)):
         if key not in found or key not in expected:
             yield Difference(key, f"{key} is {'missing' if key not in found else 'left over'}")
             continue
         one, other = found[key], expected[key]
-        if _is_uninitialized(other) or not hasattr(one, "shape") or not hasattr(other, "shape"):
+        if is_lazy(other) or not hasattr(one, "shape") or not hasattr(other, "shape"):
             continue
         if one.shape != other.shape:
             shapes = f"{tuple(one.shape)}, not {tuple(other.shape)}"
             yield Difference(key, f"{key} has the shape {shapes}")
         elif _kind_of_numbers(one) != _kind_of_numbers(other):
             yield Difference(key, f"{key} is of {one.dtype}, not {other.dtype}")
-
-
-def _is_uninitialized(tensor: Any) -> bool:
-    from torch.nn.parameter import is_lazy
-
-    return bool(is_lazy(tensor))
 
 
 def _kind_of_numbers(tensor: Tensor) -> tuple[bool, bool]:
@@ -235,10 +223,9 @@ def _kind_of_numbers(tensor: Tensor) -> tuple[bool, bool]:
 def _in_ties(tree: Tree, twin: Tree) -> Iterator[Difference]:
     """Compare which parameters are tied under several keys."""
     found, expected = _ties(tree), _ties(twin)
-    for keys in found - expected:
-        yield Difference(keys[0], f"{' and '.join(keys)} are one parameter")
-    for keys in expected - found:
-        yield Difference(keys[0], f"{' and '.join(keys)} are not one parameter")
+    for keys in [*(found - expected), *(expected - found)]:
+        are = "are" if keys in found else "are not"
+        yield Difference(keys[0], f"{' and '.join(keys)} {are} one parameter")
 
 
 def _ties(tree: Tree) -> set[tuple[str, ...]]:

@@ -9,8 +9,8 @@ from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
-from dapi._building import batches
-from dapi._building.prediction import Plan, plan, plan_for, read, reason_of
+from dapi._prediction import batches, inputs
+from dapi._prediction.plan import Plan, plan, plan_for
 from dapi._text import counted
 from dapi._values.public import public
 from dapi.exceptions import ArgumentError, DapiError, InputError, SavingError
@@ -125,7 +125,7 @@ class ModelPredictor:
     def __init__(self, planned: Plan, options: Options) -> None:
         planned.check(options.device)
         config = {} if options.dtype is None else {"dtype": options.dtype}
-        self.model, self.weights = planned.built(options.device, **config), planned.weights
+        self.model, self.weights = planned.build(options.device, **config), planned.weights
         if options.compile:
             self.model.compile()
         self._plan, self._options, self._task = planned, options, planned.ready(self.model)
@@ -241,13 +241,13 @@ class ModelPredictor:
         try:
             return batches.outputs(batch.run, prepared)
         except (DapiError, OSError, TypeError, ValueError):
-            return None
+            return None  # each is run alone, so that the error names the input
 
     def _read(self, task: Predictor, source: Any) -> list[Input]:
         """Return the inputs of a path, or the only input that a value is."""
         if isinstance(source, os.PathLike) or (isinstance(source, str) and not self._takes_texts):
             with self._refusing(str(source)):
-                return read(task.read, os.fspath(source))
+                return inputs.read(task.read, os.fspath(source))
         if self._takes_texts:
             return [_text(source)]
         name = type(source).__name__  # a repr would print the array
@@ -271,7 +271,7 @@ class ModelPredictor:
             raise
         except (OSError, TypeError, ValueError) as cause:
             expected = f"an input of the task {self.weights.meta['task']}"
-            raise InputError(name, reason_of(cause, name), expected=expected) from cause
+            raise InputError(name, inputs.reason_of(cause, name), expected=expected) from cause
 
 
 def _rebuild(options: Options, *chosen: Any) -> ModelPredictor:

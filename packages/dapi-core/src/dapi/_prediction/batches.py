@@ -5,23 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
+from dapi._values.nested import mapped
+
 
 def outputs(run: Callable[[Any], Sequence[Any]], prepared: Sequence[Any]) -> list[Any]:
     """Return the output of each prepared input, in their order.
 
     Inputs of different shapes are not padded, which would change the results of some models: each
     shape is a batch of its own.
-
-    Args:
-        run: From the inputs of a batch, joined, to an output for each.
-        prepared: Inputs with a batch dimension of 1.
     """
     groups: dict[Hashable, list[int]] = {}
     for number, each in enumerate(prepared):
         groups.setdefault(_shape(each), []).append(number)
     found: dict[int, Any] = {}
     for numbers in groups.values():
-        of_group = run(_joined([prepared[number] for number in numbers]))
+        group = [prepared[number] for number in numbers]
+        of_group = run(mapped(_joined, *group) if len(group) > 1 else group[0])
         found.update(zip(numbers, of_group, strict=True))
     return [found[number] for number in range(len(prepared))]
 
@@ -37,16 +36,7 @@ def _shape(value: Any) -> Hashable:
     return id(value)  # nothing is known of it
 
 
-def _joined(values: Sequence[Any]) -> Any:
-    """Join tensors along the first dimension; of mappings, lists and tuples, each item."""
+def _joined(*tensors: Any) -> Any:
     import torch
 
-    first = values[0]
-    if len(values) == 1:
-        return first
-    if isinstance(first, Mapping):
-        return {key: _joined([each[key] for each in values]) for key in first}
-    if isinstance(first, list | tuple):
-        items = [_joined(each) for each in zip(*values, strict=True)]
-        return type(first)(*items) if hasattr(first, "_fields") else type(first)(items)
-    return torch.cat(list(values))
+    return torch.cat(tensors)

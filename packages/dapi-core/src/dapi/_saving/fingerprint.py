@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 from zlib import compress, decompressobj
 from zlib import error as zlib_error
 
-from dapi._building.comparison import OF_NO_MODEL, Tree, awaits_input
+from dapi._saving.comparison import Tree, attributes, awaits_input
 
 if TYPE_CHECKING:
     from torch import nn
@@ -83,32 +83,13 @@ def _traits(model: nn.Module) -> Iterator[tuple[str, Traits]]:
     for path, module in Tree.of(model).modules.items():
         if awaits_input(module):
             continue
-        layer, facts = _layer(type(module)), vars(module)
+        layer = _layer(type(module))
+        facts = {name: _described(value) for name, value in attributes(module, configs)}
         traits = {_LAYER: layer} if layer else {}
-        traits |= {
-            name: fact
-            for name in facts
-            if _counts(name) and (fact := _described(facts[name])) is not _OPAQUE
-        }
-        config = facts.get("config")
-        if hasattr(config, "to_dict") and id(config) not in configs:
-            configs.add(id(config))
-            traits |= _of_config(config)
+        traits |= {name: fact for name, fact in facts.items() if fact is not _OPAQUE}
+        configs.add(id(vars(module).get("config")))
         if traits:
             yield path, traits
-
-
-def _of_config(config: Any) -> Traits:
-    facts = {
-        f"config.{name}": _described(value)
-        for name, value in config.to_dict().items()
-        if _counts(name)
-    }
-    return {name: fact for name, fact in facts.items() if fact is not _OPAQUE}
-
-
-def _counts(name: str) -> bool:
-    return not name.startswith("_") and name not in OF_NO_MODEL
 
 
 def _layer(kind: type) -> str:
@@ -124,25 +105,22 @@ def _described(value: Any) -> Any:
     if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, float):
-        return value if isfinite(value) else repr(value)
+        return value if isfinite(value) else repr(value)  # JSON has no infinity
     if isinstance(value, Enum):
         return value.name
     if isinstance(value, str):
         is_of_machine = "/" in value or "\\" in value or value.startswith(("cpu", "cuda"))
         return _OPAQUE if is_of_machine else value[:_LONGEST_TEXT]
     if isinstance(value, type | FunctionType | BuiltinFunctionType):
-        return value.__name__ if _is_of_torch(value) else _OPAQUE
-    if isinstance(value, tuple | list):
-        facts = [_described(each) for each in value]
-        if _OPAQUE in facts:
-            return _OPAQUE
-        return facts if len(facts) <= _LONGEST_LIST else _digest(facts)
-    return _OPAQUE
+        is_of_torch = str(value.__module__).partition(".")[0] == "torch"
+        return value.__name__ if is_of_torch else _OPAQUE
+    return _described_list(value) if isinstance(value, tuple | list) else _OPAQUE
 
 
-def _is_of_torch(value: Any) -> bool:
-    return str(getattr(value, "__module__", "")).partition(".")[0] == "torch"
-
-
-def _digest(facts: list[Any]) -> str:
+def _described_list(values: tuple[Any, ...] | list[Any]) -> Any:
+    facts = [_described(each) for each in values]
+    if _OPAQUE in facts:
+        return _OPAQUE
+    if len(facts) <= _LONGEST_LIST:
+        return facts
     return f"{len(facts)} values {sha256(json.dumps(facts).encode()).hexdigest()[:12]}"

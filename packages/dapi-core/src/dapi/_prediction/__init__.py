@@ -1,0 +1,1 @@
+"""Prediction: a model with its weights, run on files, texts and values in Python."""
