@@ -236,18 +236,22 @@ class _Attempt:
             raise AttemptError(f"the body ended {segment.left:,} bytes too early")
 
     def _copy(self, answer: schemes.Answer, segment: _Segment, *, is_first: bool) -> None:
-        began, count = time.monotonic(), 0
+        began, count, busy = time.monotonic(), 0, 0.0
         for block in answer.decoded():
             if not block:
                 continue
+            arrived = time.monotonic()
             if segment.position == 0:
                 self._check_head(block)
             with self._changed:
                 if self._is_over or not self._write(segment, block):
                     return
             count += len(block)
-            if is_first and answer.has_ranges and not self._is_wide:
-                self._widen(time.monotonic() - began, count)
+            now = time.monotonic()
+            busy += now - arrived
+            # More connections cannot help if they would wait for this machine instead.
+            if is_first and answer.has_ranges and not self._is_wide and 2 * busy < now - began:
+                self._widen(now - began, count)
 
     def _write(self, segment: _Segment, block: bytes | memoryview) -> bool:
         """Write a block at its offset; return False when the segment is complete."""

@@ -20,8 +20,8 @@ _BLOCK, _LEAST = 1 << 20, 1 << 12
 # The thread is woken when it is so far behind the front.
 _STEP = 4 << 20
 
-# Hashing moves to a thread if the writer ran for this fraction of the time that the last 16 MB took.
-# It runs for less of it when it waits for the network, or shares its core.
+# Hashing moves to a thread if the writer ran for this fraction of the time that 16 MB took. It runs
+# for less of it when it waits for the network, or shares its core.
 _WINDOW, _ALONE = 16 << 20, 0.75
 
 
