@@ -264,6 +264,21 @@ def test_fast_connection_stays_alone(faulty):
     assert 1 == len(faulty.asked)
 
 
+def test_connection_that_waits_for_this_machine_stays_alone(faulty, monkeypatch):
+    """Where a disk, or a busy processor, is what is slow, more connections only cost more."""
+    url = faulty.serve("/net.pth", BODY)
+    write = partial.Partial.write
+
+    def slow(self, offset, block):
+        time.sleep(0.03)
+        write(self, offset, block)
+
+    monkeypatch.setattr(partial.Partial, "write", slow)
+    fetch(file_of(url), patience=QUICK)
+
+    assert 1 == len(faulty.asked)
+
+
 PARTS = {
     "others are refused": [{}, *[{"status": 429}] * 7],
     "others are cut": [{}, *[{"cut": 1000}] * 3],
