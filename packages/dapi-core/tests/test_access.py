@@ -68,7 +68,7 @@ def forge(root, body=EVIL, digest=DIGEST):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
     blob.write_bytes(body)
-    stamp.write_text(json.dumps({"stat": verification.stat_line(blob)}))
+    stamp.write_text(json.dumps({"stat": verification.line(blob.stat())}))
     return blob, stamp
 
 
@@ -95,7 +95,7 @@ def test_stamp_that_others_could_write_is_not_believed(file, own_cache, harm):
     """A pinned file has its bytes, whoever planted others and a stamp that fits them."""
     blob, stamp = forge(own_cache)
     harm(own_cache)
-    stamp.write_text(json.dumps({"stat": verification.stat_line(blob)}))  # modes are part of it
+    stamp.write_text(json.dumps({"stat": verification.line(blob.stat())}))  # modes are part of it
 
     with pytest.warns(CacheWarning, match="damaged"):
         assert BODY == _store.fetch(file, patience=QUICK).read_bytes()
@@ -109,7 +109,7 @@ def test_forged_stamp_of_a_readonly_cache_is_not_believed(
     shared = tmp_path / "shared"
     blob, stamp = forge(shared)
     harm(shared)
-    stamp.write_text(json.dumps({"stat": verification.stat_line(blob)}))
+    stamp.write_text(json.dumps({"stat": verification.line(blob.stat())}))
     monkeypatch.setenv("DAPI_CACHE_READONLY", str(shared))
 
     with pytest.warns(CacheWarning, match="damaged"):
@@ -375,7 +375,7 @@ def test_copy_has_a_hash_of_its_own(own_cache, tmp_path):
     copy.chmod(0o644)
     copy.write_bytes(b"EVIL")
     record = json.loads(copy.with_suffix(".json").read_text())
-    record["stat"] = verification.stat_line(copy)  # as if the disk had lost a bit
+    record["stat"] = verification.line(copy.stat())  # as if the disk had lost a bit
     copy.with_suffix(".json").write_text(json.dumps(record))
     for _ in range(2):
         assert [copy] == list(copies.damaged())
@@ -442,7 +442,7 @@ def test_two_users_share_a_cache(file, mode, monkeypatch):
             os.chown(path, STRANGER, 777)
         for path in (shared, blob.parent, stamp.parent):
             path.chmod(mode)
-        stamp.write_text(json.dumps({"stat": verification.stat_line(blob)}))
+        stamp.write_text(json.dumps({"stat": verification.line(blob.stat())}))
         answer = as_another_user(fetch, 12345, 777)
 
     if mode == 0o1777:  # what another user planted there, only he can remove

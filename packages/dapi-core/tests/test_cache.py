@@ -222,7 +222,7 @@ class TestCommands:
         path.chmod(0o644)
         path.write_bytes(OTHER)
         path.chmod(0o444)
-        verification.stamp(path, path.name, verification.stat_line(path))
+        verification.stamp(path, path.name, verification.line(path.stat()))
 
     def test_verify_finds_what_stamps_do_not_show(self, family, capsys):
         """Only reading all bytes tells; what is found is reported as often as it is asked for."""

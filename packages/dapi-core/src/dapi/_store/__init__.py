@@ -8,7 +8,7 @@ resumes. Disk: ``folders`` has the layout, ``cache`` the blobs, ``partial`` an i
 files. Trust: ``verification`` compares hashes, ``trust`` remembers files without a full hash,
 ``access`` reads permissions, ``mapping`` decides which files may be mapped, ``placeholder``
 recognizes Git LFS pointers and web pages, ``faults`` tells a broken file from a broken machine.
-``adoption`` and ``receiving`` add local files and bundles.
+``adoption`` adds local files and bundles.
 """
 
 from __future__ import annotations
@@ -112,7 +112,9 @@ def add(path: Path, file: File, *, wanted: str) -> Path:
         return found
     target = partial.create(cache.key(file), settings.DEFAULT)
     try:
-        return adoption.add(path, file, target, wanted=wanted)
+        digest = adoption.copy(path, file, target)
+        target.sync()
+        return cache.publish(file, target, digest, wanted=wanted)
     finally:
         target.discard()
 

@@ -241,8 +241,8 @@ class _Attempt:
             if not block:
                 continue
             arrived = time.monotonic()
-            if segment.position == 0:
-                self._check_head(block)
+            if segment.position == 0 and (problem := _other_kind(block, self._file)):
+                raise problem
             with self._changed:
                 if self._is_over or not self._write(segment, block):
                     return
@@ -297,11 +297,6 @@ class _Attempt:
         segment.stop = total
         self._partial.expect(total, answer.version)
         self._bar.expect(total)
-
-    def _check_head(self, block: bytes | memoryview) -> None:
-        problem = _other_kind(block, self._file)
-        if problem:
-            raise problem
 
     def _widen(self, elapsed: float, count: int) -> None:
         """Open more connections after one has proved slow."""

@@ -109,7 +109,7 @@ def source(url: str, file: File, settings: Settings) -> Source:
     if urls.origin(request.url)[0] not in ("http", "https"):
         opened = _open(request.url)
         if not isinstance(opened, hooks.FetchRequest):
-            return _Stream(opened, lambda: _open(request.url))
+            return _stream(request.url, opened)
         request = opened
 
     def ask(start: int, stop: int | None, version: str | None, reach: float) -> Reply:
@@ -172,18 +172,14 @@ def _provider_failed(what: str, cause: Exception) -> AttemptError:
     return AttemptError(f"{what}: {type(cause).__name__}: {text}")
 
 
-class _Stream:
-    """A source that reads a provider's binary stream; opened again for each attempt."""
+def _stream(url: str, opened: IO[bytes]) -> Source:
+    """Return a source that reads a provider's stream, and opens it again for each retry."""
+    unused = [opened]
 
-    def __init__(self, first: IO[bytes], again: Callable[[], IO[bytes]]) -> None:
-        self._first: IO[bytes] | None = first
-        self._again = again
+    def ask(start: int, _stop: int | None, version: str | None, _reach: float) -> _StreamAnswer:
+        return _StreamAnswer(unused.pop() if unused else _open(url), start, version)
 
-    def __call__(
-        self, start: int, stop: int | None, version: str | None, reach: float
-    ) -> _StreamAnswer:
-        stream, self._first = self._first or self._again(), None
-        return _StreamAnswer(stream, start, version)
+    return ask
 
 
 class _StreamAnswer:

@@ -194,18 +194,14 @@ def get(
     except (OSError, HTTPException, ValueError) as cause:
         raise _attempt_error(host, cause, settings, credentials.problem) from cause
     try:
-        return _checked(Reply(host, response, settings), start, host)
+        reply = Reply(host, response, settings)
+        if reply.start not in (0, start):  # the whole, from zero on, is always allowed
+            text = f"{host} sent bytes from {reply.start:,} on instead of {start:,}"
+            raise AttemptError(text, must_restart=True)
+        return reply
     except BaseException:
         connections.finish(response)
         raise
-
-
-def _checked(reply: Reply, start: int, host: str) -> Reply:
-    """Refuse a part that begins elsewhere than asked. The whole (from zero) is always allowed."""
-    if reply.start not in (0, start):
-        text = f"{host} sent bytes from {reply.start:,} on instead of {start:,}"
-        raise AttemptError(text, must_restart=True)
-    return reply
 
 
 def _opener(credentials: Credentials, is_pinned: bool, reach: float) -> OpenerDirector:
