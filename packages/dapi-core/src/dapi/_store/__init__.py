@@ -13,6 +13,7 @@ recognizes Git LFS pointers and web pages, ``faults`` tells a broken file from a
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -58,12 +59,11 @@ def fetch(
     found = cache.find(file)
     if found is not None:
         return found
-    damaged = cache.damaged_of(file)
+    damaged = [path for path in cache.paths(file) if os.path.lexists(path)]
     if settings.is_offline():
         path = damaged[0] if damaged else cache.expected_path(file)
-        is_damaged = bool(damaged)
         raise OfflineError(
-            wanted, url=file.url, sha256=file.sha256, path=path, is_damaged=is_damaged
+            wanted, url=file.url, sha256=file.sha256, path=path, is_damaged=bool(damaged)
         )
     for path in damaged:
         notices.warn(f"{path} is damaged; {file.url} is fetched again.", CacheWarning)

@@ -26,11 +26,10 @@ from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urljoin, urlsplit
 from urllib.request import (
+    AbstractHTTPHandler,
     HTTPDefaultErrorHandler,
     HTTPErrorProcessor,
-    HTTPHandler,
     HTTPRedirectHandler,
-    HTTPSHandler,
     OpenerDirector,
     ProxyHandler,
     Request,
@@ -209,8 +208,7 @@ def _opener(credentials: Credentials, is_pinned: bool, reach: float) -> OpenerDi
     opener = OpenerDirector()
     for handler in (
         ProxyHandler(),
-        _Http(reach),
-        _Https(reach),
+        _Web(reach),
         _SafeRedirects(credentials, is_pinned),
         HTTPDefaultErrorHandler(),
         HTTPErrorProcessor(),
@@ -219,33 +217,27 @@ def _opener(credentials: Credentials, is_pinned: bool, reach: float) -> OpenerDi
     return opener
 
 
-class _Http(HTTPHandler):
+class _Web(AbstractHTTPHandler):
+    """Opens http and https, over a kept connection where there is one."""
+
+    http_request = https_request = AbstractHTTPHandler.do_request_
+
     def __init__(self, reach: float) -> None:
         super().__init__()
         self._reach = reach
 
     def http_open(self, req: Request) -> HTTPResponse:
-        make = partial(_connection, HTTPConnection, self._reach)
-        if connections.takes(req):
-            open_one = partial(make, req.host, timeout=req.timeout)
-            return connections.exchange(open_one, ("http", req.host), req)
-        return self.do_open(make, req)
-
-
-class _Https(HTTPSHandler):
-    def __init__(self, reach: float) -> None:
-        super().__init__()
-        self._reach = reach
+        return self._open(HTTPConnection, req)
 
     def https_open(self, req: Request) -> HTTPResponse:
-        make, context = (
-            partial(_connection, HTTPSConnection, self._reach),
-            _certificates(_bundles()),
-        )
+        return self._open(HTTPSConnection, req, context=_certificates(_bundles()))
+
+    def _open(self, kind: Any, req: Request, **options: Any) -> HTTPResponse:
+        make = partial(_connection, kind, self._reach)
         if connections.takes(req):
-            open_one = partial(make, req.host, timeout=req.timeout, context=context)
-            return connections.exchange(open_one, ("https", req.host, context), req)
-        return self.do_open(make, req, context=context)
+            open_one = partial(make, req.host, timeout=req.timeout, **options)
+            return connections.exchange(open_one, (kind, req.host, *options.values()), req)
+        return self.do_open(make, req, **options)
 
 
 def _connection(kind: Any, reach: float, host: str, **options: Any) -> Any:

@@ -15,7 +15,7 @@ from dapi._store import access, folders, records
 from dapi._text import urls
 from dapi._values import notices
 from dapi._values.file import File
-from dapi.exceptions import CacheError, CacheWarning
+from dapi.exceptions import CacheWarning
 
 
 class Known(NamedTuple):
@@ -95,18 +95,8 @@ def is_own(known: Known) -> bool:
 
 
 def _own_folder() -> Path | None:
-    """Return the directory of this user's records: in the cache, unless others can write there.
-
-    None if there is no such directory.
-    """
-    try:
-        root = folders.root()
-    except CacheError:
-        root = None
-    if root and access.is_closed(root, "refs"):
-        return root / "refs"
-    own = folders.scratch()
-    return own / "refs" if own else None
+    """Return the directory of this user's records; None if there is no such directory."""
+    return next(folders.trusted("refs"), None)
 
 
 def _warn_of_doubtful(file: File) -> None:

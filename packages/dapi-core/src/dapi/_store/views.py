@@ -40,23 +40,13 @@ def directory(files: Mapping[str, Path], *, of: str) -> Path:
         if access.is_closed(root, "views") and _holds(root / "views" / name, files):
             return root / "views" / name
     cause: OSError | None = None
-    for place in _places():
+    for place in folders.trusted("views"):
         try:
             return _make(place / name, files)
         except OSError as error:
             cause = error
     reason = "others can write to it" if cause is None else cause.strerror or str(cause)
     raise CacheError(folders.root(), reason=reason) from cause
-
-
-def _places() -> Iterator[Path]:
-    """Yield where views are made: in the cache, if others cannot write there; in a user's own."""
-    with suppress(CacheError):  # a user without a home directory
-        if access.is_closed(folders.root(), "views"):
-            yield folders.root() / "views"
-    own = folders.scratch()
-    if own:
-        yield own / "views"
 
 
 def _make(view: Path, files: Mapping[str, Path]) -> Path:
@@ -218,7 +208,7 @@ def _of(file: Path) -> Iterator[Path]:
 
 def _existing() -> Iterator[Path]:
     """Yield the views of this user."""
-    for place in _places():
+    for place in folders.trusted("views"):
         yield from (view for view in access.files(place) if _NAME.fullmatch(view.name))
 
 
