@@ -171,7 +171,6 @@ def _fill(file: File, key: str, progress: bool, wanted: str, patience: Settings)
     from dapi._store import adoption
 
     target = partial.create(key, patience)
-    keep = 0
     try:
         digest = adoption.from_torch_hub(file, target)
         url = file.url
@@ -180,10 +179,10 @@ def _fill(file: File, key: str, progress: bool, wanted: str, patience: Settings)
         target.sync()
         path = cache.publish(file, target, digest, wanted=wanted)
     except (FetchError, KeyboardInterrupt, SystemExit):
-        keep = patience.worth_keeping
+        target.release(worth_keeping=patience.worth_keeping)
         raise
     finally:
-        target.release(worth_keeping=keep) if keep else target.discard()
+        target.discard()
     hooks.file_fetched(url, path)
     return path
 

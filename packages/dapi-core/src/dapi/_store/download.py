@@ -27,15 +27,10 @@ _JITTER = SystemRandom()
 def bring(
     url: str, file: File, partial: Partial, *, bar: Progress, reach: float, settings: Settings
 ) -> str:
-    """Download a URL into a partial file, and return the verified hash.
+    """Download a URL (the file's, or a mirror's) into a partial file; return the verified hash.
 
-    Args:
-        url: The file's URL, or a mirror's.
-        file: The expected hash and size.
-        partial: The destination; bytes that it already holds are kept.
-        bar: Receives the progress.
-        reach: Seconds allowed for connecting, over all attempts.
-        settings: Timeouts and retries.
+    Bytes that the partial file already holds are kept. Connecting may take ``reach`` seconds, over
+    all attempts.
 
     Raises:
         AttemptError: The download failed.

@@ -166,7 +166,7 @@ class Partial:
         return os.fstat(self._stream.fileno())
 
     def discard(self) -> None:
-        """Remove it, unless it was published."""
+        """Remove it, unless it was published or released."""
         self._close()
         self.path.unlink(missing_ok=True)
         self._notes.unlink(missing_ok=True)
