@@ -289,14 +289,10 @@ def {name}(*, weights=None, progress=True, **config):
 @pytest.fixture
 def download():
     """Put content into the cache, under a file's URL, as a download does."""
-    from dapi._store import cache, partial
-    from dapi._store.settings import DEFAULT
+    from dapi import cache
 
     def put(file, content):
-        target = partial.create(cache.key(file), DEFAULT)
-        target.write(0, content)
-        cache.publish(file, target, target.digest(), wanted=file.name)
-        target.discard()
+        cache.receive([content], file, source="a test", wanted=file.name)
 
     return put
 

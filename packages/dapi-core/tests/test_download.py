@@ -9,9 +9,10 @@ from types import SimpleNamespace
 import pytest
 
 from dapi import File
-from dapi._store import download, fetch, partial
+from dapi._store import download, partial
 from dapi._store.progress import Progress
 from dapi._store.settings import Settings
+from dapi.cache import fetch
 from dapi.exceptions import FetchError, HashMismatchError
 
 # A real file is hundreds of times larger, and the real settings are as much more patient.

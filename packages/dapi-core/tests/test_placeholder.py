@@ -2,7 +2,7 @@
 
 import pytest
 
-from dapi import File, _store
+from dapi import File, _store, cache
 from dapi._store import placeholder
 from dapi.exceptions import PlaceholderError
 
@@ -54,8 +54,8 @@ def test_placeholder_of_a_local_file_is_refused(tmp_path, own_cache, head, kind,
     path.write_bytes(head)
 
     with pytest.raises(PlaceholderError, match=f"is {kind}"):
-        _store.fetch(File(path.as_uri(), sha256=sha256))
+        cache.fetch(File(path.as_uri(), sha256=sha256))
     with pytest.raises(PlaceholderError) as caught:
         _store.add(path, File("https://example.org/net.pth", sha256=sha256), wanted="net")
     assert kind == caught.value.kind and caught.value.remedy in str(caught.value)
-    assert not list(own_cache.rglob("*.pth")) and not _store.cache.listing()
+    assert not list(own_cache.rglob("*.pth")) and not cache.blobs()
