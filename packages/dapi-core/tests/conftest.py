@@ -149,7 +149,7 @@ class _FaultyHandler(BaseHTTPRequestHandler):
         headers = dict(fault.get("headers", {}))
         if status == 206:
             said = start + fault.get("lie", 0)
-            headers["Content-Range"] = f"bytes {said}-{stop - 1}/{len(body)}"
+            headers.setdefault("Content-Range", f"bytes {said}-{stop - 1}/{len(body)}")
         length = fault.get("length", len(part))
         if length is not None and not fault.get("endless"):
             headers["Content-Length"] = length

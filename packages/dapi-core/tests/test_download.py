@@ -52,6 +52,16 @@ RECOVERABLE = {
     "429 with a date": [
         {"status": 429, "headers": {"Retry-After": "Thu, 01 Jan 1970 00:00:00 GMT"}}
     ],
+    "429 with a superscript": [{"status": 429, "headers": {"Retry-After": "\xb2"}}],
+    "429 with a date of no calendar": [
+        {"status": 429, "headers": {"Retry-After": f"Thu, 01 Jan {'9' * 20} 00:00:00 GMT"}}
+    ],
+    "a length of a superscript": [{"length": "\xb2"}],
+    "a length of 5,000 digits": [{"length": "9" * 5_000}],
+    "a part of 5,000 digits": [
+        {"cut": HALF},
+        {"headers": {"Content-Range": f"bytes 0-1/{'9' * 5_000}"}},
+    ],
     "reset once": [{"reset": HALF}],
     "reset at once": [{"reset": 0}],
     "no ranges": [{"no_ranges": True}],

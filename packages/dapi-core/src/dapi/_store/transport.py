@@ -46,6 +46,10 @@ _BLOCK, _LARGE = 1 << 18, 1 << 20
 _LONGEST = 500  # characters of a reason: a server can send any text
 _MAY_PASS = (408, 425, 429, 500, 502, 503, 504)
 
+# A number in a header. str.isdigit also accepts a superscript, and int() refuses both that and more
+# than 4,300 digits: a server could raise a ValueError here.
+_NUMBER = "[0-9]{1,18}"
+
 # The remedy when a server no longer has the published file.
 TELL = "Upgrade the distribution that names the file; if that fails, report it to the publisher."
 
@@ -93,7 +97,7 @@ class Reply:
         self._host, self._response, self._settings = host, response, settings
         self._buffer: memoryview | None = None
         self._encoding = headers.get("Content-Encoding", "identity").lower()
-        self.start, self.total = 0, _whole_number(headers.get("Content-Length"))
+        self.start, self.total = 0, _whole_number(headers.get("Content-Length", ""))
         self._length = self.total
         if response.status == 206:
             self.start, self.total = _content_range(headers.get("Content-Range", ""))
@@ -127,7 +131,11 @@ class Reply:
             raise AttemptError(text)
 
     def _read(self, count: int, elapsed: float) -> bytes | memoryview:
-        """Read the available bytes; large blocks, which cost less, on a fast connection."""
+        """Read the available bytes; large blocks, which cost less, on a fast connection.
+
+        A large read that fails returns nothing of what had arrived, which would be lost on a slow
+        connection.
+        """
         if count <= _LARGE or count < self._settings.fast * elapsed:
             return self._response.read1(_BLOCK)
         self._buffer = self._buffer or memoryview(bytearray(_LARGE))
@@ -363,20 +371,21 @@ def _refused(host: str, cause: HTTPError, settings: Settings, problem: str) -> A
 
 def _seconds(text: str) -> float | None:
     """Read a Retry-After: seconds, or a date."""
-    if text.strip().isdigit():
-        return float(text)
+    seconds = _whole_number(text.strip())
+    if seconds is not None:
+        return float(seconds)
     try:
         return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
 
 
-def _whole_number(text: str | None) -> int | None:
-    return int(text) if text and text.isdigit() else None
+def _whole_number(text: str) -> int | None:
+    return int(text) if re.fullmatch(_NUMBER, text) else None
 
 
 def _content_range(text: str) -> tuple[int, int | None]:
-    match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", text.strip())
+    match = re.fullmatch(rf"bytes ({_NUMBER})-{_NUMBER}/({_NUMBER}|\*)", text.strip())
     if match is None:
         raise AttemptError(f"a part has the Content-Range {text!r}", must_restart=True)
     return int(match[1]), None if match[2] == "*" else int(match[2])
