@@ -117,7 +117,7 @@ def _replaced(answer: schemes.Answer, file: File) -> AttemptError:
     """Describe a file that the server replaced by one of another size; retrying cannot help."""
     head: bytes | memoryview = b""
     if answer.start == 0:
-        with suppress(AttemptError):
+        with suppress(AttemptError):  # a replaced file may also be cut
             head = next(answer.decoded(), b"")
     sizes = f"{answer.total:,} bytes are offered, {file.size:,} bytes were published"
     text = f"the file was replaced on the server: {sizes}"

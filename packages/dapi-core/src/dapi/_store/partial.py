@@ -254,14 +254,15 @@ def state(key: str, wanted: str) -> tuple[str, object]:
 
 def sweep(settings: Settings, *, now: bool = False) -> Iterator[Path]:
     """Remove the partial files of dead owners: those that expired, or all of them."""
-    age = 0.0 if now else settings.keep
+    keep = 0.0 if now else settings.keep
     files, notes = _listed()
     for path in files:
-        is_free = not is_alive(path) or _idle(path) > settings.abandoned
-        if is_free and _idle(path) >= age and _remove(path):
+        _, age = _size_and_age(path)
+        is_free = not is_alive(path) or age > settings.abandoned
+        if is_free and age >= keep and _remove(path):
             yield path
     for path in notes:
-        is_old = _idle(path) >= max(age, settings.abandoned)
+        is_old = _size_and_age(path)[1] >= max(keep, settings.abandoned)
         if is_old and not _bare(path).exists() and _remove(path):
             yield path
 
@@ -281,7 +282,7 @@ def _take_over(key: str, mine: Path, settings: Settings) -> bool:
     """Claim the fullest leftover of ``key``, if there is one, and remove the others."""
     files, notes = _listed(key)
     taken = False
-    for path in sorted(files, key=_size, reverse=True):
+    for path in sorted(files, key=_size_and_age, reverse=True):
         move = _way_to_claim(path, settings)
         if move and taken:
             _remove(path)
@@ -308,7 +309,7 @@ def _way_to_claim(path: Path, settings: Settings) -> Callable[[Path, Path], bool
     if not is_alive(path):
         return _rename
     # Its owner may wake up and write on, so that only a copy is safe.
-    return _copy if _idle(path) > settings.abandoned else None
+    return _copy if time.time() - status.st_mtime > settings.abandoned else None
 
 
 def _rename(path: Path, mine: Path) -> bool:
@@ -363,7 +364,6 @@ def _bare(notes: Path) -> Path:
 
 
 def _owner(path: Path) -> locking.Owner | None:
-    """Return the owner named in a partial file's name; None if there is none."""
     return locking.owner_of(path.name.split("-", 2)[2])
 
 
@@ -375,19 +375,13 @@ def _notes_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.json")
 
 
-def _size(path: Path) -> int:
+def _size_and_age(path: Path) -> tuple[int, float]:
+    """Return the size of a file, and for how many seconds nothing was written to it."""
     try:
-        return path.lstat().st_size
+        status = path.lstat()
     except OSError:
-        return 0
-
-
-def _idle(path: Path) -> float:
-    """Return for how many seconds nothing was written to a file."""
-    try:
-        return time.time() - path.lstat().st_mtime
-    except OSError:
-        return 0.0
+        return 0, 0.0
+    return status.st_size, time.time() - status.st_mtime
 
 
 def _joined(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
