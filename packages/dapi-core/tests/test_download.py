@@ -267,10 +267,14 @@ def test_slow_connection_is_joined_by_others(faulty):
     assert len(faulty.asked) <= 40
 
 
-def test_fast_connection_stays_alone(faulty):
-    """Where one connection is enough, no other is opened."""
+@pytest.mark.parametrize(
+    "enough", [{"fast": 1e5}, {"worthwhile": 60.0}, {"probe": 60.0}], ids=["fast", "short", "early"]
+)
+def test_one_connection_that_is_enough_stays_alone(faulty, enough):
+    """It is fast, or would need little longer than several, or was not measured for long."""
+    faulty.rate = 1e7
     url = faulty.serve("/net.pth", BODY)
-    fetch(file_of(url), patience=replace(QUICK, worthwhile=10.0))
+    fetch(file_of(url), patience=replace(QUICK, **enough))
 
     assert 1 == len(faulty.asked)
 

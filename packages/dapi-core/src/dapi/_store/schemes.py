@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Any
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
@@ -37,26 +37,6 @@ _REQUIREMENT = re.compile(r"[A-Za-z0-9][\w.-]*(\[[\w.,-]+\])?([<>=!~]=?[\w.*+!]+
 _NOT_THERE = "Add the file to the mirror, or remove its host from the rules of the mirror."
 
 _OWN = {"hf": "hub", "s3": "objects", "gs": "objects"}
-
-
-class Answer(Protocol):
-    """The response of a source; see ``transport.Reply``."""
-
-    start: int
-    total: int | None
-    version: str | None
-    has_ranges: bool
-
-    def __enter__(self) -> Any: ...
-
-    def __exit__(self, *_: object) -> None: ...
-
-    def decoded(self) -> Iterator[bytes | memoryview]:
-        """Read the bytes from ``start`` on."""
-
-
-# Called with start, stop, version and reach.
-Source = Callable[[int, "int | None", "str | None", float], Answer]
 
 
 def local_path(url: str) -> Path | None:
@@ -183,7 +163,10 @@ def _stream(url: str, opened: IO[bytes]) -> Source:
 
 
 class _StreamAnswer:
-    """The bytes of a stream. One that cannot seek, or holds other bytes now, starts at zero."""
+    """The bytes of a stream, as a ``Reply``.
+
+    One that cannot seek, or holds other bytes now, starts at zero.
+    """
 
     total: int | None
     has_ranges = False  # a stream has one position
@@ -210,3 +193,9 @@ class _StreamAnswer:
             raise
         except Exception as cause:
             raise _provider_failed("its stream", cause) from cause
+
+
+Answer = Reply | _StreamAnswer
+
+# Called with start, stop, version and reach.
+Source = Callable[[int, "int | None", "str | None", float], Answer]

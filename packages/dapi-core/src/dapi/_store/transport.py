@@ -213,7 +213,7 @@ def get(
 
 def _opener(credentials: Credentials, is_pinned: bool, reach: float) -> OpenerDirector:
     """Make an opener for http and https alone, with the environment's proxies."""
-    opener = OpenerDirector()
+    opener = OpenerDirector()  # build_opener() adds handlers for ftp:, file: and data:
     for handler in (
         ProxyHandler(),
         _Web(reach),
@@ -250,6 +250,7 @@ class _Web(AbstractHTTPHandler):
 
 def _connection(kind: Any, reach: float, host: str, **options: Any) -> Any:
     made = kind(host, **options)
+    # http.client knows one timeout, for connecting and for each read.
     made._create_connection = partial(_connect, reach)
     return made
 

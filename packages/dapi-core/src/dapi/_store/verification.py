@@ -147,6 +147,7 @@ def examine(path: Path) -> tuple[str, str]:
         OSError: It cannot be read, or is a link.
     """
     with access.open_file(path, "rb") as stream:
+        # Not of the path, which may lead to another file once this one is hashed.
         state = line(os.fstat(stream.fileno()))
         return hash_stream(stream), state
 
