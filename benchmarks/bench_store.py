@@ -3,10 +3,13 @@
 Each fetch runs in a process of its own, into an empty directory in memory; the tools take turns,
 so that a machine that changes its speed changes it for all. Quote the ratios, not the seconds.
 Each tool makes the check that it makes: dapi and pooch the whole sha256, torch.hub eight digits of
-it, huggingface_hub the size.
+it, huggingface_hub the size. "fast" is a server that nothing limits; "busy" the same one on a core
+of its own, while a loop keeps each other core busy; "slow" one that limits each connection. The CPU
+seconds are those of the fetching process, user and system; other programs change them least.
 
 Run: ``nox -s benchmarks``, or
-``python benchmarks/bench_store.py [--runs N] [--size MB] [--slow-size MB] [--json]``
+``python benchmarks/bench_store.py [--runs N] [--size MB] [--slow-size MB] [--json]
+[--servers fast,busy,slow] [--tools dapi,torch]``
 """
 
 from __future__ import annotations
@@ -22,7 +25,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
@@ -55,12 +59,12 @@ MEASURED = """
 import gc, json, resource, time
 {imports}
 def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-before, began = peak(), time.perf_counter()
+before, began, cpu = peak(), time.perf_counter(), time.process_time()
 {fetch}
-took, memory = time.perf_counter() - began, peak() - before
+took, memory, cpu = time.perf_counter() - began, peak() - before, time.process_time() - cpu
 began = time.perf_counter()
 {fetch}
-print(json.dumps([took, memory, time.perf_counter() - began]))
+print(json.dumps([took, cpu, memory, time.perf_counter() - began]))
 """
 
 
@@ -114,6 +118,11 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3, help="runs of each (default 3)")
     parser.add_argument("--size", type=int, default=1000, help="MB of the file (default 1000)")
     parser.add_argument("--slow-size", type=int, default=128, help="MB of the slow one (128)")
+    # The second needs a system that can bind processes to cores, and two of them.
+    can_bind = hasattr(os, "sched_setaffinity") and len(os.sched_getaffinity(0)) > 1
+    servers = "fast,busy,slow" if can_bind else "fast,slow"
+    parser.add_argument("--servers", default=servers, help=f"which of them (default {servers})")
+    parser.add_argument("--tools", default=",".join(TOOLS), help="which of them (default all)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -134,32 +143,57 @@ def serve(folder: Path) -> None:
 
 
 def compare(folder: Path, options: argparse.Namespace) -> list[dict[str, Any]]:
-    """Let the tools fetch a file from a fast server, and one from a slow one."""
+    """Let the tools fetch a file from each server."""
     (folder / "files").mkdir()
     command = [sys.executable, __file__, "--serve", str(folder / "files")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
         try:
-            host = f"http://127.0.0.1:{int(server.stdout.readline())}"
-            rows = measure(folder, host, "fast", options.size, options.runs)
-            return rows + measure(folder, host, "slow", options.slow_size, options.runs)
+            host = f"http://127.0.0.1:{int(process.stdout.readline())}"
+            rows: list[dict[str, Any]] = []
+            for server in options.servers.split(","):
+                rows += measure(folder, process.pid, host, server, options)
+            return rows
         finally:
-            server.kill()
+            process.kill()
 
 
-def measure(folder: Path, host: str, owner: str, megabytes: int, runs: int) -> list[dict[str, Any]]:
+def measure(
+    folder: Path, process: int, host: str, server: str, options: argparse.Namespace
+) -> list[dict[str, Any]]:
     """Fetch one file with each tool in turn."""
-    facts = make_file(folder / "files", megabytes) | {"owner": owner}
-    facts["url"] = f"{host}/{owner}/{facts['name']}"
-    taken: dict[str, list[list[float]]] = {name: [] for name in TOOLS if find_spec(name)}
-    for _ in range(runs):
+    megabytes = options.slow_size if server == "slow" else options.size
+    facts = make_file(folder / "files", megabytes) | {"owner": server}
+    facts["url"] = f"{host}/{server}/{facts['name']}"
+    tools = [name for name in options.tools.split(",") if find_spec(name)]
+    taken: dict[str, list[list[float]]] = {name: [] for name in tools}
+    for _ in range(options.runs):
         for tool, results in taken.items():
             target = folder / "target"
             target.mkdir()
-            results.append(run(tool, target, host, facts))
+            with busy_cores(process) if server == "busy" else nullcontext():
+                results.append(run(tool, target, host, facts))
             shutil.rmtree(target)
-    base = [result[0] for result in taken.get("torch", taken["dapi"])]
-    return [row(owner, megabytes, tool, results, base) for tool, results in taken.items()]
+    base = [result[0] for result in taken.get("torch", next(iter(taken.values())))]
+    return [row(server, megabytes, tool, results, base) for tool, results in taken.items()]
+
+
+@contextmanager
+def busy_cores(server: int) -> Iterator[None]:
+    """Give the server one core, and keep the others busy with a loop each, for what starts now."""
+    cores = os.sched_getaffinity(0)
+    *others, last = sorted(cores)
+    os.sched_setaffinity(server, [last])  # the threads that it starts inherit this
+    os.sched_setaffinity(0, others)
+    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in others]
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)
+        os.sched_setaffinity(server, cores)
+        for loop in loops:
+            loop.kill()
+            loop.wait()
 
 
 def make_file(folder: Path, megabytes: int) -> dict[str, Any]:
@@ -177,7 +211,7 @@ def make_file(folder: Path, megabytes: int) -> dict[str, Any]:
 
 
 def run(tool: str, target: Path, host: str, facts: dict[str, Any]) -> list[float]:
-    """Return the seconds of a fetch, the MB of memory above the import, and seconds when warm."""
+    """Return a fetch's seconds, CPU seconds and MB above the import, and its seconds when warm."""
     imports, fetch = TOOLS[tool]
     code = MEASURED.format(imports=imports, fetch=fetch.format(to=target, **facts))
     environment = {
@@ -205,8 +239,9 @@ def row(
         "tool": tool,
         "seconds": round(median(times), 3),
         "of torch.hub": round(median(a / b for a, b in zip(times, base, strict=True)), 2),
-        "peak MB": round(max(result[1] for result in results), 1),
-        "warm ms": round(1000 * median(result[2] for result in results), 2),
+        "CPU s/GB": round(1000 / megabytes * median(result[1] for result in results), 2),
+        "peak MB": round(max(result[2] for result in results), 1),
+        "warm ms": round(1000 * median(result[3] for result in results), 2),
     }
 
 

@@ -9,8 +9,7 @@ from torchaudio import pipelines
 from torchaudio.models import RNNTBeamSearch
 from torchaudio.models import emformer_rnnt_base as factory
 
-from dapi import File, _store
-from dapi._store import cache
+from dapi import File, _store, cache
 from dapi.audio import EmformerRNNTBaseWeights, emformer_rnnt_base
 from dapi.audio.exceptions import AssetError
 from dapi.exceptions import ConfigConflictError, OfflineError

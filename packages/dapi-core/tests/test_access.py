@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import dapi
 from dapi import File, _store
 from dapi._cli import main
 from dapi._store import cache, copies, folders, partial, trust, verification
@@ -68,7 +69,7 @@ def forge(root, body=EVIL, digest=DIGEST):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
     blob.write_bytes(body)
-    stamp.write_text(json.dumps({"stat": verification.stat_line(blob)}))
+    stamp.write_text(json.dumps({"stat": verification.line(blob.stat())}))
     return blob, stamp
 
 
@@ -95,10 +96,10 @@ def test_stamp_that_others_could_write_is_not_believed(file, own_cache, harm):
     """A pinned file has its bytes, whoever planted others and a stamp that fits them."""
     blob, stamp = forge(own_cache)
     harm(own_cache)
-    stamp.write_text(json.dumps({"stat": verification.stat_line(blob)}))  # modes are part of it
+    stamp.write_text(json.dumps({"stat": verification.line(blob.stat())}))  # modes are part of it
 
     with pytest.warns(CacheWarning, match="damaged"):
-        assert BODY == _store.fetch(file, patience=QUICK).read_bytes()
+        assert BODY == dapi.cache.fetch(file, patience=QUICK).read_bytes()
 
 
 @pytest.mark.parametrize("harm", WAYS)
@@ -109,21 +110,21 @@ def test_forged_stamp_of_a_readonly_cache_is_not_believed(
     shared = tmp_path / "shared"
     blob, stamp = forge(shared)
     harm(shared)
-    stamp.write_text(json.dumps({"stat": verification.stat_line(blob)}))
+    stamp.write_text(json.dumps({"stat": verification.line(blob.stat())}))
     monkeypatch.setenv("DAPI_CACHE_READONLY", str(shared))
 
     with pytest.warns(CacheWarning, match="damaged"):
-        assert own_cache / "blobs" / DIGEST == _store.fetch(file, patience=QUICK)
+        assert own_cache / "blobs" / DIGEST == dapi.cache.fetch(file, patience=QUICK)
     assert EVIL == blob.read_bytes()
 
 
 def test_open_cache_is_hashed_once(file, own_cache, hashed, tmp_path):
     """That is noted in this user's own folder, and the next process believes it."""
-    path = _store.fetch(file)
+    path = dapi.cache.fetch(file)
     open_to_all(own_cache)
     for _ in range(3):
         verification._digests.clear()  # as in another process
-        assert path == _store.fetch(file)
+        assert path == dapi.cache.fetch(file)
 
     assert [str(path)] == hashed
     own = tmp_path / "scratch" / f"dapi-{os.geteuid()}"
@@ -132,9 +133,9 @@ def test_open_cache_is_hashed_once(file, own_cache, hashed, tmp_path):
 
 def test_closed_cache_is_not_hashed(file, hashed, tmp_path):
     """Nor is a folder for notes made."""
-    _store.fetch(file)
+    dapi.cache.fetch(file)
     verification._digests.clear()
-    _store.fetch(file)
+    dapi.cache.fetch(file)
 
     assert [] == hashed
     assert [] == list((tmp_path / "scratch").iterdir())
@@ -144,13 +145,13 @@ def test_cache_is_closed_whatever_the_umask_is(file, hashed, own_cache):
     """Many systems let groups write by default, as each user has one of his own."""
     before = os.umask(0o002)
     try:
-        path = _store.fetch(file)
+        path = dapi.cache.fetch(file)
         view = _store.views.directory({"net.pth": path}, of="net")
     finally:
         os.umask(before)
     verification._digests.clear()
 
-    assert path == _store.fetch(file)
+    assert path == dapi.cache.fetch(file)
     assert own_cache == view.parent.parent
     assert [] == hashed
     assert {0o755, 0o644, 0o444} == {
@@ -164,7 +165,7 @@ def test_folders_of_a_shared_cache_are_shared(file, own_cache):
     own_cache.chmod(0o2775)
     before = os.umask(0o002)
     try:
-        _store.fetch(file)
+        dapi.cache.fetch(file)
     finally:
         os.umask(before)
 
@@ -191,7 +192,7 @@ class TestFirstTrust:
             CacheWarning, match=f"{record} is not used, since others can write to it"
         )
         with told, pytest.raises(FetchError):
-            _store.fetch(File(self.URL), patience=QUICK)
+            dapi.cache.fetch(File(self.URL), patience=QUICK)
 
     @needs_root
     def test_record_of_another_user_is_not_believed(self, own_cache):
@@ -200,7 +201,7 @@ class TestFirstTrust:
         give_away(record)
 
         with pytest.warns(CacheWarning, match="is not used"), pytest.raises(FetchError):
-            _store.fetch(File(self.URL), patience=QUICK)
+            dapi.cache.fetch(File(self.URL), patience=QUICK)
 
     def test_own_record_is_kept_elsewhere(self, own_cache, tmp_path, capsys):
         """In an open cache, trust is this user's, and is listed, held and forgotten as ever."""
@@ -211,7 +212,7 @@ class TestFirstTrust:
         path = _store.add(tmp_path / "net.pth", file, wanted="net")
         _store.confirm(file)
 
-        assert path == _store.fetch(file)
+        assert path == dapi.cache.fetch(file)
         assert DIGEST == trust.held(file)
         assert not (own_cache / "refs").exists()
         assert [self.URL] == [known.url for known in trust.every()]
@@ -250,7 +251,7 @@ class TestLinks:
         notes = {"done": [[0, 5]], "version": None, "total": len(BODY)}
         path.with_name(f"{path.name}.json").write_text(json.dumps(notes))
 
-        assert BODY == _store.fetch(file, patience=QUICK).read_bytes()
+        assert BODY == dapi.cache.fetch(file, patience=QUICK).read_bytes()
 
     @needs_root
     def test_partial_of_another_user_is_not_resumed(self, file, own_cache):
@@ -260,7 +261,7 @@ class TestLinks:
         path.write_bytes(BODY)
         give_away(path)
 
-        found = _store.fetch(file, patience=QUICK)
+        found = dapi.cache.fetch(file, patience=QUICK)
         assert path.exists() and 0 == found.stat().st_uid
 
     @pytest.mark.parametrize("kind", ["link", "pipe"])
@@ -271,7 +272,7 @@ class TestLinks:
         self.odd(own_cache / folder / DIGEST, kind, victim)
 
         with pytest.warns(CacheWarning, match="damaged") if folder == "blobs" else nothing():
-            path = _store.fetch(file, patience=QUICK)
+            path = dapi.cache.fetch(file, patience=QUICK)
         assert BODY == path.read_bytes() and not path.is_symlink()
 
     @pytest.mark.parametrize("kind", ["link", "pipe"])
@@ -281,7 +282,7 @@ class TestLinks:
         self.odd(own_cache / "locks" / DIGEST, kind, victim)
 
         with pytest.raises(CacheError) as caught:
-            _store.fetch(file, patience=QUICK)
+            dapi.cache.fetch(file, patience=QUICK)
         assert kind == "pipe" or f"{own_cache / 'locks' / DIGEST} is a link" in str(caught.value)
 
     @pytest.mark.parametrize("kind", ["link", "pipe"])
@@ -292,7 +293,7 @@ class TestLinks:
         self.odd(own_cache / "refs" / hashlib.sha256(file.url.encode()).hexdigest(), kind, victim)
 
         with pytest.raises(FetchError), nothing() if kind == "pipe" else pytest.warns(CacheWarning):
-            _store.fetch(file, patience=QUICK)
+            dapi.cache.fetch(file, patience=QUICK)
 
     @pytest.mark.parametrize("folder", ["blobs", "stamps", "locks", "copies", "views"])
     def test_folder_that_is_a_link_is_left_alone(self, file, own_cache, tmp_path, folder, capsys):
@@ -306,7 +307,7 @@ class TestLinks:
         (own_cache / folder).symlink_to(documents)
 
         try:
-            path = _store.fetch(file, patience=QUICK)
+            path = dapi.cache.fetch(file, patience=QUICK)
             _store.views.directory({"net.pth": path}, of="net")
         except CacheError as error:
             assert "is a link" in str(error)
@@ -326,16 +327,16 @@ class TestLinks:
             cache.publish(file, target, digest, wanted="net")
         target.discard()
         with pytest.warns(CacheWarning, match="damaged"):
-            assert BODY == _store.fetch(file, patience=QUICK).read_bytes()
+            assert BODY == dapi.cache.fetch(file, patience=QUICK).read_bytes()
 
     def test_folder_for_notes_is_not_a_link(self, file, own_cache, tmp_path, hashed):
         """Somebody may make a link of its name; notes are then kept for this process only."""
         (tmp_path / "elsewhere").mkdir(mode=0o700)
         (tmp_path / "scratch" / f"dapi-{os.geteuid()}").symlink_to(tmp_path / "elsewhere")
-        _store.fetch(file)
+        dapi.cache.fetch(file)
         open_to_all(own_cache)
         for _ in range(3):
-            _store.fetch(file)
+            dapi.cache.fetch(file)
 
         assert 1 == len(hashed)
         assert [] == list((tmp_path / "elsewhere").iterdir())
@@ -375,7 +376,7 @@ def test_copy_has_a_hash_of_its_own(own_cache, tmp_path):
     copy.chmod(0o644)
     copy.write_bytes(b"EVIL")
     record = json.loads(copy.with_suffix(".json").read_text())
-    record["stat"] = verification.stat_line(copy)  # as if the disk had lost a bit
+    record["stat"] = verification.line(copy.stat())  # as if the disk had lost a bit
     copy.with_suffix(".json").write_text(json.dumps(record))
     for _ in range(2):
         assert [copy] == list(copies.damaged())
@@ -384,7 +385,7 @@ def test_copy_has_a_hash_of_its_own(own_cache, tmp_path):
 
 def test_doctor_sees_an_open_cache(file, own_cache, capsys):
     """It names the folder, and what to do."""
-    _store.fetch(file)
+    dapi.cache.fetch(file)
     open_to_all(own_cache / "stamps")
     main(["doctor", "--json"])
     problems = json.loads(capsys.readouterr().out)["problems"]
@@ -422,12 +423,12 @@ def as_another_user(action, user, group):
 @pytest.mark.parametrize("mode", [0o1777, 0o777, 0o2775], ids=["sticky", "all", "group"])
 def test_two_users_share_a_cache(file, mode, monkeypatch):
     """Another user finds what the first one planted, and gets what was published."""
-    _store.fetch(file)  # what fetching imports is where only root can read
+    dapi.cache.fetch(file)  # what fetching imports is where only root can read
 
     def fetch():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", CacheWarning)
-            path = _store.fetch(file, patience=QUICK)
+            path = dapi.cache.fetch(file, patience=QUICK)
         return path.stat().st_uid, path.read_bytes() == BODY
 
     with tempfile.TemporaryDirectory(dir="/tmp") as name:
@@ -442,7 +443,7 @@ def test_two_users_share_a_cache(file, mode, monkeypatch):
             os.chown(path, STRANGER, 777)
         for path in (shared, blob.parent, stamp.parent):
             path.chmod(mode)
-        stamp.write_text(json.dumps({"stat": verification.stat_line(blob)}))
+        stamp.write_text(json.dumps({"stat": verification.line(blob.stat())}))
         answer = as_another_user(fetch, 12345, 777)
 
     if mode == 0o1777:  # what another user planted there, only he can remove
@@ -458,7 +459,7 @@ def test_offline_a_planted_file_is_not_used(file, own_cache, monkeypatch):
     monkeypatch.setenv("DAPI_OFFLINE", "1")
 
     with pytest.raises(OfflineError) as caught:
-        _store.fetch(file)
+        dapi.cache.fetch(file)
     assert caught.value.is_damaged
     assert "in the cache, but damaged" in str(caught.value)
     assert folders.blobs() / DIGEST == caught.value.path

@@ -9,9 +9,9 @@ import time
 import pytest
 
 import dapi
-from dapi import File, _store
+from dapi import File, cache
 from dapi._cli import main
-from dapi._store import adoption, cache, confirm, folders, reject, trust, verification
+from dapi._store import adoption, confirm, folders, reject, trust, verification
 from dapi._store.settings import Settings
 from dapi.exceptions import CacheWarning, FetchError, HashMismatchError
 
@@ -58,17 +58,8 @@ def run(capsys, *words):
 
 def put(url, body, **fields):
     """Bring bytes into the cache for a URL that nobody serves."""
-    from dapi._store import partial
-
     file = File(url, **fields)
-    target = partial.create(cache.key(file), QUICK)
-    try:
-        target.write(0, body)
-        digest = target.digest()
-        verification.check(url, file, digest)
-        return file, cache.publish(file, target, digest, wanted="test")
-    finally:
-        target.discard()
+    return file, cache.receive([body], file, source=url, wanted="test")
 
 
 class TestCommands:
@@ -173,7 +164,7 @@ class TestCommands:
             dapi.get_weights("acme_net:Digits_RefV1").fetch()
             _, rows, _ = run(capsys, "cache", "remove", name)
             assert [len(BODY)] == [row["bytes"] for row in rows]
-        assert [] == cache.listing()
+        assert [] == cache.blobs()
 
     def test_remove_unused_keeps_what_is_installed(self, family, capsys):
         """Only what no installed weights name goes."""
@@ -182,7 +173,7 @@ class TestCommands:
         _, rows, _ = run(capsys, "cache", "remove", "--unused")
 
         assert [str(path)] == [row["path"] for row in rows]
-        assert [DIGEST] == [blob.sha256 for blob in cache.listing()]
+        assert [DIGEST] == [blob.sha256 for blob in cache.blobs()]
 
     def test_remove_unused_refuses_to_guess(self, family, advertise, capsys):
         """While a distribution is broken, nobody knows what it uses."""
@@ -191,7 +182,7 @@ class TestCommands:
         put("https://localhost:1/old.pth", OTHER)
         status, _, errors = run(capsys, "cache", "remove", "--unused")
 
-        assert (1, 1) == (status, len(cache.listing()))
+        assert (1, 1) == (status, len(cache.blobs()))
         assert "dapi doctor" in errors
 
     def test_remove_what_was_not_used_for_long(self, family, capsys, own_cache):
@@ -222,7 +213,7 @@ class TestCommands:
         path.chmod(0o644)
         path.write_bytes(OTHER)
         path.chmod(0o444)
-        verification.stamp(path, path.name, verification.stat_line(path))
+        verification.stamp(path, path.name, verification.line(path.stat()))
 
     def test_verify_finds_what_stamps_do_not_show(self, family, capsys):
         """Only reading all bytes tells; what is found is reported as often as it is asked for."""
@@ -340,7 +331,7 @@ def acme_local(*, weights=None, progress=True, **config):
     def test_interrupted_download_is_listed(self, family, capsys, own_cache):
         """The cache is not empty while half a file is in it."""
         entry = dapi.get_weights("acme_net:Digits_RefV3")
-        for key in (DIGEST, cache.key(entry.files[0])):
+        for key in (DIGEST, f"url{hashlib.sha256(entry.files[0].url.encode()).hexdigest()}"):
             path = own_cache / "blobs" / f"partial-{key}-free-12345678"
             path.parent.mkdir(exist_ok=True, parents=True)
             path.write_bytes(b"abc")
@@ -412,7 +403,7 @@ class TestTorchHub:
         (self.folder / "net.pth").write_bytes(BODY)
         file = File("https://localhost:1/net.pth", sha256=DIGEST[:digits], size=len(BODY))
 
-        path = _store.fetch(file, patience=QUICK)
+        path = dapi.cache.fetch(file, patience=QUICK)
         (self.folder / "net.pth").write_bytes(OTHER)
         assert BODY == path.read_bytes()
         assert 1 == path.stat().st_nlink
@@ -423,7 +414,7 @@ class TestTorchHub:
         (self.folder / "net.pth").write_bytes(OTHER if sha256 == DIGEST else BODY)
 
         with pytest.raises(FetchError, match="Tried https://localhost:1/net.pth"):
-            _store.fetch(File("https://localhost:1/net.pth", sha256=sha256), patience=QUICK)
+            dapi.cache.fetch(File("https://localhost:1/net.pth", sha256=sha256), patience=QUICK)
 
     @pytest.mark.parametrize("place", [".", "net.pth"])
     def test_what_others_could_have_put_there_needs_a_full_hash(self, place):
@@ -432,9 +423,9 @@ class TestTorchHub:
         (self.folder / place).chmod(0o777)
 
         with pytest.raises(FetchError, match="Tried https://localhost:1/net.pth"):
-            _store.fetch(File("https://localhost:1/net.pth", sha256=DIGEST[:8]), patience=QUICK)
+            dapi.cache.fetch(File("https://localhost:1/net.pth", sha256=DIGEST[:8]), patience=QUICK)
         file = File("https://localhost:1/net.pth", sha256=DIGEST)
-        assert BODY == _store.fetch(file, patience=QUICK).read_bytes()
+        assert BODY == dapi.cache.fetch(file, patience=QUICK).read_bytes()
 
     def test_loaded_torch_is_asked(self, monkeypatch, tmp_path):
         """A program may have moved the folder."""
@@ -455,18 +446,18 @@ class TestTorchHub:
         monkeypatch.setattr(adoption, "_share", clone)
         (self.folder / "net.pth").write_bytes(BODY)
         file = File("https://localhost:1/net.pth", sha256=DIGEST)
-        assert BODY == _store.fetch(file, patience=QUICK).read_bytes()
+        assert BODY == dapi.cache.fetch(file, patience=QUICK).read_bytes()
 
 
 def test_published_blob_is_replaced_not_rewritten(server, own_cache):
     """Who has mapped a file keeps the bytes that it had."""
     file = File(server.serve("/net.pth", BODY), sha256=DIGEST)
-    path = _store.fetch(file)
+    path = dapi.cache.fetch(file)
     with path.open("rb") as before:
         path.rename(path.with_name("aside"))
         path.write_bytes(OTHER)
         with pytest.warns(CacheWarning):
-            _store.fetch(file)
+            dapi.cache.fetch(file)
         assert BODY == before.read()
     assert path.stat().st_ino != path.with_name("aside").stat().st_ino
 
@@ -474,7 +465,7 @@ def test_published_blob_is_replaced_not_rewritten(server, own_cache):
 def test_change_that_hides_behind_the_time_is_seen(server):
     """Setting a file's time back does not hide that it was written to."""
     file = File(server.serve("/net.pth", BODY), sha256=DIGEST)
-    path = _store.fetch(file)
+    path = dapi.cache.fetch(file)
     status = path.stat()
     path.chmod(0o644)
     with path.open("r+b") as stream:
@@ -482,7 +473,7 @@ def test_change_that_hides_behind_the_time_is_seen(server):
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
     with pytest.warns(CacheWarning, match="damaged"):
-        assert BODY == _store.fetch(file).read_bytes()
+        assert BODY == dapi.cache.fetch(file).read_bytes()
 
 
 def test_scratch_folder_of_somebody_else_is_not_used(tmp_path, monkeypatch):

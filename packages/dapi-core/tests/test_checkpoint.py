@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 
 import dapi
-from dapi import File, WeightEntry
-from dapi._store import cache
+from dapi import File, WeightEntry, cache
 from dapi.exceptions import (
     CheckpointError,
     DapiError,

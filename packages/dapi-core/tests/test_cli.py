@@ -447,7 +447,7 @@ def test_fetch_says_before_how_much_it_is(family, capsys):
     told = "dapi: acme_net:Digits_RefV2 will be downloaded: 1 file of unknown size.\n"
     assert told == printed.err
     assert "" == run(capsys, "fetch", "acme_net")[1].err
-    dapi._store.cache.remove(hashlib.sha256(b"weights").hexdigest())
+    dapi.cache.remove(hashlib.sha256(b"weights").hexdigest())
     assert "" == run(capsys, "fetch", "acme_net", "--quiet")[1].err
 
 

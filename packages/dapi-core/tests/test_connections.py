@@ -95,7 +95,7 @@ def nothing_left():
 
 
 def fetch(file):
-    from dapi._store import fetch
+    from dapi.cache import fetch
 
     return fetch(file, progress=False, patience=QUICK)
 

@@ -9,9 +9,10 @@ from types import SimpleNamespace
 import pytest
 
 from dapi import File
-from dapi._store import download, fetch, partial
+from dapi._store import download, partial
 from dapi._store.progress import Progress
 from dapi._store.settings import Settings
+from dapi.cache import fetch
 from dapi.exceptions import FetchError, HashMismatchError
 
 # A real file is hundreds of times larger, and the real settings are as much more patient.
@@ -50,6 +51,16 @@ RECOVERABLE = {
     "429 with seconds": [{"status": 429, "headers": {"Retry-After": "0"}}],
     "429 with a date": [
         {"status": 429, "headers": {"Retry-After": "Thu, 01 Jan 1970 00:00:00 GMT"}}
+    ],
+    "429 with a superscript": [{"status": 429, "headers": {"Retry-After": "\xb2"}}],
+    "429 with a date of no calendar": [
+        {"status": 429, "headers": {"Retry-After": f"Thu, 01 Jan {'9' * 20} 00:00:00 GMT"}}
+    ],
+    "a length of a superscript": [{"length": "\xb2"}],
+    "a length of 5,000 digits": [{"length": "9" * 5_000}],
+    "a part of 5,000 digits": [
+        {"cut": HALF},
+        {"headers": {"Content-Range": f"bytes 0-1/{'9' * 5_000}"}},
     ],
     "reset once": [{"reset": HALF}],
     "reset at once": [{"reset": 0}],
@@ -256,10 +267,29 @@ def test_slow_connection_is_joined_by_others(faulty):
     assert len(faulty.asked) <= 40
 
 
-def test_fast_connection_stays_alone(faulty):
-    """Where one connection is enough, no other is opened."""
+@pytest.mark.parametrize(
+    "enough", [{"fast": 1e5}, {"worthwhile": 60.0}, {"probe": 60.0}], ids=["fast", "short", "early"]
+)
+def test_one_connection_that_is_enough_stays_alone(faulty, enough):
+    """It is fast, or would need little longer than several, or was not measured for long."""
+    faulty.rate = 1e7
     url = faulty.serve("/net.pth", BODY)
-    fetch(file_of(url), patience=replace(QUICK, worthwhile=10.0))
+    fetch(file_of(url), patience=replace(QUICK, **enough))
+
+    assert 1 == len(faulty.asked)
+
+
+def test_connection_that_waits_for_this_machine_stays_alone(faulty, monkeypatch):
+    """Where a disk, or a busy processor, is what is slow, more connections only cost more."""
+    url = faulty.serve("/net.pth", BODY)
+    write = partial.Partial.write
+
+    def slow(self, offset, block):
+        time.sleep(0.03)
+        write(self, offset, block)
+
+    monkeypatch.setattr(partial.Partial, "write", slow)
+    fetch(file_of(url), patience=QUICK)
 
     assert 1 == len(faulty.asked)
 

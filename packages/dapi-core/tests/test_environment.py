@@ -17,8 +17,8 @@ import pytest
 
 from dapi import File, WeightEntry
 from dapi._cli import main
-from dapi._store import fetch
 from dapi._store.settings import Settings
+from dapi.cache import fetch
 from dapi.exceptions import CacheError, FetchError, OfflineError
 
 BODY = random.Random(2).randbytes(3_000_000)
@@ -28,7 +28,8 @@ UNSHARE = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--mount"
 FETCH = """
 import json, pathlib, sys, time
 from dapi import File, WeightEntry
-from dapi._store import fetch, verification
+from dapi._store import verification
+from dapi.cache import fetch
 from dapi.exceptions import DapiError
 hashed = []
 hash_stream = verification.hash_stream

@@ -45,7 +45,7 @@ def test_before_fetch_redirects_and_the_hash_still_decides(hook, server):
     server.serve("/mirror.pth", b"weights")
     file = dapi.File(server.url("/original.pth"), hashlib.sha256(b"weights").hexdigest())
 
-    path = dapi._store.fetch(file)
+    path = dapi.cache.fetch(file)
 
     assert ["/mirror.pth"] == server.asked
     assert [(file.url, path)] == sys.modules[module].seen
@@ -74,7 +74,7 @@ def test_hooks_that_fail_to_import_are_skipped(hook, server):
     file = dapi.File(server.url("/original.pth"), hashlib.sha256(b"weights").hexdigest())
 
     with pytest.warns(PluginWarning, match="acme-broken"):
-        dapi._store.fetch(file)
+        dapi.cache.fetch(file)
     assert 1 == len(sys.modules[module].seen)
 
 
@@ -124,5 +124,5 @@ def test_exception_before_a_fetch_ends_it(hook, server):
     file = dapi.File(server.serve("/original.pth", b"x"), hashlib.sha256(b"x").hexdigest())
 
     with pytest.raises((PermissionError, FetchError)):
-        dapi._store.fetch(file)
+        dapi.cache.fetch(file)
     assert [] == server.asked

@@ -11,8 +11,9 @@ import zipfile
 import pytest
 
 from dapi import File, WeightEntry, Weights
-from dapi._store import fetch, fetch_all
+from dapi._store import fetch_all
 from dapi._store.settings import Settings
+from dapi.cache import fetch
 from dapi.exceptions import (
     CacheWarning,
     CheckpointError,

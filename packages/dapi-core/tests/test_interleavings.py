@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 from dapi import File
-from dapi._store import fetch
 from dapi._store.settings import Settings
+from dapi.cache import fetch
 from dapi.exceptions import CacheWarning, FetchError, HashMismatchError
 
 BODY = random.Random(3).randbytes(400_000)
@@ -29,7 +29,8 @@ QUICK = Settings(
 KILLED = """
 import os, sys
 from dapi import File
-from dapi._store import fetch, partial
+from dapi._store import partial
+from dapi.cache import fetch
 write, limit = partial.Partial.write, int(sys.argv[3])
 def killed(self, offset, block):
     write(self, offset, block)

@@ -7,8 +7,7 @@ import sys
 
 import pytest
 
-from dapi import Asset, File, lazy
-from dapi._store import cache
+from dapi import Asset, File, cache, lazy
 from dapi.exceptions import AssetError, DapiError, WeightsDeclarationError
 
 

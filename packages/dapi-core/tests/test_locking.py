@@ -14,8 +14,9 @@ from dataclasses import replace
 import pytest
 
 from dapi import File
-from dapi._store import cache, fetch, locking, partial
+from dapi._store import cache, locking, partial
 from dapi._store.settings import Settings
+from dapi.cache import fetch
 from dapi.exceptions import CacheWarning
 
 BODY = random.Random(1).randbytes(3_000_000)
@@ -25,8 +26,9 @@ QUICK = Settings(backoff=0.01, poll=0.01, patience=0.5, worthwhile=3600.0)
 FETCH = """
 import hashlib, sys
 from dapi import File
-from dapi._store import fetch, locking
+from dapi._store import locking
 from dapi._store.settings import Settings
+from dapi.cache import fetch
 {extra}
 url, digest, size, worthwhile = sys.argv[1:]
 path = fetch(

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from dapi import File, WeightEntry, _store
+from dapi import File, WeightEntry, _store, cache
 from dapi._loader import aligned, safetensors
-from dapi._store import cache, copies, mapping
+from dapi._store import copies, mapping
 
 torch = pytest.importorskip("torch")
 

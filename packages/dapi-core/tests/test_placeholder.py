@@ -2,40 +2,39 @@
 
 import pytest
 
-from dapi import File, _store
-from dapi._store import placeholder
+from dapi import File, _store, cache
 from dapi.exceptions import PlaceholderError
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:%s\nsize 3\n" % (b"0" * 64)
 
 
 @pytest.mark.parametrize(
-    ("head", "kind", "remedy"),
+    ("head", "remedy"),
     [
-        (POINTER, "a Git LFS pointer", "git lfs pull"),
-        (b"version https://hawser.github.com/spec/v1\n", "a Git LFS pointer", "git lfs pull"),
-        (b"/annex/objects/SHA256E-s3--00.pth\n", "a git-annex pointer", "git annex get"),
-        (b"\xef\xbb\xbf\r\n<!DOCTYPE html><p>Log in", "a web page", "download it again"),
+        (POINTER, "git lfs pull"),
+        (b"version https://hawser.github.com/spec/v1\n", "git lfs pull"),
+        (b"/annex/objects/SHA256E-s3--00.pth\n", "git annex get"),
+        (b"\xef\xbb\xbf\r\n<!DOCTYPE html><p>Log in", "download it again"),
     ],
 )
-def test_placeholder_is_recognized_with_a_remedy(tmp_path, head, kind, remedy):
+def test_placeholder_is_recognized_with_a_remedy(tmp_path, head, remedy):
     """By its first bytes, whatever it is called, and what to do is said."""
     path = tmp_path / "net.safetensors"
     path.write_bytes(head)
 
-    assert kind == placeholder.recognize(head)
-    assert f"it is {kind}, not the file itself. " in placeholder.explain(path)
-    assert remedy in placeholder.explain(path)
+    with pytest.raises(PlaceholderError, match=remedy):
+        cache.fetch(File(path.as_uri()))
 
 
 @pytest.mark.parametrize("head", [b"", b"PK\x03\x04", b"version: 1\n", b"<?xml version='1.0'?>"])
 def test_file_itself_is_no_placeholder(tmp_path, head):
-    """Nor is one that cannot be read, or a page that is called so."""
-    path = tmp_path / "vocab.txt"
+    """Nor is a page that is called so."""
+    path, page = tmp_path / "vocab.txt", tmp_path / "index.HTML"
     path.write_bytes(head)
+    page.write_bytes(b"<html>")
 
-    assert "" == placeholder.explain(path) == placeholder.explain(tmp_path / "absent")
-    assert "" == placeholder.recognize(b"<html>", "index.HTML")
+    assert path == cache.fetch(File(path.as_uri()))
+    assert page == cache.fetch(File(page.as_uri()))
 
 
 @pytest.mark.parametrize(
@@ -54,8 +53,8 @@ def test_placeholder_of_a_local_file_is_refused(tmp_path, own_cache, head, kind,
     path.write_bytes(head)
 
     with pytest.raises(PlaceholderError, match=f"is {kind}"):
-        _store.fetch(File(path.as_uri(), sha256=sha256))
+        cache.fetch(File(path.as_uri(), sha256=sha256))
     with pytest.raises(PlaceholderError) as caught:
         _store.add(path, File("https://example.org/net.pth", sha256=sha256), wanted="net")
     assert kind == caught.value.kind and caught.value.remedy in str(caught.value)
-    assert not list(own_cache.rglob("*.pth")) and not _store.cache.listing()
+    assert not list(own_cache.rglob("*.pth")) and not cache.blobs()

@@ -11,9 +11,10 @@ import types
 import pytest
 
 from dapi import File
-from dapi._store import cache, fetch, locking, partial, progress
+from dapi._store import cache, locking, partial, progress
 from dapi._store.progress import Progress, waiting
 from dapi._store.settings import DEFAULT, Settings
+from dapi.cache import fetch
 from dapi.exceptions import FetchError
 
 BODY = bytes(range(256)) * 4000

@@ -10,8 +10,8 @@ import sys
 import pytest
 
 from dapi import File
-from dapi._store import fetch
 from dapi._store.settings import Settings
+from dapi.cache import fetch
 from dapi.exceptions import FetchError, HashMismatchError, MissingDependencyError
 
 BODY = random.Random(4).randbytes(600_000)
@@ -126,8 +126,8 @@ def test_absent_extra_is_named(monkeypatch, url, module, extra):
 FETCH = """
 import json, sys
 from dapi import File
-from dapi._store import fetch
 from dapi._store.settings import Settings
+from dapi.cache import fetch
 from dapi.exceptions import DapiError
 try:
     path = fetch(File(sys.argv[1], sha256=sys.argv[2]), patience=Settings(attempts=2, backoff=0.1))

@@ -11,8 +11,9 @@ from itertools import repeat
 import pytest
 
 from dapi import File, WeightEntry
-from dapi._store import confirm, fetch, schemes, transport
+from dapi._store import confirm, schemes, transport
 from dapi._store.settings import Settings
+from dapi.cache import fetch
 from dapi.exceptions import DapiError, FetchError, HashMismatchError
 from dapi.hooks import FetchRequest
 

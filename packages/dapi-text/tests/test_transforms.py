@@ -23,9 +23,7 @@ from transformers import (
     XLMRobertaTokenizer,
 )
 
-from dapi import File, WeightEntry
-from dapi._store import cache, partial
-from dapi._store.settings import DEFAULT
+from dapi import File, WeightEntry, cache
 from dapi.text import (
     BERTBaseWeights,
     DeBERTaV3BaseWeights,
@@ -322,14 +320,6 @@ LYING_THERE = {
 }
 
 
-def downloaded(file, content):
-    """Put content into the cache as a download does, before anybody looks at what it is."""
-    target = partial.create(cache.key(file), DEFAULT)
-    target.write(0, content)
-    cache.publish(file, target, target.digest(), wanted=file.name)
-    target.discard()
-
-
 @pytest.mark.parametrize("lying", LYING_THERE)
 @pytest.mark.parametrize(
     "member",
@@ -346,7 +336,7 @@ def test_what_is_no_vocabulary_is_named_and_downloaded_again(member, lying):
     file = File("https://localhost:1/tokenizer.json")
     entry = dataclasses.replace(member.value, assets=dict.fromkeys(member.assets, file))
     for make in (entry.transforms, *([entry.postprocess] if member.name == "C4_RefV1" else [])):
-        downloaded(file, content)
+        cache.receive([content], file, source="a test", wanted=file.name)
         with pytest.raises(ValueError, match=said):
             make()
         assert cache.find(file) is None

@@ -20,11 +20,11 @@ from dapi._store import cache as _cache
 from dapi._store import examine, fetch
 from dapi._store import partial as _partial
 from dapi._store import views as _views
+from dapi._store.adoption import receive
 from dapi._store.cache import Blob, find, remove
 from dapi._store.cache import listing as blobs
 from dapi._store.connections import kept as connections_kept
 from dapi._store.folders import root as folder
-from dapi._store.receiving import receive
 from dapi._store.settings import is_offline
 from dapi._values.file import File
 

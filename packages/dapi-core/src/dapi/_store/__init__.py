@@ -8,11 +8,12 @@ resumes. Disk: ``folders`` has the layout, ``cache`` the blobs, ``partial`` an i
 files. Trust: ``verification`` compares hashes, ``trust`` remembers files without a full hash,
 ``access`` reads permissions, ``mapping`` decides which files may be mapped, ``placeholder``
 recognizes Git LFS pointers and web pages, ``faults`` tells a broken file from a broken machine.
-``adoption`` and ``receiving`` add local files and bundles.
+``adoption`` adds local files and bundles.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -58,12 +59,11 @@ def fetch(
     found = cache.find(file)
     if found is not None:
         return found
-    damaged = cache.damaged_of(file)
+    damaged = [path for path in cache.paths(file) if os.path.lexists(path)]
     if settings.is_offline():
         path = damaged[0] if damaged else cache.expected_path(file)
-        is_damaged = bool(damaged)
         raise OfflineError(
-            wanted, url=file.url, sha256=file.sha256, path=path, is_damaged=is_damaged
+            wanted, url=file.url, sha256=file.sha256, path=path, is_damaged=bool(damaged)
         )
     for path in damaged:
         notices.warn(f"{path} is damaged; {file.url} is fetched again.", CacheWarning)
@@ -112,7 +112,9 @@ def add(path: Path, file: File, *, wanted: str) -> Path:
         return found
     target = partial.create(cache.key(file), settings.DEFAULT)
     try:
-        return adoption.add(path, file, target, wanted=wanted)
+        digest = adoption.copy(path, file, target)
+        target.sync()
+        return cache.publish(file, target, digest, wanted=wanted)
     finally:
         target.discard()
 
@@ -169,7 +171,6 @@ def _fill(file: File, key: str, progress: bool, wanted: str, patience: Settings)
     from dapi._store import adoption
 
     target = partial.create(key, patience)
-    keep = 0
     try:
         digest = adoption.from_torch_hub(file, target)
         url = file.url
@@ -178,10 +179,10 @@ def _fill(file: File, key: str, progress: bool, wanted: str, patience: Settings)
         target.sync()
         path = cache.publish(file, target, digest, wanted=wanted)
     except (FetchError, KeyboardInterrupt, SystemExit):
-        keep = patience.worth_keeping
+        target.release(worth_keeping=patience.worth_keeping)
         raise
     finally:
-        target.release(worth_keeping=keep) if keep else target.discard()
+        target.discard()
     hooks.file_fetched(url, path)
     return path
 

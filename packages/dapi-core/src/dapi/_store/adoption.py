@@ -1,6 +1,6 @@
-"""Adoption: copy files that are already on this machine into the cache, without a download.
+"""Adoption: add bytes to the cache without a download: local files, torch.hub's, and bundles.
 
-They are copied (at no cost where the file system shares blocks) and never linked: their owner may
+Files are copied (at no cost where the file system shares blocks) and never linked: their owner may
 change them later.
 """
 
@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Any
 
 from dapi._store import access, cache, placeholder, verification
-from dapi._store.partial import Partial
+from dapi._store.partial import Partial, create
+from dapi._store.settings import DEFAULT
 from dapi._values.file import File
 from dapi.exceptions import HashMismatchError
 
@@ -65,27 +67,35 @@ def copy(path: Path, file: File, partial: Partial) -> str:
     placeholder.refuse(path, file.name)
     with path.open("rb", buffering=0) as stream:
         if not partial.clone(lambda target: _share(stream, target)):
-            partial.expect(path.stat().st_size, None)
-            offset = 0
-            while block := stream.read(_BLOCK):
-                partial.write(offset, block)
-                offset += len(block)
+            partial.fill(iter(lambda: stream.read(_BLOCK), b""), path.stat().st_size)
     digest = partial.digest()
     verification.check(str(path), file, digest)
     return digest
 
 
-def add(path: Path, file: File, partial: Partial, *, wanted: str) -> Path:
-    """Add a local file to the cache.
+def receive(blocks: Iterable[bytes], file: File, *, source: str, wanted: str) -> Path:
+    """Write a file to the cache, and return its path once its bytes are verified.
+
+    Args:
+        blocks: The bytes, in order. If the iterator raises, nothing stays in the cache.
+        file: The expected hash and size; both must be known in full.
+        source: The origin of the bytes, for errors.
+        wanted: What the file is for.
 
     Raises:
-        HashMismatchError: Its hash differs from the published one.
+        HashMismatchError: The bytes do not match the hash.
         CacheError: The cache cannot be written.
-        OSError: It cannot be read.
     """
-    digest = copy(path, file, partial)
-    partial.sync()
-    return cache.publish(file, partial, digest, wanted=wanted)
+    target = create(cache.key(file), DEFAULT)
+    try:
+        target.restart()
+        target.fill(blocks, file.size)
+        digest = target.digest()
+        verification.check(source, file, digest)
+        target.sync()
+        return cache.publish(file, target, digest, wanted=wanted)
+    finally:
+        target.discard()
 
 
 def _torch_hub() -> Path:

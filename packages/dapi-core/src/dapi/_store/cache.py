@@ -65,11 +65,6 @@ def find(file: File) -> Path | None:
     return None
 
 
-def damaged_of(file: File) -> list[Path]:
-    """Return the blobs of a file that are there, when none of them is intact."""
-    return [] if find(file) else [path for path in paths(file) if os.path.lexists(path)]
-
-
 def paths(file: File) -> list[Path]:
     """Return where the blob of a file may be: in each cache, if its hash is known."""
     known = trust.find(file)

@@ -50,12 +50,9 @@ def takes(request: Request) -> bool:
 
 
 def exchange(make: Callable[[], Any], key: object, request: Request) -> HTTPResponse:
-    """Send a request over a kept connection, or a new one; errors are those of urllib.
+    """Send a GET over a kept connection with the same key, or one that ``make`` makes.
 
-    Args:
-        make: Makes a connection.
-        key: What connections that may be shared have in common.
-        request: What to send; a GET.
+    Errors are those of urllib.
     """
     from http.client import HTTPException  # not before: the cache is opened without a request
     from urllib.error import URLError

@@ -44,7 +44,8 @@ def is_worthwhile(blob: Path) -> bool:
     record = _record(_path(blob.name))
     with suppress(OSError):
         if records.read(record):
-            return _has_room(blob)
+            usage = shutil.disk_usage(folders.root())
+            return usage.free - blob.stat().st_size > usage.total * _SPARE
         records.write(record, {"read": True})
     return False
 
@@ -80,18 +81,11 @@ def _may_have_one(blob: Path) -> bool:
 
     They are allowed where no other user can plant one.
     """
-    if blob.parent.name != "blobs" or not _is_allowed():
+    if not (settings.allows("DAPI_COPIES") and settings.allows("DAPI_MMAP")):
+        return False  # a copy is made to be mapped
+    if blob.parent.name != "blobs":
         return False
     return blob.parent.parent in folders.roots() and _is_closed()
-
-
-def _is_allowed() -> bool:
-    return settings.allows("DAPI_COPIES") and settings.allows("DAPI_MMAP")  # made to be mapped
-
-
-def _has_room(blob: Path) -> bool:
-    usage = shutil.disk_usage(folders.root())
-    return usage.free - blob.stat().st_size > usage.total * _SPARE
 
 
 def make(blob: Path, write: Callable[[Path], None]) -> None:

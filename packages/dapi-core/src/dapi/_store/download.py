@@ -27,15 +27,10 @@ _JITTER = SystemRandom()
 def bring(
     url: str, file: File, partial: Partial, *, bar: Progress, reach: float, settings: Settings
 ) -> str:
-    """Download a URL into a partial file, and return the verified hash.
+    """Download a URL (the file's, or a mirror's) into a partial file; return the verified hash.
 
-    Args:
-        url: The file's URL, or a mirror's.
-        file: The expected hash and size.
-        partial: The destination; bytes that it already holds are kept.
-        bar: Receives the progress.
-        reach: Seconds allowed for connecting, over all attempts.
-        settings: Timeouts and retries.
+    Bytes that the partial file already holds are kept. Connecting may take ``reach`` seconds, over
+    all attempts.
 
     Raises:
         AttemptError: The download failed.
@@ -122,7 +117,7 @@ def _replaced(answer: schemes.Answer, file: File) -> AttemptError:
     """Describe a file that the server replaced by one of another size; retrying cannot help."""
     head: bytes | memoryview = b""
     if answer.start == 0:
-        with suppress(AttemptError):
+        with suppress(AttemptError):  # a replaced file may also be cut
             head = next(answer.decoded(), b"")
     sizes = f"{answer.total:,} bytes are offered, {file.size:,} bytes were published"
     text = f"the file was replaced on the server: {sizes}"
@@ -236,18 +231,22 @@ class _Attempt:
             raise AttemptError(f"the body ended {segment.left:,} bytes too early")
 
     def _copy(self, answer: schemes.Answer, segment: _Segment, *, is_first: bool) -> None:
-        began, count = time.monotonic(), 0
+        began, count, busy = time.monotonic(), 0, 0.0
         for block in answer.decoded():
             if not block:
                 continue
-            if segment.position == 0:
-                self._check_head(block)
+            arrived = time.monotonic()
+            if segment.position == 0 and (problem := _other_kind(block, self._file)):
+                raise problem
             with self._changed:
                 if self._is_over or not self._write(segment, block):
                     return
             count += len(block)
-            if is_first and answer.has_ranges and not self._is_wide:
-                self._widen(time.monotonic() - began, count)
+            now = time.monotonic()
+            busy += now - arrived
+            # More connections cannot help if they would wait for this machine instead.
+            if is_first and answer.has_ranges and not self._is_wide and 2 * busy < now - began:
+                self._widen(now - began, count)
 
     def _write(self, segment: _Segment, block: bytes | memoryview) -> bool:
         """Write a block at its offset; return False when the segment is complete."""
@@ -293,11 +292,6 @@ class _Attempt:
         segment.stop = total
         self._partial.expect(total, answer.version)
         self._bar.expect(total)
-
-    def _check_head(self, block: bytes | memoryview) -> None:
-        problem = _other_kind(block, self._file)
-        if problem:
-            raise problem
 
     def _widen(self, elapsed: float, count: int) -> None:
         """Open more connections after one has proved slow."""

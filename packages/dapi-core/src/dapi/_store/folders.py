@@ -18,6 +18,7 @@ import os
 import shutil
 import stat
 import tempfile
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -85,6 +86,19 @@ def listing(name: str, prefix: str | tuple[str, ...] = "") -> list[Path]:
     except CacheError:
         return []
     return [folder / each for each in access.names(folder) if each.startswith(prefix)]
+
+
+def trusted(name: str) -> Iterator[Path]:
+    """Yield where a directory can be that no other user plants files in.
+
+    In the writable cache, if others cannot write there; else in this user's private directory.
+    """
+    with suppress(CacheError):  # a user without a home directory
+        if access.is_closed(root(), name):
+            yield root() / name
+    own = scratch()
+    if own:
+        yield own / name
 
 
 def scratch() -> Path | None:

@@ -156,10 +156,14 @@ def _open(path: Path) -> IO[bytes]:
 
 def _end(stream: IO[bytes], path: Path) -> None:
     """Remove a lock that is held; it stays where another user made it and only he may remove it."""
-    if os.name != "nt":
-        with suppress(OSError):
-            path.unlink()
-    _unlock(stream)
+    if os.name == "nt":
+        return
+    import fcntl
+
+    with suppress(OSError):
+        path.unlink()
+    with suppress(OSError):  # a process that was forked meanwhile would keep the lock
+        fcntl.flock(stream, fcntl.LOCK_UN)
 
 
 def _wait(
@@ -199,14 +203,3 @@ def _try_lock(stream: IO[bytes]) -> bool:
     except OSError as error:
         return error.errno not in (errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK)
     return True
-
-
-def _unlock(stream: IO[bytes]) -> None:
-    """Release the lock explicitly: a process forked meanwhile would keep it."""
-    if os.name != "nt":
-        import fcntl
-
-        try:
-            fcntl.flock(stream, fcntl.LOCK_UN)
-        except OSError:
-            pass  # locks are not supported here

@@ -11,9 +11,8 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from io import FileIO
 from pathlib import Path
 from threading import RLock
 from typing import IO
@@ -48,8 +47,12 @@ class Partial:
         self.path = path
         self.version: str | None = None
         self.total: int | None = None
-        self._key, self._lock, self._stream = key, RLock(), _open_own(path)
+        self._key, self._lock, self._stream = key, RLock(), access.open_file(path, "r+b")
+        if not _is_own(os.fstat(self._stream.fileno())):
+            self._stream.close()
+            raise OSError(f"others can write to {path}, or it has another name (a hard link)")
         self._done: list[tuple[int, int]] = []
+        self._notes = _notes_of(path)
         self._hash, self._noted = self._new_hash(), 0
         self._read_notes()
 
@@ -89,7 +92,21 @@ class Partial:
             if self._done[0][0] == 0:
                 front = self._done[0][1]
                 self._hash.advance(front, block if offset + len(block) == front else b"")
-            self._note()
+            if self.count - self._noted >= max(_LEAST_NOTE, (self.total or 0) // _NOTES):
+                self._write_notes()
+                self._noted = self.count
+
+    def fill(self, blocks: Iterable[bytes], total: int | None) -> None:
+        """Write all bytes of the file in order.
+
+        Raises:
+            CacheError: The disk is full, or writing failed.
+        """
+        self.expect(total, None)
+        offset = 0
+        for block in blocks:
+            self.write(offset, block)
+            offset += len(block)
 
     def expect(self, total: int | None, version: str | None) -> None:
         """Set the final size and the version of the bytes; check that the disk has space for them.
@@ -130,7 +147,7 @@ class Partial:
             return
         self._write_notes()
         self._close()
-        _rename(self.path, _path(self._key, "free"))
+        _rename(self.path, _path(self._key, f"free-{os.urandom(4).hex()}"))
 
     def publish(self, path: Path) -> os.stat_result:
         """Make the file read-only, rename it to ``path``, and return its status there.
@@ -149,7 +166,7 @@ class Partial:
         return os.fstat(self._stream.fileno())
 
     def discard(self) -> None:
-        """Remove it, unless it was published."""
+        """Remove it, unless it was published or released."""
         self._close()
         self.path.unlink(missing_ok=True)
         self._notes.unlink(missing_ok=True)
@@ -157,16 +174,6 @@ class Partial:
     def sync(self) -> None:
         """Flush the file to the disk."""
         os.fsync(self._stream.fileno())
-
-    @property
-    def _notes(self) -> Path:
-        return _notes_of(self.path)
-
-    def _note(self) -> None:
-        count = self.count
-        if count - self._noted >= max(_LEAST_NOTE, (self.total or 0) // _NOTES):
-            self._write_notes()
-            self._noted = count
 
     def _write_notes(self) -> None:
         known = {"done": self._done, "version": self.version, "total": self.total}
@@ -200,15 +207,6 @@ class Partial:
         self._stream.close()
 
 
-def _open_own(path: Path) -> FileIO:
-    """Open a partial file that only this process writes to, and no link, nor a hard one."""
-    stream = access.open_file(path, "r+b")
-    if _is_own(os.fstat(stream.fileno())):
-        return stream
-    stream.close()
-    raise OSError(f"others can write to {path}, or it has another name (a hard link)")
-
-
 def _is_own(status: os.stat_result) -> bool:
     """Return whether a file belongs to this user and has no other name (hard link)."""
     return access.is_regular(status) and status.st_nlink == 1 and access.is_ours(status)
@@ -233,7 +231,7 @@ def create(key: str, settings: Settings) -> Partial:
 def progress(key: str) -> tuple[int, int | None]:
     """Return how many bytes of ``key`` an unfinished download has, and of how many if known."""
     found: list[tuple[int, int | None]] = []
-    for path in _notes(key):
+    for path in _listed(key)[1]:
         known = records.read(path)
         with suppress(KeyError, TypeError, ValueError):  # a damaged note is ignored
             total = known.get("total") and int(known["total"])
@@ -242,13 +240,8 @@ def progress(key: str) -> tuple[int, int | None]:
 
 
 def state(key: str, wanted: str) -> tuple[str, object]:
-    """Return who downloads ``key`` and how far, and a value that changes with the progress.
-
-    Args:
-        key: As for ``create``.
-        wanted: What the file is for.
-    """
-    for path in _of(key):
+    """Return who downloads ``key`` and how far, and a value that changes with the progress."""
+    for path in _listed(key)[0]:
         owner = _owner(path)
         with suppress(OSError):
             status = path.lstat()
@@ -261,14 +254,15 @@ def state(key: str, wanted: str) -> tuple[str, object]:
 
 def sweep(settings: Settings, *, now: bool = False) -> Iterator[Path]:
     """Remove the partial files of dead owners: those that expired, or all of them."""
-    age = 0.0 if now else settings.keep
+    keep = 0.0 if now else settings.keep
     files, notes = _listed()
     for path in files:
-        is_free = not is_alive(path) or _idle(path) > settings.abandoned
-        if is_free and _idle(path) >= age and _remove(path):
+        _, age = _size_and_age(path)
+        is_free = not is_alive(path) or age > settings.abandoned
+        if is_free and age >= keep and _remove(path):
             yield path
     for path in notes:
-        is_old = _idle(path) >= max(age, settings.abandoned)
+        is_old = _size_and_age(path)[1] >= max(keep, settings.abandoned)
         if is_old and not _bare(path).exists() and _remove(path):
             yield path
 
@@ -281,30 +275,24 @@ def is_alive(path: Path) -> bool:
 
 def listing() -> list[tuple[str, Path]]:
     """List the partial files of the cache, each with its key."""
-    return [(path.name.split("-")[1], path) for path in _of()]
+    return [(path.name.split("-")[1], path) for path in _listed()[0]]
 
 
 def _take_over(key: str, mine: Path, settings: Settings) -> bool:
-    """Claim the fullest leftover of ``key`` by renaming it, and remove the others."""
+    """Claim the fullest leftover of ``key``, if there is one, and remove the others."""
     files, notes = _listed(key)
-    found = [(path, move) for path in files if (move := _way_to_claim(path, settings))]
-    found.sort(key=lambda pair: _size(pair[0]), reverse=True)
     taken = False
-    for path, move in found:
-        if taken:
+    for path in sorted(files, key=_size_and_age, reverse=True):
+        move = _way_to_claim(path, settings)
+        if move and taken:
             _remove(path)
-        else:
+        elif move:
             taken = move(path, mine)
-    _remove_orphans(notes, mine)
-    return taken
-
-
-def _remove_orphans(notes: list[Path], mine: Path) -> None:
-    """Remove the notes of dead owners whose file is gone: a kill can separate the two."""
-    for path in notes:
+    for path in notes:  # a kill can separate them from their file
         bare = _bare(path)
         if bare != mine and not bare.exists() and not is_alive(bare):
             _remove(path)
+    return taken
 
 
 def _way_to_claim(path: Path, settings: Settings) -> Callable[[Path, Path], bool] | None:
@@ -321,7 +309,7 @@ def _way_to_claim(path: Path, settings: Settings) -> Callable[[Path, Path], bool
     if not is_alive(path):
         return _rename
     # Its owner may wake up and write on, so that only a copy is safe.
-    return _copy if _idle(path) > settings.abandoned else None
+    return _copy if time.time() - status.st_mtime > settings.abandoned else None
 
 
 def _rename(path: Path, mine: Path) -> bool:
@@ -370,46 +358,30 @@ def _listed(key: str = "") -> tuple[list[Path], list[Path]]:
     return files, [path for path in found if _NOTES_NAME.fullmatch(path.name)]
 
 
-def _of(key: str = "") -> list[Path]:
-    return _listed(key)[0]
-
-
-def _notes(key: str) -> list[Path]:
-    return _listed(key)[1]
-
-
 def _bare(notes: Path) -> Path:
     """Return the partial file that some notes are about."""
     return notes.with_name(notes.name.removeprefix(".").partition(".json")[0])
 
 
 def _owner(path: Path) -> locking.Owner | None:
-    """Return the owner named in a partial file's name; None if there is none."""
     return locking.owner_of(path.name.split("-", 2)[2])
 
 
 def _path(key: str, owner: str) -> Path:
-    name = owner if owner != "free" else f"free-{os.urandom(4).hex()}"
-    return folders.blobs() / f"partial-{key}-{name}"
+    return folders.blobs() / f"partial-{key}-{owner}"
 
 
 def _notes_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.json")
 
 
-def _size(path: Path) -> int:
+def _size_and_age(path: Path) -> tuple[int, float]:
+    """Return the size of a file, and for how many seconds nothing was written to it."""
     try:
-        return path.lstat().st_size
+        status = path.lstat()
     except OSError:
-        return 0
-
-
-def _idle(path: Path) -> float:
-    """Return for how many seconds nothing was written to a file."""
-    try:
-        return time.time() - path.lstat().st_mtime
-    except OSError:
-        return 0.0
+        return 0, 0.0
+    return status.st_size, time.time() - status.st_mtime
 
 
 def _joined(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:

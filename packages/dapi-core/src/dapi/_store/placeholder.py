@@ -30,11 +30,9 @@ _LENGTH = 512
 
 
 def recognize(head: bytes | memoryview, name: str = "") -> str:
-    """Return the kind of placeholder that the first bytes of a file show; empty if none.
+    """Return the kind of placeholder that the first 512 bytes of a file show; empty if none.
 
-    Args:
-        head: The first bytes; 512 are enough.
-        name: The name of the file: one that ends in ``.html`` may be a web page.
+    A file whose name ends in ``.html`` may be a web page.
     """
     start = bytes(head[:_LENGTH]).removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     found = next((kind for begin, kind in _HEADS.items() if start.startswith(begin)), "")
@@ -42,12 +40,7 @@ def recognize(head: bytes | memoryview, name: str = "") -> str:
 
 
 def explain(path: Path, name: str = "") -> str:
-    """Describe the placeholder at a path, with the remedy, as a clause; empty if it is none.
-
-    Args:
-        path: The path of the file.
-        name: Its published name, if the path has another one.
-    """
+    """Describe the placeholder at a path, with the remedy, as a clause; empty if it is none."""
     try:
         kind = recognize(_head(path), name or path.name)
     except OSError:
@@ -58,9 +51,7 @@ def explain(path: Path, name: str = "") -> str:
 def refuse(path: Path, name: str = "") -> None:
     """Refuse a placeholder in place of a local file, regardless of the expected hash.
 
-    Args:
-        path: The path of the file.
-        name: Its published name, if the path has another one.
+    ``name`` is the published name of the file, if the path has another one.
 
     Raises:
         PlaceholderError: The file is a Git LFS pointer or a web page.

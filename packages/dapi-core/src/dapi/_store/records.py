@@ -37,6 +37,7 @@ def write(path: Path, value: dict[str, Any]) -> None:
         OSError: Its directory cannot be written, or is a link.
     """
     access.make_folder(path.parent)
+    # Two processes may write one record at the same time: each has a file of its own.
     temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
     try:
         with access.open_file(temporary, "xb") as stream:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Any
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
@@ -37,26 +37,6 @@ _REQUIREMENT = re.compile(r"[A-Za-z0-9][\w.-]*(\[[\w.,-]+\])?([<>=!~]=?[\w.*+!]+
 _NOT_THERE = "Add the file to the mirror, or remove its host from the rules of the mirror."
 
 _OWN = {"hf": "hub", "s3": "objects", "gs": "objects"}
-
-
-class Answer(Protocol):
-    """The response of a source; see ``transport.Reply``."""
-
-    start: int
-    total: int | None
-    version: str | None
-    has_ranges: bool
-
-    def __enter__(self) -> Any: ...
-
-    def __exit__(self, *_: object) -> None: ...
-
-    def decoded(self) -> Iterator[bytes | memoryview]:
-        """Read the bytes from ``start`` on."""
-
-
-# Called with start, stop, version and reach.
-Source = Callable[[int, "int | None", "str | None", float], Answer]
 
 
 def local_path(url: str) -> Path | None:
@@ -109,7 +89,7 @@ def source(url: str, file: File, settings: Settings) -> Source:
     if urls.origin(request.url)[0] not in ("http", "https"):
         opened = _open(request.url)
         if not isinstance(opened, hooks.FetchRequest):
-            return _Stream(opened, lambda: _open(request.url))
+            return _stream(request.url, opened)
         request = opened
 
     def ask(start: int, stop: int | None, version: str | None, reach: float) -> Reply:
@@ -172,22 +152,21 @@ def _provider_failed(what: str, cause: Exception) -> AttemptError:
     return AttemptError(f"{what}: {type(cause).__name__}: {text}")
 
 
-class _Stream:
-    """A source that reads a provider's binary stream; opened again for each attempt."""
+def _stream(url: str, opened: IO[bytes]) -> Source:
+    """Return a source that reads a provider's stream, and opens it again for each retry."""
+    unused = [opened]
 
-    def __init__(self, first: IO[bytes], again: Callable[[], IO[bytes]]) -> None:
-        self._first: IO[bytes] | None = first
-        self._again = again
+    def ask(start: int, _stop: int | None, version: str | None, _reach: float) -> _StreamAnswer:
+        return _StreamAnswer(unused.pop() if unused else _open(url), start, version)
 
-    def __call__(
-        self, start: int, stop: int | None, version: str | None, reach: float
-    ) -> _StreamAnswer:
-        stream, self._first = self._first or self._again(), None
-        return _StreamAnswer(stream, start, version)
+    return ask
 
 
 class _StreamAnswer:
-    """The bytes of a stream. One that cannot seek, or holds other bytes now, starts at zero."""
+    """The bytes of a stream, as a ``Reply``.
+
+    One that cannot seek, or holds other bytes now, starts at zero.
+    """
 
     total: int | None
     has_ranges = False  # a stream has one position
@@ -214,3 +193,9 @@ class _StreamAnswer:
             raise
         except Exception as cause:
             raise _provider_failed("its stream", cause) from cause
+
+
+Answer = Reply | _StreamAnswer
+
+# Called with start, stop, version and reach.
+Source = Callable[[int, "int | None", "str | None", float], Answer]

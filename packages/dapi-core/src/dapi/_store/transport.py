@@ -26,11 +26,10 @@ from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urljoin, urlsplit
 from urllib.request import (
+    AbstractHTTPHandler,
     HTTPDefaultErrorHandler,
     HTTPErrorProcessor,
-    HTTPHandler,
     HTTPRedirectHandler,
-    HTTPSHandler,
     OpenerDirector,
     ProxyHandler,
     Request,
@@ -46,6 +45,10 @@ from dapi._text.untrusted import printable
 _BLOCK, _LARGE = 1 << 18, 1 << 20
 _LONGEST = 500  # characters of a reason: a server can send any text
 _MAY_PASS = (408, 425, 429, 500, 502, 503, 504)
+
+# A number in a header. str.isdigit also accepts a superscript, and int() refuses both that and more
+# than 4,300 digits: a server could raise a ValueError here.
+_NUMBER = "[0-9]{1,18}"
 
 # The remedy when a server no longer has the published file.
 TELL = "Upgrade the distribution that names the file; if that fails, report it to the publisher."
@@ -94,7 +97,7 @@ class Reply:
         self._host, self._response, self._settings = host, response, settings
         self._buffer: memoryview | None = None
         self._encoding = headers.get("Content-Encoding", "identity").lower()
-        self.start, self.total = 0, _whole_number(headers.get("Content-Length"))
+        self.start, self.total = 0, _whole_number(headers.get("Content-Length", ""))
         self._length = self.total
         if response.status == 206:
             self.start, self.total = _content_range(headers.get("Content-Range", ""))
@@ -128,7 +131,11 @@ class Reply:
             raise AttemptError(text)
 
     def _read(self, count: int, elapsed: float) -> bytes | memoryview:
-        """Read the available bytes; large blocks, which cost less, on a fast connection."""
+        """Read the available bytes; large blocks, which cost less, on a fast connection.
+
+        A large read that fails returns nothing of what had arrived, which would be lost on a slow
+        connection.
+        """
         if count <= _LARGE or count < self._settings.fast * elapsed:
             return self._response.read1(_BLOCK)
         self._buffer = self._buffer or memoryview(bytearray(_LARGE))
@@ -194,27 +201,22 @@ def get(
     except (OSError, HTTPException, ValueError) as cause:
         raise _attempt_error(host, cause, settings, credentials.problem) from cause
     try:
-        return _checked(Reply(host, response, settings), start, host)
+        reply = Reply(host, response, settings)
+        if reply.start not in (0, start):  # the whole, from zero on, is always allowed
+            text = f"{host} sent bytes from {reply.start:,} on instead of {start:,}"
+            raise AttemptError(text, must_restart=True)
+        return reply
     except BaseException:
         connections.finish(response)
         raise
 
 
-def _checked(reply: Reply, start: int, host: str) -> Reply:
-    """Refuse a part that begins elsewhere than asked. The whole (from zero) is always allowed."""
-    if reply.start not in (0, start):
-        text = f"{host} sent bytes from {reply.start:,} on instead of {start:,}"
-        raise AttemptError(text, must_restart=True)
-    return reply
-
-
 def _opener(credentials: Credentials, is_pinned: bool, reach: float) -> OpenerDirector:
     """Make an opener for http and https alone, with the environment's proxies."""
-    opener = OpenerDirector()
+    opener = OpenerDirector()  # build_opener() adds handlers for ftp:, file: and data:
     for handler in (
         ProxyHandler(),
-        _Http(reach),
-        _Https(reach),
+        _Web(reach),
         _SafeRedirects(credentials, is_pinned),
         HTTPDefaultErrorHandler(),
         HTTPErrorProcessor(),
@@ -223,37 +225,32 @@ def _opener(credentials: Credentials, is_pinned: bool, reach: float) -> OpenerDi
     return opener
 
 
-class _Http(HTTPHandler):
+class _Web(AbstractHTTPHandler):
+    """Opens http and https, over a kept connection where there is one."""
+
+    http_request = https_request = AbstractHTTPHandler.do_request_
+
     def __init__(self, reach: float) -> None:
         super().__init__()
         self._reach = reach
 
     def http_open(self, req: Request) -> HTTPResponse:
-        make = partial(_connection, HTTPConnection, self._reach)
-        if connections.takes(req):
-            open_one = partial(make, req.host, timeout=req.timeout)
-            return connections.exchange(open_one, ("http", req.host), req)
-        return self.do_open(make, req)
-
-
-class _Https(HTTPSHandler):
-    def __init__(self, reach: float) -> None:
-        super().__init__()
-        self._reach = reach
+        return self._open(HTTPConnection, req)
 
     def https_open(self, req: Request) -> HTTPResponse:
-        make, context = (
-            partial(_connection, HTTPSConnection, self._reach),
-            _certificates(_bundles()),
-        )
+        return self._open(HTTPSConnection, req, context=_certificates(_bundles()))
+
+    def _open(self, kind: Any, req: Request, **options: Any) -> HTTPResponse:
+        make = partial(_connection, kind, self._reach)
         if connections.takes(req):
-            open_one = partial(make, req.host, timeout=req.timeout, context=context)
-            return connections.exchange(open_one, ("https", req.host, context), req)
-        return self.do_open(make, req, context=context)
+            open_one = partial(make, req.host, timeout=req.timeout, **options)
+            return connections.exchange(open_one, (kind, req.host, *options.values()), req)
+        return self.do_open(make, req, **options)
 
 
 def _connection(kind: Any, reach: float, host: str, **options: Any) -> Any:
     made = kind(host, **options)
+    # http.client knows one timeout, for connecting and for each read.
     made._create_connection = partial(_connect, reach)
     return made
 
@@ -376,20 +373,21 @@ def _refused(host: str, cause: HTTPError, settings: Settings, problem: str) -> A
 
 def _seconds(text: str) -> float | None:
     """Read a Retry-After: seconds, or a date."""
-    if text.strip().isdigit():
-        return float(text)
+    seconds = _whole_number(text.strip())
+    if seconds is not None:
+        return float(seconds)
     try:
         return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
 
 
-def _whole_number(text: str | None) -> int | None:
-    return int(text) if text and text.isdigit() else None
+def _whole_number(text: str) -> int | None:
+    return int(text) if re.fullmatch(_NUMBER, text) else None
 
 
 def _content_range(text: str) -> tuple[int, int | None]:
-    match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", text.strip())
+    match = re.fullmatch(rf"bytes ({_NUMBER})-{_NUMBER}/({_NUMBER}|\*)", text.strip())
     if match is None:
         raise AttemptError(f"a part has the Content-Range {text!r}", must_restart=True)
     return int(match[1]), None if match[2] == "*" else int(match[2])

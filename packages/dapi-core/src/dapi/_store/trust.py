@@ -6,7 +6,7 @@ it was parsed and loaded strictly. From then on, a file with another hash is ref
 
 from __future__ import annotations
 
-import os
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from dapi._store import access, folders, records
 from dapi._text import urls
 from dapi._values import notices
 from dapi._values.file import File
-from dapi.exceptions import CacheError, CacheWarning
+from dapi.exceptions import CacheWarning
 
 
 class Known(NamedTuple):
@@ -95,36 +95,21 @@ def is_own(known: Known) -> bool:
 
 
 def _own_folder() -> Path | None:
-    """Return the directory of this user's records: in the cache, unless others can write there.
-
-    None if there is no such directory.
-    """
-    try:
-        root = folders.root()
-    except CacheError:
-        root = None
-    if root and access.is_closed(root, "refs"):
-        return root / "refs"
-    own = folders.scratch()
-    return own / "refs" if own else None
+    """Return the directory of this user's records; None if there is no such directory."""
+    return next(folders.trusted("refs"), None)
 
 
 def _warn_of_doubtful(file: File) -> None:
     for root in folders.roots():
         doubtful = _path(root / "refs", file.url)
-        if os.path.lexists(doubtful) and not _is_believed(root, doubtful):
+        with suppress(OSError):  # there is none, as nearly always
+            if access.is_ours(doubtful.lstat()) and access.is_closed(root, "refs"):
+                continue
             text = (
                 f"{doubtful} is not used, since others can write to it. It records which hash "
                 f"{file.url} had when it was first loaded. To list open folders: dapi doctor"
             )
             notices.warn_once(text, CacheWarning)
-
-
-def _is_believed(root: Path, record: Path) -> bool:
-    try:
-        return access.is_closed(root, "refs") and access.is_ours(record.lstat())
-    except FileNotFoundError:
-        return True  # it was removed meanwhile
 
 
 def _path(folder: Path, url: str) -> Path:

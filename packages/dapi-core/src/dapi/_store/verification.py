@@ -57,12 +57,6 @@ def check(source: str, file: File, digest: str) -> None:
         )
 
 
-def _absent(url: str) -> str:
-    if url.startswith("package:"):
-        return "Reinstall the distribution of the package, or tell its publisher."
-    return "Check the path."
-
-
 def verify_local(file: File, path: Path) -> None:
     """Verify a file outside the cache; hash it again only after it changed.
 
@@ -71,7 +65,10 @@ def verify_local(file: File, path: Path) -> None:
         HashMismatchError: Its hash differs from the published one, or it is a Git LFS pointer.
     """
     if not path.is_file():
-        raise FetchError(file.name, failures={file.url: "no such file"}, remedy=_absent(file.url))
+        remedy = "Check the path."
+        if file.url.startswith("package:"):
+            remedy = "Reinstall the distribution of the package, or tell its publisher."
+        raise FetchError(file.name, failures={file.url: "no such file"}, remedy=remedy)
     placeholder.refuse(path, file.name)
     if file.sha256 is None:
         return  # there is nothing to compare it with
@@ -150,6 +147,7 @@ def examine(path: Path) -> tuple[str, str]:
         OSError: It cannot be read, or is a link.
     """
     with access.open_file(path, "rb") as stream:
+        # Not of the path, which may lead to another file once this one is hashed.
         state = line(os.fstat(stream.fileno()))
         return hash_stream(stream), state
 
@@ -166,11 +164,6 @@ def stamp(path: Path, digest: str, state: str, **origin: str) -> None:
         except OSError:
             continue  # a cache that cannot be written: the next place is the user's own
     _digests[str(path), state] = digest
-
-
-def stat_line(path: Path) -> str:
-    """Return what changes when a file does: size, times and inode."""
-    return line(path.stat())
 
 
 def line(status: os.stat_result) -> str:

@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from hashlib import sha256
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from dapi._store import access, folders
 from dapi._values import notices
@@ -30,7 +30,7 @@ def directory(files: Mapping[str, Path], *, of: str) -> Path:
         WeightsDeclarationError: A name is not a valid file name.
         CacheError: The cache cannot be written.
     """
-    folders_of = {parent for name in files for parent in _above(name)}
+    folders_of = {str(parent) for name in files for parent in PurePosixPath(name).parents}
     for name in files:
         is_odd = any(part in ("", ".", "..") for part in name.split("/"))
         if is_odd or "\\" in name or "\0" in name or name in folders_of:
@@ -40,33 +40,13 @@ def directory(files: Mapping[str, Path], *, of: str) -> Path:
         if access.is_closed(root, "views") and _holds(root / "views" / name, files):
             return root / "views" / name
     cause: OSError | None = None
-    for place in _places():
+    for place in folders.trusted("views"):
         try:
             return _make(place / name, files)
         except OSError as error:
             cause = error
     reason = "others can write to it" if cause is None else cause.strerror or str(cause)
     raise CacheError(folders.root(), reason=reason) from cause
-
-
-def _above(name: str) -> list[str]:
-    """List the folders that a name leads through.
-
-    >>> _above("a/b/c.json")
-    ['a', 'a/b']
-    """
-    parts = name.split("/")[:-1]
-    return ["/".join(parts[: depth + 1]) for depth in range(len(parts))]
-
-
-def _places() -> Iterator[Path]:
-    """Yield where views are made: in the cache, if others cannot write there; in a user's own."""
-    with suppress(CacheError):  # a user without a home directory
-        if access.is_closed(folders.root(), "views"):
-            yield folders.root() / "views"
-    own = folders.scratch()
-    if own:
-        yield own / "views"
 
 
 def _make(view: Path, files: Mapping[str, Path]) -> Path:
@@ -166,9 +146,8 @@ def discard(view: Path) -> None:
         if entry.is_symlink():
             entry.unlink()
     try:
-        for folder in sorted(_folders(view), reverse=True):  # the deepest first
-            folder.rmdir()
-        view.rmdir()
+        for folder, _, _ in os.walk(view, topdown=False):
+            os.rmdir(folder)  # noqa: PTH106 - a text
     except OSError:
         aside = view.with_name(f"{view.name}-changed-{os.urandom(4).hex()}")
         view.rename(aside)
@@ -177,13 +156,6 @@ def discard(view: Path) -> None:
             f"{aside} now; move them to a directory of your own.",
             CacheWarning,
         )
-
-
-def _folders(view: Path) -> Iterator[Path]:
-    for entry in access.files(view):
-        if entry.is_dir() and not entry.is_symlink():
-            yield entry
-            yield from _folders(entry)
 
 
 def lead_to(file: Path) -> bool:
@@ -236,7 +208,7 @@ def _of(file: Path) -> Iterator[Path]:
 
 def _existing() -> Iterator[Path]:
     """Yield the views of this user."""
-    for place in _places():
+    for place in folders.trusted("views"):
         yield from (view for view in access.files(place) if _NAME.fullmatch(view.name))
 
 
