@@ -87,7 +87,7 @@ def _of_weights(names: tuple[str, ...]) -> Iterator[Finding]:
 
 def _of_file(file: File, state: str, path: Path, name: str) -> Finding:
     url = redacted(file.url)
-    if file.url.startswith(("file:", "package:")):
+    if file.url.startswith(files.LOCAL):
         remedy = placeholder.explain(path, file.name) or "Install its distribution again"
         return Finding(state, str(path), url, remedy)
     if state == "missing":

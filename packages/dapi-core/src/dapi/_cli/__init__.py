@@ -100,7 +100,8 @@ def _run(words: list[str]) -> int:
         parser.print_help()
         return 0
     options = parser.parse_args(words)
-    return int(options.run(options))
+    with discovery.one_look():  # a listing asks hundreds of times what is installed
+        return int(options.run(options))
 
 
 def _extension(command: Callable[[list[str]], int | None], words: list[str]) -> int:

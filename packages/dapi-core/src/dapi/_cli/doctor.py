@@ -99,7 +99,8 @@ def _unmatched_variables() -> Iterator[Problem]:
 def _idle_mirrors() -> Iterator[Problem]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PluginWarning)  # reported as a problem of its distribution
-        for what, remedy in mirrors.idle(files.urls()):
+        urls = (url for _, file in files.installed() for url in (file.url, *file.mirrors))
+        for what, remedy in mirrors.idle(urls):
             yield Problem("DAPI_MIRROR", what, remedy)
 
 

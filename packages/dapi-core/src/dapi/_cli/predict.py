@@ -10,10 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dapi._catalog import downloads as _downloads
 from dapi._catalog import files, lookup
-from dapi._catalog.downloads import Download
 from dapi._cli import downloads
+from dapi._cli.downloads import Download
 from dapi._cli.failures import FAILED, described
 from dapi._cli.names import in_dapi
 from dapi._cli.options import add_command, say
@@ -77,7 +76,7 @@ def _predict(options: argparse.Namespace) -> int:
     known = in_dapi(options.model)
     planned = plan(known[0] if len(known) == 1 else options.model, options.weights)
     planned.check(options.device)
-    download = _downloads.of(planned.weights)
+    download = downloads.of(planned.weights)
     bad: dict[str, str] = {}
     if download.parts and not settings.is_offline():
         bad = planned.unreadable(options.inputs)

@@ -9,7 +9,6 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from dapi._catalog import downloads as _downloads
 from dapi._catalog import files, verifying
 from dapi._cli import downloads
 from dapi._cli.failures import FAILED, described, print_error, status_of_all
@@ -102,7 +101,7 @@ def _is_agreed(options: argparse.Namespace, chosen: dict[str, Weights]) -> bool:
     """Announce the downloads, and ask before large ones."""
     if not options.quiet:
         _announce(chosen)
-    download = _downloads.of(*chosen.values())
+    download = downloads.of(*chosen.values())
     return downloads.is_agreed(download, yes=options.yes, unattended=True)
 
 
@@ -137,7 +136,7 @@ def _chosen(options: argparse.Namespace) -> tuple[dict[str, Weights], dict[str, 
 
 def _announce(chosen: dict[str, Weights]) -> None:
     for weights in chosen.values():
-        download = _downloads.of(weights)
+        download = downloads.of(weights)
         if download.parts:
             downloads.announce(weights, download)
 
@@ -155,11 +154,11 @@ def _show(
             "url": part.file.url,
         }
         for weights in chosen.values()
-        for part in _downloads.of(weights).parts
+        for part in downloads.of(weights).parts
     ]
     empty = "Nothing needs to be downloaded." if chosen else ""
     _print_files(options, rows, errors, empty=empty)
-    downloads.check_room(_downloads.of(*chosen.values()))
+    downloads.check_room(downloads.of(*chosen.values()))
 
 
 def _verify(options: argparse.Namespace) -> int:
@@ -187,7 +186,7 @@ def _verify(options: argparse.Namespace) -> int:
 def _trust(options: argparse.Namespace) -> int:
     if options.forget:
         return _forget(options)
-    owners = files.owners_by_url()
+    owners = files.owners(files.by_url)
     rows = [
         {
             "used_by": owners.get(known.url, []),
@@ -217,7 +216,7 @@ def _forget(options: argparse.Namespace) -> int:
 
 
 def _list(options: argparse.Namespace) -> int:
-    owners = files.owners_by_key()
+    owners = files.owners(files.by_key)
     rows = [
         _row("cached", owners.get(blob.sha256, ()), blob, wanted=blob.wanted)
         for blob in cache.listing()

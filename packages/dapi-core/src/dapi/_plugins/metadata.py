@@ -48,6 +48,13 @@ class Metadata(NamedTuple):
         except (OSError, UnicodeDecodeError):
             return None
 
+    def advertises(self) -> bool:
+        """Whether it may have entry points for dapi; what cannot be read is listed as damaged."""
+        try:
+            return "[dapi." in (self.read_text("entry_points.txt") or "")
+        except (OSError, UnicodeDecodeError):
+            return True
+
     def entry_points(self) -> Iterator[tuple[str, str, str]]:
         """Yield group, name and target of each entry point.
 
