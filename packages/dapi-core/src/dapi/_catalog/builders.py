@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from dapi._plugins.discovery import EntryPoint, discover, entry_points, once_a_scan, one_look
 from dapi._values import names as _names
 from dapi._values.public import public
-from dapi.exceptions import ArgumentError, DuplicateModelError, UnknownFacetError
+from dapi.exceptions import ArgumentError, DuplicateModelError, UnknownPluginError
 
 
 class Builder(NamedTuple):
@@ -65,8 +65,8 @@ def list_models(
 
     Raises:
         ArgumentError: An argument has a wrong type.
-        UnknownFacetError: No installed distribution has the name, or no installed weights have the
-            task; suggests similar ones.
+        UnknownPluginError: No installed distribution has that name; suggests similar ones.
+        UnknownFacetError: No installed weights have the task; suggests similar ones.
     """
     included = _read("include", include or ())
     excluded = _read("exclude", exclude or ())
@@ -103,7 +103,7 @@ def _check_owners(asked: Collection[str], models: Collection[Builder]) -> None:
     known = {plugin.name for plugin in discover()} | {model.distribution for model in models}
     for name in asked:
         if name not in known and not set("*?[") & set(name):
-            raise UnknownFacetError("distribution", name, available=sorted(known))
+            raise UnknownPluginError(name, available=sorted(known))
 
 
 def _matches(name: str, patterns: Collection[str]) -> bool:
@@ -207,12 +207,22 @@ def _ways() -> dict[str, list[EntryPoint]]:
     return ways
 
 
+@once_a_scan
+def _led() -> set[Callable[..., Any]]:
+    """Return the functions of this process that an entry point is known to lead to."""
+    return set()
+
+
 def _strays() -> list[Builder]:
     """List the builders of this process that no entry point leads to."""
-    strays, ways = [], _ways()
+    strays, led, ways = [], _led(), _ways()
     for function in registered():
+        if function in led:
+            continue
         spec = _declaration(function)
-        if not any(point.leads_to(function) for point in ways.get(spec.name, ())):
+        if any(point.leads_to(function) for point in ways.get(spec.name, ())):
+            led.add(function)
+        else:
             owner = _names.normalize(spec.module.partition(".")[0])
             strays.append(Builder(spec.name, owner, spec.target, partial(_itself, function)))
     return strays

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Collection, Iterable, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -121,6 +120,8 @@ class Cached:
     def _has_file(self, file: File) -> bool:
         if file.url.startswith(("file:", "package:")):
             return True
+        from bisect import bisect_left  # a search alone does not need it
+
         digits = file.sha256 or ""
         place = bisect_left(self._hashes, digits)
         is_likely = place < len(self._hashes) and self._hashes[place].startswith(digits)

@@ -10,10 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from dapi._cli import check, completion, health, models, predict, store, terminal
-from dapi._cli.examples import epilog
+from dapi._cli import check, completion, doctor, env, models, predict, store, terminal
 from dapi._cli.failures import FAILED, INTERRUPTED, MISUSED, print_error, status
-from dapi._cli.options import Parser, UsageError, say
+from dapi._cli.options import Parser, UsageError, epilog, say
 from dapi._cli.waiting import word_for_torch
 from dapi._plugins import discovery
 from dapi._text.untrusted import printable
@@ -152,7 +151,7 @@ def _parser() -> argparse.ArgumentParser:
     version = discovery.versions().get(discovery.CORE, "unknown")
     parser.add_argument("--version", action="version", version=version)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for noun in (models, predict, store, health, check, completion):
+    for noun in (models, predict, store, doctor, env, check, completion):
         noun.add_commands(commands)
     _add_extensions(parser)
     return parser

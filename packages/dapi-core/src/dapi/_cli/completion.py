@@ -9,7 +9,7 @@ from typing import Any
 
 from dapi._catalog import builders, lookup
 from dapi._cli import terminal
-from dapi._cli.examples import epilog
+from dapi._cli.options import epilog
 from dapi._plugins import discovery
 from dapi._text.untrusted import printable
 from dapi.exceptions import DapiError
