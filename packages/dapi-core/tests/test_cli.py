@@ -850,6 +850,18 @@ def test_no_command_tells_a_secret(alone, advertise, capsys, monkeypatch):
     assert sum("x.org/1.pth?***" in each for each in shown) > 9
 
 
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_show_keeps_the_anchors_of_pages(alone, advertise, capsys, options):
+    """A place in a page is part of a source; a fragment with parameters may contain a secret."""
+    page = "https://example.org/issues/1#issuecomment-2"
+    source = HOSTILE.format(evil=page).replace("x.org/1", "x.org/1#access_token=s3cret")
+    points = "[dapi.models]\nevil = acme_evil:evil\n[dapi.weights]\nevil = acme_evil:EvilWeights\n"
+    advertise("acme-evil", points, acme_evil=source)
+
+    shown = run(capsys, "show", "evil:A_RefV1", *options)[1].out
+    assert page in shown and "s3cret" not in shown
+
+
 def test_no_plugin_steers_a_terminal(alone, advertise, capsys, monkeypatch):
     """Its names, facts, versions, requirements and errors are shown without what it would do."""
     evil = "\x1b]0;owned\x07\u202ebad\r\n\x9b31mline"

@@ -15,6 +15,7 @@ from dapi.exceptions import (
     NoWeightsError,
     PluginLoadError,
     UnknownFacetError,
+    UnknownPluginError,
 )
 
 pytestmark = pytest.mark.usefixtures("forget_registered")
@@ -51,6 +52,16 @@ def test_list_models_takes_several_of_each(install):
             ArgumentError, match=rf"list_models does not accept {next(iter(given))}="
         ):
             dapi.list_models(**given)
+
+
+def test_distribution_that_is_not_installed_is_an_error(install):
+    """A misspelt name gets the nearest one; a pattern may match none."""
+    install("acme-one", "alpha_net")
+
+    with pytest.raises(UnknownPluginError, match="'acme-oen'.* Did you mean 'acme-one'"):
+        dapi.list_models(distribution=["acme-one", "acme-oen"])
+    assert ["alpha_net"] == dapi.list_models(distribution="acme-o*")
+    assert [] == dapi.list_models(distribution="acme-x*")
 
 
 def test_names_that_are_none_are_not_listed(advertise):

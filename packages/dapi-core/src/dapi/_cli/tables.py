@@ -37,9 +37,9 @@ def print_json(value: Any) -> None:
 
 
 def without_secrets(value: Any) -> Any:
-    """Return dicts, lists and scalars without the secrets of URLs."""
+    """Return dicts, lists and scalars without the secrets of URLs, whose anchors are kept."""
     if isinstance(value, str):
-        return redact(value)
+        return redact(value, anchors=True)
     if isinstance(value, Mapping):
         return {redact(str(key)): without_secrets(item) for key, item in value.items()}
     if isinstance(value, Sequence):
