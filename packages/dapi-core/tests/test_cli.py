@@ -855,11 +855,12 @@ def test_show_keeps_the_anchors_of_pages(alone, advertise, capsys, options):
     """A place in a page is part of a source; a fragment with parameters may contain a secret."""
     page = "https://example.org/issues/1#issuecomment-2"
     source = HOSTILE.format(evil=page).replace("x.org/1", "x.org/1#access_token=s3cret")
-    points = "[dapi.models]\nevil = acme_evil:evil\n[dapi.weights]\nevil = acme_evil:EvilWeights\n"
-    advertise("acme-evil", points, acme_evil=source)
+    points = "[dapi.models]\nevil = acme_pages:evil\n[dapi.weights]\nevil = acme_pages:EvilWeights\n"
+    advertise("acme-pages", points, acme_pages=source)
 
     shown = run(capsys, "show", "evil:A_RefV1", *options)[1].out
     assert page in shown and "s3cret" not in shown
+    sys.modules.pop("acme_pages")
 
 
 def test_no_plugin_steers_a_terminal(alone, advertise, capsys, monkeypatch):
