@@ -855,7 +855,9 @@ def test_show_keeps_the_anchors_of_pages(alone, advertise, capsys, options):
     """A place in a page is part of a source; a fragment with parameters may contain a secret."""
     page = "https://example.org/issues/1#issuecomment-2"
     source = HOSTILE.format(evil=page).replace("x.org/1", "x.org/1#access_token=s3cret")
-    points = "[dapi.models]\nevil = acme_pages:evil\n[dapi.weights]\nevil = acme_pages:EvilWeights\n"
+    points = (
+        "[dapi.models]\nevil = acme_pages:evil\n[dapi.weights]\nevil = acme_pages:EvilWeights\n"
+    )
     advertise("acme-pages", points, acme_pages=source)
 
     shown = run(capsys, "show", "evil:A_RefV1", *options)[1].out

@@ -172,7 +172,9 @@ def _open_caches() -> Iterator[Problem]:
     for root in folders.roots():
         for folder in access.strangers(root):
             what = f"others can write to {folder}: each user hashes files before using them"
-            remedy = f"chmod go-w {folder} (as its owner), or set DAPI_CACHE to a directory of yours"
+            remedy = (
+                f"chmod go-w {folder} (as its owner), or set DAPI_CACHE to a directory of yours"
+            )
             yield Problem("cache", what, remedy)
 
 
