@@ -317,13 +317,16 @@ def _find_for(enum: type[Weights]) -> Builder:
 def find_offered(wanted: Name) -> Builder:
     """Return the builder of some weights: by its own distribution, or by their publisher."""
     distribution, builder, _, publisher = wanted
-    if publisher is None and all(
-        (each.distribution, each.name) != (distribution, builder) for each in builders.known()
-    ):
-        publisher, distribution = distribution, None  # as in acme-models/resnet50:Plants_RefV1
-        if publisher and not _owners(publisher, wanted):
-            raise absence.unknown_model(wanted)
+    is_publisher = (
+        publisher is None
+        and distribution is not None
+        and all((each.distribution, each.name) != wanted[:2] for each in builders.known())
+    )
+    if is_publisher:  # as in acme-models/resnet50:Plants_RefV1
+        publisher, distribution = distribution, None
     owners = _owners(publisher, wanted) if publisher and distribution is None else []
+    if is_publisher and not owners:
+        raise absence.unknown_model(wanted)
     if len(owners) > 1:
         meant = [str(wanted._replace(distribution=each, publisher=publisher)) for each in owners]
         raise AmbiguousModelError(str(wanted), candidates=meant)

@@ -106,9 +106,9 @@ class Plugin(Record):
 
     def requirements(self) -> list[Requirement]:
         """Read its requirements; none if its METADATA cannot be read."""
-        from dapi._plugins import requirements as _requirements
+        from dapi._plugins.requirements import in_metadata
 
-        return list(_requirements.in_metadata(self.metadata.described() or ""))
+        return list(in_metadata(self.metadata.described() or ""))
 
     def unmet_core(self) -> Requirement | None:
         """Read its requirement on dapi-core, if the installed version does not satisfy it."""
