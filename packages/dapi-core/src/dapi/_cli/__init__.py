@@ -12,7 +12,7 @@ from typing import Any
 
 from dapi._cli import check, completion, doctor, env, models, predict, store, terminal
 from dapi._cli.failures import FAILED, INTERRUPTED, MISUSED, print_error, status
-from dapi._cli.options import Parser, UsageError, epilog, say
+from dapi._cli.options import Parser, UsageError, epilog, misused, say
 from dapi._cli.waiting import word_for_torch
 from dapi._plugins import discovery
 from dapi._text.untrusted import printable
@@ -24,25 +24,14 @@ _COMMANDS = (
     "check", "answers", "completion",
 )  # fmt: skip
 
-# Commands that people read about before they install them.
-_OF_DEVKIT = (
-    "new",
-    "describe",
-    "convert",
-    "entry-points",
-    "catalogue",
-    "snapshot",
-    "breaking",
-    "diff",
-)
-
-# Commands that operators read about before they install them.
-_OF_LOCK = ("lock", "sync", "audit", "sign", "bundle", "unbundle", "sbom", "card")
-
-# The command of those who run models elsewhere.
-_OF_EXPORT = ("export",)
-
-_OWNERS = {"dapi-devkit": _OF_DEVKIT, "dapi-lock": _OF_LOCK, "dapi-export": _OF_EXPORT}
+# Commands that people read about before they install their distributions.
+_OWNERS = {
+    "dapi-devkit": (
+        "new", "describe", "convert", "entry-points", "catalogue", "snapshot", "breaking", "diff",
+    ),
+    "dapi-lock": ("lock", "sync", "audit", "sign", "bundle", "unbundle", "sbom", "card"),
+    "dapi-export": ("export",),
+}  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -89,10 +78,7 @@ def _run(words: list[str]) -> int:
     if words and words[0] not in _COMMANDS and not words[0].startswith("-"):
         command = discovery.extension("dapi.commands", words[0])
         if command is None:
-            say(_unknown(words[0]))
-            if "--json" in words:
-                print_error("usage", _unknown(words[0]))
-            return MISUSED
+            return misused(_unknown(words[0]), as_json="--json" in words)
         return _extension(command, words)
     parser = _parser()
     if not words:
@@ -153,12 +139,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for noun in (models, predict, store, doctor, env, check, completion):
         noun.add_commands(commands)
-    _add_extensions(parser)
-    return parser
-
-
-def _add_extensions(parser: argparse.ArgumentParser) -> None:
     points = discovery.entry_points("dapi.commands")
     more = ", ".join(f"{point.name} ({point.distribution})" for point in points)
     further = f"{terminal.filled(f'Further commands: {more}.')}\n\n" if more else ""
     parser.epilog = further + epilog("")
+    return parser

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from dapi._cli import pager, terminal
+from dapi._cli.failures import MISUSED, print_error
 from dapi._text.untrusted import printable
 from dapi.exceptions import nearest
 
@@ -119,3 +120,11 @@ _MORE = "Exit statuses, JSON and more: docs/command-line.md"
 def say(text: str) -> None:
     """Print a sentence on standard error; only results go to standard output."""
     print(terminal.wrapped(f"dapi: {printable(text)}", sys.stderr), file=sys.stderr, flush=True)
+
+
+def misused(text: str, *, as_json: bool) -> int:
+    """Report a wrong command line, and return the exit status."""
+    say(text)
+    if as_json:
+        print_error("usage", text)
+    return MISUSED

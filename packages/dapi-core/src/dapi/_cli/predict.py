@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
-import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -16,7 +14,8 @@ from dapi._cli.downloads import Download
 from dapi._cli.failures import FAILED, described
 from dapi._cli.names import in_dapi
 from dapi._cli.options import add_command, say
-from dapi._cli.tables import print_facts, put
+from dapi._cli.tables import print_facts, print_line, put
+from dapi._cli.waiting import watched
 from dapi._store import disk, settings
 from dapi._values.frozen import to_json
 from dapi.exceptions import InputError
@@ -87,7 +86,7 @@ def _predict(options: argparse.Namespace) -> int:
         put(f"{planned.weights}:")
         sys.stdout.flush()
     failed = 0
-    for outcome in _watched(run, options.inputs):
+    for outcome in _outcomes(run, options.inputs):
         failed += bool(outcome.error)
         _report(options, planned, outcome, is_known=outcome.name in bad)
     return FAILED if failed else 0
@@ -127,17 +126,9 @@ def _here(planned: Plan) -> list[Weights]:
     ]
 
 
-def _watched(run: Run, sources: Sequence[str]) -> Iterator[Outcome]:
-    """Yield the result of each input, and of all, with a progress bar on a terminal."""
-    from tqdm import tqdm
-
-    # disable=None: only on a terminal; quick work needs no bar
-    with tqdm(disable=None, delay=1, leave=False, dynamic_ncols=True) as bar:
-        for outcome in run.outcomes(sources):
-            bar.total = run.total
-            bar.clear()  # output appears above it
-            yield outcome
-            bar.update()
+def _outcomes(run: Run, sources: Sequence[str]) -> Iterator[Outcome]:
+    """Yield the result of each input, and of all."""
+    yield from watched(run.outcomes(sources), lambda: run.total)
     summary = run.summary()
     if summary:
         yield summary
@@ -150,7 +141,7 @@ def _report(
     if outcome.error and not is_known:
         _complain(outcome.name, outcome.error)
     if options.json:
-        print(json.dumps(_finite(to_json(_as_json(planned, outcome)))), flush=True)
+        print_line(to_json(_as_json(planned, outcome)))
     elif not outcome.error:
         print_facts(outcome.name, outcome.facts, "  ")
         for path in outcome.files:
@@ -163,19 +154,6 @@ def _as_json(planned: Plan, outcome: Outcome) -> dict[str, Any]:
     if outcome.error:
         return {**told, "error": described(InputError.code(), outcome.error)}
     return {**told, "facts": outcome.facts, "files": list(map(str, outcome.files))}
-
-
-def _finite(value: Any) -> Any:
-    """Replace numbers that JSON does not have by null.
-
-    >>> _finite({"scores": [0.5, math.nan, -math.inf]})
-    {'scores': [0.5, None, None]}
-    """
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _complain(name: str, error: str) -> None:

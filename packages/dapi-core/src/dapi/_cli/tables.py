@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -34,6 +35,24 @@ def print_rows(
 def print_json(value: Any) -> None:
     """Print a value as JSON."""
     print(json.dumps(without_secrets(value), indent=2))
+
+
+def print_line(value: Any) -> None:
+    """Print a value as one line of JSON, at once: the next may take long."""
+    print(json.dumps(_finite(value), default=dict), flush=True)
+
+
+def _finite(value: Any) -> Any:
+    """Replace numbers that JSON does not have by null.
+
+    >>> _finite({"scores": [0.5, math.nan, -math.inf]})
+    {'scores': [0.5, None, None]}
+    """
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def without_secrets(value: Any) -> Any:
