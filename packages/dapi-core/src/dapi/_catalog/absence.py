@@ -103,6 +103,7 @@ def _provider(builder: str) -> str | None:
     import json
     from importlib.resources import files
 
+    # A file, not a module: only this error reads it.
     known = json.loads(files("dapi").joinpath("known_models.json").read_text(encoding="utf-8"))
     installed = {point.distribution for point in entry_points("dapi.models")}
     provider: str | None = known.get(builder)

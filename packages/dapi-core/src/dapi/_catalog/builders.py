@@ -107,7 +107,7 @@ def _check_owners(asked: Collection[str], models: Collection[Builder]) -> None:
 
 
 def _matches(name: str, patterns: Collection[str]) -> bool:
-    from fnmatch import fnmatchcase
+    from fnmatch import fnmatchcase  # a plain listing has no patterns
 
     return any(fnmatchcase(name, pattern) for pattern in patterns)
 

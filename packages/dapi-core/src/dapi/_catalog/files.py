@@ -154,7 +154,7 @@ def used_hashes() -> set[str]:
     Raises:
         NoWeightsError: A distribution cannot be imported, so the files that it uses are unknown.
     """
-    with warnings.catch_warnings():
+    with warnings.catch_warnings():  # a skipped enum would make its files look unused
         warnings.simplefilter("error", PluginWarning)
         try:
             return hashes(file for _, file in installed())

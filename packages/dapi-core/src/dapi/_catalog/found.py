@@ -129,6 +129,7 @@ class Cached:
             return is_likely
         from dapi._store import trust  # reads a record, which takes 0.2 ms
 
+        # Some of the digits may begin several hashes: the record of the first use decides.
         known = trust.find(file)
         return known is not None and known.sha256 in self._hashes
 

@@ -77,6 +77,7 @@ def get_model(
     if weights is LATEST and isinstance(wanted, Name) and not wanted.member:
         builder = find(wanted)
         function = builder.load()
+        # With pretrained=False, a builder needs no weights that are marked latest.
         if not _says_which_weights(function, config):
             config = {"weights": _latest(builder, function), **config}
         built = function(**config)

@@ -104,6 +104,7 @@ def _load_enums(
 ) -> list[tuple[str, type[Weights]]]:
     offered = by_builder().get(builder.name, [])
     points = [offer.point for offer in offered if offer.is_for(builder.distribution)]
+    # False sorts before True: its own come first.
     points.sort(key=lambda point: (point.distribution != builder.distribution, point.distribution))
     loaded = []
     for point in points:

@@ -129,6 +129,7 @@ class Query(Record):
     def _reaches(self, found: Found, bounds: Mapping[str, float], sign: int) -> bool:
         """Whether every requested metric exists, and is within its bound."""
         return all(
+            # The sign turns "at least" into "at most".
             (metric := found.metric(name, self.dataset)) and metric.value * sign >= bound * sign
             for name, bound in bounds.items()
         )
@@ -326,7 +327,7 @@ def _read_number(name: str, value: Any, *, expected: str, has_unit: bool = False
 
 
 def _as_float(value: Any, *, has_unit: bool = True) -> float:
-    if isinstance(value, bool):
+    if isinstance(value, bool):  # an int to Python
         raise TypeError("true and false are not numbers")
     found = number(value) if has_unit and isinstance(value, str) else float(value)
     if found != found:

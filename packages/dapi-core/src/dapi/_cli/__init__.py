@@ -68,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("dapi: interrupted. Completed work is kept.", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # the reader of a pipe, such as head, has ended
-        sys.stderr.close()
+        sys.stderr.close()  # where Python would report that its last flush failed
         return FAILED
 
 

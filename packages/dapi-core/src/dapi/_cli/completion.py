@@ -112,6 +112,7 @@ def _commands(parser: argparse.ArgumentParser) -> Mapping[str, argparse.Argument
 
 def _choices(parser: argparse.ArgumentParser) -> Collection[str]:
     """Return the words that the first argument may be; empty if it may be any."""
+    # argparse has no public list of its arguments.
     choices = (each.choices for each in parser._actions if not each.option_strings)
     return next((found for found in choices if found is not None), ())  # type: ignore[misc]
 

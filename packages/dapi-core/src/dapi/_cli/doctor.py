@@ -109,6 +109,7 @@ def examine(name: str | None = None, *, build: bool = False) -> list[Problem]:
 
 def _examine(plugin: Plugin, build: bool) -> Iterator[Problem]:
     if not any(found.state in _UNFIT for found in findings(plugin)):
+        # Several names may lead to one target, which is imported once.
         for point in {(point.group, point.target): point for point in plugin.entry_points}.values():
             _try(point)
         yield from _drift(plugin)

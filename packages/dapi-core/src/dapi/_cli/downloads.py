@@ -124,7 +124,7 @@ def _total(weights: Weights | WeightEntry) -> int | None:
 
 
 def _number(meta: Mapping[str, Any], key: str) -> float | None:
-    value = meta.get(key)
+    value = meta.get(key)  # of anybody's metadata: no estimate is better than an absurd one
     return value if isinstance(value, int | float) and 0 < value < 1e15 else None
 
 

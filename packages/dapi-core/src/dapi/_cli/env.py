@@ -121,7 +121,7 @@ def _cache() -> dict[str, Any]:
         root, roots = folders.root(), folders.roots()
     except (OSError, RuntimeError, KeyError) as error:  # no home, and no variable
         return {"path": None, "problem": str(error)}
-    sizes = dict(_sizes(root))
+    sizes = dict(_sizes(root))  # of partial downloads and records, too
     return {
         "path": str(root),
         "problem": disk.obstacle(root),

@@ -31,6 +31,7 @@ class Parser(argparse.ArgumentParser):
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Refuse unknown options where they were passed: a command knows its own."""
         known, rest = super().parse_known_args(args, namespace)
+        # argparse leaves them to the main parser, whose usage does not mention the command.
         for word in rest:
             if word.startswith("-") and word != "-":
                 self.error(f"unknown option {word}.{self._suggestion(word)}")

@@ -64,7 +64,7 @@ def _folder(text: str) -> Path:
 
 def _seed(text: str) -> int:
     """Return a valid seed for torch."""
-    if not text.isdecimal() or int(text) >= 1 << 64:
+    if not text.isdecimal() or int(text) >= 1 << 64:  # what torch.manual_seed accepts
         raise argparse.ArgumentTypeError(f"{text} is not an integer between 0 and 2**64 - 1")
     return int(text)
 

@@ -73,6 +73,7 @@ def print_table(rows: list[dict[str, Any]], indent: str = "") -> list[str]:
         The columns that are left out, because the terminal has no room for them.
     """
     rows = without_secrets(rows)
+    # A pipe gets all columns, so that scripts find the same ones in every table.
     room = terminal.width()
     names = [name for name in rows[0] if room is None or any(_cell(name, r[name]) for r in rows)]
     cells = {

@@ -54,7 +54,7 @@ class EntryPoint(NamedTuple):
         _check_compatible(self.distribution)
         try:
             found = _load(self.target)
-        except (Exception, SystemExit) as cause:
+        except (Exception, SystemExit) as cause:  # a module that calls sys.exit() ends nothing
             raise self.failed(cause) from cause
         _failures.pop((self.location, self.target), None)
         return found
@@ -245,7 +245,7 @@ def _checked() -> dict[str, Requirement | None]:
     return {}
 
 
-# The look that all questions in a block share.
+# The look that all questions in a block share; other threads look for themselves.
 _shared: ContextVar[_Scan | None] = ContextVar("dapi_look", default=None)
 
 
@@ -294,6 +294,7 @@ def _scanned() -> _Scan:
 
 
 def _stamp() -> tuple[object, ...]:
+    # The time of a directory changes when a distribution is installed into it or removed from it.
     paths = [(entry, _mtime(entry or os.curdir)) for entry in sys.path]
     return (*paths, *map(os.environ.get, environment.LISTS))
 
@@ -302,7 +303,7 @@ def _mtime(path: str) -> int:
     try:
         return os.stat(path).st_mtime_ns
     except OSError:
-        return 0
+        return 0  # it may be created later, which changes the stamp
 
 
 def _scan() -> tuple[tuple[Plugin, ...], dict[str, str]]:

@@ -86,6 +86,7 @@ def _tell(hook: str, **facts: Any) -> None:
         return
     plugins = manager.list_name_plugin()
     for name, plugin in plugins:
+        # pluggy ends a call at the first exception, and the others would hear nothing.
         caller = manager.subset_hook_caller(hook, [p for _, p in plugins if p is not plugin])
         try:
             caller(**facts)

@@ -112,6 +112,7 @@ def _parse(text: str) -> _Version | None:
     if match is None:
         return None
     epoch, numbers, word, count, dash, late, post, dev, day, local = match.groups()
+    # PEP 440: 1.0 equals 1.0.0.
     release = tuple(map(int, re.sub(r"(\.0+)+$", "", numbers).split(".")))
     phase = (1, "", 0)
     if word:
@@ -170,7 +171,7 @@ def _holds(marker: str, extra: str) -> bool:
     """Evaluate a marker. One that cannot be read asks for nothing."""
     import ast
 
-    try:
+    try:  # a marker is an expression of Python, too: its names are looked up here, never run
         return _evaluate(ast.parse(marker, mode="eval").body, extra)
     except (SyntaxError, ValueError, AttributeError, KeyError):
         return False

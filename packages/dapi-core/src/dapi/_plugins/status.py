@@ -113,7 +113,7 @@ def _missing(
 ) -> Iterator[Requirement]:
     """Yield the requirements that are not installed, including those of required extras."""
     for each in requirements:
-        if not each.applies(extras) or str(each) in seen:
+        if not each.applies(extras) or str(each) in seen:  # extras may require each other
             continue
         seen.add(str(each))
         installed = versions().get(each.name)
