@@ -198,13 +198,16 @@ def resolve(
     """
     if isinstance(name, WeightEntry):
         name = _member_of(name)
-    if isinstance(name, Weights):
-        _refuse_more(name, weights)
-        return find(name), name
-    wanted = parse(name)
+    wanted = name if isinstance(name, Weights) else parse(name)
+    if weights is not LATEST and (isinstance(wanted, Weights) or wanted.member):
+        raise NoWeightsError(
+            f"{str(name)!r} already names weights, and weights={excerpt(weights)} was passed too",
+            "Pass one of them.",
+        )
     with one_look():
+        if isinstance(wanted, Weights):
+            return find(wanted), wanted
         if wanted.member:
-            _refuse_more(name, weights)
             builder = find_offered(wanted)
             return builder, _member(builder, wanted)
         builder = find(wanted)
@@ -231,14 +234,6 @@ def _says_which_weights(function: Callable[..., Any], config: Mapping[str, Any])
         legacy.parameter == "weights" and legacy.is_meant(config)
         for legacy in function.__dapi_builder__.legacy  # type: ignore[attr-defined]
     )
-
-
-def _refuse_more(name: str | Name | Weights, weights: object) -> None:
-    if weights is not LATEST:
-        raise NoWeightsError(
-            f"{str(name)!r} already names weights, and weights={excerpt(weights)} was passed too",
-            "Pass one of them.",
-        )
 
 
 def _member_of(entry: WeightEntry) -> Weights:
@@ -336,8 +331,8 @@ def find_offered(wanted: Name) -> Builder:
 
 def _owners(publisher: str, wanted: Name) -> list[str]:
     """List the owners of the builder of a name that a distribution has weights for; "" is any."""
-    found = offers.by_builder().get(wanted.builder, [])
-    found = [offer for offer in found if offer.point.distribution == publisher]
+    offered = offers.by_builder().get(wanted.builder, [])
+    found = [offer for offer in offered if offer.point.distribution == publisher]
     if len(found) > 1 and wanted.member:
         found = [
             offer for offer in found if wanted.member in offers.load_enum(offer.point).__members__
