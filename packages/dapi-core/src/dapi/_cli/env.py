@@ -102,7 +102,10 @@ def _facts() -> dict[str, Any]:
         "platform": platform.platform(),
         "distributions": {
             discovery.CORE: versions.get(discovery.CORE, "unknown"),
-            **{each.name: _state(each.version, each.state) for each in plugins()},
+            **{
+                each.name: each.version if each.state == "ok" else f"{each.version} ({each.state})"
+                for each in plugins()
+            },
         },
         "packages": {name: versions[name] for name in _PEERS if name in versions},
         "cache": _cache(),
@@ -110,10 +113,6 @@ def _facts() -> dict[str, Any]:
         "mirrors": list(map(str, mirrors.rules())),
         "variables": _variables(),
     }
-
-
-def _state(version: str, state: str) -> str:
-    return version if state == "ok" else f"{version} ({state})"
 
 
 def _cache() -> dict[str, Any]:

@@ -39,7 +39,7 @@ def add_commands(commands: Any) -> None:
     listing.add_argument("include", nargs="*", metavar="PATTERN", help=text)
     text = "no names that match this pattern; may be given several times"
     listing.add_argument("--exclude", action="append", metavar="PATTERN", help=text)
-    text = "only models of this distribution"
+    text = "only models of this distribution, or of those that match a pattern"
     listing.add_argument("--distribution", action="append", help=text)
     text = "only models for this task, as in object-detection"
     listing.add_argument("--task", action="append", help=text)

@@ -34,13 +34,10 @@ class Parser(argparse.ArgumentParser):
         # argparse leaves them to the main parser, whose usage does not mention the command.
         for word in rest:
             if word.startswith("-") and word != "-":
-                self.error(f"unknown option {word}.{self._suggestion(word)}")
+                near = nearest(word.partition("=")[0], self._option_string_actions)
+                meant = f" Did you mean {near[0]}?" if near else ""
+                self.error(f"unknown option {word}.{meant} To list all: {self.prog} --help")
         return known, rest
-
-    def _suggestion(self, word: str) -> str:
-        near = nearest(word.partition("=")[0], self._option_string_actions)
-        meant = f" Did you mean {near[0]}?" if near else ""
-        return f"{meant} To list all: {self.prog} --help"
 
 
 def add_command(

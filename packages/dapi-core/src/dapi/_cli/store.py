@@ -290,8 +290,12 @@ def _remove(options: argparse.Namespace) -> int:
         elif blob.sha256 in chosen and blob.copy_size:  # our cache lacks only its blob
             rows.append({"path": str(copies.remove(blob.sha256)), "bytes": blob.copy_size})
     rows += [{"path": str(path), "bytes": None} for path in cache.sweep()]
-    empty = "There was nothing to remove."
-    print_rows(options, rows, empty=empty, columns=_removed)
+    print_rows(
+        options,
+        rows,
+        empty="There was nothing to remove.",
+        columns=lambda row: {"removed": row["path"], "bytes": row["bytes"]},
+    )
     return 0
 
 
@@ -303,7 +307,3 @@ def _named(names: Sequence[str], blobs: Sequence[cache.Blob]) -> set[str]:
         by_digits = {blob.sha256 for blob in blobs if is_long and blob.sha256.startswith(name)}
         chosen |= by_digits or files.hashes(files.files_of(name))
     return chosen
-
-
-def _removed(row: dict[str, Any]) -> dict[str, Any]:
-    return {"removed": row["path"], "bytes": row["bytes"]}

@@ -49,7 +49,7 @@ class Metadata(NamedTuple):
             return None
 
     def advertises(self) -> bool:
-        """Whether it may have entry points for dapi; what cannot be read is listed as damaged."""
+        """Whether it may have entry points for dapi; an unreadable file is listed as damaged."""
         try:
             return "[dapi." in (self.read_text("entry_points.txt") or "")
         except (OSError, UnicodeDecodeError):
