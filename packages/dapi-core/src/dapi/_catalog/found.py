@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -62,13 +62,15 @@ class Found(NamedTuple):
         value = self.number(key)
         return value is not None and value <= most
 
+    def metrics(self, datasets: Collection[str] | None) -> Iterator[Metric]:
+        """Return the metrics on some datasets, or on any."""
+        for metric in metrics.read(self.meta):
+            if datasets is None or is_one_of(metric.dataset, datasets):
+                yield metric
+
     def metric(self, name: str, datasets: Collection[str] | None) -> Metric | None:
         """Return the best metric of a name, on some datasets or on any."""
-        return metrics.best(
-            metric
-            for metric in metrics.read(self.meta)
-            if metric.name == name and (datasets is None or is_one_of(metric.dataset, datasets))
-        )
+        return metrics.best(metric for metric in self.metrics(datasets) if metric.name == name)
 
     def facts(self, cached: Cached) -> dict[str, Any]:
         """Return what people compare, by the names of the commands' JSON."""

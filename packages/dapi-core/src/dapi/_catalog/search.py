@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Container, Iterable, Iterator,
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from dapi._catalog import metrics, offers
+from dapi._catalog import offers
 from dapi._catalog.found import Found, SearchResults, is_of, is_one_of
 from dapi._catalog.metrics import Metric
 from dapi._plugins.discovery import one_look
@@ -76,12 +76,7 @@ class Query(Record):
         return next(iter(of_first), None)
 
     def _sorted_by(self, found: Found) -> list[Metric]:
-        return [
-            metric
-            for metric in metrics.read(found.meta)
-            if metric.name == self.sort
-            and (self.dataset is None or is_one_of(metric.dataset, self.dataset))
-        ]
+        return [metric for metric in found.metrics(self.dataset) if metric.name == self.sort]
 
     def _check(self, found: list[Found]) -> None:
         """Refuse values that no weights have: they are misspelt, or not installed."""
@@ -100,12 +95,7 @@ class Query(Record):
 
     def _metrics(self, found: list[Found]) -> set[str]:
         """Return the names of the metrics on the dataset."""
-        return {
-            metric.name
-            for each in found
-            for metric in metrics.read(each.meta)
-            if self.dataset is None or is_one_of(metric.dataset, self.dataset)
-        }
+        return {metric.name for each in found for metric in each.metrics(self.dataset)}
 
     def _matches(self, found: Found) -> bool:
         return (
