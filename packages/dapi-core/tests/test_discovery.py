@@ -249,3 +249,24 @@ def test_repeated_listing_is_cheap(advertise):
     dapi.list_models()
     sys.setprofile(None)
     assert len(calls) < 200
+
+
+@pytest.mark.usefixtures("forget_registered")
+def test_repeated_look_up_of_weights_is_cheap(advertise, template):
+    """The path is looked at once, and the weights of all other models are not gone through."""
+    source = template.format(enum="ManyWeights", name="many0", module="acme_many", known_as=())
+    names = [f"many{number}" for number in range(1_000)]
+    points = "[dapi.models]\n" + "".join(f"{name} = acme_many:many0\n" for name in names)
+    points += "[dapi.weights]\n" + "".join(f"{name} = acme_many:ManyWeights\n" for name in names)
+    advertise("acme-many", points, acme_many=source)
+    dapi.get_weights("many0:First_RefV1")
+
+    calls = []
+    sys.setprofile(lambda _, event, what: calls.append((event, what)))
+    dapi.get_weights("many0:First_RefV1")
+    sys.setprofile(None)
+    sys.modules.pop("acme_many")
+    assert len([event for event, _ in calls if event == "call"]) < 200
+    assert len([what for event, what in calls if (event, what) == ("c_call", os.stat)]) <= len(
+        sys.path
+    )
