@@ -385,7 +385,35 @@ def test_show_guesses_no_name(family, capsys):
 def test_list_of_nothing_says_why(family, capsys, monkeypatch):
     """An empty list is no empty screen."""
     assert "installed models match" in run(capsys, "list", "absent*")[1].out
-    monkeypatch.setattr("dapi._catalog.builders.listed", dict)
+    monkeypatch.setenv("DAPI_PLUGINS", "acme-nets-extra")
+    with pytest.warns(PluginWarning, match="acme-nets-extra"):
+        assert "disables acme-nets" in run(capsys, "list")[1].out
+
+
+def test_list_looks_for_distributions_once(alone, advertise, capsys):
+    """However many models there are: a look reads the times of all directories on the path."""
+    looks = []
+    for name, models in {"acme-few": 1, "acme-many": 40}.items():
+        module = name.replace("-", "_")
+        nets = [f"{module}{number}" for number in range(models)]
+        points = "[dapi.models]\n" + "".join(f"{net} = {module}:net\n" for net in nets)
+        points += "[dapi.weights]\n" + "".join(f"{net} = {module}:NetWeights\n" for net in nets)
+        source = FAMILY.format(url="https://a.org/1", asset="https://a.org/2",
+                               other="https://a.org/3", sha256="0" * 64)  # fmt: skip
+        advertise(name, points, folder=name, **{module: source})
+        called = []
+        sys.setprofile(lambda *call, called=called: called.append(call[2]))
+        main(["list", "--distribution", name])
+        sys.setprofile(None)
+        looks.append(called.count(os.stat) // len(sys.path))
+        sys.modules.pop(module)
+
+    assert looks[1] - looks[0] < 5
+
+
+@pytest.mark.usefixtures("alone")
+def test_list_without_any_model_says_what_to_install(capsys):
+    """Nothing is installed, so nothing can be misspelt."""
     assert "pip install dapi-vision" in run(capsys, "list")[1].out
 
 
@@ -848,6 +876,21 @@ def test_no_command_tells_a_secret(alone, advertise, capsys, monkeypatch):
 
     assert "s3cret" not in "".join(shown)
     assert sum("x.org/1.pth?***" in each for each in shown) > 9
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_show_keeps_the_anchors_of_pages(alone, advertise, capsys, options):
+    """A place in a page is part of a source; a fragment with parameters may contain a secret."""
+    page = "https://example.org/issues/1#issuecomment-2"
+    source = HOSTILE.format(evil=page).replace("x.org/1", "x.org/1#access_token=s3cret")
+    points = (
+        "[dapi.models]\nevil = acme_pages:evil\n[dapi.weights]\nevil = acme_pages:EvilWeights\n"
+    )
+    advertise("acme-pages", points, acme_pages=source)
+
+    shown = run(capsys, "show", "evil:A_RefV1", *options)[1].out
+    assert page in shown and "s3cret" not in shown
+    sys.modules.pop("acme_pages")
 
 
 def test_no_plugin_steers_a_terminal(alone, advertise, capsys, monkeypatch):

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 import dapi
-from dapi import plugins
-from dapi._catalog import builders
+from dapi import catalog, plugins
 from dapi._plugins import metadata as _metadata
-from dapi._plugins.discovery import discover, entry_points, extension
+from dapi._plugins.discovery import extension
+from dapi.catalog import entry_points
 from dapi.exceptions import AmbiguousExtensionError, PluginLoadError, PluginWarning
 
 MODELS = "[dapi.models]\nnet = {module}:net\n"
@@ -76,8 +76,9 @@ def test_stale_egg_info_beside_dist_info_hides_nothing(advertise):
 
 @pytest.mark.parametrize("order", [sorted, lambda names: sorted(names, reverse=True)])
 def test_installed_copy_counts_in_whatever_order_a_directory_is_read(advertise, order, monkeypatch):
-    """Of one directory an egg-info is the stale one, also when it advertises."""
-    advertise("acme", "[dapi.models]\nstale = m:stale\n", version="0.1", kind="egg-info")
+    """Of one directory an egg-info is the stale one, whatever it advertises and its version."""
+    stale = advertise("acme", "[dapi.models]\nstale = m:stale\n", kind="egg-info")
+    stale.rename(stale.with_name("acme-9.0.egg-info"))
     advertise("acme", "[dapi.models]\nnew = m:new\n", version="2.0")
     listdir = os.listdir
     monkeypatch.setattr(os, "listdir", lambda folder: order(listdir(folder)))
@@ -153,8 +154,8 @@ def test_undecodable_entry_points_fail_alone(advertise):
 
 def test_discover_sees_a_new_directory(advertise):
     """What is put on the path later is found; without a change the answer is kept."""
-    before = discover()
-    assert before is discover()
+    before = catalog.plugins()
+    assert before is catalog.plugins()
     advertise("acme-late", MODELS.format(module="m"))
 
     assert find("acme-late") is not None
@@ -236,9 +237,9 @@ def test_only_metadata_of_who_advertises_is_opened(advertise, monkeypatch):
     assert "acme-1.0.dist-info" in described and "stranger-1.0.dist-info" not in described
 
 
-def test_repeated_listing_is_cheap(advertise, monkeypatch):
+@pytest.mark.usefixtures("forget_registered")
+def test_repeated_listing_is_cheap(advertise):
     """Ten thousand models are not gone through again, as long as nothing changes."""
-    monkeypatch.setattr(builders, "_registered", {})
     points = "".join(f"net{number} = m:f\n" for number in range(10_000))
     advertise("acme-many", f"[dapi.models]\n{points}")
     assert 10_000 <= len(dapi.list_models())
@@ -248,3 +249,24 @@ def test_repeated_listing_is_cheap(advertise, monkeypatch):
     dapi.list_models()
     sys.setprofile(None)
     assert len(calls) < 200
+
+
+@pytest.mark.usefixtures("forget_registered")
+def test_repeated_look_up_of_weights_is_cheap(advertise, template):
+    """The path is looked at once, and the weights of all other models are not gone through."""
+    source = template.format(enum="ManyWeights", name="many0", module="acme_many", known_as=())
+    names = [f"many{number}" for number in range(1_000)]
+    points = "[dapi.models]\n" + "".join(f"{name} = acme_many:many0\n" for name in names)
+    points += "[dapi.weights]\n" + "".join(f"{name} = acme_many:ManyWeights\n" for name in names)
+    advertise("acme-many", points, acme_many=source)
+    dapi.get_weights("many0:First_RefV1")
+
+    calls = []
+    sys.setprofile(lambda _, event, what: calls.append((event, what)))
+    dapi.get_weights("many0:First_RefV1")
+    sys.setprofile(None)
+    sys.modules.pop("acme_many")
+    assert len([event for event, _ in calls if event == "call"]) < 200
+    assert len([what for event, what in calls if (event, what) == ("c_call", os.stat)]) <= len(
+        sys.path
+    )

@@ -7,9 +7,8 @@ from html.parser import HTMLParser
 import pytest
 
 import dapi
-from dapi import File, WeightEntry, Weights
+from dapi import File, SearchResults, WeightEntry, Weights
 from dapi._answers.differences import Check, Difference
-from dapi._catalog.found import SearchResults
 from dapi._text import display
 from dapi.cache import Finding, Findings
 from dapi.exceptions import MissingDependencyError

@@ -6,7 +6,7 @@ import pytest
 
 import dapi
 from dapi import File, WeightEntry
-from dapi._catalog import downloads
+from dapi._cli import downloads
 from dapi._store import cache, partial
 from dapi._store.settings import DEFAULT
 from dapi.cache import fetch

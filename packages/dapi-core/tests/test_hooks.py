@@ -1,6 +1,8 @@
 """Hooks: several distributions take part, and a broken one aborts nothing."""
 
 import hashlib
+import os
+import subprocess
 import sys
 
 import pytest
@@ -58,12 +60,26 @@ def test_a_url_is_answer_enough(hook):
     assert hooks.FetchRequest("https://m.test") == hooks.before_fetch("https://x.example")
 
 
-def test_no_hooks_import_no_pluggy(monkeypatch):
-    """Without a distribution that has hooks nothing is loaded for them."""
-    monkeypatch.setattr(hooks, "entry_points", lambda group: [])
+@pytest.mark.parametrize("has_hooks", [False, True])
+def test_pluggy_is_imported_for_hooks_alone(has_hooks, tmp_path, server):
+    """Without a distribution that has hooks, a fetch costs nothing for them."""
+    if has_hooks:
+        information = tmp_path / "acme_hooks-1.0.dist-info"
+        information.mkdir()
+        (information / "entry_points.txt").write_text("[dapi.hooks]\nacme = acme_hooks\n")
+        (tmp_path / "acme_hooks.py").write_text(MIRROR)
+    url, digest = server.serve("/net.pth", b"weights"), hashlib.sha256(b"weights").hexdigest()
+    code = (
+        f"import sys; from dapi import File, cache; cache.fetch(File({url!r}, sha256={digest!r}));"
+        "print('pluggy' in sys.modules)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path), "DAPI_PLUGINS": "acme-hooks"}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code],
+        capture_output=True, text=True, env=environment, cwd=tmp_path,
+    )  # fmt: skip
 
-    assert hooks.FetchRequest("https://example.org") == hooks.before_fetch("https://example.org")
-    assert hooks._manager(()) is None
+    assert f"{has_hooks}\n" == done.stdout, done.stderr
 
 
 def test_hooks_that_fail_to_import_are_skipped(hook, server):

@@ -109,6 +109,7 @@ def test_damage_is_as_the_schema_says(family, capsys):
         (["show", "absent_net"], 1, "unknown-model"),
         (["show", "acme_net:Absent_V1"], 1, "unknown-weights"),
         (["search", "--task", "tusk"], 1, "unknown-facet"),
+        (["list", "--distribution", "acme-jsno"], 1, "unknown-plugin"),
         (["search", "--tsk", "naming"], 2, "usage"),
         (["absent-command"], 2, "usage"),
         (["check"], 2, "usage"),

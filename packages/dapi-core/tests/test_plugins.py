@@ -7,7 +7,6 @@ import pytest
 
 import _dapi_owners
 import dapi
-from dapi._catalog import builders
 from dapi.exceptions import (
     DisabledModelError,
     IncompatiblePluginError,
@@ -19,9 +18,8 @@ CORE = metadata.version("dapi-core")
 
 
 @pytest.fixture
-def acme(advertise, monkeypatch):
+def acme(advertise, forget_registered):
     """A distribution whose import would end the process."""
-    monkeypatch.setattr(builders, "_registered", {})
 
     def add(name="acme", **options):
         module = f"{name.replace('-', '_')}_exits"
@@ -80,7 +78,7 @@ def test_missing_dependency_of_an_extra_is_told(acme):
 def test_failure_is_forgotten_when_it_loads(acme, advertise):
     """A state says what is now: an import that succeeds mends it."""
     advertise("acme", "[dapi.formats]\nx = acme_late:read\n", folder="acme")
-    point = next(p for p in dapi._plugins.discovery.entry_points("dapi.formats") if p.name == "x")
+    point = next(each for each in dapi.catalog.entry_points("dapi.formats") if each.name == "x")
 
     with pytest.raises(PluginLoadError):
         point.load()

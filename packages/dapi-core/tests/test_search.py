@@ -5,7 +5,6 @@ import sys
 import pytest
 
 import dapi
-from dapi._catalog import search
 from dapi.exceptions import ArgumentError, PluginWarning, UnknownFacetError, UnknownModelError
 
 FAMILY = """
@@ -304,7 +303,7 @@ def test_name_that_two_distributions_give_is_qualified(advertise):
     points = "[dapi.models]\neye = acme_two:eye\n[dapi.weights]\neye = acme_two:EyeWeights\n"
     advertise("acme-two", points, folder="two", acme_two=FAMILY)
 
-    names = [each.name for each in search.everything() if each.weights.name == "ImageNet1K_RefV1"]
+    names = [str(each) for each in dapi.search() if each.name == "ImageNet1K_RefV1"]
     assert ["acme-senses/eye:ImageNet1K_RefV1", "acme-two/eye:ImageNet1K_RefV1"] == names
     assert all(dapi.get_weights(name) for name in names)
     sys.modules.pop("acme_two")

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from dapi._building.declaration import LegacyArgument
     from dapi._building.provenance import Provenance, weights_of
     from dapi._building.register_model import register_model
+    from dapi._catalog.builders import list_models
     from dapi._catalog.found import SearchResults
-    from dapi._catalog.listing import list_models
     from dapi._catalog.lookup import (
         LATEST,
         get_builder,
@@ -71,7 +71,7 @@ else:
             "list_weights",
         ),
         "_weights.meta": ("Meta",),
-        "_catalog.listing": ("list_models",),
+        "_catalog.builders": ("list_models",),
         "_plugins.status": ("PluginInfo", "Refreshed", "plugins", "refresh"),
         "_prediction.predictor": ("ModelPredictor", "Predictions", "predictor"),
         "_building.provenance": ("Provenance", "weights_of"),

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dapi._catalog import builders, offers
 from dapi._catalog.builders import Builder
 from dapi._plugins import removals
-from dapi._plugins.discovery import Plugin, discover, entry_points
+from dapi._plugins.discovery import discover, entry_points
 from dapi._values.names import Name
 from dapi._weights import aliases
 from dapi._weights.enum import Weights
@@ -26,17 +26,14 @@ from dapi.exceptions import (
 
 def invalid_name(name: object) -> InvalidNameError:
     """Return the error for a value that is not a valid name."""
-    return InvalidNameError(name, equivalents=_equivalents(name), remedy=_remedy(name))
-
-
-def _remedy(name: object) -> str:
-    """Return what to write instead of an invalid name, if known."""
-    if isinstance(name, type) and issubclass(name, Weights):
-        return f"Name one of its members: {', '.join(name.__members__)}."
     spec = getattr(name, "__dapi_builder__", None)
-    if spec is not None:
-        return f"It is a builder. Call it: {spec.name}(weights=...)"
-    return how_to_load(name)
+    if isinstance(name, type) and issubclass(name, Weights):
+        remedy = f"Name one of its members: {', '.join(name.__members__)}."
+    elif spec is not None:
+        remedy = f"It is a builder. Call it: {spec.name}(weights=...)"
+    else:
+        remedy = how_to_load(name)
+    return InvalidNameError(name, equivalents=_equivalents(name), remedy=remedy)
 
 
 def unknown_model(wanted: Name) -> UnknownModelError:
@@ -51,7 +48,8 @@ def unknown_model(wanted: Name) -> UnknownModelError:
     groups = ("dapi.models", "dapi.weights") if distribution else ("dapi.models",)
     for plugin in discover():
         is_asked = plugin.disabled_by and distribution in (None, plugin.name)
-        if is_asked and _gives(plugin, builder, groups):
+        points = (point for point in plugin.entry_points if point.group in groups)
+        if is_asked and any(point.name.rpartition("/")[2] == builder for point in points):
             return DisabledModelError(text, distribution=plugin.name, variable=plugin.disabled_by)
     return UnknownModelError(
         text,
@@ -86,32 +84,18 @@ def _offered(distribution: str | None, builder: str) -> list[str]:
     ]
 
 
-def _gives(plugin: Plugin, builder: str, groups: Sequence[str]) -> bool:
-    return any(
-        point.group in groups and point.name.rpartition("/")[2] == builder
-        for point in plugin.entry_points
-    )
-
-
 def _equivalents(name: object) -> list[str]:
     """List our names for another library's ``name``. May read every enum."""
     if not isinstance(name, str) or not aliases.is_foreign(name):
         return []
     meant = aliases.builder(name)
     found = [here for here, builder in builders.listed().items() if builder.name == meant]
-    return found or _known_as(name)
-
-
-def _known_as(name: str) -> list[str]:
-    """List the weights that another library calls ``name``."""
+    if found:
+        return found
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PluginWarning)  # the error is about the name alone
-        found = offers.all_enums()
-    return [
-        str(member)
-        for _, _, enum in sorted(found, key=lambda each: each[:2])
-        for member in aliases.members(name, enum)
-    ]
+        enums = sorted(offers.all_enums(), key=lambda each: each[:2])
+    return [str(member) for _, _, enum in enums for member in aliases.members(name, enum)]
 
 
 def _provider(builder: str) -> str | None:
@@ -119,6 +103,7 @@ def _provider(builder: str) -> str | None:
     import json
     from importlib.resources import files
 
+    # A file, not a module: only this error reads it.
     known = json.loads(files("dapi").joinpath("known_models.json").read_text(encoding="utf-8"))
     installed = {point.distribution for point in entry_points("dapi.models")}
     provider: str | None = known.get(builder)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from dapi import _store
@@ -22,6 +22,9 @@ from dapi.exceptions import MissingHashError, NotLockedError, NoWeightsError, Pl
 
 # The number of published digits that identify a file.
 _ENOUGH_DIGITS = 8
+
+# Schemes of files that are never downloaded.
+LOCAL = ("file:", "package:")
 
 
 def fetch_everything(
@@ -73,7 +76,7 @@ def absent(files: Iterable[File]) -> list[File]:
     return [
         file
         for file in map(binding.locked, files)
-        if not file.url.startswith(("file:", "package:")) and cache.find(file) is None
+        if not file.url.startswith(LOCAL) and cache.find(file) is None
     ]
 
 
@@ -83,9 +86,8 @@ def require_hashes(weights: Weights | WeightEntry) -> None:
     Raises:
         MissingHashError: There is such a file.
     """
-    local = ("file:", "package:")
     files = map(binding.locked, everything(weights))
-    unpinned = [f.url for f in files if not f.is_pinned and not f.url.startswith(local)]
+    unpinned = [file.url for file in files if not file.is_pinned and not file.url.startswith(LOCAL)]
     if unpinned:
         raise MissingHashError(str(weights), files=unpinned)
 
@@ -120,39 +122,30 @@ def hashes(files: Iterable[File]) -> set[str]:
     return {digest for file in files if (digest := _hash(file))}
 
 
-def urls() -> Iterator[str]:
-    """List the URLs, mirrors included, of all files of the installed weights."""
+def installed() -> Iterator[tuple[Weights, File]]:
+    """List the files of all installed weights, and of all that they need."""
     for weights in lookup.list_weights():
         for file in everything(weights):
-            yield from (file.url, *file.mirrors)
+            yield weights, file
 
 
-def owners_by_url() -> dict[str, list[str]]:
-    """Map the URLs (as shown) of all installed weights to the names of those who need them."""
-    owners: dict[str, list[str]] = {}
-    for weights in lookup.list_weights():
-        for file in everything(weights):
-            owners.setdefault(redacted(file.url), []).append(str(weights))
-    return owners
+def by_url(file: File) -> Iterable[str]:
+    """Return the URL of a file, as it is shown."""
+    return (redacted(file.url),)
 
 
-def owners_by_hash() -> dict[str, list[str]]:
-    """Map the known hashes of all installed weights to the names of those who need them."""
-    owners: dict[str, list[str]] = {}
-    for weights in lookup.list_weights():
-        for digest in hashes(everything(weights)):
-            owners.setdefault(digest, []).append(str(weights))
-    return owners
+def by_key(file: File) -> Iterable[str]:
+    """Return the names that a file may have in the cache: by its hash, or by its URL."""
+    return filter(None, {cache.key(file), _hash(file)})
 
 
-def owners_by_key() -> dict[str, list[str]]:
-    """Map the hashes of files, and the keys of those without one, to the names that need them."""
-    owners: dict[str, list[str]] = {}
-    for weights in lookup.list_weights():
-        for key in {key for file in everything(weights) for key in (cache.key(file), _hash(file))}:
-            if key:
-                owners.setdefault(key, []).append(str(weights))
-    return owners
+def owners(keys: Callable[[File], Iterable[str]]) -> dict[str, list[str]]:
+    """Map keys of the files of all installed weights to the names of those who need them."""
+    owners: dict[str, dict[str, None]] = {}
+    for weights, file in installed():
+        for key in keys(file):
+            owners.setdefault(key, {})[str(weights)] = None
+    return {key: list(names) for key, names in owners.items()}
 
 
 def used_hashes() -> set[str]:
@@ -161,10 +154,10 @@ def used_hashes() -> set[str]:
     Raises:
         NoWeightsError: A distribution cannot be imported, so the files that it uses are unknown.
     """
-    with warnings.catch_warnings():
+    with warnings.catch_warnings():  # a skipped enum would make its files look unused
         warnings.simplefilter("error", PluginWarning)
         try:
-            return set(owners_by_hash())
+            return hashes(file for _, file in installed())
         except PluginWarning as cause:
             what = "Unused files cannot be determined while a distribution is broken"
             raise NoWeightsError(f"{what}: {cause}", "For details: dapi doctor") from cause
@@ -191,8 +184,7 @@ def add(path: Path, *, owner: str | None = None) -> list[tuple[str, Path]]:
     digest = verification.hash_file(path)
     found = [
         (str(weights), file)
-        for weights in lookup.list_weights()
-        for file in everything(weights)
+        for weights, file in installed()
         if len(file.sha256 or "") >= _ENOUGH_DIGITS and digest.startswith(file.sha256 or "")
     ]
     if not found:
@@ -205,10 +197,8 @@ def _only(path: Path, files: list[File], name: str) -> File:
     """Return the file of some weights that a local file is: the only one, or that of its name."""
     chosen = files if len(files) == 1 else [file for file in files if file.name == path.name]
     if len(chosen) != 1:
-        names = ", ".join(file.name for file in files)
-        remedy = f"Rename it to one of: {names}"
-        count = counted(len(files), "file")
-        raise NoWeightsError(f"{name} has {count}, none named {path.name}", remedy)
+        fact = f"{name} has {counted(len(files), 'file')}, none named {path.name}"
+        raise NoWeightsError(fact, f"Rename it to one of: {', '.join(file.name for file in files)}")
     return chosen[0]
 
 

@@ -1,18 +1,20 @@
-"""Found: weights with their model and distribution, and what a search returns."""
+"""Found: weights with their model and distribution, their facts, and the results of a search."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dapi._catalog import builders, metrics
 from dapi._catalog.metrics import Metric
+from dapi._plugins.discovery import one_look
 from dapi._values import names as _names
 from dapi._values.public import public
 from dapi.exceptions import MissingDependencyError
 
 if TYPE_CHECKING:
+    from dapi._values.file import File
     from dapi._weights.enum import Weights
 
 
@@ -60,13 +62,78 @@ class Found(NamedTuple):
         value = self.number(key)
         return value is not None and value <= most
 
+    def metrics(self, datasets: Collection[str] | None) -> Iterator[Metric]:
+        """Return the metrics on some datasets, or on any."""
+        for metric in metrics.read(self.meta):
+            if datasets is None or is_one_of(metric.dataset, datasets):
+                yield metric
+
     def metric(self, name: str, datasets: Collection[str] | None) -> Metric | None:
         """Return the best metric of a name, on some datasets or on any."""
-        return metrics.best(
-            metric
-            for metric in metrics.read(self.meta)
-            if metric.name == name and (datasets is None or is_one_of(metric.dataset, datasets))
-        )
+        return metrics.best(metric for metric in self.metrics(datasets) if metric.name == name)
+
+    def facts(self, cached: Cached) -> dict[str, Any]:
+        """Return what people compare, by the names of the commands' JSON."""
+        return {
+            "params": self.meta.get("num_params"),
+            "gflops": self.meta.get("gflops"),
+            "bytes": self.mib and round(self.mib * 2**20),
+            "estimated": not all(file.size for file in self.weights.files),
+            "license": self.meta.get("license", "unknown"),
+            "latest": self.weights.latest,
+            "cached": cached.has(self.weights),
+            "metrics": [metric._asdict() for metric in metrics.read(self.meta)],
+            **status(self.model, self.weights),
+        }
+
+    def row(self, name: str, metric: Metric | None, cached: Cached) -> dict[str, Any]:
+        """Return the facts with a name, the task and one metric."""
+        return {
+            "weights": name,
+            "task": self.meta.get("task"),
+            "metric": metric and metric._asdict(),
+            **self.facts(cached),
+        }
+
+
+def status(model: str, weights: Weights | None) -> dict[str, Any]:
+    """Return the status of weights, and their replacement; ``replaced`` is the builder's."""
+    if weights and weights.status.state != "active":
+        return {"status": weights.status.state, "replacement": weights.status.replacement}
+    builder = builders.listed().get(model)
+    successor = builder and builders.successor(builder.name, builder.target.partition(":")[0])
+    return {"status": "replaced" if successor else "active", "replacement": successor}
+
+
+class Cached:
+    """The files in all caches, by the names of their blobs alone: nothing is read or hashed."""
+
+    def __init__(self) -> None:
+        from dapi._store import cache  # a search alone does not need it
+
+        self._hashes = sorted(cache.digests())
+
+    def has(self, weights: Weights) -> bool:
+        """Whether weights need no download."""
+        from dapi._catalog.files import everything
+
+        return all(map(self._has_file, everything(weights)))
+
+    def _has_file(self, file: File) -> bool:
+        if file.url.startswith(("file:", "package:")):
+            return True
+        from bisect import bisect_left  # a search alone does not need it
+
+        digits = file.sha256 or ""
+        place = bisect_left(self._hashes, digits)
+        is_likely = place < len(self._hashes) and self._hashes[place].startswith(digits)
+        if file.is_pinned or not is_likely:
+            return is_likely
+        from dapi._store import trust  # reads a record, which takes 0.2 ms
+
+        # Some of the digits may begin several hashes: the record of the first use decides.
+        known = trust.find(file)
+        return known is not None and known.sha256 in self._hashes
 
 
 @public
@@ -75,13 +142,12 @@ class SearchResults(list["Weights"]):
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the facts of each, with its first metric: what ``dapi search --json`` prints."""
-        from dapi._catalog.facts import cached_hashes, compared  # a search alone needs neither
-
-        cached, rows = cached_hashes(), []
-        for weights in self:
-            found = Found(str(weights).rpartition(":")[0], "", weights)
-            metric = next(metrics.read(weights.meta), None)
-            rows.append(compared(str(weights), found, metric, cached))
+        cached, rows = Cached(), []
+        with one_look():
+            for weights in self:
+                name, metric = str(weights), next(metrics.read(weights.meta), None)
+                found = Found(name.rpartition(":")[0], "", weights)
+                rows.append(found.row(name, metric, cached))
         return rows
 
     def to_pandas(self) -> Any:

@@ -77,6 +77,7 @@ def get_model(
     if weights is LATEST and isinstance(wanted, Name) and not wanted.member:
         builder = find(wanted)
         function = builder.load()
+        # With pretrained=False, a builder needs no weights that are marked latest.
         if not _says_which_weights(function, config):
             config = {"weights": _latest(builder, function), **config}
         built = function(**config)
@@ -197,13 +198,16 @@ def resolve(
     """
     if isinstance(name, WeightEntry):
         name = _member_of(name)
-    if isinstance(name, Weights):
-        _refuse_more(name, weights)
-        return find(name), name
-    wanted = parse(name)
+    wanted = name if isinstance(name, Weights) else parse(name)
+    if weights is not LATEST and (isinstance(wanted, Weights) or wanted.member):
+        raise NoWeightsError(
+            f"{str(name)!r} already names weights, and weights={excerpt(weights)} was passed too",
+            "Pass one of them.",
+        )
     with one_look():
+        if isinstance(wanted, Weights):
+            return find(wanted), wanted
         if wanted.member:
-            _refuse_more(name, weights)
             builder = find_offered(wanted)
             return builder, _member(builder, wanted)
         builder = find(wanted)
@@ -230,14 +234,6 @@ def _says_which_weights(function: Callable[..., Any], config: Mapping[str, Any])
         legacy.parameter == "weights" and legacy.is_meant(config)
         for legacy in function.__dapi_builder__.legacy  # type: ignore[attr-defined]
     )
-
-
-def _refuse_more(name: str | Name | Weights, weights: object) -> None:
-    if weights is not LATEST:
-        raise NoWeightsError(
-            f"{str(name)!r} already names weights, and weights={excerpt(weights)} was passed too",
-            "Pass one of them.",
-        )
 
 
 def _member_of(entry: WeightEntry) -> Weights:
@@ -317,13 +313,16 @@ def _find_for(enum: type[Weights]) -> Builder:
 def find_offered(wanted: Name) -> Builder:
     """Return the builder of some weights: by its own distribution, or by their publisher."""
     distribution, builder, _, publisher = wanted
-    if publisher is None and all(
-        (each.distribution, each.name) != (distribution, builder) for each in builders.known()
-    ):
-        publisher, distribution = distribution, None  # as in acme-models/resnet50:Plants_RefV1
-        if publisher and not _owners(publisher, wanted):
-            raise absence.unknown_model(wanted)
+    is_publisher = (
+        publisher is None
+        and distribution is not None
+        and all((each.distribution, each.name) != wanted[:2] for each in builders.known())
+    )
+    if is_publisher:  # as in acme-models/resnet50:Plants_RefV1
+        publisher, distribution = distribution, None
     owners = _owners(publisher, wanted) if publisher and distribution is None else []
+    if is_publisher and not owners:
+        raise absence.unknown_model(wanted)
     if len(owners) > 1:
         meant = [str(wanted._replace(distribution=each, publisher=publisher)) for each in owners]
         raise AmbiguousModelError(str(wanted), candidates=meant)
@@ -332,8 +331,8 @@ def find_offered(wanted: Name) -> Builder:
 
 def _owners(publisher: str, wanted: Name) -> list[str]:
     """List the owners of the builder of a name that a distribution has weights for; "" is any."""
-    found = offers.by_builder().get(wanted.builder, [])
-    found = [offer for offer in found if offer.point.distribution == publisher]
+    offered = offers.by_builder().get(wanted.builder, [])
+    found = [offer for offer in offered if offer.point.distribution == publisher]
     if len(found) > 1 and wanted.member:
         found = [
             offer for offer in found if wanted.member in offers.load_enum(offer.point).__members__

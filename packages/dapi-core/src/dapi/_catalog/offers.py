@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dapi._catalog.builders import Builder, listed, registered
 from dapi._loader import collector
-from dapi._plugins.discovery import EntryPoint, entry_points
+from dapi._plugins.discovery import EntryPoint, entry_points, once_a_scan, one_look
 from dapi._text import counted
 from dapi._values import names as _names
 from dapi._values import notices
@@ -34,13 +34,11 @@ class Offer(NamedTuple):
         return not self.owner or distribution in (None, self.owner)
 
 
-class Skipped(NamedTuple):
-    """A model with weights that could not be read, and the reason."""
-
-    model: str
-    error: PluginLoadError
+# By distribution: the first error of enums that could not be read, and the models that lack them.
+_Skipped = dict[str, tuple[PluginLoadError, list[str]]]
 
 
+@once_a_scan
 def by_builder() -> dict[str, list[Offer]]:
     """Group the advertised weights by the builder that they name."""
     found: dict[str, list[Offer]] = {}
@@ -49,6 +47,7 @@ def by_builder() -> dict[str, list[Offer]]:
     return found
 
 
+@once_a_scan
 def _all() -> list[Offer]:
     """List the advertised weights.
 
@@ -72,8 +71,8 @@ def enums(builder: Builder, *, strict: bool = True) -> list[tuple[str, type[Weig
         builder: The builder.
         strict: Whether to raise if the model's own enum fails to load, instead of warning.
     """
-    skipped: list[Skipped] = []
-    loaded = _load_enums(builder, by_builder().get(builder.name, []), skipped, strict=strict)
+    skipped: _Skipped = {}
+    loaded = _load_enums(builder, skipped, strict=strict)
     _warn_of(skipped)
     return loaded
 
@@ -87,24 +86,25 @@ def all_enums(only: Container[str] | None = None) -> list[tuple[str, str, type[W
     Returns:
         The listed name of the model, the distribution that offers the weights, and their enum.
     """
-    offered, skipped = by_builder(), list[Skipped]()
-    with collector.paused():  # declarations live on: exempt them from garbage collection
+    skipped: _Skipped = {}
+    # Declarations live on: exempt them from garbage collection.
+    with one_look(), collector.paused():
         found = [
             (name, distribution, enum)
             for name, builder in listed().items()
             if only is None or name in only
-            for distribution, enum in _load_enums(
-                builder, offered.get(builder.name, []), skipped, strict=False
-            )
+            for distribution, enum in _load_enums(builder, skipped, strict=False)
         ]
     _warn_of(skipped)
     return found
 
 
 def _load_enums(
-    builder: Builder, offers: Iterable[Offer], skipped: list[Skipped], *, strict: bool
+    builder: Builder, skipped: _Skipped, *, strict: bool
 ) -> list[tuple[str, type[Weights]]]:
-    points = [offer.point for offer in offers if offer.is_for(builder.distribution)]
+    offered = by_builder().get(builder.name, [])
+    points = [offer.point for offer in offered if offer.is_for(builder.distribution)]
+    # False sorts before True: its own come first.
     points.sort(key=lambda point: (point.distribution != builder.distribution, point.distribution))
     loaded = []
     for point in points:
@@ -113,7 +113,7 @@ def _load_enums(
         except PluginLoadError as error:
             if strict and point.distribution == builder.distribution:
                 raise
-            skipped.append(Skipped(builder.name, error))
+            skipped.setdefault(error.distribution, (error, []))[1].append(builder.name)
     return loaded or _declared_enums(builder)
 
 
@@ -126,14 +126,11 @@ def _declared_enums(builder: Builder) -> list[tuple[str, type[Weights]]]:
     return []
 
 
-def _warn_of(skipped: list[Skipped]) -> None:
+def _warn_of(skipped: _Skipped) -> None:
     """Warn of skipped enums, once per distribution, which may have a hundred models."""
-    for distribution in dict.fromkeys(each.error.distribution for each in skipped):
-        names = [each.model for each in skipped if each.error.distribution == distribution]
-        more = f" and {counted(len(names) - 1, 'more model')}" if len(names) > 1 else ""
-        error = next(each.error for each in skipped if each.error.distribution == distribution)
-        text = f"Weights for {names[0]}{more} were skipped. {error}"
-        notices.warn(text, PluginWarning)
+    for error, models in skipped.values():
+        more = f" and {counted(len(models) - 1, 'more model')}" if len(models) > 1 else ""
+        notices.warn(f"Weights for {models[0]}{more} were skipped. {error}", PluginWarning)
 
 
 def load_enum(point: EntryPoint) -> type[Weights]:

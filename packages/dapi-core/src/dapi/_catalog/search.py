@@ -5,15 +5,18 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from dapi._catalog import criteria, metrics, offers
+from dapi._catalog import offers
 from dapi._catalog.found import Found, SearchResults, is_of, is_one_of
 from dapi._catalog.metrics import Metric
+from dapi._plugins.discovery import one_look
+from dapi._values import names as _names
 from dapi._values.public import public
 from dapi._values.record import Record
 from dapi._weights import aliases, licenses
-from dapi.exceptions import UnknownFacetError
+from dapi.exceptions import ArgumentError, UnknownFacetError
 
 if TYPE_CHECKING:
     from dapi._weights.enum import Weights
@@ -36,19 +39,14 @@ class Query(Record):
     sort: str = "name"
 
     @classmethod
-    def of(cls, *, text: Any, sort: Any, latest_only: bool, **wishes: Any) -> Query:
+    def of(cls, *, latest_only: bool, **wishes: Any) -> Query:
         """Read the arguments of ``search``.
 
         Raises:
             ArgumentError: One has a wrong type.
         """
-        words, order = "words in one string, as in 'resnet imagenet'", ", ".join(ORDERS)
-        return cls(
-            text=criteria.checked_text("text", text, words),
-            latest_only=latest_only,
-            sort=criteria.checked_text("sort", sort, f"one of {order}, or a metric") or "name",
-            **{name: criteria.READERS[name](name, wish) for name, wish in wishes.items()},
-        )
+        read = {name: _READERS[name](name, wish) for name, wish in wishes.items()}
+        return cls(latest_only=latest_only, **read)
 
     def run(self, found: Iterable[Found]) -> list[Found]:
         """Return the matching weights, sorted.
@@ -78,12 +76,7 @@ class Query(Record):
         return next(iter(of_first), None)
 
     def _sorted_by(self, found: Found) -> list[Metric]:
-        return [
-            metric
-            for metric in metrics.read(found.meta)
-            if metric.name == self.sort
-            and (self.dataset is None or is_one_of(metric.dataset, self.dataset))
-        ]
+        return [metric for metric in found.metrics(self.dataset) if metric.name == self.sort]
 
     def _check(self, found: list[Found]) -> None:
         """Refuse values that no weights have: they are misspelt, or not installed."""
@@ -102,12 +95,7 @@ class Query(Record):
 
     def _metrics(self, found: list[Found]) -> set[str]:
         """Return the names of the metrics on the dataset."""
-        return {
-            metric.name
-            for each in found
-            for metric in metrics.read(each.meta)
-            if self.dataset is None or is_one_of(metric.dataset, self.dataset)
-        }
+        return {metric.name for each in found for metric in each.metrics(self.dataset)}
 
     def _matches(self, found: Found) -> bool:
         return (
@@ -115,7 +103,10 @@ class Query(Record):
             and found.weights.status.state != "withdrawn"
             and (self.task is None or _text(found, "task") in self.task)
             and (self.license is None or _text(found, "license") in self.license)
-            and (self.allow_license is None or self._may_be_used(found, self.allow_license))
+            and (
+                self.allow_license is None
+                or not licenses.refused(found.weights, self.allow_license)
+            )
             and (self.distribution is None or found.distribution in self.distribution)
             and (self.dataset is None or any(is_one_of(n, self.dataset) for n in found.datasets))
             and (self.max_params is None or found.is_at_most("num_params", self.max_params))
@@ -125,13 +116,10 @@ class Query(Record):
             and (not self.text or self._has_text(found, self.text))
         )
 
-    def _may_be_used(self, found: Found, allowed: Collection[str]) -> bool:
-        """Whether licences allow the weights, and other weights that they use."""
-        return licenses.refused(found.weights, allowed) is None
-
     def _reaches(self, found: Found, bounds: Mapping[str, float], sign: int) -> bool:
         """Whether every requested metric exists, and is within its bound."""
         return all(
+            # The sign turns "at least" into "at most".
             (metric := found.metric(name, self.dataset)) and metric.value * sign >= bound * sign
             for name, bound in bounds.items()
         )
@@ -246,7 +234,8 @@ def search(
         latest_only=latest_only,
         sort=sort,
     )
-    return SearchResults(found.weights for found in query.run(everything()))
+    with one_look():
+        return SearchResults(found.weights for found in query.run(everything()))
 
 
 def everything() -> Iterator[Found]:
@@ -265,6 +254,92 @@ def offered(models: Container[str] | None = None) -> Iterator[Found]:
     """
     for model, distribution, enum in offers.all_enums(models):
         yield from (Found(model, distribution, weights) for weights in enum)
+
+
+def models_for(tasks: Collection[str]) -> set[str]:
+    """Return the models with weights for some tasks.
+
+    Raises:
+        UnknownFacetError: No weights have one of the tasks.
+    """
+    found = [(each.model, _text(each, "task")) for each in offered()]
+    check_known("task", tasks, (task for _, task in found))
+    return {model for model, task in found if task in tasks}
+
+
+def number(text: str) -> float:
+    """Read a number such as 30M.
+
+    Raises:
+        ValueError: It is not a number.
+
+    >>> number("30M"), number("1.5k"), number("80")
+    (30000000.0, 1500.0, 80.0)
+    """
+    unit = _UNITS.get(text[-1:])
+    return float(text[:-1]) * unit if unit else float(text)
+
+
+_UNITS = {"k": 1e3, "M": 1e6, "G": 1e9, "B": 1e9}
+
+
+def _read_text(name: str, value: Any, *, expected: str, default: str | None = None) -> Any:
+    if value is None or isinstance(value, str):
+        return value or default
+    raise ArgumentError("dapi.search", name, value, expected=expected)
+
+
+def _read_names(name: str, value: Any) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    names = _names.one_or_several("dapi.search", name, value)
+    return tuple(map(_names.normalize, names)) if name == "distribution" else names
+
+
+def _read_bounds(name: str, value: Any) -> Mapping[str, float] | None:
+    """Read metrics and their bounds."""
+    if value is None:
+        return None
+    expected = f"a dict of metrics and values: {name}={{'acc@1': 80}}"
+    if not isinstance(value, Mapping) or not all(isinstance(metric, str) for metric in value):
+        raise ArgumentError("dapi.search", name, value, expected=expected)
+    try:
+        return {metric: _as_float(bound) for metric, bound in value.items()}
+    except _NO_NUMBER:
+        raise ArgumentError("dapi.search", name, str(value), expected=expected) from None
+
+
+def _read_number(name: str, value: Any, *, expected: str, has_unit: bool = False) -> float | None:
+    try:
+        return None if value is None else _as_float(value, has_unit=has_unit)
+    except _NO_NUMBER:
+        raise ArgumentError("dapi.search", name, value, expected=expected) from None
+
+
+def _as_float(value: Any, *, has_unit: bool = True) -> float:
+    if isinstance(value, bool):  # an int to Python
+        raise TypeError("true and false are not numbers")
+    found = number(value) if has_unit and isinstance(value, str) else float(value)
+    if found != found:
+        raise ValueError("NaN is neither more nor less than anything")
+    return found
+
+
+# The errors of float().
+_NO_NUMBER = (OverflowError, TypeError, ValueError)
+
+_READERS: dict[str, Callable[[str, Any], Any]] = {
+    "text": partial(_read_text, expected="words in one string, as in 'resnet imagenet'"),
+    **dict.fromkeys(("task", "dataset", "license", "allow_license", "distribution"), _read_names),
+    **dict.fromkeys(("min_metric", "max_metric"), _read_bounds),
+    "max_params": partial(
+        _read_number, expected="a number, as in 30_000_000 or '30M'", has_unit=True
+    ),
+    "max_gflops": partial(_read_number, expected="a number, as in 4.1"),
+    "sort": partial(
+        _read_text, expected=f"one of {', '.join(ORDERS)}, or a metric", default="name"
+    ),
+}
 
 
 def _words(text: str) -> str:

@@ -14,8 +14,6 @@ from dapi._text.urls import redacted
 from dapi._values.file import File
 from dapi.exceptions import MissingDependencyError
 
-_NOT_OURS = "It is in a read-only cache: ask its owner"
-
 
 class Finding(NamedTuple):
     """A file that is not as published.
@@ -66,11 +64,8 @@ def _of_cache() -> Iterator[Finding]:
         repair = partial(copies.remove, path.stem)
         yield Finding("damaged", str(path), "", "To remove it: dapi verify --repair", repair)
     for view in views.damaged():
-        if view.parent.parent not in folders.readonly():
-            remedy = "To recreate it: dapi verify --repair (other files in it are kept)"
-            yield Finding("changed", str(view), "", remedy, partial(views.discard, view))
-        else:
-            yield Finding("changed", str(view), "", _NOT_OURS)
+        remedy = "To recreate it: dapi verify --repair (other files in it are kept)"
+        yield _if_ours(Finding("changed", str(view), "", remedy, partial(views.discard, view)))
 
 
 def _of_weights(names: tuple[str, ...]) -> Iterator[Finding]:
@@ -87,7 +82,7 @@ def _of_weights(names: tuple[str, ...]) -> Iterator[Finding]:
 
 def _of_file(file: File, state: str, path: Path, name: str) -> Finding:
     url = redacted(file.url)
-    if file.url.startswith(("file:", "package:")):
+    if file.url.startswith(files.LOCAL):
         remedy = placeholder.explain(path, file.name) or "Install its distribution again"
         return Finding(state, str(path), url, remedy)
     if state == "missing":
@@ -96,7 +91,12 @@ def _of_file(file: File, state: str, path: Path, name: str) -> Finding:
 
 
 def _damaged(path: Path, url: str) -> Finding:
-    if path.parent.parent not in folders.readonly():
-        remedy, repair = "To remove it: dapi verify --repair", partial(cache.remove, path.name)
-        return Finding("damaged", str(path), url, remedy, repair)
-    return Finding("damaged", str(path), url, _NOT_OURS)
+    remedy, repair = "To remove it: dapi verify --repair", partial(cache.remove, path.name)
+    return _if_ours(Finding("damaged", str(path), url, remedy, repair))
+
+
+def _if_ours(found: Finding) -> Finding:
+    """Offer no repair of a file in a read-only cache."""
+    if Path(found.path).parent.parent not in folders.readonly():
+        return found
+    return found._replace(remedy="It is in a read-only cache: ask its owner", repair=None)

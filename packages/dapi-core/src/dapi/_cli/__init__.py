@@ -10,10 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from dapi._cli import check, completion, health, models, predict, store, terminal
-from dapi._cli.examples import epilog
+from dapi._cli import check, completion, doctor, env, models, predict, store, terminal
 from dapi._cli.failures import FAILED, INTERRUPTED, MISUSED, print_error, status
-from dapi._cli.options import Parser, UsageError, say
+from dapi._cli.options import Parser, UsageError, epilog, misused, say
 from dapi._cli.waiting import word_for_torch
 from dapi._plugins import discovery
 from dapi._text.untrusted import printable
@@ -25,25 +24,14 @@ _COMMANDS = (
     "check", "answers", "completion",
 )  # fmt: skip
 
-# Commands that people read about before they install them.
-_OF_DEVKIT = (
-    "new",
-    "describe",
-    "convert",
-    "entry-points",
-    "catalogue",
-    "snapshot",
-    "breaking",
-    "diff",
-)
-
-# Commands that operators read about before they install them.
-_OF_LOCK = ("lock", "sync", "audit", "sign", "bundle", "unbundle", "sbom", "card")
-
-# The command of those who run models elsewhere.
-_OF_EXPORT = ("export",)
-
-_OWNERS = {"dapi-devkit": _OF_DEVKIT, "dapi-lock": _OF_LOCK, "dapi-export": _OF_EXPORT}
+# Commands that people read about before they install their distributions.
+_OWNERS = {
+    "dapi-devkit": (
+        "new", "describe", "convert", "entry-points", "catalogue", "snapshot", "breaking", "diff",
+    ),
+    "dapi-lock": ("lock", "sync", "audit", "sign", "bundle", "unbundle", "sbom", "card"),
+    "dapi-export": ("export",),
+}  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -80,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("dapi: interrupted. Completed work is kept.", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # the reader of a pipe, such as head, has ended
-        sys.stderr.close()
+        sys.stderr.close()  # where Python would report that its last flush failed
         return FAILED
 
 
@@ -90,17 +78,15 @@ def _run(words: list[str]) -> int:
     if words and words[0] not in _COMMANDS and not words[0].startswith("-"):
         command = discovery.extension("dapi.commands", words[0])
         if command is None:
-            say(_unknown(words[0]))
-            if "--json" in words:
-                print_error("usage", _unknown(words[0]))
-            return MISUSED
+            return misused(_unknown(words[0]), as_json="--json" in words)
         return _extension(command, words)
     parser = _parser()
     if not words:
         parser.print_help()
         return 0
     options = parser.parse_args(words)
-    return int(options.run(options))
+    with discovery.one_look():  # a listing asks hundreds of times what is installed
+        return int(options.run(options))
 
 
 def _extension(command: Callable[[list[str]], int | None], words: list[str]) -> int:
@@ -151,14 +137,10 @@ def _parser() -> argparse.ArgumentParser:
     version = discovery.versions().get(discovery.CORE, "unknown")
     parser.add_argument("--version", action="version", version=version)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for noun in (models, predict, store, health, check, completion):
+    for noun in (models, predict, store, doctor, env, check, completion):
         noun.add_commands(commands)
-    _add_extensions(parser)
-    return parser
-
-
-def _add_extensions(parser: argparse.ArgumentParser) -> None:
     points = discovery.entry_points("dapi.commands")
     more = ", ".join(f"{point.name} ({point.distribution})" for point in points)
     further = f"{terminal.filled(f'Further commands: {more}.')}\n\n" if more else ""
     parser.epilog = further + epilog("")
+    return parser

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dapi._cli.failures import FAILED, MISUSED, print_error
-from dapi._cli.options import add_command, say
-from dapi._cli.tables import tell
+from dapi._cli.failures import FAILED
+from dapi._cli.options import add_command, misused
+from dapi._cli.tables import print_line, tell
+from dapi._cli.waiting import watched
 from dapi._plugins import binding
 from dapi._text import counted
 from dapi._text.untrusted import printable
+from dapi._values.names import normalize
 from dapi.exceptions import DapiError
 
 if TYPE_CHECKING:
@@ -56,11 +57,11 @@ def _check(options: argparse.Namespace) -> int:
     if options.all:
         names += [name for name in distribution.names() if name not in names]
     if not names:
-        return _misused(
-            options, "Name a model, as in: dapi check resnet50; or check all: dapi check --all"
-        )
+        text = "Name a model, as in: dapi check resnet50; or check all: dapi check --all"
+        return misused(text, as_json=options.json)
     states = set()
-    for found in _watched((_checked(name, options.answers) for name in names), len(names)):
+    checks = (_checked(name, options.answers) for name in names)
+    for found in watched(checks, lambda: len(names)):
         states.add(found.state)
         _report(options, found)
     return FAILED if "differs" in states else UNCHECKED if "unchecked" in states else 0
@@ -76,20 +77,10 @@ def _checked(name: str, answers: Path | None) -> Check:
         return Check(name, "unchecked", reason=str(error))
 
 
-def _watched(found: Iterator[Any], total: int) -> Iterator[Any]:
-    """Draw a progress bar on a terminal for long work."""
-    from tqdm import tqdm
-
-    with tqdm(total=total, disable=None, delay=1, leave=False, dynamic_ncols=True) as bar:
-        for each in found:
-            bar.clear()
-            yield each
-            bar.update()
-
-
 def _report(options: argparse.Namespace, found: Check) -> None:
     if options.json:
-        print(json.dumps(_as_json(found), default=dict), flush=True)
+        differences = [each._asdict() for each in found.differences]
+        print_line({**found._asdict(), "differences": differences})
         return
     if found.state == "unchecked":
         tell(f"{found.name}: could not be checked. {found.reason}", "  ")
@@ -116,25 +107,14 @@ def _changed(found: Check) -> list[str]:
     return [name for name in names if found.recorded.get(name) != found.today.get(name)]
 
 
-def _as_json(found: Check) -> dict[str, Any]:
-    told = found._asdict()
-    finite = [each._asdict() for each in found.differences]
-    for each in finite:  # JSON has no infinity
-        each["units"] = None if each["units"] == float("inf") else each["units"]
-    margin = None if found.margin == float("inf") else found.margin
-    return {**told, "differences": finite, "margin": margin}
-
-
 def _answers(options: argparse.Namespace) -> int:
     if options.record:
-        from dapi._values.names import normalize
-
         return _recorded(options, normalize(options.record))
     if not options.output or not options.name:
-        return _misused(
-            options,
+        return misused(
             "Name a distribution, as in: dapi answers --record dapi-vision; or models and a file: "
             "dapi answers resnet50 --output answers.json",
+            as_json=options.json,
         )
     return _written(options, options.name, options.output)
 
@@ -145,12 +125,11 @@ def _recorded(options: argparse.Namespace, distribution: str) -> int:
     left_out, accept = 0, options.accept
     for name, reason in record_distribution(distribution, options.name, accept=accept):
         left_out += bool(reason)
+        state = "left out" if reason else "recorded"
         if options.json:
-            state = "left out" if reason else "recorded"
-            print(json.dumps({"name": name, "state": state, "reason": reason}), flush=True)
+            print_line({"name": name, "state": state, "reason": reason})
         else:
-            text = f"{name}: {f'left out. {reason}' if reason else 'recorded'}"
-            print(printable(text), flush=True)
+            print(printable(f"{name}: {state}{reason and f'. {reason}'}"), flush=True)
     return UNCHECKED if left_out else 0
 
 
@@ -164,14 +143,7 @@ def _written(options: argparse.Namespace, names: Sequence[str], path: Path) -> i
         answers.found[answer.name] = answer
     answers.write()
     for name in names if options.json else ():
-        print(json.dumps({"name": name, "state": "recorded", "reason": ""}))
+        print_line({"name": name, "state": "recorded", "reason": ""})
     if not options.json:
         print(f"written  {path}")
     return 0
-
-
-def _misused(options: argparse.Namespace, text: str) -> int:
-    say(text)
-    if options.json:
-        print_error("usage", text)
-    return MISUSED

@@ -9,7 +9,7 @@ from typing import Any
 
 from dapi._catalog import builders, lookup
 from dapi._cli import terminal
-from dapi._cli.examples import epilog
+from dapi._cli.options import epilog
 from dapi._plugins import discovery
 from dapi._text.untrusted import printable
 from dapi.exceptions import DapiError
@@ -112,6 +112,7 @@ def _commands(parser: argparse.ArgumentParser) -> Mapping[str, argparse.Argument
 
 def _choices(parser: argparse.ArgumentParser) -> Collection[str]:
     """Return the words that the first argument may be; empty if it may be any."""
+    # argparse has no public list of its arguments.
     choices = (each.choices for each in parser._actions if not each.option_strings)
     return next((found for found in choices if found is not None), ())  # type: ignore[misc]
 

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import argparse
 import inspect
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 from _dapi_owners import other_owners, repair
 from dapi._building.declaration import declaration
 from dapi._catalog import builders, files, lookup, offers
+from dapi._cli.failures import FAILED
+from dapi._cli.options import add_command
+from dapi._cli.tables import print_json, print_rows, tell
 from dapi._plugins import environment, removals
 from dapi._plugins.discovery import EntryPoint, Plugin, discover, entry_points, unmatched
-from dapi._plugins.status import findings
+from dapi._plugins.status import PluginInfo, findings, plugins
 from dapi._store import access, disk, folders, mirrors
 from dapi._text.urls import redact
 from dapi._values import names
@@ -24,6 +30,51 @@ from dapi.exceptions import (
     UnknownPluginError,
     nearest,
 )
+
+
+def add_commands(commands: Any) -> None:
+    """Add the command of this module."""
+    text = "check every distribution, and report why models cannot be found or built"
+    doctor = add_command(commands, "doctor", _doctor, text)
+    doctor.add_argument(
+        "name", nargs="?", help="only this distribution, as in dapi-vision; its models are built"
+    )
+    doctor.add_argument("--build", action="store_true", help="build all models, without weights")
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    name = options.name and names.normalize(options.name)
+    build = bool(options.build or name) and find_spec("torch") is not None
+    problems = examine(name, build=build)
+    found = [plugin for plugin in plugins() if name in (None, plugin.name)]
+    if options.json:
+        told = {
+            "plugins": [plugin._asdict() for plugin in found],
+            "problems": [problem._asdict() for problem in problems],
+        }
+        print_json({**told, "built": build})
+        return FAILED if problems else 0
+    print_rows(options, list(map(_row, found)), empty="No distribution with models is installed.")
+    for problem in problems:
+        print()
+        tell(f"{problem.distribution}: {problem.what.rstrip('.')}.", "  ")
+        tell(f"  {problem.remedy}")
+    if found and not build:
+        how = "To build them too: dapi doctor --build"
+        if find_spec("torch") is None:
+            how = "To build them, install PyTorch: pip install torch"
+        print()
+        tell(f"The models were imported, not built. {how}")
+    return FAILED if problems else 0
+
+
+def _row(plugin: PluginInfo) -> dict[str, Any]:
+    return {
+        "distribution": plugin.name,
+        "version": plugin.version,
+        "state": plugin.state,
+        "models": len(plugin.models),
+    }
 
 
 class Problem(NamedTuple):
@@ -48,24 +99,17 @@ def examine(name: str | None = None, *, build: bool = False) -> list[Problem]:
     Raises:
         UnknownPluginError: No distribution with that name has entry points for dapi.
     """
-    plugins = [plugin for plugin in discover() if name in (None, plugin.name)]
-    if name is not None and not plugins:
+    chosen = [plugin for plugin in discover() if name in (None, plugin.name)]
+    if name is not None and not chosen:
         raise UnknownPluginError(name, available=[plugin.name for plugin in discover()])
-    general = [] if name else _of_nobody()
-    return [*general, *(problem for plugin in plugins for problem in _examine(plugin, build))]
-
-
-def _of_nobody() -> Iterator[Problem]:
-    """Find problems of the environment, independent of distributions."""
-    yield from _foreign_owners()
-    yield from _unmatched_variables()
-    yield from _idle_mirrors()
-    yield from _unusable_folders()
-    yield from _open_caches()
+    of_all = (_foreign_owners, _unmatched_variables, _idle_mirrors, _unusable_folders, _open_caches)
+    general = [] if name else [problem for find in of_all for problem in find()]
+    return [*general, *(problem for plugin in chosen for problem in _examine(plugin, build))]
 
 
 def _examine(plugin: Plugin, build: bool) -> Iterator[Problem]:
     if not any(found.state in _UNFIT for found in findings(plugin)):
+        # Several names may lead to one target, which is imported once.
         for point in {(point.group, point.target): point for point in plugin.entry_points}.values():
             _try(point)
         yield from _drift(plugin)
@@ -99,7 +143,8 @@ def _unmatched_variables() -> Iterator[Problem]:
 def _idle_mirrors() -> Iterator[Problem]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PluginWarning)  # reported as a problem of its distribution
-        for what, remedy in mirrors.idle(files.urls()):
+        urls = (url for _, file in files.installed() for url in (file.url, *file.mirrors))
+        for what, remedy in mirrors.idle(urls):
             yield Problem("DAPI_MIRROR", what, remedy)
 
 
@@ -128,7 +173,9 @@ def _open_caches() -> Iterator[Problem]:
     for root in folders.roots():
         for folder in access.strangers(root):
             what = f"others can write to {folder}: each user hashes files before using them"
-            remedy = f"chmod go-w {folder} (as its owner), or set DAPI_CACHE to a folder of yours"
+            remedy = (
+                f"chmod go-w {folder} (as its owner), or set DAPI_CACHE to a directory of yours"
+            )
             yield Problem("cache", what, remedy)
 
 
@@ -144,43 +191,37 @@ def _try(point: EntryPoint) -> None:
         "dapi.weights": offers.load_enum,
         "dapi.removed": removals.load,
     }
-    try:
+    with suppress(PluginLoadError):
         checks.get(point.group, EntryPoint.load)(point)
-    except PluginLoadError:
-        pass
+
+
+def _of(plugin: Plugin, group: str) -> Iterator[EntryPoint]:
+    return (point for point in plugin.entry_points if point.group == group)
+
+
+def _builders(plugin: Plugin) -> Iterator[tuple[EntryPoint, Callable[..., Any]]]:
+    """Yield the builders that can be imported; failures are reported already."""
+    for point in _of(plugin, "dapi.models"):
+        with suppress(PluginLoadError):
+            yield point, builders.load_builder(point)
 
 
 def _drift(plugin: Plugin) -> Iterator[Problem]:
     """Compare the names in entry points with the registered names of the builders."""
-    for point in plugin.entry_points:
-        if point.group != "dapi.models":
-            continue
+    for point in _of(plugin, "dapi.models"):
         if not names.is_builder(point.name):
             what = f"its entry point {point.name!r} cannot be a model's name, and is not listed"
             yield Problem(plugin.name, what, "Rename it: letters, digits and underscores")
-        name = _declared(point)
-        if name not in (None, point.name):
+    for point, builder in _builders(plugin):
+        name = declaration(builder).name
+        if name != point.name:
             what = f"its entry point {point.name!r} names the builder registered as {name!r}"
             yield Problem(plugin.name, what, f'{name} = "{point.target}"')
 
 
-def _declared(point: EntryPoint) -> str | None:
-    try:
-        name: str = declaration(builders.load_builder(point)).name
-    except PluginLoadError:
-        return None
-    return name
-
-
 def _unbuildable(plugin: Plugin) -> Iterator[Problem]:
-    """Find builders that raise when they are called; failed imports are reported already."""
-    for point in plugin.entry_points:
-        if point.group != "dapi.models":
-            continue
-        try:
-            builder = builders.load_builder(point)
-        except PluginLoadError:
-            continue
+    """Find builders that raise when they are called."""
+    for point, builder in _builders(plugin):
         reason = _failure(builder)
         if reason:
             what = f"its builder {point.name!r} cannot be built: {reason}"
@@ -214,10 +255,8 @@ def _required(builder: Callable[..., Any]) -> dict[str, Any]:
 
 def _misplaced_tombstones(plugin: Plugin) -> Iterator[Problem]:
     """Find tombstones of existing models, and successors that do not exist."""
-    living = {point.name for point in plugin.entry_points if point.group == "dapi.models"}
-    for point in plugin.entry_points:
-        if point.group != "dapi.removed":
-            continue
+    living = {point.name for point in _of(plugin, "dapi.models")}
+    for point in _of(plugin, "dapi.removed"):
         if point.name in living:
             what = f"its model {point.name!r} is in dapi.models and in dapi.removed"
             yield Problem(plugin.name, what, "Remove it from one of them")

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import groupby
 from textwrap import shorten
 from typing import Any
 
-from dapi._catalog import builders, criteria, lookup
-from dapi._catalog import facts as _facts
+from dapi._catalog import builders, lookup
 from dapi._catalog import metrics as _metrics
 from dapi._catalog import search as _search
-from dapi._catalog.found import Found
-from dapi._catalog.listing import list_models
+from dapi._catalog.builders import list_models
+from dapi._catalog.found import Cached, Found, status
 from dapi._catalog.metrics import Metric
 from dapi._catalog.search import Query
 from dapi._cli import terminal
@@ -40,7 +39,7 @@ def add_commands(commands: Any) -> None:
     listing.add_argument("include", nargs="*", metavar="PATTERN", help=text)
     text = "no names that match this pattern; may be given several times"
     listing.add_argument("--exclude", action="append", metavar="PATTERN", help=text)
-    text = "only models of this distribution"
+    text = "only models of this distribution, or of those that match a pattern"
     listing.add_argument("--distribution", action="append", help=text)
     text = "only models for this task, as in object-detection"
     listing.add_argument("--task", action="append", help=text)
@@ -96,7 +95,7 @@ def _bound(text: str) -> tuple[str, float]:
 def _number(text: str) -> float:
     """Read a number such as 30M."""
     try:
-        return criteria.number(text)
+        return _search.number(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number, such as 80 or 30M") from None
 
@@ -108,7 +107,7 @@ def _list(options: argparse.Namespace) -> int:
         distribution=options.distribution,
         task=options.task,
     )
-    models, cached = builders.listed(), _facts.cached_hashes()
+    models, cached = builders.listed(), Cached()
     offered: dict[str, list[Found]] = {}
     for found in _search.offered(set(names)):
         offered.setdefault(found.model, []).append(found)
@@ -125,8 +124,7 @@ def _list(options: argparse.Namespace) -> int:
     hidden: dict[str, None] = {}
     for task, group in groupby(rows, key=lambda row: row["task"]):
         print_heading(f"{without_secrets(task) or 'without published weights'}:")
-        table = [_without(_columns(row), "task") for row in group]
-        hidden |= dict.fromkeys(print_table(table, indent="  "))
+        hidden |= dict.fromkeys(print_table(list(map(_columns_for_task, group)), indent="  "))
     tell_hidden(list(hidden))
     return 0
 
@@ -142,7 +140,7 @@ def _by_task(offered: list[Found]) -> dict[str, list[Found]]:
 
 
 def _model(
-    name: str, distribution: str, task: str, offered: list[Found], cached: Sequence[str]
+    name: str, distribution: str, task: str, offered: list[Found], cached: Cached
 ) -> dict[str, Any]:
     """Describe a model by its first latest weights and the best value of their headline metric."""
     default = next((each for each in offered if each.weights.latest), None)
@@ -159,8 +157,8 @@ def _model(
         "metric": headline and headline._asdict(),
         "best": best._asdict() if best and best != headline else None,
         "sets": len(offered),
-        "cached": default is not None and _facts.is_cached(default.weights, cached),
-        **_facts.status(name, (default or offered[0]).weights if offered else None),
+        "cached": default is not None and cached.has(default.weights),
+        **status(name, (default or offered[0]).weights if offered else None),
     }
 
 
@@ -169,6 +167,13 @@ def _columns(row: dict[str, Any]) -> dict[str, Any]:
     columns: dict[str, Any] = {}
     for key, value in row.items():
         columns |= _FLAT[key](row, value) if key in _FLAT else {key: value}
+    return columns
+
+
+def _columns_for_task(row: dict[str, Any]) -> dict[str, Any]:
+    """Return the columns of rows that are all for one task, which the reader knows."""
+    columns = _columns(row)
+    columns.pop("task", None)
     return columns
 
 
@@ -200,10 +205,6 @@ def _in_words(state: str, replacement: str | None) -> str:
     """Return the status in words; empty for active weights."""
     words = f"{state}, use {replacement}" if replacement else state
     return "" if state == "active" else words
-
-
-def _without(row: dict[str, Any], key: str) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if name != key}
 
 
 def _nothing(options: argparse.Namespace) -> str:
@@ -238,21 +239,13 @@ def _find(options: argparse.Namespace) -> int:
         sort=options.sort,
     )
     matching = query.run(_search.everything())
-    ranking, cached = query.ranking(matching), _facts.cached_hashes()
-    rows = [
-        _facts.compared(found.name, found, _metric(found, query, ranking), cached)
-        for found in matching
-    ]
+    ranking, cached = query.ranking(matching), Cached()
+    rows = [found.row(found.name, _metric(found, query, ranking), cached) for found in matching]
     empty = "No weights match. To list all: dapi search"
     is_narrow = terminal.width() is not None and len({row["task"] for row in rows}) == 1
-    columns = _columns_without_task if is_narrow else _columns
+    columns = _columns_for_task if is_narrow else _columns
     print_rows(options, rows, empty=empty, columns=columns)
     return 0
-
-
-def _columns_without_task(row: dict[str, Any]) -> dict[str, Any]:
-    """Return the columns of weights that are all for one task, which the reader knows."""
-    return _without(_columns(row), "task")
 
 
 def _metric(found: Found, query: Query, ranking: Any) -> Metric | None:
@@ -264,15 +257,12 @@ def _metric(found: Found, query: Query, ranking: Any) -> Metric | None:
 
 
 def _show(options: argparse.Namespace) -> int:
-    found = in_dapi(options.name)
-    if len(found) == 1 and not lookup.parse(found[0]).member:
-        return _show_model(options, found[0])
-    members = [lookup.get_weights(name) for name in found]
+    names = in_dapi(options.name)
+    if len(names) == 1 and not lookup.parse(names[0]).member:
+        return _show_model(options, names[0])
+    members = list(map(lookup.get_weights, names))
     if len(members) > 1:
-        cached = _facts.cached_hashes()
-        rows = [_row(Found(lookup.find(each).name, "", each), cached) for each in members]
-        print_rows(options, rows, empty="", columns=_columns)
-        return 0
+        return _print(options, [Found(lookup.find(each).name, "", each) for each in members])
     details = without_secrets(_details(members[0]))
     if options.json:
         print_json(details)
@@ -282,18 +272,18 @@ def _show(options: argparse.Namespace) -> int:
 
 
 def _show_model(options: argparse.Namespace, name: str) -> int:
-    weights = lookup.list_weights(name)
-    wanted, listed = lookup.find(name).qualified, builders.listed()
-    model = next((name for name, each in listed.items() if each.qualified == wanted), "")
-    cached = _facts.cached_hashes()
-    rows = [_row(Found(model, "", each), cached) for each in weights]
+    weights, wanted = lookup.list_weights(name), lookup.find(name).qualified
+    listed = (name for name, each in builders.listed().items() if each.qualified == wanted)
+    model = next(listed, "")
     empty = f"{name} has no published weights."
+    return _print(options, [Found(model, "", each) for each in weights], empty=empty)
+
+
+def _print(options: argparse.Namespace, found: list[Found], *, empty: str = "") -> int:
+    cached = Cached()
+    rows = [{"weights": str(each.weights), **each.facts(cached)} for each in found]
     print_rows(options, rows, empty=empty, columns=_columns)
     return 0
-
-
-def _row(found: Found, cached: Sequence[str]) -> dict[str, Any]:
-    return {"weights": str(found.weights), **_facts.facts(found, cached)}
 
 
 def _details(weights: Any) -> dict[str, Any]:

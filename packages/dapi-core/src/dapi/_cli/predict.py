@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import json
-import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dapi._catalog import downloads as _downloads
 from dapi._catalog import files, lookup
-from dapi._catalog.downloads import Download
 from dapi._cli import downloads
+from dapi._cli.downloads import Download
 from dapi._cli.failures import FAILED, described
 from dapi._cli.names import in_dapi
 from dapi._cli.options import add_command, say
-from dapi._cli.tables import print_facts, put
+from dapi._cli.tables import print_facts, print_line, put
+from dapi._cli.waiting import watched
 from dapi._store import disk, settings
 from dapi._values.frozen import to_json
 from dapi.exceptions import InputError
@@ -67,7 +65,7 @@ def _folder(text: str) -> Path:
 
 def _seed(text: str) -> int:
     """Return a valid seed for torch."""
-    if not text.isdecimal() or int(text) >= 1 << 64:
+    if not text.isdecimal() or int(text) >= 1 << 64:  # what torch.manual_seed accepts
         raise argparse.ArgumentTypeError(f"{text} is not an integer between 0 and 2**64 - 1")
     return int(text)
 
@@ -79,7 +77,7 @@ def _predict(options: argparse.Namespace) -> int:
     known = in_dapi(options.model)
     planned = plan(known[0] if len(known) == 1 else options.model, options.weights)
     planned.check(options.device)
-    download = _downloads.of(planned.weights)
+    download = downloads.of(planned.weights)
     bad: dict[str, str] = {}
     if download.parts and not settings.is_offline():
         bad = planned.unreadable(options.inputs)
@@ -91,7 +89,7 @@ def _predict(options: argparse.Namespace) -> int:
         put(f"{planned.weights}:")
         sys.stdout.flush()
     failed = 0
-    for outcome in _watched(run, options.inputs):
+    for outcome in _outcomes(run, options.inputs):
         failed += bool(outcome.error)
         _report(options, planned, outcome, is_known=outcome.name in bad)
     return FAILED if failed else 0
@@ -131,17 +129,9 @@ def _here(planned: Plan) -> list[Weights]:
     ]
 
 
-def _watched(run: Run, sources: Sequence[str]) -> Iterator[Outcome]:
-    """Yield the result of each input, and of all, with a progress bar on a terminal."""
-    from tqdm import tqdm
-
-    # disable=None: only on a terminal; quick work needs no bar
-    with tqdm(disable=None, delay=1, leave=False, dynamic_ncols=True) as bar:
-        for outcome in run.outcomes(sources):
-            bar.total = run.total
-            bar.clear()  # output appears above it
-            yield outcome
-            bar.update()
+def _outcomes(run: Run, sources: Sequence[str]) -> Iterator[Outcome]:
+    """Yield the result of each input, and of all."""
+    yield from watched(run.outcomes(sources), lambda: run.total)
     summary = run.summary()
     if summary:
         yield summary
@@ -154,7 +144,7 @@ def _report(
     if outcome.error and not is_known:
         _complain(outcome.name, outcome.error)
     if options.json:
-        print(json.dumps(_finite(to_json(_as_json(planned, outcome)))), flush=True)
+        print_line(to_json(_as_json(planned, outcome)))
     elif not outcome.error:
         print_facts(outcome.name, outcome.facts, "  ")
         for path in outcome.files:
@@ -167,19 +157,6 @@ def _as_json(planned: Plan, outcome: Outcome) -> dict[str, Any]:
     if outcome.error:
         return {**told, "error": described(InputError.code(), outcome.error)}
     return {**told, "facts": outcome.facts, "files": list(map(str, outcome.files))}
-
-
-def _finite(value: Any) -> Any:
-    """Replace numbers that JSON does not have by null.
-
-    >>> _finite({"scores": [0.5, math.nan, -math.inf]})
-    {'scores': [0.5, None, None]}
-    """
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _complain(name: str, error: str) -> None:

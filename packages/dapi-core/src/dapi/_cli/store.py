@@ -9,7 +9,6 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from dapi._catalog import downloads as _downloads
 from dapi._catalog import files, verifying
 from dapi._cli import downloads
 from dapi._cli.failures import FAILED, described, print_error, status_of_all
@@ -23,6 +22,9 @@ from dapi._weights.enum import Weights
 from dapi.exceptions import DapiError, NoWeightsError
 
 _DAY = 86400.0
+
+# Digits of a hash that name a file on the command line.
+_SHORTEST_HASH = 8
 
 
 def add_commands(commands: Any) -> None:
@@ -78,7 +80,10 @@ def _add_cache(command: argparse.ArgumentParser) -> None:
 def _fetch(options: argparse.Namespace) -> int:
     chosen, errors = _chosen(options)
     if options.dry_run:
-        _show(options, chosen, errors)
+        rows = _missing(chosen)
+        empty = "Nothing needs to be downloaded." if chosen else ""
+        _print_files(options, rows, errors, empty=empty)
+        downloads.check_room(downloads.of(*chosen.values()))
         return status_of_all(errors.values())
     # Offline, each error states what is missing.
     if not settings.is_offline() and not _is_agreed(options, chosen):
@@ -98,12 +103,44 @@ def _fetch(options: argparse.Namespace) -> int:
     return status_of_all(errors.values())
 
 
+def _chosen(options: argparse.Namespace) -> tuple[dict[str, Weights], dict[str, DapiError]]:
+    """Return the weights of names, and the errors of names without any, which are reported."""
+    chosen, errors = {}, {}
+    for name in options.names:
+        try:
+            weights = files.latest_or_named(name)
+            if options.require_hash:
+                files.require_hashes(weights)
+            chosen[name] = weights
+        except DapiError as error:
+            say(str(error))
+            errors[name] = error
+    return chosen, errors
+
+
+def _missing(chosen: dict[str, Weights]) -> list[dict[str, Any]]:
+    """Describe the files that would be downloaded."""
+    return [
+        {
+            "weights": str(weights),
+            "bytes": part.size,
+            "estimated": part.is_estimated,
+            "sha256": part.file.sha256,
+            "url": part.file.url,
+        }
+        for weights in chosen.values()
+        for part in downloads.of(weights).parts
+    ]
+
+
 def _is_agreed(options: argparse.Namespace, chosen: dict[str, Weights]) -> bool:
     """Announce the downloads, and ask before large ones."""
-    if not options.quiet:
-        _announce(chosen)
-    download = _downloads.of(*chosen.values())
-    return downloads.is_agreed(download, yes=options.yes, unattended=True)
+    for weights in chosen.values() if not options.quiet else ():
+        download = downloads.of(weights)
+        if download.parts:
+            downloads.announce(weights, download)
+    everything = downloads.of(*chosen.values())
+    return downloads.is_agreed(everything, yes=options.yes, unattended=True)
 
 
 def _print_files(
@@ -120,48 +157,6 @@ def _print_files(
     print_rows(options, rows, empty=empty)
 
 
-def _chosen(options: argparse.Namespace) -> tuple[dict[str, Weights], dict[str, DapiError]]:
-    """Return the weights of names, and the errors of names without any, which are reported."""
-    chosen, errors = {}, {}
-    for name in options.names:
-        try:
-            weights = files.latest_or_named(name)
-            if options.require_hash:
-                files.require_hashes(weights)
-            chosen[name] = weights
-        except DapiError as error:
-            say(str(error))
-            errors[name] = error
-    return chosen, errors
-
-
-def _announce(chosen: dict[str, Weights]) -> None:
-    for weights in chosen.values():
-        download = _downloads.of(weights)
-        if download.parts:
-            downloads.announce(weights, download)
-
-
-def _show(
-    options: argparse.Namespace, chosen: dict[str, Weights], errors: Mapping[str, DapiError]
-) -> None:
-    """Print what would be downloaded, and check the free disk space."""
-    rows = [
-        {
-            "weights": str(weights),
-            "bytes": part.size,
-            "estimated": part.is_estimated,
-            "sha256": part.file.sha256,
-            "url": part.file.url,
-        }
-        for weights in chosen.values()
-        for part in _downloads.of(weights).parts
-    ]
-    empty = "Nothing needs to be downloaded." if chosen else ""
-    _print_files(options, rows, errors, empty=empty)
-    downloads.check_room(_downloads.of(*chosen.values()))
-
-
 def _verify(options: argparse.Namespace) -> int:
     if options.lock is not None or options.signed_by:
         commands = binding.package("dapi.lock.commands")
@@ -169,16 +164,16 @@ def _verify(options: argparse.Namespace) -> int:
         return int(commands.verify(options.lock or "", **how))
     rows, status = [], 0
     for found in verifying.verify(*options.names):
-        row = {"state": found.state, "path": found.path, "url": found.url, "remedy": found.remedy}
+        remedy = found.remedy
         try:
             if found.repair and options.repair:
                 found.repair()
-                row["remedy"] = "removed; it is downloaded again on demand"
+                remedy = "removed; it is downloaded again on demand"
             else:
                 status = FAILED
         except OSError as error:  # the others are still repaired
-            row["remedy"], status = f"it cannot be removed: {error.strerror or error}", FAILED
-        rows.append(row)
+            remedy, status = f"it cannot be removed: {error.strerror or error}", FAILED
+        rows.append({"state": found.state, "path": found.path, "url": found.url, "remedy": remedy})
     what = f"All files of {', '.join(options.names)}" if options.names else "All files in the cache"
     print_rows(options, rows, empty=f"{what} are intact.")
     return status
@@ -187,7 +182,7 @@ def _verify(options: argparse.Namespace) -> int:
 def _trust(options: argparse.Namespace) -> int:
     if options.forget:
         return _forget(options)
-    owners = files.owners_by_url()
+    owners = files.owners(files.by_url)
     rows = [
         {
             "used_by": owners.get(known.url, []),
@@ -217,24 +212,20 @@ def _forget(options: argparse.Namespace) -> int:
 
 
 def _list(options: argparse.Namespace) -> int:
-    owners = files.owners_by_key()
-    rows = [
-        _row("cached", owners.get(blob.sha256, ()), blob, wanted=blob.wanted)
-        for blob in cache.listing()
-    ]
+    owners = files.owners(files.by_key)
+    rows = [_row("cached", owners, blob, wanted=blob.wanted) for blob in cache.listing()]
     for blob, is_alive in cache.incomplete():
-        state = "being downloaded" if is_alive else "interrupted"
-        rows.append(_row(state, owners.get(blob.sha256, ()), blob))
+        rows.append(_row("being downloaded" if is_alive else "interrupted", owners, blob))
     print_rows(options, rows, empty="The cache is empty.", columns=_columns)
     return 0
 
 
 def _row(
-    state: str, names: Sequence[str], blob: cache.Blob, *, wanted: str | None = None
+    state: str, owners: dict[str, list[str]], blob: cache.Blob, *, wanted: str | None = None
 ) -> dict[str, Any]:
     used = datetime.fromtimestamp(blob.used, timezone.utc).isoformat(timespec="seconds")
     return {
-        "used_by": list(names),
+        "used_by": owners.get(blob.sha256, []),
         "wanted": wanted,
         "state": state,
         "bytes": blob.size,
@@ -284,36 +275,35 @@ def _add(options: argparse.Namespace) -> int:
 
 
 def _remove(options: argparse.Namespace) -> int:
-    chosen = set()
-    if options.names:
-        chosen |= _named(options.names)
+    blobs = cache.listing()
+    chosen = _named(options.names, blobs)
     if options.unused:
-        chosen |= {blob.sha256 for blob in cache.listing()} - set(files.used_hashes())
+        chosen |= {blob.sha256 for blob in blobs} - files.used_hashes()
     if options.older_than is not None:
         limit = time.time() - options.older_than * _DAY
-        chosen |= {blob.sha256 for blob in cache.listing() if blob.used < limit}
+        chosen |= {blob.sha256 for blob in blobs if blob.used < limit}
     rows: list[dict[str, Any]] = []
-    for blob in cache.listing():
+    for blob in blobs:
         if blob.sha256 in chosen and blob.is_ours:
             cache.remove(blob.sha256)
             rows.append({"path": str(blob.path), "bytes": blob.size})
         elif blob.sha256 in chosen and blob.copy_size:  # our cache lacks only its blob
             rows.append({"path": str(copies.remove(blob.sha256)), "bytes": blob.copy_size})
     rows += [{"path": str(path), "bytes": None} for path in cache.sweep()]
-    empty = "There was nothing to remove."
-    print_rows(options, rows, empty=empty, columns=_removed)
+    print_rows(
+        options,
+        rows,
+        empty="There was nothing to remove.",
+        columns=lambda row: {"removed": row["path"], "bytes": row["bytes"]},
+    )
     return 0
 
 
-def _removed(row: dict[str, Any]) -> dict[str, Any]:
-    return {"removed": row["path"], "bytes": row["bytes"]}
-
-
-def _named(names: list[str]) -> set[str]:
+def _named(names: Sequence[str], blobs: Sequence[cache.Blob]) -> set[str]:
     """Return the hashes of names: weights, all weights of a model, or digits of a hash."""
-    there = {blob.sha256 for blob in cache.listing()}
     chosen = set()
     for name in names:
-        by_digits = {digest for digest in there if len(name) >= 8 and digest.startswith(name)}
+        is_long = len(name) >= _SHORTEST_HASH
+        by_digits = {blob.sha256 for blob in blobs if is_long and blob.sha256.startswith(name)}
         chosen |= by_digits or files.hashes(files.files_of(name))
     return chosen

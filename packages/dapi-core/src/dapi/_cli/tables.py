@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -36,10 +37,28 @@ def print_json(value: Any) -> None:
     print(json.dumps(without_secrets(value), indent=2))
 
 
+def print_line(value: Any) -> None:
+    """Print a value as one line of JSON, at once: the next may take long."""
+    print(json.dumps(_finite(value), default=dict), flush=True)
+
+
+def _finite(value: Any) -> Any:
+    """Replace numbers that JSON does not have by null.
+
+    >>> _finite({"scores": [0.5, math.nan, -math.inf]})
+    {'scores': [0.5, None, None]}
+    """
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def without_secrets(value: Any) -> Any:
-    """Return dicts, lists and scalars without the secrets of URLs."""
+    """Return dicts, lists and scalars without the secrets of URLs, whose anchors are kept."""
     if isinstance(value, str):
-        return redact(value)
+        return redact(value, anchors=True)
     if isinstance(value, Mapping):
         return {redact(str(key)): without_secrets(item) for key, item in value.items()}
     if isinstance(value, Sequence):
@@ -54,6 +73,7 @@ def print_table(rows: list[dict[str, Any]], indent: str = "") -> list[str]:
         The columns that are left out, because the terminal has no room for them.
     """
     rows = without_secrets(rows)
+    # A pipe gets all columns, so that scripts find the same ones in every table.
     room = terminal.width()
     names = [name for name in rows[0] if room is None or any(_cell(name, r[name]) for r in rows)]
     cells = {

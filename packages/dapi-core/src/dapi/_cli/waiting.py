@@ -1,14 +1,16 @@
-"""A word while PyTorch loads: on a terminal, once it takes noticeable time, then removed."""
+"""What a terminal shows while people wait: a word while PyTorch loads, and a progress bar."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib.machinery import ModuleSpec, PathFinder
 from threading import Timer
 from types import ModuleType
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeVar
+
+_T = TypeVar("_T")
 
 _SECONDS = 0.3  # until a pause is noticed
 _WORD = "Loading PyTorch ..."
@@ -76,3 +78,16 @@ def _shown(text: str, terminal: TextIO) -> Iterator[None]:
         timer.join()
         if shown:
             print(f"\r{' ' * len(text)}\r", end="", file=terminal, flush=True)
+
+
+def watched(found: Iterable[_T], total: Callable[[], int | None]) -> Iterator[_T]:
+    """Draw a progress bar on a terminal for long work, below what is printed meanwhile."""
+    from tqdm import tqdm
+
+    # disable=None: only on a terminal; quick work needs no bar
+    with tqdm(disable=None, delay=1, leave=False, dynamic_ncols=True) as bar:
+        for each in found:
+            bar.total = total()
+            bar.clear()
+            yield each
+            bar.update()

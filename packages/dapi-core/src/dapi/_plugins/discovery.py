@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import wraps
 from importlib import import_module, invalidate_caches
-from importlib.machinery import PathFinder
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from dapi._plugins import environment
@@ -54,7 +54,7 @@ class EntryPoint(NamedTuple):
         _check_compatible(self.distribution)
         try:
             found = _load(self.target)
-        except (Exception, SystemExit) as cause:
+        except (Exception, SystemExit) as cause:  # a module that calls sys.exit() ends nothing
             raise self.failed(cause) from cause
         _failures.pop((self.location, self.target), None)
         return found
@@ -71,9 +71,11 @@ class EntryPoint(NamedTuple):
             return True
         module, _, attribute = self.target.partition(":")
         value: Any = sys.modules.get(module)
-        with suppress(Exception, SystemExit):  # a module that imports when it is asked may fail
+        try:  # no suppress(): a listing asks this ten thousand times
             for part in attribute.split("."):
                 value = getattr(value, part, None)
+        except (Exception, SystemExit):  # noqa: BLE001 - a lazy module may fail to import
+            return False
         return value is found
 
 
@@ -106,9 +108,9 @@ class Plugin(Record):
 
     def requirements(self) -> list[Requirement]:
         """Read its requirements; none if its METADATA cannot be read."""
-        from dapi._plugins import requirements as _requirements
+        from dapi._plugins.requirements import in_metadata
 
-        return list(_requirements.in_metadata(self.metadata.described() or ""))
+        return list(in_metadata(self.metadata.described() or ""))
 
     def unmet_core(self) -> Requirement | None:
         """Read its requirement on dapi-core, if the installed version does not satisfy it."""
@@ -117,33 +119,6 @@ class Plugin(Record):
             if each.name == CORE and each.applies() and not each.allows(installed):
                 return each
         return None
-
-
-def entry_points(group: str) -> list[EntryPoint]:
-    """List the entry points of a group over all distributions, sorted by distribution and name.
-
-    Those of distributions that ``DAPI_PLUGINS`` or ``DAPI_DISABLE_PLUGINS`` leave out are not
-    listed.
-    """
-    scan = _scanned()
-    if group not in scan.groups:
-        _warn_of_typos(scan)
-        scan.groups[group] = [
-            point
-            for plugin in scan.plugins
-            if not plugin.disabled_by
-            for point in plugin.entry_points
-            if point.group == group
-        ]
-    return scan.groups[group]
-
-
-def _warn_of_typos(scan: _Scan) -> None:
-    for variable, name in unmatched():
-        error = UnknownPluginError(
-            name, available=[plugin.name for plugin in scan.plugins], variable=variable
-        )
-        notices.warn_once(str(error), PluginWarning)
 
 
 def unmatched() -> list[tuple[str, str]]:
@@ -188,33 +163,31 @@ def extension(group: str, key: str) -> Any:
 
 def _check_compatible(distribution: str) -> None:
     """Refuse a distribution that needs another dapi-core; its METADATA is read once in a scan."""
-    scan = _scanned() if _cached is _NOTHING else _cached  # the scan whose objects are loaded
-    plugin = next((plugin for plugin in scan.plugins if plugin.name == distribution), None)
-    if plugin is None:
-        return
-    if distribution not in scan.unmet:
-        scan.unmet[distribution] = plugin.unmet_core()
-    unmet = scan.unmet[distribution]
-    if unmet is not None:
-        raise IncompatiblePluginError(
-            distribution,
-            version=plugin.version,
-            requirement=str(unmet),
-            installed=scan.versions[CORE],
-        )
+    with one_look(anew=False):  # the scan whose objects are loaded
+        plugin = next((each for each in discover() if each.name == distribution), None)
+        checked = _checked()
+        if plugin and distribution not in checked:
+            checked[distribution] = plugin.unmet_core()
+        unmet = checked.get(distribution)
+        if plugin and unmet:
+            raise IncompatiblePluginError(
+                distribution,
+                version=plugin.version,
+                requirement=str(unmet),
+                installed=versions()[CORE],
+            )
 
 
 class _Scan(Record):
-    """The result of one scan of ``sys.path``, with the queries answered so far."""
+    """The result of one scan of ``sys.path``, and what was derived from it so far."""
 
     stamp: object
     plugins: tuple[Plugin, ...]
     versions: dict[str, str]
-    groups: dict[str, list[EntryPoint]]
-    unmet: dict[str, Requirement | None]
+    derived: dict[Callable[[], Any], Any]
 
 
-_NOTHING = _Scan(None, (), {}, {}, {})
+_NOTHING = _Scan(None, (), {}, {})
 _cached = _NOTHING
 
 
@@ -232,7 +205,49 @@ def versions() -> dict[str, str]:
     return _scanned().versions
 
 
-# The look that all questions in a block share.
+def once_a_scan(derive: Callable[[], _T]) -> Callable[[], _T]:
+    """Make a function that computes what follows from a scan once, and again after the next."""
+
+    @wraps(derive)
+    def kept() -> _T:
+        derived = _scanned().derived
+        if derive not in derived:
+            derived[derive] = derive()
+        found: _T = derived[derive]
+        return found
+
+    return kept
+
+
+def entry_points(group: str) -> list[EntryPoint]:
+    """List the entry points of a group over all distributions, sorted by distribution and name.
+
+    Those of distributions that ``DAPI_PLUGINS`` or ``DAPI_DISABLE_PLUGINS`` leave out are not
+    listed.
+    """
+    return _grouped().get(group, [])
+
+
+@once_a_scan
+def _grouped() -> dict[str, list[EntryPoint]]:
+    for variable, name in unmatched():
+        known = [plugin.name for plugin in discover()]
+        error = UnknownPluginError(name, available=known, variable=variable)
+        notices.warn_once(str(error), PluginWarning)
+    groups: dict[str, list[EntryPoint]] = {}
+    for plugin in discover():
+        for point in plugin.entry_points if not plugin.disabled_by else ():
+            groups.setdefault(point.group, []).append(point)
+    return groups
+
+
+@once_a_scan
+def _checked() -> dict[str, Requirement | None]:
+    """Return the unmet requirements on dapi-core of the distributions that were checked so far."""
+    return {}
+
+
+# The look that all questions in a block share; other threads look for themselves.
 _shared: ContextVar[_Scan | None] = ContextVar("dapi_look", default=None)
 
 
@@ -276,11 +291,12 @@ def _scanned() -> _Scan:
     stamp = _stamp()
     scan = _cached
     if scan.stamp != stamp:
-        scan = _cached = _Scan(stamp, *_scan(), {}, {})
+        scan = _cached = _Scan(stamp, *_scan(), {})
     return scan
 
 
 def _stamp() -> tuple[object, ...]:
+    # The time of a directory changes when a distribution is installed into it or removed from it.
     paths = [(entry, _mtime(entry or os.curdir)) for entry in sys.path]
     return (*paths, *map(os.environ.get, environment.LISTS))
 
@@ -289,7 +305,7 @@ def _mtime(path: str) -> int:
     try:
         return os.stat(path).st_mtime_ns
     except OSError:
-        return 0
+        return 0  # it may be created later, which changes the stamp
 
 
 def _scan() -> tuple[tuple[Plugin, ...], dict[str, str]]:
@@ -298,86 +314,35 @@ def _scan() -> tuple[tuple[Plugin, ...], dict[str, str]]:
     advertising: set[str] = set()
     for found in _metadata.installed():
         copies.setdefault(found.name, []).append(found)
-        if _advertises(found):
+        if found.advertises():
             advertising.add(found.name)
-    copies = {name: _in_import_order(found) for name, found in copies.items()}
-    plugins = tuple(_describe_copies(copies[name]) for name in sorted(advertising))
+    for name, several in copies.items():
+        if len(several) > 1:
+            from dapi._plugins.copies import in_import_order  # not before: few have copies
+
+            copies[name] = in_import_order(several)
+    plugins = tuple(_describe(copies[name]) for name in sorted(advertising))
     versions = {name: found[0].version for name, found in copies.items()}
     return plugins, versions | {plugin.name: plugin.version for plugin in plugins}
 
 
-def _advertises(found: Metadata) -> bool:
-    try:
-        return "[dapi." in (found.read_text("entry_points.txt") or "")
-    except (OSError, UnicodeDecodeError):
-        return True  # it may be one of ours: it is listed, with the reason
+def _describe(copies: list[Metadata]) -> Plugin:
+    chosen = copies[0]
+    if len(copies) > 1:
+        from dapi._plugins.copies import imported
 
-
-def _in_import_order(copies: list[Metadata]) -> list[Metadata]:
-    """Sort the copies of a distribution in the order in which Python would import them.
-
-    In one directory the newest version wins; an egg-info beside a dist-info is stale.
-    """
-    if len(copies) == 1:
-        return copies
-    from dapi._plugins.requirements import order as order_of  # not before: few have copies
-
-    unique: dict[str, Metadata] = {}  # a folder may be on the path twice, or linked
-    for found in copies:
-        unique.setdefault(os.path.realpath(found.location), found)
-    folders = list(dict.fromkeys(map(_folder, unique)))
-    newest = sorted(unique, key=lambda path: order_of(unique[path].version), reverse=True)
-    order = sorted(newest, key=lambda path: (folders.index(_folder(path)), ".egg-info" in path))
-    return [unique[path] for path in order]
-
-
-def _folder(path: str) -> str:
-    return path.rpartition(os.sep)[0]
-
-
-def _describe_copies(copies: list[Metadata]) -> Plugin:
-    first = copies[0] if len(copies) == 1 else _imported(copies)
-    points, problem = _ours(first)
+        chosen = imported(copies)
+    points, problem = _ours(chosen)
     return Plugin(
-        first.name,
-        first.version,
-        first.location,
+        chosen.name,
+        chosen.version,
+        chosen.location,
         points,
-        tuple(found.location for found in copies if found is not first),
+        tuple(found.location for found in copies if found is not chosen),
         problem,
-        environment.disabling(first.name),
-        first,
+        environment.disabling(chosen.name),
+        chosen,
     )
-
-
-def _imported(copies: list[Metadata]) -> Metadata:
-    """Choose the copy whose code Python imports, whether it has entry points or not.
-
-    A stale egg-info has no code: then the first copy with entry points is chosen.
-    """
-    first = next(filter(_advertises, copies))
-    folders = {_folder_of_module(point.target.partition(":")[0]) for point in _ours(first)[0]}
-    if not folders - {""} or os.path.realpath(_folder(first.location)) in folders:
-        folders = {os.path.realpath(_folder(first.location))}
-    there = (each for each in copies if os.path.realpath(_folder(each.location)) in folders)
-    return next(there, copies[0])  # an editable installation has its code elsewhere
-
-
-def _folder_of_module(module: str) -> str:
-    """Return the directory on the path that Python would import a module from; empty if none."""
-    top, _, rest = module.partition(".")
-    path = None
-    if top == "dapi":  # the one package that several distributions share
-        top, path = f"dapi.{rest.partition('.')[0]}", sys.modules["dapi"].__path__
-    spec = PathFinder.find_spec(top, path)
-    places = [*(spec.submodule_search_locations or ()), spec.origin] if spec else []
-    place = next(filter(None, places), None)
-    if place is None:
-        return ""
-    folder: str = os.path.realpath(place)
-    for _ in top.split("."):
-        folder = _folder(folder)
-    return folder
 
 
 def _ours(found: Metadata) -> tuple[tuple[EntryPoint, ...], str]:
@@ -393,4 +358,4 @@ def _ours(found: Metadata) -> tuple[tuple[EntryPoint, ...], str]:
         for group, name, target in lines
         if group.startswith("dapi.")
     )
-    return points, "" if points or not _advertises(found) else "its entry_points.txt is damaged"
+    return points, "" if points or not found.advertises() else "its entry_points.txt is damaged"

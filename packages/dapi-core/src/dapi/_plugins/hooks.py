@@ -86,6 +86,7 @@ def _tell(hook: str, **facts: Any) -> None:
         return
     plugins = manager.list_name_plugin()
     for name, plugin in plugins:
+        # pluggy ends a call at the first exception, and the others would hear nothing.
         caller = manager.subset_hook_caller(hook, [p for _, p in plugins if p is not plugin])
         try:
             caller(**facts)
@@ -112,15 +113,12 @@ def _manager(points: tuple[EntryPoint, ...]) -> PluginManager | None:
     mark(Specifications.dapi_model_built)
     manager.add_hookspecs(Specifications)
     for point in points:
-        _register(manager, point)
+        name = f"{point.distribution}:{point.name}"
+        try:
+            manager.register(point.load(), name=name)
+            manager.check_pending()
+        except Exception as error:  # noqa: BLE001 - pluggy inspects a plugin's objects
+            if manager.has_plugin(name):
+                manager.unregister(name=name)
+            notices.warn(f"The hooks of {point.distribution} were skipped. {error}", PluginWarning)
     return manager
-
-
-def _register(manager: PluginManager, point: EntryPoint) -> None:
-    name = f"{point.distribution}:{point.name}"
-    try:
-        manager.register(point.load(), name=name)
-        manager.check_pending()
-    except Exception as error:  # noqa: BLE001 - pluggy inspects a plugin's objects
-        manager.unregister(name=name) if manager.has_plugin(name) else None
-        notices.warn(f"The hooks of {point.distribution} were skipped. {error}", PluginWarning)

@@ -48,6 +48,13 @@ class Metadata(NamedTuple):
         except (OSError, UnicodeDecodeError):
             return None
 
+    def advertises(self) -> bool:
+        """Whether it may have entry points for dapi; an unreadable file is listed as damaged."""
+        try:
+            return "[dapi." in (self.read_text("entry_points.txt") or "")
+        except (OSError, UnicodeDecodeError):
+            return True
+
     def entry_points(self) -> Iterator[tuple[str, str, str]]:
         """Yield group, name and target of each entry point.
 
@@ -80,10 +87,10 @@ def _on(entry: str) -> Iterator[Metadata]:
     """Look into one entry of ``sys.path``."""
     folder = entry or os.curdir
     names: list[str] = []
-    if folder.lower().endswith(".egg") or os.path.isfile(folder):
+    if folder.lower().endswith(".egg") or os.path.isfile(folder):  # a zip, most likely
         yield from _found_by(PathFinder, path=[entry])
         return
-    with suppress(OSError):
+    with suppress(OSError):  # many entries of sys.path do not exist
         names = os.listdir(folder)
     for name in names:
         if name.lower().endswith((".dist-info", ".egg-info")):

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from dapi._plugins import discovery
 from dapi._plugins.discovery import EntryPoint
 from dapi._values import names
 from dapi._values.names import Name
 from dapi._values.public import public
+from dapi._values.record import Record
 from dapi.exceptions import InvalidNameError
 
 
 @public
-@dataclass(frozen=True)
-class Removed:
+class Removed(Record):
     """The tombstone of a model, or of weights, that a distribution no longer provides.
 
     An entry point of the group ``dapi.removed`` names it, under the old name: looking that name up

@@ -1,9 +1,9 @@
 """Requirements of a distribution (PEP 508), and whether a version satisfies them (PEP 440).
 
-The tests compare this module with ``packaging``, which is not used because importing it takes
-longer than a whole listing, and requirements are checked before a distribution is first imported.
-A requirement that cannot be read (a URL, ``===``, an unknown marker) counts as satisfied: a check
-that does not understand must not refuse.
+The tests compare this module with ``packaging``, which is not used: requirements are checked before
+a distribution is first imported, and after a listing ``packaging.requirements`` takes 25 ms more to
+import, this module 1. A requirement that cannot be read (a URL, ``===``, an unknown marker) counts
+as satisfied: a check that does not understand must not refuse.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from typing import Any
 
 from dapi._values.names import normalize
@@ -30,6 +31,7 @@ _VERSION = re.compile(
     r"(?:\+([a-z0-9]+(?:[-_.][a-z0-9]+)*))?",
     re.ASCII,
 )
+_NO_DEV = (1, 0)  # after every development release
 _PHASES = {"alpha": "a", "beta": "b", "preview": "rc", "pre": "rc", "c": "rc"}
 _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt, "<=": operator.le, "==": operator.eq,
@@ -87,7 +89,7 @@ def in_metadata(text: str) -> Iterator[Requirement]:
 
 
 class _Version(Record):
-    """A version, ordered by PEP 440, without its local part."""
+    """A version, ordered by PEP 440 up to its local part."""
 
     epoch: int
     release: tuple[int, ...]
@@ -101,20 +103,8 @@ class _Version(Record):
         return self.epoch, self.release, self.phase, self.post, self.dev
 
     @property
-    def base(self) -> tuple[Any, ...]:
-        return self.epoch, self.release
-
-    @property
     def is_early(self) -> bool:
         return self.phase < (1,) or self.dev < (1,)
-
-    def is_early_of(self, other: _Version) -> bool:
-        """Whether this is before the release of another version, as 2.0rc1 is before 2.0."""
-        return self.is_early and not other.is_early and self.post == other.post
-
-    def is_post_of(self, other: _Version) -> bool:
-        """Whether this is a post-release of another version, as 2.0.post1 of 2.0."""
-        return self.post >= 0 > other.post and self.phase == other.phase and other.dev == (1, 0)
 
 
 def _parse(text: str) -> _Version | None:
@@ -122,6 +112,7 @@ def _parse(text: str) -> _Version | None:
     if match is None:
         return None
     epoch, numbers, word, count, dash, late, post, dev, day, local = match.groups()
+    # PEP 440: 1.0 equals 1.0.0.
     release = tuple(map(int, re.sub(r"(\.0+)+$", "", numbers).split(".")))
     phase = (1, "", 0)
     if word:
@@ -131,7 +122,7 @@ def _parse(text: str) -> _Version | None:
     return _Version(
         int(epoch or 0), release, phase,
         int(dash or post or 0) if dash or late else -1,
-        (0, int(day or 0)) if dev else (1, 0),
+        (0, int(day or 0)) if dev else _NO_DEV,
         re.sub(r"[-_]", ".", local or ""),
     )  # fmt: skip
 
@@ -155,11 +146,14 @@ def _fulfils(found: _Version, comparison: str, text: str) -> bool:
         return not series or (found.order >= wanted.order and _begins(found, series))
     if comparison in ("==", "!=") and wanted.local:
         return (found == wanted) == (comparison == "==")
-    if found.base == wanted.base and (
-        (comparison == "<" and found.is_early_of(wanted))
-        or (comparison == ">" and found.is_post_of(wanted))
-    ):
-        return False  # PEP 440: <2.0 excludes 2.0rc1, >2.0 excludes 2.0.post1
+    if (found.epoch, found.release) == (wanted.epoch, wanted.release):
+        # PEP 440: <2.0 excludes 2.0rc1, and >2.0 excludes 2.0.post1.
+        is_early = found.is_early and not wanted.is_early and found.post == wanted.post
+        is_late = found.post >= 0 > wanted.post and found.phase == wanted.phase
+        if (comparison == "<" and is_early) or (
+            comparison == ">" and is_late and wanted.dev == _NO_DEV
+        ):
+            return False
     return _COMPARISONS[comparison](found.order, wanted.order)
 
 
@@ -177,7 +171,7 @@ def _holds(marker: str, extra: str) -> bool:
     """Evaluate a marker. One that cannot be read asks for nothing."""
     import ast
 
-    try:
+    try:  # a marker is an expression of Python, too: its names are looked up here, never run
         return _evaluate(ast.parse(marker, mode="eval").body, extra)
     except (SyntaxError, ValueError, AttributeError, KeyError):
         return False
@@ -190,48 +184,44 @@ def _evaluate(node: Any, extra: str) -> bool:
         combine = all if isinstance(node.op, ast.And) else any
         return combine(_evaluate(value, extra) for value in node.values)
     ((sign, right),) = zip(node.ops, node.comparators, strict=True)
-    values = [_value(side, extra) for side in (node.left, right)]
-    names = {getattr(side, "id", "") for side in (node.left, right)}
+    sides = (node.left, right)
+    first, second = (_value(side, extra) for side in sides)
     if isinstance(sign, ast.In | ast.NotIn):
-        return (values[0] in values[1]) == isinstance(sign, ast.In)
-    if names & {"extra"}:
-        values = [normalize(value) for value in values]
-    return _compare(_SIGNS[type(sign).__name__], *values)
+        return (first in second) == isinstance(sign, ast.In)
+    comparison = _SIGNS[type(sign).__name__]
+    if any(getattr(side, "id", "") == "extra" for side in sides):
+        return _COMPARISONS[comparison](normalize(first), normalize(second))
+    found, wanted = _parse(first), _parse(second.removesuffix(".*"))
+    if found and wanted:
+        return _fulfils(found, comparison, second)
+    return _COMPARISONS[comparison](first, second)
 
 
 _SIGNS = {"Lt": "<", "LtE": "<=", "Eq": "==", "NotEq": "!=", "GtE": ">=", "Gt": ">"}
-
-
-def _compare(comparison: str, left: str, right: str) -> bool:
-    """Compare two values of a marker as versions if both are, and as texts otherwise."""
-    found, wanted = _parse(left), _parse(right.removesuffix(".*"))
-    if found and wanted:
-        return _fulfils(found, comparison, right)
-    return _COMPARISONS[comparison](left, right)
 
 
 def _value(node: Any, extra: str) -> str:
     name = getattr(node, "id", None)
     if name is None:
         return str(node.value)
-    return extra if name == "extra" else _environment(name)
+    return extra if name == "extra" else _environment()[name]
 
 
-def _environment(variable: str) -> str:
-    """Return the value of an environment marker for this Python."""
+@cache
+def _environment() -> dict[str, str]:
+    """Return the environment markers of this Python."""
     import platform
 
-    known: dict[str, Callable[[], str]] = {
-        "os_name": lambda: os.name,
-        "sys_platform": lambda: sys.platform,
-        "platform_machine": platform.machine,
-        "platform_python_implementation": platform.python_implementation,
-        "platform_release": platform.release,
-        "platform_system": platform.system,
-        "platform_version": platform.version,
-        "python_version": lambda: ".".join(platform.python_version_tuple()[:2]),
-        "python_full_version": platform.python_version,
-        "implementation_name": lambda: sys.implementation.name,
-        "implementation_version": platform.python_version,
+    return {
+        "os_name": os.name,
+        "sys_platform": sys.platform,
+        "platform_machine": platform.machine(),
+        "platform_python_implementation": platform.python_implementation(),
+        "platform_release": platform.release(),
+        "platform_system": platform.system(),
+        "platform_version": platform.version(),
+        "python_version": ".".join(platform.python_version_tuple()[:2]),
+        "python_full_version": platform.python_version(),
+        "implementation_name": sys.implementation.name,
+        "implementation_version": platform.python_version(),
     }
-    return known[variable]()

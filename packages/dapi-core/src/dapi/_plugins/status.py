@@ -10,9 +10,8 @@ from pkgutil import extend_path
 from typing import Literal, NamedTuple
 
 from dapi._plugins import discovery, hooks, metadata
-from dapi._plugins import requirements as _requirements
 from dapi._plugins.discovery import CORE, Plugin, discover, versions
-from dapi._plugins.requirements import Requirement
+from dapi._plugins.requirements import Requirement, in_metadata
 from dapi._values.public import public
 
 State = Literal["ok", "disabled", "incompatible", "missing-dependency", "failed", "shadowed"]
@@ -89,19 +88,19 @@ def _describe(plugin: Plugin) -> PluginInfo:
 def findings(plugin: Plugin) -> Iterator[Finding]:
     """List the problems of a distribution, the root cause first."""
     if plugin.disabled_by:
-        yield Finding("disabled", f"{plugin.disabled_by} leaves it out", _enable(plugin))
+        remedy = f"Take {plugin.name} out of DAPI_DISABLE_PLUGINS"
+        if plugin.disabled_by == "DAPI_PLUGINS":
+            remedy = f"Add {plugin.name} to DAPI_PLUGINS, or unset it"
+        yield Finding("disabled", f"{plugin.disabled_by} leaves it out", remedy)
     unmet = plugin.unmet_core()
     if unmet:
-        reason = (
-            f"version {plugin.version} needs {unmet}, and {CORE} {versions()[CORE]} is installed"
-        )
+        installed = f"{CORE} {versions()[CORE]} is installed"
+        reason = f"version {plugin.version} needs {unmet}, and {installed}"
         yield Finding("incompatible", reason, f"pip install --upgrade {plugin.name} {CORE}")
     for requirement in _missing(plugin.requirements(), (), set()):
         found = versions().get(requirement.name)
-        there = (
-            f"and {requirement.name} {found} is installed" if found else "which is not installed"
-        )
-        reason = f"it needs {requirement}, {there}"
+        fact = f"and {requirement.name} {found} is installed" if found else "which is not installed"
+        reason = f"it needs {requirement}, {fact}"
         yield Finding("missing-dependency", reason, f"pip install '{requirement}'")
     yield from _damages(plugin)
     for path in plugin.hidden:
@@ -109,30 +108,20 @@ def findings(plugin: Plugin) -> Iterator[Finding]:
         yield Finding("shadowed", reason, f"Remove {path}, or install {plugin.name} again")
 
 
-def _enable(plugin: Plugin) -> str:
-    if plugin.disabled_by == "DAPI_PLUGINS":
-        return f"Add {plugin.name} to DAPI_PLUGINS, or unset it"
-    return f"Take {plugin.name} out of DAPI_DISABLE_PLUGINS"
-
-
 def _missing(
     requirements: Iterable[Requirement], extras: tuple[str, ...], seen: set[str]
 ) -> Iterator[Requirement]:
     """Yield the requirements that are not installed, including those of required extras."""
     for each in requirements:
-        if not each.applies(extras) or str(each) in seen:
+        if not each.applies(extras) or str(each) in seen:  # extras may require each other
             continue
         seen.add(str(each))
         installed = versions().get(each.name)
         if each.name != CORE and (installed is None or not each.allows(installed)):
             yield each
         elif each.extras and installed is not None:
-            yield from _missing(_required_by(each.name), each.extras, seen)
-
-
-def _required_by(name: str) -> Iterator[Requirement]:
-    found = next(each for each in metadata.installed() if each.name == name)
-    return _requirements.in_metadata(found.described() or "")
+            owner = next(found for found in metadata.installed() if found.name == each.name)
+            yield from _missing(in_metadata(owner.described() or ""), each.extras, seen)
 
 
 def _damages(plugin: Plugin) -> Iterator[Finding]:
@@ -170,10 +159,11 @@ def refresh() -> Refreshed:
     package = sys.modules["dapi"]
     package.__path__ = extend_path(package.__path__, package.__name__)
     after = _identities(discover())
+    stayed = before.keys() & after.keys()
     return Refreshed(
-        tuple(sorted(after.keys() - before.keys())),
-        tuple(sorted(before.keys() - after.keys())),
-        tuple(sorted(name for name in after.keys() & before.keys() if after[name] != before[name])),
+        added=tuple(sorted(after.keys() - stayed)),
+        removed=tuple(sorted(before.keys() - stayed)),
+        changed=tuple(sorted(name for name in stayed if after[name] != before[name])),
     )
 
 

@@ -14,6 +14,9 @@ _REST = r"(?s)([^/?#:]*)(?::\D[^/?#]*)?([^?#]*)(.*)"
 # A URL in a sentence ends before the sentence's own punctuation.
 _IN_TEXT = r"""(?i)[a-z][a-z0-9+.-]*://[^\s"<>]*[^\s"<>:;,.)'}]"""
 
+# A place in a page, as in "#issuecomment-1013906621": without "=", it is no parameter.
+_ANCHOR = r"(?i)#[a-z][a-z0-9]*([-_.][a-z0-9]+)*"
+
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 
@@ -56,10 +59,14 @@ def split_userinfo(url: str) -> tuple[str, str]:
     return f"{match[1]}://{host}{match[3]}{match[4]}", userinfo
 
 
-def redacted(url: str) -> str:
+def redacted(url: str, *, anchors: bool = False) -> str:
     """Return a URL for display: scheme, host and path.
 
     Removes passwords, the query (it may contain signatures and tokens) and control characters.
+
+    Args:
+        url: The URL.
+        anchors: Whether to keep a fragment that can only be a place in a page.
 
     >>> redacted("https://me:secret@example.org/net.pth?X-Amz-Signature=0123")
     'https://example.org/net.pth?***'
@@ -75,13 +82,16 @@ def redacted(url: str) -> str:
         rest = re.fullmatch(_REST, (match[2] + path + query).rpartition("@")[2])
         assert rest is not None  # it matches everything
         host, path, query = rest.groups()
-    return f"{match[1]}://{host}{path}{'?***' if query else ''}"
+    is_harmless = anchors and not userinfo and re.fullmatch(_ANCHOR, query)
+    return f"{match[1]}://{host}{path}{query if is_harmless else '?***' if query else ''}"
 
 
-def redact(text: str) -> str:
-    """Return a text in which every URL is redacted.
+def redact(text: str, *, anchors: bool = False) -> str:
+    """Return a text in which every URL is redacted; ``anchors`` is as for ``redacted``.
 
     >>> redact("GET https://example.org/x?token=1: refused")
     'GET https://example.org/x?***: refused'
     """
-    return re.sub(_IN_TEXT, lambda match: redacted(match[0]), text) if "://" in text else text
+    if "://" not in text:
+        return text
+    return re.sub(_IN_TEXT, lambda match: redacted(match[0], anchors=anchors), text)

@@ -1,10 +1,11 @@
-"""The installation, as described in a bug report: no secrets.
+"""``dapi env``: the installation, as described in a bug report, without secrets.
 
 Versions are read from metadata, so that it works even if imports fail.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
 from collections.abc import Iterator
@@ -12,9 +13,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from dapi._cli.options import add_command
+from dapi._cli.tables import print_json, put
 from dapi._plugins import discovery, environment
 from dapi._plugins.status import plugins
 from dapi._store import disk, folders, mirrors, settings
+from dapi._text import counted
 
 # Packages whose versions affect how a model behaves, or how its files are downloaded and read.
 _PEERS = (
@@ -49,7 +53,45 @@ _NETWORK = (
 )
 
 
-def describe() -> dict[str, Any]:
+def add_commands(commands: Any) -> None:
+    """Add the command of this module."""
+    text = "show versions, the cache and settings for a bug report, without secrets"
+    add_command(commands, "env", _env, text)
+
+
+def _env(options: argparse.Namespace) -> int:
+    facts = _facts()
+    if options.json:
+        print_json(facts)
+        return 0
+    cache = facts.pop("cache")
+    versions = {**facts.pop("distributions"), **facts.pop("packages")}
+    shown = {
+        "python": facts["python"],
+        "platform": facts["platform"],
+        **versions,
+        "cache": _described(cache),
+        "read-only caches": ", ".join(cache.get("read_only", ())) or "none",
+        "offline": "yes" if facts["offline"] else "no",
+        "mirrors": ", ".join(facts["mirrors"]) or "none",
+        **facts["variables"],
+    }
+    width = max(map(len, shown))
+    for name, value in shown.items():
+        put(f"{name:{width}}  {value}")
+    return 0
+
+
+def _described(cache: dict[str, Any]) -> str:
+    if cache["path"] is None:
+        return f"none: {cache['problem']}"
+    problem = f"; it cannot be written to ({cache['problem']})" if cache["problem"] else ""
+    free = f"; {disk.amount(cache['free'])} free" if cache["free"] is not None else ""
+    size = f"{counted(cache['files'], 'file')}, {disk.amount(cache['bytes'])}"
+    return f"{cache['path']} ({size}{free}{problem})"
+
+
+def _facts() -> dict[str, Any]:
     """Return versions, the platform, the cache and the settings, ready for ``json.dumps``.
 
     Imports no distribution, and leaves no file behind.
@@ -60,7 +102,10 @@ def describe() -> dict[str, Any]:
         "platform": platform.platform(),
         "distributions": {
             discovery.CORE: versions.get(discovery.CORE, "unknown"),
-            **{each.name: _state(each.version, each.state) for each in plugins()},
+            **{
+                each.name: each.version if each.state == "ok" else f"{each.version} ({each.state})"
+                for each in plugins()
+            },
         },
         "packages": {name: versions[name] for name in _PEERS if name in versions},
         "cache": _cache(),
@@ -70,16 +115,12 @@ def describe() -> dict[str, Any]:
     }
 
 
-def _state(version: str, state: str) -> str:
-    return version if state == "ok" else f"{version} ({state})"
-
-
 def _cache() -> dict[str, Any]:
     try:
         root, roots = folders.root(), folders.roots()
     except (OSError, RuntimeError, KeyError) as error:  # no home, and no variable
         return {"path": None, "problem": str(error)}
-    sizes = dict(_sizes(root))
+    sizes = dict(_sizes(root))  # of partial downloads and records, too
     return {
         "path": str(root),
         "problem": disk.obstacle(root),
