@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,14 @@ import pytest
 from dapi._catalog import builders
 from dapi._plugins import binding
 from dapi._values import notices
+
+with suppress(ModuleNotFoundError):  # the tests of pages in a browser have no property tests
+    from hypothesis import HealthCheck, settings
+
+    # How long a machine takes to draw an example is no fault of the code that is tested.
+    slow = [HealthCheck.too_slow]
+    settings.register_profile("dapi", deadline=None, suppress_health_check=slow)
+    settings.load_profile("dapi")
 
 # Projects of their own: their tests are run where they are installed, by tests/.
 collect_ignore = ["examples/acme-models", "packages/dapi-devkit/src/dapi/devkit/templates"]

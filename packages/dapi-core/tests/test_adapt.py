@@ -4,7 +4,7 @@ import pickle
 from collections import OrderedDict
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dapi.adapt import Channels, Drop, DropRows, Rename, StripPrefix
@@ -14,7 +14,6 @@ state_dicts = st.dictionaries(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])  # the first draw imports torch
 @given(state_dicts)
 def test_strip_prefix_undoes_adding_it(state_dict):
     """Stripping a prefix that every key has gives back the keys, in order."""
@@ -23,7 +22,6 @@ def test_strip_prefix_undoes_adding_it(state_dict):
     assert list(state_dict.items()) == list(StripPrefix("encoder.")(prefixed, {}).items())
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])  # the first draw imports torch
 @given(state_dicts)
 def test_drop_splits_into_kept_and_dropped(state_dict):
     """What is dropped and what is kept make up the whole; nothing is renamed."""

@@ -9,7 +9,7 @@ import shutil
 import pytest
 import tokenizers
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers.models import Unigram
 from tokenizers.pre_tokenizers import Metaspace
@@ -173,7 +173,7 @@ def twins(request, published, tmp_path_factory):
     return ours, (made, AutoTokenizer.from_pretrained(folder))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(texts=st.lists(TEXT, min_size=1, max_size=4))
 def test_transformers_takes_our_tokenizer(twins, texts):
     """The same ids and mask for any text, also after transformers saved and read it."""
