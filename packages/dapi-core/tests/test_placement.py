@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from dapi._loader.construction import CannotDeferError, construct
 from dapi._loader.placement import Placement, Target
+from dapi._loader.walk import walk
 
 torch = pytest.importorskip("torch", reason="needs dapi-core[torch]")
 nn = torch.nn
@@ -140,7 +141,7 @@ def filled(state):
 def place(make, state):
     """Construct without values, and load."""
     model, frame = construct(make)
-    return model, *Placement(model, frame, Target()).load(state)
+    return model, *Placement(walk(model), frame, Target()).load(state)
 
 
 def assert_same(one, other, without=()):
@@ -377,6 +378,6 @@ def test_no_hook_is_left_behind():
     model, frame = construct(lambda: nn.Linear(2, 2))
     for shape in ((3, 2), (2, 2)):
         with suppress(CannotDeferError):
-            Placement(model, frame, Target()).load({"weight": torch.ones(shape)})
+            Placement(walk(model), frame, Target()).load({"weight": torch.ones(shape)})
 
         assert not model._load_state_dict_pre_hooks
