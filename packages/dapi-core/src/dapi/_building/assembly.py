@@ -38,6 +38,7 @@ class Assembly(Generic[M]):
     ) -> None:
         self._make, self._weights, self._config = make, weights, config
         self._ends, self._target = ends, target
+        self._name = str(weights)
         self._fresh = (*ends.fresh, *entry_of(weights).build.computed)
 
     def run(self, *, progress: bool) -> M:
@@ -45,9 +46,9 @@ class Assembly(Generic[M]):
             model, frame = self._construct()
         self._ends.check(model, self._weights, self._config)
         demands.check_computed(model, self._weights)
-        files, name = entry_of(self._weights).files, str(self._weights)
-        path = _store.fetch_all(files, progress=progress, wanted=name)
-        origin = loading.Origin(name, path, () if self._fresh else self._ends.head)
+        files = entry_of(self._weights).files
+        path = _store.fetch_all(files, progress=progress, wanted=self._name)
+        origin = loading.Origin(self._name, path, () if self._fresh else self._ends.head)
         try:
             with collector.paused():
                 model = self._load(model, frame, origin)
@@ -60,7 +61,7 @@ class Assembly(Generic[M]):
     def _construct(self) -> tuple[M, construction.Deferral | None]:
         initialised = self._initialised if self._fresh else None
         constructed = construction.attempt(
-            partial(construction.construct, self._make, fresh=initialised), str(self._weights)
+            partial(construction.construct, self._make, fresh=initialised), self._name
         )
         return constructed or (self._construct_plainly(), None)
 
@@ -99,9 +100,7 @@ class Assembly(Generic[M]):
             target=self._target.for_file(state_dict),
         )
         if frame is not None:
-            placed = construction.attempt(
-                lambda: load(model, frame=frame) or model, str(self._weights)
-            )
+            placed = construction.attempt(lambda: load(model, frame=frame) or model, self._name)
             if placed is not None:
                 return model
             model = self._construct_plainly()

@@ -124,11 +124,13 @@ def _read_file(file: File, take: Take | None, *, progress: bool, wanted: str) ->
     path = _store.fetch(file, progress=progress, wanted=wanted)
     is_cached = not file.url.startswith(("file:", "package:"))
     try:
-        kept = aligned.read(path, take) if is_cached else None
+        may_map = mapping.is_allowed(file, path)
+        kept = aligned.read(path, take, may_map=may_map) if is_cached else None
         if kept is not None:
             return kept
+        reader = _reader(file, path)
         with _on_cpu():
-            found, unmapped = _reader(file, path)(path, mapping.is_allowed(file, path))
+            found, unmapped = reader(path, may_map)
         state_dict = nesting.tensors(found, take, path, wanted)
     except DapiError:
         raise
@@ -140,7 +142,8 @@ def _read_file(file: File, take: Take | None, *, progress: bool, wanted: str) ->
         raise _failure(file, path, wanted, cause) from cause
     _make_plain(state_dict)
     if is_cached:
-        aligned.keep(path, state_dict, take, unmapped=unmapped)
+        is_zip = reader is _read_archive
+        aligned.keep(path, state_dict, take, unmapped=unmapped, is_zip=is_zip)
     return state_dict
 
 

@@ -105,7 +105,7 @@ def read_header(path: Path) -> Header:
     metadata = {} if metadata is None else metadata
     if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
         raise ValueError("its metadata is not a map of strings")
-    tensors = {key: _checked(key, facts) for key, facts in found.items()}
+    tensors = {key: checked(key, facts) for key, facts in found.items()}
     _check_places((place[2:] for place in tensors.values()), size - start)
     return Header(metadata, tensors, start)
 
@@ -169,7 +169,7 @@ def _refuse(name: str) -> None:
     raise ValueError(f"its header has {name}, which JSON does not have")
 
 
-def _checked(key: str, facts: Any) -> tuple[str, tuple[int, ...], int, int]:
+def checked(key: str, facts: Any) -> tuple[str, tuple[int, ...], int, int]:
     """Return dtype, shape, begin and end of a tensor, after checking that they agree."""
     try:
         dtype, shape, (begin, end) = facts  # as JSON, it may also be an array of the three
@@ -231,7 +231,11 @@ def read(path: Path, *, may_map: bool = False) -> Content:
         ValueError: As ``read_header``.
         NotImplementedError: A tensor is of a type that this torch does not have.
     """
-    header = read_header(path)
+    return read_tensors(path, read_header(path), may_map=may_map)
+
+
+def read_tensors(path: Path, header: Header, *, may_map: bool) -> Content:
+    """Read the tensors of a file that has a header."""
     mapped = _map(path) if may_map else None
     tensors, unmapped = {}, 0
     with path.open("rb", buffering=0) as stream:
