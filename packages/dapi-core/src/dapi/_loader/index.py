@@ -18,8 +18,8 @@ from dapi._loader import safetensors
 if TYPE_CHECKING:
     from torch import Tensor
 
-    # By key, as in a header: dtype, shape, and the offsets of the bytes in the file.
-    Places = dict[str, tuple[str, tuple[int, ...], int, int]]
+    # By key, as in a header of safetensors: dtype, shape, and the offsets of the bytes in the file.
+    Places = dict[str, tuple[str, tuple[int, ...], tuple[int, int]]]
 
 # Of fewer tensors, addresses in other memory might fit by chance; and torch reads them in 2 ms.
 FEWEST: Final = 32
@@ -39,7 +39,7 @@ def make(blob: Path, state_dict: Mapping[str, Tensor]) -> Places | None:
     if len(fitting) != 1:
         return None
     return {
-        key: (safetensors.type_name(key, each), tuple(each.shape), begin, begin + each.nbytes)
+        key: (safetensors.type_name(key, each), tuple(each.shape), (begin, begin + each.nbytes))
         for key, each in state_dict.items()
         for begin in [each.data_ptr() - fitting[0]]
     }
@@ -67,12 +67,8 @@ def read(blob: Path, places: Mapping[str, Any]) -> dict[str, Tensor]:
     Raises:
         ValueError: There are no places, or not in this file.
     """
-    found = {key: _checked(key, *facts) for key, facts in places.items()}
-    end = max((end for *_, end in found.values()), default=0)
-    if not 0 < end <= blob.stat().st_size:
+    found = {key: safetensors.checked(key, facts) for key, facts in places.items()}
+    size = blob.stat().st_size
+    if not found or not all(0 <= begin <= end <= size for *_, begin, end in found.values()):
         raise ValueError("the places are not in this file")
     return safetensors.read_tensors(blob, safetensors.Header({}, found, 0), may_map=True).tensors
-
-
-def _checked(key: str, dtype: Any, shape: Any, begin: Any, end: Any) -> Any:
-    return safetensors.checked(key, (dtype, shape, (begin, end)))
