@@ -10,6 +10,7 @@ from dapi import _store
 from dapi._building import demands
 from dapi._building.ends import Ends
 from dapi._loader import checkpoint, collector, construction, loading
+from dapi._loader.keys import is_under
 from dapi._loader.target import Target
 from dapi._weights.entry import WeightEntry
 from dapi._weights.enum import Weights, entry_of
@@ -72,9 +73,7 @@ class Assembly(Generic[M]):
     def _initialised(self, model: M) -> list[nn.Parameter]:
         """List the parameters of new ends, and those that the constructor computes."""
         return [
-            parameter
-            for name, parameter in model.named_parameters()
-            if loading.is_under(name, self._fresh)
+            parameter for name, parameter in model.named_parameters() if is_under(name, self._fresh)
         ]
 
     def _state_dict(self, origin: loading.Origin) -> dict[str, Tensor]:
@@ -82,9 +81,9 @@ class Assembly(Generic[M]):
         read, wanted = self._weights.state_dict(progress=False), entry_of(self._weights).build
         steps = (*wanted.adapt, *self._ends.steps)
         adapted = loading.adapt(read, steps, self._config, code_version=wanted.code_version)
-        for key in [key for key in adapted if loading.is_under(key, self._ends.fresh)]:
+        for key in [key for key in adapted if is_under(key, self._ends.fresh)]:
             del adapted[key]
-        twice = [key for key in adapted if loading.is_under(key, wanted.computed)]
+        twice = [key for key in adapted if is_under(key, wanted.computed)]
         if twice:
             reason = f"{twice[0]} is declared as computed, and the file has it"
             raise origin.mismatch(unexpected=twice, reason=reason)

@@ -16,7 +16,7 @@ from dapi._building.header import PREFIX, Header, Plan, describe
 from dapi._building.provenance import Provenance
 from dapi._catalog import lookup
 from dapi._loader import safetensors
-from dapi._loader.loading import is_under
+from dapi._loader.keys import is_under
 from dapi._loader.target import Target
 from dapi._store import placeholder, settings
 from dapi._store.disk import given_path

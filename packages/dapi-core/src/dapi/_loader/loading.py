@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dapi._loader import meta
 from dapi._loader.construction import CannotDeferError, Deferral, suspended
+from dapi._loader.keys import is_under
 from dapi._loader.placement import Placement, are_equal, copy_into, memory
 from dapi._loader.target import Target
 from dapi._loader.walk import parameters, walk
@@ -130,11 +131,6 @@ def load(
     if left:
         raise origin.mismatch(reason=f"{left[0]} has no values after loading")
     target.move(model)
-
-
-def is_under(key: str, modules: Sequence[str]) -> bool:
-    """Whether a key is one of the names, or belongs to a module of such a name."""
-    return any(f"{key}.".startswith(f"{module}.") for module in modules)
 
 
 def _load_plainly(
