@@ -7,8 +7,9 @@ into the first forward, so that totals are the honest figure.
 ``safetensors`` is a file as ``dapi.save`` writes it, whose tensors are aligned and can be mapped.
 ``safetensors (unaligned)`` is what ``safetensors.torch.save_file`` writes, and ``pth (legacy)`` the
 format before PyTorch 1.6. Neither can be mapped: dapi reads such a file twice, and makes an aligned
-copy meanwhile, in two runs that are not counted; ``, read`` forbids the copy. dapi takes files from
-its cache; ``(local)`` is a file of the user's own, which may be written to and is never mapped.
+copy meanwhile, in two runs that are not counted; ``, read`` forbids the copy. ``pth`` is mapped,
+and the second run keeps where its tensors are. dapi takes files from its cache; ``(local)`` is a
+file of the user's own, which may be written to and is never mapped.
 
 Run: ``nox -s benchmarks``, or
 ``python benchmarks/bench_loading.py [--runs N] [--models NAME ...] [--formats NAME ...] [--json]``
@@ -50,8 +51,8 @@ FORMATS = {
     "safetensors (local)": "model.safetensors",
     "pth (local)": "pytorch_model.bin",
 }
-# Formats that cannot be mapped: read twice, then from the aligned copy.
-COPIED = ("safetensors (unaligned)", "pth (legacy)")
+# Formats that are read twice, then by the aligned copy, or by the offsets of the tensors.
+COPIED = ("safetensors (unaligned)", "pth (legacy)", "pth")
 
 
 def main() -> None:
@@ -91,6 +92,7 @@ def measure(model: str, formats: list[str], runs: int) -> list[dict[str, Any]]:
                 "BENCH_FOLDER": folder,
                 "DAPI_CACHE": f"{folder}/cache",
                 "DAPI_COPIES": str(int(not name.endswith("read"))),
+                "PYTHONDONTWRITEBYTECODE": "",  # as pip leaves a wheel: compiled
             }
             child(model, name, "write", environment)
             taken: dict[str, list[dict[str, float]]] = {"dapi": [], "peer": []}

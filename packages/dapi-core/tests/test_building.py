@@ -4,6 +4,8 @@ import copy
 import dataclasses
 import functools
 import pickle
+import subprocess
+import sys
 import warnings
 
 import pytest
@@ -549,3 +551,18 @@ def test_path_is_a_local_checkpoint(half):
 
     assert WeightEntry.from_file(half) == dapi.weights_of(model)
     assert len(dapi.weights_of(model).sha256) == 64
+
+
+def test_building_without_weights_imports_neither_the_store_nor_the_loader():
+    """The first model of a process takes a few milliseconds longer than constructing it."""
+    code = (
+        "import sys, dapi; from torch import nn; dapi.build_model(nn.Linear, 2, 2);"
+        "print(*(name for name in sys.modules if name.startswith('dapi._')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = {name.split(".")[1] + "." + name.split(".")[-1] for name in done.stdout.split()}
+
+    assert "_building.build_model" in loaded
+    assert loaded.isdisjoint(
+        {"_store._store", "_store.cache", "_loader.construction", "_loader.placement"}
+    )

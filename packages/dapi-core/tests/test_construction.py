@@ -10,6 +10,7 @@ import os
 import signal
 import threading
 import warnings
+import weakref
 import zipfile
 from contextlib import contextmanager
 from functools import wraps
@@ -197,6 +198,17 @@ class Noted(Net):
         self.scaled = scaled
 
 
+class Weak(Net):
+    """Refers to a parameter weakly."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.rand(8))
+        self.reference = weakref.ref(self.weight)
+        self.other = nn.Module()
+        self.other.weight = self.weight
+
+
 class Graded(Net):
     """Has a gradient from the beginning."""
 
@@ -216,7 +228,7 @@ def test_what_needs_values_is_built_in_the_plain_way(constructor, publish, plain
     assert list(expected.state_dict()) == list(found.state_dict())
     images = torch.ones(2, 8)
     assert torch.equal(expected(images), found(images))
-    assert not construction.on_meta(found)
+    assert not any(each.is_meta for each in [*found.parameters(), *found.buffers()])
 
 
 class Borrowing(nn.Module):
@@ -315,6 +327,59 @@ def test_memory_that_a_constructor_shares_stays_shared(constructor, publish):
     assert torch.equal(expected.one.weight, found.one.weight)
     shared = [found.one.weight, found.other.weight, *found.buffers(), *getattr(found, "kept", [])]
     assert 1 == len({each.data_ptr() for each in shared})
+
+
+def test_weak_references_stay_valid(publish):
+    """They lead to the parameter that the model uses."""
+    expected, found = build(Weak, publish)
+
+    assert found.reference() is found.weight is found.other.weight
+    assert torch.equal(expected.weight, found.weight)
+
+
+@pytest.mark.parametrize("has_private", [True, False])
+def test_parameters_are_those_of_torch(has_private, publish, plain, monkeypatch):
+    """Each can get other sizes and types, and be copied; also where torch has no private names."""
+    if not has_private:
+        monkeypatch.delattr(torch._C, "_swap_tensor_impl")
+        monkeypatch.delattr(torch._C, "_storage_Use_Count")
+    expected, found = build(Net, publish)
+
+    assert len(plain) == (not has_private)
+    for model in (expected, found):
+        assert type(model.first.weight) is nn.Parameter and model.first.weight.is_leaf
+        assert copy.deepcopy(model).first.weight is not model.first.weight
+        model.half()
+        with torch.no_grad():
+            model.first.weight.set_(torch.ones(3).half())
+        model.first.weight.sum().backward()
+        assert [1, 1, 1] == model.first.weight.grad.tolist()
+
+
+class Initialised(nn.Module):
+    """Initialises by every function, also by keyword, and refuses what does not suit."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(torch.empty(2, 2)), nn.Parameter(torch.empty(2))
+        self.register_buffer("ones", nn.init.ones_(tensor=torch.empty(2)), persistent=False)
+        returned = [nn.init.zeros_(tensor=self.weight), nn.init.constant_(self.weight, 3)]
+        returned += [nn.init.normal_(self.weight), nn.init.uniform_(self.weight, a=1, b=2)]
+        self.is_returned = all(each is self.weight for each in returned)
+        try:
+            nn.init.xavier_uniform_(self.bias)
+        except ValueError as cause:
+            self.reason = str(cause)
+
+
+def test_functions_that_initialise_return_and_refuse_as_ever(publish, plain):
+    """They fill nothing on meta, and only that is different."""
+    expected, found = build(Initialised, publish)
+
+    assert not plain
+    assert [1, 1] == found.ones.tolist()
+    assert (True, expected.reason) == (found.is_returned, found.reason)
+    assert torch.equal(expected.weight, found.weight)
 
 
 @pytest.mark.parametrize("is_zip", [True, False])

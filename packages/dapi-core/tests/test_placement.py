@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from dapi._loader.construction import CannotDeferError, construct
 from dapi._loader.placement import Placement, Target
+from dapi._loader.walk import walk
 
 torch = pytest.importorskip("torch", reason="needs dapi-core[torch]")
 nn = torch.nn
@@ -37,6 +38,19 @@ class Renaming(nn.Sequential):
     def _rename(module, state_dict, prefix, *rest):
         for key in [key for key in state_dict if key.startswith(f"{prefix}layer")]:
             state_dict[key.replace("layer", "", 1)] = state_dict.pop(key)
+
+
+class Moved(nn.Sequential):
+    """Renames what is under it by a method of its own, and has a parameter of its own."""
+
+    def __init__(self, *modules):
+        super().__init__(*modules)
+        self.scale = nn.Parameter(torch.zeros(2))
+
+    def _load_from_state_dict(self, state_dict, prefix, *rest):
+        for key in [key for key in state_dict if key.startswith(f"{prefix}layer")]:
+            state_dict[key.replace("layer", "", 1)] = state_dict.pop(key)
+        super()._load_from_state_dict(state_dict, prefix, *rest)
 
 
 class Counting(nn.Linear):
@@ -113,7 +127,7 @@ KINDS = {
 trees = st.recursive(
     st.sampled_from(sorted(KINDS)),
     lambda inner: st.tuples(
-        st.sampled_from([nn.Sequential, Renaming]), st.lists(inner, min_size=1, max_size=3)
+        st.sampled_from([nn.Sequential, Renaming, Moved]), st.lists(inner, min_size=1, max_size=3)
     ),
     max_leaves=5,
 )
@@ -140,7 +154,7 @@ def filled(state):
 def place(make, state):
     """Construct without values, and load."""
     model, frame = construct(make)
-    return model, *Placement(model, frame, Target()).load(state)
+    return model, *Placement(walk(model), frame, Target()).load(state)
 
 
 def assert_same(one, other, without=()):
@@ -268,7 +282,30 @@ class Finishing(nn.Module):
         self.optimizer = torch.optim.SGD(self.parameters(), lr=0.1)
 
 
+class Refilling(nn.Module):
+    """Replaces a module, computes with gradients, and looks at the keys that it is given."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = nn.Sequential(nn.Linear(2, 2))
+        self.seen = []
+
+    def _load_from_state_dict(self, state_dict, prefix, *rest):
+        self.seen += [torch.is_grad_enabled(), sorted(state_dict)]
+        self.inner = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
+        super()._load_from_state_dict(state_dict, prefix, *rest)
+
+
+class Refilled(nn.Module):
+    """Has such a module between others."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.middle, self.last = nn.Linear(2, 2), Refilling(), nn.Linear(2, 2)
+
+
 WILFUL = {
+    Refilled: filled(Refilled().state_dict()) | {"middle.inner.1.weight": torch.ones(2)},
     Absolute: {"inner.kernel": torch.ones(2, 2), "inner.bias": torch.ones(2)},
     Resized: {"weight": torch.rand(3, 1).half(), "queue": torch.rand(1, 4)},
     Growing: {"weight": torch.rand(2, 2).half(), "bias": torch.rand(2).half()},
@@ -285,6 +322,8 @@ def test_what_modules_do_while_they_are_loaded_is_left(kind, state):
 
     assert [missing, unexpected] == keys
     assert_same(expected, found)
+    if kind is Refilled:
+        assert expected.middle.seen == found.middle.seen
     if kind is Finishing:
         assert "no decay" == found.other.bias.tag
         [group] = found.optimizer.param_groups
@@ -377,6 +416,6 @@ def test_no_hook_is_left_behind():
     model, frame = construct(lambda: nn.Linear(2, 2))
     for shape in ((3, 2), (2, 2)):
         with suppress(CannotDeferError):
-            Placement(model, frame, Target()).load({"weight": torch.ones(shape)})
+            Placement(walk(model), frame, Target()).load({"weight": torch.ones(shape)})
 
         assert not model._load_state_dict_pre_hooks

@@ -10,6 +10,7 @@ from dapi import _store
 from dapi._building import demands
 from dapi._building.ends import Ends
 from dapi._loader import checkpoint, collector, construction, loading
+from dapi._loader.keys import is_under
 from dapi._loader.target import Target
 from dapi._weights.entry import WeightEntry
 from dapi._weights.enum import Weights, entry_of
@@ -38,6 +39,7 @@ class Assembly(Generic[M]):
     ) -> None:
         self._make, self._weights, self._config = make, weights, config
         self._ends, self._target = ends, target
+        self._name = str(weights)
         self._fresh = (*ends.fresh, *entry_of(weights).build.computed)
 
     def run(self, *, progress: bool) -> M:
@@ -45,9 +47,9 @@ class Assembly(Generic[M]):
             model, frame = self._construct()
         self._ends.check(model, self._weights, self._config)
         demands.check_computed(model, self._weights)
-        files, name = entry_of(self._weights).files, str(self._weights)
-        path = _store.fetch_all(files, progress=progress, wanted=name)
-        origin = loading.Origin(name, path, () if self._fresh else self._ends.head)
+        files = entry_of(self._weights).files
+        path = _store.fetch_all(files, progress=progress, wanted=self._name)
+        origin = loading.Origin(self._name, path, () if self._fresh else self._ends.head)
         try:
             with collector.paused():
                 model = self._load(model, frame, origin)
@@ -60,7 +62,7 @@ class Assembly(Generic[M]):
     def _construct(self) -> tuple[M, construction.Deferral | None]:
         initialised = self._initialised if self._fresh else None
         constructed = construction.attempt(
-            partial(construction.construct, self._make, fresh=initialised), str(self._weights)
+            partial(construction.construct, self._make, fresh=initialised), self._name
         )
         return constructed or (self._construct_plainly(), None)
 
@@ -71,9 +73,7 @@ class Assembly(Generic[M]):
     def _initialised(self, model: M) -> list[nn.Parameter]:
         """List the parameters of new ends, and those that the constructor computes."""
         return [
-            parameter
-            for name, parameter in model.named_parameters()
-            if loading.is_under(name, self._fresh)
+            parameter for name, parameter in model.named_parameters() if is_under(name, self._fresh)
         ]
 
     def _state_dict(self, origin: loading.Origin) -> dict[str, Tensor]:
@@ -81,9 +81,9 @@ class Assembly(Generic[M]):
         read, wanted = self._weights.state_dict(progress=False), entry_of(self._weights).build
         steps = (*wanted.adapt, *self._ends.steps)
         adapted = loading.adapt(read, steps, self._config, code_version=wanted.code_version)
-        for key in [key for key in adapted if loading.is_under(key, self._ends.fresh)]:
+        for key in [key for key in adapted if is_under(key, self._ends.fresh)]:
             del adapted[key]
-        twice = [key for key in adapted if loading.is_under(key, wanted.computed)]
+        twice = [key for key in adapted if is_under(key, wanted.computed)]
         if twice:
             reason = f"{twice[0]} is declared as computed, and the file has it"
             raise origin.mismatch(unexpected=twice, reason=reason)
@@ -99,9 +99,7 @@ class Assembly(Generic[M]):
             target=self._target.for_file(state_dict),
         )
         if frame is not None:
-            placed = construction.attempt(
-                lambda: load(model, frame=frame) or model, str(self._weights)
-            )
+            placed = construction.attempt(lambda: load(model, frame=frame) or model, self._name)
             if placed is not None:
                 return model
             model = self._construct_plainly()

@@ -10,7 +10,7 @@ from dapi._building import origin
 from dapi._building.arguments import CALLERS
 from dapi._building.context import ContextParams
 from dapi._building.ends import Ends
-from dapi._loader.loading import is_under
+from dapi._loader.keys import is_under
 from dapi._plugins import binding
 from dapi._values import notices
 from dapi._values.frozen import freeze

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from dapi import adapt
-from dapi._loader.loading import is_under
+from dapi._loader.keys import is_under
 from dapi._weights.enum import Weights, entry_of
 from dapi.exceptions import (
     ArgumentError,

@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
 
-from dapi._catalog import lookup
 from dapi._values import names, notices
 from dapi._weights.entry import WeightEntry
 from dapi._weights.enum import Weights, entry_of
@@ -61,6 +60,8 @@ def _origins(weights: Weights | WeightEntry) -> Iterator[Weights]:
 def _find(name: object) -> Weights | None:
     try:
         if isinstance(name, str) and names.parse(name).member:
+            from dapi._catalog import lookup  # 2 ms, and few weights name their origin
+
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", PluginWarning)  # it is about other distributions
                 return lookup.get_weights(name)

@@ -2,7 +2,8 @@
 
 The copy is a safetensors file whose tensors are aligned. Its header records what the format itself
 does not: the order of the keys, which keys share a tensor, and the versions that modules dispatch
-on. A state dict that this cannot express is not copied.
+on. A state dict that this cannot express is not copied. For a zip that torch maps, the copy has no
+tensors, and its header says where they are in the zip.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from dapi._loader import safetensors
+from dapi._loader import index, safetensors
 from dapi._store import copies
 
 if TYPE_CHECKING:
@@ -25,17 +26,19 @@ if TYPE_CHECKING:
 WORTHWHILE: Final = 4 << 20
 
 
-def read(blob: Path, take: Take | None = None) -> dict[str, Tensor] | None:
+def read(blob: Path, take: Take | None = None, *, may_map: bool = True) -> dict[str, Tensor] | None:
     """Map the copy of a blob; None when there is none, or one of other tensors of the blob."""
     path = copies.find(blob)
     if path is None:
         return None
     try:
-        content = safetensors.read(path, may_map=True)
-        facts = json.loads(content.metadata["state_dict"])
+        header = safetensors.read_header(path)
+        facts = json.loads(header.metadata["state_dict"])
         if facts.get("take") != _keys(take):
             return None
-        return _restored(content.tensors, facts)
+        if "places" in facts:
+            return _restored(index.read(blob, facts["places"]), facts) if may_map else None
+        return _restored(safetensors.read_tensors(path, header, may_map=True).tensors, facts)
     except (OSError, RuntimeError, ValueError, KeyError):  # torch's, if it was removed meanwhile
         return None  # reading the blob itself reports the problem, if there is one
 
@@ -45,20 +48,30 @@ def _keys(take: Take | None) -> list[str] | None:
 
 
 def keep(
-    blob: Path, state_dict: Mapping[str, Tensor], take: Take | None = None, *, unmapped: int
+    blob: Path,
+    state_dict: Mapping[str, Tensor],
+    take: Take | None = None,
+    *,
+    unmapped: int,
+    is_zip: bool = False,
 ) -> None:
-    """Make a copy of a blob that was read, if that is worthwhile and possible.
+    """Make a copy of a blob that was read, or an index of one that torch mapped, if worthwhile.
 
     Args:
         blob: The file that the state dict was read from.
         state_dict: Its tensors.
         take: Where in the blob they are.
         unmapped: The number of its bytes that had to be read.
+        is_zip: Whether it is a zip of torch.
     """
-    if unmapped < WORTHWHILE or not copies.is_worthwhile(blob) or _has_others(blob, take):
-        return
-    if all(map(_is_plain, state_dict.values())):
-        copies.make(blob, lambda path: _write(path, state_dict, take))
+    if unmapped >= WORTHWHILE:
+        is_due = not _has_others(blob, take)
+    else:
+        is_large = is_zip and not unmapped and len(state_dict) >= index.FEWEST
+        is_due = is_large and copies.find(blob) is None
+    if is_due and copies.is_worthwhile(blob) and all(map(_is_plain, state_dict.values())):
+        indexed = None if unmapped else blob
+        copies.make(blob, lambda path: _write(path, state_dict, take, indexed))
 
 
 def _has_others(blob: Path, take: Take | None) -> bool:
@@ -87,12 +100,17 @@ def _is_plain(value: Any) -> bool:
     )
 
 
-def _write(path: Path, state_dict: Mapping[str, Tensor], take: Take | None) -> None:
+def _write(
+    path: Path, state_dict: Mapping[str, Tensor], take: Take | None, indexed: Path | None
+) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     firsts: dict[object, str] = {}
     same = {key: firsts.setdefault(_identity(tensor), key) for key, tensor in state_dict.items()}
     facts = {"keys": same, "versions": getattr(state_dict, "_metadata", None), "take": _keys(take)}
     tensors = {key: state_dict[key] for key in firsts.values()}
+    if indexed is not None:
+        # Without places it says that there is no index, so that nobody tries again.
+        facts["places"], tensors = index.make(indexed, tensors) or {}, {}
     safetensors.write(path, tensors, {"state_dict": json.dumps(facts)})
 
 

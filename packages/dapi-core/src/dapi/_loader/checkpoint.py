@@ -13,12 +13,13 @@ import re
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dapi import _store
 from dapi._loader import aligned, archive, nesting, safetensors
+from dapi._loader.target import default_device
 from dapi._plugins.discovery import extension
 from dapi._store import faults, mapping, placeholder
 from dapi._values.file import File
@@ -123,11 +124,13 @@ def _read_file(file: File, take: Take | None, *, progress: bool, wanted: str) ->
     path = _store.fetch(file, progress=progress, wanted=wanted)
     is_cached = not file.url.startswith(("file:", "package:"))
     try:
-        kept = aligned.read(path, take) if is_cached else None
+        may_map = mapping.is_allowed(file, path)
+        kept = aligned.read(path, take, may_map=may_map) if is_cached else None
         if kept is not None:
             return kept
+        reader = _reader(file, path)
         with _on_cpu():
-            found, unmapped = _reader(file, path)(path, mapping.is_allowed(file, path))
+            found, unmapped = reader(path, may_map)
         state_dict = nesting.tensors(found, take, path, wanted)
     except DapiError:
         raise
@@ -139,7 +142,8 @@ def _read_file(file: File, take: Take | None, *, progress: bool, wanted: str) ->
         raise _failure(file, path, wanted, cause) from cause
     _make_plain(state_dict)
     if is_cached:
-        aligned.keep(path, state_dict, take, unmapped=unmapped)
+        is_zip = reader is _read_archive
+        aligned.keep(path, state_dict, take, unmapped=unmapped, is_zip=is_zip)
     return state_dict
 
 
@@ -147,7 +151,8 @@ def _on_cpu() -> AbstractContextManager[Any]:
     """Read tensors to the CPU, whatever the default device is."""
     import torch
 
-    return torch.device("cpu")
+    # A device as a context intercepts every call of torch: 5 ms for the file of a resnet50.
+    return nullcontext() if default_device().type == "cpu" else torch.device("cpu")
 
 
 def _failure(file: File, path: Path, wanted: str, cause: Exception) -> DapiError:

@@ -7,9 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dapi._loader.construction import CannotDeferError, Deferral, on_meta, remembers_meta, suspended
+from dapi._loader import meta
+from dapi._loader.construction import CannotDeferError, Deferral, suspended
+from dapi._loader.keys import is_under
 from dapi._loader.placement import Placement, are_equal, copy_into, memory
 from dapi._loader.target import Target
+from dapi._loader.walk import parameters, walk
 from dapi.adapt import Take
 from dapi.exceptions import StateDictMismatchError
 
@@ -112,26 +115,22 @@ def load(
         StateDictMismatchError: Keys are missing or unexpected, or shapes or number types differ.
         CannotDeferError: The model must be constructed with values, and loaded again.
     """
-    named = list(model.named_parameters(remove_duplicate=False))
+    parts = walk(model)
+    named = parameters(parts)
     _check_kinds(named, state_dict, origin)
     _check_ties(named, state_dict, origin)
     with suspended():
         if frame is None:
             missing, unexpected = _load_plainly(model, state_dict, origin, fresh)
         else:
-            missing, unexpected = Placement(model, frame, target).load(state_dict)
+            missing, unexpected = Placement(parts, frame, target).load(state_dict)
     _check_keys(model, state_dict, missing, unexpected, origin, fresh)
-    left = on_meta(model)
-    if frame is not None and (left or remembers_meta(model)):
+    left = meta.on_meta(walk(model))  # anew: a module may have replaced others
+    if frame is not None and (left or meta.is_held_by(model)):
         raise CannotDeferError("something stayed on meta")
     if left:
         raise origin.mismatch(reason=f"{left[0]} has no values after loading")
     target.move(model)
-
-
-def is_under(key: str, modules: Sequence[str]) -> bool:
-    """Whether a key is one of the names, or belongs to a module of such a name."""
-    return any(f"{key}.".startswith(f"{module}.") for module in modules)
 
 
 def _load_plainly(

@@ -1,37 +1,48 @@
 """Placement: the tensors of a state dict become the memory of the parameters on meta.
 
-torch's own ``load_state_dict`` does everything else: modules rename and convert the keys of their
-older versions, hooks are called, and parameters with memory are copied into. Just before torch
-copies into the parameters of a module, those on meta receive the tensors that it would copy; torch
-then copies each into itself, which it recognizes as nothing to do.
+Most modules only copy their tensors, which needs nothing of ``load_state_dict``: torch would scan
+the keys again for each module, and handle each placed tensor as if it were copied. A module with
+its own ``_load_from_state_dict`` is called as torch calls it: it renames and converts the keys of
+its older versions. Just before torch copies into the parameters of such a module, those on meta
+receive the tensors that it would copy; torch then copies each into itself, which it recognizes as
+nothing to do. A model with hooks, or with its own ``load_state_dict``, is left to torch as a whole.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dapi._loader.construction import CannotDeferError, Deferral, fill
 from dapi._loader.safetensors import ALIGNMENT
 from dapi._loader.target import Target
+from dapi._loader.walk import tensors
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+    from dapi._loader.walk import Part
 
 
 class Placement:
     """Places one state dict into one model that was constructed with parameters on meta.
 
     Args:
-        model: The constructed model.
+        parts: The modules of the model.
         frame: The parameters that were moved to meta.
         target: The final device and type of the model.
     """
 
-    def __init__(self, model: nn.Module, frame: Deferral, target: Target) -> None:
-        self._model, self._frame, self._target = model, frame, target
-        self._dtype = None if _casts_by_itself(model) else target.dtype
+    def __init__(self, parts: Sequence[Part], frame: Deferral, target: Target) -> None:
+        import torch
+
+        self._parts, self._frame = parts, frame
+        self._device = None if target.device is None else torch.device(target.device)
+        is_cast = target.dtype is not None and not _casts_by_itself(parts)
+        self._dtype = target.dtype if is_cast else None
         self._placed: dict[int, Tensor] = {}
+        self._emptied: set[int] = set()
         self._free: set[int] = set()
 
     def load(self, state_dict: Mapping[str, Tensor]) -> tuple[Sequence[str], Sequence[str]]:
@@ -40,51 +51,20 @@ class Placement:
         Raises:
             CannotDeferError: The model must be constructed with values.
         """
-        self._check_memory()
         self._free = {memory(value) for value in state_dict.values()}
-        modules = list(self._model.modules())
-        if _copies_only(self._model, modules, state_dict):
-            return self._load_directly(state_dict)
+        if not _is_left_to_torch(self._parts, state_dict):
+            return _Keys(self, state_dict).load(self._parts[0][1])
         hooks = [
-            each.register_load_state_dict_pre_hook(self._place)  # type: ignore[no-untyped-call]
-            for each in modules
+            each.register_load_state_dict_pre_hook(self.place)  # type: ignore[no-untyped-call]
+            for _, each in self._parts
         ]
         try:
-            return copy_into(self._model, state_dict)
+            return copy_into(self._parts[0][1], state_dict)
         finally:
             for hook in hooks:
                 hook.remove()
 
-    def _load_directly(
-        self, state_dict: Mapping[str, Tensor]
-    ) -> tuple[Sequence[str], Sequence[str]]:
-        """Place all tensors without ``load_state_dict``, if no module does more than copy.
-
-        torch scans keys again for every module, and handles each placed tensor as if it were
-        copied: that took a sixth of the time to build and load a resnet50.
-        """
-        import torch
-
-        missing, known = [], set()
-        with torch.no_grad():
-            for key, tensor in _targets(self._model):
-                known.add(key)
-                value = state_dict.get(key)
-                if value is None:
-                    missing.append(key)
-                elif value.shape != tensor.shape:
-                    raise CannotDeferError("shapes differ")
-                elif not (isinstance(tensor, torch.nn.Parameter) and self._put(tensor, value)):
-                    tensor.copy_(value)
-        return missing, [key for key in state_dict if key not in known]
-
-    def _check_memory(self) -> None:
-        """Refuse parameters that share memory: the tensors of the file are separate."""
-        distinct = [each for each in self._model.parameters() if each.is_meta]
-        if len({each.untyped_storage()._cdata for each in distinct}) < len(distinct):
-            raise CannotDeferError("two parameters share their memory")
-
-    def _place(
+    def place(
         self,
         module: nn.Module,
         state_dict: dict[str, Any],
@@ -97,17 +77,24 @@ class Placement:
             return  # a model's own load_state_dict wants the tensors themselves
         for name, parameter in module._parameters.items():
             value = state_dict.get(prefix + name)
-            if parameter is not None and value is not None and self._put(parameter, value):
+            if parameter is not None and value is not None and self.put(parameter, value):
                 state_dict[prefix + name] = parameter
 
-    def _put(self, parameter: nn.Parameter, value: Tensor) -> bool:
+    def put(self, parameter: nn.Parameter, value: Tensor) -> bool:
         """Give a parameter on meta its value, and return whether it has it."""
+        import torch
+
         if not parameter.is_meta:  # under another name it may have it already
             placed = self._placed.get(id(parameter))
             return placed is not None and are_equal(placed, value)
         if parameter.shape != value.shape:
             raise CannotDeferError("shapes differ")
-        fill(parameter, self._prepare(parameter, value.data))
+        place = parameter.untyped_storage()._cdata
+        if place in self._emptied:  # but the tensors of the file are separate
+            raise CannotDeferError("two parameters share their memory")
+        self._emptied.add(place)
+        ready = self._prepare(parameter, value.data)
+        fill(parameter, torch.nn.Parameter(ready, requires_grad=parameter.requires_grad))
         self._placed[id(parameter)] = value
         return True
 
@@ -115,7 +102,7 @@ class Placement:
         """Return the tensor that copying into the parameter would give, copying if needed."""
         import torch
 
-        device = torch.device(self._target.device or self._frame.device(old))  # type: ignore[arg-type]
+        device = self._device or self._frame.device(old)  # type: ignore[arg-type]
         dtype = old.dtype
         if self._dtype is not None and dtype.is_floating_point:
             if torch.promote_types(value.dtype, dtype) != dtype:
@@ -128,63 +115,133 @@ class Placement:
 
     def _may_stay(self, value: Tensor) -> bool:
         """Whether a tensor shares its memory with no other, and is aligned as kernels expect."""
-        is_free = memory(value) in self._free
-        self._free.discard(memory(value))
+        place = memory(value)
+        if place not in self._free:
+            return False
+        self._free.discard(place)
         is_whole = value.untyped_storage().nbytes() == value.nbytes
-        return is_free and is_whole and not (value.is_cpu and value.data_ptr() % ALIGNMENT)
+        return is_whole and not (value.is_cpu and value.data_ptr() % ALIGNMENT)
 
 
-def _copies_only(
-    model: nn.Module, modules: Sequence[nn.Module], state_dict: Mapping[str, Tensor]
-) -> bool:
-    """Whether no module, hook, tensor or setting has its own way of being loaded."""
+class _Keys:
+    """The keys of a state dict while modules are loaded from it as ``load_state_dict`` does."""
+
+    def __init__(self, placement: Placement, state_dict: Mapping[str, Tensor]) -> None:
+        import torch
+
+        self._placement, self._state_dict = placement, state_dict
+        self._versions: Mapping[str, Any] = getattr(state_dict, "_metadata", None) or {}
+        self._missing: list[str] = []
+        self._unexpected: list[str] = []
+        self._has_grad = torch.is_grad_enabled()
+
+    def load(self, model: nn.Module) -> tuple[Sequence[str], Sequence[str]]:
+        import torch
+
+        copied = OrderedDict(self._state_dict)  # a module may change it
+        if hasattr(self._state_dict, "_metadata"):
+            copied._metadata = self._state_dict._metadata  # type: ignore[attr-defined]
+        with torch.no_grad():
+            self._load_part(model, "", copied)
+        return self._missing, self._unexpected
+
+    def _load_part(self, module: nn.Module, prefix: str, state_dict: dict[str, Tensor]) -> None:
+        keys, known = list(state_dict), set[str]()
+        self._visit(module, prefix, state_dict, known)
+        self._unexpected += [key for key in keys if key not in known]
+
+    def _visit(
+        self, module: nn.Module, prefix: str, state_dict: dict[str, Tensor], known: set[str]
+    ) -> None:
+        if not _only_copies(module, prefix, state_dict):
+            known.update(self._call(module, prefix, state_dict))
+            return
+        for name, tensor in tensors(module):
+            key = prefix + name
+            known.add(key)
+            value = state_dict.get(key)
+            if value is None:
+                self._missing.append(key)
+            else:
+                self._copy(tensor, value)
+        for name, child in module._modules.items():
+            if child is not None:
+                self._visit(child, f"{prefix}{name}.", state_dict, known)
+
+    def _copy(self, tensor: Tensor, value: Tensor) -> None:
+        import torch
+
+        if value.shape != tensor.shape:
+            raise CannotDeferError("shapes differ")
+        if not (isinstance(tensor, torch.nn.Parameter) and self._placement.put(tensor, value)):
+            tensor.copy_(value)
+
+    def _call(self, module: nn.Module, prefix: str, state_dict: dict[str, Tensor]) -> list[str]:
+        """Let a module load itself, and load the modules in it from what it made of the keys.
+
+        Returns:
+            The keys that were for this module and those in it.
+        """
+        import torch
+
+        # As in torch, a module sees only its own keys, but the outermost one the dict itself.
+        own = _beginning(state_dict, prefix) if prefix else state_dict
+        keys, errors = list(own), list[str]()
+        facts = self._versions.get(prefix[:-1], {})
+        hook = module.register_load_state_dict_pre_hook(self._placement.place)  # type: ignore[no-untyped-call]
+        try:
+            with torch.set_grad_enabled(self._has_grad):
+                module._load_from_state_dict(
+                    own, prefix, facts, True, self._missing, self._unexpected, errors
+                )
+        finally:
+            hook.remove()
+        if errors or module._load_state_dict_post_hooks:
+            raise CannotDeferError(*errors)
+        for name, child in module._modules.items():
+            if child is not None:
+                start = f"{prefix}{name}."
+                self._load_part(child, start, _beginning(own, start))
+        return keys
+
+
+def _beginning(state_dict: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {key: value for key, value in state_dict.items() if key.startswith(prefix)}
+
+
+def _only_copies(module: nn.Module, prefix: str, state_dict: Mapping[str, Tensor]) -> bool:
+    """Whether loading a module itself is nothing but copying its tensors."""
+    from torch import nn
+
+    kind = type(module)
+    own = kind._load_from_state_dict
+    if own is nn.BatchNorm2d._load_from_state_dict:
+        # It adds num_batches_tracked, which its first version lacked.
+        own_copies = not module.track_running_stats or f"{prefix}num_batches_tracked" in state_dict
+    else:
+        own_copies = own is nn.Module._load_from_state_dict
+    return (
+        own_copies
+        and kind.set_extra_state is nn.Module.set_extra_state
+        and not module._load_state_dict_pre_hooks
+        and "_load_from_state_dict" not in vars(module)
+    )
+
+
+def _is_left_to_torch(parts: Sequence[Part], state_dict: Mapping[str, Tensor]) -> bool:
+    """Whether a model, a hook, a tensor or a setting requires ``load_state_dict`` itself."""
     import torch
     from torch import nn
-    from torch.nn.modules.batchnorm import _NormBase
 
-    usual: dict[Any, Any] = {
-        name: getattr(nn.Module, name)
-        for name in ("_load_from_state_dict", "load_state_dict", "set_extra_state", "named_modules")
-    }
-    kinds = {type(module) for module in modules}
-    own = {kind for kind in kinds if any(getattr(kind, n) is not f for n, f in usual.items())}
-    of_norms = _NormBase._load_from_state_dict
-    norms = {kind for kind in own if kind._load_from_state_dict is of_norms}
-    if own - norms or torch.__future__.get_swap_module_params_on_conversion():
-        return False
-    if any(_hooks_of(module) or not usual.keys().isdisjoint(vars(module)) for module in modules):
-        return False
-    # Norms add num_batches_tracked, which their first version lacked.
-    if norms and not _has_counts(model, norms, state_dict):
-        return False
-    plain = (torch.Tensor, nn.Parameter)
-    return all(type(value) in plain for value in state_dict.values()) and all(
-        type(tensor) in plain for _, tensor in _targets(model)
+    model, plain = parts[0][1], (torch.Tensor, nn.Parameter)
+    return (
+        type(model).load_state_dict is not nn.Module.load_state_dict
+        or "load_state_dict" in vars(model)
+        or torch.__future__.get_swap_module_params_on_conversion()
+        or any(module._load_state_dict_post_hooks for _, module in parts)
+        or any(type(value) not in plain for value in state_dict.values())
+        or any(type(tensor) not in plain for _, each in parts for _, tensor in tensors(each))
     )
-
-
-def _hooks_of(module: nn.Module) -> bool:
-    return bool(module._load_state_dict_pre_hooks or module._load_state_dict_post_hooks)
-
-
-def _has_counts(model: nn.Module, norms: Container[type], state_dict: Mapping[str, Tensor]) -> bool:
-    return all(
-        f"{name}.num_batches_tracked".lstrip(".") in state_dict
-        for name, module in model.named_modules(remove_duplicate=False)
-        if type(module) in norms and module.track_running_stats
-    )
-
-
-def _targets(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    """Yield the parameters and buffers that a state dict is copied into, once for each key."""
-    for name, module in model.named_modules(remove_duplicate=False):
-        prefix = f"{name}." if name else ""
-        for own, parameter in module._parameters.items():
-            if parameter is not None:
-                yield prefix + own, parameter
-        for own, buffer in module._buffers.items():
-            if buffer is not None and own not in module._non_persistent_buffers_set:
-                yield prefix + own, buffer
 
 
 def are_equal(one: Tensor, other: Tensor) -> bool:
@@ -214,9 +271,9 @@ def copy_into(
     return missing, unexpected
 
 
-def _casts_by_itself(model: nn.Module) -> bool:
+def _casts_by_itself(parts: Sequence[Part]) -> bool:
     """Whether a module overrides casting: some keep the type of their parameters."""
     from torch import nn
 
     usual = nn.Module._apply, nn.RNNBase._apply
-    return any(type(module)._apply not in usual for module in model.modules())
+    return any(type(module)._apply not in usual for _, module in parts)

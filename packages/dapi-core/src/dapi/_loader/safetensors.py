@@ -31,8 +31,9 @@ _LARGEST_NUMBER = 2**64 - 1
 # In characters: of a fraction that is none of a tensor's facts.
 _LONGEST_NUMBER = 400
 
-# A number may be negative, or of more than 64 bits; it may also be part of a key.
-_ODD_NUMBER = re.compile(rb"-[0-9]|[0-9]{20}")
+_NEGATIVE = re.compile(rb"-[0-9]")
+# Every digit as a zero: to search for 20 of them takes a regular expression 0.3 ms.
+_ZEROS = bytes(0x30 if 0x30 <= byte <= 0x39 else 0x20 for byte in range(256))
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _PAIR = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
 
@@ -105,7 +106,7 @@ def read_header(path: Path) -> Header:
     metadata = {} if metadata is None else metadata
     if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
         raise ValueError("its metadata is not a map of strings")
-    tensors = {key: _checked(key, facts) for key, facts in found.items()}
+    tensors = {key: checked(key, facts) for key, facts in found.items()}
     _check_places((place[2:] for place in tensors.values()), size - start)
     return Header(metadata, tensors, start)
 
@@ -117,7 +118,7 @@ def _parse(text: bytes) -> dict[str, Any]:
         found = json.loads(
             text.decode(),
             object_pairs_hook=_object,
-            parse_int=_number if _ODD_NUMBER.search(text) else int,
+            parse_int=_number if _has_odd_number(text) else int,
             parse_float=_nothing,
             parse_constant=_refuse,
         )
@@ -129,6 +130,11 @@ def _parse(text: bytes) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ValueError("its header is not a map of keys")
     return found
+
+
+def _has_odd_number(text: bytes) -> bool:
+    """Whether a number may be negative, or of more than 64 bits; it may also be part of a key."""
+    return _NEGATIVE.search(text) is not None or b"0" * 20 in text.translate(_ZEROS)
 
 
 def _check_escapes(text: bytes) -> None:
@@ -169,7 +175,7 @@ def _refuse(name: str) -> None:
     raise ValueError(f"its header has {name}, which JSON does not have")
 
 
-def _checked(key: str, facts: Any) -> tuple[str, tuple[int, ...], int, int]:
+def checked(key: str, facts: Any) -> tuple[str, tuple[int, ...], int, int]:
     """Return dtype, shape, begin and end of a tensor, after checking that they agree."""
     try:
         dtype, shape, (begin, end) = facts  # as JSON, it may also be an array of the three
@@ -231,7 +237,11 @@ def read(path: Path, *, may_map: bool = False) -> Content:
         ValueError: As ``read_header``.
         NotImplementedError: A tensor is of a type that this torch does not have.
     """
-    header = read_header(path)
+    return read_tensors(path, read_header(path), may_map=may_map)
+
+
+def read_tensors(path: Path, header: Header, *, may_map: bool) -> Content:
+    """Read the tensors of a file that has a header."""
     mapped = _map(path) if may_map else None
     tensors, unmapped = {}, 0
     with path.open("rb", buffering=0) as stream:

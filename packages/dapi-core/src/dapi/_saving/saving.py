@@ -14,7 +14,7 @@ from dapi._building.declaration import declaration
 from dapi._building.provenance import Provenance
 from dapi._catalog import lookup
 from dapi._loader import safetensors
-from dapi._loader.loading import is_under
+from dapi._loader.keys import is_under
 from dapi._saving import fingerprint
 from dapi._saving.comparison import Difference, Tree, differences
 from dapi._saving.description import describe
