@@ -20,8 +20,8 @@ def check(weights: Any) -> None:
         LicenseError: The licence is not allowed.
     """
     allowed = allowed_here()
-    found = None if allowed is None else refused(weights, allowed)
-    if found is not None and allowed is not None:
+    found = allowed and refused(weights, allowed)
+    if allowed and found:
         asset, license_ = found
         raise LicenseError(str(weights), asset=asset, license=license_, allowed=allowed)
 
