@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dapi._values.names import Name, normalize, parse
+from dapi.catalog import Name, normalize, parse
 from dapi.exceptions import InvalidNameError
 
 builders = st.from_regex(r"[a-z_][a-z0-9_]{0,12}", fullmatch=True)
