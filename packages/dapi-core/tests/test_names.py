@@ -62,3 +62,8 @@ def test_parse_anything_else_is_an_error(name):
 def test_normalize_treats_separators_alike():
     """Distribution names compare as package indexes compare them."""
     assert normalize("Acme.Models_x") == normalize("acme-models-X") == "acme-models-x"
+
+
+def test_normalize_leaves_the_owner_of_a_notebook():
+    """What a notebook registers belongs to __main__, which is not a distribution."""
+    assert "__main__" == normalize("__main__")

@@ -160,7 +160,7 @@ class WeightEntry(Record):
         }
         for name, is_right in expected.items():
             if not is_right:
-                expected_type = type(self).__annotations__[name]
+                expected_type = type(self).__annotations__[name]  # a string: they are postponed
                 raise wrong_type(f"WeightEntry({name}", getattr(self, name), expected_type)
 
     def _bind(self, factory: Callable[..., Any]) -> Callable[..., Any]:

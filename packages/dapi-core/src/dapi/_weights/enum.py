@@ -186,6 +186,7 @@ class Weights(_Displayed, Enum, metaclass=WeightsType):
         """Find a member by its name too: ``Enum("Name")``."""
         return cls[value] if isinstance(value, str) else super()._missing_(value)
 
+    # By name, where Enum pickles the value: a later release may deprecate the same weights.
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         return getattr, (type(self), self._name_)
 

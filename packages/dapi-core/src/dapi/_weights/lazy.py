@@ -82,7 +82,7 @@ class Lazy:
         try:
             return resolve(self.target)(**arguments, **overrides)
         except Exception as cause:
-            if files and not overrides:
+            if files and not overrides:  # other arguments may be the cause
                 _reject(files, cause)
             raise
 
@@ -119,6 +119,7 @@ class Lazy:
         from dapi._store import placeholder
 
         path = _store.fetch(found)
+        # A pinned file has the bytes that were published; any other may be a page that says no.
         reason = "" if found.is_pinned else placeholder.explain(path, found.name)
         if reason:
             _store.reject(found)
