@@ -77,6 +77,23 @@ def test_frozen_dict_leaves_other_values_alone():
     assert (1, (2,)) == frozen["plain"]
 
 
+def test_frozen_dict_is_read_like_a_dict():
+    """Keys, values, pairs, their order and their text; two are joined, the later one counts."""
+    plain = {"b": 1, "a": "x"}
+    frozen = FrozenDict(plain)
+
+    assert [*plain] == [*frozen] == [*frozen.keys()]
+    assert [*plain.values()] == [*frozen.values()] and [*plain.items()] == [*frozen.items()]
+    assert repr(plain) == repr(frozen)
+    assert {"b": 2, "a": "x"} == frozen | FrozenDict({"b": 2})
+    assert copy.copy(frozen) is frozen
+
+
+def test_what_json_lacks_becomes_text():
+    """The type of metadata is nobody's promise: an odd value does not break a listing."""
+    assert {"odd": "(1+2j)"} == FrozenDict({"odd": 1 + 2j}).to_dict()
+
+
 def test_frozen_metadata_becomes_plain_json():
     """Lists of nested metadata, and names that are kept in a file, are lists in JSON."""
     meta = FrozenDict({"metrics": [{"value": 76.1}], "labels": Lines("dapi:adapt.py")})

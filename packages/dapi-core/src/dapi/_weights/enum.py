@@ -190,12 +190,6 @@ class Weights(_Displayed, Enum, metaclass=WeightsType):
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         return getattr, (type(self), self._name_)
 
-    def __copy__(self) -> Self:
-        return self
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        return self
-
     def __dir__(self) -> list[str]:
         """List the entry's attributes too, for completion in editors."""
         return sorted({*super().__dir__(), *_ENTRY_ATTRIBUTES})

@@ -30,36 +30,35 @@ class StateDictMismatchError(DapiError, RuntimeError):
         self.source, self.missing, self.unexpected = source, tuple(missing), tuple(unexpected)
         self.head = tuple(head)
         self.shapes, self.dtypes, self.path = dict(shapes or {}), dict(dtypes or {}), path
-        parts = [f"{source} does not match the model{f' (file: {path})' if path else ''}."]
-        if reason:
-            parts.append(f"{reason}.")
-        if missing:
-            count = counted(len(missing), "key is", "keys are")
-            parts.append(f"{count} missing: {_first(missing)}.")
-        if head:
-            parts.append(f"Add new_head=True to initialise a new {', '.join(head)}.")
-        if unexpected:
-            count = counted(len(unexpected), "key is", "keys are")
-            parts.append(f"{count} unexpected: {_first(unexpected)}.")
-            parts.append(_prefixes(missing, unexpected) or _renames(missing, unexpected))
-        parts += [
-            f"{key} is {tuple(found)} in the file and {tuple(wanted)} in the model."
-            for key, (found, wanted) in list(self.shapes.items())[:3]
-        ]
-        parts += [
-            f"{key} is {found} in the file and {wanted} in the model."
-            for key, (found, wanted) in list(self.dtypes.items())[:3]
-        ]
-        parts.append(
+        parts = [
+            f"{source} does not match the model{f' (file: {path})' if path else ''}.",
+            f"{reason}." if reason else "",
+            _keys(missing, "missing"),
+            f"Add new_head=True to initialise a new {', '.join(head)}." if head else "",
+            _keys(unexpected, "unexpected"),
+            _prefixes(missing, unexpected) or _renames(missing, unexpected),
+            *_differences({key: map(tuple, both) for key, both in self.shapes.items()}),
+            *_differences(self.dtypes),
             "Check that the weights belong to this builder and its arguments; to map keys that "
-            "were renamed: Build(adapt=...)."
-        )
-        super().__init__(" ".join(part for part in parts if part))
+            "were renamed: Build(adapt=...).",
+        ]
+        super().__init__(" ".join(filter(None, parts)))
 
 
-def _first(keys: Sequence[str], shown: int = 5) -> str:
+def _keys(keys: Sequence[str], what: str, shown: int = 5) -> str:
+    """Return how many keys are missing or unexpected, and the first of them."""
+    if not keys:
+        return ""
     rest = f", and {len(keys) - shown} more" if len(keys) > shown else ""
-    return ", ".join(keys[:shown]) + rest
+    count = counted(len(keys), "key is", "keys are")
+    return f"{count} {what}: {', '.join(keys[:shown])}{rest}."
+
+
+def _differences(both: Mapping[str, Iterable[object]]) -> list[str]:
+    return [
+        f"{key} is {found} in the file and {wanted} in the model."
+        for key, (found, wanted) in list(both.items())[:3]
+    ]
 
 
 def _prefixes(missing: Sequence[str], unexpected: Sequence[str]) -> str:
