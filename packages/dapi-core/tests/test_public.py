@@ -115,6 +115,20 @@ def test_every_public_name_is_documented():
     assert [] == [name for name, each in found.items() if not each.__doc__ and name not in aliases]
 
 
+MODULES = ("adapt", "answers", "cache", "catalog", "exceptions", "hooks", "tasks")
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_names_of_a_public_module_exist_and_are_documented(name):
+    """Its ``__all__`` is the promise that the compatibility policy makes."""
+    module = importlib.import_module(f"dapi.{name}")
+    found = {each: getattr(module, each) for each in module.__all__}
+    defined = {each for each, value in found.items() if callable(value)}
+
+    assert defined and sorted(set(module.__all__)) == sorted(module.__all__)
+    assert [] == [each for each in defined if not found[each].__doc__]
+
+
 def test_variables_are_those_that_the_sources_read():
     """What doctor takes for a variable of dapi is what some module reads."""
     texts = [path.read_text("utf-8") for path in modules() if "exceptions" not in path.parts]

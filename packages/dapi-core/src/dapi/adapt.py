@@ -15,6 +15,8 @@ from typing import Any, Protocol, TypeVar
 from dapi._values.record import Record
 from dapi.exceptions import excerpt
 
+__all__ = ["Channels", "Drop", "DropRows", "Rename", "Step", "StripPrefix", "Take"]
+
 V = TypeVar("V")
 
 # Keys of values that are not tensors in state dicts of torch: the last two are of quantized ones.
