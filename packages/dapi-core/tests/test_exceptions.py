@@ -177,14 +177,15 @@ def test_module_has_only_the_names_that_exist():
         exceptions.absent  # noqa: B018
 
 
-def test_listing_defines_the_errors_of_listing_only():
-    """Those of checkpoints and downloads are made when something can raise them."""
-    code = (
-        "import sys, dapi; dapi.list_models(); print([n for n in sys.modules if 'ceptions' in n])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+def test_listing_and_searching_define_only_the_errors_that_they_can_raise():
+    """Those of checkpoints and downloads are made when something is built."""
+    code = "import sys, dapi; dapi.list_models(); listing = {*sys.modules}; dapi.search()\n"
+    code += "parts = ['dapi.exceptions._' + part for part in ('finding', 'building', 'files')]\n"
+    code += "print([part in listing for part in parts], parts[2] in sys.modules)"
+    command = [sys.executable, "-W", "ignore", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
 
-    assert done.stdout.strip() == "['dapi.exceptions', 'dapi.exceptions._finding']"
+    assert done.stdout.strip() == "[True, False, False] False"
 
 
 @pytest.mark.parametrize("error", EXAMPLES, ids=lambda error: type(error).__name__)

@@ -1,4 +1,4 @@
-"""Errors of building: arguments, declarations, and weights that may not be used."""
+"""Errors of building: arguments, declarations, and weights or assets that cannot be used."""
 
 from __future__ import annotations
 
@@ -272,3 +272,11 @@ class AnswersError(DapiError, ValueError):
     def __init__(self, source: object, reason: str, remedy: str) -> None:
         self.source, self.reason, self.remedy = str(source), reason, remedy
         super().__init__(f"The answers of {source} cannot be used: {reason}. {remedy}")
+
+
+class AssetError(DapiError, ValueError):
+    """A file that belongs to weights, such as a vocabulary, cannot be used."""
+
+    def __init__(self, path: object, *, name: str, reason: str) -> None:
+        self.path, self.name, self.reason = path, name, reason
+        super().__init__(f"{name} cannot be used: {reason} (file: {path}).")

@@ -145,14 +145,6 @@ def _nesting(tensors: Mapping[tuple[str, ...], int], others: Mapping[str, str]) 
     return ", ".join(parts) + (f"; also {', '.join(rest)}" if rest else "")
 
 
-class AssetError(DapiError, ValueError):
-    """A file that belongs to weights, such as a vocabulary, cannot be used."""
-
-    def __init__(self, path: object, *, name: str, reason: str) -> None:
-        self.path, self.name, self.reason = path, name, reason
-        super().__init__(f"{name} cannot be used: {reason} (file: {path}).")
-
-
 class UnreadableFileError(DapiError, OSError):
     """A file could not be read because of memory, the disk or torch, not of its content."""
 
