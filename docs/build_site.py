@@ -166,7 +166,8 @@ def _module(name: str) -> Iterator[str]:
         yield _members(name)
         return
     yield _members(name) + "      members: false\n"
-    yield from (_object(f"{name}.{each}") for each in dapi.exceptions.__all__)
+    classes = (each for each in dir(dapi.exceptions) if each.endswith(("Error", "Warning")))
+    yield from (_object(f"{name}.{each}") for each in classes)
 
 
 def _families(package: str) -> Iterator[tuple[str, list[str]]]:
