@@ -123,6 +123,15 @@ EXAMPLES = [
     exceptions.StateDictMismatchError(
         "net:A", missing=["a", "b"], unexpected=["module.a", "module.b"]
     ),
+    exceptions.StateDictMismatchError(
+        "net:A", missing=["a.weight"], unexpected=["other", "a.weigth", "b", "c", "d"]
+    ),
+    exceptions.NestedCheckpointError(
+        "net.ckpt",
+        source="net",
+        tensors={("a",): 3, ("b",): 2, ("c",): 1},
+        others=dict.fromkeys("defgh", "int"),
+    ),
     exceptions.NestedCheckpointError(
         "net.ckpt",
         source="net",
