@@ -9,7 +9,7 @@ import types
 
 import pytest
 
-from dapi import WeightEntry, Weights
+from dapi import File, WeightEntry, Weights
 from dapi.exceptions import NoWeightsError, UnknownWeightsError, WeightsDeclarationError
 
 
@@ -191,6 +191,20 @@ def test_local_file_is_refused(tmp_path):
 
         class Local(Weights):
             First = WeightEntry.from_file(path)
+
+
+def test_assets_can_be_published_too():
+    """Files elsewhere, and other weights, in several files as well; no file of one machine."""
+    url, voice = "https://example.org/1.pth", (File("https://a.org/1"), File("https://a.org/2"))
+
+    class Talker(Weights):
+        A_RefV1 = WeightEntry(url, assets={"voice": WeightEntry(voice), "words": voice[0]})
+
+    assert voice == Talker.A_RefV1.assets["voice"].files
+    with pytest.raises(WeightsDeclarationError, match="local file"):
+
+        class Local(Weights):
+            A_RefV1 = WeightEntry(url, assets={"words": File("file:///home/me/words.txt")})
 
 
 def test_methods_and_constants_are_no_members():
