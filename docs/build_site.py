@@ -134,7 +134,7 @@ def write_reference() -> None:
     """Write the pages whose text a generator takes from docstrings."""
     _write("reference/dapi.md", "# dapi", _core())
     for name in MODULES:
-        _write(f"reference/{name}.md", f"# dapi.{name}", [_members(f"dapi.{name}")])
+        _write(f"reference/{name}.md", f"# dapi.{name}", _module(f"dapi.{name}"))
     for name, text in DOMAINS.items():
         parts = [each for each in PARTS if (SOURCES / "dapi" / name / f"{each}.py").is_file()]
         links = ", ".join(f"[dapi.{name}.{each}]({name}/{each}.md)" for each in parts)
@@ -158,6 +158,16 @@ def _core() -> Iterator[str]:
     for title, names in {**placed, **({"More": rest} if rest else {})}.items():
         yield f"## {title}\n"
         yield from (_object(f"dapi.{name}", level=3) for name in names)
+
+
+def _module(name: str) -> Iterator[str]:
+    """Say what a module has; the classes of errors are defined in parts of theirs."""
+    if name != "dapi.exceptions":
+        yield _members(name)
+        return
+    yield _members(name) + "      members: false\n"
+    classes = (each for each in dir(dapi.exceptions) if each.endswith(("Error", "Warning")))
+    yield from (_object(f"{name}.{each}") for each in classes)
 
 
 def _families(package: str) -> Iterator[tuple[str, list[str]]]:

@@ -33,16 +33,17 @@ def test_reference_names_only_what_is_public(pages):
 
 
 def test_reference_has_every_public_name(pages):
-    """What dapi and the domains export has its entry, also when it is new."""
+    """What dapi and the domains export has its entry, and each error, also when it is new."""
     import dapi
     import dapi.audio
+    import dapi.exceptions
     import dapi.text
     import dapi.vision
 
     text = "\n".join(path.read_text("utf-8") for path in (pages / "reference").rglob("*.md"))
     names = [f"dapi.{name}" for name in dapi.__all__]
-    for domain in (dapi.audio, dapi.text, dapi.vision):
-        names += [f"{domain.__name__}.{name}" for name in domain.__all__]
+    for module in (dapi.audio, dapi.exceptions, dapi.text, dapi.vision):
+        names += [f"{module.__name__}.{name}" for name in module.__all__]
 
     assert [name for name in names if f"::: {name}\n" not in text] == []
 

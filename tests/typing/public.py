@@ -26,6 +26,7 @@ from dapi import (
 )
 from dapi.audio import wav2vec2_base
 from dapi.devkit import Conformance
+from dapi.exceptions import DapiError, StateDictMismatchError, UnknownModelError
 from dapi.export import Export, export
 from dapi.lock import Lock
 from dapi.lock import read as read_lock
@@ -194,3 +195,13 @@ assert_type(export("resnet50", format="torch-export"), Export)
 assert_type(export(resnet18()).inputs[0].shape, tuple[int | str, ...])
 assert_type(read_lock("dapi.lock"), Lock)
 assert_type(read_lock("dapi.lock").weights[0].files[0].size, int)
+
+unknown = UnknownModelError("net", available=["net_v2"])
+assert_type(unknown.available, tuple[str, ...])
+assert_type(unknown.provider, str | None)
+assert_type(StateDictMismatchError("net:A", missing=["a"]).missing, tuple[str, ...])
+found: LookupError = unknown
+base: DapiError = unknown
+UnknownModelError("net", ["net_v2"])  # type: ignore[call-arg]
+UnknownModelError("net", availabel=["net_v2"])  # type: ignore[call-arg]
+other = dapi.exceptions.UnknownNetError  # type: ignore[attr-defined]

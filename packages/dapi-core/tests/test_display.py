@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import pytest
 
 import dapi
-from dapi import File, SearchResults, WeightEntry, Weights
+from dapi import File, SearchResults, Status, WeightEntry, Weights
 from dapi._answers.differences import Check, Difference
 from dapi._text import display
 from dapi.cache import Finding, Findings
@@ -160,3 +160,33 @@ def test_prefix_of_a_file_is_shown():
 
     assert 1 == WeightEntry(parts)._repr_html_().count("encoder.")
     assert "prefix" not in WeightEntry(parts[1:])._repr_html_()
+
+
+class NetWeights(Weights, meta={"num_params": 1234}):
+    Digits_RefV1 = WeightEntry(
+        (File("https://example.org/1", size=1000), File("https://example.org/2", size=234)),
+        meta={"metrics": ["fast", {"dataset": "A", "name": "acc@1", "value": 9.5}]},
+        status=Status("deprecated"),
+    )
+    Digits_RefV2 = WeightEntry(
+        (File("https://example.org/3", size=1000), File("https://example.org/4")),
+        meta={"license": "MIT", "metrics": "none"},
+        latest=True,
+    )
+
+
+def test_enum_is_a_table_of_its_members():
+    """Results in words, and the bytes of all files if each says its size."""
+    cells = re.findall(r"<td[^>]*>([^<]*)</td>", NetWeights._repr_html_())
+
+    assert ["Digits_RefV1", "", "fast, A acc@1 9.5", "1,234", "1,234", "unknown", "deprecated"] == (
+        cells[:7]
+    )
+    assert ["Digits_RefV2", "yes", "", "1,234", "", "MIT", ""] == cells[7:]
+
+
+def test_entry_says_its_status_only_if_it_has_one():
+    """Active weights need no word of it."""
+    old, new = (member._repr_html_() for member in NetWeights)
+
+    assert "deprecated" in old and "status" in old and "status" not in new

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dapi import Asset, Build, File, Status, WeightEntry, lazy
-from dapi.adapt import Drop
+from dapi.adapt import Drop, Take
 from dapi.exceptions import NoWeightsError, WeightsDeclarationError
 
 URL = "https://example.org/net.pth"
@@ -176,13 +176,26 @@ def test_entry_of_what_others_would_write_is_told_what_to_write():
 
 @pytest.mark.parametrize(
     "fields",
-    [{"config": 3}, {"context": {"m:C": 3}}, {"adapt": 3}, {"adapt": ["x"]}, {"defaults": None}],
+    [
+        {"config": 3}, {"context": {"m:C": 3}}, {"adapt": 3}, {"adapt": ["x"]}, {"defaults": None},
+        {"computed": 3}, {"computed": ["stft", 3]},
+    ],
     ids=str,
-)
+)  # fmt: skip
 def test_build_of_wrong_types_is_refused(fields):
     """When it is declared, not when a user builds."""
     with pytest.raises(WeightsDeclarationError, match=rf"Build\({next(iter(fields))}="):
         Build(**fields)
+
+
+def test_build_takes_tensors_before_any_other_step():
+    """Take is applied while the file is read: behind another step it would see other keys."""
+    take, drop = Take("model", "ema"), Drop("x")
+
+    assert take == Build(adapt=take).take == Build(adapt=(take, drop)).take
+    assert Build().take is Build(adapt=drop).take is None
+    with pytest.raises(WeightsDeclarationError, match="Take behind another step"):
+        Build(adapt=(drop, take))
 
 
 def test_entry_accepts_what_is_nearly_right():
@@ -191,6 +204,7 @@ def test_entry_accepts_what_is_nearly_right():
     entry = WeightEntry(File(URL), build=Build(adapt=step))
 
     assert ((File(URL),), (step,)) == (entry.url, entry.build.adapt)
+    assert ("stft",) == Build(computed="stft").computed == Build(computed=["stft"]).computed
     assert ("https://m.example.org/1",) == File(URL, mirrors="https://m.example.org/1").mirrors
 
 

@@ -3,13 +3,21 @@
 import copy
 import json
 import pickle
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dapi import Lines
-from dapi._values.frozen import FrozenDict, freeze, to_json
+from dapi import FrozenDict, Lines
+
+
+class Point(NamedTuple):
+    """A value of somebody's metadata that is a tuple, too."""
+
+    x: int
+    y: list
+
 
 scalars = st.none() | st.booleans() | st.integers() | st.text(max_size=5)
 values = st.recursive(
@@ -29,7 +37,7 @@ def test_frozen_dict_is_a_value(items):
     assert frozen == FrozenDict(items)
     assert hash(frozen) == hash(FrozenDict(items))
     assert frozen == pickle.loads(pickle.dumps(frozen)) == copy.deepcopy(frozen)
-    assert items == json.loads(json.dumps(to_json(frozen)))
+    assert items == json.loads(json.dumps(frozen.to_dict()))
 
 
 @pytest.mark.parametrize(
@@ -60,11 +68,30 @@ def test_frozen_dict_does_not_follow_its_source():
     assert 1 == frozen["a"]["b"]
 
 
-def test_freeze_leaves_other_values_alone():
-    """Only mappings, lists and tuples are rewritten."""
-    marker = object()
+def test_frozen_dict_leaves_other_values_alone():
+    """Only mappings, lists and tuples are rewritten; a named tuple stays one."""
+    marker, point = object(), Point(1, [2])
 
-    assert freeze(marker) is marker
+    frozen = FrozenDict({"marker": marker, "point": point, "plain": (1, [2])})
+    assert frozen["marker"] is marker and frozen["point"] is point
+    assert (1, (2,)) == frozen["plain"]
+
+
+def test_frozen_dict_is_read_like_a_dict():
+    """Keys, values, pairs, their order and their text; two are joined, the later one counts."""
+    plain = {"b": 1, "a": "x"}
+    frozen = FrozenDict(plain)
+
+    assert [*plain] == [*frozen] == [*frozen.keys()]
+    assert [*plain.values()] == [*frozen.values()] and [*plain.items()] == [*frozen.items()]
+    assert repr(plain) == repr(frozen)
+    assert {"b": 2, "a": "x"} == frozen | FrozenDict({"b": 2})
+    assert copy.copy(frozen) is frozen
+
+
+def test_what_json_lacks_becomes_text():
+    """The type of metadata is nobody's promise: an odd value does not break a listing."""
+    assert {"odd": "(1+2j)"} == FrozenDict({"odd": 1 + 2j}).to_dict()
 
 
 def test_frozen_metadata_becomes_plain_json():

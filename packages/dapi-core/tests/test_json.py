@@ -156,8 +156,8 @@ def test_codes_are_those_of_the_classes():
     """Each class of errors has a code of its own, which the documentation lists by its rule."""
     classes = [
         each
-        for each in vars(exceptions).values()
-        if isinstance(each, type) and issubclass(each, exceptions.DapiError)
+        for each in (getattr(exceptions, name) for name in exceptions.__all__)
+        if issubclass(each, exceptions.DapiError)
     ]
     codes = {each.code() for each in classes}
 

@@ -1,14 +1,14 @@
 """lazy: a factory by value."""
 
 import copy
-import json
 import pickle
 import sys
+from types import SimpleNamespace
 
 import pytest
 
 from dapi import Asset, File, cache, lazy
-from dapi.exceptions import AssetError, DapiError, WeightsDeclarationError
+from dapi.exceptions import AssetError, DapiError, NoWeightsError, WeightsDeclarationError
 
 
 def test_lazy_imports_nothing_until_called():
@@ -30,11 +30,39 @@ def test_lazy_is_a_value():
     assert factory == pickle.loads(pickle.dumps(factory)) == copy.deepcopy(factory)
     assert 1 == len({factory, lazy("fractions:Fraction", numerator=1)})
     assert "lazy('fractions:Fraction', numerator=1)" == repr(factory)
+    assert "lazy('m:f', words=Asset('vocabulary'))" == repr(lazy("m:f", words=Asset("vocabulary")))
 
 
 def test_lazy_call_overrides_arguments():
     """A caller may replace what was declared."""
     assert 0.5 == lazy("fractions:Fraction", numerator=1, denominator=4)(denominator=2)
+
+
+def test_lazy_raises_the_error_of_its_target():
+    """Without files, there is nothing to blame."""
+    with pytest.raises(ValueError, match="Invalid literal for Fraction"):
+        lazy("fractions:Fraction", numerator="x")()
+
+
+def test_lazy_is_bound_to_the_assets_that_it_names():
+    """Other arguments stay, and a factory that names none stays itself."""
+    words, plain = File("https://example.org/words.txt"), lazy("m:f", size=3)
+    factory = lazy("m:f", words=Asset("words"), size=3).bind({"words": words, "other": words})
+
+    assert {"words": words} == factory.assets and 3 == factory.kwargs["size"]
+    assert plain.bind({"words": words}) is plain
+    with pytest.raises(KeyError, match="words"):
+        lazy("m:f", words=Asset("words")).bind({})
+
+
+def test_outputs_of_a_new_head_are_named_by_the_caller():
+    """The names of the old head, and its words, are left out; a factory without names stays."""
+    factory = lazy("builtins:dict", categories=("a",), words=("b",), size=1).without_names()
+
+    with pytest.raises(NoWeightsError, match=r"postprocess\(categories=\[\.\.\.\]\)"):
+        factory()
+    assert {"size": 1, "categories": ["c"]} == factory(categories=["c"])
+    assert {"words": ("b",)} == lazy("builtins:dict", words=("b",)).without_names()()
 
 
 def test_lazy_cannot_be_changed():
@@ -91,8 +119,12 @@ class TestAssets:
 
         assert cache.find(self.FILE) is None
 
-    @pytest.mark.parametrize("cause", [MemoryError(), OSError(5, "Input/output error")], ids=repr)
-    def test_file_stays_when_the_machine_gives_out(self, factory, monkeypatch, cause):
+    @pytest.mark.parametrize(
+        "cause",
+        [MemoryError(), OSError(5, "Input/output error"), TypeError("no such argument")],
+        ids=repr,
+    )
+    def test_file_stays_when_the_machine_or_the_code_is_to_blame(self, factory, monkeypatch, cause):
         """It would only be downloaded again."""
         whole = factory(b'["a", "b"]')
 
@@ -100,7 +132,8 @@ class TestAssets:
             raise cause
 
         with monkeypatch.context() as context:
-            context.setattr(json, "loads", fail)
+            # Only in the module of the target: the store reads JSON, too.
+            context.setattr("dapi_test_vocabulary.json", SimpleNamespace(loads=fail))
             with pytest.raises(type(cause)):
                 whole()
         assert ["a", "b"] == whole()

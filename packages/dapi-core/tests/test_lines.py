@@ -22,7 +22,7 @@ def reference(tmp_path, monkeypatch):
 
 def test_lines_reads_on_first_use(reference):
     """The file's lines are its items."""
-    assert ["tench", "goldfish", "N/A"] == list(Lines(reference))
+    assert ["tench", "goldfish", "N/A"] == list(Lines(reference)) and 3 == len(Lines(reference))
     assert ("goldfish", "N/A") == Lines(reference)[1:]
 
 

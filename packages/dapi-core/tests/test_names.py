@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dapi._values.names import Name, normalize, parse
+from dapi.catalog import Name, normalize, parse
 from dapi.exceptions import InvalidNameError
 
 builders = st.from_regex(r"[a-z_][a-z0-9_]{0,12}", fullmatch=True)
@@ -62,3 +62,8 @@ def test_parse_anything_else_is_an_error(name):
 def test_normalize_treats_separators_alike():
     """Distribution names compare as package indexes compare them."""
     assert normalize("Acme.Models_x") == normalize("acme-models-X") == "acme-models-x"
+
+
+def test_normalize_leaves_the_owner_of_a_notebook():
+    """What a notebook registers belongs to __main__, which is not a distribution."""
+    assert "__main__" == normalize("__main__")

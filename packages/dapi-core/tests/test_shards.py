@@ -41,6 +41,22 @@ def test_index_or_directory_gives_all_tensors(folder, name):
     assert all(torch.equal(STATE[key], found[key]) for key in STATE)
 
 
+def test_directory_may_name_its_index_otherwise(folder):
+    """As before a model is published; of several, the one of safetensors counts."""
+    (folder / "model.safetensors.index.json").rename(folder / "net.safetensors.index.json")
+    (folder / "a.bin.index.json").write_text('{"weight_map": {"a.weight": "absent.bin"}}')
+
+    assert STATE.keys() == WeightEntry.from_file(folder).state_dict().keys()
+
+
+def test_index_that_is_too_large_is_not_read(folder):
+    """A hostile one does not fill the memory."""
+    with (folder / "model.safetensors.index.json").open("wb") as index:
+        index.truncate((64 << 20) + 1)
+    with pytest.raises(CheckpointError, match="it is too large"):
+        WeightEntry.from_file(folder)
+
+
 @pytest.mark.parametrize("name", ["../one.safetensors", "/etc/passwd", "..", "", "a\\b", 3, None])
 def test_index_names_only_files_beside_it(folder, name):
     """A hostile one leads nowhere else."""

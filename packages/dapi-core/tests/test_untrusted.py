@@ -5,7 +5,7 @@ import unicodedata
 
 import pytest
 
-from dapi._text.untrusted import printable
+from dapi.catalog import printable
 
 
 @pytest.mark.parametrize(

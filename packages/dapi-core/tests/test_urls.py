@@ -3,7 +3,8 @@
 import pytest
 
 from dapi import File, WeightEntry
-from dapi._text.urls import origin, redact, redacted, split_userinfo
+from dapi._text.urls import origin, split_userinfo
+from dapi.catalog import redact, redacted
 
 
 @pytest.mark.parametrize(

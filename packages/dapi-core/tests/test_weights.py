@@ -9,7 +9,7 @@ import types
 
 import pytest
 
-from dapi import WeightEntry, Weights
+from dapi import File, WeightEntry, Weights
 from dapi.exceptions import NoWeightsError, UnknownWeightsError, WeightsDeclarationError
 
 
@@ -122,15 +122,16 @@ def test_get_latest_without_one_names_the_datasets():
 
 
 @pytest.mark.parametrize(
-    "ask",
-    [lambda: NetWeights.ImageNet1K_RefV3, lambda: NetWeights["imagenet1k_refv1"]],
+    ("ask", "nearest"),
+    [
+        (lambda: NetWeights.ImageNet1K_RefV3, "'ImageNet1K_RefV2' or 'ImageNet1K_RefV1'"),
+        (lambda: NetWeights["imagenet1k_refv1"], "'ImageNet1K_RefV1' or 'ImageNet1K_RefV2'"),
+    ],
     ids=["attribute", "item"],
 )
-def test_misspelt_member_suggests_the_nearest(ask):
+def test_misspelt_member_suggests_the_nearest(ask, nearest):
     """A misspelt member is told with its nearest names, as the builtin that one would catch."""
-    with pytest.raises(
-        UnknownWeightsError, match="Did you mean 'ImageNet1K_RefV1'|RefV2"
-    ) as caught:
+    with pytest.raises(UnknownWeightsError, match=f"Did you mean {nearest}") as caught:
         ask()
     assert isinstance(caught.value, AttributeError) and isinstance(caught.value, LookupError)
     assert not hasattr(NetWeights, "ImageNet1K_RefV3")
@@ -190,6 +191,20 @@ def test_local_file_is_refused(tmp_path):
 
         class Local(Weights):
             First = WeightEntry.from_file(path)
+
+
+def test_assets_can_be_published_too():
+    """Files elsewhere, and other weights, in several files as well; no file of one machine."""
+    url, voice = "https://example.org/1.pth", (File("https://a.org/1"), File("https://a.org/2"))
+
+    class Talker(Weights):
+        A_RefV1 = WeightEntry(url, assets={"voice": WeightEntry(voice), "words": voice[0]})
+
+    assert voice == Talker.A_RefV1.assets["voice"].files
+    with pytest.raises(WeightsDeclarationError, match="local file"):
+
+        class Local(Weights):
+            A_RefV1 = WeightEntry(url, assets={"words": File("file:///home/me/words.txt")})
 
 
 def test_methods_and_constants_are_no_members():

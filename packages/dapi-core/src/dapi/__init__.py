@@ -44,7 +44,8 @@ if TYPE_CHECKING:
     from dapi._saving.saving import save
     from dapi._values.file import File
     from dapi._values.frozen import FrozenDict
-    from dapi._weights.entry import Build, Status, WeightEntry
+    from dapi._weights.build import Build
+    from dapi._weights.entry import Status, WeightEntry
     from dapi._weights.enum import Weights
     from dapi._weights.lazy import Asset, lazy
     from dapi._weights.lines import Lines
@@ -56,7 +57,8 @@ else:
         "_answers.checking": ("check",),
         "_answers.differences": ("Check", "Difference"),
         "_building.context": ("ContextParams",),
-        "_weights.entry": ("Undeclared", "Build", "Status", "WeightEntry"),
+        "_weights.build": ("Build",),
+        "_weights.entry": ("Undeclared", "Status", "WeightEntry"),
         "_values.file": ("File",),
         "_values.frozen": ("FrozenDict",),
         "_weights.lazy": ("Lazy", "Asset", "lazy"),

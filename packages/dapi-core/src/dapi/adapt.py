@@ -15,6 +15,8 @@ from typing import Any, Protocol, TypeVar
 from dapi._values.record import Record
 from dapi.exceptions import excerpt
 
+__all__ = ["Channels", "Drop", "DropRows", "Rename", "Step", "StripPrefix", "Take"]
+
 V = TypeVar("V")
 
 # Keys of values that are not tensors in state dicts of torch: the last two are of quantized ones.
@@ -58,6 +60,28 @@ class Step(Protocol):
     def __call__(self, state_dict: Mapping[str, V], config: Mapping[str, Any]) -> dict[str, V]:
         """Return the adapted state dict."""
         ...
+
+
+class _Step(Record):
+    """A step that treats each tensor alone: it renames its key, changes it, or drops it."""
+
+    def __call__(self, state_dict: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the adapted state dict."""
+        items = (
+            (self._rename(key), self._change(key, value, config))
+            for key, value in state_dict.items()
+            if self._keeps(key, config)
+        )
+        return _of(state_dict, items, self._rename)
+
+    def _rename(self, key: str) -> str:
+        return key
+
+    def _change(self, key: str, value: Any, config: Mapping[str, Any]) -> Any:
+        return value
+
+    def _keeps(self, key: str, config: Mapping[str, Any]) -> bool:
+        return True
 
 
 class Take(Record):
@@ -116,7 +140,7 @@ def _keys_of(found: object, shown: int = 5) -> str:
     return f"; its keys are {', '.join(keys)}{', ...' if len(found) > shown else ''}"
 
 
-class StripPrefix(Record):
+class StripPrefix(_Step):
     """Remove a prefix from the keys that have it; other keys are unchanged.
 
     >>> StripPrefix("encoder.")({"encoder.weight": 1, "bias": 2}, {})
@@ -125,16 +149,11 @@ class StripPrefix(Record):
 
     prefix: str
 
-    def __call__(self, state_dict: Mapping[str, V], config: Mapping[str, Any]) -> dict[str, V]:
-        """Return the adapted state dict."""
-        items = ((self._strip(key), value) for key, value in state_dict.items())
-        return _of(state_dict, items, self._strip)
-
-    def _strip(self, key: str) -> str:
+    def _rename(self, key: str) -> str:
         return key.removeprefix(self.prefix)
 
 
-class Drop(Record):
+class Drop(_Step):
     r"""Drop the keys that a regular expression matches at their start.
 
     Attributes:
@@ -148,18 +167,11 @@ class Drop(Record):
     pattern: str
     unless: str | None = None
 
-    def __call__(self, state_dict: Mapping[str, V], config: Mapping[str, Any]) -> dict[str, V]:
-        """Return the adapted state dict."""
-        is_kept = bool(self.unless and config.get(self.unless))
-        items = (
-            (key, value)
-            for key, value in state_dict.items()
-            if is_kept or not re.match(self.pattern, key)
-        )
-        return _of(state_dict, items)
+    def _keeps(self, key: str, config: Mapping[str, Any]) -> bool:
+        return bool(self.unless and config.get(self.unless)) or not re.match(self.pattern, key)
 
 
-class Rename(Record):
+class Rename(_Step):
     r"""Replace the matches of a regular expression in every key.
 
     >>> Rename(r"\.gamma$", ".weight")({"norm.gamma": 1}, {})
@@ -169,16 +181,11 @@ class Rename(Record):
     pattern: str
     replacement: str
 
-    def __call__(self, state_dict: Mapping[str, V], config: Mapping[str, Any]) -> dict[str, V]:
-        """Return the adapted state dict."""
-        items = ((self._rename(key), value) for key, value in state_dict.items())
-        return _of(state_dict, items, self._rename)
-
     def _rename(self, key: str) -> str:
         return re.sub(self.pattern, self.replacement, key)
 
 
-class Channels(Record):
+class Channels(_Step):
     """Fit the filters of a convolution to images with another number of channels.
 
     For one channel, the filters of all channels are added. For others they are repeated in order
@@ -201,25 +208,17 @@ class Channels(Record):
     module: str
     argument: str = "in_channels"
 
-    def __call__(self, state_dict: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the adapted state dict."""
-        weight, count = f"{self.module}.weight", config.get(self.argument)
-        items = (
-            (key, self._fitted(value, count) if key == weight and count else value)
-            for key, value in state_dict.items()
-        )
-        return _of(state_dict, items)
-
-    def _fitted(self, filters: Any, count: int) -> Any:
-        former = filters.shape[1]
-        if count == former:
-            return filters
+    def _change(self, key: str, value: Any, config: Mapping[str, Any]) -> Any:
+        count = config.get(self.argument)
+        if key != f"{self.module}.weight" or not count or count == value.shape[1]:
+            return value
         if count == 1:
-            return filters.sum(dim=1, keepdim=True)
-        return filters[:, [place % former for place in range(count)]] * (former / count)
+            return value.sum(dim=1, keepdim=True)
+        former = value.shape[1]
+        return value[:, [place % former for place in range(count)]] * (former / count)
 
 
-class DropRows(Record):
+class DropRows(_Step):
     r"""Drop rows of the tensors whose keys a regular expression matches at their start.
 
     For reserved symbols of a vocabulary that are never an output: fairseq's heads have rows for
@@ -238,13 +237,7 @@ class DropRows(Record):
     pattern: str
     rows: tuple[int, ...]
 
-    def __call__(self, state_dict: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the adapted state dict."""
-        items = (
-            (key, self._without(value) if re.match(self.pattern, key) else value)
-            for key, value in state_dict.items()
-        )
-        return _of(state_dict, items)
-
-    def _without(self, tensor: Any) -> Any:
-        return tensor[[row for row in range(len(tensor)) if row not in self.rows]]
+    def _change(self, key: str, value: Any, config: Mapping[str, Any]) -> Any:
+        if not re.match(self.pattern, key):
+            return value
+        return value[[row for row in range(len(value)) if row not in self.rows]]

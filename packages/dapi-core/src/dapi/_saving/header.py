@@ -23,7 +23,8 @@ from dapi._plugins import discovery, removals
 from dapi._saving import fingerprint
 from dapi._values.frozen import FrozenDict, freeze
 from dapi._values.names import parse
-from dapi._weights.entry import Build, Status, WeightEntry
+from dapi._weights.build import Build
+from dapi._weights.entry import Status, WeightEntry
 from dapi._weights.enum import Weights, entry_of
 from dapi.exceptions import DapiError
 

@@ -87,7 +87,7 @@ def _short(value: Any) -> str:
 
 
 def _text(value: object) -> str:
-    text = printable(redact(str(value)))
+    text = printable(redact(str(value)))  # before it is cut, which could leave half a password
     return escape(text if len(text) <= _LETTERS else f"{text[:_LETTERS]}...")
 
 

@@ -46,27 +46,20 @@ class File(Record):
     def __post_init__(self) -> None:
         mirrors: str | Sequence[str] = self.mirrors
         mirrors = (mirrors,) if isinstance(mirrors, str) else mirrors
-        if not isinstance(mirrors, list | tuple):
-            raise WeightsDeclarationError(
-                f"File({self.url!r})", f"has mirrors={mirrors!r}", "Pass a list of URLs."
-            )
-        object.__setattr__(self, "mirrors", tuple(mirrors))
-        if self.size is not None and not (isinstance(self.size, int) and self.size >= 0):
-            raise WeightsDeclarationError(
-                f"File({self.url!r})",
-                f"has size={self.size!r}",
-                "Pass the number of bytes, or None.",
-            )
-        if self.sha256 is not None and not _is_hexadecimal(self.sha256):
-            raise WeightsDeclarationError(
-                f"File({self.url!r})", f"has sha256={self.sha256!r}", "Pass lower-case hex digits."
-            )
-        if not (isinstance(self.prefix, str) and _PREFIX.fullmatch(self.prefix)):
-            raise WeightsDeclarationError(
-                f"File({self.url!r})",
-                f"has prefix={self.prefix!r}",
+        checks = {
+            "mirrors": (isinstance(mirrors, list | tuple), "Pass a list of URLs."),
+            "size": (_is_size(self.size), "Pass the number of bytes, or None."),
+            "sha256": (_is_sha256(self.sha256), "Pass lower-case hex digits."),
+            "prefix": (
+                isinstance(self.prefix, str) and _PREFIX.fullmatch(self.prefix),
                 "Pass the beginning of the model's keys, as in 'encoder.'.",
-            )
+            ),
+        }
+        for name, (is_right, remedy) in checks.items():
+            if not is_right:
+                problem = f"has {name}={getattr(self, name)!r}"
+                raise WeightsDeclarationError(f"File({self.url!r})", problem, remedy)
+        object.__setattr__(self, "mirrors", tuple(mirrors))
         for url in (self.url, *self.mirrors):
             self._check_scheme(url)
 
@@ -102,7 +95,11 @@ class File(Record):
         return printable(basename(unquote(urlsplit(self.url).path)))
 
 
-def _is_hexadecimal(digits: object) -> bool:
+def _is_size(size: object) -> bool:
+    return size is None or (isinstance(size, int) and size >= 0)
+
+
+def _is_sha256(digits: object) -> bool:
     if not isinstance(digits, str):
-        return False
+        return digits is None
     return 0 < len(digits) <= 64 and not digits.strip("0123456789abcdef")

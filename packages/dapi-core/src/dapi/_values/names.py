@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection
 from typing import Any, NamedTuple
 
-from dapi.exceptions import ArgumentError, InvalidNameError
+from dapi import exceptions  # its classes when they are raised: every start imports this module
 
 _GRAMMAR = re.compile(
     r"(?:(\w[\w.-]*)/)?([A-Za-z_][\w.-]*)(?::(?:(\w[\w.-]*)/)?([A-Za-z_]\w*))?", re.ASCII
@@ -57,7 +57,7 @@ def parse(text: str) -> Name:
     """
     match = _GRAMMAR.fullmatch(text) if isinstance(text, str) else None
     if match is None:
-        raise InvalidNameError(text)
+        raise exceptions.InvalidNameError(text)
     distribution, builder, publisher, member = match.groups()
     return Name(
         distribution and normalize(distribution),
@@ -85,7 +85,7 @@ def one_or_several(function: str, argument: str, value: Any) -> tuple[str, ...]:
     names = (value,) if isinstance(value, str) else value
     if isinstance(names, Collection) and all(isinstance(each, str) for each in names):
         return tuple(names)
-    raise ArgumentError(function, argument, value, expected="a name, or a list of names")
+    raise exceptions.ArgumentError(function, argument, value, expected="a name, or a list of names")
 
 
 def normalize(distribution: str) -> str:

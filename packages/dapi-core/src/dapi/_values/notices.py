@@ -16,6 +16,7 @@ def warn(message: str, category: type[Warning]) -> None:
 
     Control characters are removed, since parts of the message may be untrusted.
     """
+    # warnings.warn does this itself since Python 3.12, by its argument skip_file_prefixes.
     depth, frame = 2, sys._getframe(1)
     while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == "dapi":
         depth, frame = depth + 1, frame.f_back

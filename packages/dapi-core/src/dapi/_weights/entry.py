@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
@@ -12,13 +12,9 @@ from dapi._values.frozen import FrozenDict, freeze
 from dapi._values.public import public
 from dapi._values.record import Record
 from dapi._weights import licenses
+from dapi._weights.build import Build, wrong_type
 from dapi._weights.lazy import Lazy
-from dapi.exceptions import (
-    NoWeightsError,
-    WeightsDeclarationError,
-    excerpt,
-    how_to_load,
-)
+from dapi.exceptions import NoWeightsError, WeightsDeclarationError, excerpt
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +22,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from dapi._weights.enum import Weights
-    from dapi.adapt import Step, Take
 
 
 # Width of a value in the repr of an entry.
@@ -71,90 +66,6 @@ class Status(Record):
                 "is not a valid state",
                 "Write active, deprecated or withdrawn.",
             )
-
-
-def _wrong_type(argument: str, value: object, expected: str) -> WeightsDeclarationError:
-    """Return the error for a value of a wrong type."""
-    remedy = f"Expected {expected}."
-    if value is None:
-        remedy += " If there is none, omit it."
-    elif argument == "WeightEntry(url":
-        remedy += f" {how_to_load(value)}".rstrip()
-    return WeightsDeclarationError(f"{argument}={excerpt(value)})", "is of a wrong type", remedy)
-
-
-@public
-class Build(Record):
-    """How a builder must build the model for these weights.
-
-    Attributes:
-        config: Arguments that the weights fix, such as ``num_classes``. Another value raises
-            ConfigConflictError.
-        defaults: Arguments that the weights set and a caller may override.
-        context: Overrides of constructor defaults while the model is built (ContextParams), by
-            ``"module:Class"``.
-        adapt: Steps that map the file's keys to the model's, in order (see ``dapi.adapt``).
-        code_version: State-dict versions by module path, for files without versions (safetensors,
-            or after a step of ``adapt`` that drops them) and modules that dispatch on them
-            (vision#1224).
-        computed: Keys of the model that its constructor computes and the files do not have, such as
-            the kernels of a transform of sound; the name of a module means all keys under it. They
-            keep the constructor's values. A key that a file has, or a name that is not in the
-            model, is an error.
-    """
-
-    config: Mapping[str, Any] = FrozenDict()
-    defaults: Mapping[str, Any] = FrozenDict()
-    context: Mapping[str, Mapping[str, Any]] = FrozenDict()
-    adapt: tuple[Step, ...] = ()
-    code_version: Mapping[str, int] = FrozenDict()
-    computed: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        for name in ("config", "defaults", "context", "code_version"):
-            value = getattr(self, name)
-            if not isinstance(value, Mapping):
-                raise _wrong_type(f"Build({name}", value, "a mapping")
-            object.__setattr__(self, name, freeze(value))
-        for params in self.context.values():
-            if not isinstance(params, Mapping):
-                raise _wrong_type("Build(context", self.context, "{'module:Class': {name: value}}")
-        steps = (self.adapt,) if callable(self.adapt) else self.adapt
-        if not isinstance(steps, list | tuple) or not all(map(callable, steps)):
-            raise _wrong_type("Build(adapt", self.adapt, "steps of dapi.adapt")
-        object.__setattr__(self, "adapt", tuple(steps))
-        names: str | Sequence[str] = self.computed
-        names = (names,) if isinstance(names, str) else names
-        if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
-            raise _wrong_type("Build(computed", self.computed, "names of keys or modules")
-        object.__setattr__(self, "computed", tuple(names))
-        self._check_take()
-
-    def _check_take(self) -> None:
-        if not self.adapt:
-            return
-        from dapi.adapt import Take  # not before: few entries have steps
-
-        if any(isinstance(step, Take) for step in self.adapt[1:]):
-            raise WeightsDeclarationError(
-                f"Build(adapt={excerpt(self.adapt)})",
-                "has Take behind another step",
-                "Put it first: it is applied while the file is read.",
-            )
-
-    @property
-    def take(self) -> Take | None:
-        """The first step, if it says where in the file the tensors are."""
-        from dapi.adapt import Take
-
-        return self.adapt[0] if self.adapt and isinstance(self.adapt[0], Take) else None
-
-    def __repr__(self) -> str:
-        """Return the fields that are not the default."""
-        given = [
-            f"{name}={getattr(self, name)!r}" for name in self.__match_args__ if getattr(self, name)
-        ]
-        return f"Build({', '.join(given)})"
 
 
 @public
@@ -249,8 +160,8 @@ class WeightEntry(Record):
         }
         for name, is_right in expected.items():
             if not is_right:
-                expected_type = type(self).__annotations__[name]
-                raise _wrong_type(f"WeightEntry({name}", getattr(self, name), expected_type)
+                expected_type = type(self).__annotations__[name]  # a string: they are postponed
+                raise wrong_type(f"WeightEntry({name}", getattr(self, name), expected_type)
 
     def _bind(self, factory: Callable[..., Any]) -> Callable[..., Any]:
         try:
@@ -264,17 +175,11 @@ class WeightEntry(Record):
 
     def fetch(self, *, progress: bool = True, directory: bool = False) -> Path:
         """Return a local path of the verified weights; see ``Weights.fetch``."""
-        licenses.check(self)
-        return fetch(self.files, progress=progress, wanted=str(self), directory=directory)
+        return fetch(self, progress=progress, directory=directory)
 
     def state_dict(self, *, progress: bool = True) -> dict[str, Tensor]:
         """Return the tensors of the weights by key; see ``Weights.state_dict``."""
-        from dapi._loader import checkpoint
-
-        licenses.check(self)
-        return checkpoint.read(
-            self.files, progress=progress, wanted=str(self), take=self.build.take
-        )
+        return state_dict(self, progress=progress)
 
     def __str__(self) -> str:
         return redact(f"WeightEntry({self.files[0].url!r})")
@@ -291,23 +196,10 @@ class WeightEntry(Record):
             return redact(f"WeightEntry(url={self.url!r})")
         return "\n".join(["WeightEntry(", redact(f"    url={self.url!r},"), *lines, ")"])
 
-    def _repr_html_(self, title: str = "") -> str:
-        from dapi._text import display
+    def _repr_html_(self) -> str:
+        from dapi._weights import cards
 
-        facts = {
-            "latest": self.latest,
-            "status": "" if self.status == Status() else vars(self.status),
-            "files": [
-                {
-                    "url": each.url,
-                    "size": each.size,
-                    "sha256": each.sha256,
-                    **({"prefix": each.prefix} if each.prefix else {}),
-                }
-                for each in self.files
-            ],
-        }
-        return display.card(title or str(self), {**self.meta, **facts})
+        return cards.of_entry(self, str(self))
 
     @classmethod
     def from_file(cls, path: str | Path, **fields: Any) -> WeightEntry:
@@ -376,12 +268,24 @@ def with_meta(entry: WeightEntry, meta: FrozenDict[Any]) -> WeightEntry:
     return made
 
 
-def fetch(files: Sequence[File], *, progress: bool, wanted: str, directory: bool) -> Path:
-    """Return the local file, or a directory with the files by name."""
+def fetch(weights: WeightEntry | Weights, *, progress: bool, directory: bool) -> Path:
+    """Return the local file of weights, or a directory with their files by name."""
     from dapi import _store
     from dapi._store import views
 
+    licenses.check(weights)
+    files, wanted = weights.files, str(weights)
     path = _store.fetch_all(files, progress=progress, wanted=wanted)
     if directory and len(files) == 1:
         return views.directory({files[0].name: path}, of=wanted)
     return path
+
+
+def state_dict(weights: WeightEntry | Weights, *, progress: bool) -> dict[str, Tensor]:
+    """Return the tensors of weights by key."""
+    from dapi._loader import checkpoint
+
+    licenses.check(weights)
+    return checkpoint.read(
+        weights.files, progress=progress, wanted=str(weights), take=weights.build.take
+    )

@@ -11,8 +11,9 @@ from dapi._values.file import File
 from dapi._values.frozen import FrozenDict
 from dapi._values.names import Name, normalize
 from dapi._values.public import public
-from dapi._weights import aliases, licenses
-from dapi._weights.entry import Build, Status, WeightEntry, fetch, frozen_meta, with_meta
+from dapi._weights import aliases
+from dapi._weights.build import Build
+from dapi._weights.entry import Status, WeightEntry, fetch, frozen_meta, state_dict, with_meta
 from dapi.exceptions import NoWeightsError, UnknownWeightsError, WeightsDeclarationError
 
 if TYPE_CHECKING:
@@ -45,8 +46,7 @@ class WeightsType(EnumMeta):
         common = frozen_meta(name, meta)
         for member in members:
             where = f"{name}.{member}"
-            _check_name(where, member)
-            _check_value(where, body[member])
+            _check_member(where, member, body[member])
             if common:  # an enum's body refuses to be given a member twice
                 dict.__setitem__(body, member, with_meta(body[member], common))
             twin = seen.setdefault(body[member], member)
@@ -62,10 +62,9 @@ class WeightsType(EnumMeta):
         return cls._as_table
 
     def _as_table(cls) -> str:
-        from dapi._text import display
+        from dapi._weights import cards
 
-        members: list[Any] = list(cls)
-        return display.card(cls.__name__, {"members": [_for_display(member) for member in members]})
+        return cards.of_enum(cls)
 
     if not TYPE_CHECKING:  # a type checker must keep refusing unknown members
 
@@ -91,14 +90,11 @@ class WeightsType(EnumMeta):
             )
 
 
-def _check_name(where: str, member: str) -> None:
+def _check_member(where: str, member: str, value: object) -> None:
     if member in _TAKEN:
         raise WeightsDeclarationError(
             where, "is named like an attribute of every member", "Name it <Dataset>_<Recipe>."
         )
-
-
-def _check_value(where: str, value: object) -> None:
     if isinstance(value, tuple) and len(value) == 1 and isinstance(value[0], WeightEntry):
         raise WeightsDeclarationError(where, "is a tuple", "Remove the comma after its entry.")
     if not isinstance(value, WeightEntry):
@@ -113,33 +109,13 @@ def _check_value(where: str, value: object) -> None:
         )
 
 
-def _for_display(member: Weights) -> dict[str, Any]:
-    sizes = [file.size or 0 for file in member.files]
-    metrics = member.meta.get("metrics")
-    return {
-        "member": member.name,
-        "latest": member.latest,
-        "metrics": [*map(_in_words, metrics)] if isinstance(metrics, list | tuple) else "",
-        "params": member.meta.get("num_params"),
-        "bytes": sum(sizes) if all(sizes) else None,
-        "license": member.meta.get("license", "unknown"),
-        "status": "" if member.status.state == "active" else member.status.state,
-    }
-
-
-def _in_words(metric: Any) -> str:
-    """Return a published result; metadata may be anything."""
-    if not isinstance(metric, Mapping):
-        return str(metric)
-    return " ".join(str(metric.get(key, "")) for key in ("dataset", "name", "value"))
-
-
 class _Displayed:
     """A base of Weights: the body of an enum must not define a name with outer underscores."""
 
     def _repr_html_(self: Any) -> str:
-        html: str = self.value._repr_html_(str(self))
-        return html
+        from dapi._weights import cards
+
+        return cards.of_entry(self.value, str(self))
 
 
 @public
@@ -210,14 +186,9 @@ class Weights(_Displayed, Enum, metaclass=WeightsType):
         """Find a member by its name too: ``Enum("Name")``."""
         return cls[value] if isinstance(value, str) else super()._missing_(value)
 
+    # By name, where Enum pickles the value: a later release may deprecate the same weights.
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         return getattr, (type(self), self._name_)
-
-    def __copy__(self) -> Self:
-        return self
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        return self
 
     def __dir__(self) -> list[str]:
         """List the entry's attributes too, for completion in editors."""
@@ -291,8 +262,7 @@ class Weights(_Displayed, Enum, metaclass=WeightsType):
             CacheError: The cache directory cannot be used.
             LicenseError: ``DAPI_LICENSES`` does not allow their licence.
         """
-        licenses.check(self)
-        return fetch(self.files, progress=progress, wanted=str(self), directory=directory)
+        return fetch(self, progress=progress, directory=directory)
 
     def state_dict(self, *, progress: bool = True) -> dict[str, Tensor]:
         """Return the tensors of the file by key; downloads it like ``fetch``.
@@ -300,12 +270,7 @@ class Weights(_Displayed, Enum, metaclass=WeightsType):
         Raises:
             CheckpointError: The file is not a checkpoint with tensors only.
         """
-        from dapi._loader import checkpoint
-
-        licenses.check(self)
-        return checkpoint.read(
-            self.files, progress=progress, wanted=str(self), take=self.build.take
-        )
+        return state_dict(self, progress=progress)
 
 
 def _find_listed(enum: type[Weights]) -> Name | None:

@@ -10,6 +10,7 @@ from dapi._text.urls import redact
 from dapi._values.file import File
 from dapi._values.frozen import FrozenDict, freeze
 from dapi._values.public import public
+from dapi._values.record import Record
 from dapi.exceptions import AssetError, DapiError, NoWeightsError, WeightsDeclarationError
 
 _NOTHING: FrozenDict[Any] = FrozenDict()
@@ -19,23 +20,14 @@ _HEAD_WORDS = "words"
 
 
 @public
-class Asset:
+class Asset(Record):
     """A reference to a file (or another entry) in the ``assets`` of a WeightEntry.
 
-    Args:
+    Attributes:
         name: Its key in ``assets``.
     """
 
-    __slots__ = ("name",)
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Asset) and self.name == other.name
-
-    def __hash__(self) -> int:
-        return hash(("Asset", self.name))
+    name: str
 
     def __repr__(self) -> str:
         return f"Asset({self.name!r})"
@@ -90,7 +82,7 @@ class Lazy:
         try:
             return resolve(self.target)(**arguments, **overrides)
         except Exception as cause:
-            if files and not overrides:
+            if files and not overrides:  # other arguments may be the cause
                 _reject(files, cause)
             raise
 
@@ -127,6 +119,7 @@ class Lazy:
         from dapi._store import placeholder
 
         path = _store.fetch(found)
+        # A pinned file has the bytes that were published; any other may be a page that says no.
         reason = "" if found.is_pinned else placeholder.explain(path, found.name)
         if reason:
             _store.reject(found)

@@ -20,8 +20,8 @@ def check(weights: Any) -> None:
         LicenseError: The licence is not allowed.
     """
     allowed = allowed_here()
-    found = None if allowed is None else refused(weights, allowed)
-    if found is not None and allowed is not None:
+    found = allowed and refused(weights, allowed)
+    if allowed and found:
         asset, license_ = found
         raise LicenseError(str(weights), asset=asset, license=license_, allowed=allowed)
 
@@ -52,7 +52,7 @@ def _owners(weights: Any, path: str = "") -> Iterator[tuple[str, Any]]:
             yield from _owners(asset, f"{path}.{name}".strip("."))
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=256)  # a search asks for each of its weights, and few licences exist
 def is_allowed(license_: str, allowed: tuple[str, ...]) -> bool:
     """Return whether an SPDX expression is satisfied by licences that are allowed.
 

@@ -7,17 +7,18 @@ from functools import cache
 from typing import overload
 
 from dapi._values.public import public
+from dapi._values.record import Record
 from dapi.exceptions import WeightsDeclarationError, excerpt
 
 
 @public
-class Lines(Sequence[str]):
+class Lines(Record, Sequence[str]):
     """The lines of a text file inside a package, such as the names of 1000 categories.
 
     Compares, hashes, pickles and prints by its reference; the file is read once per process, on
     first use.
 
-    Args:
+    Attributes:
         reference: ``"package:path/in/package.txt"``; UTF-8, one item per line.
 
     Raises:
@@ -25,16 +26,15 @@ class Lines(Sequence[str]):
         FileNotFoundError: On first use, when the package has no such file.
     """
 
-    __slots__ = ("reference",)
+    reference: str
 
-    def __init__(self, reference: str) -> None:
-        if not isinstance(reference, str) or ":" not in reference:
+    def __post_init__(self) -> None:
+        if not isinstance(self.reference, str) or ":" not in self.reference:
             raise WeightsDeclarationError(
-                f"Lines({excerpt(reference)})",
+                f"Lines({excerpt(self.reference)})",
                 "names no file of a package",
                 "Write 'package:path/in/package.txt'; for names in code: a tuple.",
             )
-        self.reference = reference
 
     @overload
     def __getitem__(self, index: int) -> str: ...
@@ -45,12 +45,6 @@ class Lines(Sequence[str]):
 
     def __len__(self) -> int:
         return len(_read(self.reference))
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Lines) and self.reference == other.reference
-
-    def __hash__(self) -> int:
-        return hash(self.reference)
 
     def __repr__(self) -> str:
         return f"Lines({self.reference!r})"

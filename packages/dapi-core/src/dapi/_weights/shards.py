@@ -46,6 +46,7 @@ def _in(folder: Path) -> Path | None:
 
 
 def _listed(index: Path) -> list[Path]:
+    # Anybody may have written it: values of any type, and nested deeper than json can follow.
     try:
         if index.stat().st_size > _LARGEST:
             raise ValueError("it is too large")
