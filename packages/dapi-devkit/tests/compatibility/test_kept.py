@@ -1,5 +1,6 @@
 """Kept: a distribution is recorded again only after something changed."""
 
+import os
 import re
 
 import pytest
@@ -65,6 +66,28 @@ def test_editable_distribution_is_read(leaves, image, tmp_path):
 
     assert image.content == find()
     source.write_text("changed = True")
+    assert find() is None
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a system without named pipes")
+def test_things_beside_the_code_are_not_read(leaves, image):
+    """Emacs marks an edited file by a link to nowhere; a pipe would be waited for."""
+    (package,) = (path.parent for path in leaves.site.rglob("__init__.py"))
+    (package / ".#__init__.py").symlink_to("somebody@host.123")
+    os.mkfifo(package / "pipe")
+
+    assert image.content == find()
+
+
+@pytest.mark.parametrize("origin", ["{", "[1]", '{"dir_info": {"editable": true}}'])
+def test_damaged_record_of_pip_is_no_obstacle(leaves, image, folder, origin):
+    """Where some code is cannot be known then: the distribution is recorded each time."""
+    other = leaves.site / "other-1.0.dist-info"
+    other.mkdir()
+    (other / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1.0\n")
+    (other / "direct_url.json").write_text(origin)
+    Kept("acme-leaves", DECLARATIONS).keep(image)
+
     assert find() is None
 
 
