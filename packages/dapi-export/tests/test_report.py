@@ -34,3 +34,12 @@ def test_report_says_why_transforms_are_missing():
     report = REPORT._replace(transforms=False, reason="its transforms take text, not tensors")
 
     assert "not included: its transforms take text" in str(report)
+
+
+def test_report_says_what_was_changed_and_fixed():
+    """Parameters that are no longer those of the weights, and the only size of images."""
+    text = str(REPORT._replace(changed=True, image_size=(480, 640)))
+
+    assert "based on net:A_RefV1, whose parameters were changed" in text
+    assert "image size  480x640 only; for another: --image-size HEIGHTxWIDTH" in text
+    assert "image size" not in str(REPORT) and "based on" not in str(REPORT)

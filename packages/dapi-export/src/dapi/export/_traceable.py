@@ -1,8 +1,9 @@
 """Traceable functions: those of torchvision that fail, or fix the size of an image, while traced.
 
 torchvision's ``resize`` compares height and width, its ``center_crop`` compares both with the
-crop, its ``normalize`` reads a tensor, and its ``batched_nms`` asks for the number of boxes. While
-a model is traced, these functions are replaced by equal ones that compute with sizes as symbols.
+crop, its ``normalize`` reads a tensor, its ``batched_nms`` and its pooling of regions ask for the
+number of boxes, and it pastes masks one by one. While a model is traced, these functions are
+replaced by equal ones that compute with sizes as symbols.
 """
 
 from __future__ import annotations
@@ -133,9 +134,60 @@ def _batched_nms(_original: Callable[..., Any], _: float) -> Callable[..., Any]:
     return batched_nms
 
 
+def _multiscale_roi_align(_original: Callable[..., Any], _: float) -> Callable[..., Any]:
+    def multiscale_roi_align(
+        features: list[Tensor],
+        boxes: list[Tensor],
+        output_size: list[int],
+        sampling_ratio: int,
+        scales: list[float],
+        mapper: Callable[[list[Tensor]], Tensor],
+    ) -> Tensor:
+        from torchvision.ops import poolers, roi_align
+
+        regions = poolers._convert_to_roi_format(boxes)
+        levels = mapper(boxes)
+        pooled = features[0].new_zeros(regions.shape[0], features[0].shape[1], *output_size)
+        for level, (feature, scale) in enumerate(zip(features, scales, strict=True)):
+            places = torch.where(levels == level)[0]
+            found = roi_align(feature, regions[places], output_size, scale, sampling_ratio)
+            pooled = pooled.index_put((places,), found)
+        return pooled
+
+    return multiscale_roi_align
+
+
+def _paste_masks_in_image(_original: Callable[..., Any], _: float) -> Callable[..., Any]:
+    def paste_masks_in_image(
+        masks: Tensor, boxes: Tensor, img_shape: tuple[int, int], padding: int = 1
+    ) -> Tensor:
+        from torchvision.models.detection import roi_heads
+
+        masks, scale = roi_heads.expand_masks(masks, padding)
+        left, top, right, bottom = roi_heads.expand_boxes(boxes, scale).to(torch.int64).unbind(1)
+        rows = _resizing(top, bottom, img_shape[0], masks.shape[-2])
+        columns = _resizing(left, right, img_shape[1], masks.shape[-1])
+        pasted: Tensor = rows @ masks @ columns.mT
+        return pasted
+
+    return paste_masks_in_image
+
+
+def _resizing(first: Tensor, last: Tensor, size: int, count: int) -> Tensor:
+    """Return matrices (N, 1, size, count) that resize bilinearly to between two places of each."""
+    places = torch.arange(size) - first[:, None]
+    length = (last - first + 1)[:, None]
+    source = (places + 0.5) * (count / length.clamp(min=1)) - 0.5
+    distance = (source.clamp(0, count - 1)[..., None] - torch.arange(count)).abs()
+    is_inside = (places >= 0) & (places < length)
+    return ((1 - distance).clamp(min=0) * is_inside[..., None])[:, None]
+
+
 _REPLACEMENTS = (
     *((module, "resize", _resize) for module in _IMAGES),
     *((module, "center_crop", _center_crop) for module in _IMAGES),
     *((module, "normalize", _normalize) for module in _IMAGES),
     ("torchvision.ops.boxes", "batched_nms", _batched_nms),
+    ("torchvision.ops.poolers", "_multiscale_roi_align", _multiscale_roi_align),
+    ("torchvision.models.detection.transform", "paste_masks_in_image", _paste_masks_in_image),
 )

@@ -40,7 +40,7 @@ class Traced(NamedTuple):
 
 def trace(candidate: Candidate) -> Traced:
     """Trace a candidate; a tracer decides which of the dimensions can have any size."""
-    module, args, names, free, _ = candidate
+    module, args, names, free, *_ = candidate
     shapes = tuple(
         {dim: Dim.AUTO if dim in dims else Dim.STATIC for dim in range(each.ndim)}
         for each, dims in zip(args, free, strict=True)

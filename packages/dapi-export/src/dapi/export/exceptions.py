@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from dapi.exceptions import DapiError
 
 
@@ -18,6 +20,21 @@ class ExportError(DapiError, RuntimeError):
     def __init__(self, name: str, format: str, reason: str, remedy: str) -> None:  # noqa: A002
         self.name, self.format, self.reason, self.remedy = name, format, reason, remedy
         super().__init__(f"{name} cannot be exported to {format}: {reason}. {remedy}".rstrip())
+
+
+class ExportExistsError(DapiError, FileExistsError):
+    """There is a file of the name that the export would have.
+
+    Attributes:
+        path: The file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        super().__init__(
+            f"{path} exists. To replace it: --overwrite (in Python: overwrite=True); or choose "
+            "another directory: --output DIR."
+        )
 
 
 class ProofError(ExportError, ValueError):
