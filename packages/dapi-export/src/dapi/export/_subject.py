@@ -6,7 +6,7 @@ from copy import deepcopy
 from typing import Any, NamedTuple
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 import dapi
 from dapi import WeightEntry, Weights
@@ -51,26 +51,30 @@ def _is_on_cpu(model: nn.Module) -> bool:
 
 
 def _is_changed(model: nn.Module, weights: Weights | WeightEntry) -> bool:
-    """Whether a tensor of a model is not that of its weights; true where this cannot be found out.
-
-    An entry has no model of its own: its tensors are compared by the keys of its file.
-    """
-    own = model.state_dict()
+    """Whether a model has other values than its weights; true where that cannot be found out."""
     try:
-        is_member = isinstance(weights, Weights)
-        published = dapi.get_model(weights).state_dict() if is_member else weights.state_dict()
+        published = _published(weights)
     except DapiError:  # such as a file that is no longer in the cache, without a network
         return True
-    return not all(
-        isinstance(tensor, torch.Tensor) and _is_same(tensor, published.get(key))
-        for key, tensor in own.items()
+    own = {key: each for key, each in model.state_dict().items() if isinstance(each, Tensor)}
+    computed = own.keys() - dict(model.named_parameters(remove_duplicate=False))
+    missing = own.keys() - published.keys() - computed
+    return bool(missing) or not all(
+        _is_same(own[key], published[key]) for key in own if key in published
     )
 
 
-def _is_same(own: torch.Tensor, published: torch.Tensor | None) -> bool:
+def _published(weights: Weights | WeightEntry) -> dict[str, Tensor]:
+    """Return the tensors of weights by the keys of the model."""
+    if isinstance(weights, Weights):
+        return dapi.get_model(weights).state_dict()
+    # An entry does not know its builder, but the steps from its file to the keys of the model.
+    tensors, build = weights.state_dict(), weights.build
+    for step in build.adapt[1:] if build.take else build.adapt:  # state_dict has taken the first
+        tensors = step(tensors, build.config)
+    return tensors
+
+
+def _is_same(own: Tensor, published: Tensor) -> bool:
     """Whether a tensor has the published values, in its own dtype."""
-    return (
-        published is not None
-        and own.shape == published.shape
-        and torch.equal(own, published.to(own.dtype))
-    )
+    return own.shape == published.shape and torch.equal(own, published.to(own.dtype))
