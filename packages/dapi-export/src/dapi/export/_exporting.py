@@ -82,12 +82,12 @@ def export(
     chosen = _formats.find(format)
     chosen.check()
     found = _subject.find(subject)
-    _check(chosen, found.model, found.weights)
+    _check(chosen, found)
     path = _made(Path(output)) / f"{_stem(found)}.{chosen.suffix}"
     if path.exists() and not overwrite:
         raise ExportExistsError(path)
     with _quiet():
-        call = _watched(chosen, found.model, found.weights, image_size)
+        call = _watched(chosen, found, image_size)
         reasons: list[str] = []
         for candidate in _candidates.candidates(
             found.model, call, transforms=transforms, batch=dynamic_batch, image_size=image_size
@@ -103,12 +103,13 @@ def export(
     raise last
 
 
-def _check(chosen: Format, model: nn.Module, weights: Any) -> None:
+def _check(chosen: Format, subject: Subject) -> None:
     """Refuse what no tracer can do, before anything runs.
 
     Raises:
         ExportError: The model is quantized, or too large for the format.
     """
+    model, weights = subject.model, subject.weights
     if any(type(each).__module__.startswith("torch.ao.nn.") for each in model.modules()):
         reason = "it is quantized, and its packed weights are not tensors"
         remedy = "Export the model that it was quantized from."
@@ -134,18 +135,17 @@ def _made(folder: Path) -> Path:
     return folder
 
 
-def _watched(
-    chosen: Format, model: nn.Module, weights: Any, image_size: tuple[int, int] | str | None
-) -> Call:
+def _watched(chosen: Format, subject: Subject, image_size: tuple[int, int] | str | None) -> Call:
     """Run the task once.
 
     Raises:
         ExportError: It fails, or does not call the model exactly once.
     """
     remedy = "Export the parts of the model with torch.export or torch.onnx."
+    weights = subject.weights
+    size = None if isinstance(image_size, str) else image_size
     try:
-        size = None if isinstance(image_size, str) else image_size
-        call = watch(model, weights, _distribution(weights), size)
+        call = watch(subject.model, weights, _distribution(weights), size)
     except DapiError:
         raise
     except Exception as cause:
@@ -197,6 +197,7 @@ class _Attempt:
         """Trace, write, load, compare, and only then give the file its name."""
         traced = self._explained("it cannot be traced", lambda: trace(self.candidate))
         metadata = _describing.describe(self.subject, self.call, self.candidate, traced)
+        # Beside the file, since only within a file system is it replaced at once.
         unfinished = path.with_name(f".{os.getpid()}-{path.name}")
         try:
             self._explained(

@@ -1,9 +1,10 @@
-"""Traceable functions: those of torchvision that fail, or fix the size of an image, while traced.
+"""Traceable functions: those of torchvision that a tracer cannot follow, or only in minutes.
 
 torchvision's ``resize`` compares height and width, its ``center_crop`` compares both with the
 crop, its ``normalize`` reads a tensor, its ``batched_nms`` and its pooling of regions ask for the
-number of boxes, and it pastes masks one by one. While a model is traced, these functions are
-replaced by equal ones that compute with sizes as symbols.
+number of boxes, it pastes masks one by one, and its SSD chooses the boxes of each of 90 categories
+in turn, with sizes that depend on the image: 45 s for a tracer, instead of 4. While a model is
+traced, these functions are replaced by equal ones that compute with sizes as symbols.
 """
 
 from __future__ import annotations
@@ -31,16 +32,19 @@ def traceable(shift: float = 0.0) -> Iterator[None]:
     """
     changed: list[tuple[Any, str, Any]] = []
     try:
-        for path, name, replaced in _REPLACEMENTS:
-            module = sys.modules.get(path)
-            if module is not None:
-                original = getattr(module, name)
-                changed.append((module, name, original))
-                setattr(module, name, replaced(original, shift))
+        for path, place, replaced in _REPLACEMENTS:
+            owner: Any = sys.modules.get(path)
+            if owner is not None:
+                *classes, name = place.split(".")
+                for each in classes:
+                    owner = getattr(owner, each)
+                original = getattr(owner, name)
+                changed.append((owner, name, original))
+                setattr(owner, name, replaced(original, shift))
         yield
     finally:
-        for module, name, original in changed:
-            setattr(module, name, original)
+        for owner, name, original in changed:
+            setattr(owner, name, original)
 
 
 def _resize(original: Callable[..., Any], shift: float) -> Callable[..., Any]:
@@ -134,6 +138,30 @@ def _batched_nms(_original: Callable[..., Any], _: float) -> Callable[..., Any]:
     return batched_nms
 
 
+def _ssd_detections(_original: Callable[..., Any], _: float) -> Callable[..., Any]:
+    def postprocess_detections(
+        self: Any, head_outputs: dict[str, Tensor], image_anchors: Any, image_shapes: Any
+    ) -> list[dict[str, Tensor]]:
+        from torchvision.ops import boxes as ops
+
+        scores_of = head_outputs["cls_logits"].softmax(-1)[..., 1:].mT  # the first is background
+        found = []
+        for codes, all_scores, anchors, shape in zip(
+            head_outputs["bbox_regression"], scores_of, image_anchors, image_shapes, strict=True
+        ):
+            boxes = ops.clip_boxes_to_image(self.box_coder.decode_single(codes, anchors), shape)
+            scores, places = all_scores.topk(min(self.topk_candidates, len(boxes)))
+            labels = torch.arange(1, len(scores) + 1)[:, None].expand_as(scores)
+            is_likely = scores > self.score_thresh
+            boxes, scores, labels = boxes[places][is_likely], scores[is_likely], labels[is_likely]
+            kept = ops.batched_nms(boxes, scores, labels, self.nms_thresh)
+            kept = kept[: self.detections_per_img]
+            found.append({"boxes": boxes[kept], "scores": scores[kept], "labels": labels[kept]})
+        return found
+
+    return postprocess_detections
+
+
 def _multiscale_roi_align(_original: Callable[..., Any], _: float) -> Callable[..., Any]:
     def multiscale_roi_align(
         features: list[Tensor],
@@ -188,6 +216,7 @@ _REPLACEMENTS = (
     *((module, "center_crop", _center_crop) for module in _IMAGES),
     *((module, "normalize", _normalize) for module in _IMAGES),
     ("torchvision.ops.boxes", "batched_nms", _batched_nms),
+    ("torchvision.models.detection.ssd", "SSD.postprocess_detections", _ssd_detections),
     ("torchvision.ops.poolers", "_multiscale_roi_align", _multiscale_roi_align),
     ("torchvision.models.detection.transform", "paste_masks_in_image", _paste_masks_in_image),
 )
