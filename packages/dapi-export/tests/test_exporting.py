@@ -247,6 +247,9 @@ def test_wrong_arguments_are_refused(digits, tmp_path):
         export(digits, format="torch-export", opset=20, output=tmp_path)
     with pytest.raises(ArgumentError, match=r"opset=3\. Expected \d\d, or a version"):
         export(digits, opset=3, output=tmp_path)
+    for size in ("480x640", (480,), (0, 640), 480):
+        with pytest.raises(ArgumentError, match=r"image_size.* as in \(480, 640\), or 'any'"):
+            export(digits, output=tmp_path, image_size=size)
     with pytest.raises(ArgumentError, match="subject"):
         export(3, output=tmp_path)
     with pytest.raises(NoWeightsError, match="has no weights from dapi"):

@@ -74,6 +74,7 @@ def export(
         ProofError: The file's outputs differ from those of the model.
         MissingDependencyError: A library of the format is not installed.
         UnknownTaskError: No installed distribution supports the task of the weights.
+        ArgumentError: An argument has an impossible value.
         ExportExistsError: There is a file of that name.
         InputError: The directory cannot be made.
         NoWeightsError: A model was built without weights, or not by dapi.
@@ -81,6 +82,9 @@ def export(
     """
     chosen = _formats.find(format)
     chosen.check()
+    if not (image_size in (None, "any") or _is_size(image_size)):
+        expected = "(height, width), as in (480, 640), or 'any'"
+        raise ArgumentError("dapi.export.export", "image_size", image_size, expected=expected)
     found = _subject.find(subject)
     _check(chosen, found)
     path = _made(Path(output)) / f"{_stem(found)}.{chosen.suffix}"
@@ -101,6 +105,11 @@ def export(
                 reasons.append(error.reason)
                 last = error
     raise last
+
+
+def _is_size(value: Any) -> bool:
+    is_pair = isinstance(value, tuple | list) and len(value) == 2
+    return is_pair and all(isinstance(each, int) and each > 0 for each in value)
 
 
 def _check(chosen: Format, subject: Subject) -> None:
