@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from pathlib import Path
 
 from dapi.exceptions import DapiError
@@ -59,6 +60,11 @@ class ProofError(ExportError, ValueError):
             f"its outputs differ from the model's by {difference:.2g} of their standard deviation, "
             f"but rounding explains {tolerance:.2g}"
         )
+        if not isfinite(difference):
+            reason = (
+                "the shapes or the integers of its outputs differ from the model's, as they do "
+                "when two boxes with almost equal scores change places"
+            )
         other = "torch-export" if format == "onnx" else "onnx"
         remedy = f"Try the other format, or the model alone: --format {other}, --no-transforms"
         super().__init__(name, format, reason, remedy)
