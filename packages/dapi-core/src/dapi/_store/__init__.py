@@ -17,7 +17,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from dapi._plugins import binding
+from dapi._plugins import bound_lock
 from dapi._store import cache, connections, partial, settings, trust, verification, views
 from dapi._store.partial import Partial
 from dapi._store.settings import Settings
@@ -51,7 +51,7 @@ def fetch(
         NotLockedError: This process uses a lock that does not name the file.
     """
     wanted = wanted or file.name
-    file = binding.locked(file, wanted)
+    file = bound_lock.locked(file, wanted)
     if file.url.startswith(("file:", "package:")):
         path = _local(file)
         verification.verify_local(file, path)
@@ -86,7 +86,7 @@ def fetch_all(files: Sequence[File], *, progress: bool = True, wanted: str = "")
 
 def confirm(file: File) -> None:
     """Record that an unpinned file was loaded strictly: from now on its full hash is held."""
-    trust.confirm(binding.locked(file))
+    trust.confirm(bound_lock.locked(file))
 
 
 def reject(file: File) -> None:
@@ -95,7 +95,7 @@ def reject(file: File) -> None:
     Does nothing offline: no call could.
     """
     if not settings.is_offline():
-        cache.reject(binding.locked(file))
+        cache.reject(bound_lock.locked(file))
 
 
 def add(path: Path, file: File, *, wanted: str) -> Path:
