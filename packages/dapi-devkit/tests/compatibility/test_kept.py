@@ -136,7 +136,10 @@ def test_second_comparison_records_nothing(leaves, folder, tmp_path, monkeypatch
 
     assert 0 == commands.breaking(compare)
     first, *others = capsys.readouterr().err.splitlines()
-    assert "recording acme-leaves builds and runs its models" in first and "--new FILE" in first
+    assert (
+        "recording acme-leaves builds and runs its models" in first
+        and "--run without a pattern" in first
+    )
     assert re.fullmatch(r"dapi: 0 of \d recorded in \d+ s; next: leafnet", others[0])
     assert 2 <= len(others)
 
