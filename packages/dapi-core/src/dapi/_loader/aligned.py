@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from dapi._loader import index, safetensors
+from dapi._loader import safetensors
 from dapi._store import copies
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ def read(blob: Path, take: Take | None = None, *, may_map: bool = True) -> dict[
         if facts.get("take") != _keys(take):
             return None
         if "places" in facts:
+            from dapi._loader import index
+
             return _restored(index.read(blob, facts["places"]), facts) if may_map else None
         return _restored(safetensors.read_tensors(path, header, may_map=True).tensors, facts)
     except (OSError, RuntimeError, ValueError, KeyError):  # torch's, if it was removed meanwhile
@@ -67,11 +69,16 @@ def keep(
     if unmapped >= WORTHWHILE:
         is_due = not _has_others(blob, take)
     else:
-        is_large = is_zip and not unmapped and len(state_dict) >= index.FEWEST
-        is_due = is_large and copies.find(blob) is None
+        is_due = is_zip and not unmapped and _lacks_index(blob, state_dict)
     if is_due and copies.is_worthwhile(blob) and all(map(_is_plain, state_dict.values())):
         indexed = None if unmapped else blob
         copies.make(blob, lambda path: _write(path, state_dict, take, indexed))
+
+
+def _lacks_index(blob: Path, state_dict: Mapping[str, Tensor]) -> bool:
+    from dapi._loader import index
+
+    return len(state_dict) >= index.FEWEST and copies.find(blob) is None
 
 
 def _has_others(blob: Path, take: Take | None) -> bool:
@@ -109,6 +116,8 @@ def _write(
     facts = {"keys": same, "versions": getattr(state_dict, "_metadata", None), "take": _keys(take)}
     tensors = {key: state_dict[key] for key in firsts.values()}
     if indexed is not None:
+        from dapi._loader import index
+
         # Without places it says that there is no index, so that nobody tries again.
         facts["places"], tensors = index.make(indexed, tensors) or {}, {}
     safetensors.write(path, tensors, {"state_dict": json.dumps(facts)})

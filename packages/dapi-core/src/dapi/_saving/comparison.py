@@ -11,7 +11,7 @@ from math import isnan
 from types import BuiltinFunctionType, FunctionType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from dapi._building.arguments import CALLERS
+from dapi._building.callers import CALLERS
 from dapi._building.provenance import inside
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from dapi._building import origin
-from dapi._building.arguments import CALLERS, Arguments
+from dapi._building.arguments import Arguments
+from dapi._building.callers import CALLERS
 from dapi._building.provenance import Provenance
 from dapi._catalog import builders
 from dapi._plugins import discovery
