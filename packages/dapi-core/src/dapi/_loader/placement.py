@@ -82,8 +82,6 @@ class Placement:
 
     def put(self, parameter: nn.Parameter, value: Tensor) -> bool:
         """Give a parameter on meta its value, and return whether it has it."""
-        import torch
-
         if not parameter.is_meta:  # under another name it may have it already
             placed = self._placed.get(id(parameter))
             return placed is not None and are_equal(placed, value)
@@ -94,7 +92,7 @@ class Placement:
             raise CannotDeferError("two parameters share their memory")
         self._emptied.add(place)
         ready = self._prepare(parameter, value.data)
-        fill(parameter, torch.nn.Parameter(ready, requires_grad=parameter.requires_grad))
+        fill(parameter, ready.requires_grad_(parameter.requires_grad))
         self._placed[id(parameter)] = value
         return True
 

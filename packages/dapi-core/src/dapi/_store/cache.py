@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from dapi._store import access, copies, folders, records, trust, verification, views
 from dapi._store.settings import DEFAULT
 from dapi._text import urls
 from dapi._values.file import File
+from dapi._values.record import Record
 
 if TYPE_CHECKING:
     from dapi._store.partial import Partial  # only downloads need it: a model does without
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 _NAME = re.compile("[0-9a-f]{64}")
 
 
-class Blob(NamedTuple):
+class Blob(Record):
     """A file in a cache, for listings; ``copy_size`` is the size of its aligned copy, or 0."""
 
     sha256: str
