@@ -39,6 +39,7 @@ def without_index():
         "strides": {**plain, "turned": torch.rand(2, 3).t()},
         "empty": {**plain, "none": torch.empty(0, 3)},
         "reshaped": {**plain, "one": whole, "flat": whole.flatten()},
+        "odd strides": {**plain, "one": torch.rand(1, 5, 1).permute(2, 1, 0)},
         "few": {"one": whole},
     }
 
@@ -126,6 +127,17 @@ def test_tensors_that_are_not_aligned_are_read(publish):
     assert places(entry)
     assert_same(state, found)
     assert all(each.data_ptr() % 64 == 0 for each in found.values())
+
+
+def test_facts_that_an_index_would_change_are_left_to_torch(publish):
+    """JSON turns a tuple into a list."""
+    state = states()["versions"]
+    state._metadata["1"]["sizes"] = (2, 3)
+    entry = publish(state)
+    for _ in range(3):
+        assert_same(state, entry.state_dict())
+
+    assert not places(entry)
 
 
 @pytest.mark.parametrize("order", ["little", "big"])

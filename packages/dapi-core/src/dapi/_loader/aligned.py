@@ -100,7 +100,7 @@ def _is_plain(value: Any) -> bool:
     return (
         type(value) is torch.Tensor
         and value.layout is torch.strided
-        and value.is_contiguous()
+        and value.stride() == torch.empty(value.shape, device="meta").stride()
         and not value.is_quantized
         and not value.is_conj()
         and not value.is_neg()
@@ -113,7 +113,10 @@ def _write(
     path.parent.mkdir(parents=True, exist_ok=True)
     firsts: dict[object, str] = {}
     same = {key: firsts.setdefault(_identity(tensor), key) for key, tensor in state_dict.items()}
-    facts = {"keys": same, "versions": getattr(state_dict, "_metadata", None), "take": _keys(take)}
+    versions = getattr(state_dict, "_metadata", None)
+    if json.loads(json.dumps(versions)) != versions:
+        raise ValueError("JSON does not give back what the state dict says of its modules")
+    facts = {"keys": same, "versions": versions, "take": _keys(take)}
     tensors = {key: state_dict[key] for key in firsts.values()}
     if indexed is not None:
         from dapi._loader import index
