@@ -32,8 +32,7 @@ def read(blob: Path, take: Take | None = None, *, may_map: bool = True) -> dict[
     if path is None:
         return None
     try:
-        header = safetensors.read_header(path)
-        facts = json.loads(header.metadata["state_dict"])
+        header, facts = _read_facts(path)
         if facts.get("take") != _keys(take):
             return None
         if "places" in facts:
@@ -43,6 +42,11 @@ def read(blob: Path, take: Take | None = None, *, may_map: bool = True) -> dict[
         return _restored(safetensors.read_tensors(path, header, may_map=True).tensors, facts)
     except (OSError, RuntimeError, ValueError, KeyError):  # torch's, if it was removed meanwhile
         return None  # reading the blob itself reports the problem, if there is one
+
+
+def _read_facts(path: Path) -> tuple[safetensors.Header, dict[str, Any]]:
+    header = safetensors.read_header(path)
+    return header, json.loads(header.metadata["state_dict"])
 
 
 def _keys(take: Take | None) -> list[str] | None:
@@ -87,10 +91,9 @@ def _has_others(blob: Path, take: Take | None) -> bool:
     if path is None:
         return False
     try:
-        facts = json.loads(safetensors.read_header(path).metadata["state_dict"])
+        return bool(_read_facts(path)[1].get("take") != _keys(take))
     except (OSError, ValueError, KeyError):
         return False
-    return bool(facts.get("take") != _keys(take))
 
 
 def _is_plain(value: Any) -> bool:

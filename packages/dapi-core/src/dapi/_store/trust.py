@@ -9,16 +9,16 @@ from __future__ import annotations
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
+from typing import NamedTuple
 
 from dapi._store import access, folders, records
 from dapi._text import urls
 from dapi._values import notices
 from dapi._values.file import File
-from dapi._values.record import Record
 from dapi.exceptions import CacheWarning
 
 
-class Known(Record):
+class Known(NamedTuple):
     """The record of a file without a full published hash; its URL has no secrets."""
 
     url: str
