@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dapi._catalog import builders
-from dapi._plugins import binding
+from dapi._plugins import bound_lock
 from dapi._values import notices
 
 with suppress(ModuleNotFoundError):  # the tests of pages in a browser have no property tests
@@ -44,8 +44,8 @@ def fresh_notices() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def no_lock(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no test be bound to the lock of another."""
-    monkeypatch.setattr(binding, "_chosen", None)
-    binding._kept.cache_clear()
+    monkeypatch.setattr(bound_lock, "_chosen", None)
+    bound_lock._kept.cache_clear()
 
 
 @pytest.fixture(autouse=True)

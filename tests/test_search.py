@@ -9,7 +9,7 @@ import pytest
 
 import dapi
 from dapi._catalog import search
-from dapi._weights import aliases
+from dapi._weights import known_as
 from dapi.exceptions import UnknownModelError
 
 OURS = ["dapi-vision", "dapi-text", "dapi-audio"]
@@ -44,8 +44,8 @@ def test_every_name_from_elsewhere_leads_here():
     """Each alias of an entry is told the entry's name, by the enum itself too."""
     for each in search.everything():
         for alias in each.meta.get("known_as", ()):
-            assert each.weights in aliases.members(alias, type(each.weights)), alias
-            assert each.weights in aliases.own_members(alias, type(each.weights)), alias
+            assert each.weights in known_as.members(alias, type(each.weights)), alias
+            assert each.weights in known_as.own_members(alias, type(each.weights)), alias
 
 
 def test_name_from_elsewhere_means_one_of_ours():

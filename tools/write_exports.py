@@ -2,9 +2,10 @@
 
 Run: ``python tools/write_exports.py [NAME ...] [--all]``, or ``nox -s exports``. Without names, the
 smallest model of each family is exported, with ``--all`` each model; with synthetic weights,
-derived from the names of the tensors, so that nothing is downloaded. Each model has a process of
-its own. Results are kept in build/exports/: an interrupted run resumes, ``--again`` replaces them,
-and ``--table`` only writes the table.
+derived from the names of the tensors, so that nothing is downloaded, and scaled so that the outputs
+of each layer have a deviation of one. Each model has a process of its own. Results are kept in
+build/exports/: an interrupted run resumes, ``--again`` replaces them, and ``--table`` only writes
+the table. A model that takes too long has no result; then the exit status is 1.
 """
 
 from __future__ import annotations
@@ -13,9 +14,14 @@ import argparse
 import json
 import multiprocessing
 import os
+import re
+import resource
+import signal
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -30,8 +36,9 @@ PAGE = ROOT / "docs" / "export.md"
 BEGIN, END = "<!-- begin: tools/write_exports.py -->", "<!-- end -->"
 FORMATS = ("torch-export", "onnx")
 LIBRARIES = ("torchaudio", "torchvision", "transformers", "onnxscript", "onnxruntime")
-SECONDS = 900  # for one model in both formats
+SECONDS = 900  # of one model in both formats, on a processor: a busy machine changes no result
 LARGEST = 400_000_000  # parameters
+LAYERS = re.compile(r"^Conv|Linear|Norm")  # whose output is proportional to their parameters
 
 
 def main() -> int:
@@ -47,16 +54,23 @@ def main() -> int:
     for library in LIBRARIES if names else ():
         import_module(library)  # once, for all processes
     RESULTS.mkdir(parents=True, exist_ok=True)
+    late: list[str] = []
     for name in names:
         result = RESULTS / f"{name}.json"
         if options.again or not result.exists():
+            began = time.monotonic()
             found = in_process(name)
+            print(f"{name}: {time.monotonic() - began:.0f} s", flush=True)
+            if found is None:
+                late.append(name)
+                continue
             unfinished = result.with_suffix(".part")
             unfinished.write_text(json.dumps(found, indent=1), encoding="utf-8")
             unfinished.replace(result)
-            print(name, flush=True)
     write_table()
-    return 0
+    for name in late:
+        print(f"{name} takes more than {SECONDS} s: it has no result", file=sys.stderr)
+    return 1 if late else 0
 
 
 def write_table() -> None:
@@ -86,21 +100,23 @@ def template(name: str) -> Weights | None:
     return next((each for each in members if each.latest), members[0] if members else None)
 
 
-def in_process(name: str) -> dict[str, Any]:
-    """Export a model in a process of its own: it may take much memory, or crash."""
+def in_process(name: str) -> dict[str, Any] | None:
+    """Export a model in a process of its own, which may crash; None if it takes too long."""
     context = multiprocessing.get_context("fork")
     receiving, sending = context.Pipe(duplex=False)
-    process = context.Process(target=lambda: sending.send(exported(name)))
+
+    def work() -> None:
+        resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS + 1))
+        sending.send(exported(name))
+
+    process = context.Process(target=work)
     process.start()
     sending.close()
-    try:
-        late = {"error": f"it takes more than {SECONDS} s"}
-        found: dict[str, Any] = receiving.recv() if receiving.poll(SECONDS) else late
-    except EOFError:
-        found = {"error": "it crashed"}
-    process.kill()
+    found: dict[str, Any] | None = {"error": "it crashed"}
+    with suppress(EOFError):
+        found = receiving.recv()
     process.join()
-    return found
+    return None if process.exitcode in (-signal.SIGXCPU, -signal.SIGKILL) else found
 
 
 def exported(name: str) -> dict[str, Any]:
@@ -113,7 +129,9 @@ def exported(name: str) -> dict[str, Any]:
     except Exception as error:  # noqa: BLE001 - one must not stop the others
         return {**found, "error": reason(error)}
     exporting: Any = import_module("dapi.export._exporting")
-    exporting.trace = remembered(exporting.trace)  # one trace is enough for both formats
+    proof: Any = import_module("dapi.export._proof")
+    exporting.trace = remembered(exporting.trace)  # once for both formats
+    proof.expect = remembered(proof.expect)
     with tempfile.TemporaryDirectory() as folder:
         for each in FORMATS:
             try:
@@ -125,14 +143,14 @@ def exported(name: str) -> dict[str, Any]:
     return found
 
 
-def remembered(trace: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Return a function that traces each candidate of the one model of this process once."""
+def remembered(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that runs once for each candidate of the one model of this process."""
     known: dict[Any, Any] = {}
 
-    def once(candidate: Any) -> Any:
-        key = candidate.transforms, candidate.free
+    def once(candidate: Any, *more: Any) -> Any:
+        key = candidate.transforms, candidate.free, more
         if key not in known:
-            known[key] = trace(candidate)
+            known[key] = function(candidate, *more)
         return known[key]
 
     return once
@@ -158,7 +176,39 @@ def built(name: str, weights: Weights) -> Any:
     if any(str(getattr(each, "dtype", "")).startswith("torch.q") for each in model.state_dict()):
         raise ValueError("it is quantized")
     synthetic.fill(model, torch.float32)
-    return model.eval()
+    scale(model.eval(), dapi.weights_of(model))
+    return model
+
+
+def scale(model: Any, weights: Weights | WeightEntry) -> None:
+    """Scale each layer so that its outputs on the task's sample have a deviation of one.
+
+    Without trained statistics of normalisation, activations grow through the layers: a detector's
+    scores are then all 1.0, in no order, and rounding errors are as large as the outputs.
+    """
+    import torch
+
+    from dapi.export import _calling
+
+    def scaled(layer: Any, _: Any, output: Any) -> Any:
+        handles.pop(layer).remove()  # a detector calls its head for several levels
+        spread = output.std().item()
+        if not 0 < spread < float("inf"):
+            return output
+        for name in ("weight", "bias"):
+            if getattr(layer, name, None) is not None:
+                getattr(layer, name).data.div_(spread)
+        return output / spread
+
+    handles = {
+        each: each.register_forward_hook(scaled)
+        for each in model.modules()
+        if LAYERS.search(type(each).__name__) and "weight" in {**each._parameters, **each._buffers}
+    }
+    with torch.no_grad(), suppress(Exception):  # the export reports the error
+        _calling.watch(model, weights)
+    for handle in handles.values():
+        handle.remove()
 
 
 def reason(error: Exception) -> str:

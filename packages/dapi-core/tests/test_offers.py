@@ -6,8 +6,10 @@ import pytest
 
 import dapi
 from dapi import catalog
+from dapi._cli import main
 from dapi.exceptions import (
     AmbiguousModelError,
+    NoWeightsError,
     PluginWarning,
     UnknownModelError,
     UnknownWeightsError,
@@ -51,6 +53,25 @@ def test_distribution_that_only_has_weights_names_them(install, advertise, templ
         dapi.get_model("acme-offers/fancynet")
     assert "First_RefV1" == dapi.get_weights("acme-offers/fancynet:First_RefV1").name
     sys.modules.pop("acme_offers", None)
+
+
+def test_weights_of_others_are_never_the_latest(advertise, template, capsys):
+    """A model without weights of its own has none to fetch by its name, as it has none to load."""
+    offer = template.format(enum="OfferWeights", name="unused", module="m", known_as=())
+    points = "[dapi.weights]\nbare_net = acme_offers:OfferWeights\n"
+    advertise("acme-offers", points, folder="offers", acme_offers=offer)
+    bare = "import dapi\n\n@dapi.register_model()\ndef bare_net(*, weights=None): ...\n"
+    points = "[dapi.models]\nbare_net = acme_bare:bare_net\n"
+    advertise("acme-bare", points, folder="bare", acme_bare=bare)
+
+    with pytest.raises(NoWeightsError):
+        dapi.get_model("bare_net", weights=dapi.LATEST)
+    assert 1 == main(["fetch", "bare_net"])
+    assert "no published weights of its own. For those of others: dapi show bare_net" in (
+        capsys.readouterr().err
+    )
+    sys.modules.pop("acme_offers", None)
+    sys.modules.pop("acme_bare", None)
 
 
 def test_broken_offer_is_skipped_with_a_warning(install, advertise):

@@ -13,8 +13,8 @@ import pytest
 
 import dapi
 from dapi._cli import main
+from dapi._prediction.outcomes import Run
 from dapi._prediction.plan import plan
-from dapi._prediction.run import Run
 
 torch = pytest.importorskip("torch")
 safetensors_torch = pytest.importorskip("safetensors.torch")

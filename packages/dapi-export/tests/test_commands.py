@@ -24,8 +24,8 @@ def test_command_writes_the_file_and_reports(capsys, tmp_path):
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (["net", "--image-size", "3"], "'3' is not a size, as in 480x640"),
-        (["net", "--image-size", "0x5"], "is not a size"),
+        (["net", "--image-size", "3"], "'3' is neither a size, as in 480x640, nor any"),
+        (["net", "--image-size", "0x5"], "is neither a size"),
         (["net", "--format", "torch-export", "--opset", "20"], "--opset is of ONNX"),
         (["net", "--format", "tflite"], "invalid choice"),
     ],

@@ -17,7 +17,7 @@ from dapi.exceptions import (
     MissingDependencyError,
     NoWeightsError,
 )
-from dapi.export import ExportError, ProofError, export
+from dapi.export import ExportError, ExportExistsError, ProofError, export
 
 SIZES = (8, 8), (64, 40), (31, 90)
 
@@ -27,6 +27,13 @@ def run_onnx(path, *inputs):
     names = [each.name for each in session.get_inputs()]
     given = dict(zip(names, (each.numpy() for each in inputs), strict=True))
     return [torch.from_numpy(each) for each in session.run(None, given)]
+
+
+def stated_in(path):
+    """Return the metadata of a program."""
+    kept = {"dapi.json": ""}
+    torch.export.load(path, extra_files=kept)
+    return json.loads(kept["dapi.json"])
 
 
 def distance(one, other):
@@ -73,12 +80,10 @@ def test_program_takes_images_of_any_size(as_program, digits, images):
 
 def test_file_states_what_it_is(in_onnx, as_program, digits):
     """Weights, hash, licence, categories and transforms go where the file goes."""
-    kept = {"dapi.json": ""}
-    torch.export.load(as_program.path, extra_files=kept)
     weights = dapi.weights_of(digits)
 
     stated = {each.key: each.value for each in onnx.load(in_onnx.path).metadata_props}
-    assert stated == {**stated, **json.loads(kept["dapi.json"])}
+    assert stated == {**stated, **stated_in(as_program.path)}
     assert "resnet20_v2:Digits_RefV1" == stated["dapi.weights"]
     assert weights.sha256 == json.loads(stated["dapi.files"])[0]["sha256"]
     assert weights.meta["license"] == stated["dapi.license"]
@@ -91,10 +96,8 @@ def test_names_that_a_package_keeps_in_a_file_are_stated_too(tmp_path):
     """The thousand names of ImageNet are a reference in the weights, and a list in the file."""
     model = dapi.get_model("efficientnet_lite0").eval()
     report = export(model, format="torch-export", output=tmp_path, transforms=False)
-    kept = {"dapi.json": ""}
-    torch.export.load(report.path, extra_files=kept)
 
-    categories = json.loads(json.loads(kept["dapi.json"])["dapi.categories"])
+    categories = json.loads(stated_in(report.path)["dapi.categories"])
     assert (1000, "daisy") == (len(categories), categories[985])
 
 
@@ -107,17 +110,14 @@ def test_model_with_a_new_head_is_exported_without_names(tmp_path):
 
     report = export(model, format="torch-export", output=tmp_path)
 
-    kept = {"dapi.json": ""}
-    torch.export.load(report.path, extra_files=kept)
-    assert (1, 3) == report.outputs[0].shape
-    assert "dapi.categories" not in json.loads(kept["dapi.json"])
-    assert (
-        "file:" not in kept["dapi.json"] and str(published.fetch().parent) not in kept["dapi.json"]
-    )
+    stated = stated_in(report.path)
+    assert (1, 3) == report.outputs[0].shape and report.changed
+    assert "dapi.categories" not in stated and published.fetch().name == stated["dapi.based_on"]
+    assert "file:" not in str(stated) and str(published.fetch().parent) not in str(stated)
 
 
 def test_model_in_memory_is_exported_as_it_is_now(digits, images, tmp_path):
-    """Trained further, it is not what its weights were; and it stays in training mode."""
+    """Trained further, it is not what its weights were, and says so; it stays in training mode."""
     with torch.no_grad():
         digits.fc.weight.mul_(-1)
     digits.train()
@@ -125,12 +125,52 @@ def test_model_in_memory_is_exported_as_it_is_now(digits, images, tmp_path):
     report = export(digits, format="torch-export", output=tmp_path, transforms=False)
 
     prepared = dapi.weights_of(digits).transforms()(images((20, 20))[0])
-    assert digits.training and not report.transforms
+    stated = stated_in(report.path)
+    assert digits.training and not report.transforms and report.changed
+    assert "resnet20_v2-Digits_RefV1-changed.pt2" == report.path.name
+    assert ("true", "resnet20_v2:Digits_RefV1", "BSD-3-Clause") == tuple(
+        stated[f"dapi.{key}"] for key in ("parameters_changed", "based_on", "based_on_license")
+    )
+    assert not stated.keys() & {"dapi.weights", "dapi.files", "dapi.license"}
     assert (1, 1, 32, 32) == report.inputs[0].shape and "transforms=False" == report.reason
     with torch.no_grad():
         logits = digits.eval()(prepared)
     found = torch.export.load(report.path).module()(prepared)["output"]
     assert distance(found, logits) < 1e-4
+
+
+@pytest.mark.parametrize("kind", ["member", "entry"])
+def test_model_with_its_published_parameters_is_not_changed(kind, tmp_path):
+    """Built from a member or from an entry with its file, it states the hash of the file."""
+    published = dapi.get_weights("resnet20_v2:Digits_RefV1")
+    model = dapi.get_model(
+        "resnet20_v2", weights=published if kind == "member" else published.value
+    )
+
+    report = export(model, format="torch-export", output=tmp_path, transforms=False)
+
+    assert not report.changed and published.sha256 in stated_in(report.path)["dapi.files"]
+
+
+def test_existing_file_is_not_replaced(digits, tmp_path):
+    """An error before the work begins, with the remedy; overwrite=True replaces it."""
+    old = tmp_path / "resnet20_v2-Digits_RefV1.pt2"
+    old.write_text("old")
+    options = {"format": "torch-export", "output": tmp_path, "transforms": False}
+
+    with pytest.raises(ExportExistsError, match=r"pt2 exists\. To replace it: --overwrite"):
+        export(digits, **options)
+
+    assert "old" == old.read_text() and issubclass(ExportExistsError, FileExistsError)
+    assert old == export(digits, overwrite=True, **options).path and 100_000 < old.stat().st_size
+
+
+def test_image_size_fixes_the_size(digits, tmp_path):
+    """Of a model that could take any, too; the file states it."""
+    report = export(digits, format="torch-export", output=tmp_path, image_size=(40, 50))
+
+    assert (1, 3, 40, 50) == report.inputs[0].shape and (40, 50) == report.image_size
+    assert "[40, 50]" == stated_in(report.path)["dapi.image_size"]
 
 
 def test_batch_of_any_size(digits, images, tmp_path):
@@ -181,12 +221,12 @@ def test_what_cannot_be_traced_leaves_nothing(digits, tmp_path, kind):
 
 def test_difference_is_an_error_and_keeps_the_old_file(digits, tmp_path):
     """A file that answers something else never gets its name."""
-    old = tmp_path / "resnet20_v2-Digits_RefV1.pt2"
+    old = tmp_path / "resnet20_v2-Digits_RefV1-changed.pt2"
     old.write_text("old")
     digits.fc = Counting(digits.fc)
 
     with pytest.raises(ProofError, match="differ from the model's by .* but rounding explains"):
-        export(digits, format="torch-export", output=tmp_path, transforms=False)
+        export(digits, format="torch-export", output=tmp_path, transforms=False, overwrite=True)
 
     assert [old] == [*tmp_path.iterdir()] and "old" == old.read_text()
 
@@ -207,6 +247,9 @@ def test_wrong_arguments_are_refused(digits, tmp_path):
         export(digits, format="torch-export", opset=20, output=tmp_path)
     with pytest.raises(ArgumentError, match=r"opset=3\. Expected \d\d, or a version"):
         export(digits, opset=3, output=tmp_path)
+    for size in ("480x640", (480,), (0, 640), 480):
+        with pytest.raises(ArgumentError, match=r"image_size.* as in \(480, 640\), or 'any'"):
+            export(digits, output=tmp_path, image_size=size)
     with pytest.raises(ArgumentError, match="subject"):
         export(3, output=tmp_path)
     with pytest.raises(NoWeightsError, match="has no weights from dapi"):
@@ -259,11 +302,13 @@ def test_real_weights_are_exported(name, transforms, kind, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["onnx", "torch-export"])
-def test_detector_has_the_size_that_was_asked_for(kind, tmp_path):
-    """Its boxes are of a number that depends on the image; its image is of one size."""
-    report = export("fcos_resnet20_fpn", format=kind, output=tmp_path, image_size=(64, 96))
+@pytest.mark.parametrize("size", [None, (64, 96)])
+def test_detector_has_one_size(size, kind, tmp_path):
+    """That of the sample, or the one that was asked for: its layers depend on it."""
+    report = export("fcos_resnet20_fpn", format=kind, output=tmp_path, image_size=size)
 
-    assert report.transforms and (3, 64, 96) == report.inputs[0].shape
+    assert report.transforms and (size or (96, 120)) == report.image_size
+    assert (3, *report.image_size) == report.inputs[0].shape
     assert ["boxes", "scores", "labels"] == [port.name for port in report.outputs]
 
 

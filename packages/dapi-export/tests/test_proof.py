@@ -5,7 +5,7 @@ from math import inf, nan
 import pytest
 import torch
 
-from dapi.export._proof import difference
+from dapi.export._proof import difference, tolerance
 
 
 def test_difference_is_relative_to_the_deviation():
@@ -37,3 +37,10 @@ def test_equal_outputs_do_not_differ():
     outputs = {"a": torch.ones(3), "b": torch.tensor([4, 5]), "c": torch.tensor([nan, 1.0])}
 
     assert 0.0 == difference(outputs, {name: each.clone() for name, each in outputs.items()})
+
+
+def test_tolerance_follows_the_noise():
+    """Ten times the noise up to a hundredth; more only if the model differs more from itself."""
+    tolerances = [tolerance(noise) for noise in (0.0, 1e-4, 5e-3, 0.03, 5.0)]
+
+    assert pytest.approx([3e-5, 1e-3, 1e-2, 0.03, 0.1]) == tolerances

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from dapi.export import Export
+from dapi.export import Export, ProofError
 from dapi.export.report import Port
 
 REPORT = Export(
@@ -34,3 +34,19 @@ def test_report_says_why_transforms_are_missing():
     report = REPORT._replace(transforms=False, reason="its transforms take text, not tensors")
 
     assert "not included: its transforms take text" in str(report)
+
+
+def test_report_says_what_was_changed_and_fixed():
+    """Parameters that are no longer those of the weights, and the only size of images."""
+    text = str(REPORT._replace(changed=True, image_size=(480, 640)))
+
+    assert "based on net:A_RefV1, whose parameters were changed" in text
+    assert "image size  480x640 only; for another: --image-size HEIGHTxWIDTH" in text
+    assert "image size" not in str(REPORT) and "based on" not in str(REPORT)
+
+
+def test_infinite_difference_is_explained():
+    """Other shapes or integers have no size; the text names them."""
+    error = ProofError("net:A_RefV1", "onnx", difference=float("inf"), tolerance=1e-4)
+
+    assert "the shapes or the integers of its outputs differ" in str(error)

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
         list_weights,
     )
     from dapi._catalog.search import search
-    from dapi._plugins.binding import use_lock
+    from dapi._plugins.bound_lock import use_lock
     from dapi._plugins.removals import Removed
     from dapi._plugins.status import PluginInfo, Refreshed, plugins, refresh
     from dapi._prediction.predictor import ModelPredictor, Predictions, predictor
@@ -80,7 +80,7 @@ else:
         "_building.builder_config": ("BuilderConfig",),
         "_building.declaration": ("LegacyArgument",),
         "_building.register_model": ("register_model",),
-        "_plugins.binding": ("use_lock",),
+        "_plugins.bound_lock": ("use_lock",),
         "_plugins.removals": ("Removed",),
         "_saving.loading": ("load",),
         "_saving.saving": ("save",),

@@ -36,7 +36,7 @@ from dapi._catalog.lookup import find, resolve
 from dapi._catalog.metrics import Metric
 from dapi._catalog.metrics import read as metrics
 from dapi._catalog.offers import all_enums, enums, load_enum, qualified_names
-from dapi._plugins.binding import current as bound_lock
+from dapi._plugins.bound_lock import current as bound_lock
 from dapi._plugins.discovery import EntryPoint, Plugin, entry_points
 from dapi._plugins.discovery import discover as plugins
 from dapi._plugins.requirements import Requirement

@@ -98,9 +98,9 @@ class Prediction(NamedTuple):
         return f"Prediction(input={self.input!r}, facts={self.facts!r}, files={[*self.files]})"
 
     def _repr_html_(self) -> str:
-        from dapi._text import display
+        from dapi._text import notebook
 
-        return display.card(self.input, self.facts, self.files)
+        return notebook.card(self.input, self.facts, self.files)
 
 
 def no_summary() -> None:

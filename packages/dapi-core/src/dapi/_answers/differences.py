@@ -77,10 +77,10 @@ class Check(NamedTuple):
         return self.differences[0] if self.differences else None
 
     def _repr_html_(self) -> str:
-        from dapi._text import display
+        from dapi._text import notebook
 
         rows = [each._asdict() for each in self.differences]
-        return display.card(self.name, {**self._asdict(), "name": "", "differences": rows})
+        return notebook.card(self.name, {**self._asdict(), "name": "", "differences": rows})
 
 
 def compare(recorded: Answer, today: Answer) -> Check:

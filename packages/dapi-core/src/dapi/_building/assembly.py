@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from dapi import _store
 from dapi._building import demands
-from dapi._building.ends import Ends
+from dapi._building.head_and_stem import Ends
 from dapi._loader import checkpoint, collector, construction, loading
 from dapi._loader.keys import is_under
 from dapi._loader.target import Target

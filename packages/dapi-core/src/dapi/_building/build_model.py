@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from dapi._building import provenance as _provenance
-from dapi._building.ends import Ends
+from dapi._building.head_and_stem import Ends
 from dapi._building.provenance import Provenance
 from dapi._loader.target import Target, default_device
 from dapi._plugins.discovery import entry_points

@@ -101,12 +101,12 @@ def _check_arguments(
     known = {*spec.parameters, *(old.name for old in spec.legacy), *BuilderConfig.__annotations__}
     if known.issuperset(config):
         return
-    from difflib import get_close_matches  # most calls need neither this nor the annotations
+    from dapi._text.similar import KEY, nearest  # most calls need neither this nor annotations
 
     declared = _declared(spec, builder)
     known.update(declared.types)
     for argument in [each for each in config if each not in known]:
-        near = get_close_matches(argument, known, n=1, cutoff=0.8)
+        near = nearest(argument, known, count=1, cutoff=KEY)
         if near or not declared.takes_others:
             raise UnexpectedArgumentError(spec.name, argument, available=near or sorted(known))
 

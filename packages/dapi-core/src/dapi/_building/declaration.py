@@ -16,7 +16,7 @@ from dapi._values import notices
 from dapi._values.frozen import FrozenDict
 from dapi._values.public import public
 from dapi._values.record import Record
-from dapi._weights import aliases
+from dapi._weights import known_as
 from dapi._weights.entry import WeightEntry
 from dapi._weights.enum import Weights
 from dapi.exceptions import (
@@ -28,7 +28,7 @@ from dapi.exceptions import (
 )
 
 if TYPE_CHECKING:
-    from dapi._building.ends import Ends
+    from dapi._building.head_and_stem import Ends
 
 _CO_VARARGS = 0x04  # of ``inspect``, which takes longer to import than all builders of a family
 
@@ -99,7 +99,7 @@ class Declaration(Record):
     @property
     def ends(self) -> Ends:
         """The layers in which a model may differ from weights."""
-        from dapi._building.ends import Ends
+        from dapi._building.head_and_stem import Ends
 
         return Ends(self.head, self.stem)
 
@@ -126,7 +126,7 @@ class Declaration(Record):
             weights = f"{type(weights).__name__}.{weights.name}"
         if not isinstance(weights, str):
             return []
-        members = (m for enum in self.weights for m in aliases.own_members(weights, enum))
+        members = (m for enum in self.weights for m in known_as.own_members(weights, enum))
         return [f"{type(member).__name__}.{member.name}" for member in members]
 
     def translate_legacy(self, config: Mapping[str, Any]) -> dict[str, Any]:

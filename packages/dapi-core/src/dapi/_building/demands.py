@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from dapi._building import origin
+from dapi._building import trained_from
 from dapi._building.callers import CALLERS
-from dapi._building.ends import Ends
+from dapi._building.head_and_stem import Ends
 from dapi._loader.keys import is_under
-from dapi._plugins import binding
+from dapi._plugins import bound_lock
 from dapi._values import notices
 from dapi._values.frozen import freeze
 from dapi._weights import lazy, licenses
@@ -33,7 +33,7 @@ M = TypeVar("M", bound="nn.Module")
 def admit(weights: Weights | WeightEntry) -> None:
     """Refuse weights that may not be used here; warn of deprecated or outdated ones."""
     licenses.check(weights)
-    lock = binding.current()
+    lock = bound_lock.current()
     if lock is not None:
         lock.admit(weights)
     status = entry_of(weights).status
@@ -47,7 +47,7 @@ def admit(weights: Weights | WeightEntry) -> None:
         notices.warn_once(text, OutdatedWeightsWarning)
     elif lock is None and isinstance(weights, Weights) and not weights.latest:
         _warn_of_later(weights)
-    origin.warn_of(weights)
+    trained_from.warn_of(weights)
 
 
 def _warn_of_later(weights: Weights) -> None:

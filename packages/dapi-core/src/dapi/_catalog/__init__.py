@@ -1,1 +1,1 @@
-"""Names: builders, the weights offered for them, lookup and search."""
+"""Catalog: the builders that there are, the weights offered for them, lookup and search."""

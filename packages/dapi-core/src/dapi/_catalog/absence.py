@@ -10,7 +10,7 @@ from dapi._catalog.builders import Builder
 from dapi._plugins import removals
 from dapi._plugins.discovery import discover, entry_points
 from dapi._values.names import Name
-from dapi._weights import aliases
+from dapi._weights import known_as
 from dapi._weights.enum import Weights
 from dapi.exceptions import (
     DisabledModelError,
@@ -70,7 +70,7 @@ def unknown_weights(
         builder.name,
         f"{wanted.publisher}/{member}" if wanted.publisher else member,
         available=[name for enum in enums for name in enum.__members__],
-        equivalents=[m.name for enum in enums for m in aliases.own_members(member, enum)],
+        equivalents=[m.name for enum in enums for m in known_as.own_members(member, enum)],
     )
 
 
@@ -86,16 +86,16 @@ def _offered(distribution: str | None, builder: str) -> list[str]:
 
 def _equivalents(name: object) -> list[str]:
     """List our names for another library's ``name``. May read every enum."""
-    if not isinstance(name, str) or not aliases.is_foreign(name):
+    if not isinstance(name, str) or not known_as.is_foreign(name):
         return []
-    meant = aliases.builder(name)
+    meant = known_as.builder(name)
     found = [here for here, builder in builders.listed().items() if builder.name == meant]
     if found:
         return found
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PluginWarning)  # the error is about the name alone
         enums = sorted(offers.all_enums(), key=lambda each: each[:2])
-    return [str(member) for _, _, enum in enums for member in aliases.members(name, enum)]
+    return [str(member) for _, _, enum in enums for member in known_as.members(name, enum)]
 
 
 def _provider(builder: str) -> str | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from dapi import _store
 from dapi._catalog import lookup
 from dapi._catalog import offers as _offers
-from dapi._plugins import binding
+from dapi._plugins import bound_lock
 from dapi._store import cache, placeholder, trust, verification
 from dapi._text import counted
 from dapi._text.urls import redacted
@@ -75,7 +75,7 @@ def absent(files: Iterable[File]) -> list[File]:
     """Return those of some files that are not in the cache."""
     return [
         file
-        for file in map(binding.locked, files)
+        for file in map(bound_lock.locked, files)
         if not file.url.startswith(LOCAL) and cache.find(file) is None
     ]
 
@@ -86,28 +86,30 @@ def require_hashes(weights: Weights | WeightEntry) -> None:
     Raises:
         MissingHashError: There is such a file.
     """
-    files = map(binding.locked, everything(weights))
+    files = map(bound_lock.locked, everything(weights))
     unpinned = [file.url for file in files if not file.is_pinned and not file.url.startswith(LOCAL)]
     if unpinned:
         raise MissingHashError(str(weights), files=unpinned)
 
 
 def latest_or_named(name: str) -> Weights:
-    """Return the weights of a name; for a model's name, its latest.
+    """Return the weights of a name; for a model's name, its latest, as ``LATEST`` does.
 
     Raises:
-        NoWeightsError: The model has no weights.
+        NoWeightsError: The model has no weights; those of others have to be named.
     """
     if _names.parse(name).member:
         return lookup.get_weights(name)
-    builder, lock = lookup.find(name), binding.current()
+    builder, lock = lookup.find(name), bound_lock.current()
     if lock is not None:
         latest: Weights = lock.latest(builder.qualified)
         return latest
-    offers = _offers.enums(builder)
-    if not offers:
-        raise NoWeightsError(f"{name} has no published weights", "There is nothing to download.")
-    return offers[0][1].get_latest()
+    enums = _offers.enums(builder)
+    for publisher, enum in enums:
+        if publisher == builder.distribution:
+            return enum.get_latest()
+    remedy = f"For those of others: dapi show {name}" if enums else "There is nothing to download."
+    raise NoWeightsError(f"{name} has no published weights of its own", remedy)
 
 
 def files_of(name: str) -> list[File]:

@@ -169,10 +169,10 @@ class SearchResults(list["Weights"]):
         )
 
     def _repr_html_(self) -> str:
-        from dapi._text import display
+        from dapi._text import notebook
 
         rows = list(map(_for_display, self.rows()))
-        return display.table(rows) if rows else display.card("No weights match.", {})
+        return notebook.table(rows) if rows else notebook.card("No weights match.", {})
 
 
 def _for_display(row: dict[str, Any]) -> dict[str, Any]:

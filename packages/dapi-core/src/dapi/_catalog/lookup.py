@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dapi._catalog import absence, builders, offers
 from dapi._catalog.builders import Builder
-from dapi._plugins import binding
+from dapi._plugins import bound_lock
 from dapi._plugins.discovery import one_look, preferred
 from dapi._values import names
 from dapi._values.names import Name
@@ -221,7 +221,7 @@ def resolve(
 
 def _latest(builder: Builder, function: Callable[..., Any]) -> Weights:
     """Return the weights of ``LATEST``: the locked ones, or the latest of the own enum."""
-    lock = binding.current()
+    lock = bound_lock.current()
     if lock is not None:
         locked: Weights = lock.latest(builder.qualified)
         return locked

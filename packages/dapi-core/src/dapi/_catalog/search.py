@@ -15,7 +15,7 @@ from dapi._plugins.discovery import one_look
 from dapi._values import names as _names
 from dapi._values.public import public
 from dapi._values.record import Record
-from dapi._weights import aliases, licenses
+from dapi._weights import known_as, licenses
 from dapi.exceptions import ArgumentError, UnknownFacetError
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ class Query(Record):
 
     def _has_text(self, found: Found, text: str) -> bool:
         """Whether each word is a word of a name, of the task or of a dataset, or begins one."""
-        names = [found.name, found.distribution, *aliases.read(found.meta)]
+        names = [found.name, found.distribution, *known_as.read(found.meta)]
         searched = _words(" ".join([*names, _text(found, "task"), *found.datasets]))
         return all(_occurs(_words(word), searched) for word in text.split())
 

@@ -37,10 +37,10 @@ class Findings(list[Finding]):
     """The files that are not as published: a list, and in notebooks a table."""
 
     def _repr_html_(self) -> str:
-        from dapi._text import display
+        from dapi._text import notebook
 
         rows = [dict(zip(Finding._fields[:4], each[:4], strict=True)) for each in self]
-        return display.card("" if rows else "All files are intact.", {"files": rows})
+        return notebook.card("" if rows else "All files are intact.", {"files": rows})
 
 
 def verify(*names: str) -> Findings:

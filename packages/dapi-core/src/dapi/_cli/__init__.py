@@ -16,7 +16,7 @@ from dapi._cli.options import Parser, UsageError, epilog, misused, say
 from dapi._cli.waiting import word_for_torch
 from dapi._plugins import discovery
 from dapi._text.untrusted import printable
-from dapi.exceptions import DapiError, DapiWarning, nearest
+from dapi.exceptions import DapiError, DapiWarning
 
 # The commands of core; distributions add others in the entry-point group dapi.commands.
 _COMMANDS = (
@@ -106,6 +106,8 @@ def _unknown(word: str) -> str:
         if word in words:
             return f"{word!r} is a command of {owner}. To install it: pip install {owner}"
     others = (point.name for point in discovery.entry_points("dapi.commands"))
+    from dapi._text.similar import nearest
+
     near = " or ".join(map(repr, nearest(word, {*_COMMANDS, *others})))
     meant = f" Did you mean {near}?" if near else ""
     return f"{word!r} is not a command.{meant} To list all: dapi --help"

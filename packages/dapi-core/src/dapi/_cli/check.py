@@ -12,7 +12,7 @@ from dapi._cli.failures import FAILED
 from dapi._cli.options import add_command, misused
 from dapi._cli.tables import print_line, tell
 from dapi._cli.waiting import watched
-from dapi._plugins import binding
+from dapi._plugins import bound_lock
 from dapi._text import counted
 from dapi._text.untrusted import printable
 from dapi._values.names import normalize
@@ -49,7 +49,7 @@ def add_commands(commands: Any) -> None:
 
 def _check(options: argparse.Namespace) -> int:
     if options.lock is not None:
-        reports = binding.package("dapi.lock.reports")
+        reports = bound_lock.package("dapi.lock.reports")
         return int(reports.check(options.lock, as_json=options.json))
     from dapi._answers import distribution
 

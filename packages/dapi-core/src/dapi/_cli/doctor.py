@@ -28,7 +28,6 @@ from dapi.exceptions import (
     PluginLoadError,
     PluginWarning,
     UnknownPluginError,
-    nearest,
 )
 
 
@@ -180,6 +179,8 @@ def _open_caches() -> Iterator[Problem]:
 
 
 def _instead(name: str, known: Sequence[str] = environment.KNOWN) -> str:
+    from dapi._text.similar import nearest
+
     match = nearest(name, known)
     return f"Did you mean {match[0]}?" if match else f"Available: {', '.join(known)}"
 

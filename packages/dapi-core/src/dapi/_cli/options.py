@@ -10,7 +10,6 @@ from typing import Any, NoReturn
 from dapi._cli import pager, terminal
 from dapi._cli.failures import MISUSED, print_error
 from dapi._text.untrusted import printable
-from dapi.exceptions import nearest
 
 
 class UsageError(Exception):
@@ -34,6 +33,8 @@ class Parser(argparse.ArgumentParser):
         # argparse leaves them to the main parser, whose usage does not mention the command.
         for word in rest:
             if word.startswith("-") and word != "-":
+                from dapi._text.similar import nearest
+
                 near = nearest(word.partition("=")[0], self._option_string_actions)
                 meant = f" Did you mean {near[0]}?" if near else ""
                 self.error(f"unknown option {word}.{meant} To list all: {self.prog} --help")

@@ -21,8 +21,8 @@ from dapi._values.frozen import to_json
 from dapi.exceptions import InputError
 
 if TYPE_CHECKING:
+    from dapi._prediction.outcomes import Outcome, Run
     from dapi._prediction.plan import Plan
-    from dapi._prediction.run import Outcome, Run
     from dapi._weights.enum import Weights
 
 _OUTPUT = Path("output")
@@ -71,8 +71,8 @@ def _seed(text: str) -> int:
 
 
 def _predict(options: argparse.Namespace) -> int:
+    from dapi._prediction.outcomes import Run
     from dapi._prediction.plan import plan  # the other commands do not need it
-    from dapi._prediction.run import Run
 
     known = in_dapi(options.model)
     planned = plan(known[0] if len(known) == 1 else options.model, options.weights)
@@ -99,7 +99,7 @@ def _may_download(
     options: argparse.Namespace, planned: Plan, download: Download, bad: Mapping[str, str]
 ) -> bool:
     """Report invalid inputs and the download; ask before a large one."""
-    from dapi._prediction.run import Outcome
+    from dapi._prediction.outcomes import Outcome
 
     if bad.keys() >= set(options.inputs):  # no input is valid, so nothing is needed
         for source in options.inputs:

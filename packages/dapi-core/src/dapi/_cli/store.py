@@ -14,7 +14,7 @@ from dapi._cli import downloads
 from dapi._cli.failures import FAILED, described, print_error, status_of_all
 from dapi._cli.options import add_command, say
 from dapi._cli.tables import print_json, print_rows, put
-from dapi._plugins import binding
+from dapi._plugins import bound_lock
 from dapi._store import cache, copies, folders, settings, trust
 from dapi._text import counted
 from dapi._text.urls import redacted
@@ -159,7 +159,7 @@ def _print_files(
 
 def _verify(options: argparse.Namespace) -> int:
     if options.lock is not None or options.signed_by:
-        commands = binding.package("dapi.lock.commands")
+        commands = bound_lock.package("dapi.lock.commands")
         how = {"repair": options.repair, "as_json": options.json, "signed_by": options.signed_by}
         return int(commands.verify(options.lock or "", **how))
     rows, status = [], 0

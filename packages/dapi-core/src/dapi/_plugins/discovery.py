@@ -318,7 +318,7 @@ def _scan() -> tuple[tuple[Plugin, ...], dict[str, str]]:
             advertising.add(found.name)
     for name, several in copies.items():
         if len(several) > 1:
-            from dapi._plugins.copies import in_import_order  # not before: few have copies
+            from dapi._plugins.duplicates import in_import_order  # not before: few have copies
 
             copies[name] = in_import_order(several)
     plugins = tuple(_describe(copies[name]) for name in sorted(advertising))
@@ -329,7 +329,7 @@ def _scan() -> tuple[tuple[Plugin, ...], dict[str, str]]:
 def _describe(copies: list[Metadata]) -> Plugin:
     chosen = copies[0]
     if len(copies) > 1:
-        from dapi._plugins.copies import imported
+        from dapi._plugins.duplicates import imported
 
         chosen = imported(copies)
     points, problem = _ours(chosen)

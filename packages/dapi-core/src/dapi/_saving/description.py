@@ -8,7 +8,7 @@ from contextlib import suppress
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from dapi._building import origin
+from dapi._building import trained_from
 from dapi._building.arguments import Arguments
 from dapi._building.callers import CALLERS
 from dapi._building.provenance import Provenance
@@ -58,7 +58,7 @@ def _of_building(provenance: Provenance) -> dict[str, str]:
         "context": _to_json(name, "override of", provenance.context),
         "weights": "" if weights is None else str(weights),
         "sha256": " ".join(file.sha256 or "unknown" for file in files),
-        **origin.describe(weights),
+        **trained_from.describe(weights),
         **{flag: "true" for flag, is_set in flags.items() if is_set},
     }
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from dapi._building import build_model, call, origin
+from dapi._building import build_model, call, trained_from
 from dapi._building.arguments import Arguments, is_inert
 from dapi._building.declaration import Declaration, declaration
 from dapi._building.provenance import Provenance
@@ -130,9 +130,9 @@ class Header:
     def warn_of_source(self, weights: Weights | WeightEntry | None) -> None:
         """Warn if the weights that the model started from should not be used."""
         if isinstance(weights, Weights):
-            origin.warn_of_source(self.path.name, weights)
+            trained_from.warn_of_source(self.path.name, weights)
             if self._facts.get("new_head") != "true":
-                origin.warn_of_changes(self.path.name, self._facts, weights)
+                trained_from.warn_of_changes(self.path.name, self._facts, weights)
 
     def dtype(self) -> torch.dtype | None:
         """Return the floating-point dtype of the whole model, if it was not the usual one."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dapi._building import build_model, ends
+from dapi._building import build_model, head_and_stem
 from dapi._building import provenance as _provenance
 from dapi._building.arguments import Arguments
 from dapi._building.declaration import declaration
@@ -147,7 +147,7 @@ def _remedy(
     if sizes & usual or not all(is_under(f"{change.place}.", head) for change in changes):
         return "Save it before such changes, and repeat them after loading"
     arguments = Arguments.of(builder, provenance.builder).types
-    name = next((each for each in ends.HEAD_ARGUMENTS if each in arguments), "num_classes")
+    name = next((each for each in head_and_stem.HEAD_ARGUMENTS if each in arguments), "num_classes")
     size = sizes.pop() if len(sizes) == 1 else "..."
     new = "" if provenance.weights is None else ", new_head=True"
     return f"Build it with {name}={size}{new}"

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dapi._plugins import binding
+from dapi._plugins import bound_lock
 from dapi._store import cache, settings, trust, verification, views
 from dapi._store.settings import Settings
 from dapi._text.urls import redacted
@@ -54,7 +54,7 @@ def fetch(
         NotLockedError: This process uses a lock that does not name the file.
     """
     wanted = wanted or file.name
-    file = binding.locked(file, wanted)
+    file = bound_lock.locked(file, wanted)
     if file.url.startswith(("file:", "package:")):
         path = _local(file)
         verification.verify_local(file, path)
@@ -91,7 +91,7 @@ def fetch_all(files: Sequence[File], *, progress: bool = True, wanted: str = "")
 
 def confirm(file: File) -> None:
     """Record that an unpinned file was loaded strictly: from now on its full hash is held."""
-    trust.confirm(binding.locked(file))
+    trust.confirm(bound_lock.locked(file))
 
 
 def reject(file: File) -> None:
@@ -100,7 +100,7 @@ def reject(file: File) -> None:
     Does nothing offline: no call could.
     """
     if not settings.is_offline():
-        cache.reject(binding.locked(file))
+        cache.reject(bound_lock.locked(file))
 
 
 def add(path: Path, file: File, *, wanted: str) -> Path:

@@ -1,7 +1,8 @@
 """Partial: an incomplete download, written by one owner, with the ranges that it holds.
 
-The file name contains the owner. When that process has died, another one claims the file and
-resumes it. Notes beside it record the version of the bytes (an ETag) and the written ranges.
+The file name contains the owner. When that process has died, another one claims the file, and
+``download`` resumes it. Notes beside it record the version of the bytes (an ETag) and the written
+ranges.
 """
 
 from __future__ import annotations

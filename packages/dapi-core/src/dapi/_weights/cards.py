@@ -1,11 +1,11 @@
-"""Cards: the HTML of an entry, and of an enum, in a notebook. Imported when one is displayed."""
+"""Cards: the facts of an entry, and of an enum, for a notebook. Imported when one is displayed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from dapi._text import display
+from dapi._text import notebook
 
 if TYPE_CHECKING:
     from dapi._values.file import File
@@ -19,7 +19,7 @@ def of_entry(entry: WeightEntry, title: str) -> str:
         "status": "" if entry.status == type(entry.status)() else vars(entry.status),
         "files": [*map(_file, entry.files)],
     }
-    return display.card(title, {**entry.meta, **facts})
+    return notebook.card(title, {**entry.meta, **facts})
 
 
 def _file(file: File) -> dict[str, Any]:
@@ -29,7 +29,7 @@ def _file(file: File) -> dict[str, Any]:
 
 def of_enum(enum: Any) -> str:
     """Return a table of the members of an enum."""
-    return display.card(enum.__name__, {"members": [*map(_row, enum)]})
+    return notebook.card(enum.__name__, {"members": [*map(_row, enum)]})
 
 
 def _row(member: Any) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from dapi._values.file import File
 from dapi._values.frozen import FrozenDict
 from dapi._values.names import Name, normalize
 from dapi._values.public import public
-from dapi._weights import aliases
+from dapi._weights import known_as
 from dapi._weights.build import Build
 from dapi._weights.entry import Status, WeightEntry, fetch, frozen_meta, state_dict, with_meta
 from dapi.exceptions import NoWeightsError, UnknownWeightsError, WeightsDeclarationError
@@ -86,7 +86,7 @@ class WeightsType(EnumMeta):
                 cls.__qualname__,
                 name,
                 available=list(cls.__members__),
-                equivalents=[member.name for member in aliases.own_members(name, cls)],
+                equivalents=[member.name for member in known_as.own_members(name, cls)],
             )
 
 

@@ -176,16 +176,10 @@ class CacheWarning(DapiWarning, RuntimeWarning):
     """A file in the cache is damaged, was changed, or could be another user's."""
 
 
-def nearest(name: str, available: Iterable[str]) -> list[str]:
-    """Return the available names most similar to ``name``, at most three."""
-    from difflib import get_close_matches
-
-    folded = {candidate.lower(): candidate for candidate in sorted(available)}
-    return [folded[match] for match in get_close_matches(name.lower(), folded, n=3, cutoff=0.6)]
-
-
 def _suggest(name: str, available: Iterable[str], *, shown: int = 10) -> str:
     """Suggest the most similar names, or list the available ones."""
+    from dapi._text.similar import nearest
+
     names = sorted(available)
     near = nearest(name, names)
     if near:

@@ -72,9 +72,9 @@ def _prefixes(missing: Sequence[str], unexpected: Sequence[str]) -> str:
 
 
 def _renames(missing: Sequence[str], unexpected: Sequence[str]) -> str:
-    from difflib import get_close_matches
+    from dapi._text.similar import KEY, nearest
 
-    near = ((key, get_close_matches(key, missing, n=1, cutoff=0.8)) for key in unexpected[:3])
+    near = ((key, nearest(key, missing, count=1, cutoff=KEY)) for key in unexpected[:3])
     return " ".join(f"Was {match[0]} renamed to {key}?" for key, match in near if match)
 
 

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from dapi.export._exporting import export
     from dapi.export._tensors import Tensors
-    from dapi.export.exceptions import ExportError, ProofError
+    from dapi.export.exceptions import ExportError, ExportExistsError, ProofError
     from dapi.export.report import Export
 else:
     _HOMES = {
         "_exporting": ("export",),
         "_tensors": ("Tensors",),
-        "exceptions": ("ExportError", "ProofError"),
+        "exceptions": ("ExportError", "ExportExistsError", "ProofError"),
         "report": ("Export",),
     }
 
@@ -31,4 +31,4 @@ else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
 
 
-__all__ = ["Export", "ExportError", "ProofError", "Tensors", "export"]
+__all__ = ["Export", "ExportError", "ExportExistsError", "ProofError", "Tensors", "export"]

@@ -1,6 +1,12 @@
 """Candidates: the modules that a model can be exported as, the most complete first.
 
 The first contains the transforms. Where those cannot be traced, the model alone is exported.
+
+Images may have any size where the transforms make images of one size, as those of classifiers do:
+then only a few operators see the size. Where the tensors of the model follow the size, as in
+segmenters and detectors, a tracer has to follow it through each layer: PyTorch 2.14 takes three
+times as long for lraspp_mobilenet_v3_large, a small one (17 s of a processor, not 5.5 s).
+There the size is fixed.
 """
 
 from __future__ import annotations
@@ -25,6 +31,9 @@ class Candidate(NamedTuple):
         names: Their names.
         free: The dimensions of each that should have any size.
         transforms: Whether it contains the transforms.
+        takes_batches: Whether the first dimension of each input is that of a batch.
+        image_size: Height and width that its images must have; None if there are none, if any size
+            will do, or if the transforms make images of one size.
     """
 
     module: Exported
@@ -32,6 +41,8 @@ class Candidate(NamedTuple):
     names: tuple[str, ...]
     free: tuple[tuple[int, ...], ...]
     transforms: bool
+    takes_batches: bool
+    image_size: tuple[int, int] | None = None
 
 
 class Exported(nn.Module):
@@ -63,7 +74,12 @@ class Exported(nn.Module):
 
 
 def candidates(
-    model: nn.Module, call: Call, *, transforms: bool, batch: bool
+    model: nn.Module,
+    call: Call,
+    *,
+    transforms: bool,
+    batch: bool,
+    image_size: tuple[int, int] | str | None,
 ) -> Iterator[Candidate]:
     """Yield the candidates of a model.
 
@@ -72,16 +88,29 @@ def candidates(
         call: How its task calls it.
         transforms: Whether to try to include the transforms.
         batch: Whether the batch may have any size.
+        image_size: ``"any"``, or that of the images of the call; None to decide.
     """
-    found = [_with_transforms(model, call, batch=batch)] if transforms else []
-    found.append(_alone(model, call, batch=batch))
+    size = _image_size(call)
+    follows = size is not None and _follows_size(call)
+    is_free = size is None or image_size == "any" or (image_size is None and not follows)
+    found = [_with_transforms(model, call)] if transforms else []
+    found.append(_alone(model, call, is_fixed=size is not None and not follows))
     for each in filter(None, found):
-        yield each
-        if any(each.free) and not batch:
-            yield each._replace(free=((),) * len(each.free))
+        sized = size if each.transforms or follows else None
+        fixed = each._replace(free=((),) * len(each.free), image_size=sized)
+        for option in (each, fixed) if is_free and any(each.free) else (fixed,):
+            yield _with_batch(option) if batch and option.takes_batches else option
 
 
-def _with_transforms(model: nn.Module, call: Call, *, batch: bool) -> Candidate | None:
+def _image_size(call: Call) -> tuple[int, int] | None:
+    """Return height and width of the task's first image or frame; None if it has none."""
+    for each in call.source:
+        if isinstance(each, Tensor) and each.dtype == torch.uint8:
+            return each.shape[-2], each.shape[-1]
+    return None
+
+
+def _with_transforms(model: nn.Module, call: Call) -> Candidate | None:
     """Return the model with its transforms; None if its input is not made by them from tensors."""
     places = _places(call)
     sources = [each for each in call.source if isinstance(each, Tensor)]
@@ -99,8 +128,7 @@ def _with_transforms(model: nn.Module, call: Call, *, batch: bool) -> Candidate 
     args = tuple(each.unsqueeze(0) for each in sources) if is_batch else tuple(sources)
     free = tuple(_free(each, is_picture=each.dtype == torch.uint8) for each in args)
     names = _parameters(call.transforms, len(args))
-    made = Candidate(Exported(model, call, prepare), args, names, free, transforms=True)
-    return _with_batch(made) if batch and is_batch else made
+    return Candidate(Exported(model, call, prepare), args, names, free, True, is_batch)
 
 
 class _Place(NamedTuple):
@@ -162,17 +190,16 @@ def _takes_batches(call: Call, places: list[_Place]) -> bool:
     return all(equal(leaves[place.leaf], each) for place, each in zip(places, wanted, strict=True))
 
 
-def _alone(model: nn.Module, call: Call, *, batch: bool) -> Candidate:
+def _alone(model: nn.Module, call: Call, *, is_fixed: bool) -> Candidate:
     """Return the model alone: its inputs are the tensors of its arguments."""
     args = tuple(tensor for _, tensor in named((call.args, call.kwargs)))
-    is_picture = any(isinstance(each, Tensor) and each.dtype == torch.uint8 for each in call.source)
-    is_fixed = is_picture and not _follows_size(call)
+    is_picture = _image_size(call) is not None
     free = tuple(() if is_fixed else _free(each, is_picture=is_picture) for each in args)
     names = (*_parameters(model.forward, len(call.args)), *call.kwargs)
     if len(names) != len(args):  # an argument is no tensor, or has several
         names = tuple(f"input_{place}" for place in range(len(args)))
-    made = Candidate(Exported(model, call, _unchanged), args, names, free, transforms=False)
-    return _with_batch(made) if batch and all(each.shape[0] == 1 for each in args) else made
+    is_batch = all(each.shape[0] == 1 for each in args)
+    return Candidate(Exported(model, call, _unchanged), args, names, free, False, is_batch)
 
 
 def _unchanged(*inputs: Tensor) -> list[Tensor]:
@@ -183,6 +210,7 @@ def _follows_size(call: Call) -> bool:
     """Whether the transforms of a larger picture return a larger tensor."""
     if call.transforms is None:
         return True
+    # By two factors: an image whose shorter side is resized to a number keeps its size otherwise.
     larger = [
         resized(each, (*each.shape[:-2], each.shape[-2] * 2, each.shape[-1] * 3))
         if isinstance(each, Tensor)

@@ -9,46 +9,53 @@ from typing import Any
 import torch
 
 import dapi
-from dapi import WeightEntry, Weights
 from dapi.export._calling import Call
-from dapi.export.report import Port
+from dapi.export._candidates import Candidate
+from dapi.export._subject import Subject
+from dapi.export._tracing import Traced
 
 # Of the metadata of weights, what a user of the file needs.
-_KEYS = ("task", "license", "license_url", "categories", "keypoint_names", "sample_rate", "labels")
+_KEYS = ("task", "categories", "keypoint_names", "sample_rate", "labels")
+_LICENSE = ("license", "license_url")
 
 
-def describe(
-    weights: Weights | WeightEntry,
-    call: Call,
-    *,
-    transforms: bool,
-    inputs: Sequence[Port],
-    outputs: Sequence[Port],
-) -> dict[str, str]:
+def describe(subject: Subject, call: Call, candidate: Candidate, traced: Traced) -> dict[str, str]:
     """Return the metadata of a file; lists and dicts are JSON.
 
     Args:
-        weights: The weights that the model was built with.
+        subject: The model, and the weights that it was built with.
         call: How its task calls it.
-        transforms: Whether the file contains the transforms.
-        inputs: Its inputs.
-        outputs: Its outputs.
+        candidate: The form in which it is exported.
+        traced: The program.
     """
-    files = [
-        {"name": file.name, "sha256": file.sha256, "size": file.size} for file in weights.files
-    ]
-    is_local = weights.files[0].url.startswith("file:")  # others need no path of this machine
+    meta = subject.weights.meta
+    size = candidate.image_size
     facts: dict[str, Any] = {
-        "weights": weights.files[0].name if is_local else str(weights),
-        "files": files,
-        **{key: weights.meta[key] for key in _KEYS if weights.meta.get(key)},
+        **_origin(subject),
+        **{key: meta[key] for key in _KEYS if meta.get(key)},
         "transforms": repr(call.transforms),
-        "transforms_included": transforms,
-        "inputs": [port._asdict() for port in inputs],
-        "outputs": [port._asdict() for port in outputs],
+        "transforms_included": candidate.transforms,
+        "inputs": [port._asdict() for port in traced.inputs],
+        "outputs": [port._asdict() for port in traced.outputs],
+        **({"image_size": size} if size else {}),
         "versions": {"dapi": dapi.__version__, "torch": torch.__version__},
     }
     return {f"dapi.{key}": _text(value) for key, value in facts.items()}
+
+
+def _origin(subject: Subject) -> dict[str, Any]:
+    """Return the weights and their licence; of changed ones, no hash: the file has others."""
+    weights = subject.weights
+    is_local = weights.files[0].url.startswith("file:")  # others need no path of this machine
+    name = weights.files[0].name if is_local else str(weights)
+    terms = {key: weights.meta[key] for key in _LICENSE if weights.meta.get(key)}
+    if subject.is_changed:
+        based_on = {f"based_on_{key}": value for key, value in terms.items()}
+        return {"based_on": name, "parameters_changed": True, **based_on}
+    files = [
+        {"name": file.name, "sha256": file.sha256, "size": file.size} for file in weights.files
+    ]
+    return {"weights": name, "files": files, **terms}
 
 
 def _text(value: Any) -> str:

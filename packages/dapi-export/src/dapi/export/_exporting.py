@@ -9,22 +9,21 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from copy import deepcopy
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import nn
 
-import dapi
-from dapi import WeightEntry, Weights, catalog
+from dapi import Weights, catalog
 from dapi.exceptions import ArgumentError, DapiError, InputError
-from dapi.export import _candidates, _describing, _formats, _proof
+from dapi.export import _candidates, _describing, _formats, _proof, _subject
 from dapi.export._calling import Call, watch
 from dapi.export._candidates import Candidate
 from dapi.export._formats import Format
+from dapi.export._subject import Subject
 from dapi.export._tracing import Traced, trace
-from dapi.export.exceptions import ExportError, ProofError
+from dapi.export.exceptions import ExportError, ExportExistsError, ProofError
 from dapi.export.report import Export
 
 _log = logging.getLogger("dapi")
@@ -33,34 +32,39 @@ _LARGEST = 2_000_000_000  # bytes of an ONNX file: protobuf's limit is 2 GiB
 
 
 def export(
-    subject: str | Weights | WeightEntry | nn.Module,
+    subject: str | Weights | nn.Module,
     *,
     format: str = "onnx",  # noqa: A002
     output: str | Path = ".",
     transforms: bool = True,
     opset: int | None = None,
     dynamic_batch: bool = False,
-    image_size: tuple[int, int] | None = None,
+    image_size: tuple[int, int] | Literal["any"] | None = None,
+    overwrite: bool = False,
 ) -> Export:
     """Write a model with its preprocessing and labels as one file, and prove that it is equal.
 
     The model is called as its task calls it. Where the transforms of the weights can be traced, the
-    file contains them, and takes images of uint8 of any height and width; otherwise it contains the
-    model alone, and the report says why. The file is loaded again and compared with the model on
-    synthetic inputs; it is kept only if the two are equal but for rounding. While this function
-    runs, no other thread should use torchvision's transforms: some of them are replaced.
+    file contains them, and takes images of uint8; otherwise it contains the model alone, and the
+    report says why. The file is loaded again and compared with the model on synthetic inputs; it is
+    kept only if the two are equal but for rounding. While this function runs, no other thread
+    should use torchvision's transforms: some of them are replaced.
 
     Args:
-        subject: As for ``dapi.get_model``; or a model that dapi built, whose current parameters are
-            exported.
+        subject: The name of a model or of weights, or weights; or a model that dapi built, whose
+            current parameters are exported. If they are not those of its weights, the name of the
+            file ends in ``-changed``, and the file states the weights as its base, without hashes.
         format: ``"onnx"``, or ``"torch-export"``.
-        output: The directory of the file. An existing file of that name is replaced.
+        output: The directory of the file.
         transforms: Whether to include the transforms.
         opset: The version of ONNX's operators; by default PyTorch's.
         dynamic_batch: Whether the batch may have any size. By default it is one.
-        image_size: Height and width of the images of a model that cannot be traced for any size,
-            such as a detector; by default those of the task's small sample. The report's ``inputs``
-            state which sizes are fixed.
+        image_size: Height and width of all images; or ``"any"``. By default, images may have any
+            size if the transforms make images of one size. Otherwise, as for detectors and
+            segmenters, they must have the size of the task's small sample: state yours. For these,
+            ``"any"`` takes several times as long, and is impossible for some: then their size is
+            fixed, too. The report states a fixed size.
+        overwrite: Whether to replace an existing file of that name.
 
     Returns:
         The report, with the largest difference.
@@ -70,55 +74,51 @@ def export(
         ProofError: The file's outputs differ from those of the model.
         MissingDependencyError: A library of the format is not installed.
         UnknownTaskError: No installed distribution supports the task of the weights.
+        ArgumentError: An argument has an impossible value.
+        ExportExistsError: There is a file of that name.
         InputError: The directory cannot be made.
         NoWeightsError: A model was built without weights, or not by dapi.
         DapiError: As in ``dapi.get_model``. This function uses the cache and the network.
     """
     chosen = _formats.find(format)
     chosen.check()
-    model, weights = _built(subject)
-    _check(chosen, model, weights)
-    folder = _made(Path(output))
+    if not (image_size in (None, "any") or _is_size(image_size)):
+        expected = "(height, width), as in (480, 640), or 'any'"
+        raise ArgumentError("dapi.export.export", "image_size", image_size, expected=expected)
+    found = _subject.find(subject)
+    _check(chosen, found)
+    path = _made(Path(output)) / f"{_stem(found)}.{chosen.suffix}"
+    if path.exists() and not overwrite:
+        raise ExportExistsError(path)
     with _quiet():
-        call = _watched(chosen, model, weights, image_size)
+        call = _watched(chosen, found, image_size)
         reasons: list[str] = []
         for candidate in _candidates.candidates(
-            model, call, transforms=transforms, batch=dynamic_batch
+            found.model, call, transforms=transforms, batch=dynamic_batch, image_size=image_size
         ):
-            attempt = _Attempt(chosen, weights, call, candidate, opset)
+            attempt = _Attempt(chosen, found, call, candidate, opset)
             why_alone = _why_alone(candidate, call, transforms, reasons)
             try:
-                return attempt.run(folder, why_alone)
+                return attempt.run(path, why_alone)
             except ExportError as error:
-                _log.debug("an attempt to export %s failed", weights, exc_info=error)
+                _log.debug("an attempt to export %s failed", found.weights, exc_info=error)
                 reasons.append(error.reason)
                 last = error
     raise last
 
 
-def _built(subject: Any) -> tuple[nn.Module, Any]:
-    """Return a model in evaluation mode on the CPU, and its weights."""
-    if isinstance(subject, nn.Module):
-        weights = dapi.weights_of(subject)
-        is_ready = not subject.training and _is_on_cpu(subject)
-        return subject if is_ready else deepcopy(subject).cpu().eval(), weights
-    if isinstance(subject, str | Weights | WeightEntry):
-        model = dapi.get_model(subject).eval()
-        return model, dapi.weights_of(model)
-    expected = "a name, weights, or a model"
-    raise ArgumentError("dapi.export.export", "subject", subject, expected=expected)
+def _is_size(value: Any) -> bool:
+    is_pair = isinstance(value, tuple | list) and len(value) == 2
+    return is_pair and all(isinstance(each, int) and each > 0 for each in value)
 
 
-def _is_on_cpu(model: nn.Module) -> bool:
-    return all(each.device.type == "cpu" for each in (*model.parameters(), *model.buffers()))
-
-
-def _check(chosen: Format, model: nn.Module, weights: Any) -> None:
+def _check(chosen: Format, subject: Subject) -> None:
     """Refuse what no tracer can do, before anything runs.
 
     Raises:
         ExportError: The model is quantized, or too large for the format.
     """
+    model, weights = subject.model, subject.weights
     if any(type(each).__module__.startswith("torch.ao.nn.") for each in model.modules()):
         reason = "it is quantized, and its packed weights are not tensors"
         remedy = "Export the model that it was quantized from."
@@ -144,17 +144,17 @@ def _made(folder: Path) -> Path:
     return folder
 
 
-def _watched(
-    chosen: Format, model: nn.Module, weights: Any, image_size: tuple[int, int] | None
-) -> Call:
+def _watched(chosen: Format, subject: Subject, image_size: tuple[int, int] | str | None) -> Call:
     """Run the task once.
 
     Raises:
         ExportError: It fails, or does not call the model exactly once.
     """
     remedy = "Export the parts of the model with torch.export or torch.onnx."
+    weights = subject.weights
+    size = None if isinstance(image_size, str) else image_size
     try:
-        call = watch(model, weights, _distribution(weights), image_size)
+        call = watch(subject.model, weights, _distribution(weights), size)
     except DapiError:
         raise
     except Exception as cause:
@@ -197,22 +197,16 @@ class _Attempt:
     """One attempt to export a candidate."""
 
     def __init__(
-        self, chosen: Format, weights: Any, call: Call, candidate: Candidate, opset: int | None
+        self, chosen: Format, subject: Subject, call: Call, candidate: Candidate, opset: int | None
     ) -> None:
-        self.format, self.weights, self.call, self.opset = chosen, weights, call, opset
-        self.candidate = candidate
+        self.format, self.subject, self.call, self.opset = chosen, subject, call, opset
+        self.weights, self.candidate = subject.weights, candidate
 
-    def run(self, folder: Path, why_alone: str) -> Export:
+    def run(self, path: Path, why_alone: str) -> Export:
         """Trace, write, load, compare, and only then give the file its name."""
         traced = self._explained("it cannot be traced", lambda: trace(self.candidate))
-        metadata = _describing.describe(
-            self.weights,
-            self.call,
-            transforms=self.candidate.transforms,
-            inputs=traced.inputs,
-            outputs=traced.outputs,
-        )
-        path = folder / f"{_stem(self.weights)}.{self.format.suffix}"
+        metadata = _describing.describe(self.subject, self.call, self.candidate, traced)
+        # Beside the file, since only within a file system is it replaced at once.
         unfinished = path.with_name(f".{os.getpid()}-{path.name}")
         try:
             self._explained(
@@ -234,6 +228,8 @@ class _Attempt:
             reason=why_alone,
             inputs=traced.inputs,
             outputs=traced.outputs,
+            changed=self.subject.is_changed,
+            image_size=self.candidate.image_size,
             **proof._asdict(),
         )
 
@@ -254,7 +250,8 @@ class _Attempt:
             raise ExportError(str(self.weights), self.format.name, reason, remedy) from cause
 
     def _proved(self, path: Path, traced: Traced) -> _proof.Proof:
-        proof = _proof.prove(self.candidate, traced.free, self.format.load(path, traced))
+        expected = _proof.expect(self.candidate, traced.free)
+        proof = _proof.prove(expected, self.format.load(path, traced))
         if proof.difference > proof.tolerance:
             raise ProofError(
                 str(self.weights),
@@ -265,11 +262,13 @@ class _Attempt:
         return proof
 
 
-def _stem(weights: Weights | WeightEntry) -> str:
-    """Return a file name for weights: of an entry, that of its file."""
+def _stem(subject: Subject) -> str:
+    """Return a file name for a model: that of its weights; of an entry, that of its file."""
+    weights = subject.weights
     is_member = isinstance(weights, Weights)
     name = str(weights) if is_member else Path(weights.files[0].name).stem
-    return re.sub(r"[^\w.-]+", "-", name).strip("-.") or "model"
+    plain = re.sub(r"[^\w.-]+", "-", name).strip("-.") or "model"
+    return f"{plain}-changed" if subject.is_changed else plain
 
 
 @contextmanager

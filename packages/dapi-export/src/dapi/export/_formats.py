@@ -100,7 +100,7 @@ def _load_onnx(path: Path, traced: Traced) -> Run:
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # a failure is the reason of our error
-    options.intra_op_num_threads = torch.get_num_threads()
+    options.intra_op_num_threads = torch.get_num_threads()  # not all processors of the machine
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     names = {each.name for each in session.get_inputs()}
 

@@ -1,8 +1,10 @@
-"""Traceable functions: those of torchvision that fail, or fix the size of an image, while traced.
+"""Traceable functions: those of torchvision that a tracer cannot follow, or only in minutes.
 
 torchvision's ``resize`` compares height and width, its ``center_crop`` compares both with the
-crop, its ``normalize`` reads a tensor, and its ``batched_nms`` asks for the number of boxes. While
-a model is traced, these functions are replaced by equal ones that compute with sizes as symbols.
+crop, its ``normalize`` reads a tensor, its ``batched_nms`` and its pooling of regions ask for the
+number of boxes, it pastes masks one by one, and its SSD chooses the boxes of each of 90 categories
+in turn, with sizes that depend on the image: 45 s for a tracer, instead of 4. While a model is
+traced, these functions are replaced by equal ones that compute with sizes as symbols.
 """
 
 from __future__ import annotations
@@ -30,16 +32,19 @@ def traceable(shift: float = 0.0) -> Iterator[None]:
     """
     changed: list[tuple[Any, str, Any]] = []
     try:
-        for path, name, replaced in _REPLACEMENTS:
-            module = sys.modules.get(path)
-            if module is not None:
-                original = getattr(module, name)
-                changed.append((module, name, original))
-                setattr(module, name, replaced(original, shift))
+        for path, place, replaced in _REPLACEMENTS:
+            owner: Any = sys.modules.get(path)
+            if owner is not None:
+                *classes, name = place.split(".")
+                for each in classes:
+                    owner = getattr(owner, each)
+                original = getattr(owner, name)
+                changed.append((owner, name, original))
+                setattr(owner, name, replaced(original, shift))
         yield
     finally:
-        for module, name, original in changed:
-            setattr(module, name, original)
+        for owner, name, original in changed:
+            setattr(owner, name, original)
 
 
 def _resize(original: Callable[..., Any], shift: float) -> Callable[..., Any]:
@@ -133,9 +138,85 @@ def _batched_nms(_original: Callable[..., Any], _: float) -> Callable[..., Any]:
     return batched_nms
 
 
+def _ssd_detections(_original: Callable[..., Any], _: float) -> Callable[..., Any]:
+    def postprocess_detections(
+        self: Any, head_outputs: dict[str, Tensor], image_anchors: Any, image_shapes: Any
+    ) -> list[dict[str, Tensor]]:
+        from torchvision.ops import boxes as ops
+
+        scores_of = head_outputs["cls_logits"].softmax(-1)[..., 1:].mT  # the first is background
+        found = []
+        for codes, all_scores, anchors, shape in zip(
+            head_outputs["bbox_regression"], scores_of, image_anchors, image_shapes, strict=True
+        ):
+            boxes = ops.clip_boxes_to_image(self.box_coder.decode_single(codes, anchors), shape)
+            scores, places = all_scores.topk(min(self.topk_candidates, len(boxes)))
+            labels = torch.arange(1, len(scores) + 1)[:, None].expand_as(scores)
+            is_likely = scores > self.score_thresh
+            boxes, scores, labels = boxes[places][is_likely], scores[is_likely], labels[is_likely]
+            kept = ops.batched_nms(boxes, scores, labels, self.nms_thresh)
+            kept = kept[: self.detections_per_img]
+            found.append({"boxes": boxes[kept], "scores": scores[kept], "labels": labels[kept]})
+        return found
+
+    return postprocess_detections
+
+
+def _multiscale_roi_align(_original: Callable[..., Any], _: float) -> Callable[..., Any]:
+    def multiscale_roi_align(
+        features: list[Tensor],
+        boxes: list[Tensor],
+        output_size: list[int],
+        sampling_ratio: int,
+        scales: list[float],
+        mapper: Callable[[list[Tensor]], Tensor],
+    ) -> Tensor:
+        from torchvision.ops import poolers, roi_align
+
+        regions = poolers._convert_to_roi_format(boxes)
+        levels = mapper(boxes)
+        pooled = features[0].new_zeros(regions.shape[0], features[0].shape[1], *output_size)
+        for level, (feature, scale) in enumerate(zip(features, scales, strict=True)):
+            places = torch.where(levels == level)[0]
+            found = roi_align(feature, regions[places], output_size, scale, sampling_ratio)
+            pooled = pooled.index_put((places,), found)
+        return pooled
+
+    return multiscale_roi_align
+
+
+def _paste_masks_in_image(_original: Callable[..., Any], _: float) -> Callable[..., Any]:
+    def paste_masks_in_image(
+        masks: Tensor, boxes: Tensor, img_shape: tuple[int, int], padding: int = 1
+    ) -> Tensor:
+        from torchvision.models.detection import roi_heads
+
+        masks, scale = roi_heads.expand_masks(masks, padding)
+        left, top, right, bottom = roi_heads.expand_boxes(boxes, scale).to(torch.int64).unbind(1)
+        rows = _resizing(top, bottom, img_shape[0], masks.shape[-2])
+        columns = _resizing(left, right, img_shape[1], masks.shape[-1])
+        pasted: Tensor = rows @ masks @ columns.mT
+        return pasted
+
+    return paste_masks_in_image
+
+
+def _resizing(first: Tensor, last: Tensor, size: int, count: int) -> Tensor:
+    """Return matrices (N, 1, size, count) that resize bilinearly to between two places of each."""
+    places = torch.arange(size) - first[:, None]
+    length = (last - first + 1)[:, None]
+    source = (places + 0.5) * (count / length.clamp(min=1)) - 0.5
+    distance = (source.clamp(0, count - 1)[..., None] - torch.arange(count)).abs()
+    is_inside = (places >= 0) & (places < length)
+    return ((1 - distance).clamp(min=0) * is_inside[..., None])[:, None]
+
+
 _REPLACEMENTS = (
     *((module, "resize", _resize) for module in _IMAGES),
     *((module, "center_crop", _center_crop) for module in _IMAGES),
     *((module, "normalize", _normalize) for module in _IMAGES),
     ("torchvision.ops.boxes", "batched_nms", _batched_nms),
+    ("torchvision.models.detection.ssd", "SSD.postprocess_detections", _ssd_detections),
+    ("torchvision.ops.poolers", "_multiscale_roi_align", _multiscale_roi_align),
+    ("torchvision.models.detection.transform", "paste_masks_in_image", _paste_masks_in_image),
 )

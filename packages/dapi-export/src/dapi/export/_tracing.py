@@ -40,14 +40,15 @@ class Traced(NamedTuple):
 
 def trace(candidate: Candidate) -> Traced:
     """Trace a candidate; a tracer decides which of the dimensions can have any size."""
-    module, args, names, free, _ = candidate
+    module, args, names, free, *_ = candidate
+    # AUTO: a size that the code of the model fixes is fixed; DYNAMIC would be an error.
     shapes = tuple(
         {dim: Dim.AUTO if dim in dims else Dim.STATIC for dim in range(each.ndim)}
         for each, dims in zip(args, free, strict=True)
     )
     with torch.no_grad(), traceable():
-        program = torch.export.export(module, args, dynamic_shapes={"inputs": shapes}, strict=False)
-        outputs = [*module(*args)]
+        program = torch.export.export(module, args, dynamic_shapes={"inputs": shapes})
+        outputs = [*module(*args)]  # the names of the outputs, which a program does not keep
     given = [
         node.meta["val"]
         for node in program.graph.nodes

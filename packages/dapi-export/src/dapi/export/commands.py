@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from shutil import get_terminal_size
 from textwrap import fill
+from typing import Literal
 
 from dapi.catalog import printable
 
@@ -21,7 +22,7 @@ _ABOUT = (
 _EXAMPLES = """examples:
   dapi export efficientnet_lite0
   dapi export minilm_l6 --output exported --dynamic-batch
-  dapi export resnet20_v2 --format torch-export --json
+  dapi export fcos_resnet20_fpn --format torch-export --image-size 480x640
 
 More: docs/export.md
 Exit statuses and JSON: docs/command-line.md"""
@@ -48,6 +49,7 @@ def export(words: Sequence[str]) -> int:
         opset=options.opset,
         dynamic_batch=options.dynamic_batch,
         image_size=options.image_size,
+        overwrite=options.overwrite,
     )
     print(
         json.dumps(report.facts(), indent=2)
@@ -73,8 +75,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--no-transforms", action="store_true", help=text)
     text = "a batch of any size (default: of one)"
     parser.add_argument("--dynamic-batch", action="store_true", help=text)
-    text = "the size of images, for a model that fixes it, such as a detector"
-    parser.add_argument("--image-size", type=_size, metavar="HEIGHTxWIDTH", help=text)
+    text = "the size that all images must have; any: whatever it takes (default: any if the "
+    text += "transforms make images of one size, otherwise that of the task's small sample)"
+    parser.add_argument("--image-size", type=_size, metavar="HEIGHTxWIDTH|any", help=text)
+    text = "replace an existing file of the same name (default: an error)"
+    parser.add_argument("--overwrite", action="store_true", help=text)
     text = "the version of ONNX's operators (default: PyTorch's)"
     parser.add_argument("--opset", type=int, metavar="NUMBER", help=text)
     parser.add_argument("--quiet", action="store_true", help="show no progress")
@@ -82,8 +87,10 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _size(text: str) -> tuple[int, int]:
+def _size(text: str) -> tuple[int, int] | Literal["any"]:
+    if text == "any":
+        return "any"
     height, separator, width = text.partition("x")
     if not (separator and height.isdecimal() and width.isdecimal() and int(height) * int(width)):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a size, as in 480x640")
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a size, as in 480x640, nor any")
     return int(height), int(width)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from math import isfinite
+from pathlib import Path
+
 from dapi.exceptions import DapiError
 
 
@@ -18,6 +21,21 @@ class ExportError(DapiError, RuntimeError):
     def __init__(self, name: str, format: str, reason: str, remedy: str) -> None:  # noqa: A002
         self.name, self.format, self.reason, self.remedy = name, format, reason, remedy
         super().__init__(f"{name} cannot be exported to {format}: {reason}. {remedy}".rstrip())
+
+
+class ExportExistsError(DapiError, FileExistsError):
+    """There is a file of the name that the export would have.
+
+    Attributes:
+        path: The file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        super().__init__(
+            f"{path} exists. To replace it: --overwrite (in Python: overwrite=True); or choose "
+            "another directory: --output DIR."
+        )
 
 
 class ProofError(ExportError, ValueError):
@@ -42,6 +60,11 @@ class ProofError(ExportError, ValueError):
             f"its outputs differ from the model's by {difference:.2g} of their standard deviation, "
             f"but rounding explains {tolerance:.2g}"
         )
+        if not isfinite(difference):
+            reason = (
+                "the shapes or the integers of its outputs differ from the model's, as they do "
+                "when two boxes with almost equal scores change places"
+            )
         other = "torch-export" if format == "onnx" else "onnx"
         remedy = f"Try the other format, or the model alone: --format {other}, --no-transforms"
         super().__init__(name, format, reason, remedy)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,7 +30,7 @@ class Export(NamedTuple):
     """A file that was exported, and the proof of it.
 
     Attributes:
-        weights: The canonical name of the weights.
+        weights: The canonical name of the weights that the model was built with.
         format: ``onnx`` or ``torch-export``.
         path: The file.
         size: Its number of bytes.
@@ -41,6 +42,8 @@ class Export(NamedTuple):
             standard deviation of each output.
         tolerance: The largest difference that counts as rounding, measured on this model.
         runs: The number of inputs that were compared.
+        changed: Whether the parameters are not those of the weights, since it was trained further.
+        image_size: Height and width that images must have; None for any size, and without images.
     """
 
     weights: str
@@ -54,22 +57,33 @@ class Export(NamedTuple):
     difference: float
     tolerance: float
     runs: int
+    changed: bool = False
+    image_size: tuple[int, int] | None = None
 
     def __str__(self) -> str:
         """Return the report as a few lines."""
         included = "included" if self.transforms else f"not included: {self.reason}"
+        based = "based on " if self.changed else ""
+        changed = ", whose parameters were changed" if self.changed else ""
         return "\n".join(
             [
                 f"{self.path}  {self.size / 1e6:.1f} MB",
-                f"  weights     {self.weights}",
+                f"  weights     {based}{self.weights}{changed}",
                 f"  transforms  {included}",
                 *(f"  input       {port}" for port in self.inputs),
+                *self._size(),
                 *(f"  output      {port}" for port in self.outputs),
                 f"  proof       equal on {counted(self.runs, 'input')}: the largest difference is "
                 f"{self.difference:.1g} of the outputs' standard deviation; rounding explains "
                 f"{self.tolerance:.1g}",
             ]
         )
+
+    def _size(self) -> Iterator[str]:
+        """Yield the size that images must have."""
+        if self.image_size:
+            height, width = self.image_size
+            yield f"  image size  {height}x{width} only; for another: --image-size HEIGHTxWIDTH"
 
     def facts(self) -> dict[str, Any]:
         """Return the report in the form of JSON."""

@@ -1,4 +1,4 @@
-"""The origin of a model: the weights that it was trained from, and their current status."""
+"""Trained from: the weights that others were trained from, and their current status."""
 
 from __future__ import annotations
 

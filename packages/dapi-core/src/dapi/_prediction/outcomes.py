@@ -1,4 +1,4 @@
-"""Run: a model on files; the results of each are printed, and written."""
+"""Outcomes: what a model says to each of several files, one at a time, for the command."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import pytest
 import dapi
 from dapi import File, SearchResults, Status, WeightEntry, Weights
 from dapi._answers.differences import Check, Difference
-from dapi._text import display
+from dapi._text import notebook
 from dapi.cache import Finding, Findings
 from dapi.exceptions import MissingDependencyError
 from dapi.tasks import Prediction
@@ -91,14 +91,14 @@ def test_nothing_is_loaded_from_elsewhere():
 
 def test_probabilities_have_bars():
     """As wide as they are; other numbers have none, nor those that are no part of one."""
-    html = display.table([{"probability": 0.25, "seconds": 0.5}, {"probability": 7, "seconds": 1}])
+    html = notebook.table([{"probability": 0.25, "seconds": 0.5}, {"probability": 7, "seconds": 1}])
 
     assert ["1.50em"] == re.findall(";width:([^;]*)", html)
 
 
 def test_long_things_are_cut():
     """Rows, items and words, with how many there are more."""
-    html = display.card("", {"rows": [{"a": 1}] * 103, "items": [0] * 9, "text": "x" * 5000})
+    html = notebook.card("", {"rows": [{"a": 1}] * 103, "items": [0] * 9, "text": "x" * 5000})
 
     assert 100 == html.count("<td style='text-align:right'>1</td>")
     assert "3 more" in html and "0, 0, 0, 0, 0, 4 more" in html
@@ -112,7 +112,7 @@ def test_sounds_and_large_files_and_others():
         "large.png": lambda path: path.write_bytes(bytes(5_000_000)),
         "safetensors": lambda path: 1 / 0,
     }
-    html = display.card("", {}, files)
+    html = notebook.card("", {}, files)
 
     assert "<audio controls src='data:audio/wav;base64,UklGRg=='>" in html
     assert "large.png: 5,000,000 bytes" in html

@@ -1,4 +1,4 @@
-"""The binding: the lock that building and fetching are bound to, if there is one.
+"""The bound lock: what building and fetching are bound to, if anything is.
 
 Core asks a lock three things and knows nothing else of it; ``dapi-lock`` reads the file and
 answers. Without a lock no file is looked for and ``dapi.lock`` is not imported.

@@ -7,7 +7,7 @@ import pytest
 import dapi
 from dapi import File, WeightEntry
 from dapi._cli import main
-from dapi._plugins import binding
+from dapi._plugins import bound_lock
 from dapi.exceptions import MissingDependencyError, NotLockedError
 
 DIGEST = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # of abc
@@ -30,7 +30,7 @@ class Lock:
 
 @pytest.fixture
 def bound(monkeypatch):
-    monkeypatch.setattr(binding, "_chosen", (Lock(),))
+    monkeypatch.setattr(bound_lock, "_chosen", (Lock(),))
 
 
 @pytest.fixture
@@ -102,4 +102,4 @@ def test_without_a_lock_a_file_is_itself():
     """Nothing is read, and nothing changes."""
     file = File("https://example.org/x.pth")
 
-    assert binding.current() is None and file is binding.locked(file)
+    assert bound_lock.current() is None and file is bound_lock.locked(file)

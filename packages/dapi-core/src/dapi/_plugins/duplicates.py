@@ -1,4 +1,4 @@
-"""Copies of one distribution: which of them Python imports. Few distributions have any."""
+"""Duplicates: copies of one distribution, and which of them Python imports. Few have any."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 import pytest
 
 from dapi import WeightEntry, Weights
-from dapi._weights import aliases
+from dapi._weights import known_as
 from dapi.exceptions import UnknownWeightsError
 
 
@@ -39,19 +39,19 @@ class NewWeights(Weights):
 )
 def test_alias_means_a_member(name, member):
     """With a module in front, without the owner, in any case; DEFAULT is the latest."""
-    assert [member] == [each.name for each in aliases.members(name, NetWeights)]
+    assert [member] == [each.name for each in known_as.members(name, NetWeights)]
 
 
-@pytest.mark.parametrize("known_as", [None, 7, {"NET": 1}, [None, 7]])
-def test_other_forms_are_passed_over(known_as):
+@pytest.mark.parametrize("names", [None, 7, {"NET": 1}, [None, 7]])
+def test_other_forms_are_passed_over(names):
     """A third party's metadata may hold anything; what is no text is no name."""
-    assert [] == aliases.read({"known_as": known_as})
+    assert [] == known_as.read({"known_as": names})
 
 
 @pytest.mark.parametrize("name", ["A_V1", "Weights.A_V1", "OtherNet_Weights.A_V1", "2.0", ""])
 def test_part_of_an_alias_means_nothing(name):
     """Only whole names count."""
-    assert [] == aliases.members(name, NetWeights)
+    assert [] == known_as.members(name, NetWeights)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_part_of_an_alias_means_nothing(name):
 )  # fmt: skip
 def test_plain_lower_case_names_are_ours(name, expected):
     """A misspelt builder's name is no reason to read every enum."""
-    assert expected == aliases.is_foreign(name)
+    assert expected == known_as.is_foreign(name)
 
 
 @pytest.mark.parametrize(
@@ -80,4 +80,4 @@ def test_enum_without_aliases_suggests_as_before():
     """No latest member and no alias: the nearest names."""
     with pytest.raises(UnknownWeightsError, match="Available: A_RefV1"):
         NewWeights.DEFAULT  # noqa: B018
-    assert [] == aliases.own_members("", NewWeights)
+    assert [] == known_as.own_members("", NewWeights)

@@ -1,4 +1,4 @@
-"""Ends: the first and last layers of a model, in which it may differ from its weights."""
+"""Head and stem: the ends of a model, in which it may differ from its weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Aliases: names of the same weights in the library that published them.
+"""Known as: names of the same weights in the library that published them.
 
 An entry lists them in ``meta["known_as"]``. They cannot be built: an error gives the name to use,
 and commands take it. Only errors look them up, because this reads all enums.
