@@ -106,7 +106,7 @@ class Placement:
             if torch.promote_types(value.dtype, dtype) != dtype:
                 value = value.to(dtype)  # as if the model had been loaded first, and then cast
             dtype = self._dtype
-        if old.stride() != value.stride():
+        if old.stride() != value.stride() or type(value) is not torch.Tensor:
             return torch.empty_like(old, dtype=dtype, device=device).copy_(value)
         placed = value.to(device=device, dtype=dtype).resolve_conj().resolve_neg()
         return placed if placed is not value or self._may_stay(value) else value.clone()
