@@ -17,8 +17,8 @@ from types import NoneType
 from typing import Any, Final, ForwardRef, Literal, NamedTuple, Union, get_args, get_origin
 
 from dapi._building.annotations import unwrapped
-from dapi._building.callers import CALLERS
 from dapi._values.frozen import FrozenDict
+from dapi._weights.build import CALLERS
 
 # Flags of code objects, of ``inspect``, which takes long to import.
 _VARARGS, _KEYWORDS = 0x04, 0x08

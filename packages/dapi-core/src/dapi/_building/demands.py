@@ -7,13 +7,13 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from dapi._building import trained_from
-from dapi._building.callers import CALLERS
 from dapi._building.head_and_stem import Ends
 from dapi._loader.keys import is_under
 from dapi._plugins import bound_lock
 from dapi._values import notices
 from dapi._values.frozen import freeze
 from dapi._weights import lazy, licenses
+from dapi._weights.build import CALLERS
 from dapi._weights.entry import WeightEntry
 from dapi._weights.enum import Weights, entry_of
 from dapi.exceptions import (

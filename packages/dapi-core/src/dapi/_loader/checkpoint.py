@@ -252,8 +252,8 @@ def _make_plain(state_dict: dict[str, Any]) -> None:
     import torch
 
     for key, value in state_dict.items():
-        is_tensor = isinstance(value, torch.Tensor)
-        if is_tensor and (value.requires_grad or isinstance(value, torch.nn.Parameter)):
+        is_plain = type(value) is torch.Tensor and not value.requires_grad
+        if not is_plain and isinstance(value, torch.Tensor):
             state_dict[key] = value.data
 
 

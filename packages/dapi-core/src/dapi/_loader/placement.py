@@ -171,7 +171,8 @@ class _Keys:
 
         if value.shape != tensor.shape:
             raise CannotDeferError("shapes differ")
-        if not (isinstance(tensor, torch.nn.Parameter) and self._placement.put(tensor, value)):
+        # torch's isinstance is Python here, and no other class of parameter is placed.
+        if not (type(tensor) is torch.nn.Parameter and self._placement.put(tensor, value)):
             tensor.copy_(value)
 
     def _call(self, module: nn.Module, prefix: str, state_dict: dict[str, Tensor]) -> list[str]:
