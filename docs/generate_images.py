@@ -92,7 +92,7 @@ def beside(images: list[Image.Image], gap: int = 8) -> Image.Image:
 
 
 def save(image: Image.Image, name: str) -> None:
-    """Write a picture of few colours, so that it stays small."""
+    """Write a picture of few colors, so that it stays small."""
     few = image.quantize(48, dither=Image.Dither.NONE)
     few.save(IMAGES / f"{name}.png", optimize=True)
 

@@ -3,7 +3,7 @@
     nox -s browser -- --screens
 
 It needs Playwright, and Chromium from the system's packages. All pictures are written into
-``output/screens``; those that the documentation shows also into ``docs/images``, with few colours.
+``output/screens``; those that the documentation shows also into ``docs/images``, with few colors.
 Where the site was built, its start page and its reference are among them.
 """
 
@@ -25,7 +25,7 @@ OUTPUT = ROOT / "output" / "screens"
 IMAGES = ROOT / "docs" / "images"
 SITE = ROOT / "build" / "site"
 KEPT = {"light": "catalogue", "panel-dark": "catalogue-panel"}
-COLOURS = 64
+COLORS = 64
 
 WIDE, PHONE = {"width": 1280, "height": 860}, {"width": 390, "height": 844}
 SCREENS: list[tuple[str, Any, Any, str]] = [
@@ -72,11 +72,11 @@ def main() -> None:
 
 
 def keep(source: Path, target: Path) -> None:
-    """Write a picture of few colours, so that it stays small."""
+    """Write a picture of few colors, so that it stays small."""
     from PIL import Image
 
     with Image.open(source) as image:
-        few = image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+        few = image.convert("RGB").quantize(COLORS, dither=Image.Dither.NONE)
     few.save(target, optimize=True)
 
 

@@ -105,7 +105,7 @@ def write_scenes(folder: Path, numbers: tuple[int, ...] = (4, 12)) -> list[str]:
 
 
 def list_sounds() -> list[str]:
-    """List what was spoken, and a recording of a voice that the recogniser has never heard."""
+    """List what was spoken, and a recording of a voice that the recognizer has never heard."""
     spoken = [OUTPUT / f"{phrase.replace(' ', '-')}.wav" for phrase in PHRASES]
     return list(map(str, (*spoken, RECORDINGS / "45.wav")))
 

@@ -42,10 +42,10 @@ FLOOR = 1e-3
 """The quietest magnitude that a model is to tell from silence."""
 
 LISTENER = "transformer_ctc_tiny:Espeak_RefV1"
-"""Who aligns and who judges: the recogniser, which was trained on other voices of espeak-ng."""
+"""Who aligns and who judges: the recognizer, which was trained on other voices of espeak-ng."""
 
 LISTENER_FRAME, LISTENER_DELAY = 0.03, -0.06
-"""Seconds from one frame of the recogniser to the next, and from its time to that of the sound."""
+"""Seconds from one frame of the recognizer to the next, and from its time to that of the sound."""
 
 
 class Spoken(NamedTuple):
@@ -101,7 +101,7 @@ def log_mel(sound: Tensor) -> Tensor:
 
 @torch.inference_mode()
 def letter_times(sound: Tensor, text: str) -> Tensor:
-    """Return when the recogniser hears each letter of a text, in frames ``(letters,)``."""
+    """Return when the recognizer hears each letter of a text, in frames ``(letters,)``."""
     weights, model = get_weights(LISTENER), get_model(LISTENER).eval()
     align = ForcedAlignment(weights.meta["labels"], frame_seconds=LISTENER_FRAME)
     logits, _ = model(weights.transforms()(sound, SAMPLE_RATE))

@@ -1,4 +1,4 @@
-"""Train a small recogniser of the speech that espeak-ng makes, on a CPU.
+"""Train a small recognizer of the speech that espeak-ng makes, on a CPU.
 
 Usage::
 
@@ -8,7 +8,7 @@ The speech is that of `espeak_phrases.py`: numbers, short commands and random or
 vocabulary, in 263 voices (the training voices and the further ones), higher or lower and faster or
 slower by a little. The program espeak-ng is needed; nothing is downloaded. A third of the phrases
 is also heard as Griffin-Lim makes them from mel spectrograms, some of them blurred, since the
-recogniser is to judge a text to speech that speaks so; that itself it never hears. What it is
+recognizer is to judge a text to speech that speaks so; that itself it never hears. What it is
 judged by are phrases in orders of words, and voices of accents and timbres, that are held out.
 
 One line of JSON tells what was written and how well it does. The command goes on where it was
@@ -16,7 +16,7 @@ interrupted. A run repeats to the bit on the same machine with the same versions
 elsewhere the last bits differ, and what grows from them.
 
 What seeds 0 (which is published), 1 and 2 reached, in percent of the words, over 480 held-out
-phrases (half of them where they are resynthesised), in the nearest words of the vocabulary and in
+phrases (half of them where they are resynthesized), in the nearest words of the vocabulary and in
 letters as they are read:
 
 ==============================  ==================  =====================
@@ -152,7 +152,7 @@ def varied(voices: Sequence[Voice], count: int, rng: Generator) -> Iterator[Voic
 def resynthesised(examples: Sequence[Example], rng: Generator) -> list[Example]:
     """Return what Griffin-Lim makes of their mel spectrograms, some of which are blurred.
 
-    So the recogniser learns what such a vocoder does to speech; the speech stays espeak-ng's.
+    So the recognizer learns what such a vocoder does to speech; the speech stays espeak-ng's.
     """
     bar = tqdm(examples, desc="Griffin-Lim", unit="phrase", disable=None)
     with torch.random.fork_rng():  # Griffin-Lim begins with random phases
@@ -329,7 +329,7 @@ class Loss:
 
 
 def train(recipe: Recipe, *, seed: int, device: str, output: Path) -> tuple[nn.Module, History]:
-    """Return the recogniser, in eval mode, and how the training went."""
+    """Return the recognizer, in eval mode, and how the training went."""
     reproducible(seed, device)
     model = transformer_ctc(aux_num_out=len(LABELS)).to(device)
     hook = model.feature_extractor.log_mel.register_forward_hook(SpecAugment())
@@ -438,7 +438,7 @@ def write_sounds(folder: Path, *, count: int = KEPT) -> None:
 
 def main() -> None:
     """Train what the arguments ask for, and print what was written."""
-    parser = command_line("Train a recogniser of espeak-ng's speech.")
+    parser = command_line("Train a recognizer of espeak-ng's speech.")
     parser.add_argument(
         "--sounds",
         type=Path,

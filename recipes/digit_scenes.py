@@ -1,6 +1,6 @@
 """Scenes with handwritten digits to find: composed, seeded, of scikit-learn's digits.
 
-A scene is a grey picture of a ground (plain, a ramp, clouds or stripes), strokes across it, and
+A scene is a gray picture of a ground (plain, a ramp, clouds or stripes), strokes across it, and
 marks that do not touch: digits, and things that are none (boxes, blobs, angles, letters, strips
 of digits). Digits are turned, slanted and stretched a little, and stand out from the ground more
 or less. A third of the scenes are dark on bright. Every digit has a box: the smallest around its
@@ -56,7 +56,7 @@ class Scene:
     """A picture, and what there is to find.
 
     Attributes:
-        image: Grey, of mode ``L``.
+        image: Gray, of mode ``L``.
         boxes: Of the digits, as x1, y1, x2, y2 in pixels.
         labels: Which digits they are.
     """

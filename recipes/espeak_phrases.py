@@ -37,11 +37,11 @@ UNITS = tuple(
     """.split()  # noqa: SIM905
 )
 TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
-COLOURS = ("black", "blue", "green", "orange", "red", "white", "yellow")
+COLORS = ("black", "blue", "green", "orange", "red", "white", "yellow")
 THINGS = ("apple", "box", "door", "jacket", "lamp", "light", "music", "picture", "queen", "window")
 VERBS = ("close", "find", "move", "open", "play", "show", "stop", "take", "turn")
 OTHERS = ("and", "off", "on", "please", "the", "with")
-VOCABULARY = (*UNITS, *TENS, "hundred", "thousand", *COLOURS, *THINGS, *VERBS, *OTHERS)
+VOCABULARY = (*UNITS, *TENS, "hundred", "thousand", *COLORS, *THINGS, *VERBS, *OTHERS)
 """All words, none of which sounds like another; together they have every letter."""
 
 MOST_WORDS = 5
@@ -107,18 +107,18 @@ def _rest(number: int, *joint: str) -> list[str]:
 
 def draw_command(rng: np.random.Generator) -> str:
     """Return a command, such as "turn the light off" or "find box seven please"."""
-    verb, colour, thing = rng.choice(VERBS), rng.choice(COLOURS), rng.choice(THINGS)
+    verb, color, thing = rng.choice(VERBS), rng.choice(COLORS), rng.choice(THINGS)
     number, switch = rng.choice([*UNITS, *TENS]), rng.choice(["on", "off"])
     command = rng.choice(
         [
             f"{verb} the {thing}",
-            f"{verb} the {colour} {thing}",
+            f"{verb} the {color} {thing}",
             f"{verb} {thing} {number}",
-            f"{verb} {number} {colour} {thing}",
-            f"turn the {colour} {thing} {switch}",
+            f"{verb} {number} {color} {thing}",
+            f"turn the {color} {thing} {switch}",
             f"turn {switch} the {thing}",
-            f"the {colour} {thing}",
-            f"{colour} {thing} {number}",
+            f"the {color} {thing}",
+            f"{color} {thing} {number}",
             f"{thing} and {rng.choice(THINGS)}",
             f"the {thing} with the {rng.choice(THINGS)}",
         ]
@@ -160,7 +160,7 @@ class Voice:
 
 
 SPEAKER = Voice("en-us", speed=190)
-"""Whom text to speech imitates; the recogniser has not heard it: not of `TRAINING_VOICES`."""
+"""Whom text to speech imitates; the recognizer has not heard it: not of `TRAINING_VOICES`."""
 
 _PITCHES_AND_SPEEDS = ((35, 150), (50, 175), (65, 200), (45, 220))
 TRAINING_VOICES = tuple(

@@ -51,7 +51,7 @@ THREADS = 2
 
 FIRST_HELD_OUT = 1287
 MEAN, STD = 0.3061, 0.3228
-"""Of the preprocessed training images, before normalisation: see `training_statistics`."""
+"""Of the preprocessed training images, before normalization: see `training_statistics`."""
 
 
 def held_out_indices() -> NDArray[np.int64]:
@@ -69,7 +69,7 @@ def held_out_indices() -> NDArray[np.int64]:
 
 
 def digit_image(levels: NDArray[np.float64]) -> Image.Image:
-    """Return one digit of ``load_digits()`` as an 8-bit grey image, bright on dark.
+    """Return one digit of ``load_digits()`` as an 8-bit gray image, bright on dark.
 
     Args:
         levels: Shape ``(8, 8)``, with values 0 to 16.
@@ -80,8 +80,8 @@ def digit_image(levels: NDArray[np.float64]) -> Image.Image:
 def preprocess(image: Image.Image) -> Tensor:
     """Return the model's input, shape ``(1, 32, 32)``, for an image of any size.
 
-    The strokes have to be brighter than the ground. Grey levels are resized while they
-    are still 8-bit integers (bilinear, antialiased), then scaled to 0..1 and normalised
+    The strokes have to be brighter than the ground. Gray levels are resized while they
+    are still 8-bit integers (bilinear, antialiased), then scaled to 0..1 and normalized
     by `MEAN` and `STD`.
     """
     return (unnormalised(image) - MEAN) / STD
@@ -132,7 +132,7 @@ class Distortion:
 
     def __call__(self, images: Tensor, rng: torch.Generator) -> Tensor:
         """Return distorted copies of ``(N, 1, H, W)``, filled up with black."""
-        # grid_sample fills with zero, which is black only before the normalisation.
+        # grid_sample fills with zero, which is black only before the normalization.
         black = -MEAN / STD
         maps = self.draw(len(images), rng)
         grid = affine_grid(maps, list(images.shape), align_corners=False)

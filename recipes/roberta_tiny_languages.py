@@ -10,7 +10,7 @@ measuring; a line of JSON tells what was written, and how well it does. Interrup
 command goes on. ``manual_pages`` says what the sentences are, and which programs are held out:
 one in ten, in all languages alike.
 
-Sentences are cut into excerpts, so that short texts are recognised, too, and some lose their
+Sentences are cut into excerpts, so that short texts are recognized, too, and some lose their
 capitals. The tokenizer is a byte-level BPE, trained on as many sentences of each language. The
 settings were chosen for the time that a step takes, after two short runs whose accuracy on
 held-out sentences was looked at.
@@ -173,7 +173,7 @@ class Excerpts:
 
 
 def new_model(recipe: Recipe) -> nn.Module:
-    """Return the model, initialised at random."""
+    """Return the model, initialized at random."""
     return roberta_tiny(
         num_labels=len(LANGUAGES),
         vocab_size=recipe.vocabulary,
@@ -243,7 +243,7 @@ class Options:
 def accuracies(
     model: nn.Module, tokenize: Callable[..., Mapping[str, Tensor]], sentences: Sequence[Sentence]
 ) -> dict[str, float]:
-    """Return which percentage is recognised: of all sentences, and of each language on average."""
+    """Return which percentage is recognized: of all sentences, and of each language on average."""
     model.eval()
     device = next(model.parameters()).device
     right = defaultdict(list)

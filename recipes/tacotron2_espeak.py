@@ -246,7 +246,7 @@ def train(recipe: Recipe, *, seed: int, output: Path, device: str) -> tuple[Taco
 
 
 def understood(model: Tacotron2, texts: Sequence[str], *, batch_size: int = 24) -> float:
-    """Return the part of texts that are recognised word for word when a model speaks them.
+    """Return the part of texts that are recognized word for word when a model speaks them.
 
     Draws from torch's random state; leaves the model in the mode that it is in.
     """
@@ -275,7 +275,7 @@ def speak(model: Tacotron2, texts: Sequence[str]) -> list[Tensor]:
 
 @torch.inference_mode()
 def listen(waveforms: Sequence[Tensor]) -> list[str]:
-    """Return what the recogniser writes down of each waveform."""
+    """Return what the recognizer writes down of each waveform."""
     weights, model = get_weights(LISTENER), get_model(LISTENER).eval()
     prepare, write = weights.transforms(), weights.postprocess()
     return [write(*model(prepare(each, SAMPLE_RATE)))[0].lower() for each in waveforms]
@@ -284,7 +284,7 @@ def listen(waveforms: Sequence[Tensor]) -> list[str]:
 def describe(path: Path, *, count: int = 240) -> dict[str, object]:
     """Return what an entry of a weights file states, measured on the file itself.
 
-    ``sentence accuracy`` is the part of held-out phrases that are recognised word for word when
+    ``sentence accuracy`` is the part of held-out phrases that are recognized word for word when
     the model speaks them, in percent; ``control`` is the same of what the imitated speaker says,
     and ``vocoder`` of what Griffin-Lim makes of that.
     """

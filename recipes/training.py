@@ -75,7 +75,7 @@ def reproducible(seed: int, device: str = "cpu", *, threads: int = 1) -> None:
 
 @dataclass
 class Training:
-    """The minimising of a loss, step by step, with a checkpoint every minute.
+    """The minimizing of a loss, step by step, with a checkpoint every minute.
 
     Args:
         loss_of: Returns the loss of a step, whose number it is given: 0, 1, 2...

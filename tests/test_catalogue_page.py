@@ -272,7 +272,7 @@ def test_address_brings_the_same_view_back(show):
 
 
 def test_hostile_metadata_stays_text(show):
-    """Markup in a name, a licence or a task is shown, never run; only https is a link."""
+    """Markup in a name, a license or a task is shown, never run; only https is a link."""
     tab = show(fragment="#weights=odd:Photos_Hostile")
 
     assert HOSTILE in tab.inner_text("#panel")

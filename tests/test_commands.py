@@ -9,7 +9,7 @@ import pytest
 
 from dapi import catalog
 from dapi._cli import _COMMANDS, main
-from dapi._cli.examples import _EXAMPLES
+from dapi._cli.options import _EXAMPLES
 
 ROOT = Path(__file__).parents[1]
 SCHEMA = json.loads((ROOT / "docs/command-line.schema.json").read_text(encoding="utf-8"))

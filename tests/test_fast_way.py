@@ -1,4 +1,4 @@
-"""Models of every kind are built without initialising: with the oldest PyTorch and the newest."""
+"""Models of every kind are built without initializing: with the oldest PyTorch and the newest."""
 
 import logging
 from functools import partial

@@ -206,7 +206,7 @@ def transformers_case(name, config, inputs=None, **sizes):
 
 
 def state_of(construct):
-    """Return a state dict without zeros: a head that is initialised to zero hides all else."""
+    """Return a state dict without zeros: a head that is initialized to zero hides all else."""
     torch.manual_seed(0)
     model = construct()
     with torch.no_grad():

@@ -136,7 +136,7 @@ class Old(nn.Module):
 
 @ContextParams(Block, True, reach="children")
 def build_as_before():
-    """Build with the behaviour of before, by the decorator."""
+    """Build with the behavior of before, by the decorator."""
     return Old()
 
 

@@ -91,7 +91,7 @@ def test_licence_that_is_stated_has_its_source():
 
 
 def test_readme_states_the_numbers():
-    """How many weights there are, with which hashes, and with which licences."""
+    """How many weights there are, with which hashes, and with which licenses."""
     ours = [w for w in dapi.list_weights() if type(w).__module__.startswith("dapi.")]
     digits = [min(len(file.sha256 or "") for file in weights.files) for weights in ours]
     full, none = digits.count(64), digits.count(0)
@@ -103,4 +103,4 @@ def test_readme_states_the_numbers():
         f"all 64 digits for {full} sets, the first digits for {len(ours) - full - none}; " in readme
     )
     assert f"; {none} have none and are pinned" in readme
-    assert f"Licences are stated for {stated} of the {len(ours)} sets" in readme
+    assert f"Licenses are stated for {stated} of the {len(ours)} sets" in readme

@@ -84,7 +84,7 @@ def test_broken_links_are_found(tmp_path):
 # What newcomers ask: the page that answers, counted from the start page by links in texts, and what
 # it says there.
 ANSWERS = {
-    "find the best classifier under 30 M parameters with a free licence": (
+    "find the best classifier under 30 M parameters with a free license": (
         "weights.html", "catalogue.md", "license=permissive&params=30000000&sort=value",
     ),
     "fine-tune it": ("fine-tuning.md", "fine-tuning.md", "new_head=True"),
@@ -95,7 +95,7 @@ ANSWERS = {
     "lock weights for a fleet": ("fleet.md", "fleet.md", "dapi lock"),
     "come from timm": ("coming-from.md", "coming-from.md", "timm.create_model"),
     "name a photo in Python": ("predict.md", "predict.md", "## In Python"),
-    "find the licence and hash of weights": ("weights.html", "catalogue.md", "License and hash of"),
+    "find the license and hash of weights": ("weights.html", "catalogue.md", "License and hash of"),
 }  # fmt: skip
 LINKS = re.compile(r"\]\(([\w./-]+\.(?:md|html))[)#]")
 

@@ -1,6 +1,6 @@
 """Find phrases in sources and documentation that are hard to read, and suggest better ones.
 
-Run by ``nox -s lint``. Every text file that Git tracks is checked, except tests, licences, data and
+Run by ``nox -s lint``. Every text file that Git tracks is checked, except tests, licenses, data and
 ``CHANGELOG.md``. A line that must contain a phrase ends in the comment ``words: allow``.
 
 Usage::

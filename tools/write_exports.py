@@ -183,7 +183,7 @@ def built(name: str, weights: Weights) -> Any:
 def scale(model: Any, weights: Weights | WeightEntry) -> None:
     """Scale each layer so that its outputs on the task's sample have a deviation of one.
 
-    Without trained statistics of normalisation, activations grow through the layers: a detector's
+    Without trained statistics of normalization, activations grow through the layers: a detector's
     scores are then all 1.0, in no order, and rounding errors are as large as the outputs.
     """
     import torch

@@ -1,14 +1,14 @@
-"""Scenario 3: the behaviour changes and the architecture stays the same.
+"""Scenario 3: the behavior changes and the architecture stays the same.
 
-The case. FeaturePyramidNetwork meant to initialise all its convolutions in one way. Its loop ran
+The case. FeaturePyramidNetwork meant to initialize all its convolutions in one way. Its loop ran
 over ``children()``, which are two lists of blocks and no convolutions, so that each convolution
-kept PyTorch's default initialisation (https://github.com/pytorch/vision/issues/2326). With
+kept PyTorch's default initialization (https://github.com/pytorch/vision/issues/2326). With
 ``modules()`` the loop reaches them (https://github.com/pytorch/vision/pull/2954). The keys and
 shapes of the state dict are the same, and published weights compute what they computed. Only
 training from scratch goes another way: who wants to repeat an old experiment needs the old start.
 
 What dapi does. The change gets a new builder, which says what it ``replaces``. The old one keeps
-the old initialisation; ContextParams hands it to the class deep inside, without an argument on the
+the old initialization; ContextParams hands it to the class deep inside, without an argument on the
 way. Weights fit both builders, so the new one accepts the enum of the old one as well.
 """
 
@@ -29,17 +29,17 @@ from dapi import ContextParams, WeightEntry, Weights, register_model
 
 
 class Pyramid(FeaturePyramidNetwork):  # type: ignore[misc]  # torchvision has no types
-    """The network as it is today; a context may ask for the initialisation of before."""
+    """The network as it is today; a context may ask for the initialization of before."""
 
     def __init__(self, in_channels: list[int], out_channels: int) -> None:
         super().__init__(in_channels, out_channels)
-        if ContextParams.get(self, "initialise", "modules") == "children":
+        if ContextParams.get(self, "initialize", "modules") == "children":
             for conv in convolutions(self):
                 conv.reset_parameters()  # what PyTorch does by default
 
 
 class Detector(nn.Module):
-    """A model that contains the network and passes nothing about initialisation on."""
+    """A model that contains the network and passes nothing about initialization on."""
 
     def __init__(self, channels: int = 64) -> None:
         super().__init__()
@@ -65,8 +65,8 @@ class DetectorV2Weights(Weights):
 
 @register_model(weights=DetectorWeights)
 def detector(*, weights: DetectorWeights | WeightEntry | None = None, **config: Any) -> Detector:
-    """Build a detector as it was, its initialisation included."""
-    with ContextParams(Pyramid, initialise="children"):
+    """Build a detector as it was, its initialization included."""
+    with ContextParams(Pyramid, initialize="children"):
         return Detector(**config)
 
 
@@ -74,7 +74,7 @@ def detector(*, weights: DetectorWeights | WeightEntry | None = None, **config: 
 def detector_v2(
     *, weights: DetectorV2Weights | DetectorWeights | WeightEntry | None = None, **config: Any
 ) -> Detector:
-    """Build a detector whose convolutions are all initialised. Takes the old weights too."""
+    """Build a detector whose convolutions are all initialized. Takes the old weights too."""
     return Detector(**config)
 
 

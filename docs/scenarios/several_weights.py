@@ -9,7 +9,7 @@ the new file by its old recipe fell from 40.3 to 35.5 mAP
 default must not move silently.
 
 What dapi does. Each builder has an enum of weights: new weights are a new member. New *code* is a
-new builder with an enum of its own: ``resnet20_v2`` puts normalisation and activation before the
+new builder with an enum of its own: ``resnet20_v2`` puts normalization and activation before the
 convolutions, so the weights of ``resnet20`` cannot serve it.
 
 The weights used here are inside the wheel of dapi-vision: nothing is downloaded.

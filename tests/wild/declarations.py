@@ -159,7 +159,7 @@ class PestoWeights(Weights):
     """Weights of ``wild_pesto``: a checkpoint of Lightning.
 
     The kernels of the constant-Q transform are computed. The classifier of silence is not in this
-    file: pesto leaves it as it was initialised.
+    file: pesto leaves it as it was initialized.
     """
 
     MIR1K_RefV1 = WeightEntry(

@@ -61,7 +61,7 @@ def test_recipe_learns(tmp_path: Path) -> None:
 
 
 def test_statistics_are_those_of_the_entries() -> None:
-    """The transforms standardise by what the recipe measured."""
+    """The transforms standardize by what the recipe measured."""
     transforms = WineMLPWeights.get_latest().transforms()
 
     assert (list(transforms.mean), list(transforms.std)) == wine.statistics()

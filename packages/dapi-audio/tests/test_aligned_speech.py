@@ -33,7 +33,7 @@ def test_a_frame_is_read_where_its_letter_is_written(script, spoken):
     shutil.which("espeak-ng") is None, reason="the program espeak-ng is not installed"
 )
 def test_letters_are_heard_in_order_while_they_are_spoken(script):
-    """The recogniser aligns what it has never heard."""
+    """The recognizer aligns what it has never heard."""
     sound = script.say("open the red door", script.SPEAKER)
     times = script.letter_times(sound, "open the red door")
 

@@ -95,7 +95,7 @@ def test_labels_and_reserved_rows_are_the_bundles(name):
 
 @pytest.mark.parametrize("name", BUNDLES)
 def test_licence_and_recipe_are_in_the_bundles_documentation(name):
-    """The licence by its words, with the URL that they link; and where the training is."""
+    """The license by its words, with the URL that they link; and where the training is."""
     meta = MEMBERS[name].meta
     text = "unknown" if name.startswith("TACOTRON2") else BUNDLES[name].__doc__
 

@@ -27,7 +27,7 @@ def model():
 
 
 def speech(*, seconds=0.5):
-    """Noise as loud as speech, and not centred."""
+    """Noise as loud as speech, and not centered."""
     generator = torch.Generator().manual_seed(5)
     return torch.randn(1, int(16000 * seconds), generator=generator) * 0.1 + 0.02
 

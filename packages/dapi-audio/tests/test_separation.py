@@ -68,7 +68,7 @@ def test_entry_goes_from_a_waveform_to_named_sources(case):
 
 
 def test_without_weights_they_are_torchaudios():
-    """Random initialisation is that of the factory."""
+    """Random initialization is that of the factory."""
     torch.manual_seed(0)
     ours = conv_tasnet_base().state_dict()
     torch.manual_seed(0)

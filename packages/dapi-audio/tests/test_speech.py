@@ -104,7 +104,7 @@ def at_depth(factory, depth):
 
 
 def waveform(*, seconds=0.3, batch=1):
-    """Noise of 16 kHz that is not centred."""
+    """Noise of 16 kHz that is not centered."""
     generator = torch.Generator().manual_seed(5)
     return torch.randn(batch, int(16000 * seconds), generator=generator) * 0.2 + 0.05
 

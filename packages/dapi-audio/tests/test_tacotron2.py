@@ -236,7 +236,7 @@ def test_a_file_of_the_other_alphabet_does_not_load(made, tmp_path):
 
 
 def test_without_weights_it_is_torchaudios_class():
-    """Random initialisation is that of the class, with its default arguments."""
+    """Random initialization is that of the class, with its default arguments."""
     torch.manual_seed(0)
     ours = dapi.get_model("tacotron2", weights=None).state_dict()
     torch.manual_seed(0)

@@ -1,4 +1,4 @@
-"""tacotron2_tiny: real weights, heard by a recogniser that never heard them."""
+"""tacotron2_tiny: real weights, heard by a recognizer that never heard them."""
 
 import copy
 

@@ -32,7 +32,7 @@ def ctc(recipe):
 
 @pytest.fixture(scope="module")
 def sounds():
-    """What is kept of what the recogniser was not trained on: each file's text and voice."""
+    """What is kept of what the recognizer was not trained on: each file's text and voice."""
     return json.loads((SOUNDS / "sounds.json").read_text())
 
 

@@ -253,6 +253,15 @@ class TestLinks:
 
         assert BODY == dapi.cache.fetch(file, patience=QUICK).read_bytes()
 
+    def test_partial_that_is_replaced_by_a_hard_link_is_not_opened(self, own_cache, victim):
+        """Somebody may put it there after the leftovers were examined."""
+        victim.chmod(0o644)
+        path = own_cache / "blobs" / f"partial-{DIGEST}-here-1-2-3"
+        self.odd(path, "hard link", victim)
+
+        with pytest.raises(OSError, match="another name"):
+            partial.Partial(path, DIGEST)
+
     @needs_root
     def test_partial_of_another_user_is_not_resumed(self, file, own_cache):
         """He may have it open, and write to it after it was verified."""

@@ -157,7 +157,7 @@ def test_mismatch_beyond_the_stem_stays_one(seen):
 
 
 def test_no_classes_are_no_head_where_the_model_has_that_form(seen):
-    """Without new_head, as nothing is initialised; a model that keeps a head is refused."""
+    """Without new_head, as nothing is initialized; a model that keeps a head is refused."""
     model = dapi.build_model(Seen, weights=seen, head="fc", num_classes=0)
 
     assert torch.equal(seen.state_dict()["conv.weight"], model.conv.weight)
@@ -205,7 +205,7 @@ def test_file_without_the_head_is_told_how_to_get_one(tmp_path):
             dapi.build_model(Net, weights=weights, head="fc")
         is_bare = name == "bare"
         assert (("fc",) if is_bare else ()) == caught.value.head
-        assert is_bare == ("Add new_head=True to initialise a new fc." in str(caught.value))
+        assert is_bare == ("Add new_head=True to initialize a new fc." in str(caught.value))
 
 
 def test_new_head_waives_no_other_argument(entry):
@@ -244,8 +244,8 @@ def test_entry_of_another_builder_says_so(entry):
 
     with pytest.raises(ForeignWeightsError, match="require n_symbol.*belong to another builder"):
         dapi.build_model(Net, weights=foreign)
-    with pytest.raises(TypeError, match="unexpected keyword argument 'colour'"):
-        dapi.build_model(Net, weights=entry, colour=1)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'color'"):
+        dapi.build_model(Net, weights=entry, color=1)
 
 
 def test_config_that_cannot_be_pickled_keeps_no_model_from_it(entry):

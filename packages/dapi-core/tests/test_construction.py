@@ -357,7 +357,7 @@ def test_parameters_are_those_of_torch(has_private, publish, plain, monkeypatch)
 
 
 class Initialised(nn.Module):
-    """Initialises by every function, also by keyword, and refuses what does not suit."""
+    """Initializes by every function, also by keyword, and refuses what does not suit."""
 
     def __init__(self):
         super().__init__()
@@ -468,7 +468,7 @@ def test_builder_inside_a_builder_is_loaded_once(publish, plain):
 
 
 def test_new_head_is_initialised_by_its_constructor(publish, plain):
-    """Only the head gets values; the rest is not initialised even then [6, 15]."""
+    """Only the head gets values; the rest is not initialized even then [6, 15]."""
     entry = publish(filled(nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 2))).state_dict())
 
     def construct(classes=2):
@@ -823,7 +823,7 @@ def test_copies_are_of_one_tensor_each(publish):
 
 
 def test_what_torch_cannot_tell_is_built_in_the_plain_way(publish, plain, monkeypatch):
-    """Without the count of who holds a memory, parameters are initialised as ever; the log says."""
+    """Without the count of who holds a memory, parameters are initialized as ever; the log says."""
     entry = publish(Net().state_dict())
     monkeypatch.delattr(torch._C, "_storage_Use_Count")
 

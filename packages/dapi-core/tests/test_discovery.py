@@ -33,6 +33,17 @@ def test_entry_points_are_read_without_importing(advertise):
     assert "acme_exits" not in sys.modules
 
 
+@pytest.mark.parametrize("listing", [lambda: entry_points("dapi.models"), catalog.builders])
+def test_changed_list_changes_no_later_answer(advertise, listing):
+    """What was derived from a scan is kept; a tool that sorts or empties its list has a copy."""
+    advertise("acme", MODELS.format(module="acme_models"), acme_models="")
+    before = [(each.distribution, each.name) for each in listing()]
+    listing().clear()
+
+    assert ("acme", "net") in before
+    assert before == [(each.distribution, each.name) for each in listing()]
+
+
 @pytest.mark.parametrize("body", ["raise SystemExit(3)", "import absent_module", "1/0"])
 def test_loading_what_fails_keeps_the_cause(advertise, body):
     """Whatever an import raises becomes one error, with its cause; plugins() tells it."""

@@ -65,3 +65,21 @@ def test_one_core_needs_no_thread(own_cache, monkeypatch):
         target.discard()
 
     assert "dapi-hash" not in threads
+
+
+@pytest.mark.skipif(hashing._cores() < 2, reason="a thread needs a core of its own")
+def test_times_of_two_connections_are_not_compared(own_cache, monkeypatch):
+    """What one of them computed long ago does not make the other the limit of a download."""
+    monkeypatch.setattr(hashing, "_WINDOW", 1 << 19)
+    target = partial.create("key", Settings())
+    try:
+        for number, offset in enumerate(range(0, len(BODY), 700_000)):
+            write = threading.Thread(target=target.write, args=(offset, BODY[offset:][:700_000]))
+            if number % 2:
+                write.run()
+            else:
+                write.start()
+                write.join()
+        assert "dapi-hash" not in [each.name for each in threading.enumerate()]
+    finally:
+        target.discard()

@@ -1,4 +1,4 @@
-"""Licences: DAPI_LICENSES refuses what it does not name, wherever weights are used."""
+"""Licenses: DAPI_LICENSES refuses what it does not name, wherever weights are used."""
 
 import json
 import sys
@@ -33,7 +33,7 @@ POINTS = "[dapi.models]\nnet = acme_licensed:net\n[dapi.weights]\nnet = acme_lic
 
 @pytest.fixture(autouse=True)
 def licensed(alone, advertise, monkeypatch):
-    """A distribution whose weights have several licences; nothing is asked of a network."""
+    """A distribution whose weights have several licenses; nothing is asked of a network."""
     advertise("acme-licensed", POINTS, acme_licensed=MODULE)
     monkeypatch.setenv("DAPI_OFFLINE", "1")
     yield
@@ -94,12 +94,12 @@ WAYS = {
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("net:Unknown_RefV1", "net:Unknown_RefV1 has the licence 'unknown'"),
-        ("net:Talker_RefV1", "voice of net:Talker_RefV1 has the licence 'CC-BY-NC-4.0'"),
+        ("net:Unknown_RefV1", "net:Unknown_RefV1 has the license 'unknown'"),
+        ("net:Talker_RefV1", "voice of net:Talker_RefV1 has the license 'CC-BY-NC-4.0'"),
     ],
 )
 def test_what_is_not_allowed_is_refused(monkeypatch, way, name, told):
-    """Also other weights that an entry uses, and what names no licence; with what is allowed."""
+    """Also other weights that an entry uses, and what names no license; with what is allowed."""
     monkeypatch.setenv("DAPI_LICENSES", "MIT, Apache-2.0")
 
     with pytest.raises(LicenseError, match="allows only MIT, Apache-2.0") as caught:
@@ -147,11 +147,11 @@ def test_command_refuses_what_is_not_allowed(monkeypatch, capsys):
     monkeypatch.setenv("DAPI_LICENSES", "MIT")
 
     assert 1 == main(["fetch", "net:Unknown_RefV1", "--yes"])
-    assert "has the licence 'unknown'" in capsys.readouterr().err
+    assert "has the license 'unknown'" in capsys.readouterr().err
 
 
 def test_search_finds_what_may_be_used(capsys):
-    """The vocoder of the talker counts; several licences are any of them."""
+    """The vocoder of the talker counts; several licenses are any of them."""
     from _dapi_command import main
 
     assert 0 == main(

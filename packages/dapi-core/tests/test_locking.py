@@ -197,6 +197,28 @@ def test_two_that_publish_at_once_are_no_error(own_cache, monkeypatch):
         target.discard()
 
 
+FORKED = """
+import os, signal
+from dapi._store import folders, locking
+with locking.attempt("key") as is_held:
+    waiting = (folders.root() / "locks" / "key").open("ab")
+    assert is_held and not locking._try_lock(waiting)
+    child = os.fork()
+    if not child:
+        signal.pause()
+is_free = locking._try_lock(waiting)
+os.kill(child, signal.SIGKILL)
+os.waitpid(child, 0)
+assert is_free
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a system that does not fork")
+def test_lock_ends_although_a_forked_process_has_its_file(own_cache):
+    """A data loader that is started meanwhile would hold it as long as it lives."""
+    finish(subprocess.Popen([sys.executable, "-c", FORKED], stderr=subprocess.PIPE, text=True))
+
+
 def test_file_system_without_locks_is_no_error(faulty, monkeypatch):
     """A file system that refuses to lock is used without."""
     import errno

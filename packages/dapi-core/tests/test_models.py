@@ -100,6 +100,16 @@ def test_builder_of_a_disabled_distribution_is_not_listed_when_imported(install,
     assert [] == dapi.list_models("fancynet")
 
 
+def test_module_that_fails_to_import_late_hides_no_builder(advertise):
+    """An entry point may lead to a package that imports its parts when they are asked for."""
+    body = "def __getattr__(name):\n    raise SystemExit('its other library is missing')"
+    advertise("acme-late", "[dapi.models]\nlate_net = acme_late:late_net\n", acme_late=body)
+    importlib.import_module("acme_late")
+    dapi.register_model(name="late_net")(lambda *, weights=None: None)
+
+    assert 2 == len(dapi.list_models("late_net"))
+
+
 def test_builders_register_while_others_are_read():
     """Threads that import families disturb nobody who goes through those that there are."""
     before = catalog.registered()

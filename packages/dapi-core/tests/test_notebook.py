@@ -81,7 +81,7 @@ def test_names_of_strangers_are_text(kind):
 
 
 def test_nothing_is_loaded_from_elsewhere():
-    """Pictures are inside, and colours are those of the page: light or dark."""
+    """Pictures are inside, and colors are those of the page: light or dark."""
     html = "".join(shown().values())
 
     sources = re.findall("src='([^']*)'", html)

@@ -315,7 +315,7 @@ def test_backbone_is_not_fetched_when_weights_are_given(tmp_path):
 
 
 def test_random_backbone_is_told_once(tmp_path):
-    """Without weights of either kind; not to who says so, nor where nothing is initialised."""
+    """Without weights of either kind; not to who says so, nor where nothing is initialized."""
     torch = pytest.importorskip("torch")
     path = tmp_path / "net.pth"
     torch.save(torch.nn.Linear(1, 1).state_dict(), path)
@@ -499,7 +499,7 @@ def test_argument_that_a_builder_without_config_lacks_is_told():
         return size
 
     with pytest.raises(UnexpectedArgumentError, match="Available: .*size, weights.$"):
-        fixed(colour="red")
+        fixed(color="red")
 
 
 def test_type_error_of_a_constructor_itself_stays():

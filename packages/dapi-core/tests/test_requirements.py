@@ -1,5 +1,7 @@
 """Requirements: what ``packaging`` says of a version or a marker, we say too."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +13,8 @@ packaging = pytest.importorskip("packaging")
 NUMBERS = st.lists(st.integers(0, 3), min_size=1, max_size=3).map(
     lambda parts: ".".join(map(str, parts))
 )
-SUFFIXES = st.sampled_from(["", "a1", "b2", "rc1", ".dev3", "rc1.dev2", ".post1", ".post0.dev1"])
+ENDS = ["", "a1", "b2", "rc1", ".dev3", "rc1.dev2", ".post1", ".post0.dev1"]
+SUFFIXES = st.sampled_from(ENDS)
 VERSIONS = st.builds("{}{}{}".format, st.sampled_from(["", "1!"]), NUMBERS, SUFFIXES)
 INSTALLED = st.builds("{}{}".format, VERSIONS, st.sampled_from(["", "+cpu"]))
 CLAUSES = st.one_of(
@@ -30,6 +33,19 @@ def test_specifiers_allow_what_packaging_allows(version, specifier):
     expected = SpecifierSet(specifier).contains(version, prereleases=True)
 
     assert expected == parse(f"acme{specifier}").allows(version)
+
+
+@pytest.mark.parametrize("comparison", ["<", ">"])
+def test_releases_of_one_number_are_ordered_as_by_packaging(comparison):
+    """Early, final and late ones, which all have rules of their own: each with each."""
+    pytest.importorskip("packaging", minversion="26.4")  # of posts of early ones, others said more
+    from packaging.specifiers import SpecifierSet
+
+    ends = [*ENDS, "a1.dev1", "a1.post1", "rc1.post1", "rc1.post1.dev2"]
+    for installed, wanted in itertools.product(ends, ends):
+        clause = f"{comparison}2.0{wanted}"
+        expected = SpecifierSet(clause).contains(f"2.0{installed}", prereleases=True)
+        assert expected == parse(f"acme{clause}").allows(f"2.0{installed}"), (installed, clause)
 
 
 MARKERS = [

@@ -1,4 +1,4 @@
-"""The command on a terminal: tables that fit, colours, help, suggestions and completion."""
+"""The command on a terminal: tables that fit, colors, help, suggestions and completion."""
 
 import fcntl
 import os
@@ -100,7 +100,7 @@ def test_short_names_make_no_row_longer(columns, monkeypatch, capsys):
 
 
 def test_table_in_a_pipe_is_whole(installed):
-    """All columns, nothing cut, and no colour."""
+    """All columns, nothing cut, and no color."""
     heading, best, _ = piped(installed, "search", "--sort", "acc@1")
 
     assert "\x1b" not in heading and heading.split()[-1] == "status"
@@ -195,7 +195,7 @@ def test_what_is_piped_is_not_paged(installed):
 
 
 def test_remarks_follow_the_pager(installed):
-    """Where they are seen when it ends, with the colours and cuts of the terminal."""
+    """Where they are seen when it ends, with the colors and cuts of the terminal."""
     lines = on_terminal({**installed, "PAGER": PAGER}, 60, "search", rows=3, stderr=0)
 
     assert lines[0].startswith("paged:\x1b[1mweights")

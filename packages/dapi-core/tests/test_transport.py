@@ -36,7 +36,7 @@ def authorization(server):
 
 
 @pytest.fixture
-def neighbour(secure):
+def neighbor(secure):
     """Another name of the https server: another origin."""
     return f"https://127.0.0.1:{secure.server_port}"
 
@@ -118,11 +118,11 @@ def test_encoded_body_that_is_cut_is_an_error(secure):
         get(url, sha256=None)
 
 
-def test_netrc_is_sent_to_its_host_alone(secure, neighbour, tmp_path, monkeypatch):
+def test_netrc_is_sent_to_its_host_alone(secure, neighbor, tmp_path, monkeypatch):
     """Credentials go to the host that they are for, not where it redirects to."""
     (tmp_path / "netrc").write_text("machine localhost login me password secret\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    url = redirect(secure, "/net.pth", f"{neighbour}/moved.pth")
+    url = redirect(secure, "/net.pth", f"{neighbor}/moved.pth")
     secure.files["/moved.pth"] = BODY, '"v1"'
     secure.faults["/moved.pth"] = iter([{}])
 
@@ -148,11 +148,11 @@ def test_damaged_netrc_is_no_obstacle(secure, tmp_path, monkeypatch):
     assert BODY == get(secure.serve("/net.pth", BODY))
 
 
-def test_default_of_netrc_is_sent_to_nobody(secure, neighbour, tmp_path, monkeypatch):
+def test_default_of_netrc_is_sent_to_nobody(secure, neighbor, tmp_path, monkeypatch):
     """It names no host, and is sent to none: not to the first, nor where it redirects to."""
     (tmp_path / "netrc").write_text("default login me password secret\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    url = redirect(secure, "/net.pth", f"{neighbour}/moved.pth")
+    url = redirect(secure, "/net.pth", f"{neighbor}/moved.pth")
     secure.files["/moved.pth"] = BODY, '"v1"'
     secure.faults["/moved.pth"] = iter([{}])
 
@@ -214,11 +214,11 @@ def with_password(url, password="me:p%40ss%2Fs3cret"):
     return url.replace("://", f"://{password}@")
 
 
-def test_password_of_an_address_is_sent_to_its_host_alone(secure, neighbour):
+def test_password_of_an_address_is_sent_to_its_host_alone(secure, neighbor):
     """user:password@ is Basic authorization for the address's own server."""
     url = redirect(secure, "/net.pth", "/there.pth")
     secure.files["/there.pth"] = secure.files["/moved.pth"] = BODY, '"v1"'
-    to = {"status": 307, "headers": {"Location": f"{neighbour}/moved.pth"}}
+    to = {"status": 307, "headers": {"Location": f"{neighbor}/moved.pth"}}
     secure.faults.update({"/there.pth": repeat(to), "/moved.pth": repeat({})})
 
     assert BODY == get(with_password(url))
@@ -268,9 +268,9 @@ def tokens(server):
     return [headers.get("X-Token") for _, headers in server.asked]
 
 
-def test_headers_of_a_hook_stay_with_their_host(secure, neighbour, add_token):
+def test_headers_of_a_hook_stay_with_their_host(secure, neighbor, add_token):
     """What a hook adds, such as a token, is not sent on to another host."""
-    url = redirect(secure, "/net.pth", f"{neighbour}/moved.pth")
+    url = redirect(secure, "/net.pth", f"{neighbor}/moved.pth")
     secure.files["/moved.pth"] = BODY, '"v1"'
     secure.faults["/moved.pth"] = iter([{}])
     add_token()
@@ -385,9 +385,9 @@ def test_mirror_is_believed_once_the_hash_is_held(secure, monkeypatch, own_cache
     assert BODY == fetch(file, patience=QUICK).read_bytes()
 
 
-def test_redirect_of_the_host_itself_needs_no_trust(secure, neighbour):
+def test_redirect_of_the_host_itself_needs_no_trust(secure, neighbor):
     """Where a server sends to is its own word, over its own TLS."""
-    url = redirect(secure, "/net.pth", f"{neighbour}/moved.pth")
+    url = redirect(secure, "/net.pth", f"{neighbor}/moved.pth")
     secure.files["/moved.pth"] = BODY, '"v1"'
     secure.faults["/moved.pth"] = iter([{}])
 

@@ -85,3 +85,23 @@ def test_userinfo_is_split_off():
     """What stands before the last @ of the host, and nothing of the path."""
     assert ("https://a.org/@x", "me:p@w") == split_userinfo("https://me:p@w@a.org/@x")
     assert ("package:a/b@c", "") == split_userinfo("package:a/b@c")
+
+
+@pytest.mark.parametrize(
+    ("fragment", "is_kept"),
+    [
+        ("issuecomment-1013906621", True),
+        ("mobilenetv3-large--small", True),
+        ("fcn_resnet101", True),
+        ("access_token=s3cret", False),
+        ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ1In0.c2ln", False),
+        ("Kjh2_s8dK-kd82kDk3", False),
+        ("deadbeefcafe0123deadbeefcafe0123", False),
+    ],
+)
+def test_only_places_in_a_page_are_anchors(fragment, is_kept):
+    """Some hosts put a token, or the key of an encrypted file, behind the # of a link."""
+    url = f"https://example.org/page#{fragment}"
+
+    assert "https://example.org/page?***" == redacted(url)
+    assert (url if is_kept else "https://example.org/page?***") == redacted(url, anchors=True)

@@ -572,3 +572,13 @@ def test_truncated_anywhere_is_an_error(tmp_path, layout):
         (tmp_path / "cut.pth").write_bytes(content[:length])
         with pytest.raises(Exception):  # noqa: B017 - the process says which, if it is its own
             converted(tmp_path / "cut.pth")
+
+
+def test_failed_move_leaves_no_empty_file(tmp_path):
+    """Without links, the place is taken by an empty file before the output is moved there."""
+    made, target = tmp_path / "made", tmp_path / "model.safetensors"
+    made.mkdir()  # it can neither be linked, nor be moved to the place of a file
+
+    with pytest.raises(OSError, match="made"):
+        _convert._place(made, target, ())
+    assert not target.exists()

@@ -79,7 +79,7 @@ def test_program_takes_images_of_any_size(as_program, digits, images):
 
 
 def test_file_states_what_it_is(in_onnx, as_program, digits):
-    """Weights, hash, licence, categories and transforms go where the file goes."""
+    """Weights, hash, license, categories and transforms go where the file goes."""
     weights = dapi.weights_of(digits)
 
     stated = {each.key: each.value for each in onnx.load(in_onnx.path).metadata_props}
@@ -257,7 +257,7 @@ def test_wrong_arguments_are_refused(digits, tmp_path):
 
 
 def test_model_that_is_not_called_once_is_refused(tmp_path):
-    """Speech is synthesised by a method with a loop, of which a file cannot have a part."""
+    """Speech is synthesized by a method with a loop, of which a file cannot have a part."""
     with pytest.raises(ExportError, match="calls the model by a method other than forward"):
         export("tacotron2_tiny", format="torch-export", output=tmp_path)
 

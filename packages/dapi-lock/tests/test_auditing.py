@@ -1,4 +1,4 @@
-"""Audit and policy: licences, hashes and lifecycle, at lock, at sync and on demand."""
+"""Audit and policy: licenses, hashes and lifecycle, at lock, at sync and on demand."""
 
 import json
 from pathlib import Path

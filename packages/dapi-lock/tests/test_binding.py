@@ -1,4 +1,4 @@
-"""The binding: with a lock, LATEST, files and licences are what was locked, and nothing else."""
+"""The binding: with a lock, LATEST, files and licenses are what was locked, and nothing else."""
 
 import json
 import subprocess
@@ -41,7 +41,7 @@ def test_latest_is_what_was_locked(zoo, run, monkeypatch):
 
 
 def test_what_is_not_locked_is_refused_with_the_command_that_adds_it(zoo, run):
-    """Members, models, entries of one's own and other files; random initialisation is free."""
+    """Members, models, entries of one's own and other files; random initialization is free."""
     run("lock", "net:Digits_RefV1")
     other = dapi.WeightEntry("https://example.org/x.safetensors", sha256="0" * 64)
 
@@ -127,7 +127,7 @@ def test_hash_that_a_release_changed_is_refused(zoo, run):
 
 
 def test_policy_is_enforced_when_a_model_is_built(zoo, project, run):
-    """By what is declared today: a release that changes the licence, or deprecates."""
+    """By what is declared today: a release that changes the license, or deprecates."""
     text = (
         "[tool.dapi]\nweights=['net:Digits_RefV1']\n[tool.dapi.policy]\nlicenses=['BSD-3-Clause']\n"
     )

@@ -40,7 +40,7 @@ def test_diff_compares_two_locks(run):
 
 @pytest.mark.usefixtures("zoo")
 def test_changed_policy_is_shown_as_people_write_it(project, run):
-    """Every licence is allowed where none is listed."""
+    """Every license is allowed where none is listed."""
     project("[tool.dapi]\nweights = ['net']\n")
     run("lock")
     project(

@@ -100,6 +100,22 @@ def test_files_of_one_name_are_all_there(run):
     assert [1.0, 2.0] == [layer.bias[0].item() for layer in model]
 
 
+@pytest.mark.usefixtures("release", "project")
+def test_lock_of_before_is_read(run):
+    """Its files have no prefix: the model is built as ever, and the lock is stale."""
+    run("lock", "pair")
+    path = Path("dapi.lock")
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(line for line in lines if not line.startswith("prefix = ")))
+
+    assert ["", ""] == [file.prefix for file in read(path).weights[0].files]
+    with dapi.use_lock(path):
+        model = dapi.get_model("pair", progress=False)
+    assert [1.0, 2.0] == [layer.bias[0].item() for layer in model]
+    status, printed = run("lock", "--check")
+    assert 1 == status and "net.safetensors prefix none -> 0." in printed
+
+
 @pytest.mark.usefixtures("project")
 def test_changed_prefix_is_reported(release, run):
     """The lock is stale, and says why."""

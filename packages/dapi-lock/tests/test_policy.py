@@ -1,4 +1,4 @@
-"""Policy: which licences satisfy which."""
+"""Policy: which licenses satisfy which."""
 
 import pytest
 

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.usefixtures("project")
 
 
 def problems(text):
-    """What the published schema says of a document; its licences and formats are checked, too."""
+    """What the published schema says of a document; its licenses and formats are checked, too."""
     cyclonedx = pytest.importorskip("cyclonedx.validation.json")
     from cyclonedx.schema import SchemaVersion
 
@@ -34,7 +34,7 @@ def bill(run):
 
 
 def test_bill_of_a_lock(zoo, hub, project, run, bill):
-    """Weights with their metadata, repositories, every file with its hash and licence."""
+    """Weights with their metadata, repositories, every file with its hash and license."""
     pytest.importorskip("huggingface_hub")
     pytest.importorskip("dapi.vision")
     project("[project]\nname = 'shop'\n[tool.dapi]\nweights = ['talker', 'resnet20']\n")
@@ -99,7 +99,7 @@ HOSTILE = "\x1b[31m\n---\nlicense: mit|<script>`\u2028\x9b"
 
 
 def test_hostile_texts_stay_texts(zoo):
-    """A stranger's names, licences and addresses: the document conforms, and nothing is markup."""
+    """A stranger's names, licenses and addresses: the document conforms, and nothing is markup."""
     file = LockedFile(HOSTILE, "a" * 64, 5, ("https://example.org/" + HOSTILE,), license=HOSTILE)
     weights = LockedWeights(
         "acme/x", (HOSTILE,), "", "", "", "", HOSTILE, "active", (file,), revision="b" * 40
@@ -134,7 +134,7 @@ def test_card_is_read_by_the_hubs_tool(run):
 
 
 def test_every_card_of_ours_is_read():
-    """Whatever licence, data sets and metrics the weights have."""
+    """Whatever license, data sets and metrics the weights have."""
     from dapi.lock import _card
 
     for each in dapi.list_weights()[::11]:

@@ -12,7 +12,7 @@ def names(path="dapi.lock"):
 
 
 def test_lock_names_every_file_with_hash_size_and_license(zoo, project, run):
-    """Also those of assets, and of other weights that an entry uses, with their licence."""
+    """Also those of assets, and of other weights that an entry uses, with their license."""
     project("[tool.dapi]\nweights = ['net', 'talker']\n")
 
     status, _ = run("lock")

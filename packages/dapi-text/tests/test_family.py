@@ -90,7 +90,7 @@ def from_pretrained(kind, folder, **options):
     ],
 )
 def test_new_head_is_that_of_transformers(member, kind, head, suffix, published):
-    """All but the head is loaded; the head is initialised, and random."""
+    """All but the head is loaded; the head is initialized, and random."""
     folder, entry = published(member, kind)
     stem = kind.partition("For")[0].removesuffix("Model")
     oracle = from_pretrained(stem + suffix, folder, num_labels=3)
@@ -150,7 +150,7 @@ def test_head_of_tokens_replaces_that_of_texts():
 def test_missing_head_is_said(published):
     """A file without the head names it, and how to get a new one."""
     _, entry = published(RoBERTaBaseWeights.English160GB_RefV1, "RobertaForMaskedLM")
-    with pytest.raises(StateDictMismatchError, match="new_head=True to initialise a new classifi"):
+    with pytest.raises(StateDictMismatchError, match="new_head=True to initialize a new classifi"):
         roberta_base(weights=entry, num_labels=3)
 
 

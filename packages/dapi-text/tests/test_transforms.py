@@ -388,7 +388,7 @@ def spm(tmp_path, corpus):
 
 
 def test_sentencepiece_model_gives_its_own_ids(spm):
-    """Its pieces, scores and normalisation: the ids of SentencePiece itself, between two tokens."""
+    """Its pieces, scores and normalization: the ids of SentencePiece itself, between two tokens."""
     oracle, ours = spm("nmt_nfkc")
     compatible = "\ufb01ne \uff46\uff55\uff4c\uff4c width\u2460"  # a ligature, wide letters, (1)
     written = [f"words {token}and {token} or{token}" for token in ("[PAD]", "[SEP]", "[UNK]")]
@@ -410,7 +410,7 @@ def test_transformers_takes_a_sentencepiece_model(spm):
 
 
 def test_sentencepiece_model_splits_as_transformers_does(spm):
-    """The ids of DebertaV2Tokenizer, which normalises by NFC whatever the model says."""
+    """The ids of DebertaV2Tokenizer, which normalizes by NFC whatever the model says."""
     oracle, ours = spm("identity", special_tokens=True)
     vocabulary = [(oracle.id_to_piece(n), oracle.get_score(n)) for n in range(len(oracle))]
     theirs = DebertaV2Tokenizer(vocab=vocabulary, unk_id=3)

@@ -116,7 +116,7 @@ def test_photos_are_named(model, images):
 
 
 def test_transforms_are_those_of_the_official_evaluation():
-    """The middle 7/8 of the shorter side, and grey values as lite/efficientnet_lite_builder.py."""
+    """The middle 7/8 of the shorter side, and gray values as lite/efficientnet_lite_builder.py."""
     transforms = MEMBER.transforms()
     assert transforms.crop_size / transforms.resize_size == 0.875
     levels = transforms(Image.new("RGB", (300, 280), (255, 127, 0)))[:, 0, 0]

@@ -81,7 +81,7 @@ def weights(randomized, save, with_file, tmp_path_factory):
 
 @pytest.mark.parametrize("name", each(CLASSIFIERS, SAMPLES))
 def test_channels_change_the_first_convolution_only(name):
-    """Of every image classifier, except those that rescale the three colours."""
+    """Of every image classifier, except those that rescale the three colors."""
     builder, stem = dapi.get_builder(name), declared(name).stem
     if name in ("googlenet", "inception_v3"):
         with pytest.raises(UnexpectedArgumentError, match="in_channels"):
@@ -127,7 +127,7 @@ def test_films_have_features_too(name):
 
 
 def test_features_equal_those_of_a_torchvision_model_without_its_head(weights):
-    """With weights, which then need no new_head: nothing of the model is initialised."""
+    """With weights, which then need no new_head: nothing of the model is initialized."""
     ours, theirs = resnet18(weights=weights, num_classes=0).eval(), peer.resnet18().eval()
     theirs.load_state_dict(weights.state_dict())
     theirs.fc = nn.Identity()
@@ -184,11 +184,11 @@ def test_adapted_model_sees_grey_images_as_before(name, randomized, save, with_f
     builder = dapi.get_builder(name)
     local = save(randomized(peer.get_model(name)), tmp_path / "published.pth")
     member = with_file(dapi.get_enum(name).get_latest(), local)
-    grey = torch.rand(2, 1, 64, 64)
+    gray = torch.rand(2, 1, 64, 64)
     one = builder(weights=member, in_channels=1, new_stem="adapt").eval()
     three = builder(weights=member).eval()
 
-    assert torch.allclose(three(grey.expand(-1, 3, -1, -1)), one(grey), rtol=1e-3, atol=1e-3)
+    assert torch.allclose(three(gray.expand(-1, 3, -1, -1)), one(gray), rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize("is_loaded", [True, False])

@@ -99,7 +99,7 @@ def test_name_of_torchvisions_function_is_answered_with_the_builders(name):
 
 @pairs
 def test_facts_are_torchvisions(ours, theirs):
-    """URL, sizes, recipe, licence, and every metric that is a number."""
+    """URL, sizes, recipe, license, and every metric that is a number."""
     metrics = {}
     for metric in ours.meta["metrics"]:
         metrics.setdefault(metric["dataset"], {})[metric["name"]] = metric["value"]

@@ -170,7 +170,7 @@ def test_boxes_are_tight():
 
 
 def test_digits_in_rows_are_found_and_named(held_out, detector):
-    """A large coloured picture with six digits: all are found, where they are, and right."""
+    """A large colored picture with six digits: all are found, where they are, and right."""
     images, labels = held_out
     picture, boxes = in_rows(images[:6], columns=3)
     found = find(detector, picture)
@@ -235,7 +235,7 @@ def test_found_boxes_are_in_the_picture(scenes, detector):
 
 
 def test_images_and_tensors_give_the_same(scenes, detector):
-    """A grey image, the same in colour, and as a tensor."""
+    """A gray image, the same in color, and as a tensor."""
     image = scenes[0].image
     expected = find(detector, image)
 
@@ -313,7 +313,7 @@ def test_new_head_keeps_the_rest():
 
 
 def test_pyramid_has_steps_of_4_and_8_pixels():
-    """And 64 channels each, of colour images too."""
+    """And 64 channels each, of color images too."""
     model = fcos_resnet20_fpn(weights_backbone=None)
     with torch.inference_mode():
         levels = model.backbone(torch.zeros(1, 3, 96, 128))

@@ -184,7 +184,7 @@ def test_equal_names_of_what_is_returned_by_name_are_refused():
 
 
 def test_flow_becomes_a_picture():
-    """The last flow of a list is shown; what moves has a colour, and what stays is white."""
+    """The last flow of a list is shown; what moves has a color, and what stays is white."""
     flow = torch.zeros(1, 2, 2, 2)
     flow[0, 0, 0, 0] = 3.0
     picture = OpticalFlow()([-flow, flow])

@@ -40,11 +40,11 @@ def test_a_picture_in_memory_is_the_same(classify, digit):
     """An image, arrays with channels last, and tensors with channels first."""
     with Image.open(digit) as image:
         image.load()
-    grey = np.asarray(image.convert("L"))
-    coloured = torch.from_numpy(grey.copy()).expand(3, -1, -1)
+    gray = np.asarray(image.convert("L"))
+    colored = torch.from_numpy(gray.copy()).expand(3, -1, -1)
     forms = [
-        str(digit), image, grey, grey[::-1][::-1], np.stack([grey] * 3, axis=-1), grey / 255,
-        coloured, coloured[:1], coloured[0], coloured / 255,
+        str(digit), image, gray, gray[::-1][::-1], np.stack([gray] * 3, axis=-1), gray / 255,
+        colored, colored[:1], colored[0], colored / 255,
     ]  # fmt: skip
     expected = classify(digit)
 
@@ -54,7 +54,7 @@ def test_a_picture_in_memory_is_the_same(classify, digit):
 
 
 def test_rows_are_not_taken_for_channels():
-    """A picture with channels last is wider than high, also in colour."""
+    """A picture with channels last is wider than high, also in color."""
     array = np.zeros((4, 6, 3), np.uint8)
     array[0, 5] = (255, 0, 0)
 

@@ -161,7 +161,7 @@ def test_objects_are_told_and_drawn(name):
 
     [found] = prediction.facts["objects"]
     picture = drawn(prediction, "objects.png")
-    colour = _drawing._colour("person")
+    color = _drawing._color("person")
     assert ("person", 0.75, [1, 2, 39, 18]) == tuple(
         found[key] for key in ("label", "score", "box")
     )
@@ -169,7 +169,7 @@ def test_objects_are_told_and_drawn(name):
     assert [3, 4] == next(iter(found["keypoints"].values()))
     assert json.dumps(found)
     assert (480, 240) == picture.size
-    assert colour == picture.getpixel((12, 120)) == picture.getpixel((36, 48))
+    assert color == picture.getpixel((12, 120)) == picture.getpixel((36, 48))
     assert WHITE == picture.getpixel((240, 200)) != picture.getpixel((240, 100))
 
 

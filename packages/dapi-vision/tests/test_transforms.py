@@ -153,14 +153,14 @@ def test_wrong_frames_are_refused(wrong, error, text):
 )
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "YCbCr"])
 def test_any_mode_of_8_bits_is_converted(transforms, mode):
-    """A grey, transparent or indexed picture is taken like its RGB form."""
+    """A gray, transparent or indexed picture is taken like its RGB form."""
     image = Image.fromarray(noise(40, 50)).convert("RGBA" if mode == "LA" else "RGB").convert(mode)
 
     assert torch.equal(transforms(image.convert("RGB")), transforms(image))
 
 
 def test_grayscale_gives_the_same_for_images_and_tensors():
-    """Grey levels come out alike; any shape becomes the size that is asked for."""
+    """Gray levels come out alike; any shape becomes the size that is asked for."""
     transforms = GrayscaleClassification(size=32, mean=0.5, std=0.5)
     levels = noise(53, 20, channels=1)
     tensor = torch.from_numpy(levels)[None]
@@ -169,12 +169,12 @@ def test_grayscale_gives_the_same_for_images_and_tensors():
     assert (1, 32, 32) == expected.shape
     assert torch.equal(expected, transforms(tensor))
     assert torch.equal(expected, transforms(tensor.expand(2, 1, 53, 20))[1])
-    coloured = transforms(tensor.expand(3, 53, 20))
-    assert coloured.sub(expected).abs().max() < 0.02  # one grey level, after rounding
+    colored = transforms(tensor.expand(3, 53, 20))
+    assert colored.sub(expected).abs().max() < 0.02  # one gray level, after rounding
 
 
 def test_grayscale_detection_keeps_the_size():
-    """A detector resizes: grey levels are scaled to 0..1, alike for images and tensors."""
+    """A detector resizes: gray levels are scaled to 0..1, alike for images and tensors."""
     levels = noise(53, 20, channels=1)
     tensor = torch.from_numpy(levels)[None]
     actual = GrayscaleDetection()(Image.fromarray(levels))
@@ -215,7 +215,7 @@ WRONG = {
         SemanticSegmentation(resize_size=8),
         lambda image: OpticalFlow()(image, image),
     ],
-    ids=["classification", "grayscale", "grey-detection", "detection", "segmentation", "flow"],
+    ids=["classification", "grayscale", "gray-detection", "detection", "segmentation", "flow"],
 )
 @pytest.mark.parametrize(("wrong", "error", "text"), WRONG.values(), ids=WRONG)
 def test_wrong_input_is_refused(transforms, wrong, error, text):
@@ -229,7 +229,7 @@ def test_wrong_input_is_refused(transforms, wrong, error, text):
 SINGLE = {
     "classification": ImageClassification(crop_size=24, resize_size=32),
     "grayscale": GrayscaleClassification(size=8, mean=0.5, std=0.5),
-    "grey-detection": GrayscaleDetection(),
+    "gray-detection": GrayscaleDetection(),
     "detection": ObjectDetection(),
     "segmentation": SemanticSegmentation(resize_size=20),
 }
@@ -238,7 +238,7 @@ SINGLE = {
 @pytest.mark.parametrize("transforms", SINGLE.values(), ids=SINGLE)
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_array_is_what_its_image_is(transforms, channels):
-    """Height and width first; grey, coloured or transparent; of whole numbers or fractions."""
+    """Height and width first; gray, colored or transparent; of whole numbers or fractions."""
     array = noise(40, 50, channels)
     expected = transforms(Image.fromarray(array))
 

@@ -21,7 +21,7 @@ def test_weights_fix_the_size_of_images(offline):
 
 @pytest.mark.parametrize("member", SWAG, ids=str)
 def test_weights_of_swag_are_not_for_any_purpose(member):
-    """Their licence is known, and no other recipe outdates them."""
+    """Their license is known, and no other recipe outdates them."""
     assert "CC-BY-NC-4.0" == member.meta["license"]
     assert member.latest
 

@@ -114,10 +114,10 @@ def wine_mlp(
 
     The model takes floats ``(N, 13)`` as ``weights.transforms()`` makes them, of alcohol, malic
     acid, ash, alcalinity of ash, magnesium, total phenols, flavanoids, nonflavanoid phenols,
-    proanthocyanins, colour intensity, hue, OD280/OD315, and proline; it returns logits ``(N, 3)``.
+    proanthocyanins, color intensity, hue, OD280/OD315, and proline; it returns logits ``(N, 3)``.
 
     Args:
-        weights: What to load; None initialises at random.
+        weights: What to load; None initializes at random.
         progress: Show a progress bar while fetching, on a terminal.
         in_features: Numbers of a sample; fixed by the weights.
         num_classes: Classes; other than the weights' own with ``new_head=True`` only.

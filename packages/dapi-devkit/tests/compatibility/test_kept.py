@@ -1,5 +1,6 @@
 """Kept: a distribution is recorded again only after something changed."""
 
+import os
 import re
 
 import pytest
@@ -68,6 +69,28 @@ def test_editable_distribution_is_read(leaves, image, tmp_path):
     assert find() is None
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a system without named pipes")
+def test_things_beside_the_code_are_not_read(leaves, image):
+    """Emacs marks an edited file by a link to nowhere; a pipe would be waited for."""
+    (package,) = (path.parent for path in leaves.site.rglob("__init__.py"))
+    (package / ".#__init__.py").symlink_to("somebody@host.123")
+    os.mkfifo(package / "pipe")
+
+    assert image.content == find()
+
+
+@pytest.mark.parametrize("origin", ["{", "[1]", '{"dir_info": {"editable": true}}'])
+def test_damaged_record_of_pip_is_no_obstacle(leaves, image, folder, origin):
+    """Where some code is cannot be known then: the distribution is recorded each time."""
+    other = leaves.site / "other-1.0.dist-info"
+    other.mkdir()
+    (other / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1.0\n")
+    (other / "direct_url.json").write_text(origin)
+    Kept("acme-leaves", DECLARATIONS).keep(image)
+
+    assert find() is None
+
+
 @pytest.mark.parametrize("damage", ["shared", "cut", "linked"])
 def test_image_of_somebody_else_is_not_read(image, folder, damage):
     """It decides whether a release passes."""
@@ -113,7 +136,10 @@ def test_second_comparison_records_nothing(leaves, folder, tmp_path, monkeypatch
 
     assert 0 == commands.breaking(compare)
     first, *others = capsys.readouterr().err.splitlines()
-    assert "recording acme-leaves builds and runs its models" in first and "--new FILE" in first
+    assert (
+        "recording acme-leaves builds and runs its models" in first
+        and "--run without a pattern" in first
+    )
     assert re.fullmatch(r"dapi: 0 of \d recorded in \d+ s; next: leafnet", others[0])
     assert 2 <= len(others)
 

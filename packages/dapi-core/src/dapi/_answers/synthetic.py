@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-# Buffers of normalisation layers, which a file of weights would fill.
+# Buffers of normalization layers, which a file of weights would fill.
 LEARNT_BUFFERS = ("weight", "bias", "running_mean", "running_var")
 
 

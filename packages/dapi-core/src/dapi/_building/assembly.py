@@ -23,7 +23,7 @@ M = TypeVar("M", bound="nn.Module")
 
 
 class Assembly(Generic[M]):
-    """One model, from construction to loading: without initialisation, or else the plain way.
+    """One model, from construction to loading: without initialization, or else the plain way.
 
     If building without values in the parameters fails, except for keys that do not match, the plain
     way decides: only it shows whether the constructor or the weights are at fault.
@@ -60,9 +60,9 @@ class Assembly(Generic[M]):
         return model
 
     def _construct(self) -> tuple[M, construction.Deferral | None]:
-        initialised = self._initialised if self._fresh else None
+        initialized = self._initialized if self._fresh else None
         constructed = construction.attempt(
-            partial(construction.construct, self._make, fresh=initialised), self._name
+            partial(construction.construct, self._make, fresh=initialized), self._name
         )
         return constructed or (self._construct_plainly(), None)
 
@@ -70,7 +70,7 @@ class Assembly(Generic[M]):
         with construction.suspended():
             return self._make()
 
-    def _initialised(self, model: M) -> list[nn.Parameter]:
+    def _initialized(self, model: M) -> list[nn.Parameter]:
         """List the parameters of new ends, and those that the constructor computes."""
         return [
             parameter for name, parameter in model.named_parameters() if is_under(name, self._fresh)

@@ -50,7 +50,7 @@ def build_model(
     """Construct a model of an unregistered class, and load weights into it.
 
     The result is bit-identical to constructing the model and calling ``load_state_dict`` with the
-    content of the file, but parameters are not initialised only to be overwritten, and a read-only
+    content of the file, but parameters are not initialized only to be overwritten, and a read-only
     file of the cache is mapped where possible. A constructor that needs values in its parameters
     (because it runs a forward pass, say) may be called a second time, the plain way.
 
@@ -58,14 +58,14 @@ def build_model(
         constructor: A class, or a function that returns a model.
         *args: Its positional arguments.
         weights: A member, an entry, or the path of a local checkpoint, as in ``Path("net.pth")``;
-            None leaves the initialisation as it is.
-        head: Names of the submodules that ``new_head`` initialises.
+            None leaves the initialization as it is.
+        head: Names of the submodules that ``new_head`` initializes.
         new_head: Whether the size of the head (``num_classes``, ``num_keypoints``,
             ``num_labels`` or ``aux_num_out``) and its kind (``head``) may differ from the weights;
-            the head is then initialised, not loaded.
+            the head is then initialized, not loaded.
         stem: Names of the convolutions that ``new_stem`` renews.
         new_stem: Whether the channels of the stem (``in_channels``) may differ from the weights;
-            the stem is then initialised, not loaded. ``"adapt"`` loads its filters, fitted to the
+            the stem is then initialized, not loaded. ``"adapt"`` loads its filters, fitted to the
             channels as by ``dapi.adapt.Channels``.
         progress: Show a progress bar during a download, or a line every ten seconds in a log.
         device: The device of the model; by default the constructor decides. ``"meta"``, also as
@@ -88,7 +88,7 @@ def build_model(
         CheckpointError: The file cannot be read.
         UnreadOverrideError: No constructor read an override of the weights.
         WithdrawnWeightsError: The publisher withdrew the weights.
-        LicenseError: ``DAPI_LICENSES`` does not allow their licence.
+        LicenseError: ``DAPI_LICENSES`` does not allow their license.
         FetchError: The download failed. This function reads the cache and the network.
     """
     if not callable(constructor):

@@ -32,7 +32,7 @@ class Ends(NamedTuple):
     Attributes:
         head: Names of the submodules at its end.
         stem: Names of the convolutions at its beginning.
-        new_head: Whether the head is initialised instead of loaded.
+        new_head: Whether the head is initialized instead of loaded.
         new_stem: The same of the stem; ``"adapt"`` fits its filters to other channels.
         is_headless: Whether the model has no head, for which the weights have one.
     """

@@ -27,12 +27,12 @@ class Provenance(Record):
 
     Attributes:
         builder: The builder's name, or that of the constructor.
-        weights: The member or the entry that was loaded; None for random initialisation.
+        weights: The member or the entry that was loaded; None for random initialization.
         config: The arguments of its constructor, including those of the weights.
         context: The overrides of constructor defaults that the weights set.
         target: The registered builder, as ``"module:function"``; empty for an unregistered
             constructor.
-        new_head: Whether the head was newly initialised, or omitted, instead of loaded.
+        new_head: Whether the head was newly initialized, or omitted, instead of loaded.
     """
 
     builder: str

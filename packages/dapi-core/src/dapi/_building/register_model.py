@@ -52,7 +52,7 @@ def register_model(
         function: Omit it: this function returns the decorator.
         weights: The builder's own enum of weights, or several; ``LATEST`` refers to the first.
         name: The model's name; by default the function's.
-        head: Names of the submodules that ``new_head=True`` initialises.
+        head: Names of the submodules that ``new_head=True`` initializes.
         stem: Names of the convolutions that ``new_stem`` renews, for other ``in_channels``.
         replaces: The builder of the same module that this one supersedes.
         legacy: Arguments of a predecessor.

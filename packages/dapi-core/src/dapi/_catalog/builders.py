@@ -123,7 +123,7 @@ def known() -> list[Builder]:
     """Join the advertised builders with those registered in this process."""
     with one_look():
         strays = _strays()
-        return _joined(strays) if strays else _advertised()
+        return _joined(strays)
 
 
 def find_target(target: str) -> Builder | None:

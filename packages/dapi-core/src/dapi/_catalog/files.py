@@ -36,7 +36,7 @@ def fetch_everything(
         Each file, and its path.
 
     Raises:
-        LicenseError: ``DAPI_LICENSES`` does not allow their licence.
+        LicenseError: ``DAPI_LICENSES`` does not allow their license.
     """
     licenses.check(weights)
     for file in everything(weights):

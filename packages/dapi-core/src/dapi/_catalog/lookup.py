@@ -59,7 +59,7 @@ def get_model(
             returned by ``dapi.search``, or its entry.
         weights: ``LATEST``: the first latest member of the builder's own enum; a member, its
             name, any WeightEntry, or the ``Path`` of a local checkpoint; None for random
-            initialisation.
+            initialization.
         **config: Further arguments of the builder.
 
     Returns:

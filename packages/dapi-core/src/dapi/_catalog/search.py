@@ -52,7 +52,7 @@ class Query(Record):
         """Return the matching weights, sorted.
 
         Raises:
-            UnknownFacetError: Nothing in ``found`` has a requested task, dataset, licence,
+            UnknownFacetError: Nothing in ``found`` has a requested task, dataset, license,
                 distribution, metric or order.
         """
         everything = list(found)
@@ -191,9 +191,9 @@ def search(
         dataset: A dataset of training or evaluation; ``"COCO"`` includes ``COCO-val2017``, and
             ``"imagenet1k"`` is ``ImageNet-1K``. Metrics are then limited to it.
         license: SPDX expression, as in ``"BSD-3-Clause"``; or ``"unknown"``.
-        allow_license: Only weights that these licences allow, as in ``DAPI_LICENSES``: ``"MIT"``
+        allow_license: Only weights that these licenses allow, as in ``DAPI_LICENSES``: ``"MIT"``
             also allows ``"MIT OR GPL-3.0-only"``; other weights that they use must be allowed too.
-            Weights without a licence have ``"unknown"``.
+            Weights without a license have ``"unknown"``.
         distribution: The distribution that offers them, as in ``"dapi-vision"``.
         min_metric: Minimum values of metrics by name, as in ``{"acc@1": 80}``.
         max_metric: Maximum values of metrics by name, as in ``{"wer": 5}``.
@@ -209,7 +209,7 @@ def search(
         The members; ``str(member)`` is its name for ``dapi.get_model``. A notebook shows a table.
 
     Raises:
-        UnknownFacetError: No weights have such a task, dataset, licence, distribution or metric;
+        UnknownFacetError: No weights have such a task, dataset, license, distribution or metric;
             suggests similar ones.
         ArgumentError: A criterion has a wrong type, such as a metric without a value.
 

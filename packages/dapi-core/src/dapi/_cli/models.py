@@ -59,7 +59,7 @@ def _add_search(commands: Any) -> None:
     search.add_argument("--dataset", action="append", help=text)
     text = "an SPDX expression, as in BSD-3-Clause"
     search.add_argument("--license", action="append", help=text)
-    text = "only weights that may be used under this licence; may be given several times"
+    text = "only weights that may be used under this license; may be given several times"
     search.add_argument("--allow-license", action="append", metavar="LICENSE", help=text)
     text = "only weights of this distribution"
     search.add_argument("--distribution", action="append", help=text)

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 
-_LESS = "FRX"  # quit if it fits, show colours, and leave the text on the screen
+_LESS = "FRX"  # quit if it fits, show colors, and leave the text on the screen
 
 Command = Callable[[argparse.Namespace], int]
 

@@ -1,4 +1,4 @@
-"""The terminal: its width and colours. A pipe or a file has neither."""
+"""The terminal: its width and colors. A pipe or a file has neither."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def width() -> int | None:
 
 
 def marked(text: str, kind: str) -> str:
-    """Return a heading in bold and a status in yellow, if colours are wanted."""
+    """Return a heading in bold and a status in yellow, if colors are wanted."""
     is_plain = not text.strip() or (kind == "state" and text.strip() in _USUAL)
-    mark = _MARKS.get(kind) if not is_plain and _is_colourful() else None
+    mark = _MARKS.get(kind) if not is_plain and _is_colorful() else None
     return f"{mark}{text}{_END}" if mark else text
 
 
@@ -58,8 +58,8 @@ def ellipsis() -> str:
     return "\u2026" if "utf" in (sys.stdout.encoding or "").casefold() else "."
 
 
-def _is_colourful() -> bool:
-    """Whether to colour: NO_COLOR and FORCE_COLOR decide, then the terminal."""
+def _is_colorful() -> bool:
+    """Whether to color: NO_COLOR and FORCE_COLOR decide, then the terminal."""
     if os.environ.get("NO_COLOR"):
         return False
     if os.environ.get("FORCE_COLOR"):

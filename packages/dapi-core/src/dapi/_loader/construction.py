@@ -1,4 +1,4 @@
-"""Construction without wasted initialisation: parameters that a file will overwrite get no memory.
+"""Construction without wasted initialization: parameters that a file will overwrite get no memory.
 
 While a constructor runs, each parameter moves to the meta device when it is registered; buffers and
 other values that the constructor computes stay real. Identity is kept: the file's tensor is placed
@@ -38,7 +38,7 @@ class Deferral:
     """The parameters that one constructor registered, in order.
 
     Attributes:
-        keep: Positions of those that are initialised as ever.
+        keep: Positions of those that are initialized as ever.
         made: Identities of those that the constructor made; others are the caller's.
     """
 
@@ -146,7 +146,7 @@ def watched_by(frame: Deferral) -> Iterator[None]:
 
 @contextmanager
 def suspended() -> Iterator[None]:
-    """Let constructors initialise as ever, in this thread, whatever is around."""
+    """Let constructors initialize as ever, in this thread, whatever is around."""
     with _frame(None):
         yield
 
@@ -211,7 +211,7 @@ _patches = Holding(_begin, _end)
 
 
 def _filling(original: Callable[..., Any]) -> Callable[..., Any]:
-    """Make what initialises do nothing on meta, where torch takes up to 0.5 ms for nothing."""
+    """Make what initializes do nothing on meta, where torch takes up to 0.5 ms for nothing."""
 
     @wraps(original)
     def fill_in(tensor: Tensor, *args: Any, **kwargs: Any) -> Any:
@@ -271,7 +271,7 @@ def attempt(deferred: Callable[[], T], name: str) -> T | None:
     except DapiError:
         raise
     except Exception as cause:  # noqa: BLE001 - the plain way raises it again if it is not ours
-        _log.debug("%s: %s, so the model is initialised before it is loaded", name, repr(cause))
+        _log.debug("%s: %s, so the model is initialized before it is loaded", name, repr(cause))
         return None
 
 
@@ -281,9 +281,9 @@ def construct(
     """Construct a model with its parameters on meta.
 
     Args:
-        make: Constructs the model; called a second time if some parameters must be initialised,
+        make: Constructs the model; called a second time if some parameters must be initialized,
             since those are known only from the finished model.
-        fresh: The names of the modules whose parameters are initialised.
+        fresh: The names of the modules whose parameters are initialized.
 
     Raises:
         CannotDeferError: This PyTorch does not report what deferring needs to know.

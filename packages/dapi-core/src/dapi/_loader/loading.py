@@ -108,7 +108,7 @@ def load(
         model: The constructed model.
         state_dict: The tensors by the model's keys.
         origin: The file or entry, for errors.
-        fresh: Names of submodules and tensors that keep their initialisation.
+        fresh: Names of submodules and tensors that keep their initialization.
         target: The final device and type of the model.
         frame: How it was constructed with its parameters on meta; None if they have values.
 

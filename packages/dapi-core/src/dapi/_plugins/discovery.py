@@ -225,7 +225,7 @@ def entry_points(group: str) -> list[EntryPoint]:
     Those of distributions that ``DAPI_PLUGINS`` or ``DAPI_DISABLE_PLUGINS`` leave out are not
     listed.
     """
-    return _grouped().get(group, [])
+    return [*_grouped().get(group, ())]  # a caller may change it
 
 
 @once_a_scan

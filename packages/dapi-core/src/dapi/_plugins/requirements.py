@@ -148,7 +148,8 @@ def _fulfils(found: _Version, comparison: str, text: str) -> bool:
         return (found == wanted) == (comparison == "==")
     if (found.epoch, found.release) == (wanted.epoch, wanted.release):
         # PEP 440: <2.0 excludes 2.0rc1, and >2.0 excludes 2.0.post1.
-        is_early = found.is_early and not wanted.is_early and found.post == wanted.post
+        is_of_post = found.post == wanted.post and found.phase == wanted.phase
+        is_early = found.is_early and not wanted.is_early and (wanted.post < 0 or is_of_post)
         is_late = found.post >= 0 > wanted.post and found.phase == wanted.phase
         if (comparison == "<" and is_early) or (
             comparison == ">" and is_late and wanted.dev == _NO_DEV

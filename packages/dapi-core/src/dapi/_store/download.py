@@ -268,7 +268,7 @@ class _Attempt:
         if not partial.count and answer.start == 0:
             self._begin(answer, segment)
         elif answer.start != segment.position or not self._is_same(answer):
-            if not is_first or answer.start != 0:
+            if not is_first or answer.start != 0:  # the whole, from zero on, is always allowed
                 text = "the file changed on the server, or it serves no parts"
                 raise AttemptError(text, must_restart=True)
             announced = partial.total if self._is_same(answer) else None

@@ -13,7 +13,7 @@ import time
 from contextlib import suppress
 from hashlib import sha256
 from io import FileIO
-from threading import Event, Thread
+from threading import Event, Thread, get_ident
 
 _BLOCK, _LEAST = 1 << 20, 1 << 12
 
@@ -34,7 +34,7 @@ class FrontHash:
         self._buffer: memoryview | None = None
         self._wake, self._is_over = Event(), False
         self._thread: Thread | None = None
-        self._since = (0, time.monotonic(), time.thread_time())
+        self._since = self._now()
 
     def advance(self, front: int, block: bytes | memoryview = b"") -> None:
         """Move the front; ``block`` is the data that ends there, if the caller still has it."""
@@ -56,14 +56,16 @@ class FrontHash:
 
         Load averages do not tell: they lag by a minute, and count the cores of other containers.
         """
-        front, wall, cpu = self._since
-        if self._front - front < _WINDOW:
+        writer, front, wall, cpu = self._since
+        if self._front - front < _WINDOW and writer == get_ident():
             return False
-        now = self._front, time.monotonic(), time.thread_time()
-        is_alone = now[2] - cpu > _ALONE * (now[1] - wall) and _cores() > 1
-        if not is_alone:
-            self._since = now
-        return is_alone
+        self._since = now = self._now()
+        if writer != now[0]:  # another connection's: their times cannot be compared
+            return False
+        return now[3] - cpu > _ALONE * (now[2] - wall) and _cores() > 1
+
+    def _now(self) -> tuple[int, int, float, float]:
+        return get_ident(), self._front, time.monotonic(), time.thread_time()
 
     def digest(self) -> str:
         """Return the hash of the whole file, which must be complete."""

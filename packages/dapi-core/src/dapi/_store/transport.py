@@ -201,11 +201,7 @@ def get(
     except (OSError, HTTPException, ValueError) as cause:
         raise _attempt_error(host, cause, settings, credentials.problem) from cause
     try:
-        reply = Reply(host, response, settings)
-        if reply.start not in (0, start):  # the whole, from zero on, is always allowed
-            text = f"{host} sent bytes from {reply.start:,} on instead of {start:,}"
-            raise AttemptError(text, must_restart=True)
-        return reply
+        return Reply(host, response, settings)
     except BaseException:
         connections.finish(response)
         raise

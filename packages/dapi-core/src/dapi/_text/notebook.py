@@ -1,4 +1,4 @@
-"""HTML for notebooks: facts, tables and files; escaped, in one piece, in the page's colours.
+"""HTML for notebooks: facts, tables and files; escaped, in one piece, in the page's colors.
 
 Imported when something is displayed.
 """

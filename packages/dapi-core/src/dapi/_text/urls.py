@@ -14,8 +14,9 @@ _REST = r"(?s)([^/?#:]*)(?::\D[^/?#]*)?([^?#]*)(.*)"
 # A URL in a sentence ends before the sentence's own punctuation.
 _IN_TEXT = r"""(?i)[a-z][a-z0-9+.-]*://[^\s"<>]*[^\s"<>:;,.)'}]"""
 
-# A place in a page, as in "#issuecomment-1013906621": without "=", it is no parameter.
-_ANCHOR = r"(?i)#[a-z][a-z0-9]*([-_.][a-z0-9]+)*"
+# A place in a page, as in "#issuecomment-1013906621": without "=", it is no parameter. Tokens and
+# keys have capitals (in base64), or are one long word (in hex).
+_ANCHOR = r"#[a-z][a-z0-9]{0,23}([-_.]{1,2}[a-z0-9]{1,23})*"
 
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 

@@ -260,7 +260,7 @@ class Weights(_Displayed, Enum, metaclass=WeightsType):
             FetchError: The file cannot be downloaded (OfflineError: because of ``DAPI_OFFLINE``).
             HashMismatchError: The bytes do not match the published hash.
             CacheError: The cache directory cannot be used.
-            LicenseError: ``DAPI_LICENSES`` does not allow their licence.
+            LicenseError: ``DAPI_LICENSES`` does not allow their license.
         """
         return fetch(self, progress=progress, directory=directory)
 

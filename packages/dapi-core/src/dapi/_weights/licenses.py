@@ -1,4 +1,4 @@
-"""Licences: which are allowed on this machine, and which weights they exclude."""
+"""Licenses: which are allowed on this machine, and which weights they exclude."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ VARIABLE = "DAPI_LICENSES"
 
 
 def check(weights: Any) -> None:
-    """Refuse weights whose licence ``DAPI_LICENSES`` does not allow, or that use such weights.
+    """Refuse weights whose license ``DAPI_LICENSES`` does not allow, or that use such weights.
 
     Raises:
-        LicenseError: The licence is not allowed.
+        LicenseError: The license is not allowed.
     """
     allowed = allowed_here()
     found = allowed and refused(weights, allowed)
@@ -27,15 +27,15 @@ def check(weights: Any) -> None:
 
 
 def allowed_here() -> tuple[str, ...] | None:
-    """Return the licences that ``DAPI_LICENSES`` names; None if it is not set."""
+    """Return the licenses that ``DAPI_LICENSES`` names; None if it is not set."""
     text = os.environ.get(VARIABLE, "")
     return tuple(filter(None, map(str.strip, text.split(",")))) or None
 
 
 def refused(weights: Any, allowed: Collection[str]) -> tuple[str, str] | None:
-    """Return the first licence that is not allowed, and the asset that has it; else None.
+    """Return the first license that is not allowed, and the asset that has it; else None.
 
-    The asset is empty for the weights' own licence; an entry that names none has "unknown".
+    The asset is empty for the weights' own license; an entry that names none has "unknown".
     """
     for asset, owner in _owners(weights):
         license_ = str(owner.meta.get("license") or "unknown")
@@ -52,9 +52,9 @@ def _owners(weights: Any, path: str = "") -> Iterator[tuple[str, Any]]:
             yield from _owners(asset, f"{path}.{name}".strip("."))
 
 
-@lru_cache(maxsize=256)  # a search asks for each of its weights, and few licences exist
+@lru_cache(maxsize=256)  # a search asks for each of its weights, and few licenses exist
 def is_allowed(license_: str, allowed: tuple[str, ...]) -> bool:
-    """Return whether an SPDX expression is satisfied by licences that are allowed.
+    """Return whether an SPDX expression is satisfied by licenses that are allowed.
 
     ``A OR B`` needs one of the two, ``A AND B`` both. Other texts are compared as a whole.
 
@@ -66,7 +66,7 @@ def is_allowed(license_: str, allowed: tuple[str, ...]) -> bool:
 
 
 class _Expression:
-    """An SPDX licence expression (SPDX 2.3, annex D), evaluated while it is parsed."""
+    """An SPDX license expression (SPDX 2.3, annex D), evaluated while it is parsed."""
 
     def __init__(self, text: str, good: Collection[str]) -> None:
         self._words = re.findall(r"[()]|[^\s()]+", text)

@@ -25,7 +25,7 @@ facts; its text states the fact, then the expected or available values, then the
     ├── WeightsDeclarationError   (TypeError)       an invalid declaration of an entry or enum
     ├── NotLockedError            (LookupError)     not in the lock of this process
     ├── WithdrawnWeightsError     (ValueError)      the publisher withdrew the weights
-    ├── LicenseError              (ValueError)      DAPI_LICENSES does not allow the licence
+    ├── LicenseError              (ValueError)      DAPI_LICENSES does not allow the license
     ├── NoWeightsError            (LookupError)     weights are required
     ├── UnexpectedArgumentError   (TypeError)       a misspelt or unknown argument of a builder
     ├── PositionalArgumentError   (TypeError)       an argument by position
@@ -161,7 +161,7 @@ class ReplacedBuilderWarning(DapiWarning):
 
 
 class RandomBackboneWarning(DapiWarning):
-    """A model, such as a detector, was built with a randomly initialised backbone."""
+    """A model, such as a detector, was built with a randomly initialized backbone."""
 
 
 class LegacyArgumentWarning(DapiWarning, FutureWarning):

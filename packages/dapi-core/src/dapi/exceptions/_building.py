@@ -104,7 +104,7 @@ class UnexpectedArgumentError(DapiError, TypeError):
         if argument == "pretrained":
             found = (
                 f" Pass pretrained weights by name: {builder}(weights=...), or use the latest: "
-                f"dapi.get_model({builder!r}); weights=None initialises the model randomly."
+                f"dapi.get_model({builder!r}); weights=None initializes the model randomly."
             )
         elif constructor:
             found += f" Other arguments are passed to {constructor}."
@@ -152,10 +152,10 @@ class ConfigConflictError(DapiError, ValueError):
         # Named with its value: the other one may be the builder's default, which nobody passed.
         ways = [f"Pass {argument}={excerpt(fixed)}", "weights=None"]
         if head:
-            ways.append(f"add new_head=True to initialise a new {', '.join(head)}")
+            ways.append(f"add new_head=True to initialize a new {', '.join(head)}")
         if stem:
             ways.append(
-                f"add new_stem=True to initialise a new {', '.join(stem)} (or new_stem='adapt' to "
+                f"add new_stem=True to initialize a new {', '.join(stem)} (or new_stem='adapt' to "
                 "fit its filters to the channels)"
             )
         super().__init__(
@@ -219,11 +219,11 @@ class WithdrawnWeightsError(DapiError, ValueError):
 
 
 class LicenseError(DapiError, ValueError):
-    """The weights, or other weights that they use, have a licence that is not allowed here.
+    """The weights, or other weights that they use, have a license that is not allowed here.
 
     Attributes:
         weights: The weights.
-        asset: The asset that has the licence; empty if it is the weights' own.
+        asset: The asset that has the license; empty if it is the weights' own.
         license: An SPDX expression, or "unknown".
         allowed: What ``DAPI_LICENSES`` names.
     """
@@ -240,9 +240,9 @@ class LicenseError(DapiError, ValueError):
         self.allowed = tuple(allowed)
         whose = f"{asset} of {self.weights}" if asset else self.weights
         super().__init__(
-            f"{whose} has the licence {excerpt(license)}, but DAPI_LICENSES allows only "
+            f"{whose} has the license {excerpt(license)}, but DAPI_LICENSES allows only "
             f"{', '.join(self.allowed)}. To find others: dapi search --allow-license LICENSE. If "
-            "you may use these, add their licence to DAPI_LICENSES."
+            "you may use these, add their license to DAPI_LICENSES."
         )
 
 

@@ -34,7 +34,7 @@ class StateDictMismatchError(DapiError, RuntimeError):
             f"{source} does not match the model{f' (file: {path})' if path else ''}.",
             f"{reason}." if reason else "",
             _keys(missing, "missing"),
-            f"Add new_head=True to initialise a new {', '.join(head)}." if head else "",
+            f"Add new_head=True to initialize a new {', '.join(head)}." if head else "",
             _keys(unexpected, "unexpected"),
             _prefixes(missing, unexpected) or _renames(missing, unexpected),
             *_differences({key: map(tuple, both) for key, both in self.shapes.items()}),

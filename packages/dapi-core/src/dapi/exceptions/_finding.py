@@ -190,7 +190,7 @@ def _removal(error: RemovedModelError | RemovedWeightsError, name: str) -> str:
 
 
 class UnknownFacetError(DapiError, LookupError):
-    """A search for a task, dataset, licence, ... that no weights have."""
+    """A search for a task, dataset, license, ... that no weights have."""
 
     def __init__(self, facet: str, value: str, *, available: Sequence[str]) -> None:
         self.facet, self.value, self.available = facet, value, tuple(available)

@@ -104,7 +104,7 @@ CHECKS: tuple[Check, ...] = (
           "The builder that it replaces is in the same module.",
           "Users who build the old one would get no notice.",
           "Correct register_model(replaces=...), or omit it.",
-          _declarations.replaces_a_neighbour),
+          _declarations.replaces_a_neighbor),
     Check("DAPI-C014", 1, Builder,
           "Deprecated arguments are translated, each with a warning.",
           "Users who migrate would get a model without weights, or an error without a remedy.",

@@ -112,7 +112,11 @@ def _place(made: Path, target: Path, before: tuple[int, ...]) -> None:
             target.open("xb").close()
         except FileExistsError as cause:
             raise ProjectExistsError(target) from cause
-        os.replace(made, target)
+        try:
+            os.replace(made, target)
+        except OSError:
+            target.unlink()  # it is empty
+            raise
 
 
 def _scratch(target: Path) -> TemporaryDirectory[str]:

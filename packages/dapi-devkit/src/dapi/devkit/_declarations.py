@@ -152,18 +152,18 @@ def has_docstring(builder: Builder) -> Iterator[str]:
         yield "it has no docstring"
 
 
-def replaces_a_neighbour(builder: Builder) -> Iterator[str]:
+def replaces_a_neighbor(builder: Builder) -> Iterator[str]:
     """Look for the builder that it declares to replace."""
     declaration = builder.declaration
-    neighbours = {
+    neighbors = {
         each.name
         for each in map(catalog.declaration, catalog.registered())
         if each.module == declaration.module and each.name != declaration.name
     }
-    if declaration.replaces is not None and declaration.replaces not in neighbours:
+    if declaration.replaces is not None and declaration.replaces not in neighbors:
         yield (
             f"it replaces {declaration.replaces!r}; other builders of {declaration.module}: "
-            f"{', '.join(sorted(neighbours)) or 'none'}"
+            f"{', '.join(sorted(neighbors)) or 'none'}"
         )
 
 

@@ -2,7 +2,7 @@
 
 ``dapi export NAME`` writes it; ``export(name)`` does so in Python. The file is ONNX, or a program
 of ``torch.export``. It contains the transforms of the weights where they can be traced, and states
-the weights, their hashes, their licence and their categories.
+the weights, their hashes, their license and their categories.
 
 Importing this module imports no framework.
 """

@@ -44,7 +44,7 @@ def describe(subject: Subject, call: Call, candidate: Candidate, traced: Traced)
 
 
 def _origin(subject: Subject) -> dict[str, Any]:
-    """Return the weights and their licence; of changed ones, no hash: the file has others."""
+    """Return the weights and their license; of changed ones, no hash: the file has others."""
     weights = subject.weights
     is_local = weights.files[0].url.startswith("file:")  # others need no path of this machine
     name = weights.files[0].name if is_local else str(weights)

@@ -1,10 +1,10 @@
 """Proof: the outputs of a file equal those of the model, within what rounding explains.
 
-The model itself is run twice. The second run uses other routines (no oneDNN), and moves the grey
+The model itself is run twice. The second run uses other routines (no oneDNN), and moves the gray
 levels of resized pictures by a thousandth before they are rounded: of two libraries, one rounds 1.5
 up where the other has computed 1.4999999. Ten times the difference of these two runs is the
 tolerance, at most a hundredth of a standard deviation. A segmenter's output for a pixel depends on
-the grey levels of a few: there, these two runs may differ by more than that. Then their difference
+the gray levels of a few: there, these two runs may differ by more than that. Then their difference
 is the tolerance, at most a tenth.
 """
 
@@ -23,7 +23,7 @@ from dapi.export._traceable import traceable
 _LEAST = 3e-5  # of a tolerance: that of dapi's answers in float32
 _MOST, _MOST_OF_NOISE = 1e-2, 1e-1  # of ten times the noise, and of the noise itself
 _NOISES = 10  # times the measured noise are tolerated
-_SHIFT = 1e-3  # grey levels
+_SHIFT = 1e-3  # gray levels
 _LEAST_SPREAD = 3e-2  # of an output, relative to its size
 
 # Factors of the two last dimensions, for inputs of any size.

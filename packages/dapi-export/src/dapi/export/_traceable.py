@@ -27,7 +27,7 @@ def traceable(shift: float = 0.0) -> Iterator[None]:
     """Replace functions of torchvision, if it is imported.
 
     Args:
-        shift: Added to grey levels before they are rounded: a small number shows how much the
+        shift: Added to gray levels before they are rounded: a small number shows how much the
             model depends on the rounding of single pixels.
     """
     changed: list[tuple[Any, str, Any]] = []

@@ -22,7 +22,8 @@ _ABOUT = (
 _EXAMPLES = """examples:
   dapi export efficientnet_lite0
   dapi export minilm_l6 --output exported --dynamic-batch
-  dapi export fcos_resnet20_fpn --format torch-export --image-size 480x640
+  dapi export fcos_resnet20_fpn --image-size 480x640 \\
+      --format torch-export
 
 More: docs/export.md
 Exit statuses and JSON: docs/command-line.md"""

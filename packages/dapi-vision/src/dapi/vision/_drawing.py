@@ -17,12 +17,12 @@ _BACKGROUND = "__background__"
 
 def objects(image: Image.Image, found: Sequence[Mapping[str, Any]]) -> Image.Image:
     """Draw named boxes, and the masks and keypoints of those that have them."""
-    coloured = image.convert("RGB")
+    colored = image.convert("RGB")
     for each in found:
         if "mask" in each:
-            coloured = _tinted(coloured, each["mask"], each["label"])
+            colored = _tinted(colored, each["mask"], each["label"])
     scale = _scale(image)
-    drawn = coloured.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST)
+    drawn = colored.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST)
     brush = ImageDraw.Draw(drawn)
     size = min(drawn.size)
     for each in found:
@@ -44,12 +44,12 @@ def regions(image: Image.Image, masks: Mapping[str, Tensor]) -> Image.Image:
     brush = ImageDraw.Draw(drawn)
     for place, label in enumerate(named):
         top = tinted.height + place * line
-        brush.rectangle((0, top, line, top + line), _colour(label))
+        brush.rectangle((0, top, line, top + line), _color(label))
         brush.text((line * 1.5, top), label, "black", font)
     return drawn
 
 
-def colours(pixels: Tensor) -> Image.Image:
+def colors(pixels: Tensor) -> Image.Image:
     """Return a picture unchanged, ``(3, H, W)`` of uint8."""
     return Image.fromarray(pixels.permute(1, 2, 0).cpu().numpy())
 
@@ -58,11 +58,11 @@ def _draw_shape(
     brush: ImageDraw.ImageDraw, found: Mapping[str, Any], scale: int, width: int
 ) -> None:
     """Draw a box, and the keypoints in it."""
-    colour = _colour(found["label"])
+    color = _color(found["label"])
     x1, y1, x2, y2 = (edge * scale for edge in found["box"])
-    brush.rectangle((x1, y1, max(x1, x2), max(y1, y2)), outline=colour, width=width)
+    brush.rectangle((x1, y1, max(x1, x2), max(y1, y2)), outline=color, width=width)
     for x, y in found.get("keypoints", {}).values():
-        brush.circle((x * scale, y * scale), 2 * width, fill=colour)
+        brush.circle((x * scale, y * scale), 2 * width, fill=color)
 
 
 def _draw_name(brush: ImageDraw.ImageDraw, found: Mapping[str, Any], scale: int, size: int) -> None:
@@ -70,7 +70,7 @@ def _draw_name(brush: ImageDraw.ImageDraw, found: Mapping[str, Any], scale: int,
     font, text = _font(size), f"{found['label']}  {found['score']:.2f}"
     corner = found["box"][0] * scale, max(0, found["box"][1] * scale - _line(size))
     left, top, right, bottom = brush.textbbox(corner, text, font)
-    brush.rectangle((left - 2, top - 2, right + 2, bottom + 2), _colour(found["label"]))
+    brush.rectangle((left - 2, top - 2, right + 2, bottom + 2), _color(found["label"]))
     brush.text(corner, text, "black", font)
 
 
@@ -78,7 +78,7 @@ def _tinted(image: Image.Image, mask: Tensor, label: str) -> Image.Image:
     """Mix the color of a name into the pixels of a mask."""
     seen = Image.fromarray(mask.to(torch.uint8).mul(140).cpu().numpy())
     cover = seen.resize(image.size, Image.Resampling.NEAREST)  # models see pictures in other sizes
-    return Image.composite(Image.new("RGB", image.size, _colour(label)), image, cover)
+    return Image.composite(Image.new("RGB", image.size, _color(label)), image, cover)
 
 
 def _scale(image: Image.Image) -> int:
@@ -93,7 +93,7 @@ def _font(length: int) -> Any:
     return ImageFont.load_default(_line(length) * 0.8)
 
 
-def _colour(label: str) -> tuple[int, int, int]:
+def _color(label: str) -> tuple[int, int, int]:
     """Give each name a light color, the same in every picture and process."""
     hue = hashlib.sha256(label.encode()).digest()[0] * 360 // 256
     red, green, blue = ImageColor.getrgb(f"hsl({hue}, 90%, 65%)")[:3]

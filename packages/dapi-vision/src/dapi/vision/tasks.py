@@ -180,7 +180,7 @@ def optical_flow(model: nn.Module, weights: Weights | WeightEntry) -> Predictor:
                 "mean_pixels": round(pixels.mean().item(), 2),
                 "max_pixels": round(pixels.max().item(), 2),
             },
-            {"flow.png": partial(_save, _drawing.colours, postprocess(flow)[0])},
+            {"flow.png": partial(_save, _drawing.colors, postprocess(flow)[0])},
             flow,
         )
 

@@ -91,7 +91,7 @@ class ImageClassification:
         """Return the model's input."""
         if _are_several(image):
             return _stacked(self(each) for each in _each(image))
-        checked = _coloured(image)
+        checked = _colored(image)
         resized = functional.resize(
             checked,
             [self.resize_size],
@@ -193,9 +193,9 @@ class ObjectDetection:
     def __call__(self, image: Picture | Sequence[Picture]) -> Tensor | list[Tensor]:
         """Return the model's input."""
         if _are_several(image):
-            results = [_scaled(_coloured(each)) for each in _each(image)]
+            results = [_scaled(_colored(each)) for each in _each(image)]
             return _stacked(results) if is_array(image) else results
-        return _scaled(_coloured(image))
+        return _scaled(_colored(image))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -236,7 +236,7 @@ class SemanticSegmentation:
         """Return the model's input."""
         if _are_several(image):
             return _stacked(self(each) for each in _each(image))
-        resized = _coloured(image)
+        resized = _colored(image)
         if self.resize_size is not None:
             resized = functional.resize(
                 resized,
@@ -319,9 +319,9 @@ class OpticalFlow:
     ) -> tuple[Tensor, Tensor]:
         """Return the model's input."""
         frames = [
-            _stacked(_scaled(_coloured(each)) for each in _each(image))
+            _stacked(_scaled(_colored(each)) for each in _each(image))
             if _are_several(image)
-            else _scaled(_coloured(image))
+            else _scaled(_colored(image))
             for image in (first, second)
         ]
         if frames[0].shape != frames[1].shape:
@@ -371,11 +371,11 @@ def _as_clip(frames: Any) -> Tensor:
     """Return frames as one tensor of uint8."""
     return _stacked(
         frame if isinstance(frame, Tensor) else functional.pil_to_tensor(frame)
-        for frame in map(_coloured, _each(frames))
+        for frame in map(_colored, _each(frames))
     )
 
 
-def _coloured(image: object) -> Image.Image | Tensor:
+def _colored(image: object) -> Image.Image | Tensor:
     """Return an image as RGB, or a checked tensor."""
     image = as_image(image, expected=_IMAGES) if is_array(image) else image
     if isinstance(image, Image.Image):
@@ -390,8 +390,8 @@ def _grey(image: object) -> Tensor:
         levels: Tensor = functional.pil_to_tensor(converted(image, "L"))
         return levels
     tensor = _checked(image, channels=(1, 3))
-    grey: Tensor = tensor if tensor.shape[-3] == 1 else functional.rgb_to_grayscale(tensor)
-    return grey
+    gray: Tensor = tensor if tensor.shape[-3] == 1 else functional.rgb_to_grayscale(tensor)
+    return gray
 
 
 def _checked(image: object, *, channels: tuple[int, ...]) -> Tensor:

@@ -96,18 +96,18 @@ def recognition(
     reserved: Sequence[int] = (1, 2, 3),
     **facts: Any,
 ) -> WeightEntry:
-    """Return the entry of a model that was fine-tuned with CTC, see ``labelled``."""
+    """Return the entry of a model that was fine-tuned with CTC, see ``labeled``."""
     return speech(
         MODELS + file,
         task="automatic-speech-recognition",
         postprocess=lazy("dapi.audio.postprocess:CTCText", labels=labels),
-        build=labelled(labels, dropout=dropout, reserved=reserved),
+        build=labeled(labels, dropout=dropout, reserved=reserved),
         meta={"labels": list(labels), **meta},
         **facts,
     )
 
 
-def labelled(
+def labeled(
     labels: str, *, dropout: Mapping[str, float], reserved: Sequence[int] = (1, 2, 3)
 ) -> Build:
     """Return the Build that drops the rows of the head without a label.

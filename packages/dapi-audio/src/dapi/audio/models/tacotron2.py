@@ -40,7 +40,7 @@ _PHONEMES = {**_META, "symbols": "phonemes", "num_params": 28_166_529}
 
 # Settings that no shape shows: stated here, so that a change in torchaudio cannot change the
 # speech.
-_BEHAVIOUR = {
+_BEHAVIOR = {
     "mask_padding": False,
     "decoder_max_step": 2000,
     "decoder_dropout": 0.1,
@@ -48,8 +48,8 @@ _BEHAVIOUR = {
     "attention_dropout": 0.1,
     "gate_threshold": 0.5,
 }
-_38_CHARACTERS = Build(config={"n_symbol": 38}, defaults=_BEHAVIOUR)
-_96_PHONEMES = Build(config={"n_symbol": 96}, defaults=_BEHAVIOUR)
+_38_CHARACTERS = Build(config={"n_symbol": 38}, defaults=_BEHAVIOR)
+_96_PHONEMES = Build(config={"n_symbol": 96}, defaults=_BEHAVIOR)
 
 # The phonemizer that these weights were trained with; an entry, so that it is only downloaded when
 # a text is turned into phonemes.
@@ -259,7 +259,7 @@ _SMALL_VOCODER: dict[str, Any] = {
 }
 # Independent of torchaudio's defaults: sizes that shapes show, and behavior that none shows.
 _TINY = {
-    **_BEHAVIOUR,
+    **_BEHAVIOR,
     "symbol_embedding_dim": 128,
     "encoder_embedding_dim": 128,
     "attention_rnn_dim": 192,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from dapi import Weights, WeightsLike, lazy, register_model
-from dapi.audio.models._speech import Wav2Vec2Config, dropout, features, labelled, speech
+from dapi.audio.models._speech import Wav2Vec2Config, dropout, features, labeled, speech
 
 if TYPE_CHECKING:
     from torchaudio.models import Wav2Vec2Model
@@ -67,7 +67,7 @@ class XLSR300MWeights(Weights):
         task="forced-alignment",
         normalize=True,
         postprocess=lazy("dapi.audio.alignment:ForcedAlignment", labels=_ROMAN),
-        build=labelled(_ROMAN, dropout=dropout(activation=0.1, layer=0.1)),
+        build=labeled(_ROMAN, dropout=dropout(activation=0.1, layer=0.1)),
         meta={
             "license": "CC-BY-NC-4.0",
             "license_source": f"{_MMS}#license",

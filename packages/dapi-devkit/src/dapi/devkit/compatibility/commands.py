@@ -28,9 +28,8 @@ FAILED = 2  # could not be compared; also argparse's exit status
 
 _INTERVAL = 10.0  # seconds between two lines of progress
 _LONG = (
-    "recording {0} builds and runs its models, which takes minutes if there are many. To compare "
-    "the answers that it ships instead: --run without a pattern. To record it once: dapi snapshot "
-    "{0} --output FILE, and compare that with --new FILE"
+    "recording {0} builds and runs its models, which takes minutes if there are many. To take "
+    "the answers that it ships instead: --run without a pattern"
 )
 
 

@@ -34,13 +34,15 @@ class Kept:
     """The place of one distribution's image, as its code is now.
 
     Attributes:
-        path: Where the image is, or would be; None if this user has no cache.
+        path: Where the image is, or would be; None if this user has no cache, or if a file that
+            the image depends on cannot be read.
     """
 
     def __init__(self, distribution: str, extent: Extent) -> None:
         self._name = catalog.normalize(distribution)
         self.path: Path | None = None
-        with suppress(DapiError):
+        # Unreadable files, and damaged records of pip: an image of before could be of other code.
+        with suppress(DapiError, OSError, AttributeError, KeyError, TypeError, ValueError):
             folder = cache.folder() / "images"
             self.path = folder / f"{self._name}-{_state(self._name, extent)[:32]}.json.gz"
 
@@ -125,10 +127,12 @@ def _editable(dist: metadata.Distribution) -> Iterator[Path]:
 
 
 def _files(places: set[Path]) -> Iterator[Path]:
-    """Yield files, and those in directories, but no hidden ones and no bytecode."""
+    """Yield files, and those in directories, but none of hidden directories and no bytecode."""
     for place in places:
         if place.is_file():
             yield place
         for folder, inner, names in os.walk(place):
             inner[:] = [each for each in inner if not each.startswith(".") and each not in _SKIPPED]
-            yield from (Path(folder, each) for each in names if not each.endswith(".pyc"))
+            found = (Path(folder, each) for each in names if not each.endswith(".pyc"))
+            # Emacs marks an edited file by a link to nowhere; reading a pipe would wait.
+            yield from filter(Path.is_file, found)

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from dapi.devkit.compatibility import behaviour as _behaviour
+from dapi.devkit.compatibility import behavior as _behavior
 from dapi.devkit.compatibility.pair import Member, Pair, members, texts
 from dapi.devkit.compatibility.rules import Finding, finding
-from dapi.devkit.compatibility.verdicts import Behaviour
+from dapi.devkit.compatibility.verdicts import Behavior
 
 _NAMES = ("categories", "labels", "keypoint_names")
 _OWN = ("weights", "progress")  # arguments that change no model
@@ -21,14 +21,14 @@ _BUILD = ("config", "defaults", "context", "code_version")
 
 def find(pair: Pair) -> Iterator[Finding]:
     """Compare the declarations that results depend on."""
-    behaviour = Behaviour(pair)
-    yield from _behaviour.find(pair, behaviour)
+    behavior = Behavior(pair)
+    yield from _behavior.find(pair, behavior)
     for member in pair.members:
-        yield from _factory(pair, behaviour, member, "transforms", "TRANSFORMS_SAME_CONFIG")
-        yield from _factory(pair, behaviour, member, "postprocess", "POSTPROCESS_SAME")
+        yield from _factory(pair, behavior, member, "transforms", "TRANSFORMS_SAME_CONFIG")
+        yield from _factory(pair, behavior, member, "postprocess", "POSTPROCESS_SAME")
         yield from _names(pair, member)
         yield from _agreement(pair, member)
-        yield from _build(pair, behaviour, member)
+        yield from _build(pair, behavior, member)
         yield from _task(member)
         yield from _metrics(member)
     for name, old, new in pair.builders:
@@ -39,13 +39,13 @@ def find(pair: Pair) -> Iterator[Finding]:
 
 
 def _factory(
-    pair: Pair, behaviour: Behaviour, member: Member, stage: str, rule: str
+    pair: Pair, behavior: Behavior, member: Member, stage: str, rule: str
 ) -> Iterator[Finding]:
     """Compare how the transforms, or the postprocess, are configured."""
     old, new = member.old[stage], member.new[stage]
     if old == new or old is None:
         return
-    verdict = behaviour.code.get(member.name)
+    verdict = behavior.code.get(member.name)
     if verdict and stage in verdict.differences and rule == "POSTPROCESS_SAME":
         return  # that is found already
     changes, matters = _of_factory(pair, old, new)
@@ -137,7 +137,7 @@ def _disagreement(image: Any, facts: Mapping[str, Any]) -> str:
     return ""
 
 
-def _build(pair: Pair, behaviour: Behaviour, member: Member) -> Iterator[Finding]:
+def _build(pair: Pair, behavior: Behavior, member: Member) -> Iterator[Finding]:
     old, new = (
         {**each["build"], "prefixes": [file.get("prefix", "") for file in each["files"]]}
         for each in (member.old, member.new)
@@ -150,7 +150,7 @@ def _build(pair: Pair, behaviour: Behaviour, member: Member) -> Iterator[Finding
     rule, where = "WEIGHTS_MEMBER_SAME_BUILD", member.where
     if changed:
         text = f"{'; '.join(changed)}."
-        verdict = behaviour.code.get(member.name)
+        verdict = behavior.code.get(member.name)
         found = verdict.differences if verdict else {}
         proof = next((str(found[stage]) for stage in ("model", "training") if stage in found), "")
         is_same = pair.is_same_model(member.name) or bool(verdict and verdict.is_equal("model"))

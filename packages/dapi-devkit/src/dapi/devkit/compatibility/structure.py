@@ -14,7 +14,7 @@ from typing import Any
 from dapi.devkit.compatibility import pair as _pair
 from dapi.devkit.compatibility.pair import Pair
 from dapi.devkit.compatibility.rules import Finding, finding
-from dapi.devkit.compatibility.verdicts import Behaviour
+from dapi.devkit.compatibility.verdicts import Behavior
 
 _SIGMAS = 6.0  # of the error of a mean, or of a standard deviation: two draws are never so far
 _SHOWN = 3
@@ -24,9 +24,9 @@ _HARMLESS = {"inplace"}  # attributes of modules that change no number
 _TRANSPARENT = {"Identity", "ModuleDict", "ModuleList", "Sequential"}
 
 
-def find(pair: Pair, behaviour: Behaviour) -> Iterator[Finding]:
+def find(pair: Pair, behavior: Behavior) -> Iterator[Finding]:
     """Compare modules, ties and initial values."""
-    yield from _modules(pair, behaviour)
+    yield from _modules(pair, behavior)
     yield from _ties(pair)
     yield from _starts(pair)
 
@@ -109,28 +109,28 @@ def _computes(kind: Mapping[str, Any]) -> bool:
     return _is_torch(kind) and _short(kind) not in _TRANSPARENT and not is_off
 
 
-def _modules(pair: Pair, behaviour: Behaviour) -> Iterator[Finding]:
+def _modules(pair: Pair, behavior: Behavior) -> Iterator[Finding]:
     """Compare the modules of models, once for those of a builder that changed alike."""
     seen: set[tuple[str, tuple[str, ...]]] = set()
     for name, old, new in pair.built:
         builder = name.partition(":")[0]
-        if behaviour.differs(builder, "model") or behaviour.differs(builder, "training"):
+        if behavior.differs(builder, "model") or behavior.differs(builder, "training"):
             continue  # that is found already, and says which modules
         changed = _of_modules(pair, old, new)
         key = builder, tuple(text for text, _, _ in changed)
         if changed and key not in seen:
             seen.add(key)
-            yield from _judged(pair, behaviour, name, changed)
+            yield from _judged(pair, behavior, name, changed)
         yield from _transient(pair, name, old, new)
 
 
 def _judged(
-    pair: Pair, behaviour: Behaviour, name: str, changed: list[tuple[str, str, bool]]
+    pair: Pair, behavior: Behavior, name: str, changed: list[tuple[str, str, bool]]
 ) -> Iterator[Finding]:
     """Tell changes that matter from those that the answers, or their kind, show to be harmless."""
     builder, where = name.partition(":")[0], pair.where(name)
-    is_same = behaviour.is_same(builder, "model")
-    is_proven = is_same and behaviour.is_same(builder, "training")
+    is_same = behavior.is_same(builder, "model")
+    is_proven = is_same and behavior.is_same(builder, "training")
     grave, light = list[str](), list[str]()
     for text, kind, matters in changed:
         # The same answers allow another structure; a number may be one for training only.

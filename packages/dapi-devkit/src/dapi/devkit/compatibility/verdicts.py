@@ -36,7 +36,7 @@ class Verdict(NamedTuple):
         return stage in self.compared and stage not in self.differences
 
 
-class Behaviour:
+class Behavior:
     """What the models of two images say."""
 
     def __init__(self, pair: Pair) -> None:

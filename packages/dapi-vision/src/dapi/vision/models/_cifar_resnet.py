@@ -114,7 +114,7 @@ class CIFARResNet(nn.Module):
         self.layer2 = basic_stage(narrow, middle, blocks_per_stage, stride=2)
         self.layer3 = basic_stage(middle, wide, blocks_per_stage, stride=2)
         self.fc = nn.Linear(wide, num_classes)
-        initialise(self)
+        initialize(self)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits, ``(N, num_classes)``, of images ``(N, in_channels, H, W)``."""
@@ -152,7 +152,7 @@ class PreActCIFARResNet(nn.Module):
         self.layer3 = preact_stage(middle, wide, blocks_per_stage, stride=2)
         self.bn = nn.BatchNorm2d(wide)
         self.fc = nn.Linear(wide, num_classes)
-        initialise(self)
+        initialize(self)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits, ``(N, num_classes)``, of images ``(N, in_channels, H, W)``."""
@@ -196,7 +196,7 @@ def preact_stage(
     return nn.Sequential(entry, *rest)
 
 
-def initialise(model: nn.Module) -> None:
+def initialize(model: nn.Module) -> None:
     """Draw convolution and linear weights as He et al. do; biases become zero."""
     for module in model.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 M = TypeVar("M", bound="nn.Module")
 
-COLOURS = 3
+COLORS = 3
 
 
 class ClassifierConfig(BuilderConfig, total=False):
@@ -67,14 +67,14 @@ def register_classifier(
             headless = type(config.get("num_classes")) is int and not config["num_classes"]
             if headless:
                 config["num_classes"] = 1  # of none, some constructors cannot initialize a layer
-            channels = COLOURS if takes_channels else config.pop("in_channels", COLOURS)
+            channels = COLORS if takes_channels else config.pop("in_channels", COLORS)
             make = cast("Callable[[], M]", partial(function, **config))
-            if channels == COLOURS and not headless:
+            if channels == COLORS and not headless:
                 return make()
             from dapi.vision.models import _ends
 
-            if channels != COLOURS:
-                make = partial(_ends.with_channels, make, channels, former=COLOURS)
+            if channels != COLORS:
+                make = partial(_ends.with_channels, make, channels, former=COLORS)
             return _ends.without(make(), names) if headless else make()
 
         registered = register_model(

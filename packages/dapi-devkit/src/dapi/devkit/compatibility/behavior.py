@@ -9,7 +9,7 @@ from dapi.devkit.compatibility import structure
 from dapi.devkit.compatibility.load import MISFITS
 from dapi.devkit.compatibility.pair import NOWHERE, Pair, is_of_machine
 from dapi.devkit.compatibility.rules import Finding, finding
-from dapi.devkit.compatibility.verdicts import STAGES, Behaviour, said
+from dapi.devkit.compatibility.verdicts import STAGES, Behavior, said
 
 _RULES = {
     "transforms": "TRANSFORMS_SAME_OUTPUT",
@@ -19,30 +19,30 @@ _RULES = {
 }
 
 
-def find(pair: Pair, behaviour: Behaviour) -> Iterator[Finding]:
+def find(pair: Pair, behavior: Behavior) -> Iterator[Finding]:
     """Compare the answers of models, then their modules."""
-    yield from _answers(pair, behaviour)
-    yield from structure.find(pair, behaviour)
-    yield from _stale(pair, behaviour)
+    yield from _answers(pair, behavior)
+    yield from structure.find(pair, behavior)
+    yield from _stale(pair, behavior)
     yield from _lost(pair)
     yield from _unrecorded(pair)
 
 
-def _answers(pair: Pair, behaviour: Behaviour) -> Iterator[Finding]:
+def _answers(pair: Pair, behavior: Behavior) -> Iterator[Finding]:
     """Report the first stage that differs, which causes the later differences."""
     groups: dict[tuple[str, str], list[tuple[str, Difference]]] = {}
-    for name, verdict in behaviour.code.items():
+    for name, verdict in behavior.code.items():
         stage = next((each for each in STAGES if each in verdict.differences), None)
         if stage is not None and not _is_declared(pair, name, stage):
             key = name.partition(":")[0], stage
             groups.setdefault(key, []).append((name, verdict.differences[stage]))
     for (builder, stage), several in groups.items():
-        count = sum(name.partition(":")[0] == builder for name in behaviour.code)
+        count = sum(name.partition(":")[0] == builder for name in behavior.code)
         is_all = len(several) == count and stage in ("model", "training")
         for name, difference in several[:1] if is_all else several:
             yield _of_answer(pair, name, builder if is_all else name, difference)
-    for name, verdict in behaviour.weights.items():
-        code = behaviour.code.get(name)
+    for name, verdict in behavior.weights.items():
+        code = behavior.code.get(name)
         for stage in STAGES:
             if stage in verdict.differences and not (code and code.differences):
                 text = f"With its file, its outputs changed: {verdict.differences[stage]}."
@@ -81,10 +81,10 @@ def _of_stage(stage: str, target: str, text: str, difference: Difference, where:
     return finding(_RULES[stage], target, text, where, witness=str(difference))
 
 
-def _stale(pair: Pair, behaviour: Behaviour) -> Iterator[Finding]:
+def _stale(pair: Pair, behavior: Behavior) -> Iterator[Finding]:
     for name, difference in pair.new["stale"].items():
         builder = name.partition(":")[0]
-        is_told = any(behaviour.differs(builder, stage) for stage in STAGES)
+        is_told = any(behavior.differs(builder, stage) for stage in STAGES)
         if name not in pair.old["stale"] and not is_told:
             text = f"Its outputs differ from the recorded answer: {difference}."
             yield finding("ANSWERS_HOLD", name, text, pair.where(name), witness=difference)
