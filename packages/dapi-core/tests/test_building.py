@@ -11,7 +11,7 @@ import warnings
 import pytest
 
 import dapi
-from dapi import Build, ContextParams, Status, WeightEntry, Weights
+from dapi import Build, ContextParams, Status, WeightEntry, Weights, _store
 from dapi.adapt import Rename, StripPrefix
 from dapi.exceptions import (
     ArgumentError,
@@ -553,16 +553,38 @@ def test_path_is_a_local_checkpoint(half):
     assert len(dapi.weights_of(model).sha256) == 64
 
 
-def test_building_without_weights_imports_neither_the_store_nor_the_loader():
-    """The first model of a process takes a few milliseconds longer than constructing it."""
+def imported_by(call):
+    """Return the private modules that a process needs for one call."""
     code = (
-        "import sys, dapi; from torch import nn; dapi.build_model(nn.Linear, 2, 2);"
+        f"import sys, dapi; from torch import nn; {call};"
         "print(*(name for name in sys.modules if name.startswith('dapi._')))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    loaded = {name.split(".")[1] + "." + name.split(".")[-1] for name in done.stdout.split()}
+    return {name.split(".")[1] + "." + name.split(".")[-1] for name in done.stdout.split()}
+
+
+def test_building_without_weights_imports_neither_the_store_nor_the_loader():
+    """The first model of a process takes a few milliseconds longer than constructing it."""
+    loaded = imported_by("dapi.build_model(nn.Linear, 2, 2)")
 
     assert "_building.build_model" in loaded
     assert loaded.isdisjoint(
         {"_store._store", "_store.cache", "_loader.construction", "_loader.placement"}
     )
+
+
+def test_loading_from_the_cache_imports_nothing_for_downloads_or_errors(tmp_path):
+    """They took a quarter of the first model of a process."""
+    path = tmp_path / "net.safetensors"
+    dapi.catalog.write_tensors(path, nn.Linear(2, 2).state_dict(), {})
+    local = WeightEntry.from_file(path)
+    entry = WeightEntry("https://localhost:1/net.safetensors", sha256=local.sha256)
+    _store.add(path, entry.files[0], wanted="net")
+
+    weights = f"dapi.WeightEntry({entry.url!r}, sha256={entry.sha256!r})"
+    loaded = imported_by(f"dapi.build_model(nn.Linear, 2, 2, weights={weights})")
+
+    assert "_loader.placement" in loaded
+    store = {"partial", "progress", "locking", "placeholder", "faults", "download"}
+    others = {"_loader.archive", "_loader.index", "_building.arguments", "_plugins.hooks"}
+    assert loaded.isdisjoint(others | {f"_store.{name}" for name in store})

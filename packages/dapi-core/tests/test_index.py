@@ -1,6 +1,7 @@
 """Indexes: a zip of many tensors is mapped without its pickle, once it was read twice."""
 
 import json
+import sys
 import zipfile
 from collections import OrderedDict
 
@@ -24,6 +25,7 @@ def states():
     versions = OrderedDict(plain)
     versions._metadata = OrderedDict({"": {"version": 2}, "1": {"version": 1}})
     types = OrderedDict(plain, half=torch.rand(5).half(), flags=torch.tensor([True, False]))
+    types |= {"brain": torch.rand(3).bfloat16(), "complex": torch.rand(2, dtype=torch.complex64)}
     return {"plain": plain, "tied": tied, "versions": versions, "types": types}
 
 
@@ -37,6 +39,7 @@ def without_index():
         "strides": {**plain, "turned": torch.rand(2, 3).t()},
         "empty": {**plain, "none": torch.empty(0, 3)},
         "reshaped": {**plain, "one": whole, "flat": whole.flatten()},
+        "odd strides": {**plain, "one": torch.rand(1, 5, 1).permute(2, 1, 0)},
         "few": {"one": whole},
     }
 
@@ -124,6 +127,37 @@ def test_tensors_that_are_not_aligned_are_read(publish):
     assert places(entry)
     assert_same(state, found)
     assert all(each.data_ptr() % 64 == 0 for each in found.values())
+
+
+def test_facts_that_an_index_would_change_are_left_to_torch(publish):
+    """JSON turns a tuple into a list."""
+    state = states()["versions"]
+    state._metadata["1"]["sizes"] = (2, 3)
+    entry = publish(state)
+    for _ in range(3):
+        assert_same(state, entry.state_dict())
+
+    assert not places(entry)
+
+
+@pytest.mark.parametrize("order", ["little", "big"])
+def test_file_of_the_other_byte_order_has_no_index(publish, order):
+    """torch swaps its bytes in the mapped memory, so the file has others at their places."""
+
+    def pack(path):
+        with zipfile.ZipFile(path) as source:
+            members = {name: source.read(name) for name in source.namelist()}
+        with zipfile.ZipFile(path, "w") as target:
+            for name, content in members.items():
+                target.writestr(name, order if name.endswith("byteorder") else content)
+
+    # Whose swapped bytes are a number, too: NaN equals nothing.
+    ones = {key: torch.ones_like(value) for key, value in states()["plain"].items()}
+    entry = publish(ones, pack)
+    first, _, third = (entry.state_dict() for _ in range(3))
+
+    assert_same(first, third)
+    assert (order == sys.byteorder) == bool(places(entry))
 
 
 def test_nested_state_dict_has_an_index_of_its_own(publish):

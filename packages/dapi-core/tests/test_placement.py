@@ -16,6 +16,23 @@ torch = pytest.importorskip("torch", reason="needs dapi-core[torch]")
 nn = torch.nn
 
 
+class Pair(torch.Tensor):
+    """Two tensors as one, which has no memory of its own."""
+
+    @staticmethod
+    def __new__(cls, one, other):
+        made = torch.Tensor._make_wrapper_subclass(cls, one.shape, dtype=one.dtype)
+        made.one, made.other = one, other
+        return made
+
+    @classmethod
+    def __torch_dispatch__(cls, function, types, args=(), kwargs=None):
+        if function in (torch.ops.aten.detach.default, torch.ops.aten.clone.default):
+            return cls(function(args[0].one), function(args[0].other))
+        args = [each.one if isinstance(each, cls) else each for each in args]
+        return function(*args, **(kwargs or {}))
+
+
 class Renamed(nn.Linear):
     """Was written with another name for its weight, before its second version."""
 
@@ -409,6 +426,15 @@ def test_numbers_are_stored_as_they_are(lazily):
 
     assert not found.weight.is_conj() and not found.weight.is_neg()
     assert torch.equal(value, found.weight)
+
+
+def test_tensors_of_another_class_are_copied():
+    """A parameter is of torch's own class, whose methods do not fit the memory of another."""
+    state = nn.Linear(2, 2).state_dict()
+    found, *_ = place(lambda: nn.Linear(2, 2), {k: Pair(v, v) for k, v in state.items()})
+
+    assert all(same(nn.Parameter(state[key]), value) for key, value in found.named_parameters())
+    assert not torch._C._dispatch_keys(found.weight).has(torch._C.DispatchKey.Python)
 
 
 def test_no_hook_is_left_behind():

@@ -18,14 +18,7 @@ from typing import Any, Final, ForwardRef, Literal, NamedTuple, Union, get_args,
 
 from dapi._building.annotations import unwrapped
 from dapi._values.frozen import FrozenDict
-
-# Only a caller may name code, repositories, devices and downloads.
-CALLERS: Final = frozenset({
-    "auto_map", "code_revision", "revision", "trust_remote_code",
-    "attn_implementation", "experts_implementation", "kernel_config", "use_kernels",
-    "device", "device_map", "dtype", "quantization_config", "torch_dtype",
-    "new_head", "new_stem", "pretrained", "pretrained_backbone", "progress", "weights",
-})  # fmt: skip
+from dapi._weights.build import CALLERS
 
 # Flags of code objects, of ``inspect``, which takes long to import.
 _VARARGS, _KEYWORDS = 0x04, 0x08

@@ -17,6 +17,7 @@ from dapi._building import provenance as _provenance
 from dapi._building.head_and_stem import Ends
 from dapi._building.provenance import Provenance
 from dapi._loader.target import Target, default_device
+from dapi._plugins.discovery import entry_points
 from dapi._values.frozen import FrozenDict
 from dapi._values.public import public
 from dapi._weights.entry import WeightEntry, from_path
@@ -148,7 +149,6 @@ def build(
         _record(model, recipe, None, config, new_head=new_head)
         return model
     from dapi._building import demands
-    from dapi._plugins import hooks
 
     demands.admit(weights)
     _require_torch(recipe.name)
@@ -158,18 +158,33 @@ def build(
     if _nothing_is_loaded.get():
         model = make()
     elif _is_meta(target.device or default_device()):
-        model = _construct_on_meta(make, recipe.name)
-        target.cast(model)
+        model = _construct_on_meta(make, recipe.name, target)
         ends.check(model, weights, merged)
         demands.check_computed(model, weights)
     else:
-        from dapi._building.assembly import Assembly
-
-        with _off_meta() if target.device is not None else nullcontext():
-            model = Assembly(make, weights, merged, ends, target).run(progress=progress)
+        model = _assembled(make, weights, merged, ends, target, progress=progress)
     _record(model, recipe, weights, merged, new_head=new_head or ends.is_headless)
-    hooks.model_built(model, recipe.name, weights)
+    if entry_points("dapi.hooks"):  # importing what calls them takes 0.4 ms
+        from dapi._plugins import hooks
+
+        hooks.model_built(model, recipe.name, weights)
     return model
+
+
+def _assembled(
+    make: Callable[[], M],
+    weights: Weights | WeightEntry,
+    merged: Mapping[str, Any],
+    ends: Ends,
+    target: Target,
+    *,
+    progress: bool,
+) -> M:
+    """Construct, and load; meta as the default device is not meant if the caller names another."""
+    from dapi._building.assembly import Assembly
+
+    with _off_meta() if target.device is not None else nullcontext():
+        return Assembly(make, weights, merged, ends, target).run(progress=progress)
 
 
 def _build_without_weights(recipe: Recipe[M], config: Mapping[str, Any], target: Target) -> M:
@@ -178,9 +193,7 @@ def _build_without_weights(recipe: Recipe[M], config: Mapping[str, Any], target:
     if _nothing_is_loaded.get() or target.device is None:
         model = make()
     elif _is_meta(target.device):
-        model = _construct_on_meta(make, recipe.name)
-        target.cast(model)
-        return model
+        return _construct_on_meta(make, recipe.name, target)
     else:
         with _off_meta():
             model = make()
@@ -209,7 +222,7 @@ def twin(recipe: Recipe[M], weights: WeightEntry, config: Mapping[str, Any]) -> 
 
     with _traceless():
         make = partial(demands.construct, recipe.construct, recipe.name, weights, config)
-        return _construct_on_meta(make, recipe.name)
+        return _construct_on_meta(make, recipe.name, Target())
 
 
 @contextmanager
@@ -267,13 +280,6 @@ _nothing_is_loaded: ContextVar[bool] = ContextVar("_nothing_is_loaded", default=
 
 
 @contextmanager
-def _on_meta() -> Iterator[None]:
-    """Construct on meta; values that the constructor computes stay real, whatever the default."""
-    with _loading_nothing(), _off_meta():
-        yield
-
-
-@contextmanager
 def _loading_nothing() -> Iterator[None]:
     token = _nothing_is_loaded.set(True)
     try:
@@ -290,12 +296,16 @@ def _off_meta() -> AbstractContextManager[Any]:
     return torch.device("cpu") if is_default else nullcontext()
 
 
-def _construct_on_meta(make: Callable[[], M], name: str) -> M:
+def _construct_on_meta(make: Callable[[], M], name: str, target: Target) -> M:
+    """Construct on meta; values that the constructor computes stay real, whatever the default."""
     from dapi._loader import collector, construction
 
-    with collector.paused(), _on_meta():
+    with collector.paused(), _loading_nothing(), _off_meta():
         constructed = construction.attempt(partial(construction.construct, make), name)
         if constructed is not None:
-            return constructed[0]
-        with construction.suspended():
-            return construction.emptied(make())
+            model = constructed[0]
+        else:
+            with construction.suspended():
+                model = construction.emptied(make())
+    target.cast(model)
+    return model

@@ -7,14 +7,13 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from dapi._building import trained_from
-from dapi._building.arguments import CALLERS
-from dapi._building.context import ContextParams
 from dapi._building.head_and_stem import Ends
 from dapi._loader.keys import is_under
 from dapi._plugins import bound_lock
 from dapi._values import notices
 from dapi._values.frozen import freeze
 from dapi._weights import lazy, licenses
+from dapi._weights.build import CALLERS
 from dapi._weights.entry import WeightEntry
 from dapi._weights.enum import Weights, entry_of
 from dapi.exceptions import (
@@ -83,9 +82,15 @@ def merge(weights: Weights | WeightEntry, config: Mapping[str, Any], ends: Ends)
 @contextmanager
 def overrides(weights: Weights | WeightEntry) -> Iterator[None]:
     """Apply the context of an entry, and check that all of it was read."""
+    declared = entry_of(weights).build.context
+    if not declared:
+        yield
+        return
+    from dapi._building.context import ContextParams
+
     contexts: dict[str, ContextParams] = {}
     with ExitStack() as stack:
-        for target, params in entry_of(weights).build.context.items():
+        for target, params in declared.items():
             contexts[target] = ContextParams(_override_class(weights, target, params), **params)
             stack.enter_context(contexts[target])
         yield

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from dapi._loader import index, safetensors
+from dapi._loader import safetensors
 from dapi._store import copies
 
 if TYPE_CHECKING:
@@ -32,15 +32,21 @@ def read(blob: Path, take: Take | None = None, *, may_map: bool = True) -> dict[
     if path is None:
         return None
     try:
-        header = safetensors.read_header(path)
-        facts = json.loads(header.metadata["state_dict"])
+        header, facts = _read_facts(path)
         if facts.get("take") != _keys(take):
             return None
         if "places" in facts:
+            from dapi._loader import index
+
             return _restored(index.read(blob, facts["places"]), facts) if may_map else None
         return _restored(safetensors.read_tensors(path, header, may_map=True).tensors, facts)
     except (OSError, RuntimeError, ValueError, KeyError):  # torch's, if it was removed meanwhile
         return None  # reading the blob itself reports the problem, if there is one
+
+
+def _read_facts(path: Path) -> tuple[safetensors.Header, dict[str, Any]]:
+    header = safetensors.read_header(path)
+    return header, json.loads(header.metadata["state_dict"])
 
 
 def _keys(take: Take | None) -> list[str] | None:
@@ -67,11 +73,16 @@ def keep(
     if unmapped >= WORTHWHILE:
         is_due = not _has_others(blob, take)
     else:
-        is_large = is_zip and not unmapped and len(state_dict) >= index.FEWEST
-        is_due = is_large and copies.find(blob) is None
+        is_due = is_zip and not unmapped and _lacks_index(blob, state_dict)
     if is_due and copies.is_worthwhile(blob) and all(map(_is_plain, state_dict.values())):
         indexed = None if unmapped else blob
         copies.make(blob, lambda path: _write(path, state_dict, take, indexed))
+
+
+def _lacks_index(blob: Path, state_dict: Mapping[str, Tensor]) -> bool:
+    from dapi._loader import index
+
+    return len(state_dict) >= index.FEWEST and copies.find(blob) is None
 
 
 def _has_others(blob: Path, take: Take | None) -> bool:
@@ -80,10 +91,9 @@ def _has_others(blob: Path, take: Take | None) -> bool:
     if path is None:
         return False
     try:
-        facts = json.loads(safetensors.read_header(path).metadata["state_dict"])
+        return bool(_read_facts(path)[1].get("take") != _keys(take))
     except (OSError, ValueError, KeyError):
         return False
-    return bool(facts.get("take") != _keys(take))
 
 
 def _is_plain(value: Any) -> bool:
@@ -93,7 +103,7 @@ def _is_plain(value: Any) -> bool:
     return (
         type(value) is torch.Tensor
         and value.layout is torch.strided
-        and value.is_contiguous()
+        and value.stride() == torch.empty(value.shape, device="meta").stride()
         and not value.is_quantized
         and not value.is_conj()
         and not value.is_neg()
@@ -106,9 +116,14 @@ def _write(
     path.parent.mkdir(parents=True, exist_ok=True)
     firsts: dict[object, str] = {}
     same = {key: firsts.setdefault(_identity(tensor), key) for key, tensor in state_dict.items()}
-    facts = {"keys": same, "versions": getattr(state_dict, "_metadata", None), "take": _keys(take)}
+    versions = getattr(state_dict, "_metadata", None)
+    if json.loads(json.dumps(versions)) != versions:
+        raise ValueError("JSON does not give back what the state dict says of its modules")
+    facts = {"keys": same, "versions": versions, "take": _keys(take)}
     tensors = {key: state_dict[key] for key in firsts.values()}
     if indexed is not None:
+        from dapi._loader import index
+
         # Without places it says that there is no index, so that nobody tries again.
         facts["places"], tensors = index.make(indexed, tensors) or {}, {}
     safetensors.write(path, tensors, {"state_dict": json.dumps(facts)})

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dapi import _store
-from dapi._loader import aligned, archive, nesting, safetensors
+from dapi._loader import aligned, nesting, safetensors
 from dapi._loader.target import default_device
 from dapi._plugins.discovery import extension
-from dapi._store import faults, mapping, placeholder
+from dapi._store import mapping
 from dapi._values.file import File
 from dapi.adapt import Rename
 from dapi.exceptions import (
@@ -157,6 +157,8 @@ def _on_cpu() -> AbstractContextManager[Any]:
 
 def _failure(file: File, path: Path, wanted: str, cause: Exception) -> DapiError:
     """Return the error for a file that could not be read; drop a bad file that has no full hash."""
+    from dapi._store import faults, placeholder
+
     if faults.is_of_machine(cause):
         return UnreadableFileError(path, source=wanted, reason=_first_line(cause))
     reason = placeholder.explain(path, file.name) or _reason(cause)
@@ -181,6 +183,8 @@ def _reader(file: File, path: Path) -> Reader:
         return _read_safetensors
     if _LEGACY in head[:64]:
         return _read_legacy
+    from dapi._store import placeholder
+
     if suffix in _CUSTOMARY or not head or placeholder.recognize(head, file.name):
         raise ValueError(_describe(head))
     reason = f"no distribution reads the format {suffix!r}, and {_describe(head)}"
@@ -203,6 +207,8 @@ def _read_safetensors(path: Path, may_map: bool) -> tuple[dict[str, Tensor], int
 
 def _read_archive(path: Path, may_map: bool) -> tuple[dict[str, Tensor], int]:
     """Read the zip format of torch.save (PyTorch 1.6 and newer), tensors only."""
+    from dapi._loader import archive
+
     archive.check(path)
     if may_map and not (_mapping_is_shared() or _is_misnamed(path)):
         try:
@@ -246,8 +252,8 @@ def _make_plain(state_dict: dict[str, Any]) -> None:
     import torch
 
     for key, value in state_dict.items():
-        is_tensor = isinstance(value, torch.Tensor)
-        if is_tensor and (value.requires_grad or isinstance(value, torch.nn.Parameter)):
+        is_plain = type(value) is torch.Tensor and not value.requires_grad
+        if not is_plain and isinstance(value, torch.Tensor):
             state_dict[key] = value.data
 
 

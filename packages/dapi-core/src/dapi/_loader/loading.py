@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from dapi._loader import meta
 from dapi._loader.construction import CannotDeferError, Deferral, suspended
@@ -13,6 +13,7 @@ from dapi._loader.keys import is_under
 from dapi._loader.placement import Placement, are_equal, copy_into, memory
 from dapi._loader.target import Target
 from dapi._loader.walk import parameters, walk
+from dapi._values.record import Record
 from dapi.adapt import Take
 from dapi.exceptions import StateDictMismatchError
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from dapi.adapt import Step
 
 
-class Origin(NamedTuple):
+class Origin(Record):
     """Where a state dict is from, and the head of the model, for errors."""
 
     weights: str

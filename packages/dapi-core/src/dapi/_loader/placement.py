@@ -82,8 +82,6 @@ class Placement:
 
     def put(self, parameter: nn.Parameter, value: Tensor) -> bool:
         """Give a parameter on meta its value, and return whether it has it."""
-        import torch
-
         if not parameter.is_meta:  # under another name it may have it already
             placed = self._placed.get(id(parameter))
             return placed is not None and are_equal(placed, value)
@@ -94,7 +92,7 @@ class Placement:
             raise CannotDeferError("two parameters share their memory")
         self._emptied.add(place)
         ready = self._prepare(parameter, value.data)
-        fill(parameter, torch.nn.Parameter(ready, requires_grad=parameter.requires_grad))
+        fill(parameter, ready.requires_grad_(parameter.requires_grad))
         self._placed[id(parameter)] = value
         return True
 
@@ -108,7 +106,7 @@ class Placement:
             if torch.promote_types(value.dtype, dtype) != dtype:
                 value = value.to(dtype)  # as if the model had been loaded first, and then cast
             dtype = self._dtype
-        if old.stride() != value.stride():
+        if old.stride() != value.stride() or type(value) is not torch.Tensor:
             return torch.empty_like(old, dtype=dtype, device=device).copy_(value)
         placed = value.to(device=device, dtype=dtype).resolve_conj().resolve_neg()
         return placed if placed is not value or self._may_stay(value) else value.clone()
@@ -173,7 +171,8 @@ class _Keys:
 
         if value.shape != tensor.shape:
             raise CannotDeferError("shapes differ")
-        if not (isinstance(tensor, torch.nn.Parameter) and self._placement.put(tensor, value)):
+        # torch's isinstance is Python here, and no other class of parameter is placed.
+        if not (type(tensor) is torch.nn.Parameter and self._placement.put(tensor, value)):
             tensor.copy_(value)
 
     def _call(self, module: nn.Module, prefix: str, state_dict: dict[str, Tensor]) -> list[str]:

@@ -11,8 +11,8 @@ from math import isnan
 from types import BuiltinFunctionType, FunctionType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from dapi._building.arguments import CALLERS
 from dapi._building.provenance import inside
+from dapi._weights.build import CALLERS
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -9,11 +9,12 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from dapi._building import trained_from
-from dapi._building.arguments import CALLERS, Arguments
+from dapi._building.arguments import Arguments
 from dapi._building.provenance import Provenance
 from dapi._catalog import builders
 from dapi._plugins import discovery
 from dapi._values.frozen import freeze, to_json
+from dapi._weights.build import CALLERS
 from dapi._weights.enum import entry_of
 from dapi.exceptions import SavingError
 

@@ -16,10 +16,10 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dapi._plugins import bound_lock
-from dapi._store import cache, connections, partial, settings, trust, verification, views
-from dapi._store.partial import Partial
+from dapi._store import cache, settings, trust, verification, views
 from dapi._store.settings import Settings
 from dapi._text.urls import redacted
 from dapi._values import notices
@@ -31,6 +31,9 @@ from dapi.exceptions import (
     OfflineError,
     WeightsDeclarationError,
 )
+
+if TYPE_CHECKING:
+    from dapi._store.partial import Partial
 
 
 def fetch(
@@ -72,6 +75,8 @@ def fetch(
 
 def fetch_all(files: Sequence[File], *, progress: bool = True, wanted: str = "") -> Path:
     """Fetch several files; return the one, or a directory with them by prefix and name."""
+    from dapi._store import connections
+
     with connections.kept():
         paths = [fetch(file, progress=progress, wanted=wanted) for file in files]
     if len(paths) == 1:
@@ -105,7 +110,7 @@ def add(path: Path, file: File, *, wanted: str) -> Path:
         HashMismatchError: Its hash differs from the published one.
         CacheError: The cache cannot be written.
     """
-    from dapi._store import adoption
+    from dapi._store import adoption, partial
 
     found = cache.find(file)
     if found is not None:
@@ -149,7 +154,7 @@ def _local(file: File) -> Path:
 
 def _fetch_once(file: File, progress: bool, wanted: str, patience: Settings) -> Path:
     """Wait for other processes, then download the file if it is still missing."""
-    from dapi._store import locking
+    from dapi._store import locking, partial
     from dapi._store.progress import waiting
 
     key = cache.key(file)
@@ -168,7 +173,7 @@ def _fetch_once(file: File, progress: bool, wanted: str, patience: Settings) -> 
 def _fill(file: File, key: str, progress: bool, wanted: str, patience: Settings) -> Path:
     """Fill a partial file and publish it; after an error, keep it to be resumed or remove it."""
     from dapi._plugins import hooks
-    from dapi._store import adoption
+    from dapi._store import adoption, partial
 
     target = partial.create(key, patience)
     try:

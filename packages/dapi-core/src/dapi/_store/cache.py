@@ -9,18 +9,21 @@ from collections.abc import Iterator
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
-from dapi._store import access, copies, folders, partial, records, trust, verification, views
-from dapi._store.partial import Partial
+from dapi._store import access, copies, folders, records, trust, verification, views
 from dapi._store.settings import DEFAULT
 from dapi._text import urls
 from dapi._values.file import File
+from dapi._values.record import Record
+
+if TYPE_CHECKING:
+    from dapi._store.partial import Partial  # only downloads need it: a model does without
 
 _NAME = re.compile("[0-9a-f]{64}")
 
 
-class Blob(NamedTuple):
+class Blob(Record):
     """A file in a cache, for listings; ``copy_size`` is the size of its aligned copy, or 0."""
 
     sha256: str
@@ -132,6 +135,8 @@ def listing() -> list[Blob]:
 
 def incomplete() -> list[tuple[Blob, bool]]:
     """List the partial downloads with their keys, and whether a process is writing each."""
+    from dapi._store import partial
+
     found = []
     for name, path in partial.listing():
         with suppress(FileNotFoundError):
@@ -166,6 +171,8 @@ def remove(digest: str) -> None:
 
 def sweep() -> list[Path]:
     """Remove orphaned copies and views, and the leftovers of abandoned downloads."""
+    from dapi._store import partial
+
     return [*partial.sweep(DEFAULT, now=True), *copies.sweep(), *views.sweep()]
 
 

@@ -15,11 +15,11 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from dapi._store import access, folders, locking, records, settings, verification
+from dapi._store import access, folders, records, settings, verification
 from dapi.exceptions import CacheError
 
 # Names of copies, of their records, and of unfinished ones.
-_NAME = re.compile(r"\.?([0-9a-f]{64})\.(safetensors|json)([-.][^/]*)?")
+_NAME = r"\.?([0-9a-f]{64})\.(safetensors|json)([-.][^/]*)?"
 
 # The fraction of the disk that must stay free after a copy was made.
 _SPARE = 0.1
@@ -93,6 +93,8 @@ def make(blob: Path, write: Callable[[Path], None]) -> None:
 
     Failing to write a copy is not an error: the blob is read as before.
     """
+    from dapi._store import locking
+
     path = _path(blob.name)
     with suppress(OSError, TypeError, ValueError), locking.attempt(f"copy-{blob.name}") as is_mine:
         if is_mine:
@@ -132,7 +134,7 @@ def damaged() -> Iterator[Path]:
     They are marked so that loading does not use them.
     """
     for path in folders.listing("copies"):
-        if _NAME.fullmatch(path.name) and path.suffix == ".safetensors" and path.name[0] != ".":
+        if re.fullmatch(_NAME, path.name) and path.suffix == ".safetensors" and path.name[0] != ".":
             known = records.read(_record(path)) if _is_closed() else {}
             try:
                 is_intact = verification.examine(path)[0] == known.get("sha256")
@@ -147,7 +149,7 @@ def damaged() -> Iterator[Path]:
 def sweep() -> Iterator[Path]:
     """Remove the copies of blobs that are no longer in any cache, and yield their paths."""
     for path in folders.listing("copies"):
-        match = _NAME.fullmatch(path.name)
+        match = re.fullmatch(_NAME, path.name)
         blobs = [root / "blobs" / match[1] for root in folders.roots()] if match else ()
         if match and not any(map(Path.exists, blobs)):
             path.unlink(missing_ok=True)

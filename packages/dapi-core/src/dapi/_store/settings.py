@@ -6,11 +6,11 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+
+from dapi._values.record import Record
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(Record):
     """Timeouts, retries and the number of connections.
 
     Attributes:

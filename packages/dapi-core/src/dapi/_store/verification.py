@@ -10,7 +10,7 @@ from pathlib import Path
 from time import time
 from typing import IO
 
-from dapi._store import access, folders, placeholder, records, trust
+from dapi._store import access, folders, records, trust
 from dapi._values.file import File
 from dapi.exceptions import FetchError, HashMismatchError
 
@@ -69,6 +69,8 @@ def verify_local(file: File, path: Path) -> None:
         if file.url.startswith("package:"):
             remedy = "Reinstall the distribution of the package, or tell its publisher."
         raise FetchError(file.name, failures={file.url: "no such file"}, remedy=remedy)
+    from dapi._store import placeholder
+
     placeholder.refuse(path, file.name)
     if file.sha256 is None:
         return  # there is nothing to compare it with

@@ -25,4 +25,6 @@ def printable(text: str) -> str:
     >>> printable("\x1b[2Jnot\r\nfound\u202e!")
     '[2Jnot found!'
     """
+    if text.isascii() and text.isprintable():
+        return text
     return re.sub(_BROKEN, "?", re.sub(_HIDDEN, "", re.sub(_BREAKS, " ", text)))

@@ -93,6 +93,12 @@ def redact(text: str, *, anchors: bool = False) -> str:
     >>> redact("GET https://example.org/x?token=1: refused")
     'GET https://example.org/x?***: refused'
     """
-    if "://" not in text:
+    if "://" not in text or _is_plain(text):
         return text
     return re.sub(_IN_TEXT, lambda match: redacted(match[0], anchors=anchors), text)
+
+
+def _is_plain(text: str) -> bool:
+    """Whether no URL in a text can have a secret: then nothing is compiled to look for one."""
+    has_sign = any(sign in text for sign in "@?#") or text.count(":") > text.count("://")
+    return not has_sign and printable(text) == text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from dapi._values.frozen import FrozenDict, freeze
 from dapi._values.public import public
@@ -12,6 +12,14 @@ from dapi.exceptions import WeightsDeclarationError, excerpt, how_to_load
 
 if TYPE_CHECKING:
     from dapi.adapt import Step, Take
+
+# Only a caller may name code, repositories, devices and downloads.
+CALLERS: Final = frozenset({
+    "auto_map", "code_revision", "revision", "trust_remote_code",
+    "attn_implementation", "experts_implementation", "kernel_config", "use_kernels",
+    "device", "device_map", "dtype", "quantization_config", "torch_dtype",
+    "new_head", "new_stem", "pretrained", "pretrained_backbone", "progress", "weights",
+})  # fmt: skip
 
 
 @public
