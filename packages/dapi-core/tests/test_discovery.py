@@ -272,12 +272,17 @@ def test_repeated_look_up_of_weights_is_cheap(advertise, template):
     advertise("acme-many", points, acme_many=source)
     dapi.get_weights("many0:First_RefV1")
 
-    calls = []
-    sys.setprofile(lambda _, event, what: calls.append((event, what)))
-    dapi.get_weights("many0:First_RefV1")
-    sys.setprofile(None)
+    costs = [cost_of(dapi.get_weights, "many0:First_RefV1") for _ in range(3)]
     sys.modules.pop("acme_many")
-    assert len([event for event, _ in calls if event == "call"]) < 200
-    assert len([what for event, what in calls if (event, what) == ("c_call", os.stat)]) <= len(
-        sys.path
-    )
+    calls, stats = min(costs)  # another process may write into a directory of the path meanwhile
+    assert calls < 200
+    assert stats <= len(sys.path)
+
+
+def cost_of(function, *arguments):
+    """How many Python functions a call enters, and how often it asks for a file's status."""
+    events = []
+    sys.setprofile(lambda _, event, what: events.append((event, what)))
+    function(*arguments)
+    sys.setprofile(None)
+    return [event for event, _ in events].count("call"), events.count(("c_call", os.stat))

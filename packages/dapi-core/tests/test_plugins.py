@@ -77,18 +77,18 @@ def test_missing_dependency_of_an_extra_is_told(acme):
 
 def test_failure_is_forgotten_when_it_loads(acme, advertise):
     """A state says what is now: an import that succeeds mends it."""
-    advertise("acme", "[dapi.formats]\nx = acme_late:read\n", folder="acme")
+    advertise("acme", "[dapi.formats]\nx = acme_mended:read\n", folder="acme")
     point = next(each for each in dapi.catalog.entry_points("dapi.formats") if each.name == "x")
 
     with pytest.raises(PluginLoadError):
         point.load()
     assert ("failed", "pip uninstall acme") == (find().state, find().remedy)
     assert "ModuleNotFoundError" in find().reason
-    module = sys.modules["acme_late"] = type(sys)("acme_late")
+    module = sys.modules["acme_mended"] = type(sys)("acme_mended")
     module.read = print
     assert print is point.load()
     assert "ok" == find().state
-    del sys.modules["acme_late"]
+    del sys.modules["acme_mended"]
 
 
 def test_disabled_distribution_is_not_listed(acme, monkeypatch):
