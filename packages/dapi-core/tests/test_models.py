@@ -108,6 +108,7 @@ def test_module_that_fails_to_import_late_hides_no_builder(advertise):
     dapi.register_model(name="late_net")(lambda *, weights=None: None)
 
     assert 2 == len(dapi.list_models("late_net"))
+    del sys.modules["acme_late"]
 
 
 def test_builders_register_while_others_are_read():
