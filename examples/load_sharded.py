@@ -83,6 +83,7 @@ def main() -> None:
     assert torch.allclose(expected.eval()(images), model.eval()(images))
     if dist.get_rank() == 0:
         print("equal on", dist.get_world_size(), "processes")
+    dist.barrier()  # a process that ends first could end what another still receives
     dist.destroy_process_group()
 
 
