@@ -14,7 +14,7 @@ from dapi._values import notices
 with suppress(ModuleNotFoundError):  # the tests of pages in a browser have no property tests
     from hypothesis import HealthCheck, settings
 
-    # How long a machine takes to draw an example is no fault of the code that is tested.
+    # On a busy machine drawing an example is slow, and no sign that the tested code is wrong.
     slow = [HealthCheck.too_slow]
     settings.register_profile("dapi", deadline=None, suppress_health_check=slow)
     settings.load_profile("dapi")

@@ -42,7 +42,7 @@ FLOOR = 1e-3
 """The quietest magnitude that a model is to tell from silence."""
 
 LISTENER = "transformer_ctc_tiny:Espeak_RefV1"
-"""Who aligns and who judges: the recognizer, which was trained on other voices of espeak-ng."""
+"""The recognizer that aligns and judges; it was trained on other voices of espeak-ng."""
 
 LISTENER_FRAME, LISTENER_DELAY = 0.03, -0.06
 """Seconds from one frame of the recognizer to the next, and from its time to that of the sound."""

@@ -36,7 +36,7 @@ def test_file_comes_over_a_verified_channel(member):
 
 @pytest.mark.parametrize("member", SHIPPED, ids=str)
 def test_what_is_shipped_is_described_whole(member):
-    """Each file by its hash and size; its license, data and script are told."""
+    """Each file by its hash and size; its license, data and script are stated."""
     assets = [asset for asset in member.assets.values() if isinstance(asset, dapi.File)]
     for file in [*member.files, *assets]:
         assert len(file.sha256) == 64 and file.size > 0

@@ -211,7 +211,7 @@ def test_error_pickles_with_its_facts(error):
 
 @pytest.mark.parametrize("error", EXAMPLES, ids=lambda error: type(error).__name__)
 def test_error_has_the_facts_of_the_class_that_it_extends(error):
-    """Who catches UnknownModelError can read each of its facts, of RemovedModelError too."""
+    """A RemovedModelError, for example, has every attribute of UnknownModelError."""
     extended = [other for other in EXAMPLES if type(other) in type(error).__mro__]
 
     assert {name for other in extended for name in vars(other)} <= set(vars(error))

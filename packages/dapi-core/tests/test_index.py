@@ -111,7 +111,7 @@ def test_what_no_index_can_say_is_left_to_torch(publish, kind):
 
 
 def test_tensors_that_are_not_aligned_are_read(publish):
-    """Who packs a zip anew drops its padding; kernels round differently there."""
+    """A zip that was packed again lacks the padding, and kernels round differently without it."""
 
     def pack(path):
         with zipfile.ZipFile(path) as source:

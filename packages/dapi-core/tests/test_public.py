@@ -220,7 +220,7 @@ def test_known_models_are_those_of_our_distributions(known, distribution):
 
 
 def test_asking_for_a_known_model_names_its_distribution(known, tmp_path):
-    """Who has only dapi-core is told which to install."""
+    """With dapi-core alone, the error says which distribution to install."""
     ours = {path.name for path in SOURCE.iterdir()} - ROOMS
     shutil.copytree(SOURCE, tmp_path / "dapi", ignore=shutil.ignore_patterns(*ours, "__pycache__"))
     code = f"""if True:
